@@ -1,0 +1,198 @@
+//! The messages between the `pseudotape` command and the daemons.
+//!
+//! A client connects to the daemon's Unix socket, sends one [`Request`] as one line of JSON and gets
+//! one [`Response`] as one line of JSON; it may go on with further requests. A line is at most
+//! [`MAX_LINE_BYTES`] long. Unknown requests and unknown fields are refused by name.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod status;
+
+pub use status::{
+    CapacityStatus, DriveStatus, FlagStatus, MediumStatus, OpenStatus, PositionStatus, Status,
+    TransferStatus,
+};
+
+/// Longest line that either side accepts.
+pub const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// Environment variable that names the control socket for the daemon and for the command.
+pub const SOCKET_VARIABLE: &str = "PSEUDOTAPE_CONTROL";
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// The state of every drive.
+    Status,
+    /// Puts an image into a drive and loads it.
+    Load {
+        /// Number of the drive.
+        drive: u32,
+        /// Absolute path of the image.
+        image: PathBuf,
+    },
+    /// Takes the cartridge out of a drive: commits, then closes the image.
+    Unload {
+        /// Number of the drive.
+        drive: u32,
+        /// Also while a program has the drive open (it gets errors from then on).
+        force: bool,
+    },
+    /// Sets or clears the write-protect switch of the cartridge in a drive.
+    WriteProtect {
+        /// Number of the drive.
+        drive: u32,
+        /// Protected or not.
+        on: bool,
+    },
+    /// Resets a drive, as a bus reset does: its position is lost until rewind.
+    Reset {
+        /// Number of the drive.
+        drive: u32,
+    },
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Response {
+    /// Done.
+    Done {
+        /// What was done, for a person.
+        message: String,
+    },
+    /// The state of every drive.
+    Status(Box<Status>),
+    /// Refused or failed.
+    Error {
+        /// Why, and the way out.
+        message: String,
+    },
+}
+
+/// Why a call to a daemon failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nobody listens there.
+    #[error("no daemon answers on {}: {source} (is pseudotape-dev running? --control names its socket)", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("the daemon's connection broke: {0}")]
+    Broken(#[from] io::Error),
+    /// The answer is not in this protocol.
+    #[error("the daemon's answer can't be read: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// The socket used where none is named: [`SOCKET_VARIABLE`], or a place in the run directory.
+#[must_use]
+pub fn default_socket() -> PathBuf {
+    if let Some(path) = std::env::var_os(SOCKET_VARIABLE) {
+        return PathBuf::from(path);
+    }
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(directory) if !directory.is_empty() => {
+            PathBuf::from(directory).join("pseudotape/control")
+        }
+        _ => PathBuf::from("/run/pseudotape/control"),
+    }
+}
+
+/// Sends one request and waits up to `timeout` for the answer.
+pub fn call(socket: &Path, request: &Request, timeout: Duration) -> Result<Response, Error> {
+    let connect = |source| Error::Connect {
+        path: socket.to_owned(),
+        source,
+    };
+    let mut stream = UnixStream::connect(socket).map_err(connect)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    send(&mut stream, request)?;
+    match receive(&mut BufReader::new(stream))? {
+        Some(response) => Ok(response),
+        None => {
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed before it answered").into())
+        }
+    }
+}
+
+/// Writes one message as one line.
+pub fn send<M: Serialize>(to: &mut impl Write, message: &M) -> Result<(), Error> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    Ok(to.write_all(&line)?)
+}
+
+/// Reads one message; `None` at the end of the stream.
+pub fn receive<M: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> Result<Option<M>, Error> {
+    let mut line = Vec::new();
+    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(serde_json::from_slice(&line)?)),
+        Some(_) if line.len() as u64 == MAX_LINE_BYTES => {
+            let message = format!("a line is longer than {MAX_LINE_BYTES} bytes");
+            Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
+        }
+        Some(_) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ended in mid line").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Option<Request>, Error> {
+        receive(&mut line.as_bytes())
+    }
+
+    #[test]
+    fn a_request_is_one_line_of_json() {
+        let mut line = Vec::new();
+        send(
+            &mut line,
+            &Request::Unload {
+                drive: 1,
+                force: false,
+            },
+        )
+        .unwrap();
+        assert_eq!(line, b"{\"do\":\"unload\",\"drive\":1,\"force\":false}\n");
+        assert_eq!(
+            parse("{\"do\":\"status\"}\n").unwrap(),
+            Some(Request::Status)
+        );
+        assert_eq!(parse("").unwrap(), None);
+    }
+
+    #[test]
+    fn malformed_requests_are_refused_by_name() {
+        let unknown = parse("{\"do\":\"fly\"}\n").unwrap_err().to_string();
+        assert!(unknown.contains("fly"), "{unknown}");
+        let field = parse("{\"do\":\"reset\",\"drive\":0,\"wings\":2}\n")
+            .unwrap_err()
+            .to_string();
+        assert!(field.contains("wings"), "{field}");
+        assert!(matches!(parse("{\"do\":"), Err(Error::Broken(_))));
+    }
+
+    #[test]
+    fn an_endless_line_is_refused_at_the_limit() {
+        let at_limit = vec![b' '; usize::try_from(MAX_LINE_BYTES).unwrap()];
+        let error = receive::<Request>(&mut at_limit.as_slice())
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("longer than"), "{error}");
+    }
+}

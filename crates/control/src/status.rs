@@ -1,0 +1,125 @@
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a device daemon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the daemon.
+    pub version: String,
+    /// Process id of the daemon.
+    pub pid: u32,
+    /// `cuse` or `fuse`.
+    pub frontend: String,
+    /// Every drive, in order of its number.
+    pub drives: Vec<DriveStatus>,
+}
+
+/// The state of one drive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriveStatus {
+    /// Number of the drive.
+    pub drive: u32,
+    /// Its nodes: rewinding, then non-rewinding.
+    pub nodes: Vec<PathBuf>,
+    /// Vendor, product, revision and serial number.
+    pub identity: String,
+    /// Personality of the drive.
+    pub personality: String,
+    /// The cartridge in the drive.
+    pub medium: Option<MediumStatus>,
+    /// Where the tape is.
+    pub position: Option<PositionStatus>,
+    /// Space on the current partition.
+    pub capacity: Option<CapacityStatus>,
+    /// Bytes moved since the daemon started.
+    pub transfer: TransferStatus,
+    /// Flags that are set, by the names of `mt status`.
+    pub flags: Vec<FlagStatus>,
+    /// Block size in bytes; 0 is variable block mode.
+    pub block_size: u32,
+    /// Density code.
+    pub density: u8,
+    /// The last error that a program saw or could not be told (an error at close).
+    pub last_error: Option<String>,
+    /// Who has the drive open.
+    pub open: Option<OpenStatus>,
+}
+
+/// A cartridge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MediumStatus {
+    /// Path of the image.
+    pub image: PathBuf,
+    /// Identity of the volume.
+    pub volume: String,
+    /// Label, if any.
+    pub label: Option<String>,
+    /// Barcode, if any.
+    pub barcode: Option<String>,
+    /// Whether the cartridge is loaded (a program may have unloaded it).
+    pub loaded: bool,
+    /// Write-protect switch.
+    pub write_protected: bool,
+    /// Append-only medium.
+    pub worm: bool,
+    /// Partitions on the medium.
+    pub partitions: u8,
+}
+
+/// Where the tape is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionStatus {
+    /// The partition.
+    pub partition: u8,
+    /// File number as `mt status` shows it; `None`: unknown.
+    pub file: Option<i64>,
+    /// Block number in the file as `mt status` shows it; `None`: unknown.
+    pub block: Option<i64>,
+    /// Object number as `mt tell` shows it.
+    pub object: u64,
+}
+
+/// Space on a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityStatus {
+    /// Bytes of blocks to the physical end; `None`: as much as the host holds.
+    pub total_bytes: Option<u64>,
+    /// Length of the early-warning zone.
+    pub early_warning_bytes: u64,
+    /// Bytes of blocks recorded.
+    pub used_bytes: u64,
+    /// Bytes of blocks that still fit.
+    pub left_bytes: Option<u64>,
+    /// Size of the image file.
+    pub host_bytes: u64,
+}
+
+/// Bytes and blocks moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferStatus {
+    /// Bytes written.
+    pub written_bytes: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// `write` calls answered with success.
+    pub writes: u64,
+    /// `read` calls answered with success.
+    pub reads: u64,
+}
+
+/// A flag of `mt status` that is set: `EOF`, `BOT`, `EOT`, `SM`, `EOD`, `WR_PROT`, `ONLINE`, `DR_OPEN`, `IM_REP_EN` …
+pub type FlagStatus = String;
+
+/// A program that has a drive open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenStatus {
+    /// Process (thread) id of the opener.
+    pub pid: u32,
+    /// Name of its program, where it can be found.
+    pub program: Option<String>,
+    /// User id.
+    pub uid: u32,
+    /// The node it opened.
+    pub node: String,
+}

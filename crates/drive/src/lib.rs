@@ -1,0 +1,1 @@
+//! A tape drive over an image.

@@ -1,0 +1,1 @@
+//! Blocks and marks as records in one append-only file.

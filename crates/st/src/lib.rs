@@ -1,0 +1,1 @@
+//! What the Linux st driver does, over any drive.

@@ -1,0 +1,201 @@
+use std::num::NonZeroU32;
+
+use crate::numbers::{Address, BlockLimits, Capacity, Identity, Mode, Position};
+use crate::outcome::{Done, Failed, ReadDone};
+
+/// How one transfer is cut into blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transfer {
+    /// The whole buffer is one block.
+    Variable,
+    /// The buffer is a whole number of blocks of this size.
+    Fixed(NonZeroU32),
+}
+
+/// A mark between blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Filemark.
+    Filemark,
+    /// Setmark.
+    Setmark,
+}
+
+/// Whether an operation waits for stable storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Returns when everything written before is on stable storage.
+    Commit,
+    /// Promises nothing (IMMED, `MTWEOFI`).
+    Immediate,
+}
+
+/// What SPACE counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceUnit {
+    /// Blocks; stops at a mark.
+    Blocks,
+    /// Filemarks.
+    Filemarks,
+    /// Setmarks.
+    Setmarks,
+}
+
+/// What LOAD does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadKind {
+    /// Load, to the beginning.
+    Load,
+    /// Retension: to the end of the medium and back to the beginning.
+    Retension,
+}
+
+/// How far ERASE goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EraseExtent {
+    /// Writes an end of data here.
+    Short,
+    /// Erases to the end of the partition.
+    Long,
+}
+
+/// PREVENT and ALLOW MEDIUM REMOVAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Removal prevented.
+    Locked,
+    /// Removal allowed.
+    Unlocked,
+}
+
+/// How the medium is cut into partitions (MODE SELECT, medium partition page), in MiB as `MTMKPART` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partitioning {
+    /// One partition.
+    Single,
+    /// Two partitions, the second one of this size.
+    SecondOf(u32),
+    /// Two partitions, the first one of this size.
+    FirstOf(u32),
+}
+
+/// Changes of the drive's mode; `None` leaves a value as it is (MODE SELECT).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModeSelect {
+    /// Block size in bytes; 0 is variable block mode.
+    pub block_size: Option<u32>,
+    /// Density code.
+    pub density: Option<u8>,
+    /// Buffered mode, 0 to 7.
+    pub buffering: Option<u8>,
+    /// Compression.
+    pub compression: Option<bool>,
+}
+
+/// One tape drive: the seam between what a host sees and what holds the tape.
+///
+/// Operations block until done. Unit attentions ([`Sense::MediumChanged`](crate::Sense::MediumChanged),
+/// [`Sense::Reset`](crate::Sense::Reset)) are reported once, by the next operation that touches the
+/// medium or by [`Drive::test_ready`], and clear themselves thereby.
+///
+/// Without a medium every operation on it fails with [`Sense::NoMedium`](crate::Sense::NoMedium).
+pub trait Drive: Send {
+    /// Says what drive this is. Never blocks.
+    fn identity(&self) -> Identity;
+
+    /// Says the lengths of blocks that the drive takes. Never blocks, needs no medium.
+    fn block_limits(&self) -> BlockLimits;
+
+    /// Says whether a medium is loaded and the drive can work on it (TEST UNIT READY).
+    fn test_ready(&mut self) -> Result<(), Failed>;
+
+    /// Says how the drive reads and writes (MODE SENSE). Works without a medium.
+    fn mode(&mut self) -> Result<Mode, Failed>;
+
+    /// Changes how the drive reads and writes (MODE SELECT); all of it or nothing.
+    fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed>;
+
+    /// Reads into `buffer` (READ).
+    ///
+    /// | variable: the tape is before | result | position after |
+    /// |---|---|---|
+    /// | a block no longer than the buffer | the block, `bytes == block_length` | behind it |
+    /// | a longer block | its first bytes, `block_length > bytes` | behind it |
+    /// | a filemark, setmark | nothing, `stop` | behind it |
+    /// | the end of data | nothing, [`Stop::EndOfData`](crate::Stop::EndOfData) | unchanged |
+    /// | a damaged block | [`Sense::MediumError`](crate::Sense::MediumError) | behind it |
+    ///
+    /// In fixed block mode the same for each of `buffer.len() / size` blocks until the first stop;
+    /// a block of another length is [`Stop::IllegalLength`](crate::Stop::IllegalLength), behind it.
+    fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed>;
+
+    /// Writes `data` here; what was recorded behind is gone (WRITE).
+    ///
+    /// | condition | result | position after |
+    /// |---|---|---|
+    /// | fits before early warning | whole count | behind it |
+    /// | fits, ends in the early-warning zone | whole count, [`Stop::EarlyWarning`](crate::Stop::EarlyWarning) | behind it |
+    /// | does not fit before the physical end | blocks that fitted, [`Stop::EndOfPartition`](crate::Stop::EndOfPartition) | behind them |
+    /// | write protected | [`Sense::WriteProtected`](crate::Sense::WriteProtected) | unchanged |
+    ///
+    /// A block written is in the hands of the operating system when this returns: it survives the
+    /// death of this process.
+    fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed>;
+
+    /// Lengthens the block just written by `data`.
+    ///
+    /// Only directly after a [`Drive::write`] in [`Transfer::Variable`] (or another `extend`) that
+    /// did its whole count; anything else, and a drive that can't, answers
+    /// [`Sense::IllegalRequest`](crate::Sense::IllegalRequest) and changes nothing. A frontend uses
+    /// it where it can't know how long a system call is when its first piece arrives.
+    fn extend(&mut self, data: &[u8]) -> Result<Done, Failed>;
+
+    /// Writes `count` marks here; what was recorded behind is gone (WRITE FILEMARKS).
+    ///
+    /// With [`WriteMode::Commit`], a count of 0 included, everything written before is on stable
+    /// storage when this returns. Early warning and physical end as for [`Drive::write`].
+    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed>;
+
+    /// Moves over `count` units, backwards where negative (SPACE).
+    ///
+    /// | met | result | position after |
+    /// |---|---|---|
+    /// | all | whole count | behind the last one (before it when going backwards) |
+    /// | a mark, while counting blocks (or a setmark, counting filemarks) | count so far, `stop` | on its far side |
+    /// | end of data | count so far, [`Stop::EndOfData`](crate::Stop::EndOfData) | there |
+    /// | beginning of partition | count so far, [`Stop::BeginningOfPartition`](crate::Stop::BeginningOfPartition) | there |
+    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed>;
+
+    /// Moves to the end of data (SPACE, code 3).
+    fn space_to_end_of_data(&mut self) -> Result<Done, Failed>;
+
+    /// Moves to an object, in the current or another partition (LOCATE).
+    ///
+    /// Behind the end of data: [`Stop::EndOfData`](crate::Stop::EndOfData), positioned there. A
+    /// partition that the medium has not: [`Sense::IllegalRequest`](crate::Sense::IllegalRequest).
+    fn locate(&mut self, to: Address) -> Result<Done, Failed>;
+
+    /// Moves to the beginning of the current partition; commits (REWIND).
+    fn rewind(&mut self) -> Result<Done, Failed>;
+
+    /// Loads the medium that is in the drive, to the beginning of partition 0 (LOAD).
+    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed>;
+
+    /// Commits and unloads the medium (UNLOAD).
+    fn unload(&mut self) -> Result<(), Failed>;
+
+    /// Erases from here on (ERASE).
+    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed>;
+
+    /// Says where the tape is (READ POSITION).
+    fn position(&mut self) -> Result<Position, Failed>;
+
+    /// Says how much fits and how much is recorded.
+    fn capacity(&mut self) -> Result<Capacity, Failed>;
+
+    /// Prevents or allows the removal of the medium.
+    fn set_door(&mut self, door: Door) -> Result<(), Failed>;
+
+    /// Cuts the medium into partitions, losing what is recorded; ends at the beginning of partition 0.
+    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed>;
+}
