@@ -1,1 +1,5 @@
 //! What tests need: a model tape, the suite of every drive, faulty stores.
+
+mod model;
+
+pub use model::{ModelCartridge, ModelDrive, ModelObject};

@@ -1,0 +1,181 @@
+use pseudotape_tape::{BlockLimits, Sense};
+
+/// Where ERASE is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErasePolicy {
+    /// Anywhere; what lies behind is gone.
+    Anywhere,
+    /// Only at the beginning of the partition (LTO).
+    AtBeginning,
+}
+
+/// What the drive is like after UNLOAD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AfterUnload {
+    /// What operations answer then.
+    pub sense: Sense,
+    /// Whether LOAD brings the medium back; otherwise it has left the drive.
+    pub keeps_cartridge: bool,
+}
+
+/// What makes one drive differ from another: data, not code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Personality {
+    /// Name in configurations.
+    pub name: &'static str,
+    /// INQUIRY vendor.
+    pub vendor: &'static str,
+    /// INQUIRY product.
+    pub product: &'static str,
+    /// READ BLOCK LIMITS.
+    pub limits: BlockLimits,
+    /// Density code of a fresh medium.
+    pub density: u8,
+    /// Density codes that MODE SELECT refuses.
+    pub refused_densities: &'static [u8],
+    /// Most partitions that a medium can have.
+    pub max_partitions: u8,
+    /// Whether the medium can hold setmarks.
+    pub setmarks: bool,
+    /// Whether the drive knows the compression page.
+    pub compression: bool,
+    /// Where ERASE is allowed.
+    pub erase: ErasePolicy,
+    /// What the drive is like after UNLOAD.
+    pub after_unload: AfterUnload,
+    /// Whether a new medium is announced by a unit attention (28h).
+    pub announces_medium: bool,
+    /// Whether a mark still fits at the physical end.
+    pub mark_fits_at_end: bool,
+    /// What a mark costs of the capacity, in bytes.
+    pub mark_bytes: u64,
+}
+
+const GENERIC: Personality = Personality {
+    name: "generic",
+    vendor: "PSEUDO",
+    product: "TAPE",
+    limits: BlockLimits {
+        min_bytes: 1,
+        max_bytes: 16 << 20,
+        granularity_bytes: 1,
+    },
+    density: 0x58,
+    refused_densities: &[],
+    max_partitions: 4,
+    setmarks: false,
+    compression: true,
+    erase: ErasePolicy::Anywhere,
+    after_unload: AfterUnload {
+        sense: Sense::NoMedium,
+        keeps_cartridge: true,
+    },
+    announces_medium: true,
+    mark_fits_at_end: true,
+    mark_bytes: 0,
+};
+
+/// The emulation in the kernel's `scsi_debug` module, behind which most golden traces were recorded.
+const SCSI_DEBUG: Personality = Personality {
+    name: "scsi_debug",
+    vendor: "Linux",
+    product: "scsi_debug",
+    limits: BlockLimits {
+        min_bytes: 512,
+        max_bytes: 1 << 20,
+        granularity_bytes: 4,
+    },
+    density: 0,
+    refused_densities: &[101],
+    max_partitions: 2,
+    after_unload: AfterUnload {
+        sense: Sense::NotReady,
+        keeps_cartridge: true,
+    },
+    mark_fits_at_end: false,
+    ..GENERIC
+};
+
+/// An LTO-5 drive in a library, as the traces of the end of the tape were recorded.
+const LTO5: Personality = Personality {
+    name: "lto5",
+    vendor: "IBM",
+    product: "ULT3580-TD5",
+    limits: BlockLimits {
+        min_bytes: 1,
+        max_bytes: 2 << 20,
+        granularity_bytes: 1,
+    },
+    density: 0x58,
+    max_partitions: 2,
+    erase: ErasePolicy::AtBeginning,
+    after_unload: AfterUnload {
+        sense: Sense::NoMedium,
+        keeps_cartridge: false,
+    },
+    announces_medium: false,
+    ..GENERIC
+};
+
+/// A DAT drive: small blocks, setmarks, two partitions.
+const DDS: Personality = Personality {
+    name: "dds",
+    vendor: "HP",
+    product: "C1537A",
+    limits: BlockLimits {
+        min_bytes: 1,
+        max_bytes: (1 << 24) - 1,
+        granularity_bytes: 1,
+    },
+    density: 0x25,
+    max_partitions: 2,
+    setmarks: true,
+    ..GENERIC
+};
+
+impl Personality {
+    /// Every personality; the first one is the default.
+    pub const ALL: &[Personality] = &[GENERIC, SCSI_DEBUG, LTO5, DDS];
+
+    /// Finds one by name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Personality> {
+        Personality::ALL.iter().find(|p| p.name == name).copied()
+    }
+
+    /// Whether the drive takes a block of this length.
+    #[must_use]
+    pub fn takes_block(&self, length_bytes: u64) -> bool {
+        self.limits.contain(length_bytes)
+            && length_bytes.is_multiple_of(u64::from(self.limits.granularity_bytes))
+    }
+}
+
+impl Default for Personality {
+    fn default() -> Self {
+        GENERIC
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personalities_are_found_by_their_names() {
+        for p in Personality::ALL {
+            assert_eq!(Personality::named(p.name), Some(*p));
+        }
+        assert_eq!(Personality::named("exabyte"), None);
+        assert_eq!(Personality::default().name, "generic");
+    }
+
+    #[test]
+    fn a_block_of_wrong_granularity_is_not_taken() {
+        assert!(SCSI_DEBUG.takes_block(512));
+        assert!(!SCSI_DEBUG.takes_block(513));
+        assert!(!SCSI_DEBUG.takes_block(508));
+        assert!(GENERIC.takes_block(16 << 20));
+        assert!(!GENERIC.takes_block((16 << 20) + 1));
+    }
+}
