@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod size;
 mod status;
 
+pub use size::{HumanBytes, SizeError, parse_size};
 pub use status::{
     CapacityStatus, DriveStatus, FlagStatus, MediumStatus, OpenStatus, PositionStatus, Status,
     TransferStatus,
@@ -79,13 +81,21 @@ pub enum Response {
 /// Why a call to a daemon failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody listens there.
-    #[error("no daemon answers on {}: {source} (is pseudotape-dev running? --control names its socket)", path.display())]
+    /// Nobody listens there, or not for this user.
+    #[error("no daemon answers on {}: {source} ({})", path.display(), connect_advice(source.kind()))]
     Connect {
         /// The socket.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
+    },
+    /// Nothing came in time.
+    #[error("the daemon on {} did not answer within {} s: it may be busy with a long operation; try again, or look at its log", path.display(), timeout.as_secs())]
+    NoAnswer {
+        /// The socket.
+        path: PathBuf,
+        /// How long was waited.
+        timeout: Duration,
     },
     /// The connection broke.
     #[error("the daemon's connection broke: {0}")]
@@ -118,12 +128,27 @@ pub fn call(socket: &Path, request: &Request, timeout: Duration) -> Result<Respo
     let mut stream = UnixStream::connect(socket).map_err(connect)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    send(&mut stream, request)?;
-    match receive(&mut BufReader::new(stream))? {
+    let late = |error| match error {
+        // What a socket's time-out looks like.
+        Error::Broken(source) if source.kind() == io::ErrorKind::WouldBlock => Error::NoAnswer {
+            path: socket.to_owned(),
+            timeout,
+        },
+        other => other,
+    };
+    send(&mut stream, request).map_err(late)?;
+    match receive(&mut BufReader::new(stream)).map_err(late)? {
         Some(response) => Ok(response),
         None => {
             Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed before it answered").into())
         }
+    }
+}
+
+fn connect_advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => "be root, or in the group that the socket belongs to",
+        _ => "is pseudotape-dev running? --control names its socket",
     }
 }
 

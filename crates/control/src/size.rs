@@ -1,0 +1,163 @@
+//! Sizes as people write and read them, the same in every command and configuration file.
+
+use std::fmt;
+
+/// A size that can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SizeError {
+    /// Nothing, or no digits.
+    #[error("'{0}' is not a size: write a number and a unit, such as 64K, 10G or 1500MB")]
+    NotANumber(String),
+    /// The letters behind the number.
+    #[error(
+        "'{text}': no unit '{unit}'; K M G T P (or KiB …) are powers of 1024, KB MB GB TB PB powers of 1000"
+    )]
+    UnknownUnit {
+        /// All of it.
+        text: String,
+        /// The part that is not known.
+        unit: String,
+    },
+    /// More than 2^64 - 1 bytes.
+    #[error("'{0}' is too large: at most 2^64-1 bytes")]
+    TooLarge(String),
+}
+
+/// Reads a size: a number, perhaps with decimals, and a unit; without unit it is bytes.
+///
+/// K, M, G, T, P and KiB … PiB are powers of 1024, as in `tar` and `dd`; KB … PB are powers of 1000.
+/// Case does not matter. A fraction of a byte is dropped.
+pub fn parse_size(text: &str) -> Result<u64, SizeError> {
+    let trimmed = text.trim();
+    let not_a_number = || SizeError::NotANumber(text.to_owned());
+    let too_large = || SizeError::TooLarge(text.to_owned());
+    let end = trimmed
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() || number.ends_with('.') || fraction.contains('.') || fraction.len() > 6 {
+        return Err(not_a_number());
+    }
+    let unit_bytes = unit_bytes(unit.trim()).ok_or_else(|| SizeError::UnknownUnit {
+        text: text.to_owned(),
+        unit: unit.trim().to_owned(),
+    })?;
+    let digits: u128 = format!("{whole}{fraction}")
+        .parse()
+        .map_err(|_| too_large())?;
+    // Six decimals at most, so the divisor is small.
+    let divisor = (0..fraction.len()).fold(1_u128, |divisor, _| divisor * 10);
+    let bytes = digits
+        .checked_mul(u128::from(unit_bytes))
+        .ok_or_else(too_large)?
+        / divisor;
+    u64::try_from(bytes).map_err(|_| too_large())
+}
+
+fn unit_bytes(unit: &str) -> Option<u64> {
+    let unit = unit.to_ascii_lowercase();
+    if unit.is_empty() || unit == "b" {
+        return Some(1);
+    }
+    let mut letters = unit.chars();
+    let power = "kmgtp".find(letters.next()?)? as u32 + 1;
+    match letters.as_str() {
+        "" | "ib" => Some(1024_u64.pow(power)),
+        "b" => Some(1000_u64.pow(power)),
+        _ => None,
+    }
+}
+
+/// A number of bytes that prints as people read it: `10.0 GiB`, `512 B`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HumanBytes(pub u64);
+
+impl fmt::Display for HumanBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1024 {
+            return f.pad(&format!("{} B", self.0));
+        }
+        let (mut unit_bytes, mut unit) = (1024_u64, "KiB");
+        for next in ["MiB", "GiB", "TiB", "PiB", "EiB"] {
+            // Switches where one decimal would show "1024.0".
+            if u128::from(self.0) * 20 < u128::from(unit_bytes) * 20_479 {
+                break;
+            }
+            (unit_bytes, unit) = (unit_bytes * 1024, next);
+        }
+        let tenths =
+            (u128::from(self.0) * 10 + u128::from(unit_bytes / 2)) / u128::from(unit_bytes);
+        f.pad(&format!("{}.{} {unit}", tenths / 10, tenths % 10))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_both_families_of_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("512", 512),
+            ("512b", 512),
+            ("64K", 65_536),
+            ("64KiB", 65_536),
+            ("64kb", 64_000),
+            ("10G", 10 << 30),
+            ("10 GiB", 10 << 30),
+            ("10GB", 10_000_000_000),
+            ("1.5T", 1_649_267_441_664),
+            ("1.5TB", 1_500_000_000_000),
+            ("0.5", 0),
+            ("18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_size_is_refused_by_its_cause() {
+        for text in ["", "G", "-1", "1.", ".5", "1.2.3", "1.0000001G", "ten"] {
+            assert_eq!(
+                parse_size(text),
+                Err(SizeError::NotANumber(text.to_owned())),
+                "{text}"
+            );
+        }
+        for (text, unit) in [("10Q", "Q"), ("1e3", "e3"), ("5GiBs", "GiBs"), ("4é", "é")] {
+            assert_eq!(
+                parse_size(text),
+                Err(SizeError::UnknownUnit {
+                    text: text.to_owned(),
+                    unit: unit.to_owned()
+                }),
+                "{text}"
+            );
+        }
+        for text in [
+            "18446744073709551616",
+            "16384P",
+            "99999999999999999999999999999999999999999",
+        ] {
+            assert_eq!(parse_size(text), Err(SizeError::TooLarge(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn bytes_print_with_one_decimal_in_the_unit_that_fits() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1536, "1.5 KiB"),
+            ((1 << 20) - 1, "1.0 MiB"),
+            (10 << 30, "10.0 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(HumanBytes(bytes).to_string(), text);
+        }
+        assert_eq!(format!("{:>10}", HumanBytes(5)), "       5 B");
+    }
+}
