@@ -1,1 +1,9 @@
-//! The device daemon.
+//! The device daemon: joins frontends, the st driver's behaviour, drives and the control socket.
+//!
+//! Nothing here knows how a tape behaves: an `if` about tape belongs in `st` or `drive`.
+
+pub mod cli;
+pub mod config;
+
+/// Longest block that the daemon serves, whatever the personality says.
+pub const MAX_BLOCK_BYTES: u32 = 16 << 20;

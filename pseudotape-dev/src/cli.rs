@@ -1,0 +1,48 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Serves tape drives whose cartridges are image files.
+///
+/// Drive N gets the node pmtmN, which rewinds on close, and npmtmN, which does not: in /dev where the
+/// kernel has CUSE, or as files in the directory of a FUSE mount. SIGTERM finishes the write in hand,
+/// commits, and removes the nodes.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(name = "pseudotape-dev", version, max_term_width = 100)]
+pub struct Arguments {
+    /// Configuration in TOML; the command line wins over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug,
+    /// lto5, dds), serial, capacity, early-warning, min-block, max-block. Empty: a drive without cartridge
+    #[arg(long, value_name = "SPEC")]
+    pub drive: Vec<String>,
+
+    /// Character devices in /dev, or fail
+    #[arg(long, conflicts_with = "fuse")]
+    pub cuse: bool,
+
+    /// Files in this directory, by a FUSE mount
+    #[arg(long, value_name = "DIR")]
+    pub fuse: Option<PathBuf>,
+
+    /// Control socket [default: $PSEUDOTAPE_CONTROL, $XDG_RUNTIME_DIR/pseudotape/control or
+    /// /run/pseudotape/control]
+    #[arg(long, value_name = "SOCKET")]
+    pub control: Option<PathBuf>,
+
+    /// Permission bits of the nodes [default: 0660]
+    #[arg(long, value_name = "OCTAL")]
+    pub mode: Option<String>,
+
+    /// Group of the nodes [default: tape, where it exists]
+    #[arg(long)]
+    pub group: Option<String>,
+
+    /// How long a blocking open waits for a medium [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    pub open_wait: Option<u64>,
+}
