@@ -1,5 +1,25 @@
 //! What tests need: a model tape, the suite of every drive, faulty stores.
 
 mod model;
+mod operations;
+#[expect(missing_docs, reason = "the names of the cases are sentences")]
+pub mod suite;
 
 pub use model::{ModelCartridge, ModelDrive, ModelObject};
+pub use operations::{Answer, Operation, compare, operation};
+pub use suite::{Make, SuiteMedium};
+
+/// The bytes of a block: never the same for two seeds, never periodic in a page.
+#[must_use]
+pub fn block_of(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0xd1b5_4a32_d192_ed03;
+    let mut block = Vec::with_capacity(length + 8);
+    while block.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        block.extend_from_slice(&state.to_le_bytes());
+    }
+    block.truncate(length);
+    block
+}

@@ -1,0 +1,172 @@
+//! Random operations on a drive, and what they answered, so that two drives can be compared.
+
+use std::num::NonZeroU32;
+
+use proptest::prelude::*;
+use pseudotape_tape::{
+    Address, Done, Drive, EraseExtent, Failed, LoadKind, Mark, ObjectNumber, PartitionNumber,
+    Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+};
+
+use crate::block_of;
+
+/// One operation of `trait Drive` with its values.
+#[expect(missing_docs, reason = "the fields are the arguments of the trait's methods")]
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// A block of this length, its bytes made from the seed.
+    Write { seed: u64, length: usize },
+    /// Several blocks of one size.
+    WriteFixed { seed: u64, size: u32, count: usize },
+    /// Lengthens the last block.
+    Extend { seed: u64, length: usize },
+    /// Marks.
+    WriteMarks { mark: Mark, count: u32 },
+    /// One block into a buffer of this length.
+    Read { length: usize },
+    /// Several blocks of one size.
+    ReadFixed { size: u32, count: usize },
+    /// Spaces.
+    Space { unit: SpaceUnit, count: i64 },
+    /// To the end of data.
+    SpaceToEndOfData,
+    /// To an object.
+    Locate { partition: Option<u8>, object: u64 },
+    /// To the beginning.
+    Rewind,
+    /// Erases from here.
+    Erase,
+    /// Loads or retensions.
+    Load(LoadKind),
+    /// Unloads.
+    Unload,
+    /// Cuts the medium into partitions.
+    MakePartitions(Partitioning),
+}
+
+/// What an operation answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Success of a motion or a write.
+    Done(Done),
+    /// Success of a read, with the bytes.
+    Read(ReadDone, Vec<u8>),
+    /// Success with nothing to tell.
+    Nothing,
+    /// Failure.
+    Failed(Failed),
+}
+
+impl From<Result<Done, Failed>> for Answer {
+    fn from(result: Result<Done, Failed>) -> Self {
+        result.map_or_else(Answer::Failed, Answer::Done)
+    }
+}
+
+impl Operation {
+    /// Does it.
+    pub fn run(&self, drive: &mut dyn Drive) -> Answer {
+        let fixed =
+            |size| Transfer::Fixed(NonZeroU32::new(size).expect("sizes are made from 1 up"));
+        match *self {
+            Operation::Write { seed, length } => drive
+                .write(Transfer::Variable, &block_of(seed, length))
+                .into(),
+            Operation::WriteFixed { seed, size, count } => drive
+                .write(fixed(size), &block_of(seed, size as usize * count))
+                .into(),
+            Operation::Extend { seed, length } => drive.extend(&block_of(seed, length)).into(),
+            Operation::WriteMarks { mark, count } => {
+                drive.write_marks(mark, count, WriteMode::Commit).into()
+            }
+            Operation::Read { length } => read(drive, Transfer::Variable, length),
+            Operation::ReadFixed { size, count } => read(drive, fixed(size), size as usize * count),
+            Operation::Space { unit, count } => drive.space(unit, count).into(),
+            Operation::SpaceToEndOfData => drive.space_to_end_of_data().into(),
+            Operation::Locate { partition, object } => {
+                let to = Address {
+                    partition: partition.map(PartitionNumber),
+                    object: ObjectNumber(object),
+                };
+                drive.locate(to).into()
+            }
+            Operation::Rewind => drive.rewind().into(),
+            Operation::Erase => drive.erase(EraseExtent::Short).into(),
+            Operation::Load(kind) => drive.load(kind).into(),
+            Operation::Unload => drive
+                .unload()
+                .map_or_else(Answer::Failed, |()| Answer::Nothing),
+            Operation::MakePartitions(partitioning) => drive.make_partitions(partitioning).into(),
+        }
+    }
+}
+
+fn read(drive: &mut dyn Drive, transfer: Transfer, length: usize) -> Answer {
+    let mut buffer = vec![0xee; length];
+    match drive.read(transfer, &mut buffer) {
+        Ok(done) => {
+            buffer.truncate(done.bytes);
+            Answer::Read(done, buffer)
+        }
+        Err(failed) => Answer::Failed(failed),
+    }
+}
+
+/// Any operation, the ones that programs use most more often.
+pub fn operation() -> impl Strategy<Value = Operation> {
+    let length = prop_oneof![1..200_usize, 1..5000_usize, Just(65_536_usize)];
+    let unit = prop_oneof![
+        Just(SpaceUnit::Blocks),
+        Just(SpaceUnit::Filemarks),
+        Just(SpaceUnit::Setmarks)
+    ];
+    let mark = prop_oneof![9 => Just(Mark::Filemark), 1 => Just(Mark::Setmark)];
+    let partitioning = prop_oneof![
+        Just(Partitioning::Single),
+        (1..4_u32).prop_map(Partitioning::SecondOf),
+        (1..4_u32).prop_map(Partitioning::FirstOf)
+    ];
+    prop_oneof![
+        20 => (any::<u64>(), length.clone()).prop_map(|(seed, length)| Operation::Write { seed, length }),
+        4 => (any::<u64>(), 1..600_u32, 1..9_usize)
+            .prop_map(|(seed, size, count)| Operation::WriteFixed { seed, size, count }),
+        4 => (any::<u64>(), length.clone()).prop_map(|(seed, length)| Operation::Extend { seed, length }),
+        8 => (mark, 0..4_u32).prop_map(|(mark, count)| Operation::WriteMarks { mark, count }),
+        20 => length.prop_map(|length| Operation::Read { length }),
+        4 => (1..600_u32, 1..9_usize).prop_map(|(size, count)| Operation::ReadFixed { size, count }),
+        12 => (unit, -6..7_i64).prop_map(|(unit, count)| Operation::Space { unit, count }),
+        3 => Just(Operation::SpaceToEndOfData),
+        8 => (prop::option::weighted(0.3, 0..3_u8), 0..40_u64)
+            .prop_map(|(partition, object)| Operation::Locate { partition, object }),
+        5 => Just(Operation::Rewind),
+        1 => Just(Operation::Erase),
+        1 => prop_oneof![Just(LoadKind::Load), Just(LoadKind::Retension)].prop_map(Operation::Load),
+        1 => Just(Operation::Unload),
+        1 => partitioning.prop_map(Operation::MakePartitions),
+    ]
+}
+
+/// Runs the operations on both drives and says where their answers differ first.
+///
+/// Positions are compared after each operation, failed ones too.
+pub fn compare(
+    model: &mut dyn Drive,
+    other: &mut dyn Drive,
+    operations: &[Operation],
+) -> Result<(), String> {
+    for (number, operation) in operations.iter().enumerate() {
+        let (expected, found) = (operation.run(model), operation.run(other));
+        if expected != found {
+            return Err(format!(
+                "operation {number}, {operation:?}:\n model {expected:?}\n other {found:?}"
+            ));
+        }
+        let (expected, found): (Result<Position, _>, _) = (model.position(), other.position());
+        if expected != found {
+            return Err(format!(
+                "position after operation {number}, {operation:?}:\n model {expected:?}\n other {found:?}"
+            ));
+        }
+    }
+    Ok(())
+}

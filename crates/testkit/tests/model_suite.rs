@@ -1,0 +1,20 @@
+//! The model tape runs the suite that it is the model for.
+
+use pseudotape_drive::Personality;
+use pseudotape_tape::Drive;
+use pseudotape_testkit::{ModelCartridge, ModelDrive, SuiteMedium, drive_suite};
+
+fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+    let mut drive = ModelDrive::new(personality);
+    drive.insert(ModelCartridge {
+        capacity_bytes: medium.capacity_bytes,
+        early_warning_bytes: medium.early_warning_bytes,
+        write_protected: medium.write_protected,
+        worm: medium.worm,
+        ..ModelCartridge::default()
+    });
+    drive.clear_attention();
+    Box::new(drive)
+}
+
+drive_suite!(model);
