@@ -1,1 +1,70 @@
-//! The pseudotape command.
+//! The `pseudotape` command: makes, shows and checks tape images, and talks to the device daemon.
+//!
+//! Every subcommand is a module with one function that does the work and returns a [`Report`], which
+//! prints for people or as JSON.
+
+mod cli;
+mod client;
+mod content;
+mod doctor;
+mod generate;
+mod screen;
+mod status;
+
+use std::io;
+use std::process::ExitCode;
+
+pub use cli::Cli;
+pub use doctor::Machine;
+pub use screen::{Report, Screen};
+
+use cli::Command;
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well: exit code 0.
+    Well,
+    /// Damage, or something missing, was found and reported: exit code 1.
+    Found,
+}
+
+/// The exit code of usage errors and of what could not be done.
+const EXIT_FAILED: u8 = 2;
+
+/// Does what the command line asks, prints the result or the error, and returns the exit code.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(Verdict::Well) => ExitCode::SUCCESS,
+        Ok(Verdict::Found) => ExitCode::from(1),
+        Err(error) => {
+            // Who reads a pipe no longer ("| head") needs no message about it.
+            if !is_broken_pipe(&error) {
+                eprintln!("pseudotape: {}", screen::describe(&error));
+            }
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
+    let screen = Screen::from_environment(cli.json);
+    let daemon = client::Daemon::new(cli.control, cli.timeout);
+    match cli.command {
+        Command::Status(options) => status::run(&options, &daemon, &screen),
+        Command::Load(options) => client::load(&options, &daemon, &screen),
+        Command::Unload(options) => client::unload(&options, &daemon, &screen),
+        Command::Reset(options) => client::reset(&options, &daemon, &screen),
+        Command::Doctor(options) => doctor::run(&options, &daemon, &screen),
+        Command::Completions(options) => generate::completions(&options, &screen),
+        Command::Man(options) => generate::man_pages(&options, &screen),
+        other => anyhow::bail!("{other:?} waits for the image crate"),
+    }
+}

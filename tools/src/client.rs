@@ -1,0 +1,110 @@
+//! What the running daemon is asked to do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use pseudotape_control::{Request, Response, Status};
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::cli::{DriveOptions, LoadOptions, UnloadOptions};
+use crate::screen::{Report, Screen, printable};
+
+/// How long a question may take.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an order may take: it may have to write gigabytes to the host's disk first.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Where the daemon is, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Daemon {
+    socket: PathBuf,
+    timeout: Option<Duration>,
+}
+
+impl Daemon {
+    pub(crate) fn new(socket: Option<PathBuf>, timeout_seconds: Option<u64>) -> Self {
+        Daemon {
+            socket: socket.unwrap_or_else(pseudotape_control::default_socket),
+            timeout: timeout_seconds.map(Duration::from_secs),
+        }
+    }
+
+    /// The same daemon, asked with a shorter patience unless the user named one.
+    pub(crate) fn within(self, timeout: Duration) -> Self {
+        Daemon {
+            timeout: self.timeout.or(Some(timeout)),
+            ..self
+        }
+    }
+
+    /// The state of every drive.
+    pub(crate) fn status(&self) -> anyhow::Result<Status> {
+        match self.call(&Request::Status, QUESTION_TIMEOUT)? {
+            Response::Status(status) => Ok(*status),
+            Response::Done { .. } => bail!("the daemon answered something else than its status"),
+            Response::Error { message } => bail!("the daemon refused: {message}"),
+        }
+    }
+
+    /// Has something done; returns the daemon's words about it.
+    pub(crate) fn order(&self, request: &Request) -> anyhow::Result<Order> {
+        match self.call(request, ORDER_TIMEOUT)? {
+            Response::Done { message } => Ok(Order { message }),
+            Response::Status(_) => bail!("the daemon answered its status instead of what it did"),
+            Response::Error { message } => bail!("the daemon refused: {message}"),
+        }
+    }
+
+    fn call(&self, request: &Request, timeout: Duration) -> anyhow::Result<Response> {
+        let timeout = self.timeout.unwrap_or(timeout);
+        Ok(pseudotape_control::call(&self.socket, request, timeout)?)
+    }
+}
+
+/// An order that was done.
+#[derive(Debug, Serialize)]
+pub(crate) struct Order {
+    message: String,
+}
+
+impl Report for Order {
+    fn text(&self, _: &Screen) -> String {
+        printable(&self.message) + "\n"
+    }
+}
+
+pub(crate) fn load(
+    options: &LoadOptions,
+    daemon: &Daemon,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    // The daemon runs in another directory. Whether the image is there is the daemon's to say: it
+    // may see files that this user can't.
+    let image = std::path::absolute(&options.image)
+        .with_context(|| format!("'{}' is no path", options.image.display()))?;
+    let drive = options.drive;
+    screen.show(&daemon.order(&Request::Load { drive, image })?)?;
+    Ok(Verdict::Well)
+}
+
+pub(crate) fn unload(
+    options: &UnloadOptions,
+    daemon: &Daemon,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let &UnloadOptions { drive, force } = options;
+    screen.show(&daemon.order(&Request::Unload { drive, force })?)?;
+    Ok(Verdict::Well)
+}
+
+pub(crate) fn reset(
+    options: &DriveOptions,
+    daemon: &Daemon,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let drive = options.drive;
+    screen.show(&daemon.order(&Request::Reset { drive })?)?;
+    Ok(Verdict::Well)
+}

@@ -1,0 +1,280 @@
+use std::io;
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+use nix::unistd::{AccessFlags, access};
+use pseudotape_control::HumanBytes;
+
+use super::{Check, DAEMON_TIMEOUT, Machine};
+use crate::client::Daemon;
+use crate::screen::{counted, describe};
+
+/// The oldest kernel that pseudotape is tested on.
+const TESTED_KERNEL: (u32, u32) = (6, 1);
+/// What a daemon with one drive and the largest blocks takes.
+const NEEDED_MEMORY: u64 = 64 << 20;
+/// Below this much room an image soon meets the end of the host's disk.
+const LITTLE_ROOM: u64 = 1 << 30;
+
+pub(crate) fn kernel(machine: &Machine) -> Check {
+    let (major, minor) = TESTED_KERNEL;
+    let release = match machine.kernel_release() {
+        Ok(release) => release,
+        Err(error) => {
+            return Check::missing(
+                "kernel",
+                format!("its version can't be read: {error}"),
+                "mount /proc",
+            );
+        }
+    };
+    let mut numbers = release.split(['.', '-']).map(|n| n.parse::<u32>().ok());
+    match (numbers.next().flatten(), numbers.next().flatten()) {
+        (Some(a), Some(b)) if (a, b) >= TESTED_KERNEL => Check::ok("kernel", release),
+        _ => Check::missing(
+            "kernel",
+            format!("{release}: pseudotape is tested from Linux {major}.{minor} on"),
+            "use a newer kernel if something does not work",
+        ),
+    }
+}
+
+/// /dev/cuse and /dev/fuse: one of them is needed.
+pub(crate) fn frontends(machine: &Machine) -> Vec<Check> {
+    let checks = [cuse(machine), fuse(machine)];
+    let one_works = checks.iter().any(|check| check.ok);
+    checks
+        .into_iter()
+        .map(|check| if one_works { check } else { check.needed() })
+        .collect()
+}
+
+fn cuse(machine: &Machine) -> Check {
+    const DEVICE: &str = "/dev/cuse";
+    match machine.open_device(DEVICE) {
+        Ok(_) => Check::ok(
+            DEVICE,
+            "opens: drives can be character devices, /dev/pmtm0 …",
+        ),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Check::missing(
+            DEVICE,
+            "is there, but not for this user",
+            "start pseudotape-dev as root, or use its option --fuse DIR",
+        ),
+        // Without the module a node that udev made is there all the same, and opening it says ENODEV.
+        Err(_) if kernel_has(machine, "cuse") => Check::missing(
+            DEVICE,
+            "is missing; the kernel has its module",
+            "as root: modprobe cuse (and a line 'cuse' in /etc/modules-load.d/pseudotape.conf)",
+        ),
+        Err(error) => Check::missing(
+            DEVICE,
+            format!("does not open ({error}), and no module cuse is installed for this kernel"),
+            "use the option --fuse DIR of pseudotape-dev, or a kernel with CONFIG_CUSE",
+        ),
+    }
+}
+
+fn fuse(machine: &Machine) -> Check {
+    const DEVICE: &str = "/dev/fuse";
+    match machine.open_device(DEVICE) {
+        Ok(_) => Check::ok(
+            DEVICE,
+            "opens: drives can be files in a directory (--fuse DIR)",
+        ),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Check::missing(
+            DEVICE,
+            "is there, but not for this user",
+            "start pseudotape-dev as root, or let the administrator set its mode to 0666",
+        ),
+        Err(_) if kernel_has(machine, "fuse") => Check::missing(
+            DEVICE,
+            "is missing; the kernel has its module",
+            "as root: modprobe fuse",
+        ),
+        Err(error) => Check::missing(
+            DEVICE,
+            format!("does not open ({error}), and no module fuse is installed for this kernel"),
+            "in a container: give it the device (--device /dev/fuse); else a kernel with CONFIG_FUSE_FS",
+        ),
+    }
+}
+
+/// Whether the running kernel's modules, or what is built into it, name this one.
+fn kernel_has(machine: &Machine, module: &str) -> bool {
+    let Ok(release) = machine.kernel_release() else {
+        return false;
+    };
+    let file = format!("/{module}.ko");
+    ["modules.dep", "modules.builtin"].iter().any(|list| {
+        machine
+            .text(&format!("/lib/modules/{release}/{list}"))
+            .is_ok_and(|text| {
+                text.lines()
+                    .any(|line| line.split(':').next().unwrap_or(line).contains(&file))
+            })
+    })
+}
+
+pub(crate) fn fuse_mount(machine: &Machine) -> Check {
+    const NAME: &str = "fuse mount";
+    if machine.is_root_user() {
+        return Check::ok(NAME, "root mounts without a helper");
+    }
+    match machine.program(&["fusermount3", "fusermount"]) {
+        Some(program) => Check::ok(NAME, format!("{} mounts for users", program.display())),
+        None => Check::missing(
+            NAME,
+            "fusermount3 is missing: only root can use --fuse DIR",
+            "as root: apt-get install fuse3",
+        ),
+    }
+}
+
+pub(crate) fn tape_group(machine: &Machine) -> Check {
+    const NAME: &str = "group tape";
+    let Some(group) = tape_group_id(machine) else {
+        return Check::missing(
+            NAME,
+            "there is none: the drives will belong to the daemon's own group",
+            "as root: groupadd --system tape",
+        );
+    };
+    if machine.is_root_user() || own_groups(machine).contains(&group) {
+        return Check::ok(NAME, "is there, and this user may use drives of it");
+    }
+    Check::missing(
+        NAME,
+        "is there, but this user is not in it: the drives can't be opened",
+        "as root: usermod -aG tape USER, then log in again",
+    )
+}
+
+fn tape_group_id(machine: &Machine) -> Option<u32> {
+    let groups = machine.text("/etc/group").ok()?;
+    let line = groups.lines().find(|line| line.starts_with("tape:"))?;
+    line.split(':').nth(2)?.parse().ok()
+}
+
+fn own_groups(machine: &Machine) -> Vec<u32> {
+    let status = machine.text("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("Groups:")
+                .or_else(|| line.strip_prefix("Gid:"))
+        })
+        .flat_map(str::split_whitespace)
+        .filter_map(|group| group.parse().ok())
+        .collect()
+}
+
+pub(crate) fn memory(machine: &Machine) -> Check {
+    const NAME: &str = "memory";
+    let available = machine
+        .number_of("/proc/meminfo", "MemAvailable")
+        .and_then(|kib| kib.checked_mul(1024));
+    match available {
+        None => Check::missing(
+            NAME,
+            "/proc/meminfo does not say how much is free",
+            "mount /proc",
+        ),
+        Some(bytes) if bytes >= NEEDED_MEMORY => {
+            Check::ok(NAME, format!("{} available", HumanBytes(bytes)))
+        }
+        Some(bytes) => Check::missing(
+            NAME,
+            format!("only {} available", HumanBytes(bytes)),
+            format!(
+                "a drive takes up to {}: free some",
+                HumanBytes(NEEDED_MEMORY)
+            ),
+        )
+        .needed(),
+    }
+}
+
+/// The programs that people use with a tape; pseudotape itself needs none of them.
+pub(crate) fn programs(machine: &Machine) -> Vec<Check> {
+    const PROGRAMS: &[(&str, &[&str], &str)] = &[
+        ("tar", &["tar"], "tar"),
+        ("mt", &["mt-st", "mt"], "mt-st"),
+        ("cpio", &["cpio"], "cpio"),
+    ];
+    let check = |(name, names, package): &(&'static str, &[&str], &str)| {
+        machine.program(names).map_or_else(
+            || {
+                Check::missing(
+                    name,
+                    "is not installed",
+                    format!("as root: apt-get install {package}"),
+                )
+            },
+            |program| Check::ok(name, program.display().to_string()),
+        )
+    };
+    PROGRAMS.iter().map(check).collect()
+}
+
+/// The directory for images: it has to be writable, and should have room.
+pub(crate) fn images(directory: &Path) -> Check {
+    const NAME: &str = "images";
+    let shown = directory.display();
+    if !directory.is_dir() {
+        return Check::missing(
+            NAME,
+            format!("{shown} is no directory"),
+            "make it, or name another one: pseudotape doctor DIR",
+        )
+        .needed();
+    }
+    if let Err(error) = access(directory, AccessFlags::W_OK | AccessFlags::X_OK) {
+        return Check::missing(
+            NAME,
+            format!("this user can't write in {shown}: {}", error.desc()),
+            "name another directory: pseudotape doctor DIR",
+        )
+        .needed();
+    }
+    let room = match statvfs(directory) {
+        Ok(host) => u64::from(host.blocks_available()).saturating_mul(host.fragment_size()),
+        Err(error) => {
+            return Check::missing(
+                NAME,
+                format!("the room in {shown} can't be told: {}", error.desc()),
+                "name another directory: pseudotape doctor DIR",
+            );
+        }
+    };
+    let found = format!("{} free in {shown}", HumanBytes(room));
+    if room >= LITTLE_ROOM {
+        return Check::ok(NAME, found);
+    }
+    Check::missing(
+        NAME,
+        found,
+        "free some, or keep images elsewhere: a full disk ends a tape early",
+    )
+}
+
+pub(crate) fn daemon(daemon: &Daemon) -> Check {
+    const NAME: &str = "daemon";
+    match daemon.clone().within(DAEMON_TIMEOUT).status() {
+        Ok(status) => Check::ok(
+            NAME,
+            format!(
+                "pseudotape-dev {} (pid {}) serves {} by {}",
+                status.version,
+                status.pid,
+                counted(status.drives.len() as u64, "drive"),
+                status.frontend
+            ),
+        ),
+        Err(error) => Check::missing(
+            NAME,
+            describe(&error),
+            "start it: pseudotape-dev --drive IMAGE (or name its socket with --control)",
+        ),
+    }
+}
