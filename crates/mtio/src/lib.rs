@@ -1,1 +1,15 @@
 //! struct mtop, mtget and mtpos as typed values, for 64- and 32-bit callers.
+//!
+//! This crate turns bytes into values and back (`linux/mtio.h`); it decides no behaviour. What it does
+//! not know is kept: [`Operation::Unsupported`], [`DriverOption::Unknown`], [`Command::Other`].
+
+mod abi;
+mod command;
+mod operation;
+mod option;
+mod status;
+
+pub use command::{Command, DecodeError, Width, fuzz_decode};
+pub use operation::{MtOp, Operation};
+pub use option::{BooleanChange, Booleans, Cleaning, Compression, DriverOption};
+pub use status::{BLOCK_SIZE_MASK, GeneralStatus, MTGET_BYTES, MTPOS_BYTES, MtGet, MtPos};
