@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# GNU tar: the transcript of a real drive; then create, list, compare, extract, append and verify with three
+# blocking factors (10 KiB, 256 KiB and 1 MiB records).
+
+small_tree src
+cartridge transcript
+drive_up "image=$WORK/transcript.ptape,personality=lto5"
+replay tar
+drive_down
+
+tree tree 12
+pattern 99 1500000 >late
+for factor in 20 512 2048; do
+    cartridge "b$factor"
+    drive_up "image=$WORK/b$factor.ptape"
+    archive=(-b "$factor" -f "$NODE")
+    tar -b "$factor" --sort=name -cf expected.tar tree
+
+    check "tar -b $factor create" tar "${archive[@]}" --sort=name -c tree
+    same "tar -b $factor leaves one filemark" 1/0 "$(position)"
+    mt-st -f "$NODE" rewind
+    check "tar -b $factor list" tar "${archive[@]}" -t
+    same "tar -b $factor lists every name" "$(tar -tf expected.tar)" "$output"
+    mt-st -f "$NODE" rewind
+    check "tar -b $factor compare" tar "${archive[@]}" -d
+    mt-st -f "$NODE" rewind
+    mkdir "out$factor"
+    check "tar -b $factor extract" tar "${archive[@]}" -x -p -C "out$factor"
+    same_tree "tar -b $factor brings everything back" tree "out$factor/tree"
+    mt-st -f "$NODE" rewind
+    check "tar -b $factor append" tar "${archive[@]}" -r late
+    mt-st -f "$NODE" rewind
+    check "tar -b $factor list after append" tar "${archive[@]}" -t
+    same "tar -b $factor lists what was appended" "$(tar -tf expected.tar)"$'\n'late "$output"
+    mt-st -f "$NODE" rewind
+    check "tar -b $factor extract what was appended" tar "${archive[@]}" -x -C "out$factor" late
+    check "tar -b $factor brings back what was appended" cmp late "out$factor/late"
+    mt-st -f "$NODE" asf 1
+    check "tar -b $factor create and verify" tar "${archive[@]}" --sort=name -c -W tree
+    check "tar -b $factor to the rewinding node" tar -b "$factor" -f "$REWIND" --sort=name -c tree
+    same "tar -b $factor rewinds" 0/0 "$(position)"
+    drive_down
+
+    # what is in the image is what tar wrote, in records of the blocking factor
+    check "pseudotape verify after tar -b $factor" pseudotape verify "$WORK/b$factor.ptape"
+    check "pseudotape dump after tar -b $factor" pseudotape dump "$WORK/b$factor.ptape" --file 0 -o dumped.tar
+    check "tar -b $factor: the image has tar's bytes" cmp expected.tar dumped.tar
+    same "tar -b $factor: records of its size only" "$((factor * 512))" \
+        "$(pseudotape ls --json "$WORK/b$factor.ptape" | python3 -c '
+import json, sys
+file = json.load(sys.stdin)["files"][0]
+print(*sorted({file["min_block_bytes"], file["max_block_bytes"]}))')"
+    rm -rf "out$factor" expected.tar dumped.tar "b$factor.ptape"
+done

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# dd with records from 512 bytes to 16 MiB: bytes, counts, positions, too small buffers; early warning and the end.
+
+cartridge dd
+drive_up "image=$WORK/dd.ptape"
+file=0
+for size in 512 10k 64k 128k 256k 1M 16M; do
+    bytes=$(numfmt --from=iec "${size^^}")
+    pattern "$bytes" $((bytes * 3 + bytes / 2)) >data
+    says "dd bs=$size writes" 0 '3\+1 records out' dd if=data of="$NODE" bs="$size"
+    file=$((file + 1))
+    same "dd bs=$size leaves one filemark" "$file/0" "$(position)"
+    mt-st -f "$NODE" asf $((file - 1))
+    says "dd bs=$size reads" 0 '3\+1 records in' dd if="$NODE" of=back bs="$size"
+    check "dd bs=$size reads what was written" cmp data back
+    same "dd bs=$size stops behind the filemark" "$file/0" "$(position)"
+    mt-st -f "$NODE" asf $((file - 1))
+    says "dd reads records of $size into a larger buffer" 0 '0\+4 records in' dd if="$NODE" of=back ibs=$((bytes + 4096))
+    check "dd gets the same from a larger buffer" cmp data back
+    mt-st -f "$NODE" asf $((file - 1))
+    says "dd reads records of $size into a smaller buffer: ENOMEM" 1 'Cannot allocate memory' \
+        dd if="$NODE" of=back bs=$((bytes - 1)) count=1
+    same "the record of $size is passed after ENOMEM" "$((file - 1))/1" "$(position)"
+    mt-st -f "$NODE" asf $((file - 1))
+    says "dd skip=2 passes records of $size" 0 '1\+1 records in' dd if="$NODE" of=back bs="$size" skip=2
+    check "dd skip=2 reads the rest" cmp <(tail -c +$((bytes * 2 + 1)) data) back
+    mt-st -f "$NODE" asf "$file"
+done
+exits "dd with records over the largest block" 1 dd if=/dev/zero of="$NODE" bs=$((16 * 1024 * 1024 + 1)) count=1
+same "a record too large moves nothing" "$file/0" "$(position)"
+
+mt-st -f "$NODE" rewind
+check "dd into the middle" dd if=data of="$NODE" bs=1M count=1
+mt-st -f "$NODE" eod
+same "writing into the middle drops what was behind" 1 "$(position | cut -d/ -f1)"
+
+check "dd to the rewinding node" dd if=data of="$REWIND" bs=64k count=4
+same "the rewinding node rewinds" 0/0 "$(position)"
+check "dd from the rewinding node" dd if="$REWIND" of=back bs=64k
+check "the rewinding node reads what was written" cmp <(head -c 262144 data) back
+drive_down
+check "pseudotape verify after dd" pseudotape verify dd.ptape
+
+cartridge small --capacity 2M --early-warning 512K
+drive_up "image=$WORK/small.ptape"
+says "dd is stopped at early warning" 1 'No space left on device' dd if=/dev/zero of="$NODE" bs=64k
+records=$(sed -n 's/^\([0-9]*\)+0 records out/\1/p' <<<"$output")
+# 1.5 MiB are 24 records; the one that reaches early warning is written still
+same "early warning comes where it should" 24 "$records"
+python3 "$PT_ROOT/tests/clients/tools/end_of_medium.py" "$NODE" 65536 32 | tee -a "$RESULTS"
+drive_down

@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# Starts and stops pseudotape-dev for shell tests.
+#
+# Needs FRONT (cuse or fuse), WORK (a directory of this test) and PSEUDOTAPE_BIN (the built programs). After
+# `drive_up`, drive N's nodes are ${NODES[N]} (non-rewinding) and ${REWINDING[N]}; NODE and REWIND name drive 0's.
+
+export PSEUDOTAPE_CONTROL=$WORK/control
+NODE_DIR=/dev
+[ "$FRONT" = cuse ] || NODE_DIR=$WORK/nodes
+# shellcheck disable=SC2034
+{
+    NODES=("$NODE_DIR/npmtm0" "$NODE_DIR/npmtm1")
+    REWINDING=("$NODE_DIR/pmtm0" "$NODE_DIR/pmtm1")
+    NODE=${NODES[0]}
+    REWIND=${REWINDING[0]}
+}
+DAEMON=
+
+# cartridge NAME [OPTION...]: makes the image $WORK/NAME.ptape
+cartridge() {
+    "$PSEUDOTAPE_BIN/pseudotape" create "$WORK/$1.ptape" "${@:2}" >"$WORK/create.out" 2>&1 || {
+        fail "create $1" "$(cat "$WORK/create.out")"
+        return 1
+    }
+}
+
+# drive_up SPEC...: a daemon with one drive for each SPEC; returns when it is ready
+drive_up() {
+    local arguments=() spec tenths=0
+    for spec in "$@"; do arguments+=(--drive "$spec"); done
+    if [ "$FRONT" = cuse ]; then
+        arguments+=(--cuse)
+    else
+        mkdir -p "$NODE_DIR"
+        arguments+=(--fuse "$NODE_DIR")
+    fi
+    "$PSEUDOTAPE_BIN/pseudotape-dev" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
+        >"$WORK/daemon.out" 2>>"$WORK/daemon.err" </dev/null &
+    DAEMON=$!
+    until [ "$(wc -l <"$WORK/daemon.out")" -ge $# ] && [ -e "${NODES[0]}" ]; do
+        if ! kill -0 "$DAEMON" 2>/dev/null; then
+            fail "start the daemon" "it ended: $(tail -n 5 "$WORK/daemon.err")"
+            return 1
+        elif [ $tenths -gt 200 ]; then
+            fail "start the daemon" "not ready after 20 s: $(cat "$WORK/daemon.out" "$WORK/daemon.err")"
+            return 1
+        fi
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+}
+
+# daemon_gone SECONDS: waits for the daemon's end; its exit code is in $daemon_code
+daemon_gone() {
+    local tenths=0
+    while kill -0 "$DAEMON" 2>/dev/null; do
+        [ $tenths -lt $(($1 * 10)) ] || return 1
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    daemon_code=0
+    wait "$DAEMON" || daemon_code=$?
+    DAEMON=
+}
+
+# drive_down: SIGTERM, which has to end the daemon cleanly
+drive_down() {
+    [ -n "$DAEMON" ] || return 0
+    kill -TERM "$DAEMON"
+    if ! daemon_gone 20; then
+        fail "stop the daemon" "still there 20 s after SIGTERM: $(tail -n 5 "$WORK/daemon.err")"
+        drive_kill
+    elif [ "$daemon_code" != 0 ]; then
+        fail "stop the daemon" "exit $daemon_code after SIGTERM: $(tail -n 5 "$WORK/daemon.err")"
+    elif [ -e "$NODE" ]; then
+        fail "stop the daemon" "$NODE is still there"
+    fi
+}
+
+# drive_kill: SIGKILL, and what a dead FUSE server leaves behind
+drive_kill() {
+    kill -KILL "$DAEMON" 2>/dev/null
+    daemon_gone 10
+    nodes_clear
+}
+
+# nodes_clear: a killed FUSE server's mount stays until somebody takes it away
+nodes_clear() {
+    if [ "$FRONT" = fuse ] && grep -q " $NODE_DIR fuse" /proc/mounts; then
+        umount -l "$NODE_DIR"
+    fi
+}
+
+# mt_status [NODE]
+mt_status() {
+    mt-st -f "${1:-$NODE}" status 2>&1
+}
+
+# position: file/block as `mt status` shows them, e.g. 1/0
+position() {
+    mt_status "$@" | sed -n 's/^File number=\(-\{0,1\}[0-9]*\), block number=\(-\{0,1\}[0-9]*\),.*/\1\/\2/p'
+}
+
+# object: what `mt tell` shows
+object() {
+    mt-st -f "${1:-$NODE}" tell 2>&1 | sed -n 's/^At block \([0-9]*\)\.$/\1/p'
+}
