@@ -1,8 +1,28 @@
+use std::fmt;
 use std::time::Duration;
 
 /// An error number of the operating system, positive, at most 511 (the kernel refuses larger ones in replies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(pub i32);
+
+impl Errno {
+    /// Interrupted system call.
+    pub const EINTR: Errno = Errno(4);
+    /// Input/output error.
+    pub const EIO: Errno = Errno(5);
+    /// Device or resource busy.
+    pub const EBUSY: Errno = Errno(16);
+    /// Invalid argument.
+    pub const EINVAL: Errno = Errno(22);
+    /// Function not implemented.
+    pub const ENOSYS: Errno = Errno(38);
+}
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        std::io::Error::from_raw_os_error(self.0).fmt(f)
+    }
+}
 
 /// Names one open file of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +54,8 @@ pub enum Opened {
     /// The file is open.
     Open(Handle),
     /// Not ready yet: the frontend asks [`CharDevice::open_again`] until it is, the time is up or the
-    /// caller gave up ([`CharDevice::abandon_open`]).
+    /// caller gave up ([`CharDevice::abandon_open`]). The handle names the attempt, and the open file
+    /// if it succeeds.
     Waiting(Handle, Duration),
 }
 
@@ -43,12 +64,76 @@ pub enum Opened {
 pub struct IoctlRequest<'a> {
     /// The request number.
     pub command: u32,
+    /// The argument as the caller gave it: mostly an address in his memory.
+    pub argument: u64,
     /// The bytes that the argument points to.
     pub input: &'a [u8],
     /// Who calls.
     pub caller: Caller,
     /// How wide the caller's words are.
     pub word_size: WordSize,
+}
+
+/// A piece of the caller's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Address in the caller's memory.
+    pub address: u64,
+    /// Length in bytes.
+    pub length_bytes: u32,
+}
+
+/// The caller's memory that an `ioctl` reads and writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IoctlAreas {
+    /// What is fetched, one after the other, into [`IoctlRequest::input`].
+    pub input: Vec<Area>,
+    /// Where the output goes, one after the other.
+    pub output: Vec<Area>,
+}
+
+impl IoctlAreas {
+    /// What the request number says of itself (`_IOC` of `asm-generic/ioctl.h`).
+    #[must_use]
+    pub fn of_command(command: u32, argument: u64) -> Self {
+        const SIZE_SHIFT: u32 = 16;
+        const SIZE_MASK: u32 = (1 << 14) - 1;
+        const WRITE: u32 = 1 << 30;
+        const READ: u32 = 1 << 31;
+        let area = Area {
+            address: argument,
+            length_bytes: (command >> SIZE_SHIFT) & SIZE_MASK,
+        };
+        let when = |direction| {
+            if command & direction != 0 && area.length_bytes > 0 {
+                vec![area]
+            } else {
+                Vec::new()
+            }
+        };
+        IoctlAreas {
+            input: when(WRITE),
+            output: when(READ),
+        }
+    }
+}
+
+/// What to do with a `read` or `write` of which only the first piece is there and nobody can tell how
+/// long it is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmeasured {
+    /// One call is one block: a write is lengthened by [`CharDevice::extend`], a read is made with
+    /// room for the longest block, of this many bytes.
+    Block {
+        /// Longest block.
+        max_bytes: usize,
+    },
+    /// A call is cut into blocks of this length anyway (fixed block mode): two calls do the same as
+    /// one of both lengths, so each piece is a call of its own, cut at a block's border.
+    Stream {
+        /// Length of a block.
+        block_bytes: usize,
+    },
 }
 
 /// One character device. Each method is one system call of one program, whole.
@@ -69,12 +154,28 @@ pub trait CharDevice: Send + Sync {
     /// `read(2)` with a buffer of this length.
     fn read(&self, handle: Handle, buffer: &mut [u8]) -> Result<usize, Errno>;
 
+    /// Decides about a `write(2)` of this length before its data are there: the kernel lets only the
+    /// first of several pieces fail, so every error that can be known in advance (write protection,
+    /// a length out of limits, no room) must be found here.
+    ///
+    /// | result | what follows |
+    /// |---|---|
+    /// | `Ok(length)` | [`CharDevice::write`] with all of it; or nothing, if the caller is killed |
+    /// | `Ok(less)` | [`CharDevice::write`] with the first `less` bytes, and the caller gets a short count |
+    /// | `Err` | nothing: the caller has the error. What the device counts per failed write, it counts here |
+    ///
+    /// Only called for writes of more than one piece.
+    fn check_write(&self, handle: Handle, length_bytes: usize) -> Result<usize, Errno>;
+
     /// `write(2)`; a success is always the whole length, or a short count that the caller gets.
     fn write(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno>;
 
     /// Lengthens what the last `write` wrote: a further piece of the same system call came, and the
     /// call's length could not be known before.
     fn extend(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno>;
+
+    /// What to do when the length of a call can't be known. Asked at the first piece of such a call.
+    fn unmeasured(&self, handle: Handle) -> Unmeasured;
 
     /// `ioctl(2)`; fills `output` with the bytes that go back to where the argument points.
     fn ioctl(
@@ -84,6 +185,13 @@ pub trait CharDevice: Send + Sync {
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno>;
 
+    /// Which of the caller's memory an `ioctl` needs, where the frontend can fetch any (an
+    /// unrestricted CUSE node). `request.input` is what was fetched so far, empty at first; asked
+    /// until the answer stays the same, then [`CharDevice::ioctl`] is called with all of it.
+    fn ioctl_areas(&self, request: IoctlRequest<'_>) -> Result<IoctlAreas, Errno> {
+        Ok(IoctlAreas::of_command(request.command, request.argument))
+    }
+
     /// `close(2)` of one of several descriptors of the open file, where a frontend hears of it:
     /// only an error that could not be reported otherwise is told here, nothing is done.
     fn flush(&self, handle: Handle) -> Result<(), Errno>;
@@ -91,6 +199,6 @@ pub trait CharDevice: Send + Sync {
     /// The last `close(2)` of the open file.
     fn close(&self, handle: Handle) -> Result<(), Errno>;
 
-    /// Longest record, in bytes: the most that one `read` or `write` can move.
+    /// The most that one `read` or `write` can move, in bytes. Longer ones are `EINVAL`.
     fn max_transfer_bytes(&self) -> usize;
 }

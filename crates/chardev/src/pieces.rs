@@ -1,0 +1,313 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::calls::{CallShape, Calls, Direction};
+use crate::device::{CharDevice, Errno, Handle, IoctlAreas, IoctlRequest};
+use crate::staging::{InHand, OpenFile, Staging, Work};
+
+mod first;
+#[cfg(test)]
+mod kernel;
+mod next;
+#[cfg(test)]
+mod tests;
+
+pub use crate::staging::CALLS_IN_HAND_MAX;
+
+/// How the kernel cuts system calls: a piece ends at `max_bytes`, or when it touches
+/// `max_bytes / page_bytes` pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The most that a piece carries.
+    pub max_bytes: usize,
+    /// Length of a page of memory.
+    pub page_bytes: usize,
+}
+
+impl Cut {
+    /// Whether a piece of this length of a plain call may have a continuation.
+    ///
+    /// A buffer that does not begin at a page touches one page more than its length needs. For a
+    /// call with a list of buffers nothing can be said: each of them touches pages of its own.
+    fn may_go_on(&self, length: usize) -> bool {
+        length + self.page_bytes > self.max_bytes
+    }
+}
+
+/// Where the first piece of a write begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstPiece {
+    /// At offset 0.
+    AtZero,
+    /// Anywhere: at what the kernel takes for the end of the file (`O_APPEND` on a FUSE file).
+    Anywhere,
+}
+
+/// One request of the kernel for data, out of one or more that it makes of a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The open file.
+    pub handle: Handle,
+    /// The calling task; 0 where unknown.
+    pub tid: u32,
+    /// Offset that the kernel gives.
+    pub offset: u64,
+    /// How to know a first piece.
+    pub first: FirstPiece,
+}
+
+/// Puts system calls together from the pieces that the kernel makes of them.
+///
+/// | length of the call | write | read |
+/// |---|---|---|
+/// | one piece | handed down at once | handed down at once |
+/// | known | checked at the first piece, gathered, handed down whole at the last | made whole at the first piece, handed out |
+/// | unknown | handed down at once, then lengthened piece by piece | made with room for the longest block, handed out |
+///
+/// The kernel reports an error only for the first piece of a call; a later one ends the call with
+/// a short count. What then could not be told is told to the next write, or at `flush`.
+///
+/// A writer that is killed between two pieces of a call of known length leaves nothing on the
+/// device. A call that the kernel ends early (a bad buffer) is written as far as it came, because
+/// its caller got that count.
+pub struct Pieces {
+    device: Arc<dyn CharDevice>,
+    calls: Arc<dyn Calls>,
+    cut: Cut,
+    state: Mutex<State>,
+    inferred: AtomicBool,
+    inferred_told: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    open: Vec<OpenFile>,
+    in_hand: Vec<InHand>,
+    staging: Staging,
+}
+
+/// What is known of a call at its first piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measured {
+    /// The piece is the whole call.
+    Whole,
+    /// The piece is as long as the last whole call was.
+    Usual,
+    /// More is to come.
+    Longer { total: usize, shape: CallShape },
+    /// Perhaps more is to come.
+    Unknown,
+}
+
+impl Pieces {
+    /// Serves a device to a kernel that cuts calls this way.
+    #[must_use]
+    pub fn new(device: Arc<dyn CharDevice>, calls: Arc<dyn Calls>, cut: Cut) -> Self {
+        Pieces {
+            device,
+            calls,
+            cut,
+            state: Mutex::new(State::default()),
+            inferred: AtomicBool::new(false),
+            inferred_told: AtomicBool::new(false),
+        }
+    }
+
+    /// The device, for the calls that the kernel does not cut.
+    #[must_use]
+    pub fn device(&self) -> &dyn CharDevice {
+        &*self.device
+    }
+
+    /// A piece of `write(2)`; the answer is the piece's.
+    pub fn write(&self, piece: Piece, data: &[u8]) -> Result<usize, Errno> {
+        let mut state = self.lock();
+        if let Some(answer) = self.next_write(&mut state, piece, data) {
+            return answer;
+        }
+        match piece.first {
+            FirstPiece::AtZero if piece.offset != 0 => Err(Errno::EIO),
+            FirstPiece::AtZero | FirstPiece::Anywhere => self.first_write(&mut state, piece, data),
+        }
+    }
+
+    /// A piece of `read(2)`, as long as `buffer`, which may be used for the answer.
+    ///
+    /// `reply` gets the piece's answer, not always from `buffer`.
+    pub fn read<R>(
+        &self,
+        piece: Piece,
+        buffer: &mut [u8],
+        reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+    ) -> R {
+        let mut state = self.lock();
+        if piece.offset == 0 {
+            self.first_read(&mut state, piece, buffer, reply)
+        } else {
+            self.next_read(&mut state, piece, buffer, reply)
+        }
+    }
+
+    /// `ioctl(2)`; ends what the calling task had in hand on this file.
+    pub fn ioctl(
+        &self,
+        handle: Handle,
+        request: IoctlRequest<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<i32, Errno> {
+        let mut state = self.lock();
+        self.end_call_of(&mut state, handle, request.caller.tid);
+        state.end_unmeasured(handle);
+        if let Some(file) = state.known(handle) {
+            file.owed_read = None;
+        }
+        drop(state);
+        self.device.ioctl(handle, request, output)
+    }
+
+    /// See [`CharDevice::ioctl_areas`].
+    pub fn ioctl_areas(&self, request: IoctlRequest<'_>) -> Result<IoctlAreas, Errno> {
+        self.device.ioctl_areas(request)
+    }
+
+    /// `close(2)` of one of several descriptors: tells an error that no call was told.
+    pub fn flush(&self, handle: Handle) -> Result<(), Errno> {
+        let owed = self
+            .lock()
+            .known(handle)
+            .and_then(|file| file.owed_write.take());
+        match owed {
+            Some(errno) => Err(errno),
+            None => self.device.flush(handle),
+        }
+    }
+
+    /// The last `close(2)`. What is still in hand was the call of a task that was killed: it is
+    /// dropped.
+    pub fn close(&self, handle: Handle) -> Result<(), Errno> {
+        let mut state = self.lock();
+        state.in_hand.retain(|call| call.handle != handle);
+        state.open.retain(|file| file.handle != handle);
+        if state.open.is_empty() {
+            state.staging.shrink();
+        }
+        drop(state);
+        self.device.close(handle)
+    }
+
+    /// Whether a call is being worked on, or some of its pieces are still to come.
+    #[must_use]
+    pub fn in_hand(&self) -> bool {
+        match self.state.try_lock() {
+            Ok(state) => !state.in_hand.is_empty(),
+            Err(TryLockError::Poisoned(state)) => !state.into_inner().in_hand.is_empty(),
+            Err(TryLockError::WouldBlock) => true,
+        }
+    }
+
+    /// Tells once, after the first time, that a call's length had to be inferred because
+    /// the caller's task could not be asked.
+    pub fn lengths_are_inferred(&self) -> bool {
+        self.inferred.load(Ordering::Relaxed) && !self.inferred_told.swap(true, Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic in the device leaves this state whole: it changes between calls only.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds out how long the call is that this piece begins.
+    fn measure(
+        &self,
+        state: &mut State,
+        piece: Piece,
+        direction: Direction,
+        length: usize,
+    ) -> Measured {
+        let may_go_on = self.cut.may_go_on(length);
+        let usual = state.file(piece.handle).usual(direction);
+        if !may_go_on && *usual == length {
+            return Measured::Usual;
+        }
+        match self.calls.call_of(piece.tid, direction) {
+            Some(call) if call.length_bytes == length => {
+                if call.shape == CallShape::Plain && !may_go_on {
+                    *usual = length;
+                }
+                Measured::Whole
+            }
+            Some(call) if call.length_bytes > length => match call.shape {
+                // The rest of the buffer is bad memory: the kernel goes no further.
+                CallShape::Plain if !may_go_on => Measured::Whole,
+                shape => Measured::Longer {
+                    total: call.length_bytes,
+                    shape,
+                },
+            },
+            _ => {
+                if may_go_on {
+                    self.inferred.store(true, Ordering::Relaxed);
+                }
+                Measured::Unknown
+            }
+        }
+    }
+
+    /// Ends a call that this task has in hand although it makes another one: the kernel ended it
+    /// early, and the task has its short count.
+    fn end_call_of(&self, state: &mut State, handle: Handle, tid: u32) {
+        let Some(place) = state
+            .in_hand
+            .iter()
+            .position(|call| call.handle == handle && call.tid == tid)
+        else {
+            return;
+        };
+        let call = state.in_hand.swap_remove(place);
+        if let Work::Gather { take, .. } = call.work {
+            let data = call
+                .buffer
+                .get(..call.done.min(take))
+                .expect("gathered into it");
+            if let Err(errno) = self.device.write(handle, data) {
+                state.file(handle).owed_write = Some(errno);
+            }
+        }
+        state.staging.give(call.buffer);
+    }
+}
+
+impl State {
+    fn known(&mut self, handle: Handle) -> Option<&mut OpenFile> {
+        self.open.iter_mut().find(|file| file.handle == handle)
+    }
+
+    /// What is remembered of a file. As many as the device has open.
+    fn file(&mut self, handle: Handle) -> &mut OpenFile {
+        let place = match self.open.iter().position(|file| file.handle == handle) {
+            Some(place) => place,
+            None => {
+                self.open.push(OpenFile::new(handle));
+                self.open.len() - 1
+            }
+        };
+        &mut self.open[place]
+    }
+
+    /// Ends what could be lengthened or read on.
+    fn end_unmeasured(&mut self, handle: Handle) {
+        if let Some(file) = self.known(handle) {
+            file.end_growth();
+            file.streaming = None;
+        }
+    }
+}
+
+impl OpenFile {
+    fn usual(&mut self, direction: Direction) -> &mut usize {
+        match direction {
+            Direction::Read => &mut self.usual_read,
+            Direction::Write => &mut self.usual_write,
+        }
+    }
+}

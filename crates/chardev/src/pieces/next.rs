@@ -1,0 +1,181 @@
+//! Further pieces of a call.
+
+use super::{FirstPiece, Piece, Pieces, State};
+use crate::calls::{CallShape, Direction};
+use crate::device::Errno;
+use crate::staging::{Expected, Growing, Growth, OpenFile, Work};
+
+impl Pieces {
+    /// A piece that goes on with a write; `None` where it is none.
+    pub(super) fn next_write(
+        &self,
+        state: &mut State,
+        piece: Piece,
+        data: &[u8],
+    ) -> Option<Result<usize, Errno>> {
+        let place = state.in_hand.iter().position(|call| {
+            call.continues(piece.handle, piece.tid, piece.offset, Direction::Write)
+        });
+        if let Some(place) = place {
+            return Some(self.gather_next(state, place, data));
+        }
+        let file = state.known(piece.handle)?;
+        let grows = file.growing.as_ref().is_some_and(|growing| {
+            let next = Expected {
+                tid: piece.tid,
+                offset: piece.offset,
+            };
+            growing.next == next && (growing.may_go_on || piece.first == FirstPiece::AtZero)
+        });
+        if !grows {
+            return None;
+        }
+        let answer = self.grow(file, data);
+        if let Err(errno) = answer {
+            // The kernel turns it into a short count.
+            file.owed_write = Some(errno);
+        }
+        Some(answer)
+    }
+
+    fn gather_next(&self, state: &mut State, place: usize, data: &[u8]) -> Result<usize, Errno> {
+        let call = &mut state.in_hand[place];
+        let Work::Gather { total, take } = call.work else {
+            unreachable!("only a write continues as a write");
+        };
+        let before = call.done;
+        let wanted = data.len().min(take.saturating_sub(before));
+        call.buffer[before..before + wanted].copy_from_slice(&data[..wanted]);
+        call.done += data.len();
+        let ended_early = call.shape == CallShape::Plain && !self.cut.may_go_on(data.len());
+        if call.done < take && call.done < total && !ended_early {
+            return Ok(data.len());
+        }
+        let call = state.in_hand.swap_remove(place);
+        let whole = call.done.min(take);
+        let written = self.device.write(call.handle, &call.buffer[..whole]);
+        state.staging.give(call.buffer);
+        let owed = match written {
+            Ok(written) if written < before => Some(Errno::EIO),
+            Ok(_) => None,
+            Err(errno) => Some(errno),
+        };
+        if owed.is_some() {
+            // The pieces before this one were acknowledged: the call gets a short count at least
+            // as long as they are, whatever is answered now.
+            state.file(call.handle).owed_write = owed;
+        }
+        written.map(|written| written.saturating_sub(before).min(data.len()))
+    }
+
+    fn grow(&self, file: &mut OpenFile, data: &[u8]) -> Result<usize, Errno> {
+        let Some(Growing { next, how, .. }) = file.growing.take() else {
+            return Err(Errno::EIO);
+        };
+        let handle = file.handle;
+        let (answer, how) = match how {
+            Growth::Extend => (self.device.extend(handle, data)?, Growth::Extend),
+            Growth::Stream {
+                block_bytes,
+                mut rest,
+            } => {
+                let before = rest.len();
+                rest.extend_from_slice(data);
+                let blocks = rest.len() - rest.len() % block_bytes;
+                let mut answer = data.len();
+                if blocks > 0 {
+                    let written = self.device.write(handle, &rest[..blocks])?;
+                    if written < blocks {
+                        answer = written.saturating_sub(before);
+                    }
+                    rest.drain(..blocks);
+                }
+                (answer, Growth::Stream { block_bytes, rest })
+            }
+        };
+        if answer == data.len() {
+            file.growing = Some(Growing {
+                next: Expected {
+                    tid: next.tid,
+                    offset: next.offset.saturating_add(data.len() as u64),
+                },
+                may_go_on: self.cut.may_go_on(data.len()),
+                how,
+            });
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn next_read<R>(
+        &self,
+        state: &mut State,
+        piece: Piece,
+        buffer: &mut [u8],
+        reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+    ) -> R {
+        let place = state.in_hand.iter().position(|call| {
+            call.continues(piece.handle, piece.tid, piece.offset, Direction::Read)
+        });
+        if let Some(place) = place {
+            return serve_next(state, place, buffer.len(), reply);
+        }
+        let expected = Expected {
+            tid: piece.tid,
+            offset: piece.offset,
+        };
+        match state.known(piece.handle) {
+            Some(file) if file.streaming == Some(expected) => {
+                let read = self.device.read(piece.handle, buffer);
+                file.streaming = (read == Ok(buffer.len())).then(|| Expected {
+                    tid: piece.tid,
+                    offset: piece.offset.saturating_add(buffer.len() as u64),
+                });
+                match read {
+                    Ok(0) => file.owed_read = Some(Ok(())),
+                    Ok(_) => {}
+                    Err(errno) => file.owed_read = Some(Err(errno)),
+                }
+                reply(read.map(|length| buffer.get(..length).unwrap_or(buffer)))
+            }
+            // The call was answered in full by its first piece.
+            _ => reply(Ok(&[])),
+        }
+    }
+}
+
+fn serve_next<R>(
+    state: &mut State,
+    place: usize,
+    length: usize,
+    reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+) -> R {
+    let call = &mut state.in_hand[place];
+    let Work::Serve { total, available } = call.work else {
+        unreachable!("only a read continues as a read");
+    };
+    let start = call.done.min(available);
+    let end = (start + length).min(available);
+    let answer = reply(Ok(&call.buffer[start..end]));
+    call.done += end - start;
+    // A short answer makes the kernel stop; so does the end of the caller's buffer.
+    if end - start < length || total.is_some_and(|total| call.done >= total) {
+        let call = state.in_hand.swap_remove(place);
+        state.staging.give(call.buffer);
+    }
+    answer
+}
+
+impl OpenFile {
+    /// Ends a write that could have been lengthened. The beginning of a block is no block: the
+    /// call's length was none that the device takes, and its caller could not be told.
+    pub(super) fn end_growth(&mut self) {
+        if let Some(Growing {
+            how: Growth::Stream { rest, .. },
+            ..
+        }) = self.growing.take()
+            && !rest.is_empty()
+        {
+            self.owed_write = Some(Errno::EINVAL);
+        }
+    }
+}

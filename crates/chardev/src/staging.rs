@@ -1,0 +1,159 @@
+use crate::calls::{CallShape, Direction};
+use crate::device::{Errno, Handle};
+
+/// How many system calls of one device may be between their first and their last piece: one per
+/// task. A further one is `EBUSY`. Each can hold a buffer of the longest transfer.
+pub const CALLS_IN_HAND_MAX: usize = 4;
+
+/// A call whose length is known and of which some pieces are still to come.
+#[derive(Debug)]
+pub(crate) struct InHand {
+    pub(crate) handle: Handle,
+    pub(crate) tid: u32,
+    /// Offset of the first piece; the others count on from it.
+    pub(crate) base: u64,
+    /// Bytes answered to the kernel so far.
+    pub(crate) done: usize,
+    pub(crate) shape: CallShape,
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) work: Work,
+}
+
+/// What is done with the pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Collects a write.
+    Gather {
+        /// Length of the call.
+        total: usize,
+        /// How much of it the device takes.
+        take: usize,
+    },
+    /// Hands out a read that was made as a whole.
+    Serve {
+        /// Length of the call, where known.
+        total: Option<usize>,
+        /// What the device read.
+        available: usize,
+    },
+}
+
+impl InHand {
+    pub(crate) fn direction(&self) -> Direction {
+        match self.work {
+            Work::Gather { .. } => Direction::Write,
+            Work::Serve { .. } => Direction::Read,
+        }
+    }
+
+    /// Whether a piece is this call's next one.
+    pub(crate) fn continues(
+        &self,
+        handle: Handle,
+        tid: u32,
+        offset: u64,
+        direction: Direction,
+    ) -> bool {
+        self.handle == handle
+            && self.tid == tid
+            && self.direction() == direction
+            && self.base.checked_add(self.done as u64) == Some(offset)
+    }
+}
+
+/// What is remembered of an open file from call to call.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    pub(crate) handle: Handle,
+    /// Length of the last call that was seen to be plain and whole: the next one of the same
+    /// length needs no question.
+    pub(crate) usual_read: usize,
+    /// The same for writes.
+    pub(crate) usual_write: usize,
+    /// An error of a write whose call could only be given a short count.
+    pub(crate) owed_write: Option<Errno>,
+    /// The end of a read that was made piece by piece: nothing more, or an error.
+    pub(crate) owed_read: Option<Result<(), Errno>>,
+    /// A write that may still be lengthened.
+    pub(crate) growing: Option<Growing>,
+    /// Where the next piece of a read that is made piece by piece would start.
+    pub(crate) streaming: Option<Expected>,
+}
+
+impl OpenFile {
+    pub(crate) fn new(handle: Handle) -> Self {
+        OpenFile {
+            handle,
+            usual_read: 0,
+            usual_write: 0,
+            owed_write: None,
+            owed_read: None,
+            growing: None,
+            streaming: None,
+        }
+    }
+}
+
+/// The next piece of a call of unknown length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expected {
+    pub(crate) tid: u32,
+    pub(crate) offset: u64,
+}
+
+/// A write of unknown length.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    pub(crate) next: Expected,
+    /// Whether the kernel could have cut after the last piece.
+    pub(crate) may_go_on: bool,
+    pub(crate) how: Growth,
+}
+
+#[derive(Debug)]
+pub(crate) enum Growth {
+    /// The block on the device is lengthened.
+    Extend,
+    /// Whole blocks are written as they come; `rest` is the beginning of one.
+    Stream {
+        /// Length of a block.
+        block_bytes: usize,
+        /// Fewer bytes than a block.
+        rest: Vec<u8>,
+    },
+}
+
+/// Memory for calls in hand. One buffer is kept for the next call while a file is open.
+#[derive(Debug, Default)]
+pub(crate) struct Staging {
+    spare: Vec<u8>,
+}
+
+impl Staging {
+    /// A buffer with room for this many bytes, filled with anything.
+    pub(crate) fn take(&mut self, length: usize) -> Vec<u8> {
+        let mut buffer = std::mem::take(&mut self.spare);
+        if buffer.len() < length {
+            buffer.reserve_exact(length - buffer.len());
+            buffer.resize(length, 0);
+        }
+        buffer
+    }
+
+    /// Keeps the larger one of this buffer and the spare one.
+    pub(crate) fn give(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() > self.spare.capacity() {
+            self.spare = buffer;
+        }
+    }
+
+    /// Gives the memory back to the system.
+    pub(crate) fn shrink(&mut self) {
+        self.spare = Vec::new();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.spare.capacity()
+    }
+}
