@@ -195,12 +195,13 @@ impl Pieces {
         self.device.close(handle)
     }
 
-    /// Whether a call is being worked on, or some of its pieces are still to come.
+    /// Whether a call is being worked on, or some of its pieces are known to be still to come.
     #[must_use]
     pub fn in_hand(&self) -> bool {
+        let awaited = |state: &State| state.in_hand.iter().any(InHand::is_awaited);
         match self.state.try_lock() {
-            Ok(state) => !state.in_hand.is_empty(),
-            Err(TryLockError::Poisoned(state)) => !state.into_inner().in_hand.is_empty(),
+            Ok(state) => awaited(&state),
+            Err(TryLockError::Poisoned(state)) => awaited(&state.into_inner()),
             Err(TryLockError::WouldBlock) => true,
         }
     }

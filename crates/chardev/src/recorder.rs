@@ -188,7 +188,7 @@ impl State {
     /// The answer to a write of this length, before anything is written.
     fn decide(&self, length: usize) -> Result<usize, Errno> {
         match self.block_bytes {
-            Some(block) if length % block != 0 => Err(Errno::EINVAL),
+            Some(block) if !length.is_multiple_of(block) => Err(Errno::EINVAL),
             Some(block) if length > self.room_bytes => match self.room_bytes / block * block {
                 0 => Err(ENOSPC),
                 some => Ok(some),

@@ -46,6 +46,14 @@ impl InHand {
         }
     }
 
+    /// Whether a further piece must come, unless the task is killed.
+    pub(crate) fn is_awaited(&self) -> bool {
+        match self.work {
+            Work::Gather { .. } => true,
+            Work::Serve { total, .. } => total.is_some(),
+        }
+    }
+
     /// Whether a piece is this call's next one.
     pub(crate) fn continues(
         &self,

@@ -191,10 +191,10 @@ impl Pieces {
             }
         };
         let answer = reply(Ok(&buffer[..available.min(length)]));
-        if available < length {
+        if available <= length {
+            // The kernel may ask once more: a piece that continues nothing is told the end.
             state.staging.give(buffer);
         } else {
-            // Also where nothing is left: the kernel asks once more, if the caller did.
             state.in_hand.push(InHand {
                 handle: piece.handle,
                 tid: piece.tid,
