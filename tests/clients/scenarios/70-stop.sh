@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# The daemon's end in the middle of writing: SIGTERM commits, SIGKILL loses nothing that was acknowledged; whoever
+# opens the node of a dead daemon, or still has it open, gets an error at once.
+
+writer() {
+    : >"$WORK/acknowledged"
+    python3 "$PT_ROOT/tests/clients/tools/writer.py" "$NODE" "$1" "$WORK/acknowledged" >"$WORK/writer.out" 2>&1 &
+    WRITER=$!
+    # some records, and then another moment
+    local tenths=0
+    until [ -s "$WORK/acknowledged" ] || [ $tenths -gt 200 ]; do
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    sleep 0.3
+}
+
+# writer_ended NAME PATTERN: it is over, by an error that matches
+writer_ended() {
+    local tenths=0
+    while kill -0 "$WRITER" 2>/dev/null; do
+        if [ $tenths -gt 50 ]; then
+            fail "$1" "still there after 5 s"
+            kill -KILL "$WRITER"
+            return
+        fi
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    wait "$WRITER"
+    if [[ $(cat "$WORK/writer.out") =~ $2 ]]; then ok "$1"; else fail "$1" "$(cat "$WORK/writer.out")"; fi
+}
+
+# all_there NAME SIZE: every record that was acknowledged can be read
+all_there() {
+    local acknowledged records
+    acknowledged=$(cat "$WORK/acknowledged")
+    read -r records _ < <(python3 "$PT_ROOT/tests/clients/tools/reader.py" "$NODE" "$2")
+    if [ "${acknowledged:-0}" -gt 0 ] && [ "${records:-0}" -ge "$acknowledged" ]; then
+        ok "$1"
+    else
+        fail "$1" "acknowledged ${acknowledged:-nothing}, found ${records:-nothing}"
+    fi
+}
+
+for size in 10240 1048576; do
+    cartridge "term$size"
+    drive_up "image=$WORK/term$size.ptape"
+    writer $size
+    daemon=$DAEMON
+    drive_down # checks the exit code and that the nodes are gone
+    kill -0 "$daemon" 2>/dev/null && fail "SIGTERM during records of $size" "the daemon is there" ||
+        ok "SIGTERM during records of $size ends the daemon"
+    writer_ended "SIGTERM during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|ENXIO)$'
+    check "SIGTERM during records of $size: the image verifies" pseudotape verify "term$size.ptape"
+    drive_up "image=$WORK/term$size.ptape"
+    all_there "SIGTERM during records of $size: all acknowledged records are there" $size
+    drive_down
+
+    cartridge "kill$size"
+    drive_up "image=$WORK/kill$size.ptape"
+    writer $size
+    kill -KILL "$DAEMON"
+    daemon_gone 5
+    # a node that is still there (FUSE) fails, one that is gone (CUSE) is not found; neither blocks
+    CHECK_SECONDS=2 says "opening the node of a dead daemon fails at once" 1 \
+        'No such file|not connected|No such device' head -c 1 "$NODE"
+    writer_ended "SIGKILL during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV)$'
+    nodes_clear
+    drive_up "image=$WORK/kill$size.ptape"
+    all_there "SIGKILL during records of $size: all acknowledged records are there" $size
+    drive_down
+    check "SIGKILL during records of $size: the image verifies after that" pseudotape verify "kill$size.ptape"
+    rm -f "$WORK"/*.ptape
+done
