@@ -90,6 +90,8 @@ pub struct Capacity {
     pub early_warning_bytes: u64,
     /// Recorded now, to the end of data.
     pub used_bytes: u64,
+    /// From the tape's place to the physical end: the longest block that fits here; `None`: no limit.
+    pub room_bytes: Option<u64>,
 }
 
 impl Capacity {

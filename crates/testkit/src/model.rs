@@ -571,6 +571,7 @@ impl Drive for ModelDrive {
             total_bytes: tape.capacity_bytes,
             early_warning_bytes: tape.early_warning_bytes,
             used_bytes: self.cost(self.objects()),
+            room_bytes: tape.capacity_bytes.map(|total| total.saturating_sub(self.used_before_here())),
         })
     }
 

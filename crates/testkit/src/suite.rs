@@ -603,4 +603,7 @@ pub fn capacity_counts_bytes_of_blocks(make: Make<'_>) {
     assert_eq!(capacity.early_warning_bytes, 1 << 16);
     assert_eq!(capacity.used_bytes, 1500);
     assert_eq!(capacity.left_bytes(), Some((1 << 20) - 1500));
+    assert_eq!(capacity.room_bytes, Some(1 << 20));
+    drive.space(SpaceUnit::Blocks, 1).unwrap();
+    assert_eq!(drive.capacity().unwrap().room_bytes, Some((1 << 20) - 1000));
 }
