@@ -1,0 +1,130 @@
+//! The last `close(2)` (`st_flush`, `st_release`).
+
+use pseudotape_mtio::Booleans;
+use pseudotape_tape::{Done, Door, Drive, Failed, Mark, Stop, WriteMode};
+
+use crate::St;
+use crate::errno::{Errno, Refusal};
+use crate::settle::{Crossing, Next};
+use crate::state::{DoorState, Edge, Motion};
+
+impl St {
+    /// Closes the drive.
+    ///
+    /// | the last transfer | result | position after |
+    /// |---|---|---|
+    /// | a write | a filemark, or two with two-filemarks; EIO where it does not fit | behind it (behind the first of two) |
+    /// | a read | what was read ahead is given back | before the block that was not read |
+    /// | a read, with sysv | – | behind the next filemark, unless one was just passed |
+    /// | any, on a rewinding node | also rewinds, unless unloaded | beginning |
+    ///
+    /// The file is closed whatever the result.
+    pub fn close(&mut self, drive: &mut dyn Drive) -> Result<(), Errno> {
+        let result = self.finish(drive);
+        self.open = None;
+        self.lookahead.clear();
+        self.answer(result)
+    }
+
+    fn finish(&mut self, drive: &mut dyn Drive) -> Result<(), Refusal> {
+        let Some(open) = &self.open else {
+            return Err(Refusal::NotOpen);
+        };
+        if open.waiting {
+            return Ok(());
+        }
+        let rewinds = open.rewind_at_close;
+        let mut result = self.mark_or_give_back(drive, rewinds);
+        // Asked again: nothing above changes it, but an unload before did.
+        if rewinds {
+            let rewound = self.rewind(drive);
+            result = result.and(rewound);
+        }
+        if self.drive.door == DoorState::Auto {
+            // st_release has nobody to tell.
+            self.lock_door(drive, Door::Unlocked).ok();
+        }
+        result
+    }
+
+    fn mark_or_give_back(&mut self, drive: &mut dyn Drive, rewinds: bool) -> Result<(), Refusal> {
+        let started_in = self.mount.partition;
+        self.switch_partition(drive)?;
+        if self.mount.partitions[started_in].motion == Motion::Writing && !self.drive.position_lost
+        {
+            return self.mark_end(drive, started_in);
+        }
+        if rewinds {
+            return Ok(());
+        }
+        let sysv = self.has(Booleans::SYSV);
+        let here = *self.mount.here();
+        if sysv && here.motion == Motion::Reading {
+            return self.go_behind_filemark(drive);
+        }
+        if self.has(Booleans::CAN_BSR) {
+            return self.settle(drive, Next::FromHere);
+        }
+        if here.edge == Edge::FilemarkUntold {
+            let crossed = self.cross_filemark(drive, Crossing::Back);
+            let here = self.mount.here();
+            if crossed.is_err() {
+                here.pass_filemark();
+                here.edge = Edge::Filemark;
+            } else {
+                here.edge = Edge::None;
+            }
+            return crossed;
+        }
+        Ok(())
+    }
+
+    /// Writes the filemark behind what was written. It goes where the head is, also after a change of the
+    /// partition, and is counted in the partition that was written.
+    fn mark_end(&mut self, drive: &mut dyn Drive, partition: usize) -> Result<(), Refusal> {
+        let two = self.has(Booleans::TWO_FILEMARKS);
+        let mode = if self.waits_for_marks() {
+            WriteMode::Commit
+        } else {
+            WriteMode::Immediate
+        };
+        let written = drive.write_marks(Mark::Filemark, if two { 2 } else { 1 }, mode);
+        match self.heard(written) {
+            Ok(Done {
+                stop: Some(Stop::EndOfPartition),
+                ..
+            }) => Err(Refusal::MarksDoNotFit),
+            Ok(_) => {
+                self.mount.partitions[partition].pass_filemark();
+                if two {
+                    // Back between the two, so that the next write replaces the second one.
+                    self.cross_filemark(drive, Crossing::Back).ok();
+                }
+                self.mount.partitions[partition].edge = Edge::Filemark;
+                Ok(())
+            }
+            Err(Failed { sense, .. }) => Err(Refusal::Drive(sense)),
+        }
+    }
+
+    fn go_behind_filemark(&mut self, drive: &mut dyn Drive) -> Result<(), Refusal> {
+        let behind = match self.mount.here().edge {
+            Edge::None => {
+                self.cross_filemark(drive, Crossing::Forward)?;
+                true
+            }
+            Edge::FilemarkUntold => true,
+            Edge::Filemark
+            | Edge::EarlyWarning
+            | Edge::NoSpaceTold
+            | Edge::ZeroTold
+            | Edge::EndOfData => false,
+        };
+        if behind {
+            let here = self.mount.here();
+            here.pass_filemark();
+            here.edge = Edge::Filemark;
+        }
+        Ok(())
+    }
+}

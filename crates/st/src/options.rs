@@ -1,0 +1,215 @@
+//! Options of the driver: what `MTSETDRVBUFFER` and the configuration set, kept over closes.
+
+use pseudotape_mtio::{BooleanChange, Booleans, Cleaning, DriverOption};
+use pseudotape_tape::Drive;
+
+use crate::St;
+use crate::errno::Refusal;
+
+/// Switches that belong to a mode (a node `l`, `m`, `a` or none); the others belong to the drive.
+const OF_MODE: Booleans = Booleans::BUFFER_WRITES
+    .union(Booleans::ASYNC_WRITES)
+    .union(Booleans::READ_AHEAD)
+    .union(Booleans::DEFAULTS_FOR_WRITES)
+    .union(Booleans::SYSV);
+
+/// First byte of sense data that a drive may use as it likes, and the end of what st looks at.
+const CLEANING_BYTES: std::ops::Range<u8> = 18..96;
+
+/// Options to start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Switches.
+    pub booleans: Booleans,
+    /// Block size that a new session sets.
+    pub default_block_size: Option<u32>,
+    /// Density that a new session sets.
+    pub default_density: Option<u8>,
+    /// Compression that writing from the beginning sets.
+    pub default_compression: Option<bool>,
+    /// Buffering mode that a new session sets.
+    pub default_buffering: Option<u8>,
+    /// Whether the drive's READ POSITION marks the beginning of the partition. Every real drive does;
+    /// the kernel's `scsi_debug` does not, and then `MTIOCPOS` there leaves file and block unknown.
+    pub reports_beginning: bool,
+}
+
+impl Default for Options {
+    /// As the module's: buffer-writes async-writes read-ahead can-bsr.
+    fn default() -> Self {
+        Options {
+            booleans: Booleans::BUFFER_WRITES
+                | Booleans::ASYNC_WRITES
+                | Booleans::READ_AHEAD
+                | Booleans::CAN_BSR,
+            default_block_size: None,
+            default_density: None,
+            default_compression: None,
+            default_buffering: None,
+            reports_beginning: true,
+        }
+    }
+}
+
+/// Options of one mode.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PerMode {
+    pub(crate) booleans: Booleans,
+    pub(crate) default_block_size: Option<u32>,
+    pub(crate) default_density: Option<u8>,
+    pub(crate) default_compression: Option<bool>,
+}
+
+/// Options of the drive, and its modes.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) booleans: Booleans,
+    pub(crate) default_buffering: Option<u8>,
+    pub(crate) reports_beginning: bool,
+    /// `None` until an option is set through a node of the mode; mode 0 always is.
+    pub(crate) modes: [Option<PerMode>; 4],
+}
+
+impl Settings {
+    pub(crate) fn new(options: &Options) -> Self {
+        Settings {
+            booleans: options.booleans.difference(OF_MODE),
+            default_buffering: options.default_buffering,
+            reports_beginning: options.reports_beginning,
+            modes: [Some(PerMode::new(options)), None, None, None],
+        }
+    }
+
+    /// Whether any mode but the first was defined; then defaults that the drive refuses are errors.
+    pub(crate) fn modes_defined(&self) -> bool {
+        self.modes.iter().skip(1).any(Option::is_some)
+    }
+}
+
+impl PerMode {
+    fn new(options: &Options) -> Self {
+        PerMode {
+            booleans: options.booleans.intersection(OF_MODE),
+            default_block_size: options.default_block_size,
+            default_density: options.default_density,
+            default_compression: options.default_compression,
+        }
+    }
+}
+
+impl St {
+    /// Whether a switch is on, for the drive or for the mode in use.
+    pub(crate) fn has(&self, switch: Booleans) -> bool {
+        let of_mode = self.mode().map_or(Booleans::empty(), |mode| mode.booleans);
+        self.settings.booleans.union(of_mode).contains(switch)
+    }
+
+    /// Options of the mode in use, where it is defined.
+    pub(crate) fn mode(&self) -> Option<PerMode> {
+        self.settings
+            .modes
+            .get(usize::from(self.mode))
+            .copied()
+            .flatten()
+    }
+
+    /// Sets an option (`MTSETDRVBUFFER`).
+    ///
+    /// | option | result | position after |
+    /// |---|---|---|
+    /// | any, on an undefined mode | the mode becomes a copy of mode 0 first | unchanged |
+    /// | a default block size, density, buffering, compression | kept, and tried at once on a ready drive | unchanged |
+    /// | an unknown code | EIO | unchanged |
+    pub(crate) fn set_option(
+        &mut self,
+        drive: &mut dyn Drive,
+        option: DriverOption,
+    ) -> Result<(), Refusal> {
+        let mut mode = match self.mode() {
+            Some(mode) => mode,
+            None => self.settings.modes[0].expect("mode 0 is defined from the start"),
+        };
+        self.keep_mode(mode);
+        match option {
+            DriverOption::Booleans(change, flags) => {
+                change_booleans(change, flags, &mut mode.booleans, OF_MODE);
+                change_booleans(
+                    change,
+                    flags,
+                    &mut self.settings.booleans,
+                    OF_MODE.complement(),
+                );
+                self.keep_mode(mode);
+            }
+            DriverOption::DefaultBlockSize(size) => {
+                mode.default_block_size = size;
+                self.keep_mode(mode);
+                if size.is_some() && self.is_ready() {
+                    self.mount.block_size_set = None;
+                    // st ignores here what the drive says.
+                    self.set_default_mode(drive).ok();
+                }
+            }
+            DriverOption::DefaultDensity(density) => {
+                mode.default_density = density;
+                self.keep_mode(mode);
+                if density.is_some() && self.is_ready() {
+                    self.mount.density_set = None;
+                    self.set_default_mode(drive).ok();
+                }
+            }
+            DriverOption::DefaultBuffering(buffering) => {
+                self.settings.default_buffering = buffering;
+                if let Some(buffering) = buffering.filter(|_| self.is_ready()) {
+                    self.set_buffering(drive, buffering).ok();
+                }
+            }
+            DriverOption::DefaultCompression(None) => {
+                mode.default_compression = None;
+                self.keep_mode(mode);
+            }
+            DriverOption::DefaultCompression(Some(compression)) => {
+                if let Some(on) = compression.on {
+                    mode.default_compression = Some(on);
+                    self.keep_mode(mode);
+                    if self.is_ready() {
+                        self.mount.compression_set = false;
+                        self.set_compression(drive, on).ok();
+                    }
+                }
+            }
+            DriverOption::Cleaning(Cleaning { byte, .. }) => {
+                // No drive here asks for cleaning, so where it would is checked and not kept.
+                if byte != 0 && !CLEANING_BYTES.contains(&byte) {
+                    return Err(Refusal::CleaningByte(byte));
+                }
+            }
+            DriverOption::WriteThreshold
+            | DriverOption::TimeoutSeconds(_)
+            | DriverOption::LongTimeoutSeconds(_)
+            | DriverOption::UnknownDefault(_) => {}
+            DriverOption::Unknown(bits) => return Err(Refusal::UnknownOption(bits)),
+        }
+        Ok(())
+    }
+
+    fn keep_mode(&mut self, mode: PerMode) {
+        if let Some(place) = self.settings.modes.get_mut(usize::from(self.mode)) {
+            *place = Some(mode);
+        }
+    }
+}
+
+fn change_booleans(
+    change: BooleanChange,
+    flags: Booleans,
+    booleans: &mut Booleans,
+    among: Booleans,
+) {
+    let flags = flags.intersection(among);
+    match change {
+        BooleanChange::Replace => *booleans = flags,
+        BooleanChange::Set => booleans.insert(flags),
+        BooleanChange::Clear => booleans.remove(flags),
+    }
+}
