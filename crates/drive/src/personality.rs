@@ -49,6 +49,10 @@ pub struct Personality {
     pub mark_fits_at_end: bool,
     /// What a mark costs of the capacity, in bytes.
     pub mark_bytes: u64,
+    /// Buffered mode at power-on, 0 to 7.
+    pub buffering: u8,
+    /// Whether READ POSITION marks the beginning of the partition (BOP), as every real drive's does.
+    pub reports_beginning: bool,
 }
 
 const GENERIC: Personality = Personality {
@@ -73,6 +77,8 @@ const GENERIC: Personality = Personality {
     announces_medium: true,
     mark_fits_at_end: true,
     mark_bytes: 0,
+    buffering: 1,
+    reports_beginning: true,
 };
 
 /// The emulation in the kernel's `scsi_debug` module, behind which most golden traces were recorded.
@@ -93,6 +99,8 @@ const SCSI_DEBUG: Personality = Personality {
         keeps_cartridge: true,
     },
     mark_fits_at_end: false,
+    buffering: 0,
+    reports_beginning: false,
     ..GENERIC
 };
 

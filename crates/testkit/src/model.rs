@@ -74,7 +74,7 @@ impl ModelDrive {
             attention: None,
             block_size: 0,
             density: personality.density,
-            buffering: 1,
+            buffering: personality.buffering,
             compression: false,
             partition: 0,
             object: 0,
