@@ -6,6 +6,7 @@
 # `skip` is for what this machine cannot do today; `excluded` for what can never work here, by design.
 
 : "${RESULTS:?the file that results are counted in}"
+output= # of the last command that `check`, `exits` or `says` ran
 
 _result() {
     printf '%s\n' "$1" | tee -a "$RESULTS"

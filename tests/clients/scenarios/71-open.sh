@@ -7,7 +7,7 @@ python3 "$PT_ROOT/tests/clients/tools/opens.py" "$NODE" "$REWIND" "${NODES[1]}" 
 same "the opens were run to their end" 0 "${PIPESTATUS[0]}"
 drive_down
 
-DAEMON_OPTIONS="--open-wait 1"
+export DAEMON_OPTIONS="--open-wait 1"
 drive_up ""
 CHECK_SECONDS=5 says "open gives up after --open-wait" 1 'No medium found' head -c 1 "$NODE"
 says "mt status of an empty drive" 0 'DR_OPEN' mt-st -f "$NODE" status

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# The part `lint` of tests/run: formatting, lints, shell scripts, dependencies. Sourced there.
+
+CHECK_SECONDS=900
+check "cargo fmt" cargo fmt --all --check
+check "cargo fmt in tests/fuzz" cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
+check "cargo clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+mapfile -t scripts < <(git ls-files tests tools .ci packaging | while read -r file; do
+    head -c 64 "$file" | head -1 | grep -qE '^#!.*\b(ba)?sh$|^# shellcheck shell=' && echo "$file"
+done)
+check "shellcheck of ${#scripts[@]} scripts" shellcheck --severity=warning --exclude=SC2154 "${scripts[@]}"
+
+# The oldest Rust that we promise has to build us.
+minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+if [[ $(rustc --version) == "rustc $minimum"[.\ ]* ]]; then
+    ok "Rust $minimum builds it: every part here is built with it"
+elif command -v rustup >/dev/null && rustup toolchain list | grep -q "^$minimum"; then
+    check "Rust $minimum builds it" cargo "+$minimum" check --quiet --workspace --all-targets
+else
+    skip "Rust $minimum builds it" "only $(rustc --version) is here; 'rustup toolchain install $minimum' brings it"
+fi
+
+PATH=$PWD/target/tools/bin:$PATH
+if ! command -v cargo-deny >/dev/null; then
+    echo "building cargo-deny into target/tools"
+    check "cargo install cargo-deny" env -u CARGO_TARGET_DIR cargo install --quiet --debug --locked --root target/tools cargo-deny
+fi
+for kind in licenses bans sources; do
+    check "cargo deny: $kind" cargo deny --config .ci/deny.toml check --hide-inclusion-graph "$kind"
+done
+CHECK_SECONDS=120
+if output=$(timeout "$CHECK_SECONDS" cargo deny --config .ci/deny.toml check advisories 2>&1); then
+    ok "cargo deny: advisories"
+elif [[ $output == *"failed to fetch advisory database"* ]]; then
+    skip "cargo deny: advisories" "the advisory database, a git repository, can't be reached from here"
+else
+    fail "cargo deny: advisories" "$output"
+fi
