@@ -1,0 +1,117 @@
+//! The drives of this project as targets, in process.
+
+use pseudotape_drive::Personality;
+use pseudotape_tape::Drive;
+use pseudotape_testkit::{ModelCartridge, ModelDrive};
+
+use super::target::HookError;
+use super::vfs::Medium;
+
+/// Capacity and early warning of the cartridge that the end of the tape was recorded with.
+pub const SMALL_BYTES: (u64, u64) = (1 << 20, 128 << 10);
+
+/// Objects that fit where they are counted: three blocks of 1024 bytes and marks of one byte, up to 9,999.
+pub const FEW_OBJECTS_BYTES: u64 = 3 * 1024 + 9_996;
+
+/// Makes a drive, and does to it what an operator could.
+pub trait Workshop {
+    /// Puts a new drive in place, with a new cartridge and nothing to report.
+    fn new_drive(&mut self, medium: Medium) -> Result<(), HookError>;
+
+    /// The drive.
+    fn drive(&mut self) -> &mut dyn Drive;
+
+    /// Whether its READ POSITION marks the beginning of the partition.
+    fn reports_beginning(&self) -> bool;
+
+    /// Sets the cartridge's switch.
+    fn write_protect(&mut self, on: bool) -> Result<(), HookError>;
+
+    /// Takes the cartridge away.
+    fn eject(&mut self) -> Result<(), HookError>;
+
+    /// Takes the cartridge out and puts it in again: the drive reports a new medium.
+    fn change_medium(&mut self) -> Result<(), HookError>;
+
+    /// Resets the drive.
+    fn reset(&mut self) -> Result<(), HookError>;
+}
+
+/// Makes model drives of a personality.
+pub struct ModelWorkshop {
+    personality: Personality,
+    drive: ModelDrive,
+}
+
+impl ModelWorkshop {
+    /// A workshop for drives of this personality.
+    #[must_use]
+    pub fn new(personality: Personality) -> Self {
+        ModelWorkshop {
+            personality,
+            drive: ModelDrive::new(personality),
+        }
+    }
+}
+
+impl Workshop for ModelWorkshop {
+    fn new_drive(&mut self, medium: Medium) -> Result<(), HookError> {
+        let mut personality = self.personality;
+        let mut cartridge = ModelCartridge::default();
+        match medium {
+            Medium::Blank => {}
+            Medium::Small => {
+                cartridge.capacity_bytes = Some(SMALL_BYTES.0);
+                cartridge.early_warning_bytes = SMALL_BYTES.1;
+            }
+            Medium::FewObjects => {
+                cartridge.capacity_bytes = Some(FEW_OBJECTS_BYTES);
+                personality.mark_bytes = 1;
+            }
+        }
+        self.drive = ModelDrive::new(personality);
+        self.drive.insert(cartridge);
+        self.drive.clear_attention();
+        Ok(())
+    }
+
+    fn drive(&mut self) -> &mut dyn Drive {
+        &mut self.drive
+    }
+
+    fn reports_beginning(&self) -> bool {
+        self.personality.reports_beginning
+    }
+
+    fn write_protect(&mut self, on: bool) -> Result<(), HookError> {
+        match self.drive.cartridge_mut() {
+            Some(cartridge) => {
+                cartridge.write_protected = on;
+                Ok(())
+            }
+            None => Err(HookError::Failed("wp".into(), "no cartridge".into())),
+        }
+    }
+
+    fn eject(&mut self) -> Result<(), HookError> {
+        match self.drive.eject() {
+            Some(_) => Ok(()),
+            None => Err(HookError::Failed("eject".into(), "no cartridge".into())),
+        }
+    }
+
+    fn change_medium(&mut self) -> Result<(), HookError> {
+        match self.drive.eject() {
+            Some(cartridge) => {
+                self.drive.insert(cartridge);
+                Ok(())
+            }
+            None => Err(HookError::Failed("newtape".into(), "no cartridge".into())),
+        }
+    }
+
+    fn reset(&mut self) -> Result<(), HookError> {
+        self.drive.reset();
+        Ok(())
+    }
+}
