@@ -26,7 +26,9 @@ impl St {
     /// Decides a write of this length before its data is there: what [`St::write`] would refuse, it
     /// refuses, ENOSPC included, which is told thereby.
     pub fn check_write(&mut self, drive: &mut dyn Drive, count: usize) -> Result<(), Errno> {
-        let result = self.begin_write(drive, count);
+        let result = self
+            .begin_write(drive, count)
+            .and_then(|()| self.require_room(drive, count));
         self.answer(result)
     }
 
@@ -81,6 +83,25 @@ impl St {
         let here = self.mount.here();
         if here.edge == Edge::EarlyWarning {
             here.edge = Edge::NoSpaceTold;
+            return Err(Refusal::NoSpace);
+        }
+        Ok(())
+    }
+
+    /// A write that can't even begin before the physical end is told so like one that was tried.
+    fn require_room(&mut self, drive: &mut dyn Drive, count: usize) -> Result<(), Refusal> {
+        let least = match self.transfer() {
+            Transfer::Variable => count as u64,
+            Transfer::Fixed(size) => size.get().into(),
+        };
+        let capacity = drive.capacity();
+        let full = self
+            .heard(capacity)
+            .is_ok_and(|capacity| capacity.room_bytes.is_some_and(|room| room < least));
+        if count > 0 && full {
+            let here = self.mount.here();
+            here.motion = Motion::Writing;
+            here.edge = Edge::EarlyWarning;
             return Err(Refusal::NoSpace);
         }
         Ok(())

@@ -5,6 +5,8 @@
 //! drives any [`Target`](target::Target) with a scenario and makes the same kind of trace.
 
 pub mod compare;
+pub mod daemon;
+pub mod device;
 pub mod in_process;
 pub mod pattern;
 pub mod run;

@@ -1,0 +1,61 @@
+use pseudotape_mtio::{Booleans, Operation};
+use pseudotape_st::Errno;
+use pseudotape_tape::Door;
+
+use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET};
+
+/// ST-CLOSE-08
+#[test]
+fn settings_leave_the_filemark_at_close_due() {
+    for (operation, count) in [
+        (Operation::Nothing, 1),
+        (Operation::SetBlockSize, 0),
+        (Operation::SetDensity, 0),
+        (Operation::SetDriveBuffer, 1),
+        (Operation::SetDriveBuffer, SET),
+    ] {
+        let mut bench = Bench::open_blank("generic");
+        bench.write_blocks(1);
+        bench.does(operation, count);
+        bench.close().unwrap();
+        assert_eq!(bench.tape(), "bf", "{operation:?}");
+    }
+    let mut bench = Bench::open_blank("generic");
+    bench.write_blocks(1);
+    assert_eq!(bench.op(Operation::SetPartition, 0), Err(Errno::Invalid));
+    assert_eq!(bench.op(Operation::WriteSetmarks, 1), Err(Errno::Io));
+    bench.close().unwrap();
+    assert_eq!(bench.tape(), "bf");
+}
+
+/// ST-CLOSE-12
+#[test]
+fn the_filemark_goes_to_the_partition_that_was_chosen() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    let partitions = i32::try_from(Booleans::CAN_PARTITIONS.bits()).unwrap();
+    bench.does(Operation::SetDriveBuffer, SET | partitions);
+    bench.does(Operation::MakePartitions, 100);
+    bench.write_blocks(1);
+    bench.does(Operation::SetPartition, 1);
+    bench.close().unwrap();
+    assert_eq!(bench.partition(0), "b");
+    assert_eq!(bench.partition(1), "f");
+}
+
+/// ST-CLOSE-14
+#[test]
+fn a_door_locked_by_a_transfer_is_unlocked_by_the_close() {
+    let mut bench = Bench::open_blank("generic");
+    let auto_lock = i32::try_from(Booleans::AUTO_LOCK.bits()).unwrap();
+    bench.does(Operation::SetDriveBuffer, SET | auto_lock);
+    assert_eq!(bench.drive.door(), Door::Unlocked);
+    bench.write_blocks(1);
+    assert_eq!(bench.drive.door(), Door::Locked);
+    bench.close().unwrap();
+    assert_eq!(bench.drive.door(), Door::Unlocked);
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    bench.does(Operation::Lock, 1);
+    bench.write_blocks(1);
+    bench.close().unwrap();
+    assert_eq!(bench.drive.door(), Door::Locked, "MTLOCK stays");
+}

@@ -1,0 +1,14 @@
+//! Rules of `docs/SEMANTICS.md` that no recorded scenario shows; each test carries its ids.
+
+mod bench;
+mod closing;
+mod end_of_tape;
+mod fixed;
+mod loading;
+mod modes;
+mod opening;
+mod partitions;
+mod reading;
+mod requests;
+mod spacing;
+mod writing;

@@ -1,0 +1,84 @@
+use pseudotape_mtio::Operation;
+use pseudotape_st::{Errno, Node, Opening};
+
+use crate::bench::{Bench, NON_REWINDING, READ_WRITE};
+
+const DEFAULT_BLOCK_SIZE: i32 = 0x5000_0000;
+const DEFAULT_DENSITY: i32 = 0x6010_0000;
+
+/// ST-MODE-02
+#[test]
+fn a_block_size_outside_the_limits_is_invalid() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    for size in [1, 511, (1 << 20) + 4, -1] {
+        assert_eq!(bench.op(Operation::SetBlockSize, size), Err(Errno::Invalid));
+    }
+    assert_eq!(bench.get().block_size, 0);
+    bench.does(Operation::SetBlockSize, 512);
+    bench.does(Operation::SetBlockSize, 1 << 20);
+}
+
+/// ST-MODE-03
+#[test]
+fn a_block_size_that_the_drive_refuses_is_eio() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    assert_eq!(bench.op(Operation::SetBlockSize, 513), Err(Errno::Io));
+    assert_eq!(bench.get().block_size, 0);
+}
+
+/// ST-MODE-04
+#[test]
+fn a_block_size_has_24_bits() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetBlockSize, 512);
+    bench.does(Operation::SetBlockSize, 16_777_216);
+    assert_eq!(bench.get().block_size, 0);
+    bench.reopen();
+    assert_eq!(bench.get().block_size, 0);
+}
+
+/// ST-MODE-10
+#[test]
+fn a_default_density_is_set_at_once_and_by_each_new_session() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetDriveBuffer, DEFAULT_DENSITY | 2);
+    assert_eq!(bench.get().density, 2);
+    bench.does(Operation::SetDensity, 3);
+    bench.reopen();
+    assert_eq!(bench.get().density, 3, "the same session");
+    bench.close().unwrap();
+    let cartridge = bench.drive.eject().unwrap();
+    bench.drive.insert(cartridge);
+    assert_eq!(bench.open(NON_REWINDING, READ_WRITE), Ok(Opening::Open));
+    assert_eq!(bench.get().density, 2);
+    bench.does(Operation::SetDriveBuffer, DEFAULT_DENSITY | 0xf_ffff);
+    assert_eq!(
+        bench.get().density,
+        2,
+        "clearing the default leaves the density"
+    );
+}
+
+/// ST-MODE-14 ST-MODE-15
+#[test]
+fn a_default_that_the_drive_refuses_matters_once_modes_are_defined() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    bench.does(Operation::SetDriveBuffer, DEFAULT_BLOCK_SIZE | 5);
+    assert_eq!(bench.get().block_size, 0);
+    let change = |bench: &mut Bench| {
+        bench.close().ok();
+        let cartridge = bench.drive.eject().unwrap();
+        bench.drive.insert(cartridge);
+        bench.open(NON_REWINDING, READ_WRITE)
+    };
+    assert_eq!(change(&mut bench), Ok(Opening::Open));
+    bench.close().unwrap();
+    let other_mode = Node {
+        mode: 1,
+        rewinding: false,
+    };
+    bench.open(other_mode, READ_WRITE).unwrap();
+    bench.does(Operation::SetDriveBuffer, DEFAULT_BLOCK_SIZE | 1024);
+    assert_eq!(change(&mut bench), Err(Errno::Invalid));
+    assert!(!bench.st.in_use());
+}

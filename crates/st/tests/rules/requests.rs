@@ -1,0 +1,60 @@
+use pseudotape_mtio::{MtOp, Operation};
+use pseudotape_st::{Caller, Errno};
+
+use crate::bench::{Bench, NON_REWINDING, NONBLOCK, ROOT};
+
+/// ST-OP-03
+#[test]
+fn without_a_medium_an_unknown_operation_is_enomedium() {
+    let mut bench = Bench::open_blank("generic");
+    assert_eq!(
+        bench.op(Operation::Unsupported(99), 1),
+        Err(Errno::NotImplemented)
+    );
+    bench.close().unwrap();
+    bench.drive.eject();
+    bench.open(NON_REWINDING, NONBLOCK).unwrap();
+    assert_eq!(
+        bench.op(Operation::Unsupported(99), 1),
+        Err(Errno::NoMedium)
+    );
+    assert_eq!(bench.op(Operation::Tell, 1), Err(Errno::NoMedium));
+}
+
+/// ST-OP-05
+#[test]
+fn requests_of_other_devices_are_invalid_and_give_back_what_was_read_ahead() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetBlockSize, 512);
+    assert_eq!(bench.write(2048), Ok(2048));
+    bench.does(Operation::Rewind, 1);
+    assert_eq!(bench.read_length(100), Ok(100));
+    for request in [0x1234, 0x2285, 0x5401, 0x8030_6d04] {
+        let answer = bench.st.other_ioctl(&mut bench.drive, request, ROOT);
+        assert_eq!(answer, Errno::Invalid);
+    }
+    let mut buffer = [0; 512];
+    assert_eq!(bench.st.read(&mut bench.drive, &mut buffer), Ok(512));
+    assert_eq!(
+        bench.at(),
+        (0, 2),
+        "the rest of the first block was dropped"
+    );
+    // MTIOCTOP with a structure of another size.
+    let answer = bench.st.other_ioctl(&mut bench.drive, 0x4004_6d01, ROOT);
+    assert_eq!(answer, Errno::Invalid);
+}
+
+/// ST-OP-01
+#[test]
+fn options_need_privilege_even_without_a_medium() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::Unload, 1);
+    let op = MtOp {
+        operation: Operation::SetDriveBuffer,
+        count: 1,
+    };
+    let anyone = Caller { privileged: false };
+    let answer = bench.st.op(&mut bench.drive, op, anyone);
+    assert_eq!(answer, Err(Errno::Perm));
+}

@@ -1,0 +1,88 @@
+use pseudotape_mtio::{Booleans, GeneralStatus, Operation};
+use pseudotape_st::Errno;
+use pseudotape_testkit::ModelCartridge;
+
+use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
+
+fn two_files() -> Bench {
+    let mut bench = Bench::open_blank("generic");
+    for _ in 0..2 {
+        bench.write_blocks(2);
+        bench.does(Operation::WriteFilemarks, 1);
+    }
+    bench.does(Operation::Rewind, 1);
+    bench
+}
+
+/// ST-SPACE-07
+#[test]
+fn blocks_forward_into_a_filemark_stop_behind_it() {
+    let mut bench = two_files();
+    assert_eq!(bench.op(Operation::ForwardBlocks, 5), Err(Errno::Io));
+    assert_eq!(bench.at(), (1, 0));
+    assert!(bench.flag(GeneralStatus::EOF));
+    assert_eq!(bench.pos(), 3);
+}
+
+/// ST-SPACE-15
+#[test]
+fn fast_eom_loses_the_file_number_until_rewind() {
+    let mut bench = two_files();
+    let fast = i32::try_from(Booleans::FAST_EOM.bits()).unwrap();
+    bench.does(Operation::SetDriveBuffer, SET | fast);
+    bench.does(Operation::EndOfData, 1);
+    assert_eq!(bench.at(), (-1, -1));
+    assert!(bench.flag(GeneralStatus::EOD));
+    assert_eq!(bench.pos(), 6);
+    bench.does(Operation::WriteFilemarks, 1);
+    assert_eq!(bench.at(), (-1, 0));
+    bench.does(Operation::Rewind, 1);
+    assert_eq!(bench.at(), (0, 0));
+}
+
+/// ST-SPACE-16 ST-MARK-05
+#[test]
+fn setmarks_are_written_and_spaced_over_where_the_medium_has_them() {
+    let mut bench = Bench::open_blank("dds");
+    bench.write_blocks(1);
+    bench.does(Operation::WriteSetmarks, 1);
+    assert_eq!(bench.at(), (1, 0), "st counts it as a file");
+    assert!(bench.flag(GeneralStatus::SM));
+    bench.close().unwrap();
+    assert_eq!(bench.tape(), "bsf", "the filemark stayed due");
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    bench.does(Operation::Rewind, 1);
+    assert!(!bench.flag(GeneralStatus::SM));
+    bench.does(Operation::ForwardSetmarks, 1);
+    assert_eq!(bench.at(), (-1, -1));
+    assert!(bench.flag(GeneralStatus::SM));
+    assert_eq!(bench.pos(), 2);
+    bench.does(Operation::BackSetmarks, 1);
+    assert_eq!(bench.pos(), 1);
+    assert!(bench.flag(GeneralStatus::SM));
+}
+
+/// ST-MARK-02
+#[test]
+fn no_filemarks_are_a_commit_that_forgets_the_block_and_the_filemark_at_close() {
+    let mut bench = Bench::open_blank("generic");
+    bench.write_blocks(1);
+    bench.does(Operation::WriteFilemarks, 0);
+    assert_eq!(bench.at(), (0, 0));
+    assert_eq!(bench.pos(), 1);
+    bench.close().unwrap();
+    assert_eq!(bench.tape(), "b");
+}
+
+/// ST-POS-02
+#[test]
+fn a_position_at_the_beginning_makes_file_and_block_known() {
+    for (name, known) in [("lto5", (0, 0)), ("scsi_debug", (-1, -1))] {
+        let mut bench = Bench::with(personality(name), ModelCartridge::default());
+        bench.drive.clear_attention();
+        bench.open(NON_REWINDING, READ_WRITE).unwrap();
+        assert_eq!(bench.at(), (-1, -1));
+        assert_eq!(bench.pos(), 0);
+        assert_eq!(bench.at(), known, "{name}");
+    }
+}

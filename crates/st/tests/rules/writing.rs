@@ -1,0 +1,113 @@
+use pseudotape_mtio::Operation;
+use pseudotape_st::Errno;
+use pseudotape_testkit::{ModelCartridge, ModelObject, block_of};
+
+use crate::bench::{Bench, NON_REWINDING, READ_WRITE, personality};
+
+/// ST-WRITE-04
+#[test]
+fn a_length_that_only_the_drive_refuses_is_eio_and_the_block_is_unknown() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    assert_eq!(bench.write(513), Err(Errno::Io));
+    assert_eq!(bench.at(), (0, -1));
+    assert_eq!(bench.tape(), "");
+}
+
+/// ST-WRITE-09
+#[test]
+fn an_append_only_medium_takes_blocks_only_at_its_end() {
+    let cartridge = ModelCartridge {
+        partitions: vec![vec![ModelObject::Block(vec![1; 8])]],
+        worm: true,
+        ..ModelCartridge::default()
+    };
+    let mut bench = Bench::with(personality("generic"), cartridge);
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    assert_eq!(bench.write(8), Err(Errno::Io));
+    assert_eq!(bench.at(), (0, -1));
+    assert_eq!(bench.op(Operation::Erase, 1), Err(Errno::Io));
+    assert_eq!(bench.op(Operation::WriteFilemarks, 1), Err(Errno::Io));
+    bench.does(Operation::EndOfData, 1);
+    assert_eq!(bench.write(8), Ok(8));
+    bench.close().unwrap();
+    assert_eq!(bench.tape(), "bbf");
+}
+
+/// ST-WRITE-10
+#[test]
+fn pieces_of_one_call_make_one_block() {
+    let mut bench = Bench::open_blank("generic");
+    let whole = block_of(7, 3000);
+    let Bench { st, drive } = &mut bench;
+    assert_eq!(st.write(drive, &whole[..1000]), Ok(1000));
+    assert_eq!(st.extend(drive, &whole[1000..2500]), Ok(1500));
+    assert_eq!(st.extend(drive, &whole[2500..]), Ok(500));
+    assert_eq!(bench.at(), (0, 1));
+    bench.does(Operation::Rewind, 1);
+    assert_eq!(bench.read(4000), Ok(whole));
+}
+
+/// ST-WRITE-10
+#[test]
+fn nothing_is_lengthened_but_what_was_just_written() {
+    let mut bench = Bench::open_blank("generic");
+    let Bench { st, drive } = &mut bench;
+    assert_eq!(st.extend(drive, b"x"), Err(Errno::Io));
+    bench.write_blocks(1);
+    bench.does(Operation::WriteFilemarks, 1);
+    let Bench { st, drive } = &mut bench;
+    assert_eq!(st.extend(drive, b"x"), Err(Errno::Io));
+    assert_eq!(bench.at(), (1, 0));
+    bench.close().unwrap();
+    assert_eq!(bench.tape(), "bf");
+}
+
+/// ST-WRITE-11
+#[test]
+fn early_warning_met_by_a_later_piece_is_told_to_the_next_write() {
+    let mut bench = Bench::open_small("generic", 8192, 4096);
+    let Bench { st, drive } = &mut bench;
+    assert_eq!(st.write(drive, &[1; 3000]), Ok(3000));
+    assert_eq!(st.extend(drive, &[1; 2000]), Ok(2000));
+    assert_eq!(bench.write(10), Err(Errno::NoSpace));
+    assert_eq!(bench.write(10), Ok(10));
+    let Bench { st, drive } = &mut bench;
+    assert_eq!(st.extend(drive, &[1; 5000]), Err(Errno::NoSpace));
+    assert_eq!(bench.at(), (0, 2));
+}
+
+/// ST-WRITE-12
+#[test]
+fn a_write_is_decided_before_its_data_is_there() {
+    let mut bench = Bench::open_small("generic", 4096, 2048);
+    let check = |bench: &mut Bench, count| bench.st.check_write(&mut bench.drive, count);
+    assert_eq!(check(&mut bench, 0), Ok(()));
+    assert_eq!(check(&mut bench, (16 << 20) + 1), Err(Errno::Invalid));
+    assert_eq!(check(&mut bench, 1024), Ok(()));
+    assert_eq!(bench.at(), (0, 0));
+    bench.write_blocks(2);
+    assert_eq!(check(&mut bench, 1024), Err(Errno::NoSpace));
+    assert_eq!(check(&mut bench, 1024), Ok(()));
+    assert_eq!(bench.write(1024), Ok(1024));
+    assert_eq!(
+        check(&mut bench, 2000),
+        Err(Errno::NoSpace),
+        "early warning"
+    );
+    assert_eq!(check(&mut bench, 2000), Err(Errno::NoSpace), "no room");
+    assert_eq!(check(&mut bench, 2000), Err(Errno::NoSpace), "for ever");
+    assert_eq!(bench.tape(), "bbb");
+}
+
+/// ST-WRITE-12
+#[test]
+fn a_write_in_fixed_blocks_is_decided_by_whether_one_fits() {
+    let mut bench = Bench::open_small("generic", 4096, 0);
+    bench.does(Operation::SetBlockSize, 1024);
+    let check = |bench: &mut Bench, count| bench.st.check_write(&mut bench.drive, count);
+    assert_eq!(check(&mut bench, 1000), Err(Errno::Invalid));
+    assert_eq!(check(&mut bench, 10_240), Ok(()));
+    assert_eq!(bench.write(10_240), Ok(4096));
+    assert_eq!(check(&mut bench, 1024), Err(Errno::NoSpace));
+    assert_eq!(check(&mut bench, 1024), Err(Errno::NoSpace));
+}

@@ -1,0 +1,123 @@
+//! Runs the recorded scenarios on real nodes: `conform --daemon PATH --tool PATH [--fuse DIR] [--scratch DIR]
+//! [--traces DIR] [NAME...]`; without `--fuse` on CUSE nodes in `/dev`. To be run as root.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use pseudotape_tests::conformance::compare::differences;
+use pseudotape_tests::conformance::daemon::{DaemonOperator, Setup};
+use pseudotape_tests::conformance::device::Device;
+use pseudotape_tests::conformance::run::run;
+use pseudotape_tests::conformance::suite::{Suite, Verdict, summary};
+
+struct Arguments {
+    setup: Setup,
+    traces: Option<PathBuf>,
+    names: Vec<String>,
+}
+
+fn arguments() -> anyhow::Result<Arguments> {
+    let mut daemon = None;
+    let mut tool = None;
+    let mut mount = None;
+    let mut scratch = None;
+    let mut traces = None;
+    let mut names = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let place = match word.as_str() {
+            "--daemon" => &mut daemon,
+            "--tool" => &mut tool,
+            "--fuse" => &mut mount,
+            "--scratch" => &mut scratch,
+            "--traces" => &mut traces,
+            option if option.starts_with('-') => anyhow::bail!("unknown option {option}"),
+            _ => {
+                names.push(word);
+                continue;
+            }
+        };
+        let value = words
+            .next()
+            .ok_or_else(|| anyhow::anyhow!("{word} needs a path"))?;
+        *place = Some(PathBuf::from(value));
+    }
+    let needed = |path: Option<PathBuf>, name: &str| {
+        path.ok_or_else(|| anyhow::anyhow!("{name} PATH is needed"))
+    };
+    let scratch = scratch.unwrap_or_else(std::env::temp_dir);
+    std::fs::create_dir_all(&scratch)?;
+    Ok(Arguments {
+        setup: Setup {
+            daemon: needed(daemon, "--daemon")?,
+            tool: needed(tool, "--tool")?,
+            scratch,
+            mount,
+        },
+        traces,
+        names,
+    })
+}
+
+fn conform() -> anyhow::Result<bool> {
+    let Arguments {
+        setup,
+        traces,
+        names,
+    } = arguments()?;
+    let suite = Suite::load()?;
+    let target = if setup.mount.is_some() {
+        "fuse"
+    } else {
+        "cuse"
+    };
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !suite.cases.iter().any(|case| case.name == **name))
+    {
+        anyhow::bail!("no scenario {unknown}");
+    }
+    let mut verdicts = Vec::new();
+    for case in &suite.cases {
+        if !names.is_empty() && !names.contains(&case.name) {
+            continue;
+        }
+        let operator = DaemonOperator::new(setup.clone(), case.source);
+        let mut device = Device::new(
+            setup.nodes().join("pmtm0"),
+            setup.nodes().join("npmtm0"),
+            operator,
+        );
+        let trace = run(&mut device, &case.steps, case.source.probe())
+            .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
+        if let Some(folder) = &traces {
+            std::fs::create_dir_all(folder)?;
+            let mut file = std::fs::File::create(folder.join(format!("{}.jsonl", case.name)))?;
+            for step in &trace {
+                writeln!(file, "{step}")?;
+            }
+        }
+        verdicts.push(Verdict {
+            name: case.name.clone(),
+            differences: differences(case.expected(), &trace),
+        });
+    }
+    let surprises = suite.surprises(target, &verdicts);
+    for surprise in &surprises {
+        println!("{surprise}");
+    }
+    println!("{target}: {}", summary(&verdicts));
+    Ok(surprises.is_empty())
+}
+
+fn main() -> ExitCode {
+    match conform() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("conform: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `pseudotape-dev` and its operator, for scenarios on real nodes: each scenario gets a daemon of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pseudotape_control::{Request, Response, call};
+
+use super::device::Operator;
+use super::in_process::SMALL_BYTES;
+use super::suite::Source;
+use super::target::HookError;
+
+/// How long the daemon may take to start, to answer and to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is needed to run scenarios on nodes.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The program `pseudotape-dev`.
+    pub daemon: PathBuf,
+    /// The program `pseudotape`.
+    pub tool: PathBuf,
+    /// Where images and the control socket go.
+    pub scratch: PathBuf,
+    /// Directory of a FUSE mount; `None`: CUSE nodes in `/dev`.
+    pub mount: Option<PathBuf>,
+}
+
+impl Setup {
+    /// The directory with the nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &Path {
+        self.mount.as_deref().unwrap_or(Path::new("/dev"))
+    }
+
+    fn control(&self) -> PathBuf {
+        self.scratch.join("control")
+    }
+
+    fn image(&self) -> PathBuf {
+        self.scratch.join("tape.ptape")
+    }
+}
+
+/// Starts daemons and works on their drive.
+pub struct DaemonOperator {
+    setup: Setup,
+    source: Source,
+    daemon: Option<Child>,
+}
+
+fn failed(what: &str, why: impl ToString) -> HookError {
+    HookError::Failed(what.to_owned(), why.to_string())
+}
+
+impl DaemonOperator {
+    /// An operator of a drive like that of the source.
+    #[must_use]
+    pub fn new(setup: Setup, source: Source) -> Self {
+        DaemonOperator {
+            setup,
+            source,
+            daemon: None,
+        }
+    }
+
+    fn create_image(&self, options: &[String]) -> Result<(), HookError> {
+        let image = self.setup.image();
+        match std::fs::remove_file(&image) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("create", error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        let output = Command::new(&self.setup.tool)
+            .arg("create")
+            .arg(&image)
+            .args(options)
+            .output()
+            .map_err(|error| failed("create", error))?;
+        if !output.status.success() {
+            return Err(failed("create", String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), HookError> {
+        self.stop()?;
+        let drive = format!(
+            "image={},personality={}",
+            self.setup.image().display(),
+            self.source.personality().name
+        );
+        let mut command = Command::new(&self.setup.daemon);
+        command.args(["--drive", &drive, "--control"]);
+        command.arg(self.setup.control());
+        match &self.setup.mount {
+            Some(directory) => command.arg("--fuse").arg(directory),
+            None => command.arg("--cuse"),
+        };
+        let mut daemon = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .map_err(|error| failed("start", error))?;
+        let mut ready = String::new();
+        if let Some(output) = daemon.stdout.take() {
+            BufReader::new(output)
+                .read_line(&mut ready)
+                .map_err(|error| failed("start", error))?;
+        }
+        self.daemon = Some(daemon);
+        if ready.is_empty() {
+            return Err(failed("start", "the daemon ended without a word"));
+        }
+        let node = self.setup.nodes().join("npmtm0");
+        let begin = Instant::now();
+        while !node.exists() {
+            if begin.elapsed() > PATIENCE {
+                return Err(failed("start", format!("{} never came", node.display())));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) -> Result<(), HookError> {
+        let Some(mut daemon) = self.daemon.take() else {
+            return Ok(());
+        };
+        let pid = nix::unistd::Pid::from_raw(daemon.id().cast_signed());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)
+            .map_err(|error| failed("stop", error))?;
+        let begin = Instant::now();
+        loop {
+            match daemon.try_wait().map_err(|error| failed("stop", error))? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(failed("stop", status)),
+                None if begin.elapsed() > PATIENCE => {
+                    daemon.kill().map_err(|error| failed("stop", error))?;
+                    return Err(failed("stop", "the daemon did not end"));
+                }
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+
+    fn ask(&self, what: &str, request: &Request) -> Result<(), HookError> {
+        match call(&self.setup.control(), request, PATIENCE) {
+            Ok(Response::Error { message }) => Err(failed(what, message)),
+            Ok(Response::Done { .. } | Response::Status(_)) => Ok(()),
+            Err(error) => Err(failed(what, error)),
+        }
+    }
+
+    fn take_out(&self) -> Result<(), HookError> {
+        self.ask(
+            "unload",
+            &Request::Unload {
+                drive: 0,
+                force: true,
+            },
+        )
+    }
+
+    /// Rewinds by opening the rewinding node, so that file and block are known.
+    fn rewind(&self) -> Result<(), HookError> {
+        let node = self.setup.nodes().join("pmtm0");
+        std::fs::File::open(node)
+            .map(drop)
+            .map_err(|error| failed("rewind", error))
+    }
+}
+
+impl Operator for DaemonOperator {
+    fn hook(&mut self, words: &[&str]) -> Result<(), HookError> {
+        match words {
+            ["fresh"] => {
+                self.create_image(&[])?;
+                self.start()?;
+                self.rewind()
+            }
+            ["freshraw"] => {
+                self.create_image(&[])?;
+                self.start()
+            }
+            ["smalltape"] => {
+                let (capacity, early_warning) = SMALL_BYTES;
+                self.create_image(&[
+                    format!("--capacity={capacity}"),
+                    format!("--early-warning={early_warning}"),
+                ])?;
+                self.start()?;
+                self.rewind()
+            }
+            ["wp", on] => self.ask(
+                "wp",
+                &Request::WriteProtect {
+                    drive: 0,
+                    on: *on == "1",
+                },
+            ),
+            ["eject"] => self.take_out(),
+            ["newtape"] => {
+                self.take_out()?;
+                self.ask(
+                    "load",
+                    &Request::Load {
+                        drive: 0,
+                        image: self.setup.image(),
+                    },
+                )
+            }
+            ["reset"] => self.ask("reset", &Request::Reset { drive: 0 }),
+            _ => Err(HookError::Unsupported(words.join(" "))),
+        }
+    }
+}
+
+impl Drop for DaemonOperator {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            eprintln!("{error}");
+        }
+    }
+}
