@@ -24,8 +24,9 @@ impl St {
     }
 
     /// Decides a write of this length before its data is there: what [`St::write`] would refuse, it
-    /// refuses, ENOSPC included, which is told thereby.
-    pub fn check_write(&mut self, drive: &mut dyn Drive, count: usize) -> Result<(), Errno> {
+    /// refuses, ENOSPC included, which is told thereby. Says how many bytes there is room for: all, or in
+    /// fixed block mode the blocks that fit before the physical end.
+    pub fn check_write(&mut self, drive: &mut dyn Drive, count: usize) -> Result<usize, Errno> {
         let result = self
             .begin_write(drive, count)
             .and_then(|()| self.require_room(drive, count));
@@ -89,22 +90,30 @@ impl St {
     }
 
     /// A write that can't even begin before the physical end is told so like one that was tried.
-    fn require_room(&mut self, drive: &mut dyn Drive, count: usize) -> Result<(), Refusal> {
-        let least = match self.transfer() {
-            Transfer::Variable => count as u64,
-            Transfer::Fixed(size) => size.get().into(),
-        };
+    fn require_room(&mut self, drive: &mut dyn Drive, count: usize) -> Result<usize, Refusal> {
         let capacity = drive.capacity();
-        let full = self
-            .heard(capacity)
-            .is_ok_and(|capacity| capacity.room_bytes.is_some_and(|room| room < least));
-        if count > 0 && full {
+        // A drive that doesn't know lets the write find out.
+        let room = match self.heard(capacity) {
+            Ok(capacity) => capacity.room_bytes,
+            Err(_) => None,
+        };
+        let room = room.map_or(count, |room| {
+            usize::try_from(room).map_or(count, |room| room.min(count))
+        });
+        let fits = match self.transfer() {
+            Transfer::Variable if room < count => 0,
+            Transfer::Variable => count,
+            Transfer::Fixed(size) => {
+                usize::try_from(size.get()).map_or(count, |size| room / size * size)
+            }
+        };
+        if fits == 0 && count > 0 {
             let here = self.mount.here();
             here.motion = Motion::Writing;
             here.edge = Edge::EarlyWarning;
             return Err(Refusal::NoSpace);
         }
-        Ok(())
+        Ok(fits)
     }
 
     /// Counts what a command to write did, and turns its news into what the program is told.
