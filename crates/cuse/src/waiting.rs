@@ -1,0 +1,144 @@
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{debug, error};
+use pseudotape_chardev::{CharDevice, Errno, Handle, Opened};
+
+use crate::channel::{Channel, Delivered};
+use crate::request::RequestId;
+
+/// How many opens of one device may wait at a time; a further one is `EBUSY`. Each costs a thread.
+pub const WAITING_OPENS_MAX: usize = 16;
+
+/// How often a device is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// Opens that wait until the device is ready, the time is up, or the caller gives up.
+///
+/// Whoever takes an entry out of the list answers its request.
+#[derive(Default)]
+pub(crate) struct WaitingOpens {
+    list: Mutex<Vec<Waiting>>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy)]
+struct Waiting {
+    unique: RequestId,
+    handle: Handle,
+}
+
+/// What a waiting thread serves.
+pub(crate) struct Opening {
+    pub(crate) device: Arc<dyn CharDevice>,
+    pub(crate) channel: Channel,
+    pub(crate) unique: RequestId,
+    pub(crate) handle: Handle,
+    pub(crate) until: Instant,
+}
+
+impl WaitingOpens {
+    /// Lets an open wait. `opened` is told when it succeeded and its caller knows.
+    pub(crate) fn add(
+        self: &Arc<Self>,
+        opening: Opening,
+        opened: impl FnOnce(Handle) + Send + 'static,
+    ) {
+        let mut list = self.lock();
+        let room = list.len() < WAITING_OPENS_MAX;
+        let waiting = Waiting {
+            unique: opening.unique,
+            handle: opening.handle,
+        };
+        let (device, channel) = (opening.device.clone(), opening.channel.clone());
+        let started = room && {
+            let waitings = self.clone();
+            thread::Builder::new()
+                .name("open".to_owned())
+                .spawn(move || waitings.wait(&opening, opened))
+                .map_err(|e| error!("cannot start a thread for a waiting open: {e}"))
+                .is_ok()
+        };
+        if started {
+            // Its thread waits for the lock that is held here.
+            list.push(waiting);
+        } else {
+            drop(list);
+            device.abandon_open(waiting.handle);
+            channel.error(waiting.unique, Errno::EBUSY);
+        }
+    }
+
+    /// The caller of a request has a signal: an open that waits is answered, all else goes on.
+    pub(crate) fn interrupt(&self, unique: RequestId, device: &dyn CharDevice, channel: &Channel) {
+        let taken = self.take(unique);
+        if let Some(waiting) = taken {
+            device.abandon_open(waiting.handle);
+            channel.error(unique, Errno::EINTR);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Gives all waiting opens up; their callers learn it by the end of the device.
+    pub(crate) fn end(&self, device: &dyn CharDevice) {
+        let all = std::mem::take(&mut *self.lock());
+        for waiting in all {
+            device.abandon_open(waiting.handle);
+        }
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, opening: &Opening, opened: impl FnOnce(Handle)) {
+        let mut list = self.lock();
+        loop {
+            if !list.iter().any(|w| w.unique == opening.unique) {
+                return;
+            }
+            // Asked with the list locked, so that an interrupt can't abandon an open that succeeds.
+            let answer = match opening.device.open_again(opening.handle) {
+                Ok(Opened::Waiting(..)) if Instant::now() < opening.until => {
+                    list = self
+                        .changed
+                        .wait_timeout(list, ASK_EVERY)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0;
+                    continue;
+                }
+                Ok(Opened::Waiting(..)) => Err(opening.device.abandon_open(opening.handle)),
+                Ok(Opened::Open(handle)) => Ok(handle),
+                Err(errno) => Err(errno),
+            };
+            list.retain(|w| w.unique != opening.unique);
+            drop(list);
+            match answer {
+                Ok(handle) => match opening.channel.opened(opening.unique, handle) {
+                    Delivered::Yes => opened(handle),
+                    Delivered::TooLate => close_unheard(&*opening.device, handle),
+                },
+                Err(errno) => {
+                    opening.channel.error(opening.unique, errno);
+                }
+            }
+            return;
+        }
+    }
+
+    fn take(&self, unique: RequestId) -> Option<Waiting> {
+        let mut list = self.lock();
+        let place = list.iter().position(|w| w.unique == unique)?;
+        Some(list.swap_remove(place))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes a file whose caller was gone before it heard of it: the kernel will send no RELEASE.
+pub(crate) fn close_unheard(device: &dyn CharDevice, handle: Handle) {
+    debug!("the caller of an open is gone");
+    if let Err(errno) = device.close(handle) {
+        error!("close of an open that nobody waited for: {errno}");
+    }
+}
