@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use log::warn;
 use nix::poll::PollTimeout;
 use nix::unistd::{Gid, chown};
-use pseudotape_chardev::{Calls, CharDevice};
+use pseudotape_chardev::{Calls, CharDevice, ProcCalls};
 
 use crate::abi;
 use crate::channel::{Channel, Delivered, Received, StopSignal};
@@ -66,35 +66,31 @@ pub fn is_available() -> bool {
 
 impl Node {
     /// Makes a device node and serves it. When this returns the node is there, with its mode.
-    pub fn create(
-        device: Arc<dyn CharDevice>,
-        calls: Arc<dyn Calls>,
-        options: &NodeOptions,
-    ) -> Result<Self, CuseError> {
+    pub fn create(options: NodeOptions, device: Arc<dyn CharDevice>) -> Result<Self, CuseError> {
         check_name(&options.name)?;
         let channel = Channel::open()?;
-        negotiate(&channel, options)?;
+        negotiate(&channel, &options)?;
         let path = Path::new("/dev").join(&options.name);
+        let calls = Arc::new(ProcCalls::new());
         // Served before it is touched: whoever finds the node first may open it.
         let node = Self::serve(device, calls, channel, options.name.clone(), path)?;
         node.wait_for_node()?;
-        node.set_permissions(options)?;
+        node.set_permissions(&options)?;
         Ok(node)
     }
 
     /// Serves a device to something that speaks as `/dev/cuse` does, for tests. The descriptor must
     /// not block.
     pub fn on_descriptor(
+        options: NodeOptions,
         device: Arc<dyn CharDevice>,
         calls: Arc<dyn Calls>,
         descriptor: OwnedFd,
-        options: &NodeOptions,
     ) -> Result<Self, CuseError> {
         check_name(&options.name)?;
         let channel = Channel::from_fd(descriptor);
-        negotiate(&channel, options)?;
-        let path = PathBuf::new();
-        Self::serve(device, calls, channel, options.name.clone(), path)
+        negotiate(&channel, &options)?;
+        Self::serve(device, calls, channel, options.name, PathBuf::new())
     }
 
     /// The node's path.

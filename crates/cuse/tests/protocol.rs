@@ -155,7 +155,7 @@ fn serve(device: &Arc<Recorder>, ioctls: IoctlMode) -> (Kernel, Node, Vec<u8>) {
     let (kernel, theirs) = connect();
     kernel.send(INIT, &words(&[7, 38, 0, 1]));
     let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-    let node = Node::on_descriptor(device.clone(), calls, theirs, &options(ioctls))
+    let node = Node::on_descriptor(options(ioctls), device.clone(), calls, theirs)
         .expect("the versions fit");
     let (_, (error, body)) = kernel.receive().expect("an answer to CUSE_INIT");
     assert_eq!(error, 0);
@@ -186,7 +186,7 @@ fn refused(first: impl FnOnce(&Kernel)) -> CuseError {
     first(&kernel);
     let device = Arc::new(Recorder::default());
     let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-    Node::on_descriptor(device, calls, theirs, &options(IoctlMode::Restricted))
+    Node::on_descriptor(options(IoctlMode::Restricted), device, calls, theirs)
         .expect_err("it can't be served")
 }
 
@@ -219,7 +219,7 @@ fn names_that_cannot_be_nodes_are_refused() {
             ..options(IoctlMode::Restricted)
         };
         let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-        let error = Node::on_descriptor(Arc::new(Recorder::default()), calls, theirs, &options)
+        let error = Node::on_descriptor(options, Arc::new(Recorder::default()), calls, theirs)
             .expect_err("it is no name");
         assert!(matches!(error, CuseError::BadName { .. }), "{error}");
     }
