@@ -5,11 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use pseudotape_tests::conformance::compare::differences;
-use pseudotape_tests::conformance::daemon::{DaemonOperator, Setup};
-use pseudotape_tests::conformance::device::Device;
-use pseudotape_tests::conformance::run::run;
-use pseudotape_tests::conformance::suite::{Suite, Verdict, summary};
+use pseudotape_tests::conformance::daemon::{Setup, judge};
+use pseudotape_tests::conformance::suite::{Suite, summary};
 
 struct Arguments {
     setup: Setup,
@@ -83,14 +80,7 @@ fn conform() -> anyhow::Result<bool> {
         if !names.is_empty() && !names.contains(&case.name) {
             continue;
         }
-        let operator = DaemonOperator::new(setup.clone(), case.source);
-        let mut device = Device::new(
-            setup.nodes().join("pmtm0"),
-            setup.nodes().join("npmtm0"),
-            operator,
-        );
-        let trace = run(&mut device, &case.steps, case.source.probe())
-            .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
+        let (verdict, trace) = judge(&setup, case)?;
         if let Some(folder) = &traces {
             std::fs::create_dir_all(folder)?;
             let mut file = std::fs::File::create(folder.join(format!("{}.jsonl", case.name)))?;
@@ -98,10 +88,7 @@ fn conform() -> anyhow::Result<bool> {
                 writeln!(file, "{step}")?;
             }
         }
-        verdicts.push(Verdict {
-            name: case.name.clone(),
-            differences: differences(case.expected(), &trace),
-        });
+        verdicts.push(verdict);
     }
     let surprises = suite.surprises(target, &verdicts);
     for surprise in &surprises {

@@ -6,11 +6,18 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pseudotape_control::{Request, Response, call};
+use pseudotape_st::OPEN_WAIT;
+use serde_json::Value;
 
-use super::device::Operator;
+use super::compare::differences;
+use super::device::{Device, Operator};
 use super::in_process::SMALL_BYTES;
-use super::suite::Source;
+use super::run::run;
+use super::suite::{Case, Source, Verdict};
 use super::target::HookError;
+
+/// How long the daemon's blocking opens wait, in place of the 120 s of st.
+pub const OPEN_WAIT_SECONDS: u32 = 3;
 
 /// How long the daemon may take to start, to answer and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +49,24 @@ impl Setup {
     fn image(&self) -> PathBuf {
         self.scratch.join("tape.ptape")
     }
+}
+
+/// Runs a scenario on the nodes of a daemon of its own; gives back the trace as well.
+pub fn judge(setup: &Setup, case: &Case) -> anyhow::Result<(Verdict, Vec<Value>)> {
+    let scale = u32::try_from(OPEN_WAIT.as_secs())? / OPEN_WAIT_SECONDS;
+    let mut device = Device::new(
+        setup.nodes().join("pmtm0"),
+        setup.nodes().join("npmtm0"),
+        DaemonOperator::new(setup.clone(), case.source),
+        scale,
+    );
+    let trace = run(&mut device, &case.steps, case.source.probe())
+        .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
+    let verdict = Verdict {
+        name: case.name.clone(),
+        differences: differences(case.expected(), &trace),
+    };
+    Ok((verdict, trace))
 }
 
 /// Starts daemons and works on their drive.
@@ -96,6 +121,7 @@ impl DaemonOperator {
         let mut command = Command::new(&self.setup.daemon);
         command.args(["--drive", &drive, "--control"]);
         command.arg(self.setup.control());
+        command.args(["--open-wait", &OPEN_WAIT_SECONDS.to_string()]);
         match &self.setup.mount {
             Some(directory) => command.arg("--fuse").arg(directory),
             None => command.arg("--cuse"),

@@ -21,6 +21,7 @@ pub struct Device<O> {
     non_rewinding: PathBuf,
     operator: O,
     open_time: Duration,
+    time_scale: u32,
 }
 
 /// A pointer that leads nowhere.
@@ -41,13 +42,15 @@ fn count(result: isize) -> Answer<usize> {
 }
 
 impl<O: Operator> Device<O> {
-    /// The nodes of one drive, and who works on it from outside.
-    pub fn new(rewinding: PathBuf, non_rewinding: PathBuf, operator: O) -> Self {
+    /// The nodes of one drive, and who works on it from outside. The time that an open takes counts
+    /// `time_scale` times: for a daemon whose opens wait so much shorter than st's.
+    pub fn new(rewinding: PathBuf, non_rewinding: PathBuf, operator: O, time_scale: u32) -> Self {
         Device {
             rewinding,
             non_rewinding,
             operator,
             open_time: Duration::ZERO,
+            time_scale,
         }
     }
 
@@ -98,7 +101,7 @@ impl<O: Operator> Target for Device<O> {
         let begin = Instant::now();
         // SAFETY: the path is a C string that lives through the call.
         let file = unsafe { libc::open(path.as_ptr(), bits, 0o600) };
-        self.open_time = begin.elapsed();
+        self.open_time = begin.elapsed() * self.time_scale;
         check(file.into())?;
         Ok(Descriptor(file))
     }
