@@ -53,7 +53,7 @@ says() {
     local name=$1 code=$2 pattern=$3 got=0
     shift 3
     output=$(timeout --kill-after=5 "${CHECK_SECONDS:-60}" "$@" 2>&1 </dev/null) || got=$?
-    if [ "$got" != "$code" ]; then
+    if ! [[ $got =~ ^($code)$ ]]; then
         fail "$name" "'$*' ended with $got, not $code: $output"
         return 1
     elif ! [[ $output =~ $pattern ]]; then

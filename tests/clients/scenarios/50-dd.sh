@@ -22,8 +22,16 @@ for size in 512 10k 64k 128k 256k 1M 16M; do
         dd if="$NODE" of=back bs=$((bytes - 1)) count=1
     same "the record of $size is passed after ENOMEM" "$((file - 1))/1" "$(position)"
     mt-st -f "$NODE" asf $((file - 1))
-    says "dd skip=2 passes records of $size" 0 '1\+1 records in' dd if="$NODE" of=back bs="$size" skip=2
-    check "dd skip=2 reads the rest" cmp <(tail -c +$((bytes * 2 + 1)) data) back
+    if [ "$FRONT" = cuse ]; then
+        # as on st: lseek succeeds and moves nothing, so that dd thinks it has skipped
+        says "dd skip=2 passes nothing, records of $size" 0 '3\+1 records in' dd if="$NODE" of=back bs="$size" skip=2
+        check "dd skip=2 reads all" cmp data back
+    else
+        # lseek fails with ESPIPE on a FUSE node, so that dd skips by reading
+        says "dd skip=2 passes two records of $size" 0 '1\+1 records in' dd if="$NODE" of=back bs="$size" skip=2
+        tail -c +$((bytes * 2 + 1)) data >rest
+        check "dd skip=2 reads the rest" cmp rest back
+    fi
     mt-st -f "$NODE" asf "$file"
 done
 exits "dd with records over the largest block" 1 dd if=/dev/zero of="$NODE" bs=$((16 * 1024 * 1024 + 1)) count=1
@@ -37,7 +45,8 @@ same "writing into the middle drops what was behind" 1 "$(position | cut -d/ -f1
 check "dd to the rewinding node" dd if=data of="$REWIND" bs=64k count=4
 same "the rewinding node rewinds" 0/0 "$(position)"
 check "dd from the rewinding node" dd if="$REWIND" of=back bs=64k
-check "the rewinding node reads what was written" cmp <(head -c 262144 data) back
+head -c 262144 data >expected
+check "the rewinding node reads what was written" cmp expected back
 drive_down
 check "pseudotape verify after dd" pseudotape verify dd.ptape
 
