@@ -26,7 +26,7 @@ cartridge() {
 
 # drive_up SPEC...: a daemon with one drive for each SPEC; returns when it is ready
 drive_up() {
-    local arguments=() spec tenths=0
+    local arguments=() spec twentieths=0
     for spec in "$@"; do arguments+=(--drive "$spec"); done
     if [ "$FRONT" = cuse ]; then
         arguments+=(--cuse)
@@ -37,16 +37,17 @@ drive_up() {
     "$PSEUDOTAPE_BIN/pseudotape-dev" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
         >"$WORK/daemon.out" 2>>"$WORK/daemon.err" </dev/null &
     DAEMON=$!
-    until [ "$(wc -l <"$WORK/daemon.out")" -ge $# ] && [ -e "${NODES[0]}" ]; do
+    # its last line tells where the control socket is
+    until grep -q '^control:' "$WORK/daemon.out" && [ -e "$NODE" ]; do
         if ! kill -0 "$DAEMON" 2>/dev/null; then
             fail "start the daemon" "it ended: $(tail -n 5 "$WORK/daemon.err")"
             return 1
-        elif [ $tenths -gt 200 ]; then
+        elif [ $twentieths -gt 400 ]; then
             fail "start the daemon" "not ready after 20 s: $(cat "$WORK/daemon.out" "$WORK/daemon.err")"
             return 1
         fi
-        sleep 0.1
-        tenths=$((tenths + 1))
+        sleep 0.05
+        twentieths=$((twentieths + 1))
     done
 }
 
