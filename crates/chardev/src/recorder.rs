@@ -66,6 +66,7 @@ struct State {
     not_ready: bool,
     wait: Duration,
     delay: Duration,
+    check_delay: Duration,
     ioctl_output: Vec<u8>,
 }
 
@@ -95,6 +96,7 @@ impl Recorder {
                 not_ready: false,
                 wait: Duration::from_secs(120),
                 delay: Duration::ZERO,
+                check_delay: Duration::ZERO,
                 ioctl_output: Vec::new(),
             }),
         }
@@ -165,6 +167,11 @@ impl Recorder {
     /// How long each read and write takes.
     pub fn set_delay(&self, delay: Duration) {
         self.lock().delay = delay;
+    }
+
+    /// How long each check of a write takes.
+    pub fn set_check_delay(&self, delay: Duration) {
+        self.lock().check_delay = delay;
     }
 
     /// What each `ioctl` gives back.
@@ -269,7 +276,13 @@ impl CharDevice for Recorder {
     fn check_write(&self, _handle: Handle, length_bytes: usize) -> Result<usize, Errno> {
         let mut state = self.lock();
         state.events.push(Event::CheckWrite(length_bytes));
-        state.decide(length_bytes)
+        let decision = state.decide(length_bytes);
+        let delay = state.check_delay;
+        drop(state);
+        if delay > Duration::ZERO {
+            std::thread::sleep(delay);
+        }
+        decision
     }
 
     fn write(&self, _handle: Handle, data: &[u8]) -> Result<usize, Errno> {

@@ -1,0 +1,234 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fuser::{FileHandle, FopenFlags, ReplyOpen};
+use pseudotape_chardev::{Caller, Errno, Handle, Opened};
+
+use super::filesystem::os;
+use super::node::{Node, Nodes};
+
+/// How many opens of one mount may wait at a time; a further one is `EBUSY`. Each costs a thread.
+pub(super) const WAITING_OPENS_MAX: usize = 16;
+
+/// How often a device is asked whether it is ready.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// How often an open is tried again while the `close` before it is on its way.
+const TRY_EVERY: Duration = Duration::from_millis(1);
+
+/// Opens files; those that must wait do so in threads of their own.
+#[derive(Default)]
+pub(super) struct Openings {
+    waiting: Arc<AtomicUsize>,
+    /// Set when the mount ends.
+    ended: Arc<RwLock<bool>>,
+}
+
+/// One `open(2)`.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) inode: u64,
+    pub(super) flags: u32,
+    pub(super) caller: Caller,
+}
+
+impl Openings {
+    pub(super) fn open(&self, nodes: &Arc<Nodes>, wish: Wish, reply: ReplyOpen) {
+        let Some(node) = nodes.by_inode(wish.inode) else {
+            return reply.error(fuser::Errno::ENOENT);
+        };
+        match node.device.open(wish.flags, wish.caller) {
+            Ok(Opened::Open(handle)) => opened(node, handle, reply),
+            Ok(Opened::Waiting(handle, longest)) => {
+                let until = Instant::now() + longest;
+                self.wait(
+                    nodes,
+                    reply,
+                    move |nodes, ended, reply| {
+                        let Some(node) = nodes.by_inode(wish.inode) else {
+                            return;
+                        };
+                        match wait_ready(node, handle, until, wish.caller, ended) {
+                            Ok(handle) => opened(node, handle, reply),
+                            Err(errno) => reply.error(os(errno)),
+                        }
+                    },
+                    || {
+                        node.device.abandon_open(handle);
+                    },
+                );
+            }
+            Err(Errno::EBUSY) if nodes.release_may_come() => {
+                self.wait(
+                    nodes,
+                    reply,
+                    move |nodes, ended, reply| {
+                        let Some(node) = nodes.by_inode(wish.inode) else {
+                            return;
+                        };
+                        match wait_released(nodes, node, wish, ended) {
+                            Ok(handle) => opened(node, handle, reply),
+                            Err(errno) => reply.error(os(errno)),
+                        }
+                    },
+                    || {},
+                );
+            }
+            Err(errno) => reply.error(os(errno)),
+        }
+    }
+
+    /// Makes waiting opens give up.
+    pub(super) fn end(&self) {
+        *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
+        while self.waiting.load(Ordering::Acquire) > 0 {
+            thread::sleep(TRY_EVERY);
+        }
+    }
+
+    fn wait(
+        &self,
+        nodes: &Arc<Nodes>,
+        reply: ReplyOpen,
+        work: impl FnOnce(&Nodes, &RwLock<bool>, ReplyOpen) + Send + 'static,
+        give_up: impl FnOnce(),
+    ) {
+        if self.waiting.fetch_add(1, Ordering::AcqRel) >= WAITING_OPENS_MAX {
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            give_up();
+            return reply.error(fuser::Errno::EBUSY);
+        }
+        let (nodes, waiting, ended) = (
+            Arc::clone(nodes),
+            Arc::clone(&self.waiting),
+            Arc::clone(&self.ended),
+        );
+        let started = thread::Builder::new().name("open".into()).spawn(move || {
+            work(&nodes, &ended, reply);
+            waiting.fetch_sub(1, Ordering::AcqRel);
+        });
+        if let Err(error) = started {
+            // The reply went with the closure, and was answered by its end.
+            log::error!("can't start a thread for a waiting open: {error}");
+            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            give_up();
+        }
+    }
+}
+
+fn opened(node: &Node, handle: Handle, reply: ReplyOpen) {
+    node.note_open(handle);
+    // No cache, no position: each read and write is a call to us, and each counts from 0.
+    let flags =
+        FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_STREAM | FopenFlags::FOPEN_NONSEEKABLE;
+    reply.opened(FileHandle(handle.0), flags);
+}
+
+fn wait_ready(
+    node: &Node,
+    mut handle: Handle,
+    until: Instant,
+    caller: Caller,
+    ended: &RwLock<bool>,
+) -> Result<Handle, Errno> {
+    loop {
+        match node.device.open_again(handle)? {
+            Opened::Open(handle) => return Ok(handle),
+            Opened::Waiting(same, _) => handle = same,
+        }
+        if Instant::now() >= until {
+            return Err(node.device.abandon_open(handle));
+        }
+        if has_signal(caller.tid) || is_ended(ended) {
+            node.device.abandon_open(handle);
+            return Err(Errno::EINTR);
+        }
+        thread::sleep(ASK_EVERY);
+    }
+}
+
+/// Tries again until the `close` has come that was on its way.
+fn wait_released(
+    nodes: &Nodes,
+    node: &Node,
+    wish: Wish,
+    ended: &RwLock<bool>,
+) -> Result<Handle, Errno> {
+    loop {
+        match node.device.open(wish.flags, wish.caller) {
+            Ok(Opened::Open(handle)) => return Ok(handle),
+            Ok(Opened::Waiting(handle, longest)) => {
+                return wait_ready(node, handle, Instant::now() + longest, wish.caller, ended);
+            }
+            Err(Errno::EBUSY) if nodes.release_may_come() && !is_ended(ended) => {
+                thread::sleep(TRY_EVERY)
+            }
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+fn is_ended(ended: &RwLock<bool>) -> bool {
+    *ended.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a task has a signal that it does not block.
+///
+/// fuser tells the kernel that it knows no INTERRUPT, so a caller sleeps until it is answered,
+/// whatever signal it gets. Its signals show in `/proc/<tid>/status`.
+fn has_signal(tid: u32) -> bool {
+    if tid == 0 {
+        return false;
+    }
+    match std::fs::read_to_string(format!("/proc/{tid}/status")) {
+        Ok(status) => pending(&status),
+        // Dead already.
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+fn pending(status: &str) -> bool {
+    let set = |name: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+            .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok())
+            .unwrap_or(0)
+    };
+    (set("SigPnd") | set("ShdPnd")) & !set("SigBlk") != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_is_not_blocked_is_seen() {
+        let status = |pnd: &str, shd: &str, blk: &str| {
+            format!("Name:\tmt\nSigPnd:\t{pnd}\nShdPnd:\t{shd}\nSigBlk:\t{blk}\n")
+        };
+        assert!(!pending(&status(
+            "0000000000000000",
+            "0000000000000000",
+            "0000000000000000"
+        )));
+        assert!(pending(&status(
+            "0000000000000100",
+            "0000000000000000",
+            "0000000000000000"
+        )));
+        assert!(pending(&status(
+            "0000000000000000",
+            "0000000000000002",
+            "0000000000000000"
+        )));
+        assert!(!pending(&status(
+            "0000000000000000",
+            "0000000000000002",
+            "0000000000000002"
+        )));
+        assert!(!pending("nothing of the kind"));
+    }
+}
