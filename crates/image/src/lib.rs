@@ -1,1 +1,41 @@
-//! Blocks and marks as records in one append-only file.
+//! Blocks and marks as records in one append-only file, found again also after a crash.
+//!
+//! An [`Image`] is one partition of one volume in a [`Store`]. The format is our own, version 1,
+//! described byte by byte in `docs/FORMAT.md`. This crate knows records, not tapes: capacity, early
+//! warning and WORM are numbers that it keeps and that a drive acts upon.
+
+mod append;
+mod commit;
+mod error;
+mod file_store;
+mod frame;
+mod header;
+mod image;
+mod index;
+mod layout;
+mod lookup;
+mod memory_store;
+mod open;
+mod read;
+mod report;
+mod room;
+mod slot;
+mod space;
+mod store;
+mod walk;
+
+pub use commit::WriteProtect;
+pub use error::Error;
+pub use file_store::{Access, FileStore};
+pub use header::{CreateParameters, Header, Rewriting, VolumeId};
+pub use image::{Image, Place};
+pub use layout::{
+    BARCODE_BYTES, FRAME_BYTES, LABEL_BYTES, MAJOR_VERSION, MAX_BLOCK_BYTES, MINOR_VERSION,
+    RECORDS_OFFSET,
+};
+pub use memory_store::MemoryStore;
+pub use read::{Ahead, Object};
+pub use report::{Gap, OpenReport, TornTail};
+pub use space::Spaced;
+pub use store::{Reserved, Store};
+pub use uuid::Uuid;

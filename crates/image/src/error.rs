@@ -1,0 +1,199 @@
+use std::io;
+use std::path::PathBuf;
+
+use crate::report::Gap;
+
+/// Why an operation on an image failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file does not begin as an image does.
+    #[error("not a pseudotape image: no header at byte 0, and no copy at byte {copy_offset}")]
+    NotAnImage {
+        /// Where the copy was looked for.
+        copy_offset: u64,
+    },
+    /// Both copies of the header fail their check.
+    #[error("image header is damaged, and so is its copy at byte {copy_offset}")]
+    HeaderDamaged {
+        /// Where the copy lies.
+        copy_offset: u64,
+    },
+    /// A header field has a value that can't be.
+    #[error("image header: {field} is {value}, {allowed}")]
+    HeaderValue {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// Written by a later format than this program knows.
+    #[error(
+        "image has format version {found}, this program reads up to {supported}: use a newer pseudotape"
+    )]
+    NewerVersion {
+        /// Major version found.
+        found: u16,
+        /// Major version supported.
+        supported: u16,
+    },
+    /// Uses features that this program does not know.
+    #[error(
+        "image uses features {bits:#x} that this program does not know: use a newer pseudotape"
+    )]
+    UnknownFeatures {
+        /// The unknown bits of the incompatible features.
+        bits: u64,
+    },
+    /// Uses features that this program may only read beside.
+    #[error(
+        "image uses features {bits:#x} that this program does not know: open it read-only, or use a newer pseudotape"
+    )]
+    ReadOnlyFeatures {
+        /// The unknown bits of the read-only compatible features.
+        bits: u64,
+    },
+    /// Another process, or another drive of this one, has the image open.
+    #[error("{path}: image is in use by another drive or program: unload it there first")]
+    InUse {
+        /// The image file.
+        path: PathBuf,
+    },
+    /// The image file could not be opened or made.
+    #[error("{path}: can't {action} the image: {source}")]
+    Unopenable {
+        /// The image file.
+        path: PathBuf,
+        /// Open or create.
+        action: &'static str,
+        /// The host's reason.
+        source: io::Error,
+    },
+    /// The image is open for reading only.
+    #[error("image is open for reading only")]
+    ReadOnly,
+    /// The image is write protected.
+    #[error("image is write protected")]
+    WriteProtected,
+    /// The host has no room (disk full or quota used up). Nothing was appended.
+    #[error(
+        "no room on the host's disk for {wanted_bytes} bytes at byte {offset} of the image: {source}"
+    )]
+    HostFull {
+        /// Where it should have gone.
+        offset: u64,
+        /// How much.
+        wanted_bytes: u64,
+        /// The host's reason.
+        source: io::Error,
+    },
+    /// The host failed.
+    #[error("host error: {action} at byte {offset} of the image: {source}")]
+    Host {
+        /// Read, write, truncate or commit.
+        action: &'static str,
+        /// Where.
+        offset: u64,
+        /// The host's reason.
+        source: io::Error,
+    },
+    /// An earlier commit failed: what the host kept of it can't be known before the image is opened anew.
+    #[error(
+        "an earlier commit failed, objects from {from_object} on may be lost: unload the image and verify it"
+    )]
+    CommitFailed {
+        /// The first object not known to be on stable storage.
+        from_object: u64,
+    },
+    /// A block's payload fails its check. The tape is behind the block.
+    #[error(
+        "block {object} is damaged: {length} bytes at byte {offset} of the image fail their check"
+    )]
+    DamagedPayload {
+        /// The block.
+        object: u64,
+        /// Where its payload begins.
+        offset: u64,
+        /// Its length.
+        length: u32,
+    },
+    /// A block recorded as unreadable where it was copied from. The tape is behind it.
+    #[error("block {object} of {length} bytes was already unreadable when it was recorded")]
+    BadBlock {
+        /// The block.
+        object: u64,
+        /// Its length, where it was known (else 0).
+        length: u64,
+    },
+    /// Frames are damaged. The tape is behind the gap.
+    #[error("gap: {0}")]
+    DamagedFrame(Gap),
+    /// A block of a length that no image can hold.
+    #[error("block of {length} bytes: an image holds blocks of 1 to {max} bytes")]
+    BlockLength {
+        /// Length asked for.
+        length: u64,
+        /// Longest.
+        max: u32,
+    },
+    /// Several blocks of one size asked for, but the buffer is not a multiple of it.
+    #[error("{length} bytes are not a whole number of blocks of {block_size}")]
+    NotWholeBlocks {
+        /// Length of the buffer.
+        length: u64,
+        /// Size of a block.
+        block_size: u32,
+    },
+    /// More marks than the format can number.
+    #[error("an image holds at most {max} marks of a kind")]
+    TooManyMarks {
+        /// Most.
+        max: u32,
+    },
+    /// There is no block just written that could be lengthened.
+    #[error("the last operation was not the writing of a block, it can't be lengthened")]
+    NotExtendable,
+    /// A text does not fit.
+    #[error("{what} of {length} bytes: at most {max}, and no NUL")]
+    TextLength {
+        /// Label or barcode.
+        what: &'static str,
+        /// Its length.
+        length: u64,
+        /// Longest.
+        max: u64,
+    },
+}
+
+impl Error {
+    /// Names the host's failure: full, or failed.
+    pub(crate) fn host(
+        action: &'static str,
+        offset: u64,
+        wanted_bytes: u64,
+        source: io::Error,
+    ) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::HostFull {
+                offset,
+                wanted_bytes,
+                source,
+            },
+            _ => Error::Host {
+                action,
+                offset,
+                source,
+            },
+        }
+    }
+
+    /// Whether the medium (and not the host or the caller) is at fault: reading can go on behind it.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame(_)
+        )
+    }
+}

@@ -1,0 +1,186 @@
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
+use nix::sys::statvfs::fstatvfs;
+use nix::sys::uio::{preadv, pwritev};
+
+use crate::error::Error;
+use crate::layout::wide;
+use crate::store::{Reserved, Store};
+
+/// How an image is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// For reading; several may read at once.
+    ReadOnly,
+    /// For reading and writing; nobody else has it open.
+    ReadWrite,
+}
+
+/// An image in a file, locked against others (`flock`) as long as it is open.
+#[derive(Debug)]
+pub struct FileStore {
+    file: File,
+    path: PathBuf,
+    /// Whether the file system can hold room free for us; `false` once it said that it can't.
+    can_allocate: bool,
+}
+
+impl FileStore {
+    /// Opens an existing file.
+    pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(access == Access::ReadWrite);
+        Self::locked(path, &options, access, "open")
+    }
+
+    /// Makes a new file, readable and writable for its owner and group; an existing one is left alone.
+    pub fn create(path: &Path) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o660);
+        Self::locked(path, &options, Access::ReadWrite, "create")
+    }
+
+    /// Where the file is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    // The standard library opens with O_CLOEXEC.
+    fn locked(
+        path: &Path,
+        options: &OpenOptions,
+        access: Access,
+        action: &'static str,
+    ) -> Result<Self, Error> {
+        let unopenable = |source| Error::Unopenable {
+            path: path.to_owned(),
+            action,
+            source,
+        };
+        let file = options.open(path).map_err(unopenable)?;
+        let lock = match access {
+            Access::ReadOnly => file.try_lock_shared(),
+            Access::ReadWrite => file.try_lock(),
+        };
+        match lock {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::InUse {
+                    path: path.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(unopenable(source)),
+        }
+        Ok(FileStore {
+            file,
+            path: path.to_owned(),
+            can_allocate: true,
+        })
+    }
+
+    /// What the file system says is free, where it can't hold room for us.
+    fn reserve_by_estimate(&self, up_to: u64) -> io::Result<Reserved> {
+        let system = fstatvfs(&self.file)?;
+        let free = system
+            .blocks_available()
+            .saturating_mul(system.fragment_size());
+        if free < up_to.saturating_sub(self.length()?) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(Reserved::Estimated)
+    }
+}
+
+/// Offsets beyond what the host counts are "file too large".
+fn host_offset(offset: u64) -> io::Result<i64> {
+    i64::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
+}
+
+impl Store for FileStore {
+    fn read_vectored_at(
+        &self,
+        mut buffers: &mut [IoSliceMut<'_>],
+        offset: u64,
+    ) -> io::Result<usize> {
+        let mut done = 0;
+        while !buffers.iter().all(|buffer| buffer.is_empty()) {
+            let at = host_offset(offset.saturating_add(wide(done)))?;
+            match preadv(&self.file, buffers, at) {
+                Ok(0) => break,
+                Ok(count) => {
+                    done += count;
+                    IoSliceMut::advance_slices(&mut buffers, count);
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_vectored_at(
+        &mut self,
+        mut buffers: &mut [IoSlice<'_>],
+        offset: u64,
+    ) -> io::Result<()> {
+        let mut done = 0;
+        while !buffers.iter().all(|buffer| buffer.is_empty()) {
+            let at = host_offset(offset.saturating_add(wide(done)))?;
+            match pwritev(&self.file, buffers, at) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    done += count;
+                    IoSlice::advance_slices(&mut buffers, count);
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn reserve(&mut self, up_to: u64) -> io::Result<Reserved> {
+        if !self.can_allocate {
+            return self.reserve_by_estimate(up_to);
+        }
+        let length = self.length()?;
+        let Some(wanted) = up_to.checked_sub(length).filter(|wanted| *wanted > 0) else {
+            return Ok(Reserved::Held);
+        };
+        let (start, wanted) = (host_offset(length)?, host_offset(wanted)?);
+        loop {
+            match fallocate(
+                &self.file,
+                FallocateFlags::FALLOC_FL_KEEP_SIZE,
+                start,
+                wanted,
+            ) {
+                Ok(()) => return Ok(Reserved::Held),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+                    self.can_allocate = false;
+                    return self.reserve_by_estimate(up_to);
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}

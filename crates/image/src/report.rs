@@ -1,0 +1,128 @@
+use std::fmt;
+
+/// Objects lost because their frames are damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Where the first damaged frame should be.
+    pub offset: u64,
+    /// From there to the next whole record.
+    pub bytes: u64,
+    /// The first object lost.
+    pub first_object: u64,
+    /// How many objects are lost; 0 where only index records are.
+    pub objects: u64,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} objects from object {} on are lost, {} bytes at byte {} of the image are not readable as records",
+            self.objects, self.first_object, self.bytes, self.offset
+        )
+    }
+}
+
+/// What lies behind the last whole record, left by an interrupted write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TornTail {
+    /// Where it begins: the end of the last whole record.
+    pub offset: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// The object that the next write will make: what is lost was this one and later ones.
+    pub object: u64,
+}
+
+/// What opening an image found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// An interrupted write, cut back (on the file itself with the first write or at the end).
+    pub torn_tail: Option<TornTail>,
+    /// Gaps found while the records after the last index root were read.
+    pub gaps: Vec<Gap>,
+    /// No index root was usable: all frames were read to make the index anew.
+    pub index_rebuilt: bool,
+    /// Records whose frames were read to find the end of data.
+    pub scanned_records: u64,
+    /// The header was damaged, its copy served.
+    pub header_copy_used: bool,
+    /// How many of the two slots of mutable state were unreadable; with 2, label and barcode are
+    /// lost and the image counts as write protected until told otherwise.
+    pub damaged_slots: u8,
+    /// The file is this much shorter than at its last commit: an incomplete copy, or a crash
+    /// while recorded data were dropped.
+    pub missing_bytes: u64,
+}
+
+impl OpenReport {
+    /// Whether there was nothing to report.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.torn_tail.is_none()
+            && self.gaps.is_empty()
+            && !self.index_rebuilt
+            && !self.header_copy_used
+            && self.damaged_slots == 0
+            && self.missing_bytes == 0
+    }
+}
+
+impl fmt::Display for OpenReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            return f.write_str("image is whole");
+        }
+        let mut separator = "";
+        let mut part = |f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>| {
+            let done = write!(f, "{separator}{text}");
+            separator = "; ";
+            done
+        };
+        if let Some(torn) = self.torn_tail {
+            part(
+                f,
+                format_args!(
+                    "interrupted write cut back: {} bytes at byte {}, from object {} on",
+                    torn.bytes, torn.offset, torn.object
+                ),
+            )?;
+        }
+        for gap in &self.gaps {
+            part(f, format_args!("gap: {gap}"))?;
+        }
+        if self.index_rebuilt {
+            part(
+                f,
+                format_args!("index made anew from {} records", self.scanned_records),
+            )?;
+        }
+        if self.header_copy_used {
+            part(f, format_args!("header damaged, its copy used"))?;
+        }
+        if self.damaged_slots == 1 {
+            part(
+                f,
+                format_args!("one of two state slots damaged, the other used"),
+            )?;
+        }
+        if self.damaged_slots == 2 {
+            part(
+                f,
+                format_args!(
+                    "both state slots damaged: label lost, write protected until switched off"
+                ),
+            )?;
+        }
+        if self.missing_bytes > 0 {
+            part(
+                f,
+                format_args!(
+                    "file is {} bytes shorter than at its last commit",
+                    self.missing_bytes
+                ),
+            )?;
+        }
+        Ok(())
+    }
+}

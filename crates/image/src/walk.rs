@@ -1,0 +1,222 @@
+//! Reading frames one after the other, and finding the next one behind damage.
+
+use std::io;
+
+use crate::frame::{FRAME_MAGIC, Frame, Key, Kind};
+use crate::layout::{FRAME_BYTES, RECORDS_OFFSET, wide};
+use crate::report::Gap;
+use crate::store::Store;
+
+/// A place between objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Where the next record begins.
+    pub offset: u64,
+    /// The next object.
+    pub object: u64,
+    /// Filemarks before.
+    pub file: u32,
+    /// Payload of blocks before.
+    pub payload: u64,
+    /// The frame of the object before; 0 at the beginning.
+    pub previous: u64,
+}
+
+impl Spot {
+    /// The beginning of the partition.
+    pub const BEGINNING: Spot = Spot {
+        offset: RECORDS_OFFSET,
+        object: 0,
+        file: 0,
+        payload: 0,
+        previous: 0,
+    };
+
+    /// Before the record at `offset`.
+    pub fn before(frame: &Frame, offset: u64) -> Self {
+        Spot {
+            offset,
+            object: frame.object,
+            file: frame.file,
+            payload: frame.payload_before,
+            previous: match frame.back {
+                0 => 0,
+                back => offset.saturating_sub(u64::from(back)),
+            },
+        }
+    }
+
+    /// Behind the record at `offset`.
+    pub fn behind(frame: &Frame, offset: u64) -> Self {
+        let before = Spot::before(frame, offset);
+        Spot {
+            offset: offset.saturating_add(frame.record_bytes()),
+            object: frame.object_after(),
+            file: frame.file_after(),
+            payload: frame.payload_after(),
+            previous: if frame.kind.is_object() {
+                offset
+            } else {
+                before.previous
+            },
+        }
+    }
+}
+
+/// Which frames are leftovers of dropped data.
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentRule {
+    /// Frames from `start` on have at least this segment number.
+    pub segment: u32,
+    /// Where it began.
+    pub start: u64,
+}
+
+/// What lies at a place.
+#[derive(Clone, Copy, Debug)]
+pub enum Met {
+    /// A whole frame that follows from those before; its record may be longer than the file.
+    Record(Frame),
+    /// Nothing more.
+    End,
+    /// Something else.
+    Broken,
+}
+
+/// Goes over frames.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk {
+    pub spot: Spot,
+    /// Segment of the frame before.
+    pub segment: u32,
+    pub rule: SegmentRule,
+    /// Where reading ends.
+    pub limit: u64,
+    pub key: Key,
+}
+
+/// Bytes looked through at a time.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+impl Walk {
+    /// Looks at the record here; goes nowhere.
+    pub fn look<S: Store>(&self, store: &S) -> io::Result<Met> {
+        if self.spot.offset >= self.limit {
+            return Ok(Met::End);
+        }
+        let mut bytes = [0; 48];
+        let count = store.read_at(&mut bytes, self.spot.offset)?;
+        let frame = bytes
+            .get(..count)
+            .and_then(|bytes| self.key.decode(bytes, self.spot.offset))
+            .filter(|frame| self.follows(frame));
+        Ok(frame.map_or(Met::Broken, Met::Record))
+    }
+
+    /// Goes behind a record that lies here.
+    pub fn pass(&mut self, frame: &Frame) {
+        self.spot = Spot::behind(frame, self.spot.offset);
+        self.segment = frame.segment;
+    }
+
+    fn follows(&self, frame: &Frame) -> bool {
+        Spot::before(frame, self.spot.offset) == self.spot
+            && self.is_current(frame, self.spot.offset)
+    }
+
+    fn is_current(&self, frame: &Frame, offset: u64) -> bool {
+        frame.segment >= self.segment
+            && (offset < self.rule.start || frame.segment >= self.rule.segment)
+    }
+
+    /// Whether the objects in between can have been where there is damage now.
+    fn is_reachable(&self, frame: &Frame, offset: u64) -> bool {
+        let room = offset.saturating_sub(self.spot.offset) / FRAME_BYTES;
+        let objects = frame.object.checked_sub(self.spot.object);
+        let files = frame.file.checked_sub(self.spot.file).map(u64::from);
+        matches!((objects, files), (Some(objects), Some(files)) if files <= objects && objects <= room)
+    }
+
+    /// Finds the next whole frame from here on that can be one of these records, and goes there.
+    ///
+    /// `None`: there is none, and the place is unchanged.
+    pub fn resynchronise<S: Store>(&mut self, store: &S) -> io::Result<Option<Gap>> {
+        let from = self.spot;
+        let found = self.search(store, |frame, offset| {
+            let end = offset.saturating_add(frame.record_bytes());
+            (end <= self.limit && frame.kind != Kind::Optional).then_some((*frame, offset))
+        })?;
+        let Some((frame, offset)) = found else {
+            return Ok(None);
+        };
+        self.spot = Spot::before(&frame, offset);
+        self.segment = frame.segment;
+        Ok(Some(Gap {
+            offset: from.offset,
+            bytes: offset - from.offset,
+            first_object: from.object,
+            objects: frame.object - from.object,
+        }))
+    }
+
+    /// Finds the last frame behind this place that says all before it was committed.
+    pub fn last_proof<S: Store>(&self, store: &S) -> io::Result<Option<u64>> {
+        let mut last = None;
+        self.search(store, |frame, offset| -> Option<()> {
+            if frame.synced_before() {
+                last = Some(offset);
+            }
+            None
+        })?;
+        Ok(last)
+    }
+
+    /// Looks through the bytes from here on for frames, until `take` takes one.
+    fn search<S: Store, T>(
+        &self,
+        store: &S,
+        mut take: impl FnMut(&Frame, u64) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let magic = FRAME_MAGIC.to_le_bytes();
+        let mut window = vec![0; WINDOW_BYTES];
+        let mut start = self.spot.offset;
+        while start.saturating_add(FRAME_BYTES) <= self.limit {
+            let count = store.read_at(&mut window, start)?;
+            let bytes = window.get(..count).unwrap_or_default();
+            let mut from = 0;
+            while let Some(place) = position(bytes, from, &magic) {
+                let offset = start.saturating_add(wide(place));
+                let candidate = bytes.get(place..).unwrap_or_default();
+                let frame = self.key.decode(candidate, offset).filter(|frame| {
+                    offset.saturating_add(FRAME_BYTES) <= self.limit
+                        && self.is_reachable(frame, offset)
+                        && self.is_current(frame, offset)
+                });
+                if let Some(taken) = frame.and_then(|frame| take(&frame, offset)) {
+                    return Ok(Some(taken));
+                }
+                from = place + 1;
+            }
+            if count < window.len() {
+                break;
+            }
+            // A frame that begins in the last bytes is whole in the next window.
+            start = start.saturating_add(wide(count) - (FRAME_BYTES - 1));
+        }
+        Ok(None)
+    }
+}
+
+/// Where `needle` begins in `bytes`, from `from` on.
+fn position(bytes: &[u8], from: usize, needle: &[u8; 4]) -> Option<usize> {
+    let [first, ..] = *needle;
+    let mut at = from;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest.iter().position(|byte| *byte == first)?;
+        if bytes.get(at..)?.starts_with(needle) {
+            return Some(at);
+        }
+        at += 1;
+    }
+}
