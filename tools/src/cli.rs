@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pseudotape_control::parse_size;
 
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 damage was found, or something that is needed is missing; \
 2 wrong usage, or the command could not do its work (the reason is on standard error).";
 
@@ -18,16 +18,21 @@ KB MB GB TB PB are powers of 1000. Case does not matter; 1.5T works.";
 pub struct Cli {
     /// Control socket of the daemon [default: $PSEUDOTAPE_CONTROL, else
     /// $XDG_RUNTIME_DIR/pseudotape/control, else /run/pseudotape/control].
-    #[arg(long, global = true, value_name = "SOCKET")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "SOCKET"
+    )]
     pub control: Option<PathBuf>,
 
     /// Prints the result as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
 
     /// How long to wait for the daemon [default: 10 for status and doctor, 300 for what may have to
     /// write to the host's disk first].
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: Option<u64>,
 
     #[command(subcommand)]

@@ -45,6 +45,7 @@ impl Serialize for Content {
 
 /// Formats that start with fixed bytes: offset, bytes, name. The first that fits is it.
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
+    (0, b"\x8aTAPE\r\n\x1a", "pseudotape image"),
     (257, b"ustar  \0", "tar (gnu)"),
     (257, b"ustar\0", "tar (ustar)"),
     (0, b"070701", "cpio (newc)"),

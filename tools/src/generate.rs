@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use serde::Serialize;
 
 use crate::Verdict;
-use crate::cli::{Cli, CompletionsOptions, ManOptions};
+use crate::cli::{Cli, CompletionsOptions, EXIT_CODES, ManOptions};
 use crate::screen::{Report, Screen};
 
 pub(crate) fn completions(
@@ -47,7 +47,8 @@ pub(crate) fn man_pages(options: &ManOptions, screen: &Screen) -> anyhow::Result
     let directory = &options.directory;
     fs::create_dir_all(directory)
         .with_context(|| format!("can't make the directory {}", directory.display()))?;
-    let mut command = Cli::command();
+    // The page of 'help' would say less than the others.
+    let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     for (name, page_of) in pages_of(command) {
@@ -67,13 +68,17 @@ pub(crate) fn man_pages(options: &ManOptions, screen: &Screen) -> anyhow::Result
 fn pages_of(command: clap::Command) -> Vec<(String, clap::Command)> {
     let mut pages: Vec<_> = command
         .get_subcommands()
-        .filter(|subcommand| subcommand.get_name() != "help")
         .map(|subcommand| {
             let name = format!("pseudotape-{}", subcommand.get_name());
+            let ending = match subcommand.get_after_help() {
+                Some(words) => format!("{words}\n\n{EXIT_CODES}"),
+                None => EXIT_CODES.to_owned(),
+            };
             let page_of = subcommand
                 .clone()
                 .display_name(&name)
-                .version(env!("CARGO_PKG_VERSION"));
+                .version(env!("CARGO_PKG_VERSION"))
+                .after_long_help(ending);
             (name, page_of)
         })
         .collect();

@@ -8,6 +8,7 @@ mod client;
 mod content;
 mod doctor;
 mod generate;
+mod image;
 mod screen;
 mod status;
 
@@ -58,6 +59,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
     let screen = Screen::from_environment(cli.json);
     let daemon = client::Daemon::new(cli.control, cli.timeout);
     match cli.command {
+        Command::Create(options) => image::create::run(&options, &screen),
+        Command::Info(options) => image::info::run(&options, &screen),
+        Command::Ls(options) => image::ls::run(&options, &screen),
+        Command::Dump(options) => image::dump::run(&options, &screen),
+        Command::Verify(options) => image::verify::run(&options, &screen),
         Command::Status(options) => status::run(&options, &daemon, &screen),
         Command::Load(options) => client::load(&options, &daemon, &screen),
         Command::Unload(options) => client::unload(&options, &daemon, &screen),
@@ -65,6 +71,6 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Doctor(options) => doctor::run(&options, &daemon, &screen),
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),
-        other => anyhow::bail!("{other:?} waits for the image crate"),
+        Command::WriteProtect(options) => image::write_protect::run(&options, &daemon, &screen),
     }
 }

@@ -238,7 +238,7 @@ pub(crate) fn images(directory: &Path) -> Check {
         .needed();
     }
     let room = match statvfs(directory) {
-        Ok(host) => u64::from(host.blocks_available()).saturating_mul(host.fragment_size()),
+        Ok(host) => host.blocks_available().saturating_mul(host.fragment_size()),
         Err(error) => {
             return Check::missing(
                 NAME,

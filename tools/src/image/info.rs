@@ -1,0 +1,180 @@
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use pseudotape_control::HumanBytes;
+use pseudotape_image::{OpenReport, Rewriting};
+use serde::Serialize;
+
+use super::{Opened, existing_words};
+use crate::Verdict;
+use crate::cli::ImageOptions;
+use crate::screen::{Report, Screen, counted, printable};
+
+/// How the image was found when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Found {
+    /// There was nothing to report.
+    pub clean: bool,
+    /// Something is damaged or missing. (An index that was made anew alone is neither: it is derived
+    /// data, and a program that was killed leaves none.)
+    pub damaged: bool,
+    /// What there was, in words.
+    pub words: String,
+    /// Bytes behind the last whole record, left by an interrupted write.
+    pub torn_bytes: u64,
+    /// Bytes that the file lacks since its last commit.
+    pub missing_bytes: u64,
+    /// No index was usable: it was made anew from the records, which costs time but no data.
+    pub index_rebuilt: bool,
+}
+
+impl Found {
+    pub(crate) fn new(report: &OpenReport) -> Self {
+        Found {
+            clean: report.is_clean(),
+            damaged: !OpenReport {
+                index_rebuilt: false,
+                ..report.clone()
+            }
+            .is_clean(),
+            words: report.to_string(),
+            torn_bytes: report.torn_tail.map_or(0, |tail| tail.bytes),
+            missing_bytes: report.missing_bytes,
+            index_rebuilt: report.index_rebuilt,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Info {
+    image: PathBuf,
+    volume: String,
+    created: String,
+    label: Option<String>,
+    barcode: Option<String>,
+    capacity_bytes: Option<u64>,
+    early_warning_bytes: u64,
+    min_block: u32,
+    max_block: u32,
+    write_protected: bool,
+    worm: bool,
+    partition: u8,
+    partitions: u8,
+    objects: u64,
+    filemarks: u64,
+    used_bytes: u64,
+    host_bytes: u64,
+    opened: Found,
+}
+
+impl Report for Info {
+    fn text(&self, _: &Screen) -> String {
+        let mut text = String::new();
+        let mut field = |name: &str, value: String| {
+            writeln!(text, "{name:<14} {}", printable(&value)).expect("a String takes everything");
+        };
+        let words = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        field("image", self.image.display().to_string());
+        field("volume", self.volume.clone());
+        field("made", self.created.clone());
+        field("label", words(&self.label));
+        field("barcode", words(&self.barcode));
+        field(
+            "capacity",
+            match self.capacity_bytes {
+                None => "no limit but the host's disk".to_owned(),
+                Some(bytes) => format!(
+                    "{}, early warning {} before the end",
+                    HumanBytes(bytes),
+                    HumanBytes(self.early_warning_bytes)
+                ),
+            },
+        );
+        field(
+            "block limits",
+            format!("{} to {} bytes", self.min_block, self.max_block),
+        );
+        field(
+            "write protect",
+            match self.write_protected {
+                true => "on".to_owned(),
+                false => "off".to_owned(),
+            },
+        );
+        if self.worm {
+            field("WORM", "can only be appended to".to_owned());
+        }
+        if self.partitions > 1 {
+            field(
+                "partition",
+                format!("number {} of {}, from 0", self.partition, self.partitions),
+            );
+        }
+        field(
+            "recorded",
+            format!(
+                "{} in {}, {} of them {}",
+                HumanBytes(self.used_bytes),
+                counted(self.objects, "object"),
+                self.filemarks,
+                if self.filemarks == 1 {
+                    "filemark"
+                } else {
+                    "filemarks"
+                }
+            ),
+        );
+        field("image size", HumanBytes(self.host_bytes).to_string());
+        field("opened", self.opened.words.clone());
+        text
+    }
+}
+
+pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
+    let Opened { image, report } = Opened::for_reading(&options.image)?;
+    let header = image.header();
+    let end = image.end_of_data();
+    screen.show(&Info {
+        image: options.image.clone(),
+        volume: header.volume.to_string(),
+        created: time_words(header.created_ms),
+        label: existing_words(image.label()),
+        barcode: existing_words(image.barcode()),
+        capacity_bytes: header.capacity_bytes,
+        early_warning_bytes: header.early_warning_bytes,
+        min_block: header.block_limits.min_bytes,
+        max_block: header.block_limits.max_bytes,
+        write_protected: image.is_write_protected(),
+        worm: header.rewriting == Rewriting::AppendOnly,
+        partition: header.partition.0,
+        partitions: header.partition_count,
+        objects: end.object.0,
+        filemarks: image.mark_counts().0,
+        used_bytes: image.payload_bytes(),
+        host_bytes: image.host_bytes(),
+        opened: Found::new(&report),
+    })?;
+    Ok(Verdict::Well)
+}
+
+fn time_words(ms: u64) -> String {
+    let time = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    match time {
+        Some(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        None => format!("unknown ({ms} ms since 1970)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_utc_and_absurd_ones_as_numbers() {
+        assert_eq!(time_words(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(time_words(1_795_233_600_123), "2026-11-21 04:00:00 UTC");
+        assert!(time_words(u64::MAX).starts_with("unknown"));
+    }
+}

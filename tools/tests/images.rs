@@ -1,0 +1,466 @@
+//! The commands on image files: what they print, and how they end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pseudotape_image::{Access, FileStore, Image};
+use pseudotape_tape::Mark;
+use serde_json::{Value, json};
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(self.directory.path())
+            .args(arguments)
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    /// Runs what has to succeed; returns what it prints.
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(arguments)).unwrap()
+    }
+
+    /// Runs what has to fail with code 2; returns its message.
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Makes `t.ptape` and writes on it.
+    fn recorded(write: impl FnOnce(&mut Image<FileStore>)) -> Self {
+        let place = Place::new();
+        place.ok(&["create", "t.ptape"]);
+        place.write(write);
+        place
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Image<FileStore>)) {
+        let mut image = open(&self.path("t.ptape"));
+        write(&mut image);
+        image.finish().unwrap();
+    }
+
+    /// Changes one byte of `t.ptape` in the first place where `pattern` lies.
+    fn damage(&self, pattern: &[u8]) {
+        let mut bytes = fs::read(self.path("t.ptape")).unwrap();
+        let at = bytes
+            .windows(pattern.len())
+            .position(|window| window == pattern);
+        bytes[at.expect("the pattern is on the tape")] ^= 0x80;
+        fs::write(self.path("t.ptape"), bytes).unwrap();
+    }
+}
+
+fn open(path: &Path) -> Image<FileStore> {
+    let store = FileStore::open(path, Access::ReadWrite).unwrap();
+    Image::open(store, Access::ReadWrite).unwrap().0
+}
+
+fn filemark(image: &mut Image<FileStore>) {
+    image.append_marks(Mark::Filemark, 1).unwrap();
+}
+
+/// A tar file of two blocks, an empty file, one of blocks of several sizes, and one without filemark.
+fn four_files(image: &mut Image<FileStore>) {
+    let mut header = vec![0; 10_240];
+    header[257..265].copy_from_slice(b"ustar  \0");
+    image.append_block(&header).unwrap();
+    image.append_block(&[7; 10_240]).unwrap();
+    filemark(image);
+    filemark(image);
+    image.append_block(b"first words\n").unwrap();
+    image.append_block(b"more").unwrap();
+    image.append_marks(Mark::Setmark, 1).unwrap();
+    image.append_block(&[0; 2048]).unwrap();
+    filemark(image);
+    image.append_block(&[0; 512]).unwrap();
+}
+
+#[test]
+fn create_makes_a_blank_image_with_what_was_asked() {
+    let place = Place::new();
+    let made = place.json(&[
+        "create",
+        "t.ptape",
+        "--capacity",
+        "10G",
+        "--early-warning",
+        "64M",
+        "--label",
+        "weekly",
+        "--barcode",
+        "A00001L5",
+        "--worm",
+        "--min-block",
+        "512",
+        "--max-block",
+        "1M",
+        "--json",
+    ]);
+    assert_eq!(made["capacity_bytes"], 10_737_418_240_u64);
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["volume"], made["volume"]);
+    assert_eq!(info["label"], "weekly");
+    assert_eq!(info["barcode"], "A00001L5");
+    assert_eq!(info["capacity_bytes"], 10_737_418_240_u64);
+    assert_eq!(info["early_warning_bytes"], 67_108_864);
+    assert_eq!(info["min_block"], 512);
+    assert_eq!(info["max_block"], 1_048_576);
+    assert_eq!(info["worm"], true);
+    assert_eq!(info["write_protected"], false);
+    assert_eq!(info["objects"], 0);
+    assert_eq!(info["opened"]["clean"], true);
+    assert_eq!(place.ok(&["ls", "t.ptape"]), "the tape is blank\n");
+}
+
+#[test]
+fn create_has_defaults_that_make_sense() {
+    let place = Place::new();
+    place.ok(&["create", "unlimited.ptape"]);
+    let info = place.json(&["info", "unlimited.ptape", "--json"]);
+    assert_eq!(info["capacity_bytes"], Value::Null);
+    assert_eq!(info["early_warning_bytes"], 0);
+    assert_eq!(
+        (&info["min_block"], &info["max_block"]),
+        (&json!(1), &json!(16 << 20))
+    );
+    assert_eq!(
+        (&info["label"], &info["barcode"]),
+        (&Value::Null, &Value::Null)
+    );
+    place.ok(&["create", "small.ptape", "--capacity", "16M"]);
+    let info = place.json(&["info", "small.ptape", "--json"]);
+    assert_eq!(info["early_warning_bytes"], 1 << 20);
+}
+
+#[test]
+fn create_refuses_what_can_not_be() {
+    let place = Place::new();
+    let cases: [(&[&str], &str); 10] = [
+        (&["--capacity", "0"], "nothing would fit"),
+        (
+            &["--capacity", "1M", "--early-warning", "1M"],
+            "has to be less than --capacity 1.0 MiB",
+        ),
+        (&["--early-warning", "1M"], "needs a --capacity"),
+        (&["--min-block", "0"], "a block has 1 to 2147483648 bytes"),
+        (&["--max-block", "3G"], "a block has 1 to 2147483648 bytes"),
+        (
+            &["--min-block", "2K", "--max-block", "1K"],
+            "--min-block 2048 is larger",
+        ),
+        (&["--capacity", "10Q"], "no unit 'Q'"),
+        (&["--capacity", "lots"], "'lots' is not a size"),
+        (
+            &["--label", &"x".repeat(129)],
+            "label of 129 bytes: at most 128",
+        ),
+        (
+            &["--barcode", &"x".repeat(33)],
+            "barcode of 33 bytes: at most 32",
+        ),
+    ];
+    for (options, cause) in cases {
+        let arguments = [&["create", "t.ptape"], options].concat();
+        let error = place.refused(&arguments);
+        assert!(error.contains(cause), "{arguments:?}: {error}");
+        assert!(
+            !place.path("t.ptape").exists(),
+            "{arguments:?} leaves no file behind"
+        );
+    }
+    let error = place.refused(&["create", "no/such/directory.ptape"]);
+    assert!(error.contains("no/such/directory.ptape"), "{error}");
+}
+
+#[test]
+fn create_replaces_only_images_and_only_when_told() {
+    let place = Place::recorded(four_files);
+    let error = place.refused(&["create", "t.ptape"]);
+    assert!(error.contains("t.ptape exists"), "{error}");
+    assert!(error.contains("--force"), "{error}");
+    assert_ne!(place.ok(&["ls", "t.ptape"]), "the tape is blank\n");
+
+    let in_use = open(&place.path("t.ptape"));
+    let error = place.refused(&["create", "t.ptape", "--force"]);
+    assert!(error.contains("in use"), "{error}");
+    drop(in_use);
+
+    place.ok(&["create", "t.ptape", "--force"]);
+    assert_eq!(place.ok(&["ls", "t.ptape"]), "the tape is blank\n");
+    assert_eq!(fs::read_dir(place.directory.path()).unwrap().count(), 1);
+
+    fs::write(place.path("precious.txt"), "words").unwrap();
+    let error = place.refused(&["create", "precious.txt", "--force"]);
+    assert!(error.contains("is no pseudotape image"), "{error}");
+    assert_eq!(fs::read(place.path("precious.txt")).unwrap(), b"words");
+    let error = place.refused(&["create", "/dev/null", "--force"]);
+    assert!(error.contains("is no regular file"), "{error}");
+}
+
+#[test]
+fn info_counts_what_is_on_the_tape() {
+    let place = Place::recorded(four_files);
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["objects"], 10);
+    assert_eq!(info["filemarks"], 3);
+    assert_eq!(info["used_bytes"], 2 * 10_240 + 12 + 4 + 2048 + 512);
+    let text = place.ok(&["info", "t.ptape"]);
+    for expected in ["10 objects", "3 of them filemarks", "image is whole"] {
+        assert!(text.contains(expected), "'{expected}' is not in:\n{text}");
+    }
+}
+
+#[test]
+fn ls_lists_every_file_with_its_blocks_and_content() {
+    let place = Place::recorded(four_files);
+    let listing = place.json(&["ls", "t.ptape", "--json"]);
+    assert_eq!(listing["end_of_data"], 10);
+    let rows: Vec<Value> = listing["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| {
+            json!([
+                file["file"],
+                file["first_object"],
+                file["blocks"],
+                file["bytes"],
+                file["min_block"],
+                file["max_block"],
+                file["content"],
+                file["ended"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            json!([0, 0, 2, 20_480, 10_240, 10_240, "tar (gnu)", true]),
+            json!([1, 3, 0, 0, null, null, null, true]),
+            json!([2, 4, 3, 2064, 4, 2048, "text", true]),
+            json!([3, 9, 1, 512, 512, 512, "zeros", false]),
+        ]
+    );
+    assert_eq!(
+        place.ok(&["ls", "t.ptape"]),
+        " file  object  blocks  bytes      size  block size  content
+    0       0       2  20480  20.0 KiB       10240  tar (gnu)
+    1       3       0      0       0 B           -  empty
+    2       4       3   2064   2.0 KiB      4-2048  text, 1 setmark
+    3       9       1    512     512 B         512  zeros, no filemark behind it
+"
+    );
+}
+
+#[test]
+fn dump_writes_one_file_or_all_of_them() {
+    let place = Place::recorded(four_files);
+    let words = [b"first words\nmore".as_slice(), &[0; 2048]].concat();
+    let output = place.run(&["dump", "t.ptape", "--file", "2"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, words);
+
+    let summary = place.json(&["dump", "t.ptape", "--file", "2", "-o", "out", "--json"]);
+    assert_eq!(summary["blocks"], 3);
+    assert_eq!(summary["bytes"], 2064);
+    assert_eq!(summary["damaged"], 0);
+    assert_eq!(fs::read(place.path("out")).unwrap(), words);
+
+    let output = place.run(&["dump", "t.ptape"]);
+    assert_eq!(output.stdout.len(), 20_480 + 2064 + 512);
+    assert_eq!(&output.stdout[20_480..20_480 + 2064], words);
+
+    assert_eq!(place.run(&["dump", "t.ptape", "--file", "1"]).stdout, b"");
+    let error = place.refused(&["dump", "t.ptape", "--file", "4"]);
+    assert!(error.contains("no file 4"), "{error}");
+    assert!(error.contains("ls"), "{error}");
+    let error = place.refused(&["dump", "t.ptape", "--json"]);
+    assert!(error.contains("--json needs -o"), "{error}");
+    let error = place.refused(&["dump", "t.ptape", "-o", "t.ptape"]);
+    assert!(error.contains("itself"), "{error}");
+}
+
+#[test]
+fn verify_of_a_whole_image_ends_with_0() {
+    let place = Place::recorded(four_files);
+    let report = place.json(&["verify", "t.ptape", "--json"]);
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["blocks"], 6);
+    assert_eq!(report["bytes"], 2 * 10_240 + 12 + 4 + 2048 + 512);
+    assert_eq!(report["damage"], json!([]));
+    assert!(place.ok(&["verify", "t.ptape"]).contains("no damage"));
+}
+
+#[test]
+fn a_damaged_block_is_found_named_and_costs_only_itself() {
+    let place = Place::recorded(four_files);
+    place.damage(b"first words\n");
+    let output = place.run(&["verify", "t.ptape", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["damage"].as_array().unwrap().len(), 1);
+    assert_eq!(report["damage"][0]["object"], 4);
+    assert_eq!(report["damage"][0]["file"], 2);
+    assert!(report["damage"][0]["offset"].as_u64().unwrap() > 20_480);
+    let output = place.run(&["verify", "t.ptape"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("file 2"), "{text}");
+    assert!(text.contains("block 4 is damaged"), "{text}");
+
+    let listing = place.json(&["ls", "t.ptape", "--json"]);
+    assert_eq!(listing["files"][2]["blocks"], 2);
+    assert_eq!(listing["files"][2]["damaged"], 1);
+    assert_eq!(listing["files"][2]["content"], Value::Null);
+
+    let output = place.run(&["dump", "t.ptape", "--file", "2"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, b"");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("block 4 is damaged"), "{error}");
+    assert!(error.contains("--skip-damaged"), "{error}");
+    let output = place.run(&["dump", "t.ptape", "--file", "2", "--skip-damaged"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, [b"more".as_slice(), &[0; 2048]].concat());
+}
+
+#[test]
+fn a_torn_tail_and_missing_bytes_are_found() {
+    let place = Place::recorded(four_files);
+    let whole = fs::read(place.path("t.ptape")).unwrap();
+    let cut = whole.len() - 300;
+    fs::write(place.path("t.ptape"), &whole[..cut]).unwrap();
+    let output = place.run(&["verify", "t.ptape", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["opened"]["clean"], false);
+    assert_eq!(
+        fs::read(place.path("t.ptape")).unwrap(),
+        &whole[..cut],
+        "verify changes nothing"
+    );
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["opened"]["clean"], false);
+}
+
+#[test]
+fn blocks_longer_than_any_buffer_are_read_whole() {
+    let long: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let place = Place::recorded(|image| image.append_block(&long).unwrap());
+    assert_eq!(place.run(&["dump", "t.ptape"]).stdout, long);
+    assert_eq!(
+        place.json(&["verify", "t.ptape", "--json"])["bytes"],
+        5_000_000
+    );
+    place.damage(&long[4_999_000..]);
+    assert_eq!(place.run(&["verify", "t.ptape"]).status.code(), Some(1));
+}
+
+#[test]
+fn the_write_protect_switch_of_an_image_is_turned() {
+    let place = Place::recorded(four_files);
+    for (word, on) in [("on", true), ("off", false)] {
+        let text = place.ok(&["write-protect", "t.ptape", word]);
+        assert!(text.contains("t.ptape"), "{text}");
+        let info = place.json(&["info", "t.ptape", "--json"]);
+        assert_eq!(info["write_protected"], on);
+    }
+    let error = place.refused(&["write-protect", "none.ptape", "on"]);
+    assert!(error.contains("none.ptape"), "{error}");
+    let error = place.refused(&["write-protect", "t.ptape", "maybe"]);
+    assert!(error.contains("maybe"), "{error}");
+}
+
+#[test]
+fn an_image_in_use_is_said_to_be_so_by_every_command() {
+    let place = Place::recorded(four_files);
+    let _in_use = open(&place.path("t.ptape"));
+    for arguments in [
+        ["info", "t.ptape"].as_slice(),
+        &["ls", "t.ptape"],
+        &["dump", "t.ptape"],
+        &["verify", "t.ptape"],
+        &["write-protect", "t.ptape", "on"],
+    ] {
+        let error = place.refused(arguments);
+        assert!(
+            error.contains("t.ptape: image is in use"),
+            "{arguments:?}: {error}"
+        );
+        assert!(
+            error.contains("pseudotape unload"),
+            "{arguments:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_image_is_named_by_every_command() {
+    let place = Place::new();
+    fs::write(place.path("text"), "no tape at all").unwrap();
+    fs::write(place.path("empty"), "").unwrap();
+    for command in ["info", "ls", "dump", "verify"] {
+        for name in ["text", "empty"] {
+            let error = place.refused(&[command, name]);
+            assert!(error.contains(name), "{error}");
+            assert!(error.contains("not a pseudotape image"), "{error}");
+        }
+        let error = place.refused(&[command, "missing"]);
+        assert!(error.contains("missing"), "{error}");
+        assert!(error.contains("No such file"), "{error}");
+    }
+}
+
+#[test]
+fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
+    let place = Place::new();
+    place.refused(&["fly"]);
+    place.refused(&["dump", "x", "--file", "minus one"]);
+    let bash = place.ok(&["completions", "bash"]);
+    assert!(bash.contains("_pseudotape"), "{bash}");
+    assert!(
+        place
+            .ok(&["completions", "fish"])
+            .contains("complete -c pseudotape")
+    );
+    assert!(
+        place
+            .refused(&["completions", "bash", "--json"])
+            .contains("leave --json out")
+    );
+    let pages = place.json(&["man", "pages", "--json"]);
+    let pages = pages["pages"].as_array().unwrap();
+    assert_eq!(pages.len(), 14);
+    for page in pages {
+        let text = fs::read_to_string(place.path(page.as_str().unwrap())).unwrap();
+        assert!(text.contains(".TH PSEUDOTAPE"), "{page}");
+        assert!(text.contains("Exit codes: 0"), "{page}");
+    }
+}
