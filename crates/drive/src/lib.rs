@@ -1,6 +1,15 @@
 //! A tape drive over an image: block limits, capacity, early warning, physical end, write
 //! protection, WORM, partitions, load and unload.
 
+mod cartridge;
+mod image_drive;
+mod medium;
+mod motion;
 mod personality;
+mod state;
+mod transfer;
 
+pub use cartridge::{Cartridge, CartridgeError, Medium};
+pub use image_drive::{ImageDrive, Overrides};
+pub use medium::{FileMedium, MemoryMedium};
 pub use personality::{AfterUnload, ErasePolicy, Personality};

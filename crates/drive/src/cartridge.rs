@@ -1,0 +1,209 @@
+use pseudotape_image::{
+    Access, CreateParameters, Error, Header, Image, OpenReport, Rewriting, Store, VolumeId,
+    WriteProtect,
+};
+use pseudotape_tape::PartitionNumber;
+
+/// A place that keeps the partitions of one cartridge, each an image of its own.
+pub trait Medium: Send {
+    /// What holds one partition.
+    type Store: Store;
+
+    /// How the stores are opened.
+    fn access(&self) -> Access;
+
+    /// Opens the store of a partition that exists.
+    fn open(&mut self, partition: u8) -> Result<Self::Store, Error>;
+
+    /// Makes an empty store for a partition, in place of whatever is there.
+    fn create(&mut self, partition: u8) -> Result<Self::Store, Error>;
+
+    /// Removes a partition that the cartridge no longer has. Nothing there is no error.
+    fn remove(&mut self, partition: u8) -> Result<(), Error>;
+}
+
+/// Why a cartridge can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CartridgeError {
+    /// An image can't be opened.
+    #[error(transparent)]
+    Image(#[from] Error),
+    /// A file is another partition than its name says, or belongs to another volume.
+    #[error(
+        "the file of partition {expected} of volume {volume} holds partition {found} of volume {found_volume}"
+    )]
+    Mismatch {
+        /// The volume, as its first partition says.
+        volume: VolumeId,
+        /// The partition that should be there.
+        expected: u8,
+        /// The partition that is.
+        found: u8,
+        /// The volume that it belongs to.
+        found_volume: VolumeId,
+    },
+}
+
+fn expect_partition<S: Store>(
+    image: &Image<S>,
+    volume: VolumeId,
+    expected: u8,
+) -> Result<(), CartridgeError> {
+    let header = image.header();
+    if header.volume == volume && header.partition == PartitionNumber(expected) {
+        return Ok(());
+    }
+    Err(CartridgeError::Mismatch {
+        volume,
+        expected,
+        found: header.partition.0,
+        found_volume: header.volume,
+    })
+}
+
+/// A cartridge: a volume of one or more partitions, each an image.
+pub struct Cartridge<M: Medium> {
+    medium: M,
+    partitions: Vec<Image<M::Store>>,
+}
+
+impl<M: Medium> Cartridge<M> {
+    /// Makes a cartridge of one partition.
+    pub fn create(mut medium: M, parameters: &CreateParameters) -> Result<Self, Error> {
+        let store = medium.create(0)?;
+        let image = Image::create(store, parameters)?;
+        Ok(Cartridge {
+            medium,
+            partitions: vec![image],
+        })
+    }
+
+    /// Opens every partition of a cartridge; says what was found, a report for each.
+    pub fn open(mut medium: M) -> Result<(Self, Vec<OpenReport>), CartridgeError> {
+        let (first, report) = Image::open(medium.open(0)?, medium.access())?;
+        let header = first.header().clone();
+        expect_partition(&first, header.volume, 0)?;
+        let (mut partitions, mut reports) = (vec![first], vec![report]);
+        for number in 1..header.partition_count {
+            let (image, report) = Image::open(medium.open(number)?, medium.access())?;
+            expect_partition(&image, header.volume, number)?;
+            partitions.push(image);
+            reports.push(report);
+        }
+        Ok((Cartridge { medium, partitions }, reports))
+    }
+
+    /// Where the partitions are kept.
+    #[must_use]
+    pub fn medium(&self) -> &M {
+        &self.medium
+    }
+
+    /// What the volume is from its making on.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        self.image(0).header()
+    }
+
+    /// Label; may be empty.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.image(0).label()
+    }
+
+    /// Barcode; may be empty.
+    #[must_use]
+    pub fn barcode(&self) -> &str {
+        self.image(0).barcode()
+    }
+
+    /// How many partitions there are.
+    #[must_use]
+    pub fn partition_count(&self) -> u8 {
+        self.header().partition_count
+    }
+
+    /// Whether nothing can be written: by the switch, or because the image can only be read.
+    #[must_use]
+    pub fn is_write_protected(&self) -> bool {
+        self.partitions.iter().any(Image::is_write_protected)
+    }
+
+    /// Whether data can only be appended.
+    #[must_use]
+    pub fn is_worm(&self) -> bool {
+        self.header().rewriting == Rewriting::AppendOnly
+    }
+
+    /// Moves the write-protect switch.
+    pub fn set_write_protect(&mut self, protection: WriteProtect) -> Result<(), Error> {
+        self.partitions
+            .iter_mut()
+            .try_for_each(|image| image.set_write_protect(protection))
+    }
+
+    /// Size of all image files.
+    #[must_use]
+    pub fn host_bytes(&self) -> u64 {
+        self.partitions.iter().map(Image::host_bytes).sum()
+    }
+
+    /// Commits and closes every partition; goes on after a failure and tells the first.
+    pub fn finish(self) -> Result<(), Error> {
+        let finished = self
+            .partitions
+            .into_iter()
+            .map(|image| image.finish().map(drop));
+        finished.fold(Ok(()), Result::and)
+    }
+
+    /// The image of a partition that [`Cartridge::partition_count`] allows.
+    pub(crate) fn image(&self, partition: u8) -> &Image<M::Store> {
+        &self.partitions[usize::from(partition)]
+    }
+
+    pub(crate) fn image_mut(&mut self, partition: u8) -> &mut Image<M::Store> {
+        &mut self.partitions[usize::from(partition)]
+    }
+
+    /// Capacity of all partitions; `None` where one has no limit.
+    pub(crate) fn total_capacity_bytes(&self) -> Option<u64> {
+        self.partitions
+            .iter()
+            .map(|image| image.header().capacity_bytes)
+            .sum()
+    }
+
+    /// Makes the volume anew, empty, with a partition for each capacity. On an error the cartridge keeps
+    /// the partitions that it had, which may be empty then.
+    pub(crate) fn make_partitions(&mut self, capacities: &[Option<u64>]) -> Result<(), Error> {
+        let count = u8::try_from(capacities.len()).expect("drives allow few partitions");
+        let volume = VolumeId(Uuid::now_v7());
+        let (label, barcode) = (self.label().to_owned(), self.barcode().to_owned());
+        let old = self.header().clone();
+        let mut partitions = Vec::new();
+        for (number, capacity_bytes) in (0..count).zip(capacities) {
+            let header = Header {
+                volume,
+                capacity_bytes: *capacity_bytes,
+                early_warning_bytes: old
+                    .early_warning_bytes
+                    .min(capacity_bytes.map_or(u64::MAX, |c| c / 2)),
+                partition: PartitionNumber(number),
+                partition_count: count,
+                ..old.clone()
+            };
+            let parameters = CreateParameters {
+                header,
+                label: label.clone(),
+                barcode: barcode.clone(),
+            };
+            partitions.push(Image::create(self.medium.create(number)?, &parameters)?);
+        }
+        for number in count..old.partition_count {
+            self.medium.remove(number)?;
+        }
+        self.partitions = partitions;
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! `trait Drive` over a cartridge: motions, mode, load and unload.
+
+use pseudotape_tape::{
+    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
+    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
+    WriteMode,
+};
+
+use crate::cartridge::Medium;
+use crate::image_drive::ImageDrive;
+use crate::personality::ErasePolicy;
+
+/// `MTMKPART` counts in MiB.
+const MIB: u64 = 1 << 20;
+
+impl<M: Medium> ImageDrive<M> {
+    /// Commits where something waits for it; a medium that was only read has nothing to commit.
+    fn commit_changes(&mut self) -> Result<(), Failed> {
+        self.commit(WriteMode::Commit)
+    }
+
+    fn go_to_beginning(&mut self, partition: u8) -> Done {
+        self.partition = partition;
+        self.image().rewind();
+        self.done(0, None)
+    }
+}
+
+impl<M: Medium> Drive for ImageDrive<M> {
+    fn identity(&self) -> Identity {
+        self.inquiry()
+    }
+
+    fn block_limits(&self) -> BlockLimits {
+        self.personality.limits
+    }
+
+    fn test_ready(&mut self) -> Result<(), Failed> {
+        self.begin()
+    }
+
+    fn mode(&mut self) -> Result<Mode, Failed> {
+        let cartridge = self.cartridge.as_ref().filter(|_| self.loaded);
+        Ok(Mode {
+            block_size: self.block_size,
+            density: self.density,
+            buffering: self.buffering,
+            write_protected: cartridge.is_some_and(|c| c.is_write_protected()),
+            compression: self.personality.compression.then_some(self.compression),
+            last_partition: cartridge.map_or(0, |c| c.partition_count().saturating_sub(1)),
+        })
+    }
+
+    fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
+        self.begin()?;
+        let size_fits = change
+            .block_size
+            .is_none_or(|size| size == 0 || self.personality.takes_block(size.into()));
+        let density_fits = change
+            .density
+            .is_none_or(|code| !self.personality.refused_densities.contains(&code));
+        let compression_fits = change.compression.is_none() || self.personality.compression;
+        let buffering_fits = change.buffering.is_none_or(|mode| mode <= 7);
+        if !(size_fits && density_fits && compression_fits && buffering_fits) {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.block_size = change.block_size.unwrap_or(self.block_size);
+        self.density = change.density.unwrap_or(self.density);
+        self.buffering = change.buffering.unwrap_or(self.buffering);
+        self.compression = change.compression.unwrap_or(self.compression);
+        Ok(())
+    }
+
+    fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        self.read_blocks(transfer, buffer)
+    }
+
+    fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
+        self.write_blocks(transfer, data)
+    }
+
+    fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
+        self.extend_block(data)
+    }
+
+    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
+        self.put_marks(mark, count, mode)
+    }
+
+    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        if unit == SpaceUnit::Setmarks && !self.personality.setmarks {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        let moved = match unit {
+            SpaceUnit::Blocks => self.image().space_blocks(count),
+            SpaceUnit::Filemarks => self.image().space_marks(Mark::Filemark, count),
+            SpaceUnit::Setmarks => self.image().space_marks(Mark::Setmark, count),
+        };
+        match moved {
+            Ok(moved) => Ok(self.done(moved.count, moved.stop)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+
+    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        self.image().to_end_of_data();
+        Ok(self.done(0, None))
+    }
+
+    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        let partition = to.partition.map_or(self.partition, |p| p.0);
+        if partition >= self.tape().partition_count() {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.partition = partition;
+        match self.image().locate(to.object) {
+            Ok(stop) => Ok(self.done(0, stop)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+
+    fn rewind(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        self.commit_changes()?;
+        Ok(self.go_to_beginning(self.partition))
+    }
+
+    fn load(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
+        self.tell_attention()?;
+        if self.cartridge.is_none() {
+            return self.fail(Sense::NoMedium, 0);
+        }
+        if !self.loaded && !self.personality.after_unload.keeps_cartridge {
+            return self.fail(self.personality.after_unload.sense, 0);
+        }
+        self.loaded = true;
+        self.extendable = None;
+        self.commit_changes()?;
+        Ok(self.go_to_beginning(0))
+    }
+
+    fn unload(&mut self) -> Result<(), Failed> {
+        self.begin()?;
+        self.extendable = None;
+        if self.door == Door::Locked {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.commit_changes()?;
+        self.go_to_beginning(0);
+        self.loaded = false;
+        Ok(())
+    }
+
+    fn erase(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
+        self.begin_change()?;
+        if self.personality.erase == ErasePolicy::AtBeginning && self.here().object.0 > 0 {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        match self.image().erase_from_here() {
+            Ok(()) => Ok(self.done(0, None)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+
+    fn position(&mut self) -> Result<Position, Failed> {
+        self.begin()?;
+        Ok(self.here())
+    }
+
+    fn capacity(&mut self) -> Result<Capacity, Failed> {
+        self.require_loaded()?;
+        let limits = self.limits();
+        let end = self.tape().image(self.partition).end_of_data();
+        Ok(Capacity {
+            total_bytes: limits.total_bytes,
+            early_warning_bytes: limits.early_warning_bytes,
+            used_bytes: self.used(end.payload_bytes_before, end.file.0),
+            room_bytes: limits
+                .total_bytes
+                .map(|_| limits.room(self.used_before_here())),
+        })
+    }
+
+    fn set_door(&mut self, door: Door) -> Result<(), Failed> {
+        self.door = door;
+        Ok(())
+    }
+
+    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.begin_change()?;
+        let total = self.tape().total_capacity_bytes();
+        let sizes = match partitioning {
+            Partitioning::Single => vec![total],
+            Partitioning::SecondOf(mib) => split(total, u64::from(mib) * MIB),
+            Partitioning::FirstOf(mib) => {
+                let mut sizes = split(total, u64::from(mib) * MIB);
+                sizes.reverse();
+                sizes
+            }
+        };
+        if sizes.len() > self.personality.max_partitions.into() || sizes.contains(&Some(0)) {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.partition = 0;
+        let cartridge = self.cartridge.as_mut().expect("begin() saw a cartridge");
+        match cartridge.make_partitions(&sizes) {
+            Ok(()) => Ok(self.done(0, None)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+}
+
+/// The rest, and the part; a size that leaves nothing for the rest is cut so that the rest has a tenth.
+fn split(total: Option<u64>, part: u64) -> Vec<Option<u64>> {
+    match total {
+        None => vec![None, Some(part)],
+        Some(total) => {
+            let part = part.min(total - total / 10);
+            vec![Some(total - part), Some(part)]
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Reading, writing and marks: what counts against the capacity, and where a transfer stops.
+
+use std::num::NonZeroU32;
+
+use pseudotape_image::{Error, Object};
+use pseudotape_tape::{Done, Failed, Mark, Position, ReadDone, Sense, Stop, Transfer, WriteMode};
+
+use crate::cartridge::Medium;
+use crate::image_drive::ImageDrive;
+
+impl<M: Medium> ImageDrive<M> {
+    pub(crate) fn read_blocks(
+        &mut self,
+        transfer: Transfer,
+        buffer: &mut [u8],
+    ) -> Result<ReadDone, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        match transfer {
+            Transfer::Variable => self.read_block(buffer),
+            Transfer::Fixed(size) => self.read_fixed(size, buffer),
+        }
+    }
+
+    fn read_fixed(&mut self, size: NonZeroU32, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        let mut total = ReadDone {
+            blocks: 0,
+            bytes: 0,
+            block_length: 0,
+            stop: None,
+            position: self.here(),
+        };
+        for part in buffer.chunks_exact_mut(size.get() as usize) {
+            let one = self.read_block(part).map_err(|failed| Failed {
+                count: total.blocks,
+                ..failed
+            })?;
+            total.position = one.position;
+            total.block_length = one.block_length;
+            total.stop = one.stop;
+            if one.stop.is_none() && one.block_length != size.get() {
+                total.stop = Some(Stop::IllegalLength);
+            }
+            if total.stop.is_some() {
+                break;
+            }
+            total.blocks += 1;
+            total.bytes += part.len();
+        }
+        Ok(total)
+    }
+
+    fn read_block(&mut self, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        let (block_length, bytes, stop) = match self.image().read_object(buffer) {
+            Ok(Object::Block { length, copied }) => (length, copied, None),
+            Ok(Object::Filemark) => (0, 0, Some(Stop::Filemark)),
+            Ok(Object::Setmark) => (0, 0, Some(Stop::Setmark)),
+            Ok(Object::EndOfData) => (0, 0, Some(Stop::EndOfData)),
+            Err(error) => return Err(self.failed(&error, 0)),
+        };
+        Ok(ReadDone {
+            blocks: u64::from(stop.is_none()),
+            bytes,
+            block_length,
+            stop,
+            position: self.here(),
+        })
+    }
+
+    /// What every operation that changes the medium does first.
+    pub(crate) fn begin_change(&mut self) -> Result<(), Failed> {
+        self.begin()?;
+        self.extendable = None;
+        if self.tape().is_write_protected() {
+            return self.fail(Sense::WriteProtected, 0);
+        }
+        if self.tape().is_worm() && !self.tape().image(self.partition).is_at_end_of_data() {
+            return self.fail(Sense::WormOverwrite, 0);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn write_blocks(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
+        self.begin_change()?;
+        let size = match transfer {
+            Transfer::Variable => data.len(),
+            Transfer::Fixed(size) => size.get() as usize,
+        };
+        if !self.personality.takes_block(size as u64) || !data.len().is_multiple_of(size) {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        let room = self.limits().room(self.used_before_here());
+        let count = (data.len() / size) as u64;
+        let fitting = count.min(room / size as u64);
+        let Some(fitting_bytes) = usize::try_from(fitting)
+            .ok()
+            .and_then(|n| n.checked_mul(size))
+            .filter(|n| *n > 0)
+        else {
+            return Ok(self.done(0, Some(Stop::EndOfPartition)));
+        };
+        let before = self.here();
+        let appended = match transfer {
+            Transfer::Variable => self.image().append_block(data),
+            Transfer::Fixed(size) => self.image().append_blocks(size, &data[..fitting_bytes]),
+        };
+        if let Err(error) = appended {
+            return self.not_appended(&error, before);
+        }
+        self.extendable = (transfer == Transfer::Variable).then_some(data.len() as u64);
+        if fitting < count {
+            return Ok(self.done(fitting, Some(Stop::EndOfPartition)));
+        }
+        Ok(self.after_change(count))
+    }
+
+    pub(crate) fn extend_block(&mut self, data: &[u8]) -> Result<Done, Failed> {
+        self.begin()?;
+        let Some(before) = self.extendable else {
+            return self.fail(Sense::IllegalRequest, 0);
+        };
+        let length = before.saturating_add(data.len() as u64);
+        if !self.personality.takes_block(length) {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        if (data.len() as u64) > self.limits().room(self.used_before_here()) {
+            return Ok(self.done(0, Some(Stop::EndOfPartition)));
+        }
+        let before = self.here();
+        match self.image().extend_block(data) {
+            Ok(()) => {
+                self.extendable = Some(length);
+                Ok(self.after_change(1))
+            }
+            Err(error) => self.not_appended(&error, before),
+        }
+    }
+
+    pub(crate) fn put_marks(
+        &mut self,
+        mark: Mark,
+        count: u32,
+        mode: WriteMode,
+    ) -> Result<Done, Failed> {
+        if count == 0 {
+            self.begin()?;
+            self.extendable = None;
+            self.commit(mode)?;
+            return Ok(self.done(0, None));
+        }
+        self.begin_change()?;
+        if mark == Mark::Setmark && !self.personality.setmarks {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        let (before, fitting) = (self.here(), self.fitting_marks(count));
+        if fitting > 0
+            && let Err(error) = self.image().append_marks(mark, fitting)
+        {
+            return self.not_appended(&error, before);
+        }
+        self.commit(mode).map_err(|failed| Failed {
+            count: fitting.into(),
+            ..failed
+        })?;
+        if fitting < count {
+            return Ok(self.done(fitting.into(), Some(Stop::EndOfPartition)));
+        }
+        Ok(self.after_change(count.into()))
+    }
+
+    /// How many marks fit before the physical end; at the very end itself it is the drive's choice.
+    fn fitting_marks(&self, count: u32) -> u32 {
+        if self.personality.mark_fits_at_end {
+            return count;
+        }
+        let room = self.limits().room(self.used_before_here());
+        match (room, self.personality.mark_bytes) {
+            (0, _) => 0,
+            (_, 0) => count,
+            (room, cost) => u32::try_from(room / cost).unwrap_or(u32::MAX).min(count),
+        }
+    }
+
+    fn after_change(&self, count: u64) -> Done {
+        let here = self.here();
+        let warns = here.past_early_warning || self.tape().image(self.partition).is_host_low();
+        Done {
+            count,
+            stop: warns.then_some(Stop::EarlyWarning),
+            position: here,
+        }
+    }
+
+    /// A full host disk is a physical end that came early; anything else is an error.
+    fn not_appended(&mut self, error: &Error, before: Position) -> Result<Done, Failed> {
+        let count = self.here().object.0.saturating_sub(before.object.0);
+        let failed = self.failed(error, count);
+        if matches!(error, Error::HostFull { .. }) {
+            return Ok(self.done(count, Some(Stop::EndOfPartition)));
+        }
+        Err(failed)
+    }
+
+    /// The commit point: what was written before is on stable storage.
+    pub(crate) fn commit(&mut self, mode: WriteMode) -> Result<(), Failed> {
+        match mode {
+            WriteMode::Immediate => Ok(()),
+            WriteMode::Commit => match self.image().sync() {
+                Ok(()) => Ok(()),
+                Err(error) => Err(self.failed(&error, 0)),
+            },
+        }
+    }
+}

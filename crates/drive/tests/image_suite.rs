@@ -1,0 +1,81 @@
+//! A drive over an image runs the suite of every drive: in memory and in a file.
+
+use pseudotape_drive::{
+    Cartridge, FileMedium, ImageDrive, Medium, MemoryMedium, Overrides, Personality,
+};
+use pseudotape_image::{
+    Access, CreateParameters, Error, FileStore, Rewriting, Uuid, VolumeId, WriteProtect,
+};
+use pseudotape_tape::Drive;
+use pseudotape_testkit::{SuiteMedium, drive_suite};
+
+fn loaded<M: Medium>(medium: M, personality: Personality, wanted: SuiteMedium) -> ImageDrive<M> {
+    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+    parameters.header.capacity_bytes = wanted.capacity_bytes;
+    parameters.header.early_warning_bytes = wanted.early_warning_bytes;
+    if wanted.worm {
+        parameters.header.rewriting = Rewriting::AppendOnly;
+    }
+    let mut cartridge = Cartridge::create(medium, &parameters).expect("a new image");
+    if wanted.write_protected {
+        cartridge
+            .set_write_protect(WriteProtect::On)
+            .expect("the switch moves");
+    }
+    let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
+    assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+    drive.clear_attention();
+    drive
+}
+
+mod in_memory {
+    use super::*;
+
+    fn memory(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        Box::new(loaded(MemoryMedium, personality, medium))
+    }
+
+    drive_suite!(memory);
+}
+
+mod in_a_file {
+    use super::*;
+
+    /// Files in a directory that goes with the cartridge.
+    struct Temporary {
+        files: FileMedium,
+        _directory: tempfile::TempDir,
+    }
+
+    impl Medium for Temporary {
+        type Store = FileStore;
+
+        fn access(&self) -> Access {
+            self.files.access()
+        }
+
+        fn open(&mut self, partition: u8) -> Result<FileStore, Error> {
+            self.files.open(partition)
+        }
+
+        fn create(&mut self, partition: u8) -> Result<FileStore, Error> {
+            self.files.create(partition)
+        }
+
+        fn remove(&mut self, partition: u8) -> Result<(), Error> {
+            self.files.remove(partition)
+        }
+    }
+
+    fn file(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
+        let directory = tempfile::tempdir().expect("a place for the image");
+        let files = FileMedium::new(&directory.path().join("suite.ptape"), Access::ReadWrite);
+        let medium = Temporary {
+            files,
+            _directory: directory,
+        };
+        Box::new(loaded(medium, personality, wanted))
+    }
+
+    drive_suite!(file);
+}
