@@ -178,7 +178,7 @@ impl<M: Medium> Cartridge<M> {
     /// the partitions that it had, which may be empty then.
     pub(crate) fn make_partitions(&mut self, capacities: &[Option<u64>]) -> Result<(), Error> {
         let count = u8::try_from(capacities.len()).expect("drives allow few partitions");
-        let volume = VolumeId(Uuid::now_v7());
+        let volume = VolumeId(pseudotape_image::Uuid::now_v7());
         let (label, barcode) = (self.label().to_owned(), self.barcode().to_owned());
         let old = self.header().clone();
         let mut partitions = Vec::new();

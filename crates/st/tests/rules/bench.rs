@@ -5,6 +5,8 @@ use pseudotape_mtio::{GeneralStatus, MtGet, MtOp, Operation};
 use pseudotape_st::{Access, Caller, Errno, Node, OpenFlags, Opening, Options, St};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
 
+use crate::witness::Witness;
+
 pub const ROOT: Caller = Caller { privileged: true };
 pub const READ_WRITE: OpenFlags = OpenFlags {
     access: Access::ReadWrite,
@@ -28,7 +30,7 @@ pub const CLEAR: i32 = 0x4000_0000;
 
 pub struct Bench {
     pub st: St,
-    pub drive: ModelDrive,
+    pub drive: Witness,
 }
 
 pub fn personality(name: &str) -> Personality {
@@ -45,7 +47,7 @@ impl Bench {
                 reports_beginning: personality.reports_beginning,
                 ..Options::default()
             }),
-            drive,
+            drive: Witness::new(drive),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bench;
 mod closing;
+mod commands;
 mod end_of_tape;
 mod fixed;
 mod loading;
@@ -11,4 +12,5 @@ mod partitions;
 mod reading;
 mod requests;
 mod spacing;
+mod witness;
 mod writing;

@@ -1,0 +1,148 @@
+//! A model drive that remembers the commands it was given.
+
+use std::ops::{Deref, DerefMut};
+
+use pseudotape_tape::{
+    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
+    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+};
+use pseudotape_testkit::ModelDrive;
+
+/// A command that changes something, with its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    SetMode(ModeSelect),
+    Marks(Mark, u32, WriteMode),
+    Space(SpaceUnit, i64),
+    Load(LoadKind),
+    Erase(EraseExtent),
+    Partitions(Partitioning),
+    Door(Door),
+    Read(Transfer, usize),
+}
+
+pub struct Witness {
+    drive: ModelDrive,
+    pub told: Vec<Told>,
+    /// What the next command answers in place of the drive.
+    pub fails: Option<Failed>,
+}
+
+impl Witness {
+    pub fn new(drive: ModelDrive) -> Self {
+        Witness {
+            drive,
+            told: Vec::new(),
+            fails: None,
+        }
+    }
+
+    fn hear(&mut self, told: Told) -> Result<(), Failed> {
+        self.told.push(told);
+        self.fails.take().map_or(Ok(()), Err)
+    }
+}
+
+impl Deref for Witness {
+    type Target = ModelDrive;
+
+    fn deref(&self) -> &ModelDrive {
+        &self.drive
+    }
+}
+
+impl DerefMut for Witness {
+    fn deref_mut(&mut self) -> &mut ModelDrive {
+        &mut self.drive
+    }
+}
+
+impl Drive for Witness {
+    fn identity(&self) -> Identity {
+        self.drive.identity()
+    }
+
+    fn block_limits(&self) -> BlockLimits {
+        self.drive.block_limits()
+    }
+
+    fn test_ready(&mut self) -> Result<(), Failed> {
+        self.drive.test_ready()
+    }
+
+    fn mode(&mut self) -> Result<Mode, Failed> {
+        self.drive.mode()
+    }
+
+    fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
+        self.hear(Told::SetMode(change))?;
+        self.drive.set_mode(change)
+    }
+
+    fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        self.hear(Told::Read(transfer, buffer.len()))?;
+        self.drive.read(transfer, buffer)
+    }
+
+    fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
+        self.drive.write(transfer, data)
+    }
+
+    fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
+        self.drive.extend(data)
+    }
+
+    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
+        self.hear(Told::Marks(mark, count, mode))?;
+        self.drive.write_marks(mark, count, mode)
+    }
+
+    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.hear(Told::Space(unit, count))?;
+        self.drive.space(unit, count)
+    }
+
+    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.drive.space_to_end_of_data()
+    }
+
+    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
+        self.drive.locate(to)
+    }
+
+    fn rewind(&mut self) -> Result<Done, Failed> {
+        self.drive.rewind()
+    }
+
+    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
+        self.hear(Told::Load(kind))?;
+        self.drive.load(kind)
+    }
+
+    fn unload(&mut self) -> Result<(), Failed> {
+        self.drive.unload()
+    }
+
+    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
+        self.hear(Told::Erase(extent))?;
+        self.drive.erase(extent)
+    }
+
+    fn position(&mut self) -> Result<Position, Failed> {
+        self.drive.position()
+    }
+
+    fn capacity(&mut self) -> Result<Capacity, Failed> {
+        self.drive.capacity()
+    }
+
+    fn set_door(&mut self, door: Door) -> Result<(), Failed> {
+        self.hear(Told::Door(door))?;
+        self.drive.set_door(door)
+    }
+
+    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.hear(Told::Partitions(partitioning))?;
+        self.drive.make_partitions(partitioning)
+    }
+}
