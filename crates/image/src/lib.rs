@@ -5,6 +5,7 @@
 //! warning and WORM are numbers that it keeps and that a drive acts upon.
 
 mod append;
+mod check;
 mod commit;
 mod error;
 mod file_store;
@@ -24,6 +25,7 @@ mod space;
 mod store;
 mod walk;
 
+pub use check::{IndexDamage, fuzz_open};
 pub use commit::WriteProtect;
 pub use error::Error;
 pub use file_store::{Access, FileStore};

@@ -100,7 +100,10 @@ impl Model {
             }
             done += 1;
         }
-        Spaced { count: done, stop: None }
+        Spaced {
+            count: done,
+            stop: None,
+        }
     }
 
     fn space_marks(&mut self, mark: Mark, count: i64) -> Spaced {
@@ -121,14 +124,32 @@ impl Model {
                 item
             };
             match item {
-                None if count > 0 => return Spaced { count: done, stop: Some(Stop::EndOfData) },
-                None => return Spaced { count: done, stop: Some(Stop::BeginningOfPartition) },
+                None if count > 0 => {
+                    return Spaced {
+                        count: done,
+                        stop: Some(Stop::EndOfData),
+                    };
+                }
+                None => {
+                    return Spaced {
+                        count: done,
+                        stop: Some(Stop::BeginningOfPartition),
+                    };
+                }
                 Some(item) if *item == wanted => done += 1,
-                Some(Item::Setmark) => return Spaced { count: done, stop: Some(Stop::Setmark) },
+                Some(Item::Setmark) => {
+                    return Spaced {
+                        count: done,
+                        stop: Some(Stop::Setmark),
+                    };
+                }
                 Some(_) => {}
             }
         }
-        Spaced { count: done, stop: None }
+        Spaced {
+            count: done,
+            stop: None,
+        }
     }
 }
 
@@ -149,7 +170,9 @@ fn stop_at(item: Option<&Item>, none: Stop) -> Option<Stop> {
 }
 
 fn filled(length: usize, fill: u8) -> Vec<u8> {
-    (0..length).map(|i| fill.wrapping_add((i % 251) as u8)).collect()
+    (0..length)
+        .map(|i| fill.wrapping_add((i % 251) as u8))
+        .collect()
 }
 
 fn read_and_compare(image: &mut Image<MemoryStore>, model: &mut Model, room: usize) {
@@ -177,7 +200,10 @@ fn new_image() -> Image<MemoryStore> {
 
 fn reopened(store: MemoryStore) -> Image<MemoryStore> {
     let (image, report) = Image::open(store, Access::ReadWrite).unwrap();
-    assert!(report.torn_tail.is_none() && report.gaps.is_empty(), "{report}");
+    assert!(
+        report.torn_tail.is_none() && report.gaps.is_empty(),
+        "{report}"
+    );
     image
 }
 
@@ -196,8 +222,11 @@ fn run(ops: Vec<Op>) {
             }
             Op::AppendBlocks { size, count, fill } => {
                 let data = filled(size as usize * count, fill);
-                image.append_blocks(NonZeroU32::new(size).unwrap(), &data).unwrap();
-                data.chunks(size as usize).for_each(|block| model.put(Item::Block(block.to_vec())));
+                image
+                    .append_blocks(NonZeroU32::new(size).unwrap(), &data)
+                    .unwrap();
+                data.chunks(size as usize)
+                    .for_each(|block| model.put(Item::Block(block.to_vec())));
             }
             Op::Extend { length } => {
                 let data = filled(length, 3);
@@ -221,10 +250,16 @@ fn run(ops: Vec<Op>) {
                 (0..times).for_each(|_| read_and_compare(&mut image, &mut model, room));
             }
             Op::SpaceBlocks(count) => {
-                assert_eq!(image.space_blocks(count).unwrap(), model.space_blocks(count));
+                assert_eq!(
+                    image.space_blocks(count).unwrap(),
+                    model.space_blocks(count)
+                );
             }
             Op::SpaceMarks(mark, count) => {
-                assert_eq!(image.space_marks(mark, count).unwrap(), model.space_marks(mark, count));
+                assert_eq!(
+                    image.space_marks(mark, count).unwrap(),
+                    model.space_marks(mark, count)
+                );
             }
             Op::Locate(object) => {
                 let behind = object > model.items.len() as u64;

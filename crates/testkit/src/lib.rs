@@ -2,6 +2,7 @@
 
 mod model;
 mod operations;
+pub mod store;
 #[expect(missing_docs, reason = "the names of the cases are sentences")]
 pub mod suite;
 
