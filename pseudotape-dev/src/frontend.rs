@@ -1,0 +1,188 @@
+//! Chooses how programs reach the drives, and makes the nodes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use anyhow::{Context, Result, bail};
+use pseudotape_chardev::CharDevice;
+use pseudotape_cuse::{IoctlMode, NodeOptions};
+use pseudotape_st::Node;
+
+use crate::config::{self, Config, Group};
+use crate::fuse::{self, MountOptions, Mounted};
+use crate::run::Event;
+use crate::tape_drive::TapeDrive;
+use crate::tape_node::TapeNode;
+
+/// The nodes of all drives, being served.
+pub struct Frontend {
+    serving: Serving,
+    /// Why this one was chosen.
+    reason: String,
+}
+
+enum Serving {
+    Cuse(Vec<pseudotape_cuse::Node>),
+    Fuse(Mounted, PathBuf),
+}
+
+/// What serves, before anything is made.
+enum Choice {
+    Cuse,
+    Fuse(PathBuf),
+}
+
+/// Makes the nodes of all drives, as configured or as the machine allows.
+pub fn start(
+    config: &Config,
+    drives: &[Arc<TapeDrive>],
+    events: Sender<Event>,
+) -> Result<Frontend> {
+    let (choice, reason) = choose(&config.frontend)?;
+    let gid = group_id(&config.group)?;
+    let nodes = nodes_of(config, drives);
+    let serving = match choice {
+        Choice::Cuse => {
+            tell_nodes(drives, Path::new("/dev"));
+            let made = nodes.into_iter().map(|(name, device)| {
+                let ioctls = IoctlMode::default();
+                pseudotape_cuse::Node::create(
+                    NodeOptions {
+                        name,
+                        mode: config.node_mode,
+                        gid,
+                        ioctls,
+                    },
+                    device,
+                )
+            });
+            Serving::Cuse(made.collect::<Result<_, _>>()?)
+        }
+        Choice::Fuse(directory) => {
+            std::fs::create_dir_all(&directory)
+                .or_else(|error| {
+                    if directory.is_dir() {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
+                })
+                .with_context(|| {
+                    format!("can't make the mount directory {}", directory.display())
+                })?;
+            tell_nodes(drives, &directory);
+            let options = MountOptions {
+                mode: config.node_mode,
+                gid,
+            };
+            let ended = move |why: String| {
+                // Nobody listens any more once the daemon ends by itself.
+                if events.send(Event::FrontendEnded(why)).is_err() {
+                    log::debug!("the mount ended after the daemon");
+                }
+            };
+            Serving::Fuse(fuse::mount(&directory, nodes, options, ended)?, directory)
+        }
+    };
+    Ok(Frontend { serving, reason })
+}
+
+impl Frontend {
+    /// `cuse` or `fuse`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.serving {
+            Serving::Cuse(_) => "cuse",
+            Serving::Fuse(..) => "fuse",
+        }
+    }
+
+    /// One line for a person.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match &self.serving {
+            Serving::Cuse(_) => format!(
+                "frontend: cuse, character devices in /dev ({})",
+                self.reason
+            ),
+            Serving::Fuse(_, directory) => format!(
+                "frontend: fuse, files in {} ({})",
+                directory.display(),
+                self.reason
+            ),
+        }
+    }
+
+    /// Removes the nodes, after the calls in hand.
+    pub fn stop(self) -> Result<()> {
+        match self.serving {
+            Serving::Cuse(nodes) => {
+                nodes.iter().for_each(pseudotape_cuse::Node::stop);
+                let mut result = Ok(());
+                for node in nodes {
+                    result = result.and(node.join().map_err(Into::into));
+                }
+                result
+            }
+            Serving::Fuse(mounted, directory) => mounted
+                .unmount()
+                .with_context(|| format!("can't unmount {}", directory.display())),
+        }
+    }
+}
+
+fn choose(wish: &config::Frontend) -> Result<(Choice, String)> {
+    match wish {
+        config::Frontend::Cuse => Ok((Choice::Cuse, "as asked".into())),
+        config::Frontend::Fuse(directory) => {
+            Ok((Choice::Fuse(directory.clone()), "as asked".into()))
+        }
+        config::Frontend::Auto(_) if pseudotape_cuse::is_available() => {
+            Ok((Choice::Cuse, "this machine has /dev/cuse".into()))
+        }
+        config::Frontend::Auto(Some(directory)) => Ok((
+            Choice::Fuse(directory.clone()),
+            "this machine has no /dev/cuse".into(),
+        )),
+        config::Frontend::Auto(None) => bail!(
+            "/dev/cuse not found: try 'modprobe cuse', or --fuse DIR for the same nodes as files in a directory"
+        ),
+    }
+}
+
+fn group_id(group: &Group) -> Result<Option<u32>> {
+    let found = nix::unistd::Group::from_name(group.name())
+        .with_context(|| format!("can't look up group {}", group.name()))?;
+    match (found, group) {
+        (Some(found), _) => Ok(Some(found.gid.as_raw())),
+        (None, Group::Default) => Ok(None),
+        (None, Group::Named(name)) => {
+            bail!("there is no group '{name}': --group names one that exists")
+        }
+    }
+}
+
+fn nodes_of(config: &Config, drives: &[Arc<TapeDrive>]) -> Vec<(String, Arc<dyn CharDevice>)> {
+    let mut nodes: Vec<(String, Arc<dyn CharDevice>)> = Vec::new();
+    for drive in drives {
+        for (name, rewinding) in drive.node_names().into_iter().zip([true, false]) {
+            let node = Node { mode: 0, rewinding };
+            let device = TapeNode::new(Arc::clone(drive), name.clone(), node, config.open_wait);
+            nodes.push((name, Arc::new(device)));
+        }
+    }
+    nodes
+}
+
+fn tell_nodes(drives: &[Arc<TapeDrive>], directory: &Path) {
+    for drive in drives {
+        drive.set_nodes(
+            drive
+                .node_names()
+                .iter()
+                .map(|name| directory.join(name))
+                .collect(),
+        );
+    }
+}

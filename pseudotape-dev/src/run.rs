@@ -1,0 +1,179 @@
+//! The daemon's life: drives, control socket, frontend, then wait for the end.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use anyhow::{Context, Result, bail};
+use pseudotape_control::{HumanBytes, Request, Response, Status};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::Config;
+use crate::control::{ControlServer, Operator};
+use crate::frontend::{self, Frontend};
+use crate::tape_drive::TapeDrive;
+
+/// What ends the daemon.
+pub enum Event {
+    /// A signal that asks to end.
+    Signal(i32),
+    /// The frontend ended by itself: a mount that someone else unmounted, a lost device.
+    FrontendEnded(String),
+}
+
+/// The drives, as the control socket sees them.
+struct Drives {
+    drives: Vec<Arc<TapeDrive>>,
+    frontend: &'static str,
+}
+
+/// Serves until a signal asks to end; then commits, closes the images and removes the nodes.
+pub fn run(config: &Config) -> Result<()> {
+    // Before anything else, so that an early SIGTERM ends cleanly as well.
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
+    let (events, happened) = channel();
+    listen(signals, events.clone())?;
+    let mut drives = Vec::new();
+    for (number, drive) in config.drives.iter().enumerate() {
+        let number = u32::try_from(number).context("too many drives")?;
+        drives.push(Arc::new(
+            TapeDrive::new(number, drive).with_context(|| format!("drive {number}"))?,
+        ));
+    }
+    let frontend = frontend::start(config, &drives, events)?;
+    let operator = Arc::new(Drives {
+        drives,
+        frontend: frontend.name(),
+    });
+    let control_mode = config.node_mode & 0o660;
+    let control = ControlServer::start(
+        &config.control,
+        control_mode,
+        Arc::clone(&operator) as Arc<dyn Operator>,
+    )
+    .and_then(|control| announce(config, &operator, &frontend).map(|()| control));
+    let reason = match control {
+        Err(error) => Err(error),
+        Ok(control) => {
+            if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+                log::warn!("can't tell systemd that the drives are ready: {error}");
+            }
+            let event = happened
+                .recv()
+                .context("nobody is left to end the daemon")?;
+            drop(control);
+            match event {
+                Event::Signal(signal) => {
+                    log::info!("ends: signal {signal}");
+                    Ok(())
+                }
+                Event::FrontendEnded(why) => Err(anyhow::anyhow!("{why}")),
+            }
+        }
+    };
+    let ended = end(&operator.drives, frontend);
+    reason.and(ended)
+}
+
+fn listen(mut signals: Signals, events: Sender<Event>) -> Result<()> {
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if events.send(Event::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        })
+        .context("can't start the signal thread")?;
+    Ok(())
+}
+
+/// Commits and closes each image, then removes the nodes; goes on after a failure and tells the first.
+fn end(drives: &[Arc<TapeDrive>], frontend: Frontend) -> Result<()> {
+    let mut result = Ok(());
+    for drive in drives {
+        result = result.and(
+            drive
+                .end()
+                .with_context(|| format!("drive {}", drive.number())),
+        );
+    }
+    result.and(frontend.stop())
+}
+
+/// Prints where the drives are.
+fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<()> {
+    let mut text = format!("{}\n", frontend.description());
+    for drive in &operator.drives {
+        let status = drive.status();
+        let nodes: Vec<_> = status
+            .nodes
+            .iter()
+            .map(|node| node.display().to_string())
+            .collect();
+        write!(text, "drive {}: {}", status.drive, nodes.join(" "))?;
+        match (&status.medium, &status.capacity) {
+            (Some(medium), Some(capacity)) => {
+                write!(text, ", {}", medium.image.display())?;
+                let left = capacity.left_bytes.map(HumanBytes);
+                write!(text, ", {} used", HumanBytes(capacity.used_bytes))?;
+                if let Some(left) = left {
+                    write!(text, ", {left} left")?;
+                }
+                if medium.write_protected {
+                    text.push_str(", write protected");
+                }
+            }
+            _ => text.push_str(", no cartridge"),
+        }
+        text.push('\n');
+    }
+    writeln!(text, "control: {}", config.control.display())?;
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        log::warn!("can't print where the drives are: {error}");
+    }
+    Ok(())
+}
+
+impl Drives {
+    fn find(&self, number: u32) -> Result<&TapeDrive> {
+        match self.drives.iter().find(|drive| drive.number() == number) {
+            Some(drive) => Ok(drive),
+            None => bail!(
+                "there is no drive {number}: this daemon has 0 to {}",
+                self.drives.len() - 1
+            ),
+        }
+    }
+
+    fn act(&self, request: Request) -> Result<Response> {
+        let message = match request {
+            Request::Status => {
+                return Ok(Response::Status(Box::new(Status {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    pid: std::process::id(),
+                    frontend: self.frontend.to_owned(),
+                    drives: self.drives.iter().map(|drive| drive.status()).collect(),
+                })));
+            }
+            Request::Load { drive, image } => self.find(drive)?.load(&image)?,
+            Request::Unload { drive, force } => self.find(drive)?.unload(force)?,
+            Request::WriteProtect { drive, on } => self.find(drive)?.write_protect(on)?,
+            Request::Reset { drive } => self.find(drive)?.reset(),
+        };
+        Ok(Response::Done { message })
+    }
+}
+
+impl Operator for Drives {
+    fn answer(&self, request: Request) -> Response {
+        self.act(request).unwrap_or_else(|error| Response::Error {
+            message: format!("{error:#}"),
+        })
+    }
+}

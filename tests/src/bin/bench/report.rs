@@ -1,0 +1,93 @@
+//! Pairs of measurements taken in turn, their medians, the table and `bench.json`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Counted runs of each side of a pair.
+const RUNS: usize = 7;
+
+/// One line of the table.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    pub name: String,
+    /// Median.
+    pub value: f64,
+    pub unit: &'static str,
+    /// Median of what it is held against, in the same unit.
+    pub reference: Option<f64>,
+    /// Median of the ratios, run by run.
+    pub ratio: Option<f64>,
+    /// What the ratio (or, without reference, the value) has to reach.
+    pub goal: String,
+    pub reached: bool,
+}
+
+/// Everything measured.
+#[derive(Debug, Default)]
+pub struct Report(Vec<Line>);
+
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
+pub fn mib_per_second(bytes: u64, time: Duration) -> f64 {
+    bytes as f64 / f64::from(1 << 20) / time.as_secs_f64()
+}
+
+impl Report {
+    fn add(&mut self, line: Line) {
+        let of = line.reference.map(|r| format!("  reference {r:>9.1}")).unwrap_or_default();
+        let ratio = line.ratio.map(|r| format!("  ratio {r:.2}")).unwrap_or_default();
+        let mark = if line.reached { "" } else { "  MISSED" };
+        println!("{:<44} {:>9.2} {:<6}{of}{ratio}  (goal {}){mark}", line.name, line.value, line.unit, line.goal);
+        self.0.push(line);
+    }
+
+    /// Measures `ours` and `reference` in turn, each giving a rate in MiB/s; the first run warms up.
+    pub fn pair(&mut self, name: &str, goal: f64, mut ours: impl FnMut() -> f64, mut reference: impl FnMut() -> f64) {
+        let (mut values, mut references, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for run in 0..=RUNS {
+            let (value, other) = (ours(), reference());
+            if run > 0 {
+                values.push(value);
+                references.push(other);
+                ratios.push(value / other);
+            }
+        }
+        let ratio = median(ratios);
+        self.add(Line {
+            name: name.to_owned(),
+            value: median(values),
+            unit: "MiB/s",
+            reference: Some(median(references)),
+            ratio: Some(ratio),
+            goal: format!(">= {goal}"),
+            reached: ratio >= goal,
+        });
+    }
+
+    /// A value that must not be over a limit.
+    pub fn at_most(&mut self, name: &str, unit: &'static str, limit: f64, values: Vec<f64>) {
+        let value = median(values);
+        self.add(Line {
+            name: name.to_owned(),
+            value,
+            unit,
+            reference: None,
+            ratio: None,
+            goal: format!("<= {limit}"),
+            reached: value <= limit,
+        });
+    }
+
+    /// Writes the table for programs; says how many goals were missed.
+    pub fn finish(self, to: &Path) -> std::io::Result<usize> {
+        std::fs::write(to, serde_json::to_vec_pretty(&self.0)?)?;
+        println!("written to {}", to.display());
+        Ok(self.0.iter().filter(|line| !line.reached).count())
+    }
+}
