@@ -1,5 +1,5 @@
 use std::io::PipeReader;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::{debug, error, info, warn};
@@ -10,10 +10,10 @@ use pseudotape_chardev::{
 };
 
 use crate::abi;
-use crate::channel::{Channel, Delivered, Received};
+use crate::channel::{Channel, Received};
 use crate::error::CuseError;
 use crate::request::{Areas, Ioctl, Request, RequestId, RequestKind, Transfer};
-use crate::waiting::{Opening, WaitingOpens, close_unheard};
+use crate::waiting::{OpenFiles, Opening, WaitingOpens};
 
 /// The most that a request carries: 32 pages, whatever a daemon asks for (`fc->max_pages` stays at
 /// its default, for CUSE_INIT can't name another).
@@ -38,7 +38,7 @@ pub(crate) struct Server {
     channel: Channel,
     pieces: Pieces,
     waiting: Arc<WaitingOpens>,
-    open: Arc<Mutex<Vec<Handle>>>,
+    files: Arc<OpenFiles>,
     output: Vec<u8>,
     /// For data on their way to a reader.
     data: Vec<u8>,
@@ -68,7 +68,7 @@ impl Server {
             pieces: Pieces::new(device.clone(), calls, cut),
             device,
             waiting: Arc::default(),
-            open: Arc::default(),
+            files: Arc::default(),
             output: Vec::new(),
             data: vec![0; TRANSFER_MAX_BYTES as usize],
         }
@@ -83,8 +83,7 @@ impl Server {
     pub(crate) fn run(mut self, stop: &PipeReader) -> Result<(), CuseError> {
         let result = self.serve(stop);
         self.waiting.end(&*self.device);
-        let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
-        for handle in open {
+        for handle in self.files.take() {
             info!("{}: closed, it was still open", self.name);
             if let Err(errno) = self.pieces.close(handle) {
                 error!("{}: close at the end: {errno}", self.name);
@@ -193,31 +192,24 @@ impl Server {
 
     fn open(&self, unique: RequestId, flags: u32, caller: Caller) {
         match self.device.open(flags, caller) {
-            Ok(Opened::Open(handle)) => match self.channel.opened(unique, handle) {
-                Delivered::Yes => remember(&self.open, handle),
-                Delivered::TooLate => close_unheard(&*self.device, handle),
-            },
-            Ok(Opened::Waiting(handle, longest)) => {
-                let open = self.open.clone();
-                let opening = Opening {
-                    device: self.device.clone(),
-                    channel: self.channel.clone(),
-                    unique,
-                    handle,
-                    until: Instant::now() + longest,
-                };
-                self.waiting
-                    .add(opening, move |handle| remember(&open, handle));
+            Ok(Opened::Open(handle)) => {
+                self.files
+                    .open(handle, unique, &self.channel, &*self.device);
             }
+            Ok(Opened::Waiting(handle, longest)) => self.waiting.add(Opening {
+                device: self.device.clone(),
+                channel: self.channel.clone(),
+                unique,
+                handle,
+                until: Instant::now() + longest,
+                files: self.files.clone(),
+            }),
             Err(errno) => self.refuse(unique, errno),
         }
     }
 
     fn release(&self, unique: RequestId, handle: Handle) {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|open| *open != handle);
+        self.files.forget(handle);
         if let Err(errno) = self.pieces.close(handle) {
             // close(2) returns before anybody could look at it.
             warn!("{}: close: {errno}, which its caller can't see", self.name);
@@ -270,12 +262,6 @@ impl Server {
             Err(errno) => self.refuse(unique, errno),
         }
     }
-}
-
-fn remember(open: &Mutex<Vec<Handle>>, handle: Handle) {
-    open.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(handle);
 }
 
 fn total_bytes(areas: &[Area]) -> u64 {

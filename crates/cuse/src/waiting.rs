@@ -36,15 +36,54 @@ pub(crate) struct Opening {
     pub(crate) unique: RequestId,
     pub(crate) handle: Handle,
     pub(crate) until: Instant,
+    pub(crate) files: Arc<OpenFiles>,
+}
+
+/// The files that the kernel knows to be open.
+#[derive(Default)]
+pub(crate) struct OpenFiles {
+    handles: Mutex<Vec<Handle>>,
+}
+
+impl OpenFiles {
+    /// Tells the caller of an `open` that his file is open, or closes it if he is gone: then the
+    /// kernel will send no RELEASE.
+    pub(crate) fn open(
+        &self,
+        handle: Handle,
+        unique: RequestId,
+        channel: &Channel,
+        device: &dyn CharDevice,
+    ) {
+        // Noted before it is told: the caller may close it at once.
+        self.lock().push(handle);
+        if channel.opened(unique, handle) == Delivered::Yes {
+            return;
+        }
+        debug!("the caller of an open is gone");
+        self.forget(handle);
+        if let Err(errno) = device.close(handle) {
+            error!("close of an open that nobody waited for: {errno}");
+        }
+    }
+
+    pub(crate) fn forget(&self, handle: Handle) {
+        self.lock().retain(|open| *open != handle);
+    }
+
+    /// Takes all that are left.
+    pub(crate) fn take(&self) -> Vec<Handle> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Handle>> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl WaitingOpens {
-    /// Lets an open wait. `opened` is told when it succeeded and its caller knows.
-    pub(crate) fn add(
-        self: &Arc<Self>,
-        opening: Opening,
-        opened: impl FnOnce(Handle) + Send + 'static,
-    ) {
+    /// Lets an open wait.
+    pub(crate) fn add(self: &Arc<Self>, opening: Opening) {
         let mut list = self.lock();
         let room = list.len() < WAITING_OPENS_MAX;
         let waiting = Waiting {
@@ -56,7 +95,7 @@ impl WaitingOpens {
             let waitings = self.clone();
             thread::Builder::new()
                 .name("open".to_owned())
-                .spawn(move || waitings.wait(&opening, opened))
+                .spawn(move || waitings.wait(&opening))
                 .map_err(|e| error!("cannot start a thread for a waiting open: {e}"))
                 .is_ok()
         };
@@ -89,7 +128,7 @@ impl WaitingOpens {
         self.changed.notify_all();
     }
 
-    fn wait(&self, opening: &Opening, opened: impl FnOnce(Handle)) {
+    fn wait(&self, opening: &Opening) {
         let mut list = self.lock();
         loop {
             if !list.iter().any(|w| w.unique == opening.unique) {
@@ -112,10 +151,11 @@ impl WaitingOpens {
             list.retain(|w| w.unique != opening.unique);
             drop(list);
             match answer {
-                Ok(handle) => match opening.channel.opened(opening.unique, handle) {
-                    Delivered::Yes => opened(handle),
-                    Delivered::TooLate => close_unheard(&*opening.device, handle),
-                },
+                Ok(handle) => {
+                    opening
+                        .files
+                        .open(handle, opening.unique, &opening.channel, &*opening.device)
+                }
                 Err(errno) => {
                     opening.channel.error(opening.unique, errno);
                 }
@@ -132,13 +172,5 @@ impl WaitingOpens {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Closes a file whose caller was gone before it heard of it: the kernel will send no RELEASE.
-pub(crate) fn close_unheard(device: &dyn CharDevice, handle: Handle) {
-    debug!("the caller of an open is gone");
-    if let Err(errno) = device.close(handle) {
-        error!("close of an open that nobody waited for: {errno}");
     }
 }
