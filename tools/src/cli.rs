@@ -50,7 +50,7 @@ pub(crate) enum Command {
     /// Writes the bytes of a tape's blocks to a file or to standard output.
     Dump(DumpOptions),
     /// Reads a whole image and checks every checksum.
-    Verify(ImageOptions),
+    Verify(VerifyOptions),
     /// Shows the drives of the running daemon and what they are doing.
     Status(StatusOptions),
     /// Puts a cartridge into a drive of the running daemon.
@@ -107,6 +107,19 @@ pub(crate) struct ImageOptions {
     /// The image file.
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
+    /// Which partition of the volume; partition N lies beside the image, in IMAGE.pN.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub partition: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    /// The image file.
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+    /// Only this partition of the volume [default: all of them].
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u8>,
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +127,9 @@ pub(crate) struct DumpOptions {
     /// The image file.
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
+    /// Which partition of the volume; partition N lies beside the image, in IMAGE.pN.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub partition: u8,
     /// Only the tape file with this number, counted from 0 as 'ls' and 'mt status' do [default:
     /// all of them, one behind the other].
     #[arg(long, value_name = "N")]

@@ -405,7 +405,7 @@ fn doctor_is_not_stopped_by_a_socket_it_may_not_use() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("control");
     let listener = UnixListener::bind(&socket).unwrap();
-    fs::set_permissions(&socket, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o000)).unwrap();
     drop(listener);
     let output = pseudotape(&socket, &["doctor", directory.path().to_str().unwrap()]);
     assert!(

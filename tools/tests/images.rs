@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
-use pseudotape_image::{Access, FileStore, Image};
-use pseudotape_tape::Mark;
+use pseudotape_image::{Access, CreateParameters, FileStore, Image, Uuid, VolumeId};
+use pseudotape_tape::{Mark, PartitionNumber};
 use serde_json::{Value, json};
+
+/// Held while the command runs and while an image is closed: until its exec is over a child has a copy
+/// of every descriptor, and with it of the lock on an image that another test closes just then.
+static RUN_OR_CLOSE: Mutex<()> = Mutex::new(());
 
 struct Place {
     directory: tempfile::TempDir,
@@ -24,6 +29,7 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        let _running = RUN_OR_CLOSE.lock().unwrap_or_else(PoisonError::into_inner);
         Command::new(env!("CARGO_BIN_EXE_pseudotape"))
             .current_dir(self.directory.path())
             .args(arguments)
@@ -61,7 +67,7 @@ impl Place {
     fn write(&self, write: impl FnOnce(&mut Image<FileStore>)) {
         let mut image = open(&self.path("t.ptape"));
         write(&mut image);
-        image.finish().unwrap();
+        finish(image);
     }
 
     /// Changes one byte of `t.ptape` in the first place where `pattern` lies.
@@ -78,6 +84,11 @@ impl Place {
 fn open(path: &Path) -> Image<FileStore> {
     let store = FileStore::open(path, Access::ReadWrite).unwrap();
     Image::open(store, Access::ReadWrite).unwrap().0
+}
+
+fn finish(image: Image<FileStore>) {
+    let _closing = RUN_OR_CLOSE.lock().unwrap_or_else(PoisonError::into_inner);
+    image.finish().unwrap();
 }
 
 fn filemark(image: &mut Image<FileStore>) {
@@ -208,7 +219,7 @@ fn create_replaces_only_images_and_only_when_told() {
     let in_use = open(&place.path("t.ptape"));
     let error = place.refused(&["create", "t.ptape", "--force"]);
     assert!(error.contains("in use"), "{error}");
-    drop(in_use);
+    finish(in_use);
 
     place.ok(&["create", "t.ptape", "--force"]);
     assert_eq!(place.ok(&["ls", "t.ptape"]), "the tape is blank\n");
@@ -310,6 +321,9 @@ fn verify_of_a_whole_image_ends_with_0() {
     let place = Place::recorded(four_files);
     let report = place.json(&["verify", "t.ptape", "--json"]);
     assert_eq!(report["ok"], true);
+    assert_eq!(report["partitions"].as_array().unwrap().len(), 1);
+    let report = &report["partitions"][0];
+    assert_eq!(report["files"], 4);
     assert_eq!(report["blocks"], 6);
     assert_eq!(report["bytes"], 2 * 10_240 + 12 + 4 + 2048 + 512);
     assert_eq!(report["damage"], json!([]));
@@ -324,10 +338,18 @@ fn a_damaged_block_is_found_named_and_costs_only_itself() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);
-    assert_eq!(report["damage"].as_array().unwrap().len(), 1);
-    assert_eq!(report["damage"][0]["object"], 4);
-    assert_eq!(report["damage"][0]["file"], 2);
-    assert!(report["damage"][0]["offset"].as_u64().unwrap() > 20_480);
+    assert_eq!(
+        report["partitions"][0]["damage"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(report["partitions"][0]["damage"][0]["object"], 4);
+    assert_eq!(report["partitions"][0]["damage"][0]["file"], 2);
+    assert!(
+        report["partitions"][0]["damage"][0]["offset"]
+            .as_u64()
+            .unwrap()
+            > 20_480
+    );
     let output = place.run(&["verify", "t.ptape"]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -360,7 +382,7 @@ fn a_torn_tail_and_missing_bytes_are_found() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["ok"], false);
-    assert_eq!(report["opened"]["clean"], false);
+    assert_eq!(report["partitions"][0]["opened"]["clean"], false);
     assert_eq!(
         fs::read(place.path("t.ptape")).unwrap(),
         &whole[..cut],
@@ -376,11 +398,70 @@ fn blocks_longer_than_any_buffer_are_read_whole() {
     let place = Place::recorded(|image| image.append_block(&long).unwrap());
     assert_eq!(place.run(&["dump", "t.ptape"]).stdout, long);
     assert_eq!(
-        place.json(&["verify", "t.ptape", "--json"])["bytes"],
+        place.json(&["verify", "t.ptape", "--json"])["partitions"][0]["bytes"],
         5_000_000
     );
     place.damage(&long[4_999_000..]);
     assert_eq!(place.run(&["verify", "t.ptape"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_second_partition_is_shown_by_its_number_and_verified_with_the_first() {
+    let place = Place::new();
+    let volume = VolumeId(Uuid::now_v7());
+    for (partition, words) in [(0, b"front"), (1, b"after")] {
+        let mut parameters = CreateParameters::new(volume, 0);
+        parameters.header.partition = PartitionNumber(partition);
+        parameters.header.partition_count = 2;
+        let name = ["t.ptape", "t.ptape.p1"][usize::from(partition)];
+        let store = FileStore::create(&place.path(name)).unwrap();
+        let mut image = Image::create(store, &parameters).unwrap();
+        image.append_block(words).unwrap();
+        finish(image);
+    }
+    let dumped = |arguments: &[&str]| {
+        let output = place.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        output.stdout
+    };
+    assert_eq!(dumped(&["dump", "t.ptape"]), b"front");
+    assert_eq!(dumped(&["dump", "t.ptape", "--partition", "1"]), b"after");
+    let listing = place.json(&["ls", "t.ptape", "--partition", "1", "--json"]);
+    assert_eq!(listing["files"][0]["bytes"], 5);
+    let error = place.refused(&["ls", "t.ptape", "--partition", "2"]);
+    assert!(
+        error.contains("no partition 2 on this volume: it has 2"),
+        "{error}"
+    );
+    let text = place.ok(&["info", "t.ptape"]);
+    assert!(text.contains("partition      0 of 0 to 1"), "{text}");
+
+    place.ok(&["write-protect", "t.ptape", "on"]);
+    let info = place.json(&["info", "t.ptape", "--partition", "1", "--json"]);
+    assert_eq!(info["write_protected"], true);
+
+    let report = place.json(&["verify", "t.ptape", "--json"]);
+    assert_eq!(report["partitions"].as_array().unwrap().len(), 2);
+    let whole = fs::read(place.path("t.ptape.p1")).unwrap();
+    let at = whole
+        .windows(5)
+        .position(|window| window == b"after")
+        .unwrap();
+    let mut bytes = whole.clone();
+    bytes[at] ^= 1;
+    fs::write(place.path("t.ptape.p1"), bytes).unwrap();
+    let output = place.run(&["verify", "t.ptape"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(
+        place
+            .run(&["verify", "t.ptape", "--partition", "0"])
+            .status
+            .code(),
+        Some(0)
+    );
+
+    place.ok(&["create", "t.ptape", "--force"]);
+    assert!(!place.path("t.ptape.p1").exists());
 }
 
 #[test]

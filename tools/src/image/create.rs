@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use pseudotape_control::HumanBytes;
+use pseudotape_drive::{FileMedium, Medium};
 use pseudotape_image::{Access, CreateParameters, FileStore, Image, Rewriting, VolumeId};
 use serde::Serialize;
 use uuid::Uuid;
@@ -124,7 +125,7 @@ fn make(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
             .with_context(|| format!("can't remove the unfinished {}", path.display()))?;
         return Err(error).with_context(|| format!("can't make {}", path.display()));
     }
-    Ok(())
+    sync_directory(path)
 }
 
 /// Replaces an image at one stroke, if there is one and nobody uses it.
@@ -146,10 +147,30 @@ fn replace(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
         "{} is no pseudotape image: --force replaces only images; remove it first if that is meant",
         path.display()
     );
+    let partition_count = old
+        .as_ref()
+        .map_or(1, |(old, _)| old.header().partition_count);
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
     make(&new, parameters)?;
     fs::rename(&new, path)
-        .with_context(|| format!("can't rename {} to {}", new.display(), path.display()))
+        .with_context(|| format!("can't rename {} to {}", new.display(), path.display()))?;
+    sync_directory(path)?;
+    let mut medium = FileMedium::new(path, Access::ReadWrite);
+    for partition in 1..partition_count {
+        medium.remove(partition)?;
+    }
+    Ok(())
+}
+
+/// Brings the file's name onto stable storage: without it a power loss takes what was committed.
+fn sync_directory(path: &Path) -> anyhow::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("can't commit the directory {}", directory.display()))
 }

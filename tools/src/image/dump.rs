@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -52,13 +53,13 @@ pub(crate) fn run(options: &DumpOptions, screen: &Screen) -> anyhow::Result<Verd
         !(to_stdout && io::stdout().is_terminal()),
         "blocks are no text for a terminal: use -o FILE, or pipe them into a program"
     );
-    let mut image = Opened::for_reading(&options.image)?.image;
+    let mut image = Opened::for_reading(&options.image, options.partition)?.image;
     if let Some(file) = options.file {
         go_to_file(&mut image, file)?;
     }
     let reading = Reading::new(image);
     let dumped = if to_stdout {
-        write_blocks(reading, options, &mut io::stdout().lock())?
+        write_blocks(reading, options, &mut unbuffered_stdout()?)?
     } else {
         let mut out = create_output(&options.image, &options.output)?;
         let dumped = write_blocks(reading, options, &mut out)
@@ -90,6 +91,11 @@ fn go_to_file(image: &mut Image<FileStore>, file: u64) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Standard output without the standard library's buffer, which looks for line ends in the blocks.
+fn unbuffered_stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 /// The image must not be written over by its own blocks.

@@ -107,7 +107,11 @@ impl Report for Info {
         if self.partitions > 1 {
             field(
                 "partition",
-                format!("number {} of {}, from 0", self.partition, self.partitions),
+                format!(
+                    "{} of 0 to {} (--partition N shows another)",
+                    self.partition,
+                    self.partitions - 1
+                ),
             );
         }
         field(
@@ -131,7 +135,7 @@ impl Report for Info {
 }
 
 pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let Opened { image, report } = Opened::for_reading(&options.image)?;
+    let Opened { image, report } = Opened::for_reading(&options.image, options.partition)?;
     let header = image.header();
     let end = image.end_of_data();
     screen.show(&Info {

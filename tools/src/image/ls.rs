@@ -12,7 +12,7 @@ use crate::screen::Screen;
 const PROGRESS_STEP_OBJECTS: u64 = 4096;
 
 pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let mut reading = Reading::new(Opened::for_reading(&options.image)?.image);
+    let mut reading = Reading::new(Opened::for_reading(&options.image, options.partition)?.image);
     let end = reading.image().end_of_data();
     let bar = screen.progress(end.payload_bytes_before);
     let listing = list(&mut reading, |place| {

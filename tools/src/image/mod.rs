@@ -9,9 +9,13 @@ mod reading;
 pub(crate) mod verify;
 pub(crate) mod write_protect;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::{anyhow, ensure};
+use pseudotape_drive::FileMedium;
 use pseudotape_image::{Access, Error, FileStore, Image, OpenReport};
+
+use crate::screen::counted;
 
 /// An image file that was opened.
 pub(crate) struct Opened {
@@ -20,24 +24,35 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Opens an image that nobody writes at the moment, and changes nothing in it.
-    pub(crate) fn for_reading(path: &Path) -> anyhow::Result<Self> {
-        Self::with(path, Access::ReadOnly)
-    }
-
-    pub(crate) fn with(path: &Path, access: Access) -> anyhow::Result<Self> {
-        let opened = FileStore::open(path, access).and_then(|store| Image::open(store, access));
+    /// Opens one partition of a volume that nobody writes at the moment, and changes nothing in it.
+    pub(crate) fn for_reading(image: &Path, partition: u8) -> anyhow::Result<Self> {
+        let path = partition_path(image, partition);
+        if partition > 0 && !path.exists() {
+            let count = Self::for_reading(image, 0)?.image.header().partition_count;
+            ensure!(
+                partition < count,
+                "{}: no partition {partition} on this volume: it has {}, counted from 0",
+                image.display(),
+                counted(count.into(), "partition")
+            );
+        }
+        let opened = FileStore::open(&path, Access::ReadOnly)
+            .and_then(|store| Image::open(store, Access::ReadOnly));
         match opened {
             Ok((image, report)) => Ok(Opened { image, report }),
-            Err(error) => Err(explained(path, error)),
+            Err(error) => Err(explained(&path, error)),
         }
     }
+}
+
+fn partition_path(image: &Path, partition: u8) -> PathBuf {
+    FileMedium::new(image, Access::ReadOnly).path_of(partition)
 }
 
 /// Adds the path where the image crate does not know it, and the way out where this command knows one.
 fn explained(path: &Path, error: Error) -> anyhow::Error {
     match error {
-        Error::InUse { .. } => anyhow::anyhow!(
+        Error::InUse { .. } => anyhow!(
             "{error} ('pseudotape status' shows the drives of the daemon, 'pseudotape unload DRIVE' takes the cartridge out)"
         ),
         Error::Unopenable { .. } => error.into(),

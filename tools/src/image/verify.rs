@@ -8,7 +8,7 @@ use super::Opened;
 use super::info::Found;
 use super::reading::{Damage, Met, Reading};
 use crate::Verdict;
-use crate::cli::ImageOptions;
+use crate::cli::VerifyOptions;
 use crate::screen::{Paint, Report, Screen, counted, printable};
 
 /// Objects between two steps of the progress bar.
@@ -17,8 +17,14 @@ const PROGRESS_STEP_OBJECTS: u64 = 256;
 #[derive(Debug, Serialize)]
 struct Verified {
     image: PathBuf,
-    /// Nothing was lost.
+    /// Nothing is damaged or missing.
     ok: bool,
+    partitions: Vec<Partition>,
+}
+
+#[derive(Debug, Serialize)]
+struct Partition {
+    partition: u8,
     files: u64,
     blocks: u64,
     bytes: u64,
@@ -26,7 +32,11 @@ struct Verified {
     opened: Found,
 }
 
-impl Report for Verified {
+impl Partition {
+    fn is_ok(&self) -> bool {
+        self.damage.is_empty() && !self.opened.damaged
+    }
+
     fn text(&self, screen: &Screen) -> String {
         let mut text = String::new();
         let mut line =
@@ -46,14 +56,14 @@ impl Report for Verified {
                 printable(&self.opened.words)
             ));
         }
-        let verdict = match (self.ok, self.damage.len() as u64) {
+        let verdict = match (self.is_ok(), self.damage.len() as u64) {
             (true, _) => screen.paint(Paint::Good, "no damage"),
             (false, 0) => screen.paint(Paint::Bad, "damage, see above"),
             (false, count) => screen.paint(Paint::Bad, &counted(count, "damaged place")),
         };
         line(format!(
-            "{}: {}, {}, {}: {verdict}",
-            self.image.display(),
+            "partition {}: {}, {}, {}: {verdict}",
+            self.partition,
             counted(self.files, "file"),
             counted(self.blocks, "block"),
             HumanBytes(self.bytes)
@@ -62,19 +72,58 @@ impl Report for Verified {
     }
 }
 
-pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let Opened { image, report } = Opened::for_reading(&options.image)?;
+impl Report for Verified {
+    fn text(&self, screen: &Screen) -> String {
+        let mut text = printable(&self.image.display().to_string()) + "\n";
+        for partition in &self.partitions {
+            text += &partition.text(screen);
+        }
+        text
+    }
+}
+
+pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Verdict> {
+    let path = &options.image;
+    let partitions: Vec<u8> = match options.partition {
+        Some(partition) => vec![partition],
+        None => {
+            let header = Opened::for_reading(path, 0)?.image.header().clone();
+            match header.partition.0 {
+                0 => (0..header.partition_count).collect(),
+                // The file of a later partition by itself.
+                _ => vec![0],
+            }
+        }
+    };
+    let checked: anyhow::Result<Vec<_>> = partitions
+        .into_iter()
+        .map(|partition| verify(Opened::for_reading(path, partition)?, screen))
+        .collect();
+    let partitions = checked?;
+    let verified = Verified {
+        image: path.clone(),
+        ok: partitions.iter().all(Partition::is_ok),
+        partitions,
+    };
+    screen.show(&verified)?;
+    Ok(match verified.ok {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+fn verify(opened: Opened, screen: &Screen) -> anyhow::Result<Partition> {
+    let Opened { image, report } = opened;
     let bar = screen.progress(image.payload_bytes());
-    let mut reading = Reading::new(image);
-    let mut verified = Verified {
-        image: options.image.clone(),
-        ok: true,
+    let mut verified = Partition {
+        partition: image.header().partition.0,
         files: 0,
         blocks: 0,
         bytes: 0,
         damage: Vec::new(),
         opened: Found::new(&report),
     };
+    let mut reading = Reading::new(image);
     let mut in_file = false;
     loop {
         match reading.next()? {
@@ -98,10 +147,5 @@ pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Ver
     }
     bar.finish_and_clear();
     verified.files += u64::from(in_file);
-    verified.ok = verified.damage.is_empty() && !verified.opened.damaged;
-    screen.show(&verified)?;
-    Ok(match verified.ok {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+    Ok(verified)
 }

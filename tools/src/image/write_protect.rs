@@ -1,10 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use pseudotape_control::Request;
+use pseudotape_drive::{Cartridge, CartridgeError, FileMedium};
 use pseudotape_image::{Access, WriteProtect};
 use serde::Serialize;
 
-use super::Opened;
+use super::explained;
 use crate::Verdict;
 use crate::cli::{Switch, WriteProtectOptions};
 use crate::client::Daemon;
@@ -36,12 +37,18 @@ pub(crate) fn run(
         screen.show(&daemon.order(&Request::WriteProtect { drive, on })?)?;
         return Ok(Verdict::Well);
     }
-    let mut image = Opened::with(&options.target, Access::ReadWrite)?.image;
-    image.set_write_protect(match options.switch {
+    let medium = FileMedium::new(&options.target, Access::ReadWrite);
+    let (mut cartridge, _) = Cartridge::open(medium).map_err(|error| match error {
+        CartridgeError::Image(error) => explained(&options.target, error),
+        CartridgeError::Mismatch { .. } => error.into(),
+    })?;
+    let moved = cartridge.set_write_protect(match options.switch {
         Switch::On => WriteProtect::On,
         Switch::Off => WriteProtect::Off,
-    })?;
-    image.finish()?;
+    });
+    moved
+        .and_then(|()| cartridge.finish())
+        .map_err(|error| explained(&options.target, error))?;
     screen.show(&Switched {
         image: options.target.clone(),
         write_protected: on,
