@@ -83,8 +83,9 @@ impl<M: Medium> ImageDrive<M> {
         }
         self.cartridge = Some(cartridge);
         self.loaded = true;
-        self.partition = 0;
         self.extendable = None;
+        // Also a cartridge that was taken out of a drive in the middle of its tape.
+        self.go_to_beginning(0);
         self.attention = self
             .personality
             .announces_medium

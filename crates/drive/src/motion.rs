@@ -19,7 +19,7 @@ impl<M: Medium> ImageDrive<M> {
         self.commit(WriteMode::Commit)
     }
 
-    fn go_to_beginning(&mut self, partition: u8) -> Done {
+    pub(crate) fn go_to_beginning(&mut self, partition: u8) -> Done {
         self.partition = partition;
         self.image().rewind();
         self.done(0, None)
