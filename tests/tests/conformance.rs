@@ -1,20 +1,20 @@
 //! Every recorded scenario of the kernel's st, replayed in process.
 
-use pseudotape_tests::conformance::in_process::ModelWorkshop;
-use pseudotape_tests::conformance::suite::{Suite, Verdict, summary};
+use pseudotape_tests::conformance::in_process::{ImageWorkshop, ModelWorkshop};
+use pseudotape_tests::conformance::suite::{Source, Suite, Verdict, summary};
+use pseudotape_tests::conformance::target::Target;
 use pseudotape_tests::conformance::vfs::InProcess;
 
-#[test]
-fn every_recorded_scenario_is_answered_as_by_the_kernels_st() {
+fn replay(make: impl Fn(Source) -> Box<dyn Target>) {
     let suite = Suite::load().expect("tests/conformance is whole");
     assert!(suite.cases.len() >= 118, "scenarios are missing");
     let verdicts: Vec<Verdict> = suite
         .cases
         .iter()
         .map(|case| {
-            let mut target = InProcess::new(ModelWorkshop::new(case.source.personality()));
+            let mut target = make(case.source);
             suite
-                .judge(case, &mut target)
+                .judge(case, target.as_mut())
                 .unwrap_or_else(|error| panic!("{}: {error}", case.name))
         })
         .collect();
@@ -22,6 +22,22 @@ fn every_recorded_scenario_is_answered_as_by_the_kernels_st() {
     for surprise in &surprises {
         println!("{surprise}");
     }
-    println!("{}", summary(&verdicts));
+    println!("in process: {}", summary(&verdicts));
     assert!(surprises.is_empty(), "{} surprises", surprises.len());
+}
+
+#[test]
+fn every_recorded_scenario_is_answered_on_a_plain_tape_as_by_the_kernels_st() {
+    replay(|source| {
+        let workshop = ModelWorkshop::new(source.personality());
+        Box::new(InProcess::new(workshop))
+    });
+}
+
+#[test]
+fn every_recorded_scenario_is_answered_on_images_as_by_the_kernels_st() {
+    replay(|source| {
+        let workshop = ImageWorkshop::new(source.personality());
+        Box::new(InProcess::new(workshop))
+    });
 }

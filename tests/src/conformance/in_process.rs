@@ -1,6 +1,7 @@
 //! The drives of this project as targets, in process.
 
-use pseudotape_drive::Personality;
+use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
+use pseudotape_image::{CreateParameters, Uuid, VolumeId, WriteProtect};
 use pseudotape_tape::Drive;
 use pseudotape_testkit::{ModelCartridge, ModelDrive};
 
@@ -108,6 +109,99 @@ impl Workshop for ModelWorkshop {
             }
             None => Err(HookError::Failed("newtape".into(), "no cartridge".into())),
         }
+    }
+
+    fn reset(&mut self) -> Result<(), HookError> {
+        self.drive.reset();
+        Ok(())
+    }
+}
+
+/// Makes drives over images in memory.
+pub struct ImageWorkshop {
+    personality: Personality,
+    drive: ImageDrive<MemoryMedium>,
+}
+
+impl ImageWorkshop {
+    /// A workshop for drives of this personality.
+    #[must_use]
+    pub fn new(personality: Personality) -> Self {
+        ImageWorkshop {
+            personality,
+            drive: empty(personality),
+        }
+    }
+}
+
+fn empty(personality: Personality) -> ImageDrive<MemoryMedium> {
+    ImageDrive::new(personality, "CONFORM".into(), Overrides::default())
+}
+
+impl Workshop for ImageWorkshop {
+    fn new_drive(&mut self, medium: Medium) -> Result<(), HookError> {
+        let mut personality = self.personality;
+        let mut parameters = CreateParameters::new(VolumeId(Uuid::from_u128(7)), 0);
+        match medium {
+            Medium::Blank => {}
+            Medium::Small => {
+                parameters.header.capacity_bytes = Some(SMALL_BYTES.0);
+                parameters.header.early_warning_bytes = SMALL_BYTES.1;
+            }
+            Medium::FewObjects => {
+                parameters.header.capacity_bytes = Some(FEW_OBJECTS_BYTES);
+                parameters.header.early_warning_bytes = 0;
+                personality.mark_bytes = 1;
+            }
+        }
+        let failed =
+            |why: &dyn std::fmt::Display| HookError::Failed("fresh".into(), why.to_string());
+        let cartridge =
+            Cartridge::create(MemoryMedium, &parameters).map_err(|error| failed(&error))?;
+        self.drive = empty(personality);
+        if self.drive.insert(cartridge).is_err() {
+            return Err(failed(&"a new drive holds a cartridge"));
+        }
+        self.drive.clear_attention();
+        Ok(())
+    }
+
+    fn drive(&mut self) -> &mut dyn Drive {
+        &mut self.drive
+    }
+
+    fn reports_beginning(&self) -> bool {
+        self.personality.reports_beginning
+    }
+
+    fn write_protect(&mut self, on: bool) -> Result<(), HookError> {
+        let failed = |why: String| HookError::Failed("wp".into(), why);
+        let protection = if on {
+            WriteProtect::On
+        } else {
+            WriteProtect::Off
+        };
+        match self.drive.cartridge_mut() {
+            Some(cartridge) => cartridge
+                .set_write_protect(protection)
+                .map_err(|error| failed(error.to_string())),
+            None => Err(failed("no cartridge".into())),
+        }
+    }
+
+    fn eject(&mut self) -> Result<(), HookError> {
+        match self.drive.eject() {
+            Some(_) => Ok(()),
+            None => Err(HookError::Failed("eject".into(), "no cartridge".into())),
+        }
+    }
+
+    fn change_medium(&mut self) -> Result<(), HookError> {
+        let failed = |why: &str| HookError::Failed("newtape".into(), why.into());
+        let cartridge = self.drive.eject().ok_or_else(|| failed("no cartridge"))?;
+        self.drive
+            .insert(cartridge)
+            .map_err(|_| failed("the drive holds a cartridge"))
     }
 
     fn reset(&mut self) -> Result<(), HookError> {
