@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,8 +56,11 @@ const IOVECS_MAX: u64 = 1024;
 /// How long a task may be on its way to sleep after its request was seen.
 const SETTLE_MAX: Duration = Duration::from_millis(20);
 
-/// How often the question is repeated without a pause before it is repeated with one.
-const SETTLE_YIELDS: u32 = 100;
+/// How often the question is repeated without a pause: enough where the task is on another processor.
+const SETTLE_YIELDS: u32 = 3;
+
+/// A pause that lets the task run where it has the same processor.
+const SETTLE_PAUSE: Duration = Duration::from_micros(20);
 
 impl ProcCalls {
     /// Looks whether this kernel tells system calls.
@@ -117,27 +120,26 @@ enum Answer {
 }
 
 fn blocked_call(tid: u32) -> io::Result<Option<Blocked>> {
-    let mut file = File::open(ProcPath::new(tid, "syscall").as_str())?;
+    let file = File::open(ProcPath::new(tid, "syscall").as_str())?;
     let mut text = [0_u8; 256];
     let mut tries = 0;
     let mut since = None;
     loop {
-        let length = file.read(&mut text)?;
+        // A read at offset 0 asks anew.
+        let length = file.read_at(&mut text, 0)?;
         match text.get(..length).map(parse) {
             Some(Some(Answer::Blocked(blocked))) => return Ok(Some(blocked)),
             Some(Some(Answer::Running)) => {}
             _ => return Ok(None),
         }
         tries += 1;
-        if tries < SETTLE_YIELDS {
+        if tries <= SETTLE_YIELDS {
             thread::yield_now();
         } else if since.get_or_insert_with(Instant::now).elapsed() < SETTLE_MAX {
-            thread::sleep(Duration::from_micros(100));
+            thread::sleep(SETTLE_PAUSE);
         } else {
             return Ok(None);
         }
-        // A read at offset 0 asks anew.
-        file = File::open(ProcPath::new(tid, "syscall").as_str())?;
     }
 }
 
@@ -270,8 +272,7 @@ impl std::fmt::Write for ProcPath {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{IoSlice, PipeWriter, Write};
-    use std::os::fd::AsRawFd;
+    use std::io::{IoSlice, PipeWriter, Read, Write};
     use std::sync::mpsc;
 
     use super::*;
@@ -326,8 +327,6 @@ mod tests {
         assert_eq!(room, 65536);
         thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
-            let descriptor = writer.as_raw_fd();
-            let _keep = descriptor;
             scope.spawn(move || {
                 let tid = std::fs::read_link("/proc/thread-self").expect("procfs is mounted");
                 let tid = tid.file_name().and_then(|t| t.to_str()?.parse().ok());

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::kernel::{CUSE, FUSE, Kernel, Memory};
 use super::*;
-use crate::calls::ProcCalls;
 use crate::device::{Caller, WordSize};
 use crate::recorder::Event;
 
@@ -462,14 +461,6 @@ fn memory_of_large_calls_is_given_back_at_the_last_close() {
     assert_eq!(kernel.pieces.lock().staging.kept_bytes(), 16 * MIB);
     kernel.pieces.close(Handle(1)).expect("it closes");
     assert_eq!(kernel.pieces.lock().staging.kept_bytes(), 0);
-}
-
-#[test]
-fn this_kernel_is_asked_without_a_device() {
-    // The real source of lengths fits the seam.
-    let device = Arc::new(crate::recorder::Recorder::default());
-    let pieces = Pieces::new(device, Arc::new(ProcCalls::new()), CUSE);
-    assert!(!pieces.in_hand());
 }
 
 #[derive(Clone, Debug)]
