@@ -9,6 +9,8 @@ mod check;
 mod commit;
 mod error;
 mod file_store;
+#[cfg(test)]
+mod format_test;
 mod frame;
 mod header;
 mod image;

@@ -82,7 +82,11 @@ impl<S: Store> Image<S> {
         let hinted = hints.iter().any(|hint| *hint != 0);
         report.index_rebuilt =
             from_beginning && (hinted || found_data.end.object >= ROOT_INTERVAL_OBJECTS);
-        state.segment = state.segment.max(found_data.segment);
+        if found_data.segment > state.segment {
+            // The slot that knew where it began is lost; what comes from here on is not older.
+            state.segment = found_data.segment;
+            state.segment_start = found_data.end.offset;
+        }
         state.committed_end = committed_end.min(found_data.end.offset);
         let mut image = Image::assemble(store, access, found.header, key, state);
         image.durable_slot = durable_slot;
