@@ -56,6 +56,7 @@ pub(crate) fn man_pages(options: &ManOptions, screen: &Screen) -> anyhow::Result
         let mut page = Vec::new();
         clap_mangen::Man::new(page_of)
             .title(name.to_uppercase())
+            .source(concat!("pseudotape ", env!("CARGO_PKG_VERSION")))
             .render(&mut page)?;
         fs::write(&path, page).with_context(|| format!("can't write {}", path.display()))?;
         pages.push(path);

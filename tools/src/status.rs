@@ -37,10 +37,9 @@ pub(crate) fn run(
 impl Report for Status {
     fn text(&self, screen: &Screen) -> String {
         let mut text = format!(
-            "pseudotape-dev {} (pid {}) serves {} by {}\n",
+            "pseudotape-dev {} (pid {}) serves drives by {}\n",
             printable(&self.version),
             self.pid,
-            counted(self.drives.len() as u64, "drive"),
             printable(&self.frontend)
         );
         for drive in &self.drives {

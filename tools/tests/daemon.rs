@@ -148,7 +148,7 @@ fn status_shows_every_drive_for_people() {
     assert_eq!(daemon.asked(), Request::Status);
     let text = stdout(&output);
     for expected in [
-        "pseudotape-dev 0.1.0 (pid 77) serves 2 drives by cuse",
+        "pseudotape-dev 0.1.0 (pid 77) serves drives by cuse",
         "drive 0  /dev/pmtm0 /dev/npmtm0",
         "medium      /images/a.ptape, write protected",
         "volume      0190-volume, label 'weekly\\u{1b}[2J', barcode 'A00001L5'",

@@ -199,7 +199,7 @@ pub(crate) fn memory(machine: &Machine) -> Check {
 pub(crate) fn programs(machine: &Machine) -> Vec<Check> {
     const PROGRAMS: &[(&str, &[&str], &str)] = &[
         ("tar", &["tar"], "tar"),
-        ("mt", &["mt-st", "mt"], "mt-st"),
+        ("mt", &["mt-st", "mt", "mt-gnu"], "mt-st"),
         ("cpio", &["cpio"], "cpio"),
     ];
     let check = |(name, names, package): &(&'static str, &[&str], &str)| {
