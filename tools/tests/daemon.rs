@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,16 @@ use pseudotape_control::{
     Status, TransferStatus, receive, send,
 };
 
+/// Held while the command runs and while a dead daemon is made: until its exec is over a child has a
+/// copy of every descriptor, so that a socket closed just then would still be listened on.
+static RUN_OR_CLOSE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    RUN_OR_CLOSE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn pseudotape(socket: &Path, arguments: &[&str]) -> Output {
+    let _running = alone();
     Command::new(env!("CARGO_BIN_EXE_pseudotape"))
         .arg("--control")
         .arg(socket)
@@ -246,6 +256,7 @@ fn every_order_reaches_the_daemon_with_its_options() {
 #[test]
 fn a_relative_image_is_made_absolute_for_the_daemon() {
     let daemon = FakeDaemon::answering(done("loaded"));
+    let _running = alone();
     let output = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
         .current_dir(daemon.directory.path())
         .env("PSEUDOTAPE_CONTROL", daemon.socket())
@@ -350,7 +361,9 @@ fn without_a_daemon_the_error_names_the_socket_and_the_way_out() {
     let missing = directory.path().join("none");
     // A dead daemon leaves its socket behind.
     let dead = directory.path().join("dead");
+    let closing = alone();
     drop(UnixListener::bind(&dead).unwrap());
+    drop(closing);
     let file = directory.path().join("file");
     fs::write(&file, "no socket").unwrap();
     for socket in [missing, dead, file] {
@@ -406,7 +419,9 @@ fn doctor_is_not_stopped_by_a_socket_it_may_not_use() {
     let socket = directory.path().join("control");
     let listener = UnixListener::bind(&socket).unwrap();
     fs::set_permissions(&socket, fs::Permissions::from_mode(0o000)).unwrap();
+    let closing = alone();
     drop(listener);
+    drop(closing);
     let output = pseudotape(&socket, &["doctor", directory.path().to_str().unwrap()]);
     assert!(
         stdout(&output).contains("note    daemon"),

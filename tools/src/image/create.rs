@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -170,7 +171,18 @@ fn sync_directory(path: &Path) -> anyhow::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    fs::File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .with_context(|| format!("can't commit the directory {}", directory.display()))
+    match fs::File::open(directory).and_then(|directory| directory.sync_all()) {
+        // Some file systems (9p, hostfs) can't commit a directory; nor could anybody else.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        other => {
+            other.with_context(|| format!("can't commit the directory {}", directory.display()))
+        }
+    }
 }
