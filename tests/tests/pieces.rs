@@ -605,3 +605,37 @@ fn a_mount_that_someone_else_unmounts_says_so() {
     assert!(why.expect("it is told").contains("was unmounted"));
     mount.unmount();
 }
+
+/// Leaves a directory as a daemon does that was killed: mounted, and nobody answers.
+fn mount_dead(directory: &Path) {
+    use std::os::fd::AsRawFd;
+    let device = open(Path::new("/dev/fuse"));
+    let options = format!(
+        "fd={},rootmode=40000,user_id=0,group_id=0",
+        device.as_raw_fd()
+    );
+    nix::mount::mount(
+        Some("pseudotape"),
+        directory,
+        Some("fuse"),
+        nix::mount::MsFlags::empty(),
+        Some(options.as_str()),
+    )
+    .expect("root can mount");
+}
+
+#[test]
+fn what_a_killed_daemon_left_mounted_is_cleared_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    mount_dead(directory.path());
+    let dead = std::fs::metadata(directory.path());
+    assert_eq!(errno(dead), libc::ENOTCONN);
+    let device = Arc::new(Recorder::default());
+    let (mounted, _ended) = Mount::mount(directory.path(), &device, &device);
+    open(&directory.path().join("pmtm0"))
+        .write_all(b"data")
+        .expect("it is served");
+    mounted.unmount().expect("it can be unmounted");
+    let left = std::fs::read_dir(directory.path()).expect("it is a plain directory");
+    assert_eq!(left.count(), 0);
+}

@@ -1,0 +1,161 @@
+//! Pieces of calls cost no allocation, once a file is open and a call of the same length was made.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+
+use pseudotape_chardev::{
+    Call, CallShape, Caller, Calls, CharDevice, Cut, Direction, Errno, FirstPiece, Handle,
+    IoctlRequest, Opened, Piece, Pieces, ProcCalls, Unmeasured,
+};
+
+/// Counts what this thread allocates.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: all is handed to the system's allocator as it came; counting allocates nothing.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps to `alloc`'s rules.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above, with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Takes everything and gives as much as is asked for.
+struct Null;
+
+impl CharDevice for Null {
+    fn open(&self, _flags: u32, _caller: Caller) -> Result<Opened, Errno> {
+        Ok(Opened::Open(Handle(1)))
+    }
+
+    fn open_again(&self, handle: Handle) -> Result<Opened, Errno> {
+        Ok(Opened::Open(handle))
+    }
+
+    fn abandon_open(&self, _handle: Handle) -> Errno {
+        Errno::EIO
+    }
+
+    fn read(&self, _handle: Handle, buffer: &mut [u8]) -> Result<usize, Errno> {
+        Ok(buffer.len())
+    }
+
+    fn check_write(&self, _handle: Handle, length_bytes: usize) -> Result<usize, Errno> {
+        Ok(length_bytes)
+    }
+
+    fn write(&self, _handle: Handle, data: &[u8]) -> Result<usize, Errno> {
+        Ok(data.len())
+    }
+
+    fn extend(&self, _handle: Handle, data: &[u8]) -> Result<usize, Errno> {
+        Ok(data.len())
+    }
+
+    fn unmeasured(&self, _handle: Handle) -> Unmeasured {
+        Unmeasured::Block {
+            max_bytes: 16 << 20,
+        }
+    }
+
+    fn ioctl(
+        &self,
+        _handle: Handle,
+        _request: IoctlRequest<'_>,
+        _output: &mut Vec<u8>,
+    ) -> Result<i32, Errno> {
+        Ok(0)
+    }
+
+    fn flush(&self, _handle: Handle) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn close(&self, _handle: Handle) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn max_transfer_bytes(&self) -> usize {
+        16 << 20
+    }
+}
+
+/// Every call is this long, if it is known at all.
+struct Told(Option<usize>);
+
+impl Calls for Told {
+    fn call_of(&self, _tid: u32, _direction: Direction) -> Option<Call> {
+        Some(Call {
+            length_bytes: self.0?,
+            shape: CallShape::Plain,
+        })
+    }
+}
+
+const PIECE: usize = 131_072;
+
+/// Writes and reads a call of this length by its pieces.
+fn call(pieces: &Pieces, data: &mut [u8], length: usize) {
+    for direction in [Direction::Write, Direction::Read] {
+        let mut done = 0;
+        while done < length {
+            let part = &mut data[..PIECE.min(length - done)];
+            let piece = Piece {
+                handle: Handle(1),
+                tid: 1,
+                offset: done as u64,
+                first: FirstPiece::AtZero,
+            };
+            let moved = match direction {
+                Direction::Write => pieces.write(piece, part),
+                Direction::Read => pieces.read(piece, part, |answer| answer.map(<[u8]>::len)),
+            };
+            done += moved.expect("the device takes and gives everything");
+        }
+    }
+}
+
+#[test]
+fn a_call_of_any_number_of_pieces_allocates_nothing() {
+    let cut = Cut {
+        max_bytes: PIECE,
+        page_bytes: 4096,
+    };
+    let mut data = vec![0; PIECE];
+    for length in [10 << 10, 64 << 10, PIECE, 256 << 10, 1 << 20, 16 << 20] {
+        for told in [Some(length), None] {
+            let pieces = Pieces::new(Arc::new(Null), Arc::new(Told(told)), cut);
+            call(&pieces, &mut data, length);
+            let before = ALLOCATIONS.get();
+            for _ in 0..10 {
+                call(&pieces, &mut data, length);
+            }
+            assert_eq!(ALLOCATIONS.get(), before, "{length} bytes, told: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn asking_a_task_allocates_nothing() {
+    let calls = ProcCalls::new();
+    // A task that sleeps in no read or write: its whole answer is read and parsed.
+    let tid = std::process::id();
+    calls.call_of(tid, Direction::Write);
+    let before = ALLOCATIONS.get();
+    calls.call_of(tid, Direction::Write);
+    assert_eq!(ALLOCATIONS.get(), before);
+}
