@@ -223,16 +223,22 @@ fn choose_frontend(
         return Ok(Frontend::Cuse);
     }
     if let Some(directory) = &arguments.fuse {
-        return Ok(Frontend::Fuse(directory.clone()));
+        return Ok(Frontend::Fuse(absolute(directory.clone())?));
     }
     match (name.unwrap_or(FrontendName::Auto), mount) {
-        (FrontendName::Auto, mount) => Ok(Frontend::Auto(mount)),
+        (FrontendName::Auto, mount) => Ok(Frontend::Auto(mount.map(absolute).transpose()?)),
         (FrontendName::Cuse, _) => Ok(Frontend::Cuse),
-        (FrontendName::Fuse, Some(directory)) => Ok(Frontend::Fuse(directory)),
+        (FrontendName::Fuse, Some(directory)) => Ok(Frontend::Fuse(absolute(directory)?)),
         (FrontendName::Fuse, None) => {
             bail!("frontend = \"fuse\" needs a directory: mount = \"DIR\"")
         }
     }
+}
+
+/// Paths are shown to people in other directories, and the daemon may be started anew from one.
+fn absolute(path: PathBuf) -> Result<PathBuf> {
+    std::path::absolute(&path)
+        .with_context(|| format!("can't make {} an absolute path", path.display()))
 }
 
 fn parse_mode(text: &str) -> Result<u32> {
@@ -289,7 +295,11 @@ fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
         );
     }
     Ok(DriveConfig {
-        image: table.image.filter(|image| !image.as_os_str().is_empty()),
+        image: table
+            .image
+            .filter(|image| !image.as_os_str().is_empty())
+            .map(absolute)
+            .transpose()?,
         personality,
         serial: table.serial.unwrap_or_else(|| format!("PT{number:08}")),
         capacity_bytes: capacity,
@@ -321,11 +331,12 @@ mod tests {
     #[test]
     fn a_bare_path_is_a_drive_with_defaults() {
         let config = config(&["--drive", "a.ptape", "--fuse", "mnt", "--control", "c"]).unwrap();
-        assert_eq!(config.frontend, Frontend::Fuse("mnt".into()));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(config.frontend, Frontend::Fuse(here.join("mnt")));
         assert_eq!((config.node_mode, config.group), (0o660, Group::Default));
         assert_eq!(config.open_wait, Duration::from_secs(120));
         let drive = &config.drives[0];
-        assert_eq!(drive.image.as_deref(), Some(Path::new("a.ptape")));
+        assert_eq!(drive.image, Some(here.join("a.ptape")));
         assert_eq!(drive.personality, Personality::default());
         assert_eq!(drive.serial, "PT00000000");
     }
@@ -396,6 +407,13 @@ mod tests {
         );
         assert!(file("frontend = \"fuse\"\n[[drive]]\n").contains("mount = \"DIR\""));
         assert!(file("frontend = \"smoke\"\n").contains("unknown variant `smoke`"));
+    }
+
+    #[test]
+    fn the_sample_configuration_is_one() {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pseudotape.toml");
+        let config = config(&["--config", sample.to_str().unwrap()]).unwrap();
+        assert!(!config.drives.is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pseudotape-dev: {error:#}");
+            eprintln!("pseudotape-dev: {}", run::explain(&error));
             ExitCode::FAILURE
         }
     }

@@ -173,7 +173,37 @@ impl Drives {
 impl Operator for Drives {
     fn answer(&self, request: Request) -> Response {
         self.act(request).unwrap_or_else(|error| Response::Error {
-            message: format!("{error:#}"),
+            message: explain(&error),
         })
+    }
+}
+
+/// An error with its causes, each said once: some of ours already say theirs.
+#[must_use]
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_said_is_not_said_again() {
+        let cause = std::io::Error::other("disk gone");
+        let error = anyhow::Error::new(cause)
+            .context("image x: disk gone")
+            .context("drive 0");
+        assert_eq!(explain(&error), "drive 0: image x: disk gone");
     }
 }

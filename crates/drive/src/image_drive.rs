@@ -153,7 +153,12 @@ impl<M: Medium> ImageDrive<M> {
         Identity {
             vendor: self.personality.vendor.into(),
             product: self.personality.product.into(),
-            revision: env!("CARGO_PKG_VERSION").chars().take(4).collect(),
+            revision: concat!(
+                env!("CARGO_PKG_VERSION_MAJOR"),
+                ".",
+                env!("CARGO_PKG_VERSION_MINOR")
+            )
+            .into(),
             serial: self.serial.clone(),
         }
     }

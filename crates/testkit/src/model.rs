@@ -508,6 +508,7 @@ impl Drive for ModelDrive {
 
     fn locate(&mut self, to: Address) -> Result<Done, Failed> {
         self.begin()?;
+        self.extendable = false;
         let partition = to.partition.map_or(self.partition, |p| p.0.into());
         let Some(objects) = self.tape().partitions.get(partition) else {
             return self.fail(Sense::IllegalRequest, 0);
@@ -541,6 +542,7 @@ impl Drive for ModelDrive {
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.begin()?;
+        self.extendable = false;
         if self.door == Door::Locked {
             return self.fail(Sense::IllegalRequest, 0);
         }
@@ -571,7 +573,9 @@ impl Drive for ModelDrive {
             total_bytes: tape.capacity_bytes,
             early_warning_bytes: tape.early_warning_bytes,
             used_bytes: self.cost(self.objects()),
-            room_bytes: tape.capacity_bytes.map(|total| total.saturating_sub(self.used_before_here())),
+            room_bytes: tape
+                .capacity_bytes
+                .map(|total| total.saturating_sub(self.used_before_here())),
         })
     }
 

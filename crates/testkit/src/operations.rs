@@ -11,7 +11,10 @@ use pseudotape_tape::{
 use crate::block_of;
 
 /// One operation of `trait Drive` with its values.
-#[expect(missing_docs, reason = "the fields are the arguments of the trait's methods")]
+#[expect(
+    missing_docs,
+    reason = "the fields are the arguments of the trait's methods"
+)]
 #[derive(Clone, Debug)]
 pub enum Operation {
     /// A block of this length, its bytes made from the seed.

@@ -65,10 +65,10 @@ fn plain_write(path: &Path, data: &[u8]) -> Result<f64> {
 }
 
 fn plain_read(path: &Path, buffer: &mut [u8]) -> Result<f64> {
-    let file = File::open(path)?;
+    let (file, size) = (File::open(path)?, buffer.len() as u64);
     let start = Instant::now();
-    for number in 0..TOTAL / buffer.len() as u64 {
-        file.read_exact_at(black_box(buffer), number * buffer.len() as u64)?;
+    for number in 0..TOTAL / size {
+        file.read_exact_at(black_box(&mut *buffer), number * size)?;
     }
     Ok(mib_per_second(TOTAL, start.elapsed()))
 }
