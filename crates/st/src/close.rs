@@ -26,6 +26,21 @@ impl St {
         self.answer(result)
     }
 
+    /// The error that [`St::close`] is going to end in, as far as it is certain now: for a frontend that
+    /// hears of a `close(2)` before the file is closed, and could not tell an error later.
+    #[must_use]
+    pub fn foretell_close(&self) -> Option<Errno> {
+        let open = self.open.as_ref().filter(|open| !open.waiting)?;
+        let refusal = if open.rewind_at_close {
+            self.mount.require_ready().err()
+        } else if self.is_ready() && self.drive.position_lost {
+            Some(Refusal::PositionLost)
+        } else {
+            None
+        };
+        refusal.map(Refusal::errno)
+    }
+
     fn finish(&mut self, drive: &mut dyn Drive) -> Result<(), Refusal> {
         let Some(open) = &self.open else {
             return Err(Refusal::NotOpen);

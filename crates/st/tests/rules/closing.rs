@@ -2,7 +2,7 @@ use pseudotape_mtio::{Booleans, Operation};
 use pseudotape_st::Errno;
 use pseudotape_tape::Door;
 
-use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET};
+use crate::bench::{Bench, NON_REWINDING, NONBLOCK, READ_WRITE, REWINDING, SET};
 
 /// ST-CLOSE-08
 #[test]
@@ -58,4 +58,29 @@ fn a_door_locked_by_a_transfer_is_unlocked_by_the_close() {
     bench.write_blocks(1);
     bench.close().unwrap();
     assert_eq!(bench.drive.door(), Door::Locked, "MTLOCK stays");
+}
+
+/// ST-CLOSE-11 ST-CLOSE-13
+#[test]
+fn an_error_of_a_close_that_is_certain_is_told_before() {
+    let mut bench = Bench::open_blank("generic");
+    assert_eq!(bench.st.foretell_close(), None);
+    bench.write_blocks(1);
+    bench.drive.reset();
+    assert_eq!(bench.write(1024), Err(Errno::Io));
+    assert_eq!(bench.st.foretell_close(), Some(Errno::Io));
+    assert_eq!(bench.close(), Err(Errno::Io));
+    assert_eq!(bench.st.foretell_close(), None);
+
+    bench.open(REWINDING, READ_WRITE).unwrap();
+    assert_eq!(bench.st.foretell_close(), None, "the rewind makes it good");
+    assert_eq!(bench.close(), Ok(()));
+
+    bench.drive.eject();
+    bench.open(REWINDING, NONBLOCK).unwrap();
+    assert_eq!(bench.st.foretell_close(), Some(Errno::NoMedium));
+    assert_eq!(bench.close(), Err(Errno::NoMedium));
+    bench.open(NON_REWINDING, NONBLOCK).unwrap();
+    assert_eq!(bench.st.foretell_close(), None);
+    assert_eq!(bench.close(), Ok(()));
 }
