@@ -99,6 +99,7 @@ const SCSI_DEBUG: Personality = Personality {
         keeps_cartridge: true,
     },
     mark_fits_at_end: false,
+    mark_bytes: 1,
     buffering: 0,
     reports_beginning: false,
     ..GENERIC
