@@ -98,6 +98,10 @@ impl CharDevice for TapeNode {
         if state.ending {
             return Err(Errno(libc::ENXIO));
         }
+        if flags & libc::O_DIRECT.unsigned_abs() != 0 {
+            // The kernel lets no st node be opened so, but a file of a mount.
+            return Err(Errno(libc::EINVAL));
+        }
         let flags = open_flags(flags);
         if let Some(untold) = state
             .untold
@@ -226,9 +230,11 @@ impl CharDevice for TapeNode {
         })
     }
 
-    fn flush(&self, _handle: Handle) -> Result<(), Errno> {
-        // Nothing is ever late: what a write could tell, it told.
-        Ok(())
+    fn flush(&self, handle: Handle) -> Result<(), Errno> {
+        // Nothing is late of what a write could tell; what the close is sure to end in is told now.
+        self.call(handle, |state| {
+            state.st.foretell_close().map_or(Ok(()), Err)
+        })
     }
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
@@ -237,9 +243,11 @@ impl CharDevice for TapeNode {
         if state.handle != Some(handle) {
             return Err(Errno::EIO);
         }
+        // What is known before, the program was told by the calls that failed.
+        let foretold = state.st.foretell_close().is_some();
         let result = state.st.close(&mut state.drive);
         state.note_trouble(self.drive.number());
-        let wrote = state.wrote;
+        let wrote = state.wrote && !foretold;
         state.forget_open();
         if let (Err(errno), true) = (result, wrote) {
             let message = format!("{}: close after writing failed: {errno}", self.name);
