@@ -1,8 +1,9 @@
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use fuser::{
@@ -33,6 +34,8 @@ pub(super) struct TapeFiles {
     pub(super) openings: Arc<Openings>,
     pub(super) options: MountOptions,
     pub(super) since: SystemTime,
+    /// Modes that chmod(2) gave to files, by inode.
+    pub(super) changed_modes: Mutex<BTreeMap<u64, u32>>,
 }
 
 /// An error number as the kernel takes it: it refuses larger ones, and the caller would wait for ever.
@@ -66,6 +69,13 @@ fn piece(request: &Request, handle: FileHandle, offset: u64, flags: OpenFlags) -
 }
 
 impl TapeFiles {
+    /// The table is whole at any time, so one that a panic left behind is as good.
+    fn changed_modes(&self) -> MutexGuard<'_, BTreeMap<u64, u32>> {
+        self.changed_modes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn attributes(&self, inode: u64) -> Option<FileAttr> {
         let is_root = inode == ROOT;
         if !is_root {
@@ -74,7 +84,9 @@ impl TapeFiles {
         let (kind, perm) = if is_root {
             (FileType::Directory, 0o755)
         } else {
-            (FileType::RegularFile, self.options.mode & 0o7777)
+            let changed = self.changed_modes();
+            let mode = changed.get(&inode).copied().unwrap_or(self.options.mode);
+            (FileType::RegularFile, mode & 0o7777)
         };
         Some(FileAttr {
             ino: INodeNo(inode),
@@ -144,7 +156,8 @@ impl Filesystem for TapeFiles {
         }
     }
 
-    /// Truncation and times mean nothing on a tape and are accepted; rights are the daemon's.
+    /// Truncation and times mean nothing on a tape and are accepted; who owns a file is the daemon's to
+    /// say. That only the owner changes a mode is the kernel's to check, as all rights are.
     fn setattr(
         &self,
         _request: &Request,
@@ -163,11 +176,14 @@ impl Filesystem for TapeFiles {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        if uid.is_some() || gid.is_some() || (mode.is_some() && inode.0 == ROOT) {
+            return reply.error(fuser::Errno::EPERM);
+        }
+        if let (Some(mode), Some(_)) = (mode, self.attributes(inode.0)) {
+            self.changed_modes().insert(inode.0, mode);
+        }
         match self.attributes(inode.0) {
             None => reply.error(fuser::Errno::ENOENT),
-            Some(_) if mode.is_some() || uid.is_some() || gid.is_some() => {
-                reply.error(fuser::Errno::EPERM);
-            }
             Some(attributes) => reply.attr(&ATTR_TTL, &attributes),
         }
     }
