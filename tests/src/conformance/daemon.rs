@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::compare::differences;
 use super::device::{Device, Operator};
-use super::in_process::SMALL_BYTES;
+use super::in_process::{FEW_OBJECTS_BYTES, SMALL_BYTES};
 use super::run::run;
 use super::suite::{Case, Source, Verdict};
 use super::target::HookError;
@@ -21,6 +21,9 @@ pub const OPEN_WAIT_SECONDS: u32 = 3;
 
 /// How long the daemon may take to start, to answer and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a close may be on its way.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is needed to run scenarios on nodes.
 #[derive(Clone, Debug)]
@@ -122,11 +125,13 @@ impl DaemonOperator {
         command.args(["--drive", &drive, "--control"]);
         command.arg(self.setup.control());
         command.args(["--open-wait", &OPEN_WAIT_SECONDS.to_string()]);
+        command.args(["--mode", "0600"]);
         match &self.setup.mount {
             Some(directory) => command.arg("--fuse").arg(directory),
             None => command.arg("--cuse"),
         };
         let mut daemon = command
+            .env("RUST_LOG", "off")
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -169,6 +174,19 @@ impl DaemonOperator {
                     return Err(failed("stop", "the daemon did not end"));
                 }
                 None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+
+    /// Asks again for a while: the last close of a file of a mount reaches the daemon after close(2) returned.
+    fn ask_when_closed(&self, what: &str, request: &Request) -> Result<(), HookError> {
+        let begin = Instant::now();
+        loop {
+            match self.ask(what, request) {
+                Err(_) if begin.elapsed() < CLOSE_PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                answer => return answer,
             }
         }
     }
@@ -221,7 +239,12 @@ impl Operator for DaemonOperator {
                 self.start()?;
                 self.rewind()
             }
-            ["wp", on] => self.ask(
+            ["smallonly"] => {
+                self.create_image(&[format!("--capacity={FEW_OBJECTS_BYTES}")])?;
+                self.start()?;
+                self.rewind()
+            }
+            ["wp", on] => self.ask_when_closed(
                 "wp",
                 &Request::WriteProtect {
                     drive: 0,

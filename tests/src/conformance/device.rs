@@ -24,6 +24,9 @@ pub struct Device<O> {
     time_scale: u32,
 }
 
+/// Opens up to this long did not wait for a medium: on a FUSE mount they may have waited for a close.
+const SHORT_OPEN: Duration = Duration::from_secs(2);
+
 /// A pointer that leads nowhere.
 const NOWHERE: *mut c_void = std::ptr::without_provenance_mut(8);
 
@@ -42,7 +45,7 @@ fn count(result: isize) -> Answer<usize> {
 }
 
 impl<O: Operator> Device<O> {
-    /// The nodes of one drive, and who works on it from outside. The time that an open takes counts
+    /// The nodes of one drive, and who works on it from outside. An open of more than two seconds counts
     /// `time_scale` times: for a daemon whose opens wait so much shorter than st's.
     pub fn new(rewinding: PathBuf, non_rewinding: PathBuf, operator: O, time_scale: u32) -> Self {
         Device {
@@ -101,7 +104,10 @@ impl<O: Operator> Target for Device<O> {
         let begin = Instant::now();
         // SAFETY: the path is a C string that lives through the call.
         let file = unsafe { libc::open(path.as_ptr(), bits, 0o600) };
-        self.open_time = begin.elapsed() * self.time_scale;
+        self.open_time = begin.elapsed();
+        if self.open_time > SHORT_OPEN {
+            self.open_time *= self.time_scale;
+        }
         check(file.into())?;
         Ok(Descriptor(file))
     }

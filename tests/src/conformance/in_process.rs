@@ -57,7 +57,6 @@ impl ModelWorkshop {
 
 impl Workshop for ModelWorkshop {
     fn new_drive(&mut self, medium: Medium) -> Result<(), HookError> {
-        let mut personality = self.personality;
         let mut cartridge = ModelCartridge::default();
         match medium {
             Medium::Blank => {}
@@ -65,12 +64,9 @@ impl Workshop for ModelWorkshop {
                 cartridge.capacity_bytes = Some(SMALL_BYTES.0);
                 cartridge.early_warning_bytes = SMALL_BYTES.1;
             }
-            Medium::FewObjects => {
-                cartridge.capacity_bytes = Some(FEW_OBJECTS_BYTES);
-                personality.mark_bytes = 1;
-            }
+            Medium::FewObjects => cartridge.capacity_bytes = Some(FEW_OBJECTS_BYTES),
         }
-        self.drive = ModelDrive::new(personality);
+        self.drive = ModelDrive::new(self.personality);
         self.drive.insert(cartridge);
         self.drive.clear_attention();
         Ok(())
@@ -140,7 +136,6 @@ fn empty(personality: Personality) -> ImageDrive<MemoryMedium> {
 
 impl Workshop for ImageWorkshop {
     fn new_drive(&mut self, medium: Medium) -> Result<(), HookError> {
-        let mut personality = self.personality;
         let mut parameters = CreateParameters::new(VolumeId(Uuid::from_u128(7)), 0);
         match medium {
             Medium::Blank => {}
@@ -148,17 +143,13 @@ impl Workshop for ImageWorkshop {
                 parameters.header.capacity_bytes = Some(SMALL_BYTES.0);
                 parameters.header.early_warning_bytes = SMALL_BYTES.1;
             }
-            Medium::FewObjects => {
-                parameters.header.capacity_bytes = Some(FEW_OBJECTS_BYTES);
-                parameters.header.early_warning_bytes = 0;
-                personality.mark_bytes = 1;
-            }
+            Medium::FewObjects => parameters.header.capacity_bytes = Some(FEW_OBJECTS_BYTES),
         }
         let failed =
             |why: &dyn std::fmt::Display| HookError::Failed("fresh".into(), why.to_string());
         let cartridge =
             Cartridge::create(MemoryMedium, &parameters).map_err(|error| failed(&error))?;
-        self.drive = empty(personality);
+        self.drive = empty(self.personality);
         if self.drive.insert(cartridge).is_err() {
             return Err(failed(&"a new drive holds a cartridge"));
         }
