@@ -34,6 +34,7 @@ drive_up() {
         mkdir -p "$NODE_DIR"
         arguments+=(--fuse "$NODE_DIR")
     fi
+    : >"$WORK/daemon.out"
     "$PSEUDOTAPE_BIN/pseudotape-dev" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
         >"$WORK/daemon.out" 2>>"$WORK/daemon.err" </dev/null &
     DAEMON=$!

@@ -8,7 +8,7 @@ check "cargo clippy" cargo clippy --quiet --workspace --all-targets -- -D warnin
 mapfile -t scripts < <(git ls-files tests tools .ci packaging | while read -r file; do
     head -c 64 "$file" | head -1 | grep -qE '^#!.*\b(ba)?sh$|^# shellcheck shell=' && echo "$file"
 done)
-check "shellcheck of ${#scripts[@]} scripts" shellcheck --severity=warning --exclude=SC2154 "${scripts[@]}"
+check "shellcheck of ${#scripts[@]} scripts" shellcheck --severity=warning --exclude=SC1090,SC2154 "${scripts[@]}"
 
 # The oldest Rust that we promise has to build us.
 minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)

@@ -35,9 +35,13 @@ for factor in 20 512 2048; do
     mt-st -f "$NODE" rewind
     check "tar -b $factor extract what was appended" tar "${archive[@]}" -x -C "out$factor" late
     check "tar -b $factor brings back what was appended" cmp late "out$factor/late"
-    # -W goes back to the file's first block by MTBSF and, at the beginning of the tape only, finds it there
     mt-st -f "$NODE" rewind
-    check "tar -b $factor create and verify" tar "${archive[@]}" --sort=name -c -W tree
+    if [ "$FRONT" = cuse ]; then
+        check "tar -b $factor create and verify" tar "${archive[@]}" --sort=name -c -W tree
+    else
+        excluded "tar -b $factor create and verify" "tar goes back by MTBSF, which fails at the beginning, or lseek, which fails with ESPIPE on a FUSE node"
+    fi
+    mt-st -f "$NODE" rewind
     check "tar -b $factor to the rewinding node" tar -b "$factor" -f "$REWIND" --sort=name -c tree
     same "tar -b $factor rewinds" 0/0 "$(position)"
     drive_down
@@ -50,6 +54,6 @@ for factor in 20 512 2048; do
         "$(pseudotape ls --json "$WORK/b$factor.ptape" | python3 -c '
 import json, sys
 file = json.load(sys.stdin)["files"][0]
-print(*sorted({file["min_block_bytes"], file["max_block_bytes"]}))')"
+print(*sorted({file["min_block"], file["max_block"]}))')"
     rm -rf "out$factor" expected.tar dumped.tar "b$factor.ptape"
 done

@@ -1,6 +1,14 @@
 # shellcheck shell=bash
 # dd with records from 512 bytes to 16 MiB: bytes, counts, positions, too small buffers; early warning and the end.
 
+# asks_known BYTES: whether a daemon can know how much a call of about BYTES asks for. It can when the call fits in one
+# piece, or from /proc/PID/syscall, which User Mode Linux has not.
+asks_known() {
+    [ "$1" -le 126976 ] || [ -e /proc/self/syscall ] && return
+    excluded "calls of the wrong size, about $1 bytes" "this kernel hides from a daemon how much a call asks for"
+    return 1
+}
+
 cartridge dd
 drive_up "image=$WORK/dd.ptape"
 file=0
@@ -15,12 +23,20 @@ for size in 512 10k 64k 128k 256k 1M 16M; do
     check "dd bs=$size reads what was written" cmp data back
     same "dd bs=$size stops behind the filemark" "$file/0" "$(position)"
     mt-st -f "$NODE" asf $((file - 1))
-    says "dd reads records of $size into a larger buffer" 0 '0\+4 records in' dd if="$NODE" of=back ibs=$((bytes + 4096))
-    check "dd gets the same from a larger buffer" cmp data back
+    if [ "$size" != 16M ]; then
+        says "dd reads records of $size into a larger buffer" 0 '0\+4 records in' dd if="$NODE" of=back ibs=$((bytes + 4096))
+        check "dd gets the same from a larger buffer, records of $size" cmp data back
+    elif asks_known "$bytes"; then
+        # as on st: a read of more than the drive's largest block is refused, and nothing moves
+        says "dd reads into a buffer over the largest block: EINVAL" 1 'Invalid argument' dd if="$NODE" of=back bs=$((bytes + 1))
+        same "a refused read moves nothing" "$((file - 1))/0" "$(position)"
+    fi
     mt-st -f "$NODE" asf $((file - 1))
-    says "dd reads records of $size into a smaller buffer: ENOMEM" 1 'Cannot allocate memory' \
-        dd if="$NODE" of=back bs=$((bytes - 1)) count=1
-    same "the record of $size is passed after ENOMEM" "$((file - 1))/1" "$(position)"
+    if asks_known "$bytes"; then
+        says "dd reads records of $size into a smaller buffer: ENOMEM" 1 'Cannot allocate memory' \
+            dd if="$NODE" of=back bs=$((bytes - 1)) count=1
+        same "the record of $size is passed after ENOMEM" "$((file - 1))/1" "$(position)"
+    fi
     mt-st -f "$NODE" asf $((file - 1))
     if [ "$FRONT" = cuse ]; then
         # as on st: lseek succeeds and moves nothing, so that dd thinks it has skipped
@@ -34,14 +50,18 @@ for size in 512 10k 64k 128k 256k 1M 16M; do
     fi
     mt-st -f "$NODE" asf "$file"
 done
-exits "dd with records over the largest block" 1 dd if=/dev/zero of="$NODE" bs=$((16 * 1024 * 1024 + 1)) count=1
-same "a record too large moves nothing" "$file/0" "$(position)"
+if asks_known $((1 << 24)); then
+    says "dd with records over the largest block: EINVAL" 1 'Invalid argument' \
+        dd if=/dev/zero of="$NODE" bs=$(((1 << 24) + 1)) count=1
+    same "a record too large moves nothing" "$file/0" "$(position)"
+fi
 
 mt-st -f "$NODE" rewind
 check "dd into the middle" dd if=data of="$NODE" bs=1M count=1
 mt-st -f "$NODE" eod
 same "writing into the middle drops what was behind" 1 "$(position | cut -d/ -f1)"
 
+mt-st -f "$NODE" rewind
 check "dd to the rewinding node" dd if=data of="$REWIND" bs=64k count=4
 same "the rewinding node rewinds" 0/0 "$(position)"
 check "dd from the rewinding node" dd if="$REWIND" of=back bs=64k
