@@ -12,6 +12,7 @@ mod file_store;
 #[cfg(test)]
 mod format_test;
 mod frame;
+mod fuzz;
 mod header;
 mod image;
 mod index;
@@ -27,10 +28,11 @@ mod space;
 mod store;
 mod walk;
 
-pub use check::{IndexDamage, fuzz_open};
+pub use check::IndexDamage;
 pub use commit::WriteProtect;
 pub use error::Error;
 pub use file_store::{Access, FileStore};
+pub use fuzz::{fuzz_open, fuzz_records};
 pub use header::{CreateParameters, Header, Rewriting, VolumeId};
 pub use image::{Image, Place};
 pub use layout::{

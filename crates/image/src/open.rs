@@ -304,6 +304,9 @@ impl<S: Store> Recovery<'_, S> {
             &mut found.index,
             &Step::Gap(gap, walk.spot.file - from.file),
         );
+        // The lost objects count, also where nothing but the end of data comes behind them.
+        found.end = walk.spot;
+        found.whole_end = walk.spot.offset;
         self.report.gaps.push(gap);
         Ok(true)
     }

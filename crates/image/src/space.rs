@@ -1,4 +1,6 @@
 //! Going to places by the index: none of this depends on how many objects lie in between.
+//!
+//! Marks of a forged index may contradict each other; then counts end at 0, and reading finds the truth.
 
 use pseudotape_tape::{Mark, ObjectNumber, Stop};
 
@@ -50,7 +52,10 @@ impl<S: Store> Image<S> {
         let from = self.cursor.object;
         let (spaced, to) = if count >= 0 {
             let mark = self.mark_ahead(from)?;
-            let free = mark.as_ref().map_or(self.end.object, |mark| mark.object) - from;
+            let free = mark
+                .as_ref()
+                .map_or(self.end.object, |mark| mark.object)
+                .saturating_sub(from);
             match mark {
                 _ if wanted <= free => (Spaced::whole(wanted), from + wanted),
                 Some(mark) => (Spaced::stopped(free, mark.stop), mark.object + 1),
@@ -58,7 +63,9 @@ impl<S: Store> Image<S> {
             }
         } else {
             let mark = self.mark_behind(from)?;
-            let free = mark.as_ref().map_or(from, |mark| from - mark.object - 1);
+            let free = mark.as_ref().map_or(from, |mark| {
+                from.saturating_sub(mark.object.saturating_add(1))
+            });
             match mark {
                 _ if wanted <= free => (Spaced::whole(wanted), from - wanted),
                 Some(mark) => (Spaced::stopped(free, mark.stop), mark.object),
@@ -91,11 +98,11 @@ impl<S: Store> Image<S> {
                     (Spaced::whole(wanted), target + 1)
                 }
                 (_, Some(setmark)) => {
-                    let passed = mark.of(&self.marks_before(setmark)?) - first;
+                    let passed = mark.of(&self.marks_before(setmark)?).saturating_sub(first);
                     (Spaced::stopped(passed, Stop::Setmark), setmark + 1)
                 }
                 (None, None) => {
-                    let passed = mark.of(&self.index.marks) - first;
+                    let passed = mark.of(&self.index.marks).saturating_sub(first);
                     (Spaced::stopped(passed, Stop::EndOfData), self.end.object)
                 }
             }
@@ -114,7 +121,7 @@ impl<S: Store> Image<S> {
                     (Spaced::whole(wanted), target)
                 }
                 (_, Some(setmark)) => {
-                    let passed = first - mark.of(&self.marks_before(setmark)?);
+                    let passed = first.saturating_sub(mark.of(&self.marks_before(setmark)?));
                     (Spaced::stopped(passed, Stop::Setmark), setmark)
                 }
                 (None, None) => (Spaced::stopped(first, Stop::BeginningOfPartition), 0),

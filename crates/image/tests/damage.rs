@@ -435,6 +435,26 @@ fn damage_in_what_was_committed_is_a_gap_although_the_image_was_not_finished() {
     }
 }
 
+#[test]
+fn damage_before_the_end_of_data_loses_what_it_hits_and_not_the_count() {
+    let good = finished(12);
+    let mut bytes = good.clone();
+    let at = frames(&good, 12)[10];
+    // Both last frames, and the root that knew of them.
+    for place in [at, frames(&good, 12)[11], good.len() - 1] {
+        bytes[place] ^= 1;
+    }
+    let (mut image, report) = open(bytes).unwrap();
+    // Only the record of the end of data, which is derived.
+    assert_eq!(report.torn_tail.map(|torn| torn.object), Some(12));
+    assert_eq!(image.end_of_data().object.0, 12);
+    let mut wanted = all_expected(12);
+    wanted.splice(10..12, [Met::Lost(10, 2)]);
+    assert_eq!(read_all(&mut image), wanted);
+    let spaced = image.space_blocks(-1).unwrap();
+    assert_eq!((spaced.count, image.place().object.0), (1, 11));
+}
+
 /// What was read is what was written, or named as damaged or lost, or cut off.
 fn is_honest(met: &[Met], wanted: &[Met]) -> bool {
     let mut object = 0;
