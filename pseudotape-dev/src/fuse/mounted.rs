@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use nix::errno::Errno as Os;
 use nix::mount::{MntFlags, umount2};
@@ -112,21 +112,22 @@ impl Mounted {
         }
         let unmounted = self.abort();
         self.openings.end();
-        let joined = match self.thread.join() {
-            // A session whose connection was cut ends with an error that says just this.
-            Ok(_) => Ok(()),
-            Err(_) => Err(anyhow!(
-                "the thread that served {} panicked",
-                self.directory.display()
-            )),
-        };
+        let joined = join(self.thread, &self.directory);
         self.nodes.close_all();
         unmounted.and(joined)
     }
 
-    /// Cuts the connection, so that nothing waits for an answer, and takes the mount away, so that the
-    /// directory is free although programs have files of it open.
+    /// Takes the mount away and cuts the connection, so that the directory is free and nobody waits for
+    /// an answer, although programs have files of it open.
     fn abort(&mut self) -> Result<()> {
+        let connection = connection_of(&self.directory);
+        // For an ordinary user fusermount does it.
+        let plain = self.unmounter.unmount();
+        if let Some(connection) = connection {
+            cut(&connection);
+        }
+        let Err(busy) = plain else { return Ok(()) };
+        log::debug!("{}: {busy}, unmounting by force", self.directory.display());
         let forced = match umount2(&self.directory, MntFlags::MNT_FORCE) {
             Err(Os::EBUSY) => umount2(&self.directory, MntFlags::MNT_DETACH),
             other => other,
@@ -134,11 +135,47 @@ impl Mounted {
         match forced {
             // Not mounted any more.
             Ok(()) | Err(Os::EINVAL) => Ok(()),
-            // An ordinary user: fusermount may do it.
-            Err(Os::EPERM) => self.unmounter.unmount().context("can't unmount"),
-            Err(e) => Err(anyhow!(e)),
+            Err(e) => Err(e).with_context(|| format!("can't unmount {}", self.directory.display())),
         }
-        .with_context(|| format!("can't unmount {}", self.directory.display()))
+    }
+}
+
+/// Waits for the session's end. Without the right to cut the connection it may last as long as a
+/// program keeps a file open; then it is left behind.
+fn join(thread: JoinHandle<io::Result<()>>, directory: &Path) -> Result<()> {
+    let since = Instant::now();
+    while !thread.is_finished() {
+        if since.elapsed() > FINISH_MAX {
+            bail!(
+                "{} is unmounted, but programs keep files of it open",
+                directory.display()
+            );
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    match thread.join() {
+        // A session whose connection was cut ends with an error that says just this.
+        Ok(_) => Ok(()),
+        Err(_) => bail!("the thread that served {} panicked", directory.display()),
+    }
+}
+
+/// Where the kernel lets the owner of a mount cut its connection, if that is mounted.
+fn connection_of(directory: &Path) -> Option<PathBuf> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = mounts.lines().find(|line| is_our_mount(line, directory))?;
+    let (_major, minor) = line.split(' ').nth(2)?.split_once(':')?;
+    Some(
+        Path::new("/sys/fs/fuse/connections")
+            .join(minor)
+            .join("abort"),
+    )
+}
+
+fn cut(connection: &Path) {
+    if let Err(e) = std::fs::write(connection, "1") {
+        // Not mounted there, or gone already.
+        log::debug!("{}: {e}", connection.display());
     }
 }
 
