@@ -82,4 +82,4 @@ pseudotape dump dump.ptape --file 0 -o whole >/dev/null
 for number in $(seq "$(tail -1 changes)"); do
     pseudotape dump "volume$number.ptape" --file 0 -o "volume$number.bytes" >/dev/null
 done
-python3 "$PT_ROOT/tests/clients/tools/volumes.py" whole volume*.bytes | tee -a "$RESULTS"
+python3 "$PT_ROOT/tests/clients/tools/volumes.py" tree whole volume*.bytes | tee -a "$RESULTS"

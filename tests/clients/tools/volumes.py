@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Whether volumes hold all the blocks of a file in its order, apart from what may come twice around a volume's end.
+"""Whether volumes hold all the data of a dump in its order, apart from what may come twice around a volume's end.
 
-    volumes.py WHOLE VOLUME...
+    volumes.py TREE WHOLE VOLUME...
 
-Looks at the blocks of 1 KiB that WHOLE has once only and that are no headers of dump: those have the volume's number.
+WHOLE is the dump in one piece. Looks at the blocks of 1 KiB that come from the files of TREE, each once: headers have
+times and volume numbers in them, and directories whatever dump had in memory.
 """
 
+import os
 import sys
 from collections import Counter
 
 from checks import fail, ok
 
 BLOCK = 1024
-HEADER_MAGIC = (60012).to_bytes(4, "little")  # NFS_MAGIC, at offset 24
 
 
 def blocks(path):
@@ -22,11 +23,16 @@ def blocks(path):
 
 
 def main():
-    whole = blocks(sys.argv[1])
+    tree, whole, *volumes = sys.argv[1:]
+    whole = blocks(whole)
     count = Counter(whole)
-    places = {block: place for place, block in enumerate(whole) if count[block] == 1 and block[24:28] != HEADER_MAGIC}
+    data = set()
+    for directory, _, names in os.walk(tree):
+        paths = (os.path.join(directory, name) for name in names)
+        data.update(block for path in paths if os.path.isfile(path) for block in blocks(path))
+    places = {block: place for place, block in enumerate(whole) if count[block] == 1 and block in data}
     trouble, found = [], set()
-    for path in sys.argv[2:]:
+    for path in volumes:
         volume = blocks(path)
         known = [(number, places[block]) for number, block in enumerate(volume) if block in places]
         if len({place - number for number, place in known}) > 1:
