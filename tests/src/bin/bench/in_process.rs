@@ -116,6 +116,10 @@ pub fn run_index(report: &mut Report, scratch: &Path) -> Result<()> {
         drop(drive);
     }
     let mut drive = open_drive(&path)?;
+    anyhow::ensure!(
+        drive.capacity()?.used_bytes == MANY_BLOCKS * 16,
+        "the image has not the blocks that were written"
+    );
     let mut target = 12_345_u64;
     for _ in 0..2000 {
         target = target.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

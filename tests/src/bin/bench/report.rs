@@ -43,7 +43,7 @@ impl Report {
         let of = line.reference.map(|r| format!("  reference {r:>9.1}")).unwrap_or_default();
         let ratio = line.ratio.map(|r| format!("  ratio {r:.2}")).unwrap_or_default();
         let mark = if line.reached { "" } else { "  MISSED" };
-        println!("{:<44} {:>9.2} {:<6}{of}{ratio}  (goal {}){mark}", line.name, line.value, line.unit, line.goal);
+        println!("{:<44} {:>10.3} {:<6}{of}{ratio}  (goal {}){mark}", line.name, line.value, line.unit, line.goal);
         self.0.push(line);
     }
 
