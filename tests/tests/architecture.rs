@@ -9,21 +9,29 @@ use serde_json::Value;
 type Table = BTreeMap<String, BTreeSet<String>>;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
 }
 
 /// Folder → names of its dependencies, from the rows of the document's table.
 fn documented() -> Table {
-    let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the document is there");
+    let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md"))
+        .expect("the document is there");
     let names = |cell: &str| {
         let quoted = cell.split('`').skip(1).step_by(2);
         quoted.map(str::to_owned).collect::<BTreeSet<_>>()
     };
-    let rows = text.lines().skip_while(|line| !line.starts_with("| crate |")).skip(2);
+    let rows = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| crate |"))
+        .skip(2);
     rows.take_while(|line| line.starts_with('|'))
         .map(|row| {
             let cells: Vec<_> = row.split('|').collect();
-            let folder = names(cells[1]).pop_first().expect("the first column names a folder");
+            let folder = names(cells[1])
+                .pop_first()
+                .expect("the first column names a folder");
             (folder, names(cells[3]))
         })
         .collect()
@@ -42,10 +50,22 @@ fn actual() -> Table {
         .iter()
         .map(|package| {
             let manifest = Path::new(package["manifest_path"].as_str().expect("a path"));
-            let folder = manifest.parent().and_then(|f| f.strip_prefix(root()).ok()).expect("in the workspace");
-            let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
+            let folder = manifest
+                .parent()
+                .and_then(|f| f.strip_prefix(root()).ok())
+                .expect("in the workspace");
+            let dependencies = package["dependencies"]
+                .as_array()
+                .expect("dependencies")
+                .iter();
             let normal = dependencies.filter(|d| d["kind"].is_null());
-            let names = normal.map(|d| d["name"].as_str().expect("a name").trim_start_matches("pseudotape-").to_owned());
+            let names = normal.map(|d| {
+                d["name"]
+                    .as_str()
+                    .expect("a name")
+                    .trim_start_matches("pseudotape-")
+                    .to_owned()
+            });
             (folder.to_str().expect("UTF-8").to_owned(), names.collect())
         })
         .collect()
@@ -54,12 +74,26 @@ fn actual() -> Table {
 #[test]
 fn dependencies_are_those_of_the_architecture() {
     let (documented, actual) = (documented(), actual());
-    assert!(documented.len() > 8, "the table of docs/ARCHITECTURE.md was not found");
-    let missing: Vec<_> = actual.keys().filter(|folder| !documented.contains_key(*folder)).collect();
-    assert!(missing.is_empty(), "not in the table of docs/ARCHITECTURE.md: {missing:?}");
+    assert!(
+        documented.len() > 8,
+        "the table of docs/ARCHITECTURE.md was not found"
+    );
+    let missing: Vec<_> = actual
+        .keys()
+        .filter(|folder| !documented.contains_key(*folder))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "not in the table of docs/ARCHITECTURE.md: {missing:?}"
+    );
     for (folder, allowed) in &documented {
-        let used = actual.get(folder).unwrap_or_else(|| panic!("the table names {folder}, which is no member"));
-        assert_eq!(used, allowed, "dependencies of {folder} (left) differ from docs/ARCHITECTURE.md (right)");
+        let used = actual
+            .get(folder)
+            .unwrap_or_else(|| panic!("the table names {folder}, which is no member"));
+        assert_eq!(
+            used, allowed,
+            "dependencies of {folder} (left) differ from docs/ARCHITECTURE.md (right)"
+        );
     }
 }
 
@@ -67,7 +101,10 @@ fn dependencies_are_those_of_the_architecture() {
 fn what_tests_use_stays_out_of_the_product() {
     for (folder, used) in actual() {
         if folder != "tests" && folder != "crates/testkit" {
-            assert!(!used.contains("testkit"), "{folder} depends on testkit outside of dev-dependencies");
+            assert!(
+                !used.contains("testkit"),
+                "{folder} depends on testkit outside of dev-dependencies"
+            );
         }
     }
 }

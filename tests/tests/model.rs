@@ -19,7 +19,10 @@ struct Size {
 
 fn size() -> impl Strategy<Value = Size> {
     prop_oneof![
-        Just(Size { capacity_bytes: None, early_warning_bytes: 0 }),
+        Just(Size {
+            capacity_bytes: None,
+            early_warning_bytes: 0
+        }),
         (5_000..400_000_u64, 0..2_000_u64).prop_map(|(capacity, early_warning_bytes)| Size {
             capacity_bytes: Some(capacity),
             early_warning_bytes,
@@ -72,11 +75,20 @@ fn open_flags() -> impl Strategy<Value = OpenFlags> {
 }
 
 fn mt_op() -> impl Strategy<Value = MtOp> {
-    let moving = (prop::sample::select(vec![1, 2, 3, 4, 6, 10, 11, 12, 22_i16]), -3..6_i32);
+    let moving = (
+        prop::sample::select(vec![1, 2, 3, 4, 6, 10, 11, 12, 22_i16]),
+        -3..6_i32,
+    );
     // Negative counts of marks ask for 16 million of them, as on st.
     let marks = (prop::sample::select(vec![5, 27, 35_i16]), 0..4_i32);
-    let block_size = prop::sample::select(vec![0, 512, 1024, 3, 700]).prop_map(|size| (20_i16, size));
-    let rare = (prop::sample::select(vec![0, 7, 8, 9, 13, 21, 25, 26, 28, 29, 30, 31, 32, 33, 34, 40_i16]), 0..3_i32);
+    let block_size =
+        prop::sample::select(vec![0, 512, 1024, 3, 700]).prop_map(|size| (20_i16, size));
+    let rare = (
+        prop::sample::select(vec![
+            0, 7, 8, 9, 13, 21, 25, 26, 28, 29, 30, 31, 32, 33, 34, 40_i16,
+        ]),
+        0..3_i32,
+    );
     let option = prop::sample::select(vec![
         Booleans::TWO_FILEMARKS,
         Booleans::FAST_EOM,
@@ -88,14 +100,25 @@ fn mt_op() -> impl Strategy<Value = MtOp> {
     ]);
     let option = (any::<bool>(), option).prop_map(|(on, switch)| {
         let form = if on { 0x3000_0000 } else { 0x4000_0000 };
-        (24_i16, form | i32::try_from(switch.bits()).expect("16 bits"))
+        (
+            24_i16,
+            form | i32::try_from(switch.bits()).expect("16 bits"),
+        )
     });
-    prop_oneof![12 => moving, 5 => marks, 2 => block_size, 3 => rare, 1 => option]
-        .prop_map(|(number, count)| MtOp { operation: MtOperation::from(number), count })
+    prop_oneof![12 => moving, 5 => marks, 2 => block_size, 3 => rare, 1 => option].prop_map(
+        |(number, count)| MtOp {
+            operation: MtOperation::from(number),
+            count,
+        },
+    )
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let length = prop_oneof![1..40_usize, 500..3000_usize, prop::sample::select(vec![512, 1024, 10_240, 1400])];
+    let length = prop_oneof![
+        1..40_usize,
+        500..3000_usize,
+        prop::sample::select(vec![512, 1024, 10_240, 1400])
+    ];
     prop_oneof![
         3 => (any::<bool>(), open_flags()).prop_map(|(rewinding, flags)| Call::Open { rewinding, flags }),
         2 => Just(Call::Close),
@@ -112,7 +135,14 @@ fn call() -> impl Strategy<Value = Call> {
 fn run(st: &mut St, drive: &mut dyn Drive, call: &Call) -> String {
     match call {
         Call::Open { rewinding, flags } => {
-            let opening = st.open(drive, Node { mode: 0, rewinding: *rewinding }, *flags);
+            let opening = st.open(
+                drive,
+                Node {
+                    mode: 0,
+                    rewinding: *rewinding,
+                },
+                *flags,
+            );
             if opening == Ok(Opening::Waiting) {
                 return format!("waited in vain: {:?}", st.abandon_open());
             }
@@ -126,7 +156,9 @@ fn run(st: &mut St, drive: &mut dyn Drive, call: &Call) -> String {
             format!("{result:?} {:08x}", checksum(&buffer[..bytes]))
         }
         Call::Write { seed, length } => format!("{:?}", st.write(drive, &block_of(*seed, *length))),
-        Call::Extend { seed, length } => format!("{:?}", st.extend(drive, &block_of(*seed, *length))),
+        Call::Extend { seed, length } => {
+            format!("{:?}", st.extend(drive, &block_of(*seed, *length)))
+        }
         Call::Op(op) => format!("{:?}", st.op(drive, *op, Caller { privileged: true })),
         Call::Get => format!("{:?}", st.get(drive)),
         Call::Pos => format!("{:?}", st.pos(drive)),
@@ -134,7 +166,9 @@ fn run(st: &mut St, drive: &mut dyn Drive, call: &Call) -> String {
 }
 
 fn checksum(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(1, |sum: u32, byte| sum.wrapping_mul(16_777_619) ^ u32::from(*byte))
+    bytes.iter().fold(1, |sum: u32, byte| {
+        sum.wrapping_mul(16_777_619) ^ u32::from(*byte)
+    })
 }
 
 proptest! {

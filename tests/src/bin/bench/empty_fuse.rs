@@ -7,7 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fuser::{
     Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen, ReplyWrite, Request, WriteFlags,
+    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEntry, ReplyOpen, ReplyWrite,
+    Request, WriteFlags,
 };
 
 const FILE: INodeNo = INodeNo(2);
@@ -28,7 +29,11 @@ fn attributes(ino: INodeNo) -> FileAttr {
         mtime: UNIX_EPOCH,
         ctime: UNIX_EPOCH,
         crtime: UNIX_EPOCH,
-        kind: if directory { FileType::Directory } else { FileType::RegularFile },
+        kind: if directory {
+            FileType::Directory
+        } else {
+            FileType::RegularFile
+        },
         perm: if directory { 0o755 } else { 0o666 },
         nlink: 1,
         uid: 0,
@@ -61,7 +66,8 @@ impl Filesystem for Empty {
     }
 
     fn open(&self, _req: &Request, _ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
-        let flags = FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_STREAM | FopenFlags::FOPEN_NONSEEKABLE;
+        let flags =
+            FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_STREAM | FopenFlags::FOPEN_NONSEEKABLE;
         reply.opened(FileHandle(0), flags);
     }
 
@@ -98,7 +104,13 @@ impl Filesystem for Empty {
 /// Serves it until SIGTERM.
 pub fn serve(directory: &Path) -> anyhow::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM])?;
-    let session = fuser::spawn_mount(Empty { data: vec![0x5a; LARGEST] }, directory, &Config::default())?;
+    let session = fuser::spawn_mount(
+        Empty {
+            data: vec![0x5a; LARGEST],
+        },
+        directory,
+        &Config::default(),
+    )?;
     signals.wait();
     session.umount_and_join()?;
     Ok(())

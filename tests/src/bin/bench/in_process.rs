@@ -15,8 +15,11 @@ use crate::report::{Report, mib_per_second};
 
 /// Bytes moved in one run.
 const TOTAL: u64 = 256 << 20;
-const SIZES: [(usize, &str, f64); 3] =
-    [(10 << 10, "10 KiB", 0.6), (64 << 10, "64 KiB", 0.8), (256 << 10, "256 KiB", 0.8)];
+const SIZES: [(usize, &str, f64); 3] = [
+    (10 << 10, "10 KiB", 0.6),
+    (64 << 10, "64 KiB", 0.8),
+    (256 << 10, "256 KiB", 0.8),
+];
 
 /// A drive with a new cartridge at that place.
 pub fn new_drive(path: &Path) -> Result<ImageDrive<FileMedium>> {
@@ -75,7 +78,10 @@ fn plain_read(path: &Path, buffer: &mut [u8]) -> Result<f64> {
 
 /// Sequential writing and reading at each size.
 pub fn run(report: &mut Report, scratch: &Path) -> Result<()> {
-    let (image, plain) = (scratch.join("in-process.ptape"), scratch.join("in-process.plain"));
+    let (image, plain) = (
+        scratch.join("in-process.ptape"),
+        scratch.join("in-process.plain"),
+    );
     let must = |rate: Result<f64>| rate.expect("the scratch directory takes files");
     for (size, name, goal) in SIZES {
         let data = vec![0xa5; size];
@@ -122,10 +128,15 @@ pub fn run_index(report: &mut Report, scratch: &Path) -> Result<()> {
     );
     let mut target = 12_345_u64;
     for _ in 0..2000 {
-        target = target.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        target = target
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let object = (target >> 20) % MANY_BLOCKS;
         let start = Instant::now();
-        drive.locate(Address { partition: None, object: ObjectNumber(object) })?;
+        drive.locate(Address {
+            partition: None,
+            object: ObjectNumber(object),
+        })?;
         locates.push(start.elapsed().as_secs_f64() * 1e3);
     }
     drive.rewind()?;
@@ -136,7 +147,12 @@ pub fn run_index(report: &mut Report, scratch: &Path) -> Result<()> {
     }
     report.at_most("open an image of 16 million blocks", "ms", 50.0, opens);
     report.at_most("MTSEEK to a random object of it", "ms", 1.0, locates);
-    report.at_most("MTFSF, MTBSF over files of a million blocks", "ms", 1.0, files);
+    report.at_most(
+        "MTFSF, MTBSF over files of a million blocks",
+        "ms",
+        1.0,
+        files,
+    );
     std::fs::remove_file(&path)?;
     Ok(())
 }

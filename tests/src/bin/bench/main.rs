@@ -21,7 +21,9 @@ fn main() -> Result<()> {
         return empty_fuse::serve(Path::new(directory));
     }
     let program = std::env::current_exe()?;
-    let programs = program.parent().context("the program lies in a directory")?;
+    let programs = program
+        .parent()
+        .context("the program lies in a directory")?;
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let scratch = scratch(&target)?;
     let mut report = Report::default();
@@ -38,6 +40,7 @@ fn main() -> Result<()> {
 
 fn scratch(target: &Path) -> Result<PathBuf> {
     let directory = target.join(format!("bench-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).with_context(|| format!("can't make {}", directory.display()))?;
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("can't make {}", directory.display()))?;
     Ok(directory.canonicalize()?)
 }

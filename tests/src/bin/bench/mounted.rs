@@ -24,21 +24,33 @@ pub struct Server {
 
 impl Server {
     /// Starts a program and waits until `node` appears in the directory that it mounts.
-    pub fn start(program: &Path, arguments: &[&str], directory: &Path, node: &str) -> Result<Server> {
+    pub fn start(
+        program: &Path,
+        arguments: &[&str],
+        directory: &Path,
+        node: &str,
+    ) -> Result<Server> {
         std::fs::create_dir_all(directory)?;
         let child = Command::new(program)
             .args(arguments)
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("can't start {}", program.display()))?;
-        let mut server = Server { child, directory: directory.to_owned() };
+        let mut server = Server {
+            child,
+            directory: directory.to_owned(),
+        };
         let deadline = Instant::now() + Duration::from_secs(20);
         while std::fs::metadata(directory.join(node)).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{} ended: {status}", program.display());
             }
             if Instant::now() > deadline {
-                bail!("{} did not mount {} in 20 s", program.display(), directory.display());
+                bail!(
+                    "{} did not mount {} in 20 s",
+                    program.display(),
+                    directory.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -49,7 +61,12 @@ impl Server {
     pub fn cpu_seconds(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let fields = stat.rsplit(')').next().context("no fields in stat")?;
-        let ticks = |index: usize| fields.split_whitespace().nth(index).and_then(|f| f.parse::<f64>().ok());
+        let ticks = |index: usize| {
+            fields
+                .split_whitespace()
+                .nth(index)
+                .and_then(|f| f.parse::<f64>().ok())
+        };
         // Fields 14 and 15 of the line; two stand before the closing parenthesis. USER_HZ is 100.
         Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) / 100.0)
     }
@@ -57,8 +74,15 @@ impl Server {
     /// Largest resident memory so far, in MiB.
     pub fn peak_mib(&self) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("no value")?.parse()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .context("no VmHWM")?;
+        let kib: f64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("no value")?
+            .parse()?;
         Ok(kib / 1024.0)
     }
 }
@@ -69,7 +93,10 @@ impl Drop for Server {
         if nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).is_ok() {
             let status = self.child.wait();
             if !matches!(&status, Ok(status) if status.success()) {
-                eprintln!("the server on {} ended with {status:?}", self.directory.display());
+                eprintln!(
+                    "the server on {} ended with {status:?}",
+                    self.directory.display()
+                );
             }
         }
     }
@@ -77,7 +104,10 @@ impl Drop for Server {
 
 fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
     let data = vec![0xa5; size];
-    let mut file = OpenOptions::new().write(true).open(path).context("open for writing")?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .context("open for writing")?;
     let start = Instant::now();
     for _ in 0..total / size as u64 {
         file.write_all(&data).context("write")?;
@@ -124,10 +154,7 @@ fn rewind(file: &File) -> Result<()> {
     nix::ioctl_write_ptr!(mtioctop, b'm', 1, MtOp);
     // SAFETY: the descriptor is open for the call, and the argument has the layout that MTIOCTOP reads.
     #[allow(unsafe_code)]
-    unsafe {
-        mtioctop(file.as_raw_fd(), &MtOp { op: 6, count: 1 })
-    }
-    .context("rewind")?;
+    unsafe { mtioctop(file.as_raw_fd(), &MtOp { op: 6, count: 1 }) }.context("rewind")?;
     Ok(())
 }
 
@@ -144,10 +171,27 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
     let text = |path: &Path| path.to_str().map(str::to_owned).context("a path in UTF-8");
     let control = text(&scratch.join("control"))?;
     let (drive, directory) = (text(&image)?, text(&mount)?);
-    let arguments = ["--drive", &drive, "--fuse", &directory, "--control", &control];
-    let ours = Server::start(&programs.join("pseudotape-dev"), &arguments, &mount, "pmtm0")?;
+    let arguments = [
+        "--drive",
+        &drive,
+        "--fuse",
+        &directory,
+        "--control",
+        &control,
+    ];
+    let ours = Server::start(
+        &programs.join("pseudotape-dev"),
+        &arguments,
+        &mount,
+        "pmtm0",
+    )?;
     let empty_directory = text(&empty_mount)?;
-    let empty = Server::start(&std::env::current_exe()?, &["--empty", &empty_directory], &empty_mount, "file")?;
+    let empty = Server::start(
+        &std::env::current_exe()?,
+        &["--empty", &empty_directory],
+        &empty_mount,
+        "file",
+    )?;
     let (node, keeping) = (mount.join("pmtm0"), mount.join("npmtm0"));
     let file = empty_mount.join("file");
     let must = |rate: Result<f64>| rate.expect("the file system under test works");
@@ -159,7 +203,12 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
             &format!("mount, write {name}"),
             0.8,
             || must(timed(&mut busy, || write_all(&node, size, TOTAL))),
-            || series(must(write_all(&file, size, TOTAL)), must(plain_write(&plain, size))),
+            || {
+                series(
+                    must(write_all(&file, size, TOTAL)),
+                    must(plain_write(&plain, size)),
+                )
+            },
         );
         report.pair(
             &format!("mount, read {name}"),
@@ -173,26 +222,42 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
             },
             || {
                 let mut open = File::open(&file).expect("the empty file opens");
-                series(must(read_all(&mut open, size, TOTAL)), must(plain_read(&plain, size)))
+                series(
+                    must(read_all(&mut open, size, TOTAL)),
+                    must(plain_read(&plain, size)),
+                )
             },
         );
     }
     let used = ours.cpu_seconds()? - cpu;
     log_busy(used, start.elapsed());
-    report.at_most("mount, daemon's processors while busy", "cores", 1.0, vec![used / busy.as_secs_f64()]);
+    report.at_most(
+        "mount, daemon's processors while busy",
+        "cores",
+        1.0,
+        vec![used / busy.as_secs_f64()],
+    );
 
     let huge = 16 << 20;
     must(write_all(&node, huge, TOTAL));
     let mut tape = File::open(&node)?;
     must(read_all(&mut tape, huge, TOTAL));
     drop(tape);
-    report.at_most("mount, daemon's memory at 16 MiB records", "MiB", 64.0, vec![ours.peak_mib()?]);
+    report.at_most(
+        "mount, daemon's memory at 16 MiB records",
+        "MiB",
+        64.0,
+        vec![ours.peak_mib()?],
+    );
     drop(empty);
     Ok(())
 }
 
 fn log_busy(used: f64, wall: Duration) {
-    println!("(daemon: {used:.1} s of processor in {:.1} s)", wall.as_secs_f64());
+    println!(
+        "(daemon: {used:.1} s of processor in {:.1} s)",
+        wall.as_secs_f64()
+    );
 }
 
 fn timed<T>(busy: &mut Duration, work: impl FnOnce() -> T) -> T {

@@ -31,7 +31,11 @@ pub struct Report(Vec<Line>);
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
 }
 
 pub fn mib_per_second(bytes: u64, time: Duration) -> f64 {
@@ -40,15 +44,30 @@ pub fn mib_per_second(bytes: u64, time: Duration) -> f64 {
 
 impl Report {
     fn add(&mut self, line: Line) {
-        let of = line.reference.map(|r| format!("  reference {r:>9.1}")).unwrap_or_default();
-        let ratio = line.ratio.map(|r| format!("  ratio {r:.2}")).unwrap_or_default();
+        let of = line
+            .reference
+            .map(|r| format!("  reference {r:>9.1}"))
+            .unwrap_or_default();
+        let ratio = line
+            .ratio
+            .map(|r| format!("  ratio {r:.2}"))
+            .unwrap_or_default();
         let mark = if line.reached { "" } else { "  MISSED" };
-        println!("{:<44} {:>10.3} {:<6}{of}{ratio}  (goal {}){mark}", line.name, line.value, line.unit, line.goal);
+        println!(
+            "{:<44} {:>10.3} {:<6}{of}{ratio}  (goal {}){mark}",
+            line.name, line.value, line.unit, line.goal
+        );
         self.0.push(line);
     }
 
     /// Measures `ours` and `reference` in turn, each giving a rate in MiB/s; the first run warms up.
-    pub fn pair(&mut self, name: &str, goal: f64, mut ours: impl FnMut() -> f64, mut reference: impl FnMut() -> f64) {
+    pub fn pair(
+        &mut self,
+        name: &str,
+        goal: f64,
+        mut ours: impl FnMut() -> f64,
+        mut reference: impl FnMut() -> f64,
+    ) {
         let (mut values, mut references, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for run in 0..=RUNS {
             let (value, other) = (ours(), reference());
