@@ -123,8 +123,8 @@ pub(crate) enum Refusal {
     NoCompression,
     /// The defaults of the mode don't suit the drive.
     DefaultsRefused,
-    /// The drive's settings can't change while blocks read ahead wait.
-    BlocksWaiting,
+    /// More blocks were read ahead than can be counted back.
+    TooFarAhead,
     /// A request number that is not of a tape.
     UnknownRequest(u32),
     /// A raw SCSI command by a caller without privilege.
@@ -206,8 +206,8 @@ impl Refusal {
             Refusal::NoCompression => Errno::Io,
             // set_mode_densblk: modes_defined.
             Refusal::DefaultsRefused => Errno::Invalid,
-            // st_int_ioctl (MTSETBLK …): buffer_bytes.
-            Refusal::BlocksWaiting => Errno::Io,
+            // flush_buffer: MTBSR fails.
+            Refusal::TooFarAhead => Errno::Io,
             // scsi_ioctl: not for a tape.
             Refusal::UnknownRequest(_) => Errno::Invalid,
             // st_ioctl: !capable(CAP_SYS_RAWIO).
@@ -246,7 +246,7 @@ impl Refusal {
             | Refusal::NoSuchPartition(_)
             | Refusal::PartitionSize(_)
             | Refusal::NoCompression
-            | Refusal::BlocksWaiting
+            | Refusal::TooFarAhead
             | Refusal::UnknownRequest(_)
             | Refusal::RawCommand(_) => false,
         }
@@ -301,7 +301,7 @@ impl fmt::Display for Refusal {
             Refusal::DefaultsRefused => {
                 write!(f, "the drive refused the default block size or density")
             }
-            Refusal::BlocksWaiting => write!(f, "blocks read ahead are waiting"),
+            Refusal::TooFarAhead => write!(f, "too many blocks were read ahead"),
             Refusal::UnknownRequest(number) => write!(f, "unknown request {number:#010x}"),
             Refusal::RawCommand(number) => {
                 write!(f, "only root may send raw commands ({number:#06x})")

@@ -14,7 +14,7 @@ impl St {
         count: i32,
     ) -> Result<(), Refusal> {
         let size = count.cast_unsigned() & BLOCK_SIZE_MASK;
-        self.require_changeable()?;
+        self.mount.require_ready()?;
         self.require_block_size(size)?;
         self.mount.block_size_set = Some(count);
         self.select(
@@ -32,7 +32,7 @@ impl St {
     /// `MTSETDENSITY`.
     pub(crate) fn set_density(&mut self, drive: &mut dyn Drive, count: i32) -> Result<(), Refusal> {
         let [density, ..] = count.to_le_bytes();
-        self.require_changeable()?;
+        self.mount.require_ready()?;
         self.mount.density_set = Some(count);
         self.select(
             drive,
@@ -48,7 +48,7 @@ impl St {
     /// `MTSETDRVBUFFER` with a mode: its three lowest bits.
     pub(crate) fn set_buffering(&mut self, drive: &mut dyn Drive, mode: u8) -> Result<(), Refusal> {
         let mode = mode & 7;
-        self.require_changeable()?;
+        self.mount.require_ready()?;
         self.select(
             drive,
             ModeSelect {
@@ -114,7 +114,7 @@ impl St {
         density: Option<u8>,
     ) -> Result<(), Refusal> {
         let size = size.map(|size| size & BLOCK_SIZE_MASK);
-        self.require_changeable()?;
+        self.mount.require_ready()?;
         if let Some(size) = size {
             self.require_block_size(size)?;
         }
@@ -132,14 +132,6 @@ impl St {
         }
         if let Some(density) = density {
             self.mount.density = density;
-        }
-        Ok(())
-    }
-
-    fn require_changeable(&self) -> Result<(), Refusal> {
-        self.mount.require_ready()?;
-        if self.lookahead.waiting > 0 {
-            return Err(Refusal::BlocksWaiting);
         }
         Ok(())
     }

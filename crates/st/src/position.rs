@@ -6,7 +6,7 @@ use pseudotape_tape::{Address, Done, Drive, ObjectNumber, PartitionNumber};
 use crate::St;
 use crate::errno::{Errno, Refusal};
 use crate::settle::Next;
-use crate::state::{Edge, Motion, PARTITIONS};
+use crate::state::{Edge, Motion};
 
 /// Where the drive says that the head is.
 pub(crate) struct Location {
@@ -64,11 +64,7 @@ impl St {
     /// | behind the end of data | EIO | end of data, file −1, block −1 |
     pub(crate) fn seek(&mut self, drive: &mut dyn Drive, count: i32) -> Result<(), Refusal> {
         let partition = self.mount.wanted_partition;
-        let result = self.go_to(drive, count.cast_unsigned(), partition);
-        if !self.has(Booleans::CAN_PARTITIONS) {
-            self.mount.partitions[0].motion = Motion::Idle;
-        }
-        result
+        self.go_to(drive, count.cast_unsigned(), partition)
     }
 
     /// Goes to an object of a partition; what is known of the partition left is its place (`set_location`).
@@ -83,8 +79,8 @@ impl St {
         }
         let can_partitions = self.has(Booleans::CAN_PARTITIONS);
         let number = match u8::try_from(partition) {
-            Ok(number) if partition < PARTITIONS && (can_partitions || number == 0) => number,
-            _ => {
+            Ok(number) if can_partitions || number == 0 => number,
+            Ok(_) | Err(_) => {
                 return Err(Refusal::NoSuchPartition(
                     i32::try_from(partition).unwrap_or(i32::MAX),
                 ));

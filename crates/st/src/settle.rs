@@ -73,7 +73,7 @@ impl St {
                 match i32::try_from(read - touched) {
                     Ok(0) => Ok(()),
                     Ok(back) => self.space_blocks_back(drive, back),
-                    Err(_) => Err(Refusal::BlocksWaiting),
+                    Err(_) => Err(Refusal::TooFarAhead),
                 }
             }
         }

@@ -72,3 +72,33 @@ fn a_close_whose_filemark_does_not_fit_is_eio() {
         Some("filemarks do not fit before the physical end")
     );
 }
+
+/// ST-EOM-08
+#[test]
+fn filemarks_of_which_a_part_fits_are_counted_as_far_as_they_do() {
+    let mut bench = marks_need_room();
+    bench.write_blocks(3);
+    assert_eq!(bench.op(Operation::WriteFilemarks, 5), Err(Errno::Io));
+    assert_eq!(bench.at(), (2, 0));
+    assert!(!bench.flag(GeneralStatus::EOT));
+    assert_eq!(bench.tape(), "bbbff");
+    assert_eq!(bench.op(Operation::WriteFilemarks, 1), Err(Errno::Io));
+    assert_eq!(bench.at(), (2, 0));
+    assert!(bench.flag(GeneralStatus::EOT));
+    // For a negative count st never finds that nothing was written.
+    assert_eq!(bench.op(Operation::WriteFilemarks, -1), Err(Errno::Io));
+    assert!(!bench.flag(GeneralStatus::EOT));
+    assert_eq!(bench.at(), (2 - 1 - 0xff_ffff, 0));
+}
+
+/// ST-EOM-08
+#[test]
+fn a_file_number_that_is_not_known_stays_so() {
+    let mut bench = marks_need_room();
+    bench.write_blocks(1);
+    bench.does(Operation::Seek, 1);
+    bench.does(Operation::WriteFilemarks, 1);
+    assert_eq!(bench.at(), (-1, 0));
+    assert_eq!(bench.op(Operation::WriteFilemarks, 10), Err(Errno::Io));
+    assert_eq!(bench.at(), (-1, 0));
+}

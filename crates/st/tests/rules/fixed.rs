@@ -124,3 +124,68 @@ fn the_buffer_for_parts_of_blocks_holds_also_a_block_larger_than_itself() {
     assert_eq!(bench.read_length(2), Ok(2));
     assert_eq!(bench.at(), (0, 2));
 }
+
+/// ST-FIXED-02
+#[test]
+fn a_filemark_passed_untold_is_given_back_before_other_operations() {
+    let mut bench = files(&[2, 1]);
+    assert_eq!(bench.read_length(2048), Ok(1024));
+    bench.does(Operation::Nothing, 1);
+    assert_eq!(bench.at(), (0, 2));
+    assert_eq!(bench.pos(), 2);
+    assert_eq!(bench.read_length(2048), Ok(0));
+    assert_eq!(bench.at(), (1, 0));
+}
+
+/// ST-FIXED-12
+#[test]
+fn an_unknown_file_number_stays_so_when_an_untold_filemark_counts() {
+    let mut bench = files(&[2, 1, 1]);
+    bench.does(Operation::Seek, 1);
+    assert_eq!(bench.read_length(2048), Ok(512));
+    bench.does(Operation::ForwardFilemarks, 1);
+    assert_eq!(bench.at(), (-1, 0));
+    assert_eq!(bench.pos(), 3);
+}
+
+/// ST-FIXED-09
+#[test]
+fn only_what_needs_the_place_gives_back_blocks_that_were_read_ahead() {
+    use crate::witness::Told;
+    use pseudotape_tape::SpaceUnit;
+    let back = Told::Space(SpaceUnit::Blocks, -62);
+    let spaced = |bench: &mut Bench| {
+        bench
+            .drive
+            .told
+            .drain(..)
+            .filter(|told| matches!(told, Told::Space(..)))
+            .collect::<Vec<_>>()
+    };
+    for (operation, count, expected) in [
+        (Operation::Nothing, 1, vec![back]),
+        (Operation::SetBlockSize, 512, vec![back]),
+        (Operation::Rewind, 1, vec![]),
+        (Operation::Seek, 5, vec![]),
+        (Operation::Retension, 1, vec![]),
+        (Operation::Lock, 1, vec![]),
+        (Operation::Compression, 1, vec![]),
+        (Operation::Load, 1, vec![]),
+        (Operation::Offline, 1, vec![]),
+        (Operation::Unlock, 1, vec![back]),
+    ] {
+        let mut bench = files(&[100]);
+        assert_eq!(bench.read_length(700), Ok(700));
+        bench.drive.told.clear();
+        bench.does(operation, count);
+        assert_eq!(spaced(&mut bench), expected, "{operation:?}");
+    }
+    // Where partitions are allowed, a seek in the same one needs the place.
+    let mut bench = files(&[100]);
+    let partitions = i32::try_from(Booleans::CAN_PARTITIONS.bits()).unwrap();
+    bench.does(Operation::SetDriveBuffer, crate::bench::SET | partitions);
+    assert_eq!(bench.read_length(700), Ok(700));
+    bench.drive.told.clear();
+    bench.does(Operation::Seek, 5);
+    assert_eq!(spaced(&mut bench), [back]);
+}

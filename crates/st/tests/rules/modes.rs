@@ -82,3 +82,24 @@ fn a_default_that_the_drive_refuses_matters_once_modes_are_defined() {
     assert_eq!(change(&mut bench), Err(Errno::Invalid));
     assert!(!bench.st.in_use());
 }
+
+/// ST-MODE-09 ST-MODE-10
+#[test]
+fn defaults_without_a_medium_wait_for_one() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::Unload, 1);
+    bench.drive.told.clear();
+    for default in [
+        DEFAULT_BLOCK_SIZE | 1024,
+        DEFAULT_DENSITY | 2,
+        0x6020_0001,
+        0x6030_0002,
+    ] {
+        bench.does(Operation::SetDriveBuffer, default);
+    }
+    assert_eq!(bench.op(Operation::Compression, 1), Err(Errno::Io));
+    assert_eq!(bench.drive.told, []);
+    bench.does(Operation::Load, 1);
+    let status = bench.get();
+    assert_eq!((status.block_size, status.density), (1024, 2));
+}

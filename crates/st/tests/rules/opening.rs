@@ -36,6 +36,23 @@ fn a_waiting_open_goes_on_when_a_medium_comes() {
     assert_eq!(bench.st.open_again(&mut bench.drive), Ok(Opening::Open));
     assert_eq!(bench.at(), (0, 0));
     assert_eq!(bench.write(10), Ok(10));
+    // Nothing waits any more.
+    assert_eq!(bench.st.abandon_open(), Errno::BadDescriptor);
+    assert!(bench.st.in_use());
+    assert_eq!(bench.write(10), Ok(10));
+}
+
+/// ST-OPEN-07
+#[test]
+fn a_drive_with_endless_news_is_broken() {
+    let mut bench = Bench::with(personality("generic"), ModelCartridge::default());
+    bench.drive.always_news = true;
+    assert_eq!(bench.open(NON_REWINDING, NONBLOCK), Err(Errno::Io));
+    assert_eq!(bench.drive.asked_ready, 11);
+    assert!(!bench.st.in_use());
+    bench.drive.always_news = false;
+    assert_eq!(bench.open(NON_REWINDING, NONBLOCK), Ok(Opening::Open));
+    assert_eq!(bench.at(), (0, 0));
 }
 
 /// ST-OPEN-09

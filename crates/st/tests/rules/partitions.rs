@@ -1,9 +1,10 @@
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{Booleans, Operation};
-use pseudotape_st::Errno;
+use pseudotape_st::{Errno, Options, St};
+use pseudotape_tape::{Address, Drive, ObjectNumber, PartitionNumber};
 use pseudotape_testkit::ModelCartridge;
 
-use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
+use crate::bench::{Bench, CLEAR, NON_REWINDING, READ_WRITE, SET, personality};
 
 fn allowed(mut bench: Bench) -> Bench {
     let partitions = i32::try_from(Booleans::CAN_PARTITIONS.bits()).unwrap();
@@ -57,4 +58,48 @@ fn a_partition_is_found_where_it_was_left_also_after_a_close() {
     assert_eq!(bench.pos(), 4);
     bench.does(Operation::SetPartition, 1);
     assert_eq!(bench.pos(), 3);
+}
+
+/// ST-PART-02 ST-PART-04
+#[test]
+fn a_driver_that_meets_a_partitioned_medium_finds_out_where_it_is() {
+    let cartridge = ModelCartridge {
+        partitions: vec![Vec::new(), Vec::new()],
+        ..ModelCartridge::default()
+    };
+    let mut bench = Bench::with(personality("scsi_debug"), cartridge);
+    bench.drive.clear_attention();
+    let there = Address {
+        partition: Some(PartitionNumber(1)),
+        object: ObjectNumber(0),
+    };
+    bench.drive.locate(there).unwrap();
+    bench.st = St::new(&Options {
+        booleans: Options::default().booleans | Booleans::CAN_PARTITIONS,
+        ..Options::default()
+    });
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    assert_eq!(bench.get().residual, 1);
+    bench.does(Operation::SetPartition, 0);
+    bench.does(Operation::SetPartition, 1);
+    bench.write_blocks(1);
+    assert_eq!(bench.partition(1), "b");
+    bench.drive.reset();
+    assert_eq!(bench.write(1024), Err(Errno::Io));
+    assert_eq!(bench.get().residual, 1);
+    bench.does(Operation::Erase, 0);
+    assert_eq!(bench.get().residual, 1);
+}
+
+/// ST-PART-01
+#[test]
+fn a_seek_in_a_partition_is_invalid_once_partitions_are_forbidden() {
+    let mut bench = allowed(Bench::open_blank("scsi_debug"));
+    bench.does(Operation::MakePartitions, 100);
+    bench.does(Operation::SetPartition, 1);
+    bench.write_blocks(1);
+    let partitions = i32::try_from(Booleans::CAN_PARTITIONS.bits()).unwrap();
+    bench.does(Operation::SetDriveBuffer, CLEAR | partitions);
+    assert_eq!(bench.op(Operation::Seek, 0), Err(Errno::Invalid));
+    assert_eq!(bench.pos(), 2, "behind the filemark that came first");
 }

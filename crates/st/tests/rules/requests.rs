@@ -1,5 +1,5 @@
 use pseudotape_mtio::{MtOp, Operation};
-use pseudotape_st::{Caller, Errno};
+use pseudotape_st::{Caller, Errno, Node};
 
 use crate::bench::{Bench, NON_REWINDING, NONBLOCK, ROOT};
 
@@ -57,4 +57,32 @@ fn options_need_privilege_even_without_a_medium() {
     let anyone = Caller { privileged: false };
     let answer = bench.st.op(&mut bench.drive, op, anyone);
     assert_eq!(answer, Err(Errno::Perm));
+}
+
+/// ST-OP-04 ST-OP-05
+#[test]
+fn an_operation_with_a_structure_of_another_size_is_invalid_before_anything_else() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetBlockSize, 512);
+    assert_eq!(bench.write(1024), Ok(1024));
+    bench.does(Operation::Rewind, 1);
+    assert_eq!(bench.read_length(100), Ok(100));
+    let ask = |bench: &mut Bench, request| bench.st.other_ioctl(&mut bench.drive, request, ROOT);
+    assert_eq!(ask(&mut bench, 0x4004_6d01), Errno::Invalid);
+    assert_eq!(
+        bench.read_length(412),
+        Ok(412),
+        "the rest of the block waits on"
+    );
+    bench.close().unwrap();
+
+    let other_mode = Node {
+        mode: 2,
+        rewinding: false,
+    };
+    bench.open(other_mode, NONBLOCK).unwrap();
+    assert_eq!(ask(&mut bench, 0x4004_6d01), Errno::Invalid);
+    for request in [0x4004_6d02, 0x4004_6e01, 0x2285] {
+        assert_eq!(ask(&mut bench, request), Errno::NoDevice, "{request:#x}");
+    }
 }

@@ -86,3 +86,20 @@ fn a_position_at_the_beginning_makes_file_and_block_known() {
         assert_eq!(bench.at(), known, "{name}");
     }
 }
+
+/// ST-POS-04 ST-SPACE-16
+#[test]
+fn a_seek_away_from_a_setmark_forgets_it() {
+    for partitions in [false, true] {
+        let mut bench = Bench::open_blank("dds");
+        if partitions {
+            let switch = i32::try_from(Booleans::CAN_PARTITIONS.bits()).unwrap();
+            bench.does(Operation::SetDriveBuffer, SET | switch);
+        }
+        bench.write_blocks(2);
+        bench.does(Operation::WriteSetmarks, 1);
+        assert!(bench.flag(GeneralStatus::SM));
+        bench.does(Operation::Seek, 1);
+        assert!(!bench.flag(GeneralStatus::SM), "partitions {partitions}");
+    }
+}

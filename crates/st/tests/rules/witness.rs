@@ -4,7 +4,8 @@ use std::ops::{Deref, DerefMut};
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
+    WriteMode,
 };
 use pseudotape_testkit::ModelDrive;
 
@@ -26,6 +27,10 @@ pub struct Witness {
     pub told: Vec<Told>,
     /// What the next command answers in place of the drive.
     pub fails: Option<Failed>,
+    /// Reports a new medium whenever asked.
+    pub always_news: bool,
+    /// How often it was asked whether it is ready.
+    pub asked_ready: u32,
 }
 
 impl Witness {
@@ -34,6 +39,8 @@ impl Witness {
             drive,
             told: Vec::new(),
             fails: None,
+            always_news: false,
+            asked_ready: 0,
         }
     }
 
@@ -67,6 +74,10 @@ impl Drive for Witness {
     }
 
     fn test_ready(&mut self) -> Result<(), Failed> {
+        self.asked_ready += 1;
+        if self.always_news {
+            return Err(Failed::at(Sense::MediumChanged, None));
+        }
         self.drive.test_ready()
     }
 
