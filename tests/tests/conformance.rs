@@ -18,7 +18,7 @@ fn replay(make: impl Fn(Source) -> Box<dyn Target>) {
                 .unwrap_or_else(|error| panic!("{}: {error}", case.name))
         })
         .collect();
-    let surprises = suite.surprises("in-process", &verdicts);
+    let surprises = suite.surprises(&["in-process"], &verdicts);
     for surprise in &surprises {
         println!("{surprise}");
     }

@@ -56,7 +56,7 @@ fn every_recorded_scenario_is_answered_on_a_fuse_mount_as_by_the_kernels_st() {
                 .0
         })
         .collect();
-    let surprises = suite.surprises("fuse", &verdicts);
+    let surprises = suite.surprises(&["fuse"], &verdicts);
     for surprise in &surprises {
         println!("{surprise}");
     }
