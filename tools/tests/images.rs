@@ -331,6 +331,21 @@ fn verify_of_a_whole_image_ends_with_0() {
 }
 
 #[test]
+fn damage_to_the_index_is_found_and_costs_no_data() {
+    let place = Place::recorded(|image| image.append_marks(Mark::Filemark, 600).unwrap());
+    // The entry of the first object: a filemark at byte 16384.
+    place.damage(&[0, 0x40, 0, 0, 0, 0, 0, 2]);
+    let output = place.run(&["verify", "t.ptape", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = &report["partitions"][0];
+    assert_eq!(report["damage"], json!([]));
+    assert_eq!(report["files"], 600);
+    assert_eq!(report["index_damage"][0]["first_object"], 0);
+    assert_eq!(report["index_damage"][0]["objects"], 512);
+}
+
+#[test]
 fn a_damaged_block_is_found_named_and_costs_only_itself() {
     let place = Place::recorded(four_files);
     place.damage(b"first words\n");

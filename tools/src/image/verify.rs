@@ -2,6 +2,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use pseudotape_control::HumanBytes;
+use pseudotape_image::IndexDamage;
 use serde::Serialize;
 
 use super::Opened;
@@ -29,12 +30,33 @@ struct Partition {
     blocks: u64,
     bytes: u64,
     damage: Vec<Damage>,
+    /// Damaged parts of the index: they cost time, no data.
+    index_damage: Vec<DamagedPart>,
     opened: Found,
+}
+
+/// A part of the index that fails its check.
+#[derive(Debug, Serialize)]
+struct DamagedPart {
+    first_object: u64,
+    objects: u64,
+    /// Where it should be, where that is known.
+    offset: Option<u64>,
+}
+
+impl From<&IndexDamage> for DamagedPart {
+    fn from(part: &IndexDamage) -> Self {
+        DamagedPart {
+            first_object: part.first_object,
+            objects: part.objects,
+            offset: Some(part.offset).filter(|offset| *offset != 0),
+        }
+    }
 }
 
 impl Partition {
     fn is_ok(&self) -> bool {
-        self.damage.is_empty() && !self.opened.damaged
+        self.damage.is_empty() && self.index_damage.is_empty() && !self.opened.damaged
     }
 
     fn text(&self, screen: &Screen) -> String {
@@ -49,6 +71,14 @@ impl Partition {
                 printable(&damage.cause)
             ));
         }
+        for part in &self.index_damage {
+            line(format!(
+                "{} in the index of {} from object {} on: their frames serve instead, no data is lost",
+                screen.paint(Paint::Bad, "damage"),
+                counted(part.objects, "object"),
+                part.first_object
+            ));
+        }
         if !self.opened.clean {
             line(format!(
                 "{} when it was opened: {}",
@@ -56,7 +86,10 @@ impl Partition {
                 printable(&self.opened.words)
             ));
         }
-        let verdict = match (self.is_ok(), self.damage.len() as u64) {
+        let verdict = match (
+            self.is_ok(),
+            (self.damage.len() + self.index_damage.len()) as u64,
+        ) {
             (true, _) => screen.paint(Paint::Good, "no damage"),
             (false, 0) => screen.paint(Paint::Bad, "damage, see above"),
             (false, count) => screen.paint(Paint::Bad, &counted(count, "damaged place")),
@@ -113,7 +146,7 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
 }
 
 fn verify(opened: Opened, screen: &Screen) -> anyhow::Result<Partition> {
-    let Opened { image, report } = opened;
+    let Opened { mut image, report } = opened;
     let bar = screen.progress(image.payload_bytes());
     let mut verified = Partition {
         partition: image.header().partition.0,
@@ -121,6 +154,7 @@ fn verify(opened: Opened, screen: &Screen) -> anyhow::Result<Partition> {
         blocks: 0,
         bytes: 0,
         damage: Vec::new(),
+        index_damage: image.check_index()?.iter().map(DamagedPart::from).collect(),
         opened: Found::new(&report),
     };
     let mut reading = Reading::new(image);
