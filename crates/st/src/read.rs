@@ -138,25 +138,26 @@ impl St {
 
     /// Reads blocks into the driver's buffer, as many as it holds where read-ahead is on.
     fn fill_lookahead(&mut self, drive: &mut dyn Drive, needed: usize) -> Result<bool, Refusal> {
-        let size = usize::try_from(self.mount.block_size).unwrap_or(usize::MAX);
+        // Variable block mode never comes here: each read is one block.
+        let size = usize::try_from(self.mount.block_size.max(1)).unwrap_or(usize::MAX);
         let mut data = std::mem::take(&mut self.lookahead.buffer);
-        if data.len() < size.max(LOOKAHEAD_BYTES) {
-            data.resize(size.max(LOOKAHEAD_BYTES), 0);
+        let capacity = size.max(LOOKAHEAD_BYTES);
+        if data.len() < capacity {
+            data.resize(capacity, 0);
         }
-        let room = if size == 0 {
-            needed.min(data.len())
-        } else if self.has(Booleans::READ_AHEAD) {
-            size.max(LOOKAHEAD_BYTES) / size * size
+        let held = capacity / size * size;
+        let room = if self.has(Booleans::READ_AHEAD) {
+            held
         } else {
-            needed.min(data.len()) / size * size
+            // At least one block, or the command would be sent for ever.
+            (needed / size * size).clamp(size, held)
         };
         let got = self.read_command(drive, &mut data[..room]);
         self.lookahead.buffer = data;
         self.lookahead.clear();
         let got = got?;
         self.lookahead.waiting = got.bytes;
-        // A command that could not ask for one block would be sent for ever.
-        Ok(got.ends || room == 0)
+        Ok(got.ends)
     }
 
     /// Sends one command to read and counts what came (`read_tape`).

@@ -373,6 +373,10 @@ fn reading_goes_through_a_buffer_of_32_kib_until_the_next_open() {
     bench.does(Operation::SetDriveBuffer, CLEAR | 4);
     // Read-ahead is off now: no more than asked, in whole blocks.
     assert_eq!(read(&mut bench, 3000), [Told::Read(size, 3000)]);
+    assert_eq!(
+        read(&mut bench, 40_000),
+        [Told::Read(size, 32_000), Told::Read(size, 8000)]
+    );
     bench.does(Operation::SetDriveBuffer, SET | 4);
     assert_eq!(read(&mut bench, 1000), [Told::Read(size, 32_000)]);
     bench.reopen();
