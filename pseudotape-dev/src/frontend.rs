@@ -37,7 +37,7 @@ enum Choice {
 pub fn start(
     config: &Config,
     drives: &[Arc<TapeDrive>],
-    events: Sender<Event>,
+    events: &Sender<Event>,
 ) -> Result<Frontend> {
     let (choice, reason) = choose(&config.frontend)?;
     let gid = group_id(&config.group)?;
@@ -55,34 +55,19 @@ pub fn start(
                         ioctls,
                     },
                     device,
+                    tell_end(events),
                 )
             });
             Serving::Cuse(made.collect::<Result<_, _>>()?)
         }
         Choice::Fuse(directory) => {
-            std::fs::create_dir_all(&directory)
-                .or_else(|error| {
-                    if directory.is_dir() {
-                        Ok(())
-                    } else {
-                        Err(error)
-                    }
-                })
-                .with_context(|| {
-                    format!("can't make the mount directory {}", directory.display())
-                })?;
             tell_nodes(drives, &directory);
             let options = MountOptions {
                 mode: config.node_mode,
                 gid,
             };
-            let ended = move |why: String| {
-                // Nobody listens any more once the daemon ends by itself.
-                if events.send(Event::FrontendEnded(why)).is_err() {
-                    log::debug!("the mount ended after the daemon");
-                }
-            };
-            Serving::Fuse(fuse::mount(&directory, nodes, options, ended)?, directory)
+            let mounted = fuse::mount(&directory, nodes, options, tell_end(events))?;
+            Serving::Fuse(mounted, directory)
         }
     };
     Ok(Frontend { serving, reason })
@@ -128,6 +113,17 @@ impl Frontend {
             Serving::Fuse(mounted, directory) => mounted
                 .unmount()
                 .with_context(|| format!("can't unmount {}", directory.display())),
+        }
+    }
+}
+
+/// What a frontend calls when it ends without being asked to.
+fn tell_end(events: &Sender<Event>) -> impl FnOnce(String) + Send + 'static {
+    let events = events.clone();
+    move |why| {
+        // Nobody listens any more once the daemon ends by itself.
+        if events.send(Event::FrontendEnded(why)).is_err() {
+            log::debug!("the frontend ended after the daemon");
         }
     }
 }

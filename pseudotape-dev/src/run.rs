@@ -42,7 +42,7 @@ pub fn run(config: &Config) -> Result<()> {
             TapeDrive::new(number, drive).with_context(|| format!("drive {number}"))?,
         ));
     }
-    let frontend = frontend::start(config, &drives, events)?;
+    let frontend = frontend::start(config, &drives, &events)?;
     let operator = Arc::new(Drives {
         drives,
         frontend: frontend.name(),

@@ -66,14 +66,20 @@ pub fn is_available() -> bool {
 
 impl Node {
     /// Makes a device node and serves it. When this returns the node is there, with its mode.
-    pub fn create(options: NodeOptions, device: Arc<dyn CharDevice>) -> Result<Self, CuseError> {
+    ///
+    /// `ended` is told why, if the node ends without [`Node::stop`].
+    pub fn create(
+        options: NodeOptions,
+        device: Arc<dyn CharDevice>,
+        ended: impl FnOnce(String) + Send + 'static,
+    ) -> Result<Self, CuseError> {
         check_name(&options.name)?;
         let channel = Channel::open()?;
         negotiate(&channel, &options)?;
         let path = Path::new("/dev").join(&options.name);
         let calls = Arc::new(ProcCalls::new());
         // Served before it is touched: whoever finds the node first may open it.
-        let node = Self::serve(device, calls, channel, options.name.clone(), path)?;
+        let node = Self::serve(device, calls, channel, options.name.clone(), path, ended)?;
         node.wait_for_node()?;
         node.set_permissions(&options)?;
         Ok(node)
@@ -86,11 +92,12 @@ impl Node {
         device: Arc<dyn CharDevice>,
         calls: Arc<dyn Calls>,
         descriptor: OwnedFd,
+        ended: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self, CuseError> {
         check_name(&options.name)?;
         let channel = Channel::from_fd(descriptor);
         negotiate(&channel, &options)?;
-        Self::serve(device, calls, channel, options.name, PathBuf::new())
+        Self::serve(device, calls, channel, options.name, PathBuf::new(), ended)
     }
 
     /// The node's path.
@@ -126,12 +133,19 @@ impl Node {
         channel: Channel,
         name: String,
         path: PathBuf,
+        ended: impl FnOnce(String) + Send + 'static,
     ) -> Result<Self, CuseError> {
         let (stop, stopped) = StopSignal::new().map_err(|e| CuseError::io("make a pipe", e))?;
         let server = Server::new(name.clone(), device, calls, channel);
         let thread = thread::Builder::new()
             .name(name.clone())
-            .spawn(move || server.run(&stopped))
+            .spawn(move || {
+                let result = server.run(&stopped);
+                if let Err(e) = &result {
+                    ended(e.to_string());
+                }
+                result
+            })
             .map_err(|e| CuseError::io("start a thread", e))?;
         Ok(Node {
             name,

@@ -111,16 +111,12 @@ impl Server {
             match received {
                 Received::Request(length) => {
                     if self.answer(buffer.get(..length).unwrap_or(&buffer)) == Next::End {
-                        return Ok(());
+                        return Err(self.ended());
                     }
                 }
                 Received::Stop => stopping = Some(Instant::now() + FINISH_MAX),
                 Received::Nothing => {}
-                Received::Ended => {
-                    return Err(CuseError::Ended {
-                        name: self.name.clone(),
-                    });
-                }
+                Received::Ended => return Err(self.ended()),
             }
             if self.pieces.lengths_are_inferred() {
                 warn!(
@@ -129,6 +125,12 @@ impl Server {
                     self.name
                 );
             }
+        }
+    }
+
+    fn ended(&self) -> CuseError {
+        CuseError::Ended {
+            name: self.name.clone(),
         }
     }
 

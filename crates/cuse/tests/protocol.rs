@@ -155,7 +155,7 @@ fn serve(device: &Arc<Recorder>, ioctls: IoctlMode) -> (Kernel, Node, Vec<u8>) {
     let (kernel, theirs) = connect();
     kernel.send(INIT, &words(&[7, 38, 0, 1]));
     let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-    let node = Node::on_descriptor(options(ioctls), device.clone(), calls, theirs)
+    let node = Node::on_descriptor(options(ioctls), device.clone(), calls, theirs, |_| {})
         .expect("the versions fit");
     let (_, (error, body)) = kernel.receive().expect("an answer to CUSE_INIT");
     assert_eq!(error, 0);
@@ -186,8 +186,14 @@ fn refused(first: impl FnOnce(&Kernel)) -> CuseError {
     first(&kernel);
     let device = Arc::new(Recorder::default());
     let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-    Node::on_descriptor(options(IoctlMode::Restricted), device, calls, theirs)
-        .expect_err("it can't be served")
+    Node::on_descriptor(
+        options(IoctlMode::Restricted),
+        device,
+        calls,
+        theirs,
+        |_| {},
+    )
+    .expect_err("it can't be served")
 }
 
 #[test]
@@ -219,8 +225,14 @@ fn names_that_cannot_be_nodes_are_refused() {
             ..options(IoctlMode::Restricted)
         };
         let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-        let error = Node::on_descriptor(options, Arc::new(Recorder::default()), calls, theirs)
-            .expect_err("it is no name");
+        let error = Node::on_descriptor(
+            options,
+            Arc::new(Recorder::default()),
+            calls,
+            theirs,
+            |_| {},
+        )
+        .expect_err("it is no name");
         assert!(matches!(error, CuseError::BadName { .. }), "{error}");
     }
 }
@@ -405,11 +417,26 @@ fn stop_ends_the_node_and_closes_what_is_open() {
 }
 
 #[test]
-fn the_kernels_end_ends_the_node() {
-    let (_device, kernel, node) = served();
-    assert_eq!(kernel.call(DESTROY, b"").0, 0);
-    node.join().expect("it was told to");
-    let (_device, kernel, node) = served();
-    drop(kernel);
-    assert!(matches!(node.join(), Err(CuseError::Ended { .. })));
+fn the_kernels_end_ends_the_node_and_is_told() {
+    for destroyed in [true, false] {
+        let (kernel, theirs) = connect();
+        kernel.send(INIT, &words(&[7, 38, 0, 1]));
+        let (send, ended) = std::sync::mpsc::channel();
+        let node = Node::on_descriptor(
+            options(IoctlMode::Restricted),
+            Arc::new(Recorder::default()),
+            Arc::new(ProcCalls::new()),
+            theirs,
+            move |why| send.send(why).expect("the test listens"),
+        )
+        .expect("the versions fit");
+        kernel.receive().expect("an answer to CUSE_INIT");
+        if destroyed {
+            assert_eq!(kernel.call(DESTROY, b"").0, 0);
+        }
+        drop(kernel);
+        let why = ended.recv_timeout(Duration::from_secs(10));
+        assert!(why.expect("it is told").contains("pmtm0"));
+        assert!(matches!(node.join(), Err(CuseError::Ended { .. })));
+    }
 }
