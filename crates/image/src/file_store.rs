@@ -184,3 +184,19 @@ impl Store for FileStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_room_cannot_be_held_it_is_estimated_and_the_estimate_has_a_limit() {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let mut store = FileStore::create(&directory.path().join("a.ptape")).expect("a new file");
+        store.can_allocate = false;
+        let little = store.reserve(4096).expect("there are 4 KiB");
+        assert_eq!(little, Reserved::Estimated);
+        let much = store.reserve(u64::MAX).expect_err("there are not 16 EiB");
+        assert_eq!(much.kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -229,32 +229,35 @@ pub(crate) struct FoundHeader {
 enum Candidate {
     Foreign,
     Damaged,
+    Unreadable(Error),
     Whole(HeaderBytes),
 }
 
-fn candidate<S: Store>(store: &S, offset: u64) -> Result<Candidate, Error> {
+fn candidate<S: Store>(store: &S, offset: u64) -> Candidate {
     let mut bytes = [0; 128];
-    let count = store
-        .read_at(&mut bytes, offset)
-        .map_err(|source| Error::host("read", offset, 0, source))?;
+    let count = match store.read_at(&mut bytes, offset) {
+        Ok(count) => count,
+        Err(source) => return Candidate::Unreadable(Error::host("read", offset, 0, source)),
+    };
     let raw: HeaderBytes = zerocopy::transmute!(bytes);
-    Ok(if raw.magic != HEADER_MAGIC {
+    if raw.magic != HEADER_MAGIC {
         Candidate::Foreign
     } else if count < bytes.len() || raw.crc.get() != crc32fast::hash(checked_part(&bytes)) {
         Candidate::Damaged
     } else {
         Candidate::Whole(raw)
-    })
+    }
 }
 
 /// Reads the header, or its copy.
 pub(crate) fn read<S: Store>(store: &S) -> Result<FoundHeader, Error> {
-    let first = candidate(store, HEADER_OFFSET)?;
+    let first = candidate(store, HEADER_OFFSET);
     if let Candidate::Whole(raw) = first {
         return prove(&raw, false);
     }
-    match (first, candidate(store, HEADER_COPY_OFFSET)?) {
+    match (first, candidate(store, HEADER_COPY_OFFSET)) {
         (_, Candidate::Whole(raw)) => prove(&raw, true),
+        (Candidate::Unreadable(error), _) => Err(error),
         (Candidate::Foreign, Candidate::Foreign) => Err(Error::NotAnImage {
             copy_offset: HEADER_COPY_OFFSET,
         }),

@@ -47,7 +47,7 @@ impl<S: Store> Image<S> {
             });
         }
         let key = key_of(&found.header);
-        let slots = slot::read(&store, key)?;
+        let slots = slot::read(&store, key);
         let mut report = OpenReport {
             header_copy_used: found.copy_used,
             damaged_slots: u8::from(slots.newest.is_none()) + u8::from(slots.older.is_none()),
@@ -144,7 +144,8 @@ impl<S: Store> Recovery<'_, S> {
     fn start(&mut self, hints: &[u64]) -> Result<Start, Error> {
         let own_hint = self.hint_at_the_end()?;
         for hint in own_hint.iter().chain(hints) {
-            if let Some(start) = self.start_at(*hint)? {
+            // A root that the host can't read is as good as damaged.
+            if let Ok(Some(start)) = self.start_at(*hint) {
                 return Ok(start);
             }
         }
@@ -279,8 +280,12 @@ impl<S: Store> Recovery<'_, S> {
         if offset < self.committed_end {
             return Ok(true);
         }
-        if read_payload(self.store, frame, offset, &mut self.payload)? {
-            return Ok(true);
+        match read_payload(self.store, frame, offset, &mut self.payload) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            // Derived data are no reason to refuse the image.
+            Err(_) if frame.kind == Kind::EndOfData => {}
+            Err(error) => return Err(error),
         }
         // A damaged payload that was committed costs only itself.
         self.seek_proof(walk)?;

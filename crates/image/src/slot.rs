@@ -3,7 +3,6 @@
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::error::Error;
 use crate::frame::{Key, checked_part};
 use crate::layout::{BARCODE_BYTES, LABEL_BYTES, SLOT_OFFSETS};
 use crate::store::Store;
@@ -63,10 +62,10 @@ pub(crate) struct FoundSlots {
 }
 
 /// Reads both slots.
-pub(crate) fn read<S: Store>(store: &S, key: Key) -> Result<FoundSlots, Error> {
+pub(crate) fn read<S: Store>(store: &S, key: Key) -> FoundSlots {
     let [first, second] = SLOT_OFFSETS;
-    let found = [read_one(store, key, first)?, read_one(store, key, second)?];
-    Ok(match found {
+    let found = [read_one(store, key, first), read_one(store, key, second)];
+    match found {
         [Some(a), Some(b)] if a.sequence >= b.sequence => FoundSlots {
             newest: Some((0, a)),
             older: Some(b),
@@ -83,22 +82,21 @@ pub(crate) fn read<S: Store>(store: &S, key: Key) -> Result<FoundSlots, Error> {
             newest: None,
             older: None,
         },
-    })
+    }
 }
 
-fn read_one<S: Store>(store: &S, key: Key, offset: u64) -> Result<Option<State>, Error> {
+fn read_one<S: Store>(store: &S, key: Key, offset: u64) -> Option<State> {
     let mut bytes = [0; 256];
-    let count = store
-        .read_at(&mut bytes, offset)
-        .map_err(|source| Error::host("read", offset, 0, source))?;
+    // What the host can't read is as good as damaged.
+    let count = store.read_at(&mut bytes, offset).unwrap_or(0);
     let raw: SlotBytes = zerocopy::transmute!(bytes);
     if count < bytes.len()
         || raw.magic.get() != SLOT_MAGIC
         || raw.crc.get() != key.crc_at(offset, checked_part(&bytes))
     {
-        return Ok(None);
+        return None;
     }
-    Ok(Some(State {
+    Some(State {
         write_protected: raw.flags.get() & FLAG_WRITE_PROTECT != 0,
         sequence: raw.sequence.get(),
         segment: raw.segment.get(),
@@ -108,7 +106,7 @@ fn read_one<S: Store>(store: &S, key: Key, offset: u64) -> Result<Option<State>,
         inner_root: raw.inner_root.get(),
         label: text(&raw.label),
         barcode: text(&raw.barcode),
-    }))
+    })
 }
 
 /// Makes the bytes of a slot for `offset`.

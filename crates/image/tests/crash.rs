@@ -284,6 +284,39 @@ fn after_a_crash_at_any_write_torn_at_any_byte_the_image_is_a_prefix_with_all_th
 }
 
 #[test]
+fn after_a_crash_around_leaves_and_a_root_of_the_index_nothing_is_missing() {
+    let mut run = Run::new();
+    run.act(Op::AppendBlocks(3, 500));
+    run.act(Op::Sync);
+    run.act(Op::AppendBlocks(3, 7680));
+    run.act(Op::Filemarks(9));
+    let start = run.store.log_length();
+    run.act(Op::Filemarks(20));
+    run.act(Op::AppendBlocks(3, 600));
+    run.act(Op::Locate(999));
+    run.act(Op::Append(10));
+    run.act(Op::Locate(940));
+    run.act(Op::Append(10));
+    run.act(Op::Finish);
+    let log = run.store.log();
+    let roots = |action: &StoreAction| match action {
+        StoreAction::Write { bytes, .. } => bytes.get(4) == Some(&5) && bytes.get(6) == Some(&2),
+        StoreAction::Truncate(_) | StoreAction::Sync => false,
+    };
+    assert!(
+        log[start..].iter().any(roots),
+        "a root is written in what follows"
+    );
+    for count in start..=log.len() {
+        run.check(&log, count, Survival::All);
+        run.check(&log, count, Survival::None);
+        run.check(&log, count, Survival::Torn(48));
+        (0..2)
+            .for_each(|seed| drop(run.check(&log, count, Survival::Any(seed + count as u64 * 31))));
+    }
+}
+
+#[test]
 fn after_the_death_of_the_program_everything_written_is_there() {
     let mut run = Run::new();
     SMALL.iter().for_each(|op| run.act(*op));

@@ -186,6 +186,28 @@ fn a_block_that_the_host_cannot_read_is_an_error_and_reading_goes_on_behind_it()
 }
 
 #[test]
+fn header_slots_and_roots_that_the_host_cannot_read_are_as_good_as_damaged() {
+    let (store, mut image) = faulty();
+    (0..5).for_each(|seed| image.append_block(&block_of(seed, 1000)).unwrap());
+    image.finish().unwrap();
+    let end = store.length().unwrap();
+    for (from, to) in [
+        (0, 512),
+        (4096, 4608),
+        (8192, 8704),
+        (12288, 12800),
+        (end - 60, end - 10),
+    ] {
+        store.set_fault(Some(StoreFault::Read { from, to }));
+        let opened = Image::open(store.clone(), Access::ReadOnly);
+        store.set_fault(None);
+        let (mut image, report) = opened.unwrap();
+        assert_eq!(report.header_copy_used, from == 0);
+        assert_eq!(blocks_of(&mut image).len(), 5);
+    }
+}
+
+#[test]
 fn an_image_in_use_can_not_be_opened_a_second_time() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.ptape");
