@@ -146,6 +146,15 @@ def main():
 
     fd = os.open(node, os.O_RDWR)
     operation(fd, MTREW)
+    if pieces_hidden():
+        reason = "without /proc/PID/syscall a daemon can't know it before the last piece"
+        excluded("calls over the largest block are refused", reason)
+    else:
+        for more in (1, 4096, LARGEST):
+            data = buffer(LARGEST + more, 0)
+            same(f"write of {more} over the largest block: EINVAL", "EINVAL", outcome(os.write, fd, data))
+            same(f"read of {more} over the largest block: EINVAL", "EINVAL", outcome(os.readv, fd, [data]))
+            same("neither moves the tape", (0, 0), position(fd))
     same("write of nothing returns 0", 0, outcome(os.write, fd, b""))
     same("read of nothing returns 0", b"", outcome(os.read, fd, 0))
     same("neither moves the tape", (0, 0), position(fd))
