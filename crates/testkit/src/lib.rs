@@ -1,12 +1,15 @@
 //! What tests need: a model tape, the suite of every drive, faulty stores.
 
+mod cartridge;
+mod declare;
 mod model;
 mod operations;
 pub mod store;
 #[expect(missing_docs, reason = "the names of the cases are sentences")]
 pub mod suite;
 
-pub use model::{ModelCartridge, ModelDrive, ModelObject};
+pub use cartridge::{ModelCartridge, ModelObject};
+pub use model::ModelDrive;
 pub use operations::{Answer, Operation, compare, operation};
 pub use suite::{Make, SuiteMedium};
 

@@ -26,40 +26,6 @@ pub struct SuiteMedium {
 /// Makes the drive of a case.
 pub type Make<'a> = &'a dyn Fn(Personality, SuiteMedium) -> Box<dyn Drive>;
 
-/// Declares one test for each case of the suite, for the drives that the function makes.
-#[macro_export]
-macro_rules! drive_suite {
-    ($make:expr) => {
-        $crate::drive_suite!(@cases $make,
-            blocks_come_back_with_their_lengths
-            a_longer_block_is_cut_and_skipped
-            marks_stop_reads_and_end_of_data_stays
-            fixed_blocks_stop_at_marks_and_other_lengths
-            writing_in_the_middle_drops_what_follows
-            spacing_over_blocks_stops_at_marks
-            spacing_over_filemarks_goes_to_their_far_side
-            locate_goes_to_objects_and_not_past_the_end
-            early_warning_comes_before_the_physical_end
-            fixed_writes_stop_at_the_physical_end
-            blocks_outside_the_limits_are_refused
-            only_the_block_just_written_can_be_extended
-            a_protected_medium_is_only_read
-            a_worm_medium_is_only_appended_to
-            an_unloaded_drive_says_no_medium_until_loaded
-            erase_drops_what_follows
-            partitions_keep_their_own_objects
-            the_mode_keeps_what_was_set
-            capacity_counts_bytes_of_blocks
-        );
-    };
-    (@cases $make:expr, $($case:ident)*) => {
-        $(#[test]
-        fn $case() {
-            $crate::suite::$case(&$make);
-        })*
-    };
-}
-
 fn generic(make: Make<'_>) -> Box<dyn Drive> {
     make(Personality::default(), SuiteMedium::default())
 }
