@@ -102,6 +102,29 @@ fn every_rule_is_carried_by_a_test() {
 }
 
 #[test]
+fn what_nodes_can_not_do_stands_in_the_document() {
+    let text = std::fs::read_to_string(root().join("docs/SEMANTICS.md")).expect("the document");
+    let suite =
+        pseudotape_tests::conformance::suite::Suite::load().expect("tests/conformance is whole");
+    for known in &suite.known {
+        let row = format!("| `{}` |", known.scenario);
+        let reason = known
+            .reason
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        let listed = text.lines().any(|line| {
+            line.starts_with(&row) && line.contains(&known.target) && line.contains(&reason)
+        });
+        assert!(
+            listed,
+            "{} on {} is not in the table",
+            known.scenario, known.target
+        );
+    }
+}
+
+#[test]
 fn ids_are_found_in_comments() {
     assert_eq!(
         ids("/// ST-READ-01, ST-EOM-12 ST-X ST-READ-1 XST-READ-01"),
