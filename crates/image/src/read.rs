@@ -128,8 +128,10 @@ impl<S: Store> Image<S> {
                 return Ok(self.next);
             }
             let offset = self.cursor.offset;
+            // A frame that the host can't read is as good as damaged.
             let frame = self
-                .read_frame(offset)?
+                .read_frame(offset)
+                .unwrap_or(None)
                 .filter(|frame| frame.object == self.cursor.object);
             match frame {
                 Some(frame) if frame.kind.is_object() => {

@@ -97,6 +97,10 @@ pub struct Walk {
 
 /// Bytes looked through at a time.
 const WINDOW_BYTES: usize = 64 * 1024;
+/// What the host can't read is passed over in steps of this size,
+const PAGE_BYTES: u64 = 4096;
+/// and no more of them than this: a host that reads nothing has another problem.
+const MOST_UNREADABLE_STEPS: u32 = 1024;
 
 impl Walk {
     /// Looks at the record here; goes nowhere.
@@ -180,8 +184,26 @@ impl Walk {
         let magic = FRAME_MAGIC.to_le_bytes();
         let mut window = vec![0; WINDOW_BYTES];
         let mut start = self.spot.offset;
+        let mut unreadable = 0;
         while start.saturating_add(FRAME_BYTES) <= self.limit {
-            let count = store.read_at(&mut window, start)?;
+            // What the host can't read is passed over in small steps.
+            let step = step_bytes(start);
+            let (wanted, read) = match store.read_at(&mut window, start) {
+                Ok(count) => (WINDOW_BYTES, Ok(count)),
+                Err(_) => {
+                    let small = window.get_mut(..step).unwrap_or_default();
+                    (step, store.read_at(small, start))
+                }
+            };
+            let count = match read {
+                Ok(count) => count,
+                Err(_) if unreadable < MOST_UNREADABLE_STEPS => {
+                    unreadable += 1;
+                    start = start.saturating_add(wide(step));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let bytes = window.get(..count).unwrap_or_default();
             let mut from = 0;
             while let Some(place) = position(bytes, from, &magic) {
@@ -197,7 +219,7 @@ impl Walk {
                 }
                 from = place + 1;
             }
-            if count < window.len() {
+            if count < wanted {
                 break;
             }
             // A frame that begins in the last bytes is whole in the next window.
@@ -205,6 +227,14 @@ impl Walk {
         }
         Ok(None)
     }
+}
+
+/// To the end of the host's page in which a frame that begins at `start` can end.
+fn step_bytes(start: u64) -> usize {
+    let end = start
+        .saturating_add(FRAME_BYTES)
+        .next_multiple_of(PAGE_BYTES);
+    usize::try_from(end - start).unwrap_or(WINDOW_BYTES)
 }
 
 /// Where `needle` begins in `bytes`, from `from` on.

@@ -186,6 +186,29 @@ fn a_block_that_the_host_cannot_read_is_an_error_and_reading_goes_on_behind_it()
 }
 
 #[test]
+fn a_frame_that_the_host_cannot_read_costs_its_page_and_reading_goes_on_behind_it() {
+    let (store, mut image) = faulty();
+    (0..40).for_each(|seed| image.append_block(&block_of(seed, 1000)).unwrap());
+    image.rewind();
+    let from = (RECORDS_OFFSET + 20 * 1048) / 4096 * 4096;
+    store.set_fault(Some(StoreFault::Read {
+        from,
+        to: from + 4096,
+    }));
+    let mut buffer = [0; 1000];
+    let mut lost = 0;
+    while !image.is_at_end_of_data() {
+        let object = image.place().object.0;
+        match image.read_object(&mut buffer) {
+            Ok(_) => assert_eq!(buffer[..], block_of(object, 1000)[..]),
+            Err(_) => lost += image.place().object.0 - object,
+        }
+        assert!(image.place().object.0 > object);
+    }
+    assert!((4..=6).contains(&lost), "{lost}");
+}
+
+#[test]
 fn header_slots_and_roots_that_the_host_cannot_read_are_as_good_as_damaged() {
     let (store, mut image) = faulty();
     (0..5).for_each(|seed| image.append_block(&block_of(seed, 1000)).unwrap());
