@@ -19,8 +19,15 @@ const ASK_EVERY: Duration = Duration::from_millis(20);
 /// Whoever takes an entry out of the list answers its request.
 #[derive(Default)]
 pub(crate) struct WaitingOpens {
-    list: Mutex<Vec<Waiting>>,
+    list: Mutex<List>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct List {
+    entries: Vec<Waiting>,
+    /// Threads that have not ended yet.
+    threads: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -85,7 +92,7 @@ impl WaitingOpens {
     /// Lets an open wait.
     pub(crate) fn add(self: &Arc<Self>, opening: Opening) {
         let mut list = self.lock();
-        let room = list.len() < WAITING_OPENS_MAX;
+        let room = list.entries.len() < WAITING_OPENS_MAX;
         let waiting = Waiting {
             unique: opening.unique,
             handle: opening.handle,
@@ -95,13 +102,20 @@ impl WaitingOpens {
             let waitings = self.clone();
             thread::Builder::new()
                 .name("open".to_owned())
-                .spawn(move || waitings.wait(&opening))
+                .spawn(move || {
+                    waitings.wait(&opening);
+                    // With its channel, which keeps the device there.
+                    drop(opening);
+                    waitings.lock().threads -= 1;
+                    waitings.changed.notify_all();
+                })
                 .map_err(|e| error!("cannot start a thread for a waiting open: {e}"))
                 .is_ok()
         };
         if started {
             // Its thread waits for the lock that is held here.
-            list.push(waiting);
+            list.entries.push(waiting);
+            list.threads += 1;
         } else {
             drop(list);
             device.abandon_open(waiting.handle);
@@ -119,19 +133,26 @@ impl WaitingOpens {
         }
     }
 
-    /// Gives all waiting opens up; their callers learn it by the end of the device.
+    /// Gives all waiting opens up; their callers learn it by the end of the device. Returns when the
+    /// last thread has let go of it.
     pub(crate) fn end(&self, device: &dyn CharDevice) {
-        let all = std::mem::take(&mut *self.lock());
-        for waiting in all {
+        let mut list = self.lock();
+        for waiting in std::mem::take(&mut list.entries) {
             device.abandon_open(waiting.handle);
         }
         self.changed.notify_all();
+        while list.threads > 0 {
+            list = self
+                .changed
+                .wait(list)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     fn wait(&self, opening: &Opening) {
         let mut list = self.lock();
         loop {
-            if !list.iter().any(|w| w.unique == opening.unique) {
+            if !list.entries.iter().any(|w| w.unique == opening.unique) {
                 return;
             }
             // Asked with the list locked, so that an interrupt can't abandon an open that succeeds.
@@ -148,7 +169,7 @@ impl WaitingOpens {
                 Ok(Opened::Open(handle)) => Ok(handle),
                 Err(errno) => Err(errno),
             };
-            list.retain(|w| w.unique != opening.unique);
+            list.entries.retain(|w| w.unique != opening.unique);
             drop(list);
             match answer {
                 Ok(handle) => {
@@ -166,11 +187,11 @@ impl WaitingOpens {
 
     fn take(&self, unique: RequestId) -> Option<Waiting> {
         let mut list = self.lock();
-        let place = list.iter().position(|w| w.unique == unique)?;
-        Some(list.swap_remove(place))
+        let place = list.entries.iter().position(|w| w.unique == unique)?;
+        Some(list.entries.swap_remove(place))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waiting>> {
+    fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

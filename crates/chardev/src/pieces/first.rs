@@ -50,6 +50,7 @@ impl Pieces {
         total: usize,
         shape: CallShape,
     ) -> Result<usize, Errno> {
+        self.make_room(state)?;
         let take = self.device.check_write(piece.handle, total)?;
         if total > self.device.max_transfer_bytes() {
             return Err(Errno::EINVAL);
@@ -58,7 +59,6 @@ impl Pieces {
             return self.device.write(piece.handle, all);
         }
         let take = take.min(total);
-        self.make_room(state)?;
         let mut buffer = state.staging.take(take);
         buffer[..data.len()].copy_from_slice(data);
         state.in_hand.push(InHand {
