@@ -164,7 +164,7 @@ fn make_many(path: &Path) -> Result<()> {
     let data = vec![0x11; BATCH * 16];
     for number in 0..MANY_BLOCKS / BATCH as u64 {
         drive.write(Transfer::Fixed(size), &data)?;
-        if (number + 1) * BATCH as u64 % BLOCKS_A_FILE == 0 {
+        if ((number + 1) * BATCH as u64).is_multiple_of(BLOCKS_A_FILE) {
             drive.write_marks(Mark::Filemark, 1, WriteMode::Immediate)?;
         }
     }
