@@ -98,12 +98,12 @@ mod tests {
 
     #[test]
     fn a_checksum_counts_only_where_the_reference_has_one() {
-        let with = json!({"i": 0, "op": "read 4", "ret": 4, "tag": "00", "crc": "1"});
-        let without = json!({"i": 0, "op": "read 4", "ret": 4, "tag": "00"});
-        let other = json!({"i": 0, "op": "read 4", "ret": 4, "tag": "00", "crc": "2"});
-        assert!(differences(&[without.clone()], &[with.clone()]).is_empty());
-        assert_eq!(differences(&[with.clone()], &[other]).len(), 1);
-        assert_eq!(differences(&[with], &[without]).len(), 1);
+        let with = [json!({"i": 0, "op": "read 4", "ret": 4, "tag": "00", "crc": "1"})];
+        let without = [json!({"i": 0, "op": "read 4", "ret": 4, "tag": "00"})];
+        let other = [json!({"i": 0, "op": "read 4", "ret": 4, "tag": "00", "crc": "2"})];
+        assert!(differences(&without, &with).is_empty());
+        assert_eq!(differences(&with, &other).len(), 1);
+        assert_eq!(differences(&with, &without).len(), 1);
     }
 
     #[test]
