@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Every operation of mt-st, by the transcript of a real drive and then those that the transcript lacks.
+# PT-01. Every operation of mt-st, by the transcript of a real drive and then those that the transcript lacks.
 
 small_tree src
 cartridge mt

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Every operation of GNU mt.
+# PT-01. Every operation of GNU mt.
 
 if [ "$FRONT" = fuse ]; then
     excluded mt-gnu "it refuses what is not a character special file, and a FUSE node is a regular file"

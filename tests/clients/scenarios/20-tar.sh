@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# GNU tar: the transcript of a real drive; then create, list, compare, extract, append and verify with three
+# PT-01. GNU tar: the transcript of a real drive; then create, list, compare, extract, append and verify with three
 # blocking factors (10 KiB, 256 KiB and 1 MiB records).
 
 small_tree src

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# GNU cpio, cp, cat, dd and head by the transcript of a real drive; then cpio there and back with three record sizes.
+# PT-01. GNU cpio, cp, cat, dd and head by the transcript of a real drive; then cpio there and back with three record sizes.
 
 small_tree src
 cartridge transcript

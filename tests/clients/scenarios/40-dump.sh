@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# dump and restore of a small file system, with three record sizes, and over several cartridges.
+# PT-01, PT-17. dump and restore of a small file system, with three record sizes, and over several cartridges.
 
 tree tree 3
 truncate -s 24M fs.img

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# dd with records from 512 bytes to 16 MiB: bytes, counts, positions, too small buffers; early warning and the end.
+# PT-01, PT-10. dd with records from 512 bytes to 16 MiB: bytes, counts, positions, too small buffers; early warning and the end.
 
 # asks_known BYTES: whether a daemon can know how much a call of about BYTES asks for. It can when the call fits in one
 # piece, or from /proc/PID/syscall, which User Mode Linux has not.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# One system call is one record, whatever pieces the kernel makes of it: sizes, alignments, vectors; and reads with
+# PT-02. One system call is one record, whatever pieces the kernel makes of it: sizes, alignments, vectors; and reads with
 # larger, equal and smaller buffers.
 
 cartridge sizes

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# mbuffer in front of a tape, as people use it to keep a drive streaming.
+# PT-01. mbuffer in front of a tape, as people use it to keep a drive streaming.
 
 cartridge mbuffer
 drive_up "image=$WORK/mbuffer.ptape"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Who may open a drive, and when: second opens, no medium, waiting for a cartridge, being interrupted.
+# PT-06 (its master end). Who may open a drive, and when: second opens, no medium, waiting for a cartridge, being interrupted.
 
 cartridge open
 drive_up "image=$WORK/open.ptape" ""
