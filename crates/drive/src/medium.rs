@@ -52,7 +52,10 @@ impl Medium for FileMedium {
 
     fn create(&mut self, partition: u8) -> Result<FileStore, Error> {
         self.remove(partition)?;
-        FileStore::create(&self.path_of(partition))
+        let path = self.path_of(partition);
+        let store = FileStore::create(&path)?;
+        commit_name(&path);
+        Ok(store)
     }
 
     fn remove(&mut self, partition: u8) -> Result<(), Error> {
@@ -68,6 +71,14 @@ impl Medium for FileMedium {
             _ => Ok(()),
         }
     }
+}
+
+/// Commits the directory, so that a power failure can't take a new file's name. Some file systems refuse
+/// that, and then names are as safe as they make them.
+fn commit_name(path: &Path) {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = std::fs::File::open(parent.unwrap_or(Path::new(".")));
+    drop(directory.and_then(|directory| directory.sync_all()));
 }
 
 /// Partitions in memory, for tests; they are gone when the cartridge is.
