@@ -189,3 +189,14 @@ fn only_what_needs_the_place_gives_back_blocks_that_were_read_ahead() {
     bench.does(Operation::Seek, 5);
     assert_eq!(spaced(&mut bench), [back]);
 }
+
+/// ST-FIXED-04
+#[test]
+fn a_status_that_can_not_give_back_a_filemark_is_eio() {
+    use pseudotape_tape::{Failed, Sense};
+    let mut bench = files(&[2, 1]);
+    assert_eq!(bench.read_length(2048), Ok(1024));
+    bench.drive.fails = Some(Failed::at(Sense::HardwareError, None));
+    assert_eq!(bench.st.get(&mut bench.drive), Err(Errno::Io));
+    assert_eq!(bench.at(), (1, 0));
+}

@@ -1,7 +1,7 @@
 use pseudotape_mtio::{MtOp, Operation};
-use pseudotape_st::{Caller, Errno, Node};
+use pseudotape_st::{Caller, Errno, Node, Options};
 
-use crate::bench::{Bench, NON_REWINDING, NONBLOCK, ROOT};
+use crate::bench::{Bench, NON_REWINDING, NONBLOCK, READ_WRITE, ROOT};
 
 /// ST-OP-03
 #[test]
@@ -85,4 +85,34 @@ fn an_operation_with_a_structure_of_another_size_is_invalid_before_anything_else
     for request in [0x4004_6d02, 0x4004_6e01, 0x2285] {
         assert_eq!(ask(&mut bench, request), Errno::NoDevice, "{request:#x}");
     }
+}
+
+/// ST-STAT-01
+#[test]
+fn a_snapshot_shows_what_is_known_without_asking_the_drive() {
+    let mut bench = Bench::open_blank("generic");
+    bench.write_blocks(2);
+    bench.does(Operation::WriteFilemarks, 1);
+    bench.write_blocks(1);
+    bench.drive.told.clear();
+    let snapshot = bench.st.snapshot();
+    assert_eq!((snapshot.file, snapshot.block), (Some(1), Some(1)));
+    assert_eq!(snapshot.partition, 0);
+    assert_eq!(snapshot.options, Options::default().booleans);
+    assert_eq!(snapshot.last_error, None);
+    assert_eq!(snapshot.open, Some((NON_REWINDING, READ_WRITE)));
+    bench.does(Operation::Rewind, 1);
+    let snapshot = bench.st.snapshot();
+    assert_eq!((snapshot.file, snapshot.block), (Some(0), Some(0)));
+    bench.does(Operation::Seek, 1);
+    bench.drive.reset();
+    assert_eq!(bench.read_length(10), Err(Errno::Io));
+    assert_eq!(bench.read_length(10), Err(Errno::Io));
+    let snapshot = bench.st.snapshot();
+    assert_eq!((snapshot.file, snapshot.block), (None, None));
+    assert_eq!(
+        snapshot.last_error.as_deref(),
+        Some("the drive was reset: position lost until rewind")
+    );
+    assert_eq!(bench.drive.told.len(), 2, "one read, one filemark");
 }

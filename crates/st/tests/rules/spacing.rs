@@ -1,5 +1,6 @@
 use pseudotape_mtio::{Booleans, GeneralStatus, Operation};
 use pseudotape_st::Errno;
+use pseudotape_tape::{Failed, Sense};
 use pseudotape_testkit::ModelCartridge;
 
 use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
@@ -102,4 +103,83 @@ fn a_seek_away_from_a_setmark_forgets_it() {
         bench.does(Operation::Seek, 1);
         assert!(!bench.flag(GeneralStatus::SM), "partitions {partitions}");
     }
+}
+
+/// ST-SPACE-12
+#[test]
+fn a_setmark_is_forgotten_by_spacing_but_not_over_nothing() {
+    for operation in [
+        Operation::ForwardFilemarks,
+        Operation::BackFilemarks,
+        Operation::ForwardBlocks,
+        Operation::BackBlocks,
+    ] {
+        let mut bench = Bench::open_blank("dds");
+        for _ in 0..2 {
+            bench.write_blocks(2);
+            bench.does(Operation::WriteFilemarks, 1);
+            bench.write_blocks(2);
+            bench.does(Operation::WriteFilemarks, 1);
+        }
+        bench.does(Operation::Seek, 5);
+        bench.does(Operation::WriteSetmarks, 1);
+        bench.write_blocks(2);
+        bench.does(Operation::WriteFilemarks, 1);
+        bench.does(Operation::BackSetmarks, 1);
+        bench.does(Operation::ForwardSetmarks, 1);
+        bench.does(operation, 0);
+        assert!(bench.flag(GeneralStatus::SM), "{operation:?} 0");
+        if matches!(operation, Operation::BackFilemarks | Operation::BackBlocks) {
+            bench.does(Operation::BackSetmarks, 1);
+        }
+        bench.does(operation, 1);
+        assert!(!bench.flag(GeneralStatus::SM), "{operation:?} 1");
+    }
+}
+
+/// ST-SPACE-11
+#[test]
+fn back_to_the_beginning_from_an_unknown_block_shows_the_residual() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    bench.write_blocks(4);
+    bench.does(Operation::Seek, 2);
+    assert_eq!(bench.at(), (-1, -1));
+    assert_eq!(bench.op(Operation::BackBlocks, 5), Err(Errno::Io));
+    assert_eq!(bench.at(), (-1, 2), "as st counts: -1 and three not done");
+    assert_eq!(bench.pos(), 0);
+}
+
+/// ST-SPACE-09
+#[test]
+fn an_error_of_the_medium_while_spacing_back_counts_what_was_passed() {
+    for (sense, expected) in [(Sense::MediumError, 2), (Sense::HardwareError, 0)] {
+        let mut bench = Bench::open_blank("generic");
+        bench.write_blocks(5);
+        bench.drive.fails = Some(Failed {
+            sense,
+            count: 3,
+            position: None,
+        });
+        assert_eq!(bench.op(Operation::BackBlocks, 5), Err(Errno::Io));
+        assert_eq!(bench.at(), (0, expected), "{sense}");
+        bench.does(Operation::Seek, 3);
+        bench.drive.fails = Some(Failed {
+            sense,
+            count: 1,
+            position: None,
+        });
+        assert_eq!(bench.op(Operation::BackBlocks, 2), Err(Errno::Io));
+        assert_eq!(bench.at(), (-1, -1), "{sense}");
+    }
+}
+
+/// ST-SPACE-15
+#[test]
+fn an_error_on_the_way_to_the_end_of_data_is_eio() {
+    let mut bench = two_files();
+    let fast = i32::try_from(Booleans::FAST_EOM.bits()).unwrap();
+    bench.does(Operation::SetDriveBuffer, SET | fast);
+    bench.drive.fails = Some(Failed::at(Sense::MediumError, None));
+    assert_eq!(bench.op(Operation::EndOfData, 1), Err(Errno::Io));
+    assert_eq!(bench.at(), (-1, -1));
 }

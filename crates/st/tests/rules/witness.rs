@@ -114,6 +114,7 @@ impl Drive for Witness {
     }
 
     fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.fails.take().map_or(Ok(()), Err)?;
         self.drive.space_to_end_of_data()
     }
 
