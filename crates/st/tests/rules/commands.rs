@@ -436,3 +436,23 @@ fn an_error_of_the_medium_while_spacing_counts_what_was_passed() {
         assert_eq!(bench.at(), expected, "{operation:?} {sense}");
     }
 }
+
+/// ST-WRITE-08
+#[test]
+fn defaults_for_writing_are_set_nowhere_but_at_the_beginning() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    bench.write_blocks(2);
+    bench.does(Operation::WriteFilemarks, 1);
+    bench.does(Operation::SetDriveBuffer, 0x6020_0001);
+    bench.close().unwrap();
+    let cartridge = bench.drive.eject().unwrap();
+    bench.drive.insert(cartridge);
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    for (operation, count) in [(Operation::ForwardFilemarks, 1), (Operation::Seek, 1)] {
+        bench.does(operation, count);
+        bench.drive.told.clear();
+        bench.write_blocks(1);
+        assert_eq!(bench.drive.told, [], "{operation:?}");
+        bench.does(Operation::WriteFilemarks, 0);
+    }
+}
