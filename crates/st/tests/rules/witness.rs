@@ -100,6 +100,7 @@ impl Drive for Witness {
     }
 
     fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
+        self.fails.take().map_or(Ok(()), Err)?;
         self.drive.extend(data)
     }
 

@@ -1,5 +1,6 @@
 use pseudotape_mtio::Operation;
 use pseudotape_st::Errno;
+use pseudotape_tape::{Failed, Sense};
 use pseudotape_testkit::{ModelCartridge, ModelObject, block_of};
 
 use crate::bench::{Bench, NON_REWINDING, READ_WRITE, personality};
@@ -111,4 +112,16 @@ fn a_write_in_fixed_blocks_is_decided_by_whether_one_fits() {
     assert_eq!(bench.write(10_240), Ok(4096));
     assert_eq!(check(&mut bench, 1024), Err(Errno::NoSpace));
     assert_eq!(check(&mut bench, 1024), Err(Errno::NoSpace));
+}
+
+/// ST-WRITE-10
+#[test]
+fn a_drive_that_can_not_lengthen_has_changed_nothing_and_one_that_fails_has_lost_its_place() {
+    for (sense, block) in [(Sense::IllegalRequest, 1), (Sense::HardwareError, -1)] {
+        let mut bench = Bench::open_blank("generic");
+        bench.write_blocks(1);
+        bench.drive.fails = Some(Failed::at(sense, None));
+        assert_eq!(bench.st.extend(&mut bench.drive, b"x"), Err(Errno::Io));
+        assert_eq!(bench.at(), (0, block), "{sense}");
+    }
 }
