@@ -82,7 +82,7 @@ drive_down() {
 # drive_kill: SIGKILL, and what a dead FUSE server leaves behind
 drive_kill() {
     kill -KILL "$DAEMON" 2>/dev/null
-    daemon_gone 10
+    daemon_gone 10 2>/dev/null # the shell would tell that it was killed
     nodes_clear
 }
 

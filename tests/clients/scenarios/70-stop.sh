@@ -61,7 +61,7 @@ for size in 10240 1048576; do
     drive_up "image=$WORK/kill$size.ptape"
     writer $size
     kill -KILL "$DAEMON"
-    daemon_gone 5
+    daemon_gone 5 2>/dev/null
     # a node that is still there (FUSE) fails, one that is gone (CUSE) is not found; neither blocks
     CHECK_SECONDS=2 says "opening the node of a dead daemon fails at once" 1 \
         'No such file|not connected|No such device' head -c 1 "$NODE"
