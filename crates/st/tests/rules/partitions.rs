@@ -81,6 +81,11 @@ fn a_driver_that_meets_a_partitioned_medium_finds_out_where_it_is() {
     bench.open(NON_REWINDING, READ_WRITE).unwrap();
     assert_eq!(bench.get().residual, 1);
     bench.does(Operation::SetPartition, 0);
+    bench.drive.reset();
+    bench.get();
+    assert_eq!(bench.read_length(1024), Err(Errno::Io));
+    assert_eq!(bench.get().residual, 0);
+    bench.does(Operation::Rewind, 0);
     bench.does(Operation::SetPartition, 1);
     bench.write_blocks(1);
     assert_eq!(bench.partition(1), "b");

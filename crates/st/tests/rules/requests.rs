@@ -116,3 +116,32 @@ fn a_snapshot_shows_what_is_known_without_asking_the_drive() {
     );
     assert_eq!(bench.drive.told.len(), 2, "one read, one filemark");
 }
+
+#[test]
+fn errnos_have_the_numbers_of_linux() {
+    for (errno, number, name) in [
+        (Errno::Perm, 1, "EPERM"),
+        (Errno::Io, 5, "EIO"),
+        (Errno::NoDevice, 6, "ENXIO"),
+        (Errno::BadDescriptor, 9, "EBADF"),
+        (Errno::NoMemory, 12, "ENOMEM"),
+        (Errno::Access, 13, "EACCES"),
+        (Errno::Busy, 16, "EBUSY"),
+        (Errno::Invalid, 22, "EINVAL"),
+        (Errno::NoSpace, 28, "ENOSPC"),
+        (Errno::ReadOnly, 30, "EROFS"),
+        (Errno::NotImplemented, 38, "ENOSYS"),
+        (Errno::NoMedium, 123, "ENOMEDIUM"),
+    ] {
+        assert_eq!((errno.code(), errno.name()), (number, name));
+    }
+}
+
+#[test]
+fn what_only_a_caller_did_wrong_is_no_error_of_the_drive() {
+    let mut bench = Bench::open_blank("generic");
+    assert_eq!(bench.op(Operation::Tell, 1), Err(Errno::NotImplemented));
+    assert_eq!(bench.op(Operation::ForwardFilemarks, 1), Err(Errno::Io));
+    assert_eq!(bench.read_length(10), Err(Errno::Io));
+    assert_eq!(bench.st.snapshot().last_error, None);
+}
