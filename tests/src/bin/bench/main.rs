@@ -27,10 +27,11 @@ fn main() -> Result<()> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let scratch = scratch(&target)?;
     let mut report = Report::default();
-    in_process::run(&mut report, &scratch)?;
-    mounted::run(&mut report, programs, &scratch)?;
-    in_process::run_index(&mut report, &scratch)?;
+    let measured = in_process::run(&mut report, &scratch)
+        .and_then(|()| mounted::run(&mut report, programs, &scratch))
+        .and_then(|()| in_process::run_index(&mut report, &scratch));
     std::fs::remove_dir_all(&scratch)?;
+    measured?;
     let missed = report.finish(&target.join("bench.json"))?;
     if missed > 0 {
         println!("{missed} goals were missed on this machine");
