@@ -11,6 +11,7 @@ mod report;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use mounted::Placement;
 use report::Report;
 
 fn main() -> Result<()> {
@@ -28,7 +29,8 @@ fn main() -> Result<()> {
     let scratch = scratch(&target)?;
     let mut report = Report::default();
     let measured = in_process::run(&mut report, &scratch)
-        .and_then(|()| mounted::run(&mut report, programs, &scratch))
+        .and_then(|()| mounted::run(&mut report, programs, &scratch, Placement::Free))
+        .and_then(|()| mounted::run(&mut report, programs, &scratch, Placement::OneProcessor))
         .and_then(|()| in_process::run_index(&mut report, &scratch));
     std::fs::remove_dir_all(&scratch)?;
     measured?;

@@ -9,12 +9,77 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::unistd::Pid;
 
 use crate::report::{Report, mib_per_second};
 
 /// Bytes moved in one run.
 const TOTAL: u64 = 256 << 20;
 const SIZES: [(usize, &str); 2] = [(64 << 10, "64 KiB"), (1 << 20, "1 MiB")];
+
+/// A buffer that begins at a page's border, as those of `dd` and `tar` do.
+struct Aligned {
+    bytes: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+impl Aligned {
+    fn new(length: usize, fill: u8) -> Aligned {
+        const PAGE: usize = 4096;
+        let bytes = vec![fill; length + PAGE];
+        let start = bytes.as_ptr().align_offset(PAGE);
+        Aligned {
+            bytes,
+            start,
+            length,
+        }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.start..self.start + self.length]
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + self.length]
+    }
+}
+
+/// Which processors program and server run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Where the scheduler puts them. Waking each other across processors then costs more than the copy,
+    /// for any server.
+    Free,
+    /// On one and the same, so that the figure is about the work.
+    OneProcessor,
+}
+
+impl Placement {
+    fn name(self) -> &'static str {
+        match self {
+            Placement::Free => "free",
+            Placement::OneProcessor => "one processor",
+        }
+    }
+
+    fn apply(self) -> Result<()> {
+        let mut set = CpuSet::new();
+        let last = match self {
+            Placement::Free => std::thread::available_parallelism()?.get(),
+            Placement::OneProcessor => 1,
+        };
+        (0..last).try_for_each(|processor| set.set(processor))?;
+        sched_setaffinity(Pid::from_raw(0), &set).context("choose processors")
+    }
+}
 
 /// A server process that ends with this value.
 pub struct Server {
@@ -103,43 +168,45 @@ impl Drop for Server {
 }
 
 fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
-    let data = vec![0xa5; size];
+    let data = &Aligned::new(size, 0xa5)[..];
     let mut file = OpenOptions::new()
         .write(true)
         .open(path)
         .context("open for writing")?;
     let start = Instant::now();
     for _ in 0..total / size as u64 {
-        file.write_all(&data).context("write")?;
+        file.write_all(data).context("write")?;
     }
     Ok(mib_per_second(total, start.elapsed()))
 }
 
 fn read_all(file: &mut File, size: usize, total: u64) -> Result<f64> {
-    let mut data = vec![0; size];
+    let mut data = Aligned::new(size, 0);
+    let data = &mut data[..];
     let start = Instant::now();
     for _ in 0..total / size as u64 {
-        file.read_exact(&mut data).context("read")?;
+        file.read_exact(data).context("read")?;
     }
     Ok(mib_per_second(total, start.elapsed()))
 }
 
 fn plain_write(path: &Path, size: usize) -> Result<f64> {
-    let data = vec![0xa5; size];
+    let data = &Aligned::new(size, 0xa5)[..];
     let file = File::create(path)?;
     let start = Instant::now();
     for number in 0..TOTAL / size as u64 {
-        file.write_all_at(&data, number * size as u64)?;
+        file.write_all_at(data, number * size as u64)?;
     }
     Ok(mib_per_second(TOTAL, start.elapsed()))
 }
 
 fn plain_read(path: &Path, size: usize) -> Result<f64> {
-    let mut data = vec![0; size];
+    let mut data = Aligned::new(size, 0);
+    let data = &mut data[..];
     let file = File::open(path)?;
     let start = Instant::now();
     for number in 0..TOTAL / size as u64 {
-        file.read_exact_at(&mut data, number * size as u64)?;
+        file.read_exact_at(data, number * size as u64)?;
     }
     Ok(mib_per_second(TOTAL, start.elapsed()))
 }
@@ -163,7 +230,14 @@ fn series(first: f64, second: f64) -> f64 {
 }
 
 /// Both directions at each size, then processor time and memory of the daemon.
-pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
+pub fn run(
+    report: &mut Report,
+    programs: &Path,
+    scratch: &Path,
+    placement: Placement,
+) -> Result<()> {
+    placement.apply()?;
+    let place = placement.name();
     let image = scratch.join("bench.ptape");
     let (mount, empty_mount) = (scratch.join("mount"), scratch.join("empty"));
     let plain = scratch.join("plain");
@@ -200,7 +274,7 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
     let mut busy = Duration::ZERO;
     for (size, name) in SIZES {
         report.pair(
-            &format!("mount, write {name}"),
+            &format!("mount, {place}, write {name}"),
             0.8,
             || must(timed(&mut busy, || write_all(&node, size, TOTAL))),
             || {
@@ -211,7 +285,7 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
             },
         );
         report.pair(
-            &format!("mount, read {name}"),
+            &format!("mount, {place}, read {name}"),
             0.8,
             || {
                 must(timed(&mut busy, || {
@@ -232,7 +306,7 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
     let used = ours.cpu_seconds()? - cpu;
     log_busy(used, start.elapsed());
     report.at_most(
-        "mount, daemon's processors while busy",
+        &format!("mount, {place}, daemon's processors while busy"),
         "cores",
         1.0,
         vec![used / busy.as_secs_f64()],
@@ -244,7 +318,7 @@ pub fn run(report: &mut Report, programs: &Path, scratch: &Path) -> Result<()> {
     must(read_all(&mut tape, huge, TOTAL));
     drop(tape);
     report.at_most(
-        "mount, daemon's memory at 16 MiB records",
+        &format!("mount, {place}, daemon's memory, 16 MiB records"),
         "MiB",
         64.0,
         vec![ours.peak_mib()?],

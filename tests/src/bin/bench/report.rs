@@ -54,7 +54,7 @@ impl Report {
             .unwrap_or_default();
         let mark = if line.reached { "" } else { "  MISSED" };
         println!(
-            "{:<44} {:>10.3} {:<6}{of}{ratio}  (goal {}){mark}",
+            "{:<56} {:>10.3} {:<6}{of}{ratio}  (goal {}){mark}",
             line.name, line.value, line.unit, line.goal
         );
         self.0.push(line);
