@@ -60,7 +60,7 @@ const SETTLE_MAX: Duration = Duration::from_millis(20);
 const SETTLE_YIELDS: u32 = 3;
 
 /// A pause that lets the task run where it has the same processor.
-const SETTLE_PAUSE: Duration = Duration::from_micros(20);
+const SETTLE_PAUSE: Duration = Duration::from_micros(5);
 
 impl ProcCalls {
     /// Looks whether this kernel tells system calls.
