@@ -40,11 +40,8 @@ impl TapeNode {
         work: impl FnOnce(&mut DriveState) -> Result<T, pseudotape_st::Errno>,
     ) -> Result<T, Errno> {
         let mut state = self.drive.state();
-        if state.handle != Some(handle) {
+        if state.handle != Some(handle) || state.ending {
             // The frontend keeps to its open files, so this is a call that outlived its drive.
-            return Err(Errno::EIO);
-        }
-        if state.ending {
             return Err(Errno::EIO);
         }
         let result = work(&mut state);
@@ -54,13 +51,12 @@ impl TapeNode {
         result.map_err(number)
     }
 
-    fn opened(&self, state: &mut DriveState, handle: Handle, opening: Opening) -> Opened {
+    /// The frontend waits, without the lock.
+    fn opened(&self, handle: Handle, opening: Opening) -> Opened {
         match opening {
             Opening::Open => Opened::Open(handle),
             Opening::Waiting => {
                 log::debug!("{}: waits for a medium", self.name);
-                // The lock is free again while the frontend waits.
-                let _state = state;
                 Opened::Waiting(handle, self.open_wait)
             }
         }
@@ -126,7 +122,7 @@ impl CharDevice for TapeNode {
             uid: caller.uid,
             node: self.name.clone(),
         });
-        Ok(self.opened(state, handle, opening))
+        Ok(self.opened(handle, opening))
     }
 
     fn open_again(&self, handle: Handle) -> Result<Opened, Errno> {
@@ -136,7 +132,7 @@ impl CharDevice for TapeNode {
             return Err(Errno(libc::ENXIO));
         }
         match state.st.open_again(&mut state.drive) {
-            Ok(opening) => Ok(self.opened(state, handle, opening)),
+            Ok(opening) => Ok(self.opened(handle, opening)),
             Err(errno) => {
                 state.forget_open();
                 Err(number(errno))
