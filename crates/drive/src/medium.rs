@@ -76,7 +76,9 @@ impl Medium for FileMedium {
 /// Commits the directory, so that a power failure can't take a new file's name. Some file systems refuse
 /// that, and then names are as safe as they make them.
 fn commit_name(path: &Path) {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     let directory = std::fs::File::open(parent.unwrap_or(Path::new(".")));
     drop(directory.and_then(|directory| directory.sync_all()));
 }
