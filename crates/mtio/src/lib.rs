@@ -5,11 +5,13 @@
 
 mod abi;
 mod command;
+mod names;
 mod operation;
 mod option;
 mod status;
 
 pub use command::{Command, DecodeError, Width, fuzz_decode};
+pub use names::OptionError;
 pub use operation::{MtOp, Operation};
 pub use option::{BooleanChange, Booleans, Cleaning, Compression, DriverOption};
 pub use status::{BLOCK_SIZE_MASK, GeneralStatus, MTGET_BYTES, MTPOS_BYTES, MtGet, MtPos};
