@@ -1,5 +1,7 @@
 //! What makes things last: commit, state slots, finish; and what makes things go: dropping.
 
+use pseudotape_tape::ObjectNumber;
+
 use crate::error::Error;
 use crate::frame::Kind;
 use crate::header::check_text;
@@ -75,6 +77,12 @@ impl<S: Store> Image<S> {
     /// Sets or clears the volume's write protection; committed when it returns.
     pub fn set_write_protect(&mut self, protection: WriteProtect) -> Result<(), Error> {
         self.change_state(|state| state.write_protected = protection == WriteProtect::On)
+    }
+
+    /// Notes that this is a copy which misses what was written elsewhere from this object on, or (`None`)
+    /// that it misses nothing any more; committed when it returns.
+    pub fn set_incomplete_from(&mut self, object: Option<ObjectNumber>) -> Result<(), Error> {
+        self.change_state(|state| state.incomplete_from = object.map(|object| object.0))
     }
 
     /// Changes the volume's label; committed when it returns.

@@ -57,7 +57,7 @@ fn the_fields_are_where_the_document_says() {
         created_ms, capacity, early_warning, block_min, block_max, block_granularity, reserved_a, incompatible,
         read_only_compatible, compatible, reserved_b, crc);
     let slot: Vec<Field> = fields!(SlotBytes: magic, flags, sequence, segment_start, committed_end, last_root,
-        inner_root, segment, reserved_a, label, barcode, reserved_b, crc);
+        inner_root, segment, reserved_a, label, barcode, incomplete_from, reserved_b, crc);
     let frame: Vec<Field> = fields!(FrameBytes: magic, kind, flags, form, reserved, length, payload_crc, object,
         payload_before, back, file, segment, frame_crc);
     let leaf: Vec<Field> = fields!(LeafBytes: first_file, first_setmark);

@@ -188,6 +188,12 @@ impl<S: Store> Image<S> {
         self.state.write_protected
     }
 
+    /// The first object that this copy misses, where a mirror wrote on without it.
+    #[must_use]
+    pub fn incomplete_from(&self) -> Option<ObjectNumber> {
+        self.state.incomplete_from.map(ObjectNumber)
+    }
+
     /// Where the image is.
     #[must_use]
     pub fn place(&self) -> Place {

@@ -87,6 +87,7 @@ impl<S: Store> Image<S> {
             state.segment = found_data.segment;
             state.segment_start = found_data.end.offset;
         }
+        let promised_more = state.committed_end > found_data.end.offset;
         state.committed_end = committed_end.min(found_data.end.offset);
         let mut image = Image::assemble(store, access, found.header, key, state);
         image.durable_slot = durable_slot;
@@ -100,6 +101,11 @@ impl<S: Store> Image<S> {
         // What was read twice because no root was near need not be read a third time.
         image.unfinished =
             image.tail != Tail::EndRecord && found_data.end.object > 0 || image.tail == Tail::Stale;
+        if promised_more {
+            // To a slot that promises more than there is, what a later crash interrupts would look like
+            // damage: it is replaced before anything is written.
+            image.tail = Tail::Stale;
+        }
         image.committed_object = found_data.end.object;
         image.proof_due = false;
         image.index = found_data.index;

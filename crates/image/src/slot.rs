@@ -11,6 +11,8 @@ use crate::store::Store;
 pub const SLOT_MAGIC: u32 = 0x8A5F_5354;
 /// Flag: the volume is write protected.
 pub const FLAG_WRITE_PROTECT: u32 = 1;
+/// Flag: `incomplete_from` holds.
+pub const FLAG_INCOMPLETE: u32 = 2;
 
 /// A slot as it lies in the file.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -27,7 +29,8 @@ pub struct SlotBytes {
     pub reserved_a: [u8; 4],
     pub label: [u8; LABEL_BYTES],
     pub barcode: [u8; BARCODE_BYTES],
-    pub reserved_b: [u8; 36],
+    pub incomplete_from: U64,
+    pub reserved_b: [u8; 28],
     pub crc: U32,
 }
 
@@ -51,6 +54,8 @@ pub struct State {
     pub inner_root: u64,
     pub label: String,
     pub barcode: String,
+    /// A copy that missed what was written from this object on.
+    pub incomplete_from: Option<u64>,
 }
 
 /// Both slots, as they were read.
@@ -96,8 +101,10 @@ fn read_one<S: Store>(store: &S, key: Key, offset: u64) -> Option<State> {
     {
         return None;
     }
+    let flags = raw.flags.get();
     Some(State {
-        write_protected: raw.flags.get() & FLAG_WRITE_PROTECT != 0,
+        write_protected: flags & FLAG_WRITE_PROTECT != 0,
+        incomplete_from: (flags & FLAG_INCOMPLETE != 0).then_some(raw.incomplete_from.get()),
         sequence: raw.sequence.get(),
         segment: raw.segment.get(),
         segment_start: raw.segment_start.get(),
@@ -111,13 +118,16 @@ fn read_one<S: Store>(store: &S, key: Key, offset: u64) -> Option<State> {
 
 /// Makes the bytes of a slot for `offset`.
 pub(crate) fn encode(state: &State, key: Key, offset: u64) -> [u8; 256] {
+    let mut flags = 0;
+    if state.write_protected {
+        flags |= FLAG_WRITE_PROTECT;
+    }
+    if state.incomplete_from.is_some() {
+        flags |= FLAG_INCOMPLETE;
+    }
     let mut bytes = SlotBytes {
         magic: SLOT_MAGIC.into(),
-        flags: if state.write_protected {
-            FLAG_WRITE_PROTECT.into()
-        } else {
-            U32::ZERO
-        },
+        flags: flags.into(),
         sequence: state.sequence.into(),
         segment_start: state.segment_start.into(),
         committed_end: state.committed_end.into(),
@@ -127,7 +137,8 @@ pub(crate) fn encode(state: &State, key: Key, offset: u64) -> [u8; 256] {
         reserved_a: [0; 4],
         label: padded(&state.label),
         barcode: padded(&state.barcode),
-        reserved_b: [0; 36],
+        incomplete_from: state.incomplete_from.unwrap_or(0).into(),
+        reserved_b: [0; 28],
         crc: U32::ZERO,
     };
     bytes.crc = key.crc_at(offset, checked_part(bytes.as_bytes())).into();

@@ -374,8 +374,17 @@ fn seed() -> u64 {
 #[test]
 fn after_crash_upon_crash_the_image_is_a_prefix_with_all_that_was_committed() {
     println!("PSEUDOTAPE_TEST_SEED={}", seed());
-    for case in 0..150 {
-        let mut random = Random(seed().wrapping_mul(1_000_003) + case);
+    crash_upon_crash(seed(), 0..150);
+}
+
+#[test]
+fn a_slot_that_promised_more_than_a_crash_left_does_not_make_damage_of_the_next_crash() {
+    crash_upon_crash(118_185_490, 102..103);
+}
+
+fn crash_upon_crash(seed: u64, cases: std::ops::Range<u64>) {
+    for case in cases {
+        let mut random = Random(seed.wrapping_mul(1_000_003).wrapping_add(case));
         let mut run = Run::new();
         for _round in 0..3 {
             let start = run.store.log_length();

@@ -355,6 +355,27 @@ fn label_and_barcode_are_kept_and_bounded() {
     );
 }
 
+/// PT-18
+#[test]
+fn what_a_copy_misses_is_noted_in_it_until_it_misses_nothing() {
+    let (store, mut image) = faulty();
+    image.append_block(b"shared").unwrap();
+    assert_eq!(image.incomplete_from(), None);
+    image.set_incomplete_from(Some(ObjectNumber(1))).unwrap();
+    image.set_write_protect(WriteProtect::On).unwrap();
+    drop(image);
+    let (mut image, _) = Image::open(store.clone(), Access::ReadWrite).unwrap();
+    assert_eq!(image.incomplete_from(), Some(ObjectNumber(1)));
+    assert!(image.is_write_protected());
+    image.set_incomplete_from(Some(ObjectNumber(0))).unwrap();
+    assert_eq!(image.incomplete_from(), Some(ObjectNumber(0)));
+    image.set_incomplete_from(None).unwrap();
+    image.finish().unwrap();
+    let (image, _) = Image::open(store, Access::ReadOnly).unwrap();
+    assert_eq!(image.incomplete_from(), None);
+    assert!(image.is_write_protected());
+}
+
 #[test]
 fn values_that_can_not_be_are_refused_at_creation() {
     type Change = fn(&mut CreateParameters);
