@@ -2,7 +2,7 @@ use pseudotape_image::{
     Access, CreateParameters, Error, Header, Image, OpenReport, Rewriting, Store, VolumeId,
     WriteProtect,
 };
-use pseudotape_tape::PartitionNumber;
+use pseudotape_tape::{ObjectNumber, PartitionNumber};
 
 /// A place that keeps the partitions of one cartridge, each an image of its own.
 pub trait Medium: Send {
@@ -133,6 +133,17 @@ impl<M: Medium> Cartridge<M> {
     #[must_use]
     pub fn is_worm(&self) -> bool {
         self.header().rewriting == Rewriting::AppendOnly
+    }
+
+    /// The first object that this copy misses, where a mirror wrote on without it.
+    #[must_use]
+    pub fn incomplete_from(&self) -> Option<ObjectNumber> {
+        self.image(0).incomplete_from()
+    }
+
+    /// Notes what this copy misses, or (`None`) that it misses nothing any more.
+    pub fn set_incomplete_from(&mut self, object: Option<ObjectNumber>) -> Result<(), Error> {
+        self.image_mut(0).set_incomplete_from(object)
     }
 
     /// Moves the write-protect switch.

@@ -8,8 +8,35 @@ use crate::personality::Personality;
 pub struct Overrides {
     /// Bytes of blocks up to the physical end.
     pub capacity_bytes: Option<u64>,
-    /// Length of the early-warning zone.
-    pub early_warning_bytes: Option<u64>,
+    /// The early-warning zone.
+    pub early_warning: Option<EarlyWarning>,
+}
+
+/// Length of an early-warning zone; at most half of the tape counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EarlyWarning {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths of the capacity.
+    PerCent(u8),
+}
+
+impl EarlyWarning {
+    /// Bytes of a tape of this capacity; an endless one has no zone before its end.
+    pub(crate) fn bytes_of(self, total_bytes: Option<u64>) -> u64 {
+        let Some(total) = total_bytes else {
+            return 0;
+        };
+        let bytes = match self {
+            EarlyWarning::Bytes(bytes) => bytes,
+            EarlyWarning::PerCent(hundredths) => {
+                let hundredths = u64::from(hundredths);
+                // The parts of a hundred, and what is left over of the last hundred.
+                total / 100 * hundredths + total % 100 * hundredths / 100
+            }
+        };
+        bytes.min(total / 2)
+    }
 }
 
 /// Where early warning and the physical end of a partition are, in bytes of blocks.
@@ -32,6 +59,23 @@ impl Limits {
     }
 }
 
+/// Unit attentions that nobody was told yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attentions {
+    pub(crate) reset: bool,
+    pub(crate) medium_changed: bool,
+}
+
+impl Attentions {
+    /// Takes the one to be told next: a reset before a change of the medium, as SCSI ranks them.
+    pub(crate) fn take(&mut self) -> Option<Sense> {
+        if std::mem::take(&mut self.reset) {
+            return Some(Sense::Reset);
+        }
+        std::mem::take(&mut self.medium_changed).then_some(Sense::MediumChanged)
+    }
+}
+
 /// A tape drive over a cartridge whose partitions are images.
 ///
 /// What it counts as capacity is the length of blocks (and marks, where the personality says so); what
@@ -42,7 +86,7 @@ pub struct ImageDrive<M: Medium> {
     pub(crate) overrides: Overrides,
     pub(crate) cartridge: Option<Cartridge<M>>,
     pub(crate) loaded: bool,
-    pub(crate) attention: Option<Sense>,
+    pub(crate) attentions: Attentions,
     pub(crate) door: Door,
     pub(crate) block_size: u32,
     pub(crate) density: u8,
@@ -64,7 +108,7 @@ impl<M: Medium> ImageDrive<M> {
             overrides,
             cartridge: None,
             loaded: false,
-            attention: None,
+            attentions: Attentions::default(),
             door: Door::Unlocked,
             block_size: 0,
             density: personality.density,
@@ -86,10 +130,7 @@ impl<M: Medium> ImageDrive<M> {
         self.extendable = None;
         // Also a cartridge that was taken out of a drive in the middle of its tape.
         self.go_to_beginning(0);
-        self.attention = self
-            .personality
-            .announces_medium
-            .then_some(Sense::MediumChanged);
+        self.attentions.medium_changed = self.personality.announces_medium;
         Ok(())
     }
 
@@ -107,12 +148,12 @@ impl<M: Medium> ImageDrive<M> {
     pub fn reset(&mut self) {
         self.extendable = None;
         self.door = Door::Unlocked;
-        self.attention = Some(Sense::Reset);
+        self.attentions.reset = true;
     }
 
-    /// Forgets a pending unit attention, as when another command had fetched it.
+    /// Forgets pending unit attentions, as when other commands had fetched them.
     pub fn clear_attention(&mut self) {
-        self.attention = None;
+        self.attentions = Attentions::default();
     }
 
     /// The cartridge, whether it is loaded or not.

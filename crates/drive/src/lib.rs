@@ -10,6 +10,6 @@ mod state;
 mod transfer;
 
 pub use cartridge::{Cartridge, CartridgeError, Medium};
-pub use image_drive::{ImageDrive, Overrides};
+pub use image_drive::{EarlyWarning, ImageDrive, Overrides};
 pub use medium::{FileMedium, MemoryMedium};
 pub use personality::{AfterUnload, ErasePolicy, Personality};

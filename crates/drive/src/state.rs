@@ -13,7 +13,7 @@ impl<M: Medium> ImageDrive<M> {
     }
 
     pub(crate) fn tell_attention(&mut self) -> Result<(), Failed> {
-        match self.attention.take() {
+        match self.attentions.take() {
             Some(sense) => {
                 self.extendable = None;
                 Err(Failed::at(sense, self.place()))
@@ -54,12 +54,15 @@ impl<M: Medium> ImageDrive<M> {
             Overrides::default()
         };
         let total_bytes = own.capacity_bytes.or(header.capacity_bytes);
-        let early_warning_bytes = own
-            .early_warning_bytes
-            .unwrap_or(header.early_warning_bytes);
+        let early_warning_bytes = match own.early_warning {
+            Some(zone) => zone.bytes_of(total_bytes),
+            None => header
+                .early_warning_bytes
+                .min(total_bytes.unwrap_or(u64::MAX)),
+        };
         Limits {
             total_bytes,
-            early_warning_bytes: early_warning_bytes.min(total_bytes.unwrap_or(u64::MAX)),
+            early_warning_bytes,
         }
     }
 

@@ -9,6 +9,22 @@ use crate::cartridge::Medium;
 use crate::image_drive::ImageDrive;
 
 impl<M: Medium> ImageDrive<M> {
+    /// Records a block that could not be read where it was copied from; reading it is a medium error.
+    ///
+    /// `length_bytes` is its length there, 0 where that is not known; it counts as that much of the
+    /// capacity. Early warning and physical end as for a write.
+    pub fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
+        self.begin_change()?;
+        if u64::from(length_bytes) > self.limits().room(self.used_before_here()) {
+            return Ok(self.done(0, Some(Stop::EndOfPartition)));
+        }
+        let before = self.here();
+        match self.image().append_bad_block(length_bytes.into()) {
+            Ok(()) => Ok(self.after_change(1)),
+            Err(error) => self.not_appended(&error, before),
+        }
+    }
+
     pub(crate) fn read_blocks(
         &mut self,
         transfer: Transfer,

@@ -1,0 +1,24 @@
+//! Unit attentions: each is told once, and none hides another.
+
+use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
+use pseudotape_image::{CreateParameters, Uuid, VolumeId};
+use pseudotape_tape::{Drive, Sense};
+
+fn cartridge() -> Cartridge<MemoryMedium> {
+    let parameters = CreateParameters::new(VolumeId(Uuid::from_u128(7)), 0);
+    Cartridge::create(MemoryMedium, &parameters).expect("a new image")
+}
+
+fn told(name: &str) -> Vec<Sense> {
+    let personality = Personality::named(name).expect("a personality");
+    let mut drive = ImageDrive::new(personality, "1".into(), Overrides::default());
+    drive.reset();
+    assert!(drive.insert(cartridge()).is_ok(), "a new drive is empty");
+    std::iter::from_fn(|| drive.test_ready().err().map(|failed| failed.sense)).collect()
+}
+
+#[test]
+fn a_new_medium_does_not_hide_a_reset() {
+    assert_eq!(told("generic"), [Sense::Reset, Sense::MediumChanged]);
+    assert_eq!(told("lto5"), [Sense::Reset]);
+}
