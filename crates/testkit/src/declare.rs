@@ -1,10 +1,15 @@
-//! The suite as tests of a crate.
+//! The suite as tests of a crate, and as a table.
+
+use crate::suite::{self, Make};
 
 /// Declares one test for each case of the suite, for the drives that the function makes.
+///
+/// `drive_suite!(@list [path::of::a::macro] words...)` calls that macro with the words and the names of all
+/// cases, for who needs them otherwise.
 #[macro_export]
 macro_rules! drive_suite {
-    ($make:expr) => {
-        $crate::drive_suite!(@cases $make,
+    (@list [$($to:tt)*] $($given:tt)*) => {
+        $($to)*! { $($given)*
             blocks_come_back_with_their_lengths
             a_longer_block_is_cut_and_skipped
             marks_stop_reads_and_end_of_data_stays
@@ -24,12 +29,36 @@ macro_rules! drive_suite {
             partitions_keep_their_own_objects
             the_mode_keeps_what_was_set
             capacity_counts_bytes_of_blocks
-        );
+        }
     };
-    (@cases $make:expr, $($case:ident)*) => {
+    (@cases $make:tt $($case:ident)*) => {
         $(#[test]
         fn $case() {
             $crate::suite::$case(&$make);
         })*
     };
+    ($make:expr) => {
+        $crate::drive_suite!(@list [$crate::drive_suite] @cases ($make));
+    };
 }
+
+/// A case of the suite.
+#[derive(Clone, Copy, Debug)]
+pub struct SuiteCase {
+    /// Its name, a sentence.
+    pub name: &'static str,
+    /// Panics where the drive is wrong.
+    pub run: fn(Make<'_>),
+}
+
+macro_rules! case_table {
+    ($($case:ident)*) => {
+        /// Every case of the suite.
+        pub const SUITE: &[SuiteCase] = &[$(SuiteCase {
+            name: stringify!($case),
+            run: suite::$case,
+        }),*];
+    };
+}
+
+drive_suite!(@list [case_table]);

@@ -4,13 +4,16 @@ mod cartridge;
 mod declare;
 mod model;
 mod operations;
+mod shared;
 pub mod store;
 #[expect(missing_docs, reason = "the names of the cases are sentences")]
 pub mod suite;
 
 pub use cartridge::{ModelCartridge, ModelObject};
+pub use declare::{SUITE, SuiteCase};
 pub use model::ModelDrive;
 pub use operations::{Answer, Operation, compare, operation};
+pub use shared::SharedDrive;
 pub use suite::{Make, SuiteMedium};
 
 /// The bytes of a block: never the same for two seeds, never periodic in a page.
