@@ -179,6 +179,8 @@ impl Refusal {
             },
             // st_chk_result: every sense key but RECOVERED ERROR.
             Refusal::Drive(sense) | Refusal::PartitioningFailed(sense) => match sense {
+                // Ours: as for a device that the bus has lost, whose node is gone.
+                Sense::NoDrive => Errno::NoDevice,
                 // Not ENOMEDIUM: st asks TEST UNIT READY only when opening and loading.
                 Sense::NoMedium
                 | Sense::NotReady
@@ -319,5 +321,27 @@ fn name_of(stop: Stop) -> &'static str {
         Stop::EarlyWarning => "early warning",
         Stop::EndOfPartition => "the physical end",
         Stop::IllegalLength => "a block of another length",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errno_is_written_as_its_name() {
+        assert_eq!(Errno::NoSpace.to_string(), "ENOSPC");
+        assert_eq!(Errno::NoMedium.to_string(), "ENOMEDIUM");
+    }
+
+    #[test]
+    fn a_motion_that_was_stopped_says_by_what() {
+        let said = |stop| Refusal::Stopped(stop).to_string();
+        assert_eq!(said(Stop::Filemark), "stopped by a filemark");
+        assert_eq!(said(Stop::EndOfData), "stopped by the end of data");
+        assert_eq!(
+            said(Stop::IllegalLength),
+            "stopped by a block of another length"
+        );
     }
 }

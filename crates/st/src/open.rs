@@ -208,8 +208,11 @@ impl St {
                     attentions += 1;
                 }
                 Sense::NoMedium => break Err(Readiness::NoMedium),
+                // With O_NONBLOCK nothing of the drive is needed yet, as without a medium.
+                Sense::NoDrive if self.opens_nonblock() => break Err(Readiness::NoMedium),
                 Sense::NotReady => break Err(Readiness::NotReady),
-                sense @ (Sense::MediumChanged
+                sense @ (Sense::NoDrive
+                | Sense::MediumChanged
                 | Sense::Reset
                 | Sense::WriteProtected
                 | Sense::WormOverwrite
@@ -228,6 +231,10 @@ impl St {
             Ok(()) if std::mem::take(&mut self.drive.medium_changed) => Look::NewSession,
             Ok(()) => Look::Ready,
         })
+    }
+
+    fn opens_nonblock(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.flags.nonblock)
     }
 
     /// A new medium: everything starts at the beginning of its first partition.

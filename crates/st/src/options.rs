@@ -4,7 +4,7 @@ use pseudotape_mtio::{BooleanChange, Booleans, Cleaning, DriverOption};
 use pseudotape_tape::Drive;
 
 use crate::St;
-use crate::errno::Refusal;
+use crate::errno::{Errno, Refusal};
 
 /// Switches that belong to a mode (a node `l`, `m`, `a` or none); the others belong to the drive.
 const OF_MODE: Booleans = Booleans::BUFFER_WRITES
@@ -125,11 +125,51 @@ impl St {
         drive: &mut dyn Drive,
         option: DriverOption,
     ) -> Result<(), Refusal> {
-        let mut mode = match self.mode() {
+        self.set_option_of(drive, self.mode, option)
+    }
+
+    /// Options of a mode; `None` where it was never defined.
+    #[must_use]
+    pub fn options(&self, mode: u8) -> Option<Options> {
+        let of_mode = self.settings.modes.get(usize::from(mode)).copied()??;
+        Some(Options {
+            booleans: self.settings.booleans | of_mode.booleans,
+            default_block_size: of_mode.default_block_size,
+            default_density: of_mode.default_density,
+            default_compression: of_mode.default_compression,
+            default_buffering: self.settings.default_buffering,
+            reports_beginning: self.settings.reports_beginning,
+        })
+    }
+
+    /// Sets an option as `MTSETDRVBUFFER` through a node of the mode does, without such a node: what an
+    /// operator asks. What a mode other than the one in use is given waits for its next session.
+    pub fn change_option(
+        &mut self,
+        drive: &mut dyn Drive,
+        mode: u8,
+        option: DriverOption,
+    ) -> Result<(), Errno> {
+        let result = match self.settings.modes.get(usize::from(mode)) {
+            Some(_) => self.set_option_of(drive, mode, option),
+            None => Err(Refusal::ModeUndefined),
+        };
+        self.answer(result)
+    }
+
+    fn set_option_of(
+        &mut self,
+        drive: &mut dyn Drive,
+        number: u8,
+        option: DriverOption,
+    ) -> Result<(), Refusal> {
+        let applies = self.is_ready() && number == self.mode;
+        let known = self.settings.modes.get(usize::from(number)).copied();
+        let mut mode = match known.flatten() {
             Some(mode) => mode,
             None => self.settings.modes[0].expect("mode 0 is defined from the start"),
         };
-        self.keep_mode(mode);
+        self.keep_mode(number, mode);
         match option {
             DriverOption::Booleans(change, flags) => {
                 change_booleans(change, flags, &mut mode.booleans, OF_MODE);
@@ -139,12 +179,12 @@ impl St {
                     &mut self.settings.booleans,
                     OF_MODE.complement(),
                 );
-                self.keep_mode(mode);
+                self.keep_mode(number, mode);
             }
             DriverOption::DefaultBlockSize(size) => {
                 mode.default_block_size = size;
-                self.keep_mode(mode);
-                if size.is_some() && self.is_ready() {
+                self.keep_mode(number, mode);
+                if size.is_some() && applies {
                     self.mount.block_size_set = None;
                     // st ignores here what the drive says.
                     self.set_default_mode(drive).ok();
@@ -152,27 +192,27 @@ impl St {
             }
             DriverOption::DefaultDensity(density) => {
                 mode.default_density = density;
-                self.keep_mode(mode);
-                if density.is_some() && self.is_ready() {
+                self.keep_mode(number, mode);
+                if density.is_some() && applies {
                     self.mount.density_set = None;
                     self.set_default_mode(drive).ok();
                 }
             }
             DriverOption::DefaultBuffering(buffering) => {
                 self.settings.default_buffering = buffering;
-                if let Some(buffering) = buffering.filter(|_| self.is_ready()) {
+                if let Some(buffering) = buffering.filter(|_| applies) {
                     self.set_buffering(drive, buffering).ok();
                 }
             }
             DriverOption::DefaultCompression(None) => {
                 mode.default_compression = None;
-                self.keep_mode(mode);
+                self.keep_mode(number, mode);
             }
             DriverOption::DefaultCompression(Some(compression)) => {
                 if let Some(on) = compression.on {
                     mode.default_compression = Some(on);
-                    self.keep_mode(mode);
-                    if self.is_ready() {
+                    self.keep_mode(number, mode);
+                    if applies {
                         self.mount.compression_set = false;
                         self.set_compression(drive, on).ok();
                     }
@@ -193,8 +233,8 @@ impl St {
         Ok(())
     }
 
-    fn keep_mode(&mut self, mode: PerMode) {
-        if let Some(place) = self.settings.modes.get_mut(usize::from(self.mode)) {
+    fn keep_mode(&mut self, number: u8, mode: PerMode) {
+        if let Some(place) = self.settings.modes.get_mut(usize::from(number)) {
             *place = Some(mode);
         }
     }

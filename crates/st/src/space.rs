@@ -312,7 +312,8 @@ impl St {
                 // Only an error of the medium comes with a residual.
                 undone: match sense {
                     Sense::MediumError => truncated(asked.saturating_sub(count)),
-                    Sense::NoMedium
+                    Sense::NoDrive
+                    | Sense::NoMedium
                     | Sense::NotReady
                     | Sense::MediumChanged
                     | Sense::Reset

@@ -258,7 +258,8 @@ impl PerDrive {
         match failed.sense {
             Sense::Reset => self.position_lost = true,
             Sense::MediumChanged => self.medium_changed = true,
-            Sense::NoMedium
+            Sense::NoDrive
+            | Sense::NoMedium
             | Sense::NotReady
             | Sense::WriteProtected
             | Sense::WormOverwrite

@@ -24,6 +24,8 @@ pub enum Stop {
 /// The drive's reason for a failure, before it becomes an errno.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sense {
+    /// The drive itself is not there: nobody holds the slave end, the peer is gone.
+    NoDrive,
     /// NOT READY, medium not present (3Ah).
     NoMedium,
     /// NOT READY for another reason (04h).
@@ -47,6 +49,7 @@ pub enum Sense {
 impl fmt::Display for Sense {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Sense::NoDrive => "no drive answers",
             Sense::NoMedium => "no medium",
             Sense::NotReady => "not ready",
             Sense::MediumChanged => "medium may have changed",

@@ -437,6 +437,27 @@ fn an_error_of_the_medium_while_spacing_counts_what_was_passed() {
     }
 }
 
+/// ST-WRITE-14
+#[test]
+fn bytes_that_a_default_block_size_does_not_divide_are_refused_and_not_dropped() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetDriveBuffer, 0x5000_1000);
+    bench.does(Operation::SetBlockSize, 1);
+    bench.close().unwrap();
+    // A mode that nobody used: it is made of the first one by its first option.
+    let other = pseudotape_st::Node {
+        mode: 2,
+        ..NON_REWINDING
+    };
+    bench.open(other, READ_WRITE).unwrap();
+    bench.does(Operation::SetDriveBuffer, 0x4000_0008);
+    assert_eq!(bench.write(4), Err(Errno::Io));
+    bench.does(Operation::Rewind, 1);
+    assert_eq!(bench.tape(), "f", "the filemark of a file without blocks");
+    assert_eq!(bench.get().block_size, 4096);
+    assert_eq!(bench.write(8192), Ok(8192), "two whole blocks");
+}
+
 /// ST-WRITE-08
 #[test]
 fn defaults_for_writing_are_set_nowhere_but_at_the_beginning() {

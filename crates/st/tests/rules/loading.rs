@@ -55,6 +55,31 @@ fn settings_are_restored_by_the_rewind_after_a_reset() {
     assert_eq!(bench.at(), (0, 0));
 }
 
+/// ST-RESET-03
+#[test]
+fn a_default_that_is_given_up_does_not_give_up_what_was_set() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetDensity, 3);
+    bench.does(Operation::SetBlockSize, 512);
+    // MT_ST_DEF_DENSITY and MT_ST_DEF_BLKSIZE with MT_ST_CLEAR_DEFAULT
+    bench.does(Operation::SetDriveBuffer, 0x601f_ffff);
+    bench.does(Operation::SetDriveBuffer, 0x5fff_ffff);
+    bench.drive.reset();
+    assert_eq!(bench.write(512), Err(Errno::Io));
+    use pseudotape_tape::{Drive, ModeSelect};
+    bench
+        .drive
+        .set_mode(ModeSelect {
+            block_size: Some(0),
+            density: Some(1),
+            ..ModeSelect::default()
+        })
+        .unwrap();
+    bench.does(Operation::Rewind, 1);
+    let mode = bench.drive.mode().unwrap();
+    assert_eq!((mode.block_size, mode.density), (512, 3));
+}
+
 #[test]
 fn a_reset_during_an_operation_is_eio_and_every_way_back_works() {
     for operation in [

@@ -1,4 +1,4 @@
-use pseudotape_mtio::Operation;
+use pseudotape_mtio::{Booleans, DriverOption, Operation};
 use pseudotape_st::{Errno, Node, Opening};
 
 use crate::bench::{Bench, NON_REWINDING, READ_WRITE};
@@ -102,4 +102,42 @@ fn defaults_without_a_medium_wait_for_one() {
     bench.does(Operation::Load, 1);
     let status = bench.get();
     assert_eq!((status.block_size, status.density), (1024, 2));
+}
+
+/// ST-MODE-17
+#[test]
+fn an_operator_sets_options_of_any_mode_without_its_node() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    let Bench { st, drive } = &mut bench;
+    let mut set =
+        |mode, text: &str| st.change_option(&mut **drive, mode, DriverOption::parse(text).unwrap());
+    set(0, "defblksize=1024").unwrap();
+    set(2, "defblksize=2048").unwrap();
+    set(2, "sysv").unwrap();
+    set(0, "two-fms").unwrap();
+    assert_eq!(set(4, "sysv"), Err(Errno::NoDevice));
+    assert_eq!(
+        bench.get().block_size,
+        1024,
+        "mode 0 is in use, mode 2 waits"
+    );
+    let options = bench.st.options(0).unwrap();
+    assert_eq!(options.default_block_size, Some(1024));
+    assert!(options.booleans.contains(Booleans::TWO_FILEMARKS));
+    assert!(!options.booleans.contains(Booleans::SYSV));
+    let options = bench.st.options(2).unwrap();
+    assert_eq!(options.default_block_size, Some(2048));
+    assert!(
+        options
+            .booleans
+            .contains(Booleans::TWO_FILEMARKS | Booleans::SYSV)
+    );
+    assert_eq!((bench.st.options(1), bench.st.options(4)), (None, None));
+    bench.close().unwrap();
+    let node = Node {
+        mode: 2,
+        rewinding: false,
+    };
+    bench.open(node, READ_WRITE).unwrap();
+    assert_eq!(bench.get().block_size, 2048);
 }

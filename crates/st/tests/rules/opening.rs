@@ -1,5 +1,6 @@
 use pseudotape_mtio::{GeneralStatus, Operation};
 use pseudotape_st::{Access, Errno, OpenFlags, Opening};
+use pseudotape_tape::{Failed, Sense};
 use pseudotape_testkit::ModelCartridge;
 
 use crate::bench::{Bench, NON_REWINDING, NONBLOCK, READ_WRITE, REWINDING, personality};
@@ -95,6 +96,25 @@ fn a_drive_that_is_not_ready_opens_without_blocking_and_is_neither_online_nor_op
     assert_eq!(bench.at(), (0, 0));
 }
 
+/// ST-OPEN-18, ST-OPEN-19, ST-OPEN-20
+#[test]
+fn a_drive_that_is_not_there_is_enxio_unless_nothing_is_asked_of_it() {
+    let mut bench = Bench::with(personality("generic"), ModelCartridge::default());
+    bench.drive.gone = true;
+    assert_eq!(bench.open(NON_REWINDING, READ_WRITE), Err(Errno::NoDevice));
+    assert!(!bench.st.in_use());
+    assert_eq!(bench.open(NON_REWINDING, NONBLOCK), Ok(Opening::Open));
+    assert!(bench.flag(GeneralStatus::DR_OPEN));
+    assert!(!bench.flag(GeneralStatus::ONLINE));
+    assert_eq!(bench.read(10), Err(Errno::NoMedium));
+    bench.close().unwrap();
+    bench.drive.gone = false;
+    assert_eq!(bench.open(NON_REWINDING, READ_WRITE), Ok(Opening::Open));
+    assert_eq!(bench.write(10), Ok(10));
+    bench.drive.fails = Some(Failed::at(Sense::NoDrive, None));
+    assert_eq!(bench.op(Operation::Rewind, 1), Err(Errno::NoDevice));
+}
+
 /// ST-OPEN-17
 #[test]
 fn a_file_opened_to_read_without_a_medium_may_write_marks_once_one_is_loaded() {
@@ -119,4 +139,30 @@ fn calls_without_an_open_file_are_refused() {
         bench.st.open_again(&mut bench.drive),
         Err(Errno::BadDescriptor)
     );
+}
+
+/// ST-OPEN-10, ST-OPEN-11
+#[test]
+fn a_protected_medium_is_opened_to_read_or_without_blocking() {
+    for (access, nonblock, expected) in [
+        (Access::Read, false, Ok(Opening::Open)),
+        (Access::Read, true, Ok(Opening::Open)),
+        (Access::Write, false, Err(Errno::ReadOnly)),
+        (Access::ReadWrite, false, Err(Errno::ReadOnly)),
+        (Access::Write, true, Ok(Opening::Open)),
+        (Access::ReadWrite, true, Ok(Opening::Open)),
+    ] {
+        let cartridge = ModelCartridge {
+            write_protected: true,
+            ..ModelCartridge::default()
+        };
+        let mut bench = Bench::with(personality("generic"), cartridge);
+        let flags = OpenFlags { access, nonblock };
+        assert_eq!(bench.open(NON_REWINDING, flags), expected, "{flags:?}");
+        if expected.is_ok() {
+            assert!(bench.flag(GeneralStatus::WR_PROT), "{flags:?}");
+            assert_eq!(bench.write(512), Err(Errno::Access), "{flags:?}");
+            assert_eq!(bench.op(Operation::Erase, 1), Err(Errno::Access));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use pseudotape_testkit::{ModelCartridge, ModelObject};
 
 use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
 
-/// ST-READ-11
+/// ST-READ-11, ST-STAT-05
 #[test]
 fn a_damaged_block_is_eio_and_reading_goes_on_behind_it() {
     let cartridge = ModelCartridge {
@@ -21,6 +21,7 @@ fn a_damaged_block_is_eio_and_reading_goes_on_behind_it() {
     assert_eq!(bench.read(8), Ok(vec![1; 8]));
     assert_eq!(bench.read(8), Err(Errno::Io));
     assert_eq!(bench.at(), (0, -1));
+    assert_eq!(bench.get().recovered_errors, 0);
     assert_eq!(bench.pos(), 2);
     assert_eq!(bench.read(8), Ok(vec![2; 8]));
     assert_eq!(bench.at(), (0, -1));

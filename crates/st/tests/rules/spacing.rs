@@ -3,7 +3,7 @@ use pseudotape_st::Errno;
 use pseudotape_tape::{Failed, Sense};
 use pseudotape_testkit::ModelCartridge;
 
-use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
+use crate::bench::{Bench, CLEAR, NON_REWINDING, READ_WRITE, SET, personality};
 
 fn two_files() -> Bench {
     let mut bench = Bench::open_blank("generic");
@@ -182,4 +182,53 @@ fn an_error_on_the_way_to_the_end_of_data_is_eio() {
     bench.drive.fails = Some(Failed::at(Sense::MediumError, None));
     assert_eq!(bench.op(Operation::EndOfData, 1), Err(Errno::Io));
     assert_eq!(bench.at(), (-1, -1));
+}
+
+/// ST-SPACE-04, ST-SPACE-10
+#[test]
+fn going_back_too_far_ends_at_the_filemark_or_at_the_beginning() {
+    let mut bench = Bench::open_blank("generic");
+    for _ in 0..3 {
+        bench.write_blocks(2);
+        bench.does(Operation::WriteFilemarks, 1);
+    }
+    bench.write_blocks(1);
+    assert_eq!(bench.op(Operation::BackBlocks, 5), Err(Errno::Io));
+    assert_eq!((bench.at(), bench.pos()), ((2, -1), 8));
+    assert_eq!(bench.op(Operation::BackFilemarks, 10), Err(Errno::Io));
+    assert_eq!((bench.at(), bench.pos()), ((0, 0), 0));
+}
+
+/// ST-STAT-01, ST-STAT-03
+#[test]
+fn flags_of_the_status_follow_counters_and_options() {
+    let mut bench = Bench::open_blank("scsi_debug");
+    let beginnings = |bench: &mut Bench| {
+        let general = bench.get().general;
+        (
+            general.contains(GeneralStatus::BOT),
+            general.contains(GeneralStatus::EOF),
+        )
+    };
+    bench.does(Operation::Rewind, 1);
+    assert_eq!(beginnings(&mut bench), (true, false));
+    bench.write_blocks(1);
+    assert_eq!(beginnings(&mut bench), (false, false));
+    bench.does(Operation::WriteFilemarks, 1);
+    assert_eq!(beginnings(&mut bench), (false, true));
+    bench.write_blocks(1);
+    assert_eq!(beginnings(&mut bench), (false, false));
+
+    // Async writes are on at first; the drive does not buffer.
+    assert!(bench.flag(GeneralStatus::IM_REP_EN));
+    let asynchronous = Booleans::ASYNC_WRITES.bits() as i32;
+    bench.does(Operation::SetDriveBuffer, CLEAR | asynchronous);
+    assert!(!bench.flag(GeneralStatus::IM_REP_EN));
+    bench.does(Operation::SetBlockSize, 512);
+    assert!(bench.flag(GeneralStatus::IM_REP_EN), "buffer writes");
+    let buffered = Booleans::BUFFER_WRITES.bits() as i32;
+    bench.does(Operation::SetDriveBuffer, CLEAR | buffered);
+    assert!(!bench.flag(GeneralStatus::IM_REP_EN));
+    bench.does(Operation::SetDriveBuffer, 1);
+    assert!(bench.flag(GeneralStatus::IM_REP_EN), "the drive buffers");
 }

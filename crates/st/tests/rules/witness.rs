@@ -29,6 +29,8 @@ pub struct Witness {
     pub fails: Option<Failed>,
     /// Reports a new medium whenever asked.
     pub always_news: bool,
+    /// Nobody is there.
+    pub gone: bool,
     /// How often it was asked whether it is ready.
     pub asked_ready: u32,
 }
@@ -40,6 +42,7 @@ impl Witness {
             told: Vec::new(),
             fails: None,
             always_news: false,
+            gone: false,
             asked_ready: 0,
         }
     }
@@ -75,6 +78,9 @@ impl Drive for Witness {
 
     fn test_ready(&mut self) -> Result<(), Failed> {
         self.asked_ready += 1;
+        if self.gone {
+            return Err(Failed::at(Sense::NoDrive, None));
+        }
         if self.always_news {
             return Err(Failed::at(Sense::MediumChanged, None));
         }

@@ -1,9 +1,9 @@
-use pseudotape_mtio::Operation;
+use pseudotape_mtio::{Booleans, Operation};
 use pseudotape_st::Errno;
 use pseudotape_tape::{Failed, Sense};
 use pseudotape_testkit::{ModelCartridge, ModelObject, block_of};
 
-use crate::bench::{Bench, NON_REWINDING, READ_WRITE, personality};
+use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
 
 /// ST-WRITE-04
 #[test]
@@ -32,6 +32,42 @@ fn an_append_only_medium_takes_blocks_only_at_its_end() {
     assert_eq!(bench.write(8), Ok(8));
     bench.close().unwrap();
     assert_eq!(bench.tape(), "bbf");
+}
+
+/// ST-MARK-11
+#[test]
+fn what_an_append_only_medium_holds_is_neither_erased_nor_cut() {
+    let cartridge = ModelCartridge {
+        partitions: vec![vec![ModelObject::Block(vec![1; 8]), ModelObject::Filemark]],
+        worm: true,
+        ..ModelCartridge::default()
+    };
+    let mut bench = Bench::with(personality("dds"), cartridge);
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    let can_partitions = SET | Booleans::CAN_PARTITIONS.bits() as i32;
+    bench.does(Operation::SetDriveBuffer, can_partitions);
+    for (operation, count) in [
+        (Operation::WriteFilemarks, 1),
+        (Operation::WriteFilemarksImmediate, 1),
+        (Operation::WriteSetmarks, 1),
+        (Operation::Erase, 0),
+        (Operation::Erase, 1),
+        (Operation::MakePartitions, 0),
+        (Operation::MakePartitions, 1),
+    ] {
+        bench.does(Operation::Rewind, 1);
+        assert_eq!(
+            bench.op(operation, count),
+            Err(Errno::Io),
+            "{operation:?} {count}"
+        );
+        assert_eq!((bench.tape().as_str(), bench.pos()), ("bf", 0));
+    }
+    // At its end it is as any other.
+    bench.does(Operation::EndOfData, 1);
+    bench.does(Operation::Erase, 1);
+    bench.does(Operation::WriteSetmarks, 1);
+    assert_eq!(bench.tape(), "bfs");
 }
 
 /// ST-WRITE-10
