@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::stream::Stream;
+
 /// An error number of the operating system, positive, at most 511 (the kernel refuses larger ones in replies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(pub i32);
@@ -10,6 +12,8 @@ impl Errno {
     pub const EINTR: Errno = Errno(4);
     /// Input/output error.
     pub const EIO: Errno = Errno(5);
+    /// Try again: it would have to wait.
+    pub const EAGAIN: Errno = Errno(11);
     /// Device or resource busy.
     pub const EBUSY: Errno = Errno(16);
     /// Invalid argument.
@@ -201,4 +205,16 @@ pub trait CharDevice: Send + Sync {
 
     /// The most that one `read` or `write` can move, in bytes. Longer ones are `EINVAL`.
     fn max_transfer_bytes(&self) -> usize;
+
+    /// The byte stream that this device is: then `read`, `write` and `poll` are its, and those here are
+    /// not called. `None`, the default: each call is a whole.
+    fn stream(&self) -> Option<&dyn Stream> {
+        None
+    }
+
+    /// Whether a call may have to wait for somebody who uses another node of the same frontend: it must
+    /// not take that one's thread.
+    fn waits_for_others(&self) -> bool {
+        false
+    }
 }

@@ -1,12 +1,13 @@
 //! A device that keeps what it was asked: for tests of what stands above it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::device::{
     Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
 };
+use crate::pipe::Pipe;
 
 const ENOMEM: Errno = Errno(12);
 const ENOSPC: Errno = Errno(28);
@@ -67,6 +68,7 @@ struct State {
     wait: Duration,
     delay: Duration,
     check_delay: Duration,
+    waits_for: Option<Arc<Pipe>>,
     ioctl_output: Vec<u8>,
 }
 
@@ -97,6 +99,7 @@ impl Recorder {
                 wait: Duration::from_secs(120),
                 delay: Duration::ZERO,
                 check_delay: Duration::ZERO,
+                waits_for: None,
                 ioctl_output: Vec::new(),
             }),
         }
@@ -169,6 +172,11 @@ impl Recorder {
         self.lock().delay = delay;
     }
 
+    /// Lets each read, write and `ioctl` wait until something was written to this stream.
+    pub fn set_waits_for(&self, stream: Arc<Pipe>) {
+        self.lock().waits_for = Some(stream);
+    }
+
     /// How long each check of a write takes.
     pub fn set_check_delay(&self, delay: Duration) {
         self.lock().check_delay = delay;
@@ -184,7 +192,12 @@ impl Recorder {
     }
 
     fn take_time(&self) {
-        let delay = self.lock().delay;
+        let state = self.lock();
+        let (delay, waits_for) = (state.delay, state.waits_for.clone());
+        drop(state);
+        if let Some(stream) = waits_for {
+            stream.wait_for_written();
+        }
         if delay > Duration::ZERO {
             std::thread::sleep(delay);
         }
@@ -330,6 +343,7 @@ impl CharDevice for Recorder {
         request: IoctlRequest<'_>,
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno> {
+        self.take_time();
         let mut state = self.lock();
         state.events.push(Event::Ioctl {
             command: request.command,
@@ -355,5 +369,9 @@ impl CharDevice for Recorder {
 
     fn max_transfer_bytes(&self) -> usize {
         self.max_transfer_bytes
+    }
+
+    fn waits_for_others(&self) -> bool {
+        self.lock().waits_for.is_some()
     }
 }
