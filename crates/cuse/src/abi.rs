@@ -20,6 +20,11 @@ pub(crate) const IOCTL_UNRESTRICTED: u32 = 1 << 1;
 pub(crate) const IOCTL_RETRY: u32 = 1 << 2;
 pub(crate) const IOCTL_32BIT: u32 = 1 << 3;
 
+/// A `poll` wants to be woken.
+pub(crate) const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
+/// What a message of ours that answers no request has in place of an error: a `poll` may go on.
+pub(crate) const NOTIFY_POLL: i32 = 1;
+
 /// Largest error number that the kernel takes in a reply.
 pub(crate) const ERRNO_MAX: i32 = 511;
 
@@ -182,6 +187,19 @@ pub(crate) struct PollIn {
     pub(crate) events: u32,
 }
 
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct PollOut {
+    pub(crate) revents: u32,
+    pub(crate) padding: u32,
+}
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct NotifyPollWakeupOut {
+    pub(crate) kh: u64,
+}
+
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(crate) struct InterruptIn {
@@ -327,6 +345,12 @@ mod tests {
             flags = flags,
             events = events
         );
+        same!(PollOut, linux::fuse_poll_out, revents = revents);
+        same!(
+            NotifyPollWakeupOut,
+            linux::fuse_notify_poll_wakeup_out,
+            kh = kh
+        );
         same!(InterruptIn, linux::fuse_interrupt_in, unique = unique);
     }
 
@@ -357,5 +381,10 @@ mod tests {
         assert_eq!(IOCTL_RETRY, linux::FUSE_IOCTL_RETRY);
         assert_eq!(IOCTL_32BIT, linux::FUSE_IOCTL_32BIT);
         assert_eq!(IOCTL_AREAS_MAX as u32, linux::FUSE_IOCTL_MAX_IOV);
+        assert_eq!(POLL_SCHEDULE_NOTIFY, linux::FUSE_POLL_SCHEDULE_NOTIFY);
+        assert_eq!(
+            NOTIFY_POLL,
+            linux::fuse_notify_code::FUSE_NOTIFY_POLL as i32
+        );
     }
 }

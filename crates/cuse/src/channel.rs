@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
-use log::warn;
+use log::{debug, warn};
 use nix::errno::Errno as Os;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -13,7 +13,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 use crate::abi;
 use crate::error::CuseError;
-use crate::request::RequestId;
+use crate::request::{PollId, RequestId};
 
 /// Where the kernel's module is spoken to.
 const DEVICE: &str = "/dev/cuse";
@@ -207,6 +207,30 @@ impl Channel {
                 IoSlice::new(iovecs.as_bytes()),
             ],
         )
+    }
+
+    pub(crate) fn polled(&self, unique: RequestId, bits: u32) -> Delivered {
+        self.body(
+            unique,
+            &abi::PollOut {
+                revents: bits,
+                padding: 0,
+            },
+        )
+    }
+
+    /// Tells the kernel that a file it polls may be ready now.
+    pub(crate) fn wake_poll(&self, poll: PollId) {
+        let body = abi::NotifyPollWakeupOut { kh: poll.0 };
+        // A message that answers nothing has 0 for the request, and what it is in place of an error.
+        if self.send(
+            RequestId(0),
+            abi::NOTIFY_POLL,
+            &[IoSlice::new(body.as_bytes())],
+        ) == Delivered::TooLate
+        {
+            debug!("nobody polls any more");
+        }
     }
 
     fn body<T: IntoBytes + Immutable>(&self, unique: RequestId, body: &T) -> Delivered {

@@ -2,7 +2,8 @@
 //!
 //! [`Node::create`] makes a device node and a thread that answers its requests by calling a
 //! [`CharDevice`](pseudotape_chardev::CharDevice). The thread that reads a request does its work:
-//! handing it to another one costs more than the work. Only an `open` that waits gets a thread.
+//! handing it to another one costs more than the work. An `open` that waits gets a thread; a `read` of a
+//! [`Stream`](pseudotape_chardev::Stream) that waits gets none: the thread that has its bytes answers it.
 //!
 //! This crate does not know what the device is.
 
@@ -10,6 +11,7 @@ mod abi;
 mod channel;
 mod error;
 mod node;
+mod parked;
 mod request;
 mod server;
 mod waiting;
@@ -17,6 +19,6 @@ mod waiting;
 pub use error::CuseError;
 pub use node::{IoctlMode, NAME_MAX_CHARS, Node, NodeOptions, is_available};
 pub use request::{
-    Areas, DecodeError, Ioctl, Request, RequestId, RequestKind, Transfer, fuzz_decode,
+    Areas, DecodeError, Ioctl, Poll, PollId, Request, RequestId, RequestKind, Transfer, fuzz_decode,
 };
 pub use waiting::WAITING_OPENS_MAX;

@@ -43,7 +43,7 @@ pub enum RequestKind<'a> {
     /// `ioctl(2)`.
     Ioctl(Ioctl<'a>),
     /// `poll(2)`.
-    Poll(Handle),
+    Poll(Poll),
     /// `close(2)` of one of several descriptors.
     Flush(Handle),
     /// `fsync(2)`.
@@ -69,7 +69,22 @@ pub struct Transfer {
     pub offset: u64,
     /// Its length.
     pub length_bytes: usize,
+    /// Whether the file is set not to block (`O_NONBLOCK`).
+    pub nonblock: bool,
 }
+
+/// A `poll(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// The open file.
+    pub handle: Handle,
+    /// Whom to wake when the file becomes ready; `None`: nobody wants to be.
+    pub wake: Option<PollId>,
+}
+
+/// Names a file that is polled, to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PollId(pub u64);
 
 /// An `ioctl(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,7 +235,7 @@ impl<'a> Body<'a, '_> {
                 let (ioctl, input) = self.arguments::<abi::IoctlIn>()?;
                 RequestKind::Ioctl(Ioctl::new(&ioctl, self.exactly(input, ioctl.in_size)?))
             }
-            opcode::POLL => RequestKind::Poll(Handle(self.arguments::<abi::PollIn>()?.0.fh)),
+            opcode::POLL => RequestKind::Poll(self.arguments::<abi::PollIn>()?.0.into()),
             opcode::FLUSH => RequestKind::Flush(Handle(self.arguments::<abi::FlushIn>()?.0.fh)),
             opcode::FSYNC => RequestKind::Fsync(Handle(self.arguments::<abi::FsyncIn>()?.0.fh)),
             opcode::RELEASE => {
@@ -264,6 +279,16 @@ impl From<abi::TransferIn> for Transfer {
             handle: Handle(transfer.fh),
             offset: transfer.offset,
             length_bytes: usize::try_from(transfer.size).unwrap_or(usize::MAX),
+            nonblock: transfer.flags & nix::fcntl::OFlag::O_NONBLOCK.bits().cast_unsigned() != 0,
+        }
+    }
+}
+
+impl From<abi::PollIn> for Poll {
+    fn from(poll: abi::PollIn) -> Self {
+        Poll {
+            handle: Handle(poll.fh),
+            wake: (poll.flags & abi::POLL_SCHEDULE_NOTIFY != 0).then_some(PollId(poll.kh)),
         }
     }
 }
@@ -347,6 +372,7 @@ mod tests {
             handle: Handle(3),
             offset: 131_072,
             length_bytes: 5,
+            nonblock: false,
         };
         assert_eq!(request.kind, RequestKind::Write(expected, b"hello"));
         assert_eq!(request.unique, RequestId(42));

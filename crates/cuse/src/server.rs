@@ -6,13 +6,14 @@ use log::{debug, error, info, warn};
 use nix::poll::PollTimeout;
 use pseudotape_chardev::{
     Area, Caller, Calls, CharDevice, Cut, Errno, FirstPiece, Handle, IoctlRequest, Opened, Piece,
-    Pieces,
+    Pieces, Readiness, StreamRead, Waker, WhenEmpty,
 };
 
 use crate::abi;
 use crate::channel::{Channel, Received};
 use crate::error::CuseError;
-use crate::request::{Areas, Ioctl, Request, RequestId, RequestKind, Transfer};
+use crate::parked::ParkedReads;
+use crate::request::{Areas, Ioctl, Poll, Request, RequestId, RequestKind, Transfer};
 use crate::waiting::{OpenFiles, Opening, WaitingOpens};
 
 /// The most that a request carries: 32 pages, whatever a daemon asks for (`fc->max_pages` stays at
@@ -38,6 +39,7 @@ pub(crate) struct Server {
     channel: Channel,
     pieces: Pieces,
     waiting: Arc<WaitingOpens>,
+    parked: Arc<ParkedReads>,
     files: Arc<OpenFiles>,
     output: Vec<u8>,
     /// For data on their way to a reader.
@@ -68,6 +70,7 @@ impl Server {
             pieces: Pieces::new(device.clone(), calls, cut),
             device,
             waiting: Arc::default(),
+            parked: Arc::default(),
             files: Arc::default(),
             output: Vec::new(),
             data: vec![0; TRANSFER_MAX_BYTES as usize],
@@ -150,12 +153,14 @@ impl Server {
             RequestKind::Open { flags } => self.open(unique, flags, request.caller),
             RequestKind::Read(transfer) => self.read(unique, request.caller, transfer),
             RequestKind::Write(transfer, data) => {
-                let answer = self.pieces.write(piece(request.caller, transfer), data);
+                let answer = match self.device.stream() {
+                    Some(stream) => stream.write(transfer.handle, data),
+                    None => self.pieces.write(piece(request.caller, transfer), data),
+                };
                 self.channel.written(unique, answer);
             }
             RequestKind::Ioctl(ioctl) => self.ioctl(unique, request.caller, ioctl),
-            // Not implemented: then the kernel says that the device is always ready.
-            RequestKind::Poll(_) => self.refuse(unique, Errno::ENOSYS),
+            RequestKind::Poll(poll) => self.poll(unique, poll),
             RequestKind::Flush(handle) => match self.pieces.flush(handle) {
                 Ok(()) => self.done(unique),
                 Err(errno) => self.refuse(unique, errno),
@@ -166,6 +171,7 @@ impl Server {
             RequestKind::Interrupt(interrupted) => {
                 self.waiting
                     .interrupt(interrupted, &*self.device, &self.channel);
+                self.parked.interrupt(interrupted, &self.channel);
             }
             RequestKind::Forget => {}
             RequestKind::Destroy => {
@@ -220,6 +226,15 @@ impl Server {
     }
 
     fn read(&mut self, unique: RequestId, caller: Caller, transfer: Transfer) {
+        if let Some(stream) = self.device.stream() {
+            let read = StreamRead {
+                handle: transfer.handle,
+                room_bytes: transfer.length_bytes,
+                when_empty: when_empty(transfer),
+            };
+            let reader = self.parked.park(unique, &self.channel);
+            return stream.read(read, Box::new(reader));
+        }
         let Some(buffer) = self.data.get_mut(..transfer.length_bytes) else {
             // More than was agreed on at the beginning.
             return self.refuse(unique, Errno::EINVAL);
@@ -228,6 +243,17 @@ impl Server {
         self.pieces.read(piece(caller, transfer), buffer, |answer| {
             channel.read(unique, answer)
         });
+    }
+
+    fn poll(&self, unique: RequestId, poll: Poll) {
+        let Some(stream) = self.device.stream() else {
+            // Not implemented: then the kernel says that the device is always ready, and asks no more.
+            return self.refuse(unique, Errno::ENOSYS);
+        };
+        let channel = self.channel.clone();
+        let waker = |poll| -> Waker { Box::new(move || channel.wake_poll(poll)) };
+        let ready: Readiness = stream.poll(poll.handle, poll.wake.map(waker));
+        self.channel.polled(unique, ready.poll_bits());
     }
 
     fn ioctl(&mut self, unique: RequestId, caller: Caller, ioctl: Ioctl<'_>) {
@@ -268,6 +294,15 @@ impl Server {
 
 fn total_bytes(areas: &[Area]) -> u64 {
     areas.iter().map(|area| u64::from(area.length_bytes)).sum()
+}
+
+fn when_empty(transfer: Transfer) -> WhenEmpty {
+    // The kernel's offsets count from the start of each call.
+    match transfer.offset {
+        0 if transfer.nonblock => WhenEmpty::Fail,
+        0 => WhenEmpty::Wait,
+        _ => WhenEmpty::End,
+    }
 }
 
 fn piece(caller: Caller, transfer: Transfer) -> Piece {
