@@ -1,4 +1,4 @@
-//! The messages between the `pseudotape` command and the daemons.
+//! The messages between the `pseudotape` commands and the daemons, and the server that the daemons answer with.
 //!
 //! A client connects to the daemon's Unix socket, sends one [`Request`] as one line of JSON and gets
 //! one [`Response`] as one line of JSON; it may go on with further requests. A line is at most
@@ -11,13 +11,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod server;
 mod size;
+mod socket;
 mod status;
 
-pub use size::{HumanBytes, SizeError, parse_size};
+pub use server::{ControlServer, MAX_CLIENTS, Operator};
+pub use size::{HumanBytes, Portion, SizeError, parse_portion, parse_size};
+pub use socket::{ListenError, Purpose, Socket};
 pub use status::{
-    CapacityStatus, DriveStatus, FlagStatus, MediumStatus, OpenStatus, PositionStatus, Status,
-    TransferStatus,
+    CapacityStatus, DriveStatus, FlagStatus, HolderStatus, MediumStatus, OpenStatus, OptionStatus,
+    OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status, TransferStatus,
 };
 
 /// Longest line that either side accepts.
@@ -58,6 +62,15 @@ pub enum Request {
         /// Number of the drive.
         drive: u32,
     },
+    /// Sets options of the st driver for a drive, then says them all.
+    Options {
+        /// Number of the drive.
+        drive: u32,
+        /// The mode: 0, or 1 to 3 for the nodes l, m, a.
+        mode: u8,
+        /// `NAME`, `NAME=off`, `NAME=VALUE`; all of them are understood before any is set.
+        set: Vec<String>,
+    },
 }
 
 /// What the daemon answers.
@@ -71,6 +84,8 @@ pub enum Response {
     },
     /// The state of every drive.
     Status(Box<Status>),
+    /// The options of a drive.
+    Options(OptionsStatus),
     /// Refused or failed.
     Error {
         /// Why, and the way out.
@@ -120,7 +135,11 @@ pub fn default_socket() -> PathBuf {
 }
 
 /// Sends one request and waits up to `timeout` for the answer.
-pub fn call(socket: &Path, request: &Request, timeout: Duration) -> Result<Response, Error> {
+pub fn call<Q: Serialize, A: for<'de> Deserialize<'de>>(
+    socket: &Path,
+    request: &Q,
+    timeout: Duration,
+) -> Result<A, Error> {
     let connect = |source| Error::Connect {
         path: socket.to_owned(),
         source,
@@ -148,7 +167,7 @@ pub fn call(socket: &Path, request: &Request, timeout: Duration) -> Result<Respo
 fn connect_advice(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied => "be root, or in the group that the socket belongs to",
-        _ => "is pseudotape-dev running? --control names its socket",
+        _ => "is the daemon running? --control names its socket",
     }
 }
 

@@ -8,6 +8,9 @@ pub enum SizeError {
     /// Nothing, or no digits.
     #[error("'{0}' is not a size: write a number and a unit, such as 64K, 10G or 1500MB")]
     NotANumber(String),
+    /// A `%` behind something else than 0 to 100.
+    #[error("'{0}' is not a part of a tape: write a size, or 0% to 100%")]
+    NotPerCent(String),
     /// The letters behind the number.
     #[error(
         "'{text}': no unit '{unit}'; K M G T P (or KiB …) are powers of 1024, KB MB GB TB PB powers of 1000"
@@ -66,6 +69,49 @@ fn unit_bytes(unit: &str) -> Option<u64> {
         "" | "ib" => Some(1024_u64.pow(power)),
         "b" => Some(1000_u64.pow(power)),
         _ => None,
+    }
+}
+
+/// A part of a tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Portion {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many hundredths of it.
+    PerCent(u8),
+}
+
+impl Portion {
+    /// Bytes that this is of a tape of `whole_bytes`.
+    #[must_use]
+    pub fn of(self, whole_bytes: u64) -> u64 {
+        match self {
+            Portion::Bytes(bytes) => bytes,
+            Portion::PerCent(hundredths) => {
+                let hundredths = u64::from(hundredths);
+                whole_bytes / 100 * hundredths + whole_bytes % 100 * hundredths / 100
+            }
+        }
+    }
+}
+
+impl fmt::Display for Portion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Portion::Bytes(bytes) => HumanBytes(*bytes).fmt(f),
+            Portion::PerCent(hundredths) => f.pad(&format!("{hundredths}%")),
+        }
+    }
+}
+
+/// Reads a size, or a number of per cent with `%` behind it, up to 100.
+pub fn parse_portion(text: &str) -> Result<Portion, SizeError> {
+    let Some(number) = text.trim().strip_suffix('%') else {
+        return parse_size(text).map(Portion::Bytes);
+    };
+    match number.trim().parse() {
+        Ok(hundredths @ 0..=100) => Ok(Portion::PerCent(hundredths)),
+        Ok(_) | Err(_) => Err(SizeError::NotPerCent(text.to_owned())),
     }
 }
 
@@ -143,6 +189,29 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Err(SizeError::TooLarge(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn a_part_of_a_tape_is_a_size_or_per_cent() {
+        for (text, portion, of_2000) in [
+            ("64K", Portion::Bytes(65_536), 65_536),
+            ("0%", Portion::PerCent(0), 0),
+            (" 5 %", Portion::PerCent(5), 100),
+            ("100%", Portion::PerCent(100), 2000),
+        ] {
+            assert_eq!(parse_portion(text), Ok(portion), "{text}");
+            assert_eq!(portion.of(2000), of_2000, "{text}");
+        }
+        assert_eq!(Portion::PerCent(50).of(u64::MAX), u64::MAX / 2);
+        assert_eq!(Portion::PerCent(50).of(3), 1);
+        for text in ["101%", "-1%", "%", "1.5%", "5K%", "300%"] {
+            assert_eq!(
+                parse_portion(text),
+                Err(SizeError::NotPerCent(text.to_owned()))
+            );
+        }
+        assert_eq!(Portion::PerCent(7).to_string(), "7%");
+        assert_eq!(Portion::Bytes(1024).to_string(), "1.0 KiB");
     }
 
     #[test]

@@ -44,6 +44,46 @@ pub struct DriveStatus {
     pub last_error: Option<String>,
     /// Who has the drive open.
     pub open: Option<OpenStatus>,
+    /// A call is being worked on: all but `open` and `slave` is as it was before that.
+    pub busy: bool,
+    /// The slave end, where the drive is whoever holds it.
+    pub slave: Option<SlaveStatus>,
+}
+
+/// The slave end of a drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlaveStatus {
+    /// Its node.
+    pub node: Option<PathBuf>,
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Who holds it: who is the drive now.
+    pub holder: Option<HolderStatus>,
+}
+
+/// A program that holds the slave end of a drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HolderStatus {
+    /// Process id; 0 where unknown.
+    pub pid: u32,
+    /// Name of its program, where it can be found.
+    pub program: Option<String>,
+    /// User id.
+    pub uid: u32,
+    /// By which way it came.
+    pub way: SlaveWay,
+    /// When it came, in seconds since 1970.
+    pub since: u64,
+}
+
+/// By which way a slave comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlaveWay {
+    /// It has the node open.
+    Node,
+    /// It is connected to the socket.
+    Socket,
 }
 
 /// A cartridge.
@@ -122,4 +162,26 @@ pub struct OpenStatus {
     pub uid: u32,
     /// The node it opened.
     pub node: String,
+}
+
+/// The options of one mode of a drive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionsStatus {
+    /// Number of the drive.
+    pub drive: u32,
+    /// The mode: 0, or 1 to 3 for the nodes l, m, a.
+    pub mode: u8,
+    /// Whether the mode has options of its own; until one is set they are those of mode 0.
+    pub defined: bool,
+    /// All options, by the names of `mt stsetoptions`.
+    pub options: Vec<OptionStatus>,
+}
+
+/// One option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionStatus {
+    /// Its name.
+    pub name: String,
+    /// `on`, `off`, a number, or `none`.
+    pub value: String,
 }

@@ -1,0 +1,249 @@
+//! The control socket: one thread accepts, one thread a client; every length and count has a limit.
+
+use std::io::{self, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::socket::{ListenError, Purpose, Socket};
+use crate::{Error, receive, send};
+
+/// Most clients at a time.
+pub const MAX_CLIENTS: usize = 16;
+/// How long a client may be silent.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Does what clients ask.
+pub trait Operator: Send + Sync + 'static {
+    /// What clients ask.
+    type Request: for<'de> Deserialize<'de>;
+    /// What they are answered.
+    type Response: Serialize;
+
+    /// Answers one request. May take as long as the work takes.
+    fn answer(&self, request: Self::Request) -> Self::Response;
+
+    /// The answer to what is refused or can't be understood, for this reason.
+    fn refusal(&self, message: String) -> Self::Response;
+}
+
+/// A listening control socket; ends and removes the socket when dropped.
+pub struct ControlServer {
+    path: PathBuf,
+    stop: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl ControlServer {
+    /// Listens on `path`, taking the place of a dead daemon's socket.
+    pub fn start<O: Operator>(
+        path: &Path,
+        mode: u32,
+        operator: Arc<O>,
+    ) -> Result<ControlServer, ListenError> {
+        let purpose = Purpose {
+            what: "the control socket",
+            option: "--control",
+            mode,
+            gid: None,
+        };
+        let socket = Socket::listen(path, purpose)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let acceptor = std::thread::Builder::new()
+            .name("control".into())
+            .spawn(move || accept(&socket.listener, &stopped, &operator))
+            .map_err(|source| ListenError::Thread {
+                what: purpose.what,
+                source,
+            })?;
+        Ok(ControlServer {
+            path: path.to_owned(),
+            stop,
+            acceptor: Some(acceptor),
+        })
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the acceptor; where even that fails the process is about to end anyway.
+        if let Err(error) = UnixStream::connect(&self.path) {
+            log::debug!("control socket {}: {error}", self.path.display());
+        } else if let Some(acceptor) = self.acceptor.take()
+            && acceptor.join().is_err()
+        {
+            log::error!("the control thread panicked");
+        }
+    }
+}
+
+fn accept<O: Operator>(listener: &UnixListener, stop: &AtomicBool, operator: &Arc<O>) {
+    let clients = Arc::new(AtomicUsize::new(0));
+    for stream in listener.incoming() {
+        if stop.load(Ordering::SeqCst) {
+            return;
+        }
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                log::warn!("control socket: {error}");
+                // Out of descriptors, most likely: give others time to close some.
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+        };
+        if clients.fetch_add(1, Ordering::SeqCst) >= MAX_CLIENTS {
+            clients.fetch_sub(1, Ordering::SeqCst);
+            refuse(stream, &**operator);
+            continue;
+        }
+        let (operator, client) = (Arc::clone(operator), Arc::clone(&clients));
+        let spawned = std::thread::Builder::new()
+            .name("client".into())
+            .spawn(move || {
+                if let Err(error) = converse(stream, &*operator) {
+                    log::debug!("control client: {error}");
+                }
+                client.fetch_sub(1, Ordering::SeqCst);
+            });
+        if let Err(error) = spawned {
+            clients.fetch_sub(1, Ordering::SeqCst);
+            log::warn!("can't serve a control client: {error}");
+        }
+    }
+}
+
+fn refuse<O: Operator>(mut stream: UnixStream, operator: &O) {
+    let message = format!("{MAX_CLIENTS} clients are being served already: try again");
+    if let Err(error) = send(&mut stream, &operator.refusal(message)) {
+        log::debug!("control client: {error}");
+    }
+}
+
+/// Answers one client's requests until it hangs up; one that can't be read is answered, then it ends.
+fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> {
+    stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
+    stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+    let mut writer = stream.try_clone()?;
+    let mut reader = BufReader::new(stream);
+    loop {
+        match receive(&mut reader) {
+            Ok(None) => return Ok(()),
+            Ok(Some(request)) => send(&mut writer, &operator.answer(request))?,
+            Err(Error::Malformed(error)) => {
+                let message = format!("request not understood: {error}");
+                send(&mut writer, &operator.refusal(message))?;
+            }
+            Err(Error::Broken(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                send(&mut writer, &operator.refusal(error.to_string()))?;
+                return writer.flush().map_err(Error::Broken);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MAX_LINE_BYTES, Request, Response, call};
+    use std::io::{BufRead, Read};
+
+    struct Echo;
+
+    impl Operator for Echo {
+        type Request = Request;
+        type Response = Response;
+
+        fn answer(&self, request: Request) -> Response {
+            Response::Done {
+                message: format!("{request:?}"),
+            }
+        }
+
+        fn refusal(&self, message: String) -> Response {
+            Response::Error { message }
+        }
+    }
+
+    fn server() -> (tempfile::TempDir, PathBuf, ControlServer) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run/control");
+        let server = ControlServer::start(&path, 0o600, Arc::new(Echo)).unwrap();
+        (directory, path, server)
+    }
+
+    fn raw(path: &Path, line: &[u8]) -> String {
+        let mut stream = UnixStream::connect(path).unwrap();
+        stream.write_all(line).unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn clients_are_answered_and_the_socket_is_removed() {
+        let (_directory, path, server) = server();
+        let answer: Response = call(&path, &Request::Reset { drive: 3 }, CLIENT_TIMEOUT).unwrap();
+        assert_eq!(
+            answer,
+            Response::Done {
+                message: "Reset { drive: 3 }".into()
+            }
+        );
+        drop(server);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn malformed_requests_are_answered_with_the_reason() {
+        let (_directory, path, _server) = server();
+        assert!(raw(&path, b"{\"do\":\"dance\"}\n").contains("dance"));
+        assert!(raw(&path, b"\xff\xfe\n").contains("not understood"));
+        let long = vec![b'x'; MAX_LINE_BYTES as usize];
+        assert!(raw(&path, &long).contains("longer than"));
+    }
+
+    #[test]
+    fn one_client_more_than_the_limit_is_refused() {
+        let (_directory, path, _server) = server();
+        let idle: Vec<_> = (0..MAX_CLIENTS)
+            .map(|_| UnixStream::connect(&path).unwrap())
+            .collect();
+        let mut one_more = String::new();
+        UnixStream::connect(&path)
+            .unwrap()
+            .read_to_string(&mut one_more)
+            .unwrap();
+        assert!(one_more.contains("try again"), "{one_more}");
+        drop(idle);
+    }
+
+    #[test]
+    fn a_live_daemon_keeps_its_socket_and_a_dead_one_loses_it() {
+        let (directory, path, _server) = server();
+        let error = ControlServer::start(&path, 0o600, Arc::new(Echo))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("another daemon answers"), "{error}");
+        let dead = directory.path().join("dead");
+        drop(UnixListener::bind(&dead).unwrap());
+        assert!(dead.exists());
+        let _server = ControlServer::start(&dead, 0o600, Arc::new(Echo)).unwrap();
+        let file = directory.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        let error = ControlServer::start(&file, 0o600, Arc::new(Echo))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("no socket"), "{error}");
+    }
+}
