@@ -1,0 +1,232 @@
+//! The slave's side of a channel: a socket, a node, or a pair of pipes.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+use crate::header::{HEADER_BYTES, Header, MAX_HEAD_BYTES, Received};
+use crate::serve::ServeError;
+use crate::shared;
+
+/// Bytes fetched at once before any payload was seen in the stream.
+const FIRST_BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;
+
+/// Where a slave finds its master.
+pub struct Channel {
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+}
+
+impl Channel {
+    /// Opens a path: connects to a socket, opens any other thing (a slave node) to read and write.
+    pub fn open(path: &Path) -> io::Result<Channel> {
+        if std::fs::metadata(path)?.file_type().is_socket() {
+            return Channel::socket(UnixStream::connect(path)?);
+        }
+        Channel::node(OpenOptions::new().read(true).write(true).open(path)?)
+    }
+
+    /// Takes a connected socket.
+    pub fn socket(stream: UnixStream) -> io::Result<Channel> {
+        let stream = Arc::new(stream);
+        Ok(Channel {
+            reader: Reader::new(Source::Socket(Arc::clone(&stream))),
+            writer: Writer(Sink::Socket(stream)),
+        })
+    }
+
+    /// Takes an open slave node.
+    pub fn node(node: File) -> io::Result<Channel> {
+        let node = Arc::new(node);
+        Ok(Channel {
+            reader: Reader::new(Source::File(Arc::clone(&node))),
+            writer: Writer(Sink::File(node)),
+        })
+    }
+
+    /// Takes a pair of pipes, or of anything else that carries bytes.
+    #[must_use]
+    pub fn pipes(requests: impl Into<OwnedFd>, replies: impl Into<OwnedFd>) -> Channel {
+        let file = |fd: OwnedFd| Arc::new(File::from(fd));
+        Channel {
+            reader: Reader::new(Source::File(file(requests.into()))),
+            writer: Writer(Sink::File(file(replies.into()))),
+        }
+    }
+}
+
+enum Source {
+    Socket(Arc<UnixStream>),
+    File(Arc<File>),
+}
+
+enum Sink {
+    Socket(Arc<UnixStream>),
+    File(Arc<File>),
+}
+
+/// Where replies go.
+pub(crate) struct Writer(Sink);
+
+impl Writer {
+    /// Writes a message and the payload behind it, with one system call where that goes.
+    pub(crate) fn write_all(&mut self, head: &[u8], payload: &[u8]) -> io::Result<()> {
+        match &self.0 {
+            Sink::Socket(stream) => write_both(stream.as_ref(), head, payload),
+            Sink::File(file) => write_both(file.as_ref(), head, payload),
+        }
+    }
+}
+
+fn write_both(mut sink: impl Write, head: &[u8], payload: &[u8]) -> io::Result<()> {
+    if payload.is_empty() {
+        return sink.write_all(head);
+    }
+    let parts = [IoSlice::new(head), IoSlice::new(payload)];
+    let written = loop {
+        match sink.write_vectored(&parts) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => break result?,
+        }
+    };
+    match written.checked_sub(head.len()) {
+        Some(written) => sink.write_all(&payload[written..]),
+        None => {
+            sink.write_all(&head[written..])?;
+            sink.write_all(payload)
+        }
+    }
+}
+
+/// Where requests come from.
+pub(crate) struct Reader {
+    source: Source,
+    /// Holds one message with its payload; grows to the largest that came.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// A descriptor that came along.
+    passed: Option<OwnedFd>,
+    expects_descriptor: bool,
+}
+
+impl Reader {
+    fn new(source: Source) -> Reader {
+        let expects_descriptor = matches!(source, Source::Socket(_));
+        Reader {
+            source,
+            buffer: vec![0; FIRST_BUFFER_BYTES],
+            start: 0,
+            end: 0,
+            passed: None,
+            expects_descriptor,
+        }
+    }
+
+    /// The next message, with its payload in the buffer where it came in the stream; `None` at the end.
+    pub(crate) fn next(&mut self, max_payload: usize) -> Result<Option<Received>, ServeError> {
+        if !self.fill(HEADER_BYTES)? {
+            return Ok(None);
+        }
+        let bytes = self.buffer[self.start..self.end].first_chunk();
+        let header = Header::parse(bytes.expect("fill() brought a header"))?;
+        header.payload_within(max_payload)?;
+        let head_length = HEADER_BYTES + header.body_length;
+        if !self.fill(head_length + header.streamed_length())? {
+            return Ok(None);
+        }
+        let body = &self.buffer[self.start + HEADER_BYTES..self.start + head_length];
+        let received = Received::new(header, body)?;
+        self.start += head_length;
+        Ok(Some(received))
+    }
+
+    /// The payload that came in the stream behind the message just read.
+    pub(crate) fn take_payload(&mut self, length: usize) -> &[u8] {
+        let start = self.start;
+        self.start += length;
+        &self.buffer[start..self.start]
+    }
+
+    /// Memory for a reply's payload: the same buffer, since nothing comes before the reply is out.
+    pub(crate) fn reply_payload(&mut self, length: usize) -> &mut [u8] {
+        let waiting = self.end;
+        if self.buffer.len() < waiting + length {
+            self.buffer.resize(waiting + length, 0);
+        }
+        &mut self.buffer[waiting..waiting + length]
+    }
+
+    /// The descriptor that came with the messages so far.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.expects_descriptor = false;
+        self.passed.take()
+    }
+
+    /// Reads until this many bytes wait; false where the end came first.
+    fn fill(&mut self, wanted: usize) -> Result<bool, ServeError> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.start + wanted > self.buffer.len() {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            // Room for another message of the size, so that from now on one read brings it whole.
+            let needed = wanted + MAX_HEAD_BYTES;
+            if self.buffer.len() < needed {
+                self.buffer.resize(needed, 0);
+            }
+        }
+        while self.end - self.start < wanted {
+            match self.read_once() {
+                Ok(0) => return Ok(false),
+                Ok(length) => self.end += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
+                Err(error) => return Err(ServeError::Channel(error)),
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_once(&mut self) -> io::Result<usize> {
+        let room = &mut self.buffer[self.end..];
+        match &self.source {
+            Source::File(file) => file.as_ref().read(room),
+            Source::Socket(stream) if self.expects_descriptor => {
+                let (length, passed) = receive_with_descriptor(stream, room)?;
+                if passed.is_some() {
+                    self.passed = passed;
+                }
+                Ok(length)
+            }
+            Source::Socket(stream) => stream.as_ref().read(room),
+        }
+    }
+}
+
+fn receive_with_descriptor(
+    stream: &UnixStream,
+    room: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut control = cmsg_space!([i32; 1]);
+    let mut parts = [IoSliceMut::new(room)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(stream.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
+    let mut passed = None;
+    for part in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = part {
+            for fd in fds {
+                passed = Some(shared::own(fd));
+            }
+        }
+    }
+    Ok((message.bytes, passed))
+}

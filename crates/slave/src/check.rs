@@ -1,0 +1,215 @@
+//! What an operation can have come to: a reply that says anything else is nonsense.
+//!
+//! A slave that lies about the content of blocks can't be found out, but one that lost count can.
+
+use pseudotape_tape::{Position, Stop, Transfer};
+
+use crate::nonsense::Nonsense;
+use crate::reply::Outcome;
+use crate::request::Request;
+
+/// What is known when a reply comes.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) request: &'a Request,
+    /// Length of the data sent.
+    pub(crate) data_length: usize,
+    /// Where the tape was, as far as known.
+    pub(crate) before: Option<Position>,
+}
+
+impl Asked<'_> {
+    /// The largest count that the operation can come to; `None` where the count means nothing.
+    fn count(&self) -> Option<u64> {
+        let blocks = |transfer: &Transfer, length: usize| match transfer {
+            Transfer::Variable => 1,
+            Transfer::Fixed(size) => length as u64 / u64::from(size.get()),
+        };
+        match self.request {
+            Request::Write(transfer) => Some(blocks(transfer, self.data_length)),
+            Request::Read { transfer, length } => Some(blocks(transfer, *length as usize)),
+            Request::Extend => Some(1),
+            Request::WriteMarks(_, count, _) => Some((*count).into()),
+            Request::Space(_, count) => Some(count.unsigned_abs()),
+            Request::Hello(_)
+            | Request::KeepAlive
+            | Request::Goodbye(_)
+            | Request::TestReady
+            | Request::Mode
+            | Request::SetMode(_)
+            | Request::SpaceToEndOfData
+            | Request::Locate(_)
+            | Request::Rewind
+            | Request::Load(_)
+            | Request::Unload
+            | Request::Erase(_)
+            | Request::Position
+            | Request::Capacity
+            | Request::SetDoor(_)
+            | Request::MakePartitions(_) => None,
+        }
+    }
+
+    pub(crate) fn check_failed(&self, count: u64) -> Result<(), Nonsense> {
+        self.require(
+            self.count().is_none_or(|asked| count <= asked),
+            "a count of",
+            count,
+        )
+    }
+
+    /// Checks a success; gives the position where the operation tells one.
+    pub(crate) fn check_done(
+        &self,
+        outcome: &Outcome,
+        payload_length: usize,
+    ) -> Result<(), Nonsense> {
+        self.check_failed(outcome.count)?;
+        if let Request::Read { transfer, length } = self.request {
+            self.check_read(outcome, *transfer, *length as usize, payload_length)?;
+        }
+        self.check_stop(outcome)?;
+        self.check_position(outcome)
+    }
+
+    fn check_read(
+        &self,
+        outcome: &Outcome,
+        transfer: Transfer,
+        length: usize,
+        payload: usize,
+    ) -> Result<(), Nonsense> {
+        let expected = match transfer {
+            Transfer::Variable if outcome.count == 0 => 0,
+            Transfer::Variable => length.min(outcome.block_length as usize),
+            // The count was found to be no larger than what fits into the buffer.
+            Transfer::Fixed(size) => outcome.count as usize * size.get() as usize,
+        };
+        self.require(payload == expected, "a payload of", payload as u64)
+    }
+
+    /// Which stops the operation knows, and that the whole count is done where there was none.
+    fn check_stop(&self, outcome: &Outcome) -> Result<(), Nonsense> {
+        let whole = self.count().is_none_or(|asked| outcome.count == asked);
+        let fits = match (self.request, outcome.stop) {
+            (_, None) => whole,
+            (
+                Request::Write(_) | Request::Extend | Request::WriteMarks(..),
+                Some(Stop::EarlyWarning),
+            ) => whole,
+            (Request::Write(_) | Request::Extend | Request::WriteMarks(..), Some(stop)) => {
+                stop == Stop::EndOfPartition
+            }
+            (Request::Read { transfer, .. }, Some(stop)) => {
+                stop != Stop::BeginningOfPartition
+                    && (*transfer != Transfer::Variable || stop != Stop::IllegalLength)
+            }
+            (Request::Space(_, count), Some(Stop::BeginningOfPartition)) => *count < 0,
+            (_, Some(stop)) => stop != Stop::IllegalLength,
+        };
+        let stop = outcome.stop.map_or(0, crate::codes::Code::code);
+        self.require(fits, "a stop of", stop.into())
+    }
+
+    fn check_position(&self, outcome: &Outcome) -> Result<(), Nonsense> {
+        if !self.moves_or_tells() {
+            return Ok(());
+        }
+        let Some(after) = outcome.position else {
+            return Err(self.value("no position after", outcome.count));
+        };
+        let count = outcome.count;
+        let before = self.before.filter(|at| at.partition == after.partition);
+        let from = |fits: &dyn Fn(u64) -> bool| before.is_none_or(|at| fits(at.object.0));
+        let object = after.object.0;
+        let fits = match self.request {
+            Request::Write(_) | Request::WriteMarks(..) => {
+                self.same_partition(after) && from(&|at| at.checked_add(count) == Some(object))
+            }
+            Request::Extend | Request::Erase(_) => {
+                self.same_partition(after) && from(&|at| at == object)
+            }
+            Request::Read { .. } => {
+                self.same_partition(after)
+                    && from(&|at| at.checked_add(count).is_some_and(|least| least <= object))
+            }
+            Request::Space(_, asked) => {
+                self.same_partition(after) && from(&|at| spaced(*asked, count, at, object))
+            }
+            Request::SpaceToEndOfData => self.same_partition(after),
+            Request::Locate(to) => {
+                let there = to.object.0 == object;
+                let short = outcome.stop == Some(Stop::EndOfData) && object <= to.object.0;
+                let partition = match to.partition {
+                    Some(partition) => partition == after.partition,
+                    None => self.same_partition(after),
+                };
+                partition && (there || short)
+            }
+            Request::Rewind => self.same_partition(after) && object == 0,
+            Request::Load(_) | Request::MakePartitions(_) => after.partition.0 == 0 && object == 0,
+            _ => true,
+        };
+        self.require(fits, "position", object)
+    }
+
+    fn same_partition(&self, after: Position) -> bool {
+        self.before.is_none_or(|at| at.partition == after.partition)
+    }
+
+    /// Whether a success must say where the tape is.
+    fn moves_or_tells(&self) -> bool {
+        match self.request {
+            Request::Read { .. }
+            | Request::Write(_)
+            | Request::Extend
+            | Request::WriteMarks(..)
+            | Request::Space(..)
+            | Request::SpaceToEndOfData
+            | Request::Locate(_)
+            | Request::Rewind
+            | Request::Load(_)
+            | Request::Erase(_)
+            | Request::Position
+            | Request::MakePartitions(_) => true,
+            Request::Hello(_)
+            | Request::KeepAlive
+            | Request::Goodbye(_)
+            | Request::TestReady
+            | Request::Mode
+            | Request::SetMode(_)
+            | Request::Unload
+            | Request::Capacity
+            | Request::SetDoor(_) => false,
+        }
+    }
+
+    fn require(&self, fits: bool, what: &'static str, found: u64) -> Result<(), Nonsense> {
+        if fits {
+            Ok(())
+        } else {
+            Err(self.value(what, found))
+        }
+    }
+
+    fn value(&self, what: &'static str, found: u64) -> Nonsense {
+        Nonsense::Value {
+            request: self.request.name(),
+            what,
+            found,
+        }
+    }
+}
+
+/// Whether spacing can lead from one object to the other: at least as far as what it counted.
+fn spaced(asked: i64, count: u64, before: u64, after: u64) -> bool {
+    if asked >= 0 {
+        before
+            .checked_add(count)
+            .is_some_and(|least| least <= after)
+    } else {
+        after
+            .checked_add(count)
+            .is_some_and(|least| least <= before)
+    }
+}

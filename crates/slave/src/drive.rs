@@ -1,0 +1,394 @@
+//! The master's view: a drive whose operations are asked of a slave.
+
+use std::io;
+use std::sync::{Arc, MutexGuard};
+use std::thread;
+
+use pseudotape_tape::{
+    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
+    Mark, Mode, ModeSelect, ObjectNumber, PartitionNumber, Partitioning, Position, ReadDone, Sense,
+    SpaceUnit, Stop, Transfer, WriteMode,
+};
+
+use crate::check::Asked;
+use crate::line::{Answer, Attention, Line};
+use crate::link::Lost;
+use crate::options::{Options, WithoutSlave};
+use crate::port::{Inner, SlavePort};
+use crate::reply::Outcome;
+use crate::request::Request;
+
+/// Unit attentions of its own that a new slave may report in a row.
+const MAX_ATTENTIONS: u32 = 10;
+
+/// A drive whose operations are done by whoever holds the slave end.
+///
+/// | condition | result | position after |
+/// |---|---|---|
+/// | no slave | [`Sense::NoDrive`]; [`Drive::test_ready`] as [`Options::without_slave`] says | none |
+/// | the slave dies, is silent or talks nonsense while it works | [`Sense::HardwareError`], then as above | none |
+/// | a new slave | [`Sense::Reset`] once, then [`Sense::MediumChanged`] once | beginning of partition 0 |
+///
+/// Dropping it sends the slave away; its [`SlavePort`] then refuses new ones.
+pub struct SlaveDrive {
+    inner: Arc<Inner>,
+    /// As the last reply told it; `None`: lost, or no medium.
+    position: Option<Position>,
+    trouble: Option<String>,
+}
+
+impl SlaveDrive {
+    /// A drive without a slave, and the port by which slaves attach. Starts a thread that looks after an
+    /// idle slave.
+    pub fn new(options: Options) -> io::Result<(SlaveDrive, SlavePort)> {
+        let inner = Inner::new(options.within_limits());
+        let kept = Arc::clone(&inner);
+        thread::Builder::new()
+            .name("slave-keeper".into())
+            .spawn(move || kept.keep())?;
+        let drive = SlaveDrive {
+            inner: Arc::clone(&inner),
+            position: None,
+            trouble: None,
+        };
+        Ok((drive, SlavePort::new(inner)))
+    }
+
+    /// Where the tape is, as the last operation told it; asks nobody.
+    #[must_use]
+    pub fn peek_position(&self) -> Option<Position> {
+        self.position.filter(|_| self.inner.is_attached())
+    }
+
+    /// Takes the text of the last trouble with a slave: what a sense can't say.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// Asks; a slave that fails in it is lost.
+    fn ask(
+        &mut self,
+        line: &mut MutexGuard<'_, Line>,
+        request: &Request,
+        data: &[u8],
+        into: &mut [u8],
+    ) -> Result<Answer, Failed> {
+        let asked = Asked {
+            request,
+            data_length: data.len(),
+            before: self.position,
+        };
+        match line.ask(asked, data, into, self.inner.options.silence) {
+            None => {
+                self.position = None;
+                Err(Failed::at(Sense::NoDrive, None))
+            }
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(lost)) => {
+                self.position = None;
+                self.inner.lose(line, &lost);
+                self.trouble = Some(format!("slave lost in '{}': {lost}", request.name()));
+                Err(Failed::at(
+                    match lost {
+                        // Nothing had been begun.
+                        Lost::GoneBefore => Sense::NoDrive,
+                        Lost::Gone
+                        | Lost::Nonsense(_)
+                        | Lost::Silent(_)
+                        | Lost::Channel(_)
+                        | Lost::Ended(_) => Sense::HardwareError,
+                    },
+                    None,
+                ))
+            }
+        }
+    }
+
+    /// An operation that tells where the tape is.
+    fn operate(
+        &mut self,
+        request: &Request,
+        data: &[u8],
+        into: &mut [u8],
+    ) -> Result<(Outcome, usize), Failed> {
+        let inner = Arc::clone(&self.inner);
+        inner.count_question();
+        let line = &mut inner.line();
+        self.tell_attention(line)?;
+        self.operate_on(line, request, data, into)
+    }
+
+    fn operate_on(
+        &mut self,
+        line: &mut MutexGuard<'_, Line>,
+        request: &Request,
+        data: &[u8],
+        into: &mut [u8],
+    ) -> Result<(Outcome, usize), Failed> {
+        match self.ask(line, request, data, into)? {
+            Answer::Done(outcome, length) => {
+                self.position = match request {
+                    Request::Unload => None,
+                    _ => outcome.position.or(self.position),
+                };
+                Ok((outcome, length))
+            }
+            Answer::Failed(failed) => {
+                self.position = failed.position;
+                Err(failed)
+            }
+            Answer::Mode(_) | Answer::Capacity(_) => Err(unexpected()),
+        }
+    }
+
+    /// Reports that the slave is new: once that the position is lost, and once that the medium may be
+    /// another one, which then stands at its beginning.
+    fn tell_attention(&mut self, line: &mut MutexGuard<'_, Line>) -> Result<(), Failed> {
+        let Some(attention) = line.attention else {
+            return Ok(());
+        };
+        self.position = None;
+        match attention {
+            Attention::Reset => {
+                line.attention = Some(Attention::MediumChanged);
+                Err(Failed::at(Sense::Reset, None))
+            }
+            Attention::MediumChanged => {
+                self.go_to_beginning(line)?;
+                line.attention = None;
+                Err(Failed::at(Sense::MediumChanged, self.position))
+            }
+        }
+    }
+
+    /// Whatever the slave did before, its tape is used from the beginning on.
+    fn go_to_beginning(&mut self, line: &mut MutexGuard<'_, Line>) -> Result<(), Failed> {
+        let beginning = Request::Locate(Address {
+            partition: Some(PartitionNumber(0)),
+            object: ObjectNumber(0),
+        });
+        let mut result = Ok(());
+        for _ in 0..MAX_ATTENTIONS {
+            result = self
+                .operate_on(line, &Request::Rewind, &[], &mut [])
+                .map(drop);
+            if result.is_ok() && self.position.is_some_and(|at| at.partition.0 != 0) {
+                result = self.operate_on(line, &beginning, &[], &mut []).map(drop);
+            }
+            match result.as_ref().map_err(|failed| failed.sense) {
+                // What the slave has to tell of its own is told with ours.
+                Err(Sense::Reset | Sense::MediumChanged) => {}
+                // A medium that is loaded later stands at its beginning.
+                Err(Sense::NoMedium) => return Ok(()),
+                Ok(()) | Err(_) => return result,
+            }
+        }
+        result
+    }
+
+    fn done(&mut self, request: &Request, data: &[u8]) -> Result<Done, Failed> {
+        let (outcome, _) = self.operate(request, data, &mut [])?;
+        let position = outcome.position.ok_or_else(unexpected)?;
+        Ok(Done {
+            count: outcome.count,
+            stop: outcome.stop,
+            position,
+        })
+    }
+
+    fn nothing(&mut self, request: &Request) -> Result<(), Failed> {
+        self.operate(request, &[], &mut []).map(drop)
+    }
+
+    /// How many bytes of a transfer go into one request: whole blocks.
+    fn part_bytes(&self, transfer: Transfer) -> Result<usize, Failed> {
+        let largest = self.inner.options.largest_payload as usize;
+        match transfer {
+            Transfer::Variable => Ok(largest),
+            Transfer::Fixed(size) => match largest / size.get() as usize {
+                0 => Err(Failed::at(Sense::IllegalRequest, self.position)),
+                blocks => Ok(blocks * size.get() as usize),
+            },
+        }
+    }
+
+    fn read_part(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        let length = u32::try_from(buffer.len()).expect("parts are no larger than a payload");
+        let request = Request::Read { transfer, length };
+        let (outcome, bytes) = self.operate(&request, &[], buffer)?;
+        let position = outcome.position.ok_or_else(unexpected)?;
+        Ok(ReadDone {
+            blocks: outcome.count,
+            bytes,
+            block_length: outcome.block_length,
+            stop: outcome.stop,
+            position,
+        })
+    }
+}
+
+/// A reply of a kind that was checked before.
+fn unexpected() -> Failed {
+    Failed::at(Sense::HardwareError, None)
+}
+
+impl Drop for SlaveDrive {
+    fn drop(&mut self) {
+        self.inner.end();
+    }
+}
+
+impl Drive for SlaveDrive {
+    fn identity(&self) -> Identity {
+        self.inner.identity()
+    }
+
+    fn block_limits(&self) -> BlockLimits {
+        self.inner.limits()
+    }
+
+    fn test_ready(&mut self) -> Result<(), Failed> {
+        self.nothing(&Request::TestReady).map_err(|failed| {
+            let waits = self.inner.options.without_slave == WithoutSlave::NotReady;
+            if failed.sense == Sense::NoDrive && waits && !self.inner.is_attached() {
+                Failed::at(Sense::NotReady, None)
+            } else {
+                failed
+            }
+        })
+    }
+
+    fn mode(&mut self) -> Result<Mode, Failed> {
+        let inner = Arc::clone(&self.inner);
+        inner.count_question();
+        match self.ask(&mut inner.line(), &Request::Mode, &[], &mut [])? {
+            Answer::Mode(mode) => Ok(mode),
+            Answer::Failed(failed) => Err(failed),
+            Answer::Done(..) | Answer::Capacity(_) => Err(unexpected()),
+        }
+    }
+
+    fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
+        self.nothing(&Request::SetMode(change))
+    }
+
+    /// A transfer larger than the largest payload is asked for in parts.
+    fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        let part = self.part_bytes(transfer)?;
+        if transfer == Transfer::Variable || buffer.len() <= part {
+            let end = buffer.len().min(part);
+            return self.read_part(transfer, &mut buffer[..end]);
+        }
+        let mut total: Option<ReadDone> = None;
+        for buffer in buffer.chunks_mut(part) {
+            let (blocks, bytes) = total.map_or((0, 0), |t| (t.blocks, t.bytes));
+            let one = self.read_part(transfer, buffer).map_err(|failed| Failed {
+                count: blocks + failed.count,
+                ..failed
+            })?;
+            total = Some(ReadDone {
+                blocks: blocks + one.blocks,
+                bytes: bytes + one.bytes,
+                ..one
+            });
+            if one.stop.is_some() {
+                break;
+            }
+        }
+        total.ok_or_else(unexpected)
+    }
+
+    fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
+        let part = self.part_bytes(transfer)?;
+        if data.len() <= part {
+            return self.done(&Request::Write(transfer), data);
+        }
+        if transfer == Transfer::Variable {
+            return Err(Failed::at(Sense::IllegalRequest, self.position));
+        }
+        let mut total: Option<Done> = None;
+        for data in data.chunks(part) {
+            let count = total.map_or(0, |t| t.count);
+            let one = self.done(&Request::Write(transfer), data);
+            let one = one.map_err(|failed| Failed {
+                count: count + failed.count,
+                ..failed
+            })?;
+            total = Some(Done {
+                count: count + one.count,
+                ..one
+            });
+            if one.stop == Some(Stop::EndOfPartition) {
+                break;
+            }
+        }
+        total.ok_or_else(unexpected)
+    }
+
+    fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
+        if data.len() > self.inner.options.largest_payload as usize {
+            return Err(Failed::at(Sense::IllegalRequest, self.position));
+        }
+        self.done(&Request::Extend, data)
+    }
+
+    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
+        self.done(&Request::WriteMarks(mark, count, mode), &[])
+    }
+
+    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.done(&Request::Space(unit, count), &[])
+    }
+
+    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.done(&Request::SpaceToEndOfData, &[])
+    }
+
+    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
+        self.done(&Request::Locate(to), &[])
+    }
+
+    fn rewind(&mut self) -> Result<Done, Failed> {
+        self.done(&Request::Rewind, &[])
+    }
+
+    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
+        self.done(&Request::Load(kind), &[])
+    }
+
+    fn unload(&mut self) -> Result<(), Failed> {
+        self.nothing(&Request::Unload)
+    }
+
+    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
+        self.done(&Request::Erase(extent), &[])
+    }
+
+    fn position(&mut self) -> Result<Position, Failed> {
+        self.done(&Request::Position, &[]).map(|done| done.position)
+    }
+
+    fn capacity(&mut self) -> Result<Capacity, Failed> {
+        let inner = Arc::clone(&self.inner);
+        inner.count_question();
+        match self.ask(&mut inner.line(), &Request::Capacity, &[], &mut [])? {
+            Answer::Capacity(capacity) => Ok(capacity),
+            Answer::Failed(failed) => Err(failed),
+            Answer::Done(..) | Answer::Mode(_) => Err(unexpected()),
+        }
+    }
+
+    fn set_door(&mut self, door: Door) -> Result<(), Failed> {
+        let inner = Arc::clone(&self.inner);
+        inner.count_question();
+        match self.ask(&mut inner.line(), &Request::SetDoor(door), &[], &mut [])? {
+            Answer::Done(..) => Ok(()),
+            Answer::Failed(failed) => Err(failed),
+            Answer::Mode(_) | Answer::Capacity(_) => Err(unexpected()),
+        }
+    }
+
+    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.done(&Request::MakePartitions(partitioning), &[])
+    }
+}

@@ -1,0 +1,241 @@
+//! The fixed part of every message.
+
+use bincode::{Decode, Encode};
+
+use crate::codec;
+use crate::nonsense::Nonsense;
+
+/// What every message begins with: bytes `8A 50 4D 53`.
+pub const MAGIC: u32 = 0x534D_508A;
+
+/// Version of the protocol.
+pub const VERSION: u16 = 1;
+
+/// Length of the header.
+pub const HEADER_BYTES: usize = 40;
+
+/// Longest body.
+pub const MAX_BODY_BYTES: usize = 128;
+
+/// Largest payload that a master may offer.
+pub const MAX_PAYLOAD_BYTES: u32 = 64 << 20;
+
+/// Longest message without its payload.
+pub(crate) const MAX_HEAD_BYTES: usize = HEADER_BYTES + MAX_BODY_BYTES;
+
+/// The payload lies in the shared memory, not behind the message.
+pub(crate) const SHARED: u32 = 1;
+/// `payload_crc` holds the checksum of the payload. Always set where the payload is in the stream.
+pub(crate) const CHECKED: u32 = 2;
+
+/// The header as it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct HeaderBytes {
+    pub(crate) magic: u32,
+    pub(crate) version: u16,
+    pub(crate) kind: u16,
+    pub(crate) id: u64,
+    pub(crate) flags: u32,
+    pub(crate) body_length: u32,
+    pub(crate) payload_length: u32,
+    pub(crate) body_crc: u32,
+    pub(crate) payload_crc: u32,
+    pub(crate) header_crc: u32,
+}
+
+/// A header that was found whole. Lengths of the body are within the limit; those of the payload are the
+/// receiver's to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: u16,
+    pub(crate) id: u64,
+    pub(crate) flags: u32,
+    pub(crate) body_length: usize,
+    pub(crate) payload_length: u32,
+    body_crc: u32,
+    payload_crc: u32,
+}
+
+const CRC_OFFSET: usize = HEADER_BYTES - 4;
+
+impl Header {
+    /// Checks everything that a header says of itself.
+    pub(crate) fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<Header, Nonsense> {
+        let raw: HeaderBytes = codec::decode(bytes).expect("a header is of fixed length");
+        if raw.magic != MAGIC {
+            return Err(Nonsense::Magic { found: raw.magic });
+        }
+        same_crc(
+            "header",
+            crc32fast::hash(&bytes[..CRC_OFFSET]),
+            raw.header_crc,
+        )?;
+        if raw.version != VERSION {
+            return Err(Nonsense::Version { found: raw.version });
+        }
+        let flags_fit = match (raw.flags & SHARED != 0, raw.flags & CHECKED != 0) {
+            (true, _) => raw.payload_length > 0,
+            (false, checked) => checked == (raw.payload_length > 0),
+        };
+        if raw.flags & !(SHARED | CHECKED) != 0 || !flags_fit {
+            return Err(Nonsense::Flags { found: raw.flags });
+        }
+        let body_length = raw.body_length as usize;
+        if body_length > MAX_BODY_BYTES {
+            return Err(Nonsense::BodyTooLong {
+                length: raw.body_length,
+            });
+        }
+        Ok(Header {
+            kind: raw.kind,
+            id: raw.id,
+            flags: raw.flags,
+            body_length,
+            payload_length: raw.payload_length,
+            body_crc: raw.body_crc,
+            payload_crc: raw.payload_crc,
+        })
+    }
+
+    /// Whether the payload lies in the shared memory.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.flags & SHARED != 0
+    }
+
+    /// How many bytes of payload follow in the stream.
+    pub(crate) fn streamed_length(&self) -> usize {
+        if self.is_shared() {
+            0
+        } else {
+            self.payload_length as usize
+        }
+    }
+
+    pub(crate) fn check_body(&self, body: &[u8]) -> Result<(), Nonsense> {
+        same_crc("body", crc32fast::hash(body), self.body_crc)
+    }
+
+    pub(crate) fn check_payload(&self, payload: &[u8]) -> Result<(), Nonsense> {
+        if self.flags & CHECKED == 0 {
+            return Ok(());
+        }
+        same_crc("payload", crc32fast::hash(payload), self.payload_crc)
+    }
+
+    /// The length of the payload where it fits into `max` bytes.
+    pub(crate) fn payload_within(&self, max: usize) -> Result<usize, Nonsense> {
+        let length = self.payload_length as usize;
+        if length > max {
+            return Err(Nonsense::PayloadTooLong {
+                length: self.payload_length,
+                max,
+            });
+        }
+        Ok(length)
+    }
+}
+
+fn same_crc(part: &'static str, expected: u32, found: u32) -> Result<(), Nonsense> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Nonsense::Checksum {
+        part,
+        expected,
+        found,
+    })
+}
+
+/// Where the payload of a message travels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Payload<'a> {
+    /// There is none.
+    None,
+    /// Behind the message.
+    Streamed(&'a [u8]),
+    /// In the shared memory.
+    Shared(&'a [u8], Checksums),
+}
+
+/// Whether payloads in shared memory carry a checksum. Those in a stream always do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checksums {
+    /// They don't: nothing carries them that could damage them.
+    #[default]
+    Streamed,
+    /// They do.
+    Always,
+}
+
+/// A message as it is sent, without its payload.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    bytes: [u8; MAX_HEAD_BYTES],
+    length: usize,
+}
+
+impl Head {
+    /// Puts a header before a body that `write_body` makes, which says how long it is.
+    pub(crate) fn new(
+        kind: u16,
+        id: u64,
+        payload: Payload<'_>,
+        write_body: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Head {
+        let mut bytes = [0; MAX_HEAD_BYTES];
+        let body_length = write_body(&mut bytes[HEADER_BYTES..]);
+        let length = HEADER_BYTES + body_length;
+        let (data, flags): (&[u8], u32) = match payload {
+            Payload::None => (&[], 0),
+            Payload::Streamed(data) => (data, if data.is_empty() { 0 } else { CHECKED }),
+            Payload::Shared([], _) => (&[], 0),
+            Payload::Shared(data, Checksums::Streamed) => (data, SHARED),
+            Payload::Shared(data, Checksums::Always) => (data, SHARED | CHECKED),
+        };
+        let header = HeaderBytes {
+            magic: MAGIC,
+            version: VERSION,
+            kind,
+            id,
+            flags,
+            body_length: u32::try_from(body_length).expect("bodies are short"),
+            payload_length: u32::try_from(data.len()).expect("payloads are cut before"),
+            body_crc: crc32fast::hash(&bytes[HEADER_BYTES..length]),
+            payload_crc: if flags & CHECKED == 0 {
+                0
+            } else {
+                crc32fast::hash(data)
+            },
+            header_crc: 0,
+        };
+        codec::encode(&header, &mut bytes);
+        let crc = crc32fast::hash(&bytes[..CRC_OFFSET]);
+        bytes[CRC_OFFSET..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+        Head { bytes, length }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// A message as it was received, without its payload; its checksums are right.
+#[derive(Clone, Copy)]
+pub(crate) struct Received {
+    pub(crate) header: Header,
+    body: [u8; MAX_BODY_BYTES],
+}
+
+impl Received {
+    /// Takes a body that belongs to this header.
+    pub(crate) fn new(header: Header, body: &[u8]) -> Result<Received, Nonsense> {
+        header.check_body(body)?;
+        let mut kept = [0; MAX_BODY_BYTES];
+        kept[..body.len()].copy_from_slice(body);
+        Ok(Received { header, body: kept })
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body[..self.header.body_length]
+    }
+}

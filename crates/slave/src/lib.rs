@@ -1,0 +1,48 @@
+//! The slave protocol: messages at the level of `trait Drive`, [`SlaveDrive`] (the master's view of a
+//! drive that another process serves) and [`serve`], the loop of whoever holds the slave end.
+//!
+//! docs/SLAVE-PROTOCOL.md describes it byte by byte.
+//!
+//! A daemon that has the master end makes a [`SlaveDrive`] and keeps its [`SlavePort`]. A
+//! [`SlaveListener`] attaches slaves that connect to a Unix socket; a frontend with a slave node calls
+//! [`SlavePort::attach_stream`] when the node is opened, and then carries bytes between the node and the
+//! [`StreamEnd`].
+
+mod bodies;
+mod channel;
+mod check;
+mod codec;
+mod codes;
+mod drive;
+#[cfg(test)]
+mod format_test;
+mod fuzz;
+mod header;
+mod line;
+mod link;
+mod listener;
+#[cfg(test)]
+mod mutation_test;
+mod nonsense;
+mod options;
+mod port;
+mod reply;
+mod request;
+#[cfg(test)]
+mod samples;
+mod serve;
+mod shared;
+mod socket;
+mod stream;
+mod text;
+
+pub use channel::Channel;
+pub use drive::SlaveDrive;
+pub use fuzz::{fuzz_reply, fuzz_request};
+pub use header::{Checksums, HEADER_BYTES, MAGIC, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, VERSION};
+pub use listener::SlaveListener;
+pub use nonsense::Nonsense;
+pub use options::{Options, WithoutSlave};
+pub use port::{AttachError, PortStatus, SlavePort};
+pub use serve::{ServeError, ServeOptions, serve, serve_with};
+pub use stream::{StreamEnd, StreamError, StreamRead};

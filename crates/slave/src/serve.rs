@@ -1,0 +1,360 @@
+//! The loop of whoever holds the slave end.
+
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use pseudotape_tape::{Done, Drive, Failed, Sense, Transfer};
+
+use crate::channel::{Channel, Reader, Writer};
+use crate::header::{Checksums, Head, MAX_PAYLOAD_BYTES, Payload, Received};
+use crate::nonsense::Nonsense;
+use crate::reply::{Outcome, Reply, Welcome};
+use crate::request::{Hello, Reason, Request};
+use crate::shared::SharedMemory;
+
+/// How a slave serves.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeOptions {
+    /// How often the master is told that an operation still goes on; far less than it may be silent.
+    pub working_every: Duration,
+    /// Whether payloads may go through shared memory where the channel can.
+    pub shared_memory: bool,
+    /// Whether payloads of reads in shared memory carry a checksum.
+    pub checksums: Checksums,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        ServeOptions {
+            working_every: Duration::from_secs(3),
+            shared_memory: true,
+            checksums: Checksums::Streamed,
+        }
+    }
+}
+
+/// Why serving ended other than by the master's hanging up.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another slave is attached to this drive.
+    #[error("refused: {0}")]
+    Busy(String),
+    /// The master parted with this slave because of what it did.
+    #[error("the master dropped this slave: {0}")]
+    Dropped(String),
+    /// The master sent what can't be.
+    #[error("the master talks nonsense: {0}")]
+    Nonsense(#[from] Nonsense),
+    /// The channel failed.
+    #[error("the channel to the master failed: {0}")]
+    Channel(io::Error),
+}
+
+/// Serves a drive until the master hangs up.
+///
+/// The master uses the tape from its beginning on: it rewinds it first.
+pub fn serve(drive: &mut dyn Drive, channel: Channel) -> Result<(), ServeError> {
+    serve_with(drive, channel, &ServeOptions::default())
+}
+
+/// [`serve`] with other options.
+pub fn serve_with(
+    drive: &mut dyn Drive,
+    channel: Channel,
+    options: &ServeOptions,
+) -> Result<(), ServeError> {
+    let replies = Replies {
+        state: Mutex::new(Outgoing {
+            writer: channel.writer,
+            working_on: None,
+            ended: false,
+        }),
+        changed: Condvar::new(),
+    };
+    thread::scope(|scope| {
+        let beat = thread::Builder::new().name("slave-working".into());
+        beat.spawn_scoped(scope, || replies.say_working(options.working_every))
+            .map_err(ServeError::Channel)?;
+        let served = Session {
+            drive,
+            reader: channel.reader,
+            replies: &replies,
+            options,
+            shared: None,
+            max_payload: MAX_PAYLOAD_BYTES as usize,
+        }
+        .run();
+        replies.state().ended = true;
+        replies.changed.notify_all();
+        served
+    })
+}
+
+/// What the loop and its helper share.
+struct Replies {
+    state: Mutex<Outgoing>,
+    changed: Condvar,
+}
+
+struct Outgoing {
+    writer: Writer,
+    /// The request in hand.
+    working_on: Option<u64>,
+    ended: bool,
+}
+
+impl Replies {
+    fn state(&self) -> MutexGuard<'_, Outgoing> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the master now and then that a request is still being worked on.
+    fn say_working(&self, every: Duration) {
+        let mut state = self.state();
+        let mut seen = None;
+        while !state.ended {
+            let waited = self.changed.wait_timeout(state, every);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            if !timeout.timed_out() {
+                continue;
+            }
+            if let Some(id) = state.working_on.filter(|id| seen == Some(*id)) {
+                let head = Head::new(Reply::Working.kind(), id, Payload::None, |_| 0);
+                // The loop meets the same trouble with its reply.
+                if state.writer.write_all(head.bytes(), &[]).is_err() {
+                    return;
+                }
+            }
+            seen = state.working_on;
+        }
+    }
+}
+
+struct Session<'a> {
+    drive: &'a mut dyn Drive,
+    reader: Reader,
+    replies: &'a Replies,
+    options: &'a ServeOptions,
+    shared: Option<SharedMemory>,
+    max_payload: usize,
+}
+
+impl Session<'_> {
+    fn run(&mut self) -> Result<(), ServeError> {
+        let mut greeted = false;
+        while let Some(received) = self.reader.next(self.max_payload)? {
+            let request = Request::decode(received.header.kind, received.body());
+            match request {
+                Ok(Request::Hello(hello)) => {
+                    greeted = true;
+                    self.welcome(&received, hello)?;
+                }
+                Ok(Request::Goodbye(goodbye)) => {
+                    return match goodbye.reason {
+                        Reason::Ending => Ok(()),
+                        Reason::Busy => Err(ServeError::Busy(goodbye.text)),
+                        Reason::Nonsense | Reason::Silent => Err(ServeError::Dropped(goodbye.text)),
+                    };
+                }
+                Ok(request) if greeted => self.do_request(&received, &request)?,
+                Ok(request) => {
+                    let kind = request.kind();
+                    return Err(ServeError::Nonsense(Nonsense::Kind { kind }));
+                }
+                // A request of a later version of the protocol, or a value of one.
+                Err(nonsense @ (Nonsense::Kind { .. } | Nonsense::Code { .. })) if greeted => {
+                    log::debug!("refused what the master asked: {nonsense}");
+                    payload(
+                        self.shared.as_ref(),
+                        &mut self.reader,
+                        &received,
+                        self.max_payload,
+                    )?;
+                    self.refuse(received.header.id)?;
+                }
+                Err(nonsense) => return Err(nonsense.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn welcome(&mut self, received: &Received, hello: Hello) -> Result<(), ServeError> {
+        let descriptor = self.reader.take_descriptor();
+        self.shared = None;
+        if hello.largest_payload > MAX_PAYLOAD_BYTES {
+            return Err(ServeError::Nonsense(Nonsense::PayloadTooLong {
+                length: hello.largest_payload,
+                max: MAX_PAYLOAD_BYTES as usize,
+            }));
+        }
+        self.max_payload = hello.largest_payload as usize;
+        if let (Some(fd), true, true) =
+            (descriptor, hello.shared_memory, self.options.shared_memory)
+        {
+            match SharedMemory::open(fd, hello.largest_payload) {
+                Ok(shared) => self.shared = Some(shared),
+                Err(error) => log::warn!("payloads go through the stream: {error}"),
+            }
+        }
+        let reply = Reply::Welcome(Welcome {
+            identity: self.drive.identity(),
+            limits: self.drive.block_limits(),
+            shared_memory: self.shared.is_some(),
+        });
+        self.answer(received.header.id, &reply)
+    }
+
+    fn do_request(&mut self, received: &Received, request: &Request) -> Result<(), ServeError> {
+        let id = received.header.id;
+        let data = payload(
+            self.shared.as_ref(),
+            &mut self.reader,
+            received,
+            self.max_payload,
+        )?;
+        self.replies.state().working_on = Some(id);
+        match *request {
+            Request::Read { transfer, length } => self.read(id, transfer, length as usize),
+            Request::Write(transfer) => {
+                let reply = self.drive.write(transfer, data).into();
+                self.answer(id, &reply)
+            }
+            Request::Extend => {
+                let reply = self.drive.extend(data).into();
+                self.answer(id, &reply)
+            }
+            _ => {
+                let reply = operate(self.drive, request);
+                self.answer(id, &reply)
+            }
+        }
+    }
+
+    fn read(&mut self, id: u64, transfer: Transfer, length: usize) -> Result<(), ServeError> {
+        if length > self.max_payload {
+            return self.refuse(id);
+        }
+        let checksums = self.options.checksums;
+        let (buffer, shared) = match &mut self.shared {
+            Some(shared) => (shared.bytes_mut(length), true),
+            None => (self.reader.reply_payload(length), false),
+        };
+        let (reply, bytes) = match self.drive.read(transfer, buffer) {
+            Ok(done) => {
+                let outcome = Outcome {
+                    count: done.blocks,
+                    block_length: done.block_length,
+                    stop: done.stop,
+                    position: Some(done.position),
+                };
+                (Reply::Done(outcome), done.bytes.min(length))
+            }
+            Err(failed) => (Reply::Failed(failed), 0),
+        };
+        let payload = if shared {
+            Payload::Shared(&buffer[..bytes], checksums)
+        } else {
+            Payload::Streamed(&buffer[..bytes])
+        };
+        self.replies.answer(id, &reply, payload)
+    }
+
+    fn refuse(&mut self, id: u64) -> Result<(), ServeError> {
+        let failed = Failed::at(Sense::IllegalRequest, None);
+        self.answer(id, &Reply::Failed(failed))
+    }
+
+    fn answer(&mut self, id: u64, reply: &Reply) -> Result<(), ServeError> {
+        self.replies.answer(id, reply, Payload::None)
+    }
+}
+
+impl Replies {
+    fn answer(&self, id: u64, reply: &Reply, payload: Payload<'_>) -> Result<(), ServeError> {
+        let head = Head::new(reply.kind(), id, payload, |out| reply.encode(out));
+        let streamed = match payload {
+            Payload::Streamed(data) => data,
+            Payload::None | Payload::Shared(..) => &[],
+        };
+        let mut state = self.state();
+        state.working_on = None;
+        let sent = state.writer.write_all(head.bytes(), streamed);
+        sent.map_err(ServeError::Channel)
+    }
+}
+
+/// The payload of a request, where it lies.
+fn payload<'a>(
+    shared: Option<&'a SharedMemory>,
+    reader: &'a mut Reader,
+    received: &Received,
+    max: usize,
+) -> Result<&'a [u8], ServeError> {
+    let header = &received.header;
+    let length = header.payload_within(max)?;
+    let payload = match shared {
+        Some(shared) if header.is_shared() => shared.bytes(length),
+        None if header.is_shared() => {
+            let found = header.flags;
+            return Err(ServeError::Nonsense(Nonsense::Flags { found }));
+        }
+        Some(_) | None => reader.take_payload(length),
+    };
+    header.check_payload(payload)?;
+    Ok(payload)
+}
+
+impl From<Result<Done, Failed>> for Reply {
+    fn from(result: Result<Done, Failed>) -> Reply {
+        result.map_or_else(Reply::Failed, |done| {
+            Reply::Done(Outcome {
+                count: done.count,
+                block_length: 0,
+                stop: done.stop,
+                position: Some(done.position),
+            })
+        })
+    }
+}
+
+impl From<Result<(), Failed>> for Reply {
+    fn from(result: Result<(), Failed>) -> Reply {
+        result.map_or_else(Reply::Failed, |()| Reply::Done(Outcome::default()))
+    }
+}
+
+/// Does a request that has no payload.
+fn operate(drive: &mut dyn Drive, request: &Request) -> Reply {
+    match *request {
+        Request::KeepAlive => Reply::Done(Outcome::default()),
+        Request::TestReady => drive.test_ready().into(),
+        Request::Mode => drive.mode().map_or_else(Reply::Failed, Reply::Mode),
+        Request::SetMode(change) => drive.set_mode(change).into(),
+        Request::WriteMarks(mark, count, mode) => drive.write_marks(mark, count, mode).into(),
+        Request::Space(unit, count) => drive.space(unit, count).into(),
+        Request::SpaceToEndOfData => drive.space_to_end_of_data().into(),
+        Request::Locate(to) => drive.locate(to).into(),
+        Request::Rewind => drive.rewind().into(),
+        Request::Load(kind) => drive.load(kind).into(),
+        Request::Unload => drive.unload().into(),
+        Request::Erase(extent) => drive.erase(extent).into(),
+        Request::Position => drive.position().map_or_else(Reply::Failed, |at| {
+            Reply::Done(Outcome {
+                position: Some(at),
+                ..Outcome::default()
+            })
+        }),
+        Request::Capacity => drive.capacity().map_or_else(Reply::Failed, Reply::Capacity),
+        Request::SetDoor(door) => drive.set_door(door).into(),
+        Request::MakePartitions(partitioning) => drive.make_partitions(partitioning).into(),
+        // Handled before, with their payloads.
+        Request::Hello(_)
+        | Request::Goodbye(_)
+        | Request::Read { .. }
+        | Request::Write(_)
+        | Request::Extend => Reply::Failed(Failed::at(Sense::IllegalRequest, None)),
+    }
+}

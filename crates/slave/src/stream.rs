@@ -1,0 +1,350 @@
+//! The byte-stream channel, master side: a frontend reads requests out of it and writes replies into it,
+//! in whatever pieces the other end's system calls have.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::header::{HEADER_BYTES, Head, Header, MAX_HEAD_BYTES, Payload, Received};
+use crate::link::{Lost, Patience, Question, check_answers, goodbye_head};
+use crate::nonsense::Nonsense;
+use crate::reply;
+use crate::request::{Goodbye, nothing};
+
+/// What reading a [`StreamEnd`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamRead {
+    /// So many bytes; 0: the master has hung up, nothing will come any more.
+    Ready(usize),
+    /// Nothing is there yet; the waker will be called.
+    NotYet,
+}
+
+/// Why bytes written to a [`StreamEnd`] were not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// The master has hung up.
+    #[error("the master has hung up")]
+    HungUp,
+    /// They can't be a reply; the slave is dropped.
+    #[error(transparent)]
+    Nonsense(#[from] Nonsense),
+}
+
+type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// The end of a byte-stream channel that a frontend serves to whoever opened the slave node.
+///
+/// All methods return at once and can be called from any thread. Dropping it hangs up.
+pub struct StreamEnd {
+    core: Arc<StreamCore>,
+}
+
+impl StreamEnd {
+    pub(crate) fn new(core: Arc<StreamCore>) -> Self {
+        StreamEnd { core }
+    }
+
+    /// Reads the next bytes for the slave, as many as there are and fit.
+    #[must_use]
+    pub fn read(&self, buffer: &mut [u8]) -> StreamRead {
+        let copied = self.take(buffer.len(), |bytes| {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        });
+        copied.map_or(StreamRead::NotYet, StreamRead::Ready)
+    }
+
+    /// Like [`StreamEnd::read`] without a copy: hands the next bytes, at most `max`, to `use_bytes`; none
+    /// where the master has hung up. `None` where nothing is there yet.
+    ///
+    /// `use_bytes` is called under a lock of this channel: it must not call back into it.
+    pub fn take<R>(&self, max: usize, use_bytes: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let state = &mut *self.core.state();
+        let waiting = state.outgoing.get(state.sent..).unwrap_or_default();
+        let length = waiting.len().min(max);
+        if length == 0 && max > 0 && state.end.is_none() {
+            return None;
+        }
+        let used = use_bytes(&waiting[..length]);
+        state.sent += length;
+        Some(used)
+    }
+
+    /// Whether [`StreamEnd::read`] would answer something (for `poll`).
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        let state = self.core.state();
+        state.sent < state.outgoing.len() || state.end.is_some()
+    }
+
+    /// Takes bytes that the slave wrote: all of them, or none where they can't be a reply. Then the slave
+    /// is dropped.
+    pub fn write(&self, bytes: &[u8]) -> Result<usize, StreamError> {
+        let mut state = self.core.state();
+        if state.end.is_some() {
+            return Err(StreamError::HungUp);
+        }
+        let fed = state.feed(bytes);
+        let (wakes, result) = match fed {
+            Ok(()) => (false, Ok(bytes.len())),
+            Err(nonsense) => {
+                state.close(Lost::Nonsense(nonsense.clone()));
+                (true, Err(StreamError::Nonsense(nonsense)))
+            }
+        };
+        drop(state);
+        self.core.changed.notify_all();
+        if wakes {
+            self.core.wake();
+        }
+        result
+    }
+
+    /// Sets what is called, from any thread and without a lock held, whenever a read that found nothing may
+    /// now find something. It may call [`StreamEnd::read`].
+    pub fn set_waker(&self, waker: impl Fn() + Send + Sync + 'static) {
+        *self.core.waker() = Some(Arc::new(waker));
+    }
+
+    /// The slave has closed its end, or died.
+    pub fn hang_up(&self) {
+        self.core.state().close(Lost::Gone);
+        self.core.changed.notify_all();
+        // Whoever made the waker may hold this end in it.
+        *self.core.waker() = None;
+    }
+}
+
+impl Drop for StreamEnd {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+/// What both sides of the channel share.
+pub(crate) struct StreamCore {
+    state: Mutex<State>,
+    changed: Condvar,
+    waker: Mutex<Option<Waker>>,
+}
+
+struct State {
+    /// The message for the slave with its payload, and how much of it was read.
+    outgoing: Vec<u8>,
+    sent: usize,
+    /// The message that is coming.
+    head: [u8; MAX_HEAD_BYTES],
+    head_length: usize,
+    header: Option<Header>,
+    payload: Vec<u8>,
+    /// The request that waits for its reply, and how much payload that may have.
+    expected: Option<u64>,
+    room: usize,
+    patience: Option<Patience>,
+    last_sign: Instant,
+    reply: Option<Received>,
+    /// Why nothing goes any more.
+    end: Option<Lost>,
+}
+
+impl StreamCore {
+    pub(crate) fn new() -> Arc<StreamCore> {
+        Arc::new(StreamCore {
+            state: Mutex::new(State {
+                outgoing: Vec::new(),
+                sent: 0,
+                head: [0; MAX_HEAD_BYTES],
+                head_length: 0,
+                header: None,
+                payload: Vec::new(),
+                expected: None,
+                room: 0,
+                patience: None,
+                last_sign: Instant::now(),
+                reply: None,
+                end: None,
+            }),
+            changed: Condvar::new(),
+            waker: Mutex::new(None),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        let waker = self.waker().clone();
+        if let Some(waker) = waker {
+            waker();
+        }
+    }
+
+    /// Puts a request where the slave will read it.
+    pub(crate) fn post(&self, question: Question<'_>, room: usize) -> Result<(), Lost> {
+        let payload = Payload::Streamed(question.data);
+        let head = Head::new(question.request.kind(), question.id, payload, |out| {
+            question.request.encode(out)
+        });
+        let mut state = self.state();
+        if let Some(end) = state.end.take() {
+            state.end = Some(Lost::Gone);
+            return Err(match end {
+                Lost::Gone => Lost::GoneBefore,
+                end => end,
+            });
+        }
+        state.outgoing.clear();
+        state.outgoing.extend_from_slice(head.bytes());
+        state.outgoing.extend_from_slice(question.data);
+        state.sent = 0;
+        state.expected = Some(question.id);
+        state.room = room;
+        state.reply = None;
+        state.patience = None;
+        state.last_sign = Instant::now();
+        drop(state);
+        self.wake();
+        Ok(())
+    }
+
+    /// Waits for the reply to what was posted.
+    pub(crate) fn wait(&self, into: &mut [u8], silence: Duration) -> Result<Received, Lost> {
+        let mut state = self.state();
+        loop {
+            if let Some(reply) = state.reply.take() {
+                let length = reply.header.payload_within(into.len())?;
+                into[..length].copy_from_slice(&state.payload[..length]);
+                return Ok(reply);
+            }
+            if let Some(end) = state.end.take() {
+                state.end = Some(Lost::Gone);
+                return Err(end);
+            }
+            let left = silence.saturating_sub(state.last_sign.elapsed());
+            if left.is_zero() {
+                return Err(Lost::Silent(silence));
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().end.is_some()
+    }
+
+    pub(crate) fn close(&self, goodbye: Option<&Goodbye>) {
+        let mut state = self.state();
+        if state.end.is_none() {
+            // Behind a request that was cut off the goodbye could not be told from its payload.
+            let between = state.sent == 0 || state.sent == state.outgoing.len();
+            state.close(Lost::Gone);
+            if let Some(goodbye) = goodbye.filter(|_| between) {
+                let head = goodbye_head(goodbye);
+                state.outgoing.extend_from_slice(head.bytes());
+            }
+        }
+        drop(state);
+        // Whoever waits for a reply, where another thread closes.
+        self.changed.notify_all();
+        self.wake();
+    }
+}
+
+impl State {
+    fn close(&mut self, why: Lost) {
+        self.end.get_or_insert(why);
+        self.outgoing = Vec::new();
+        self.sent = 0;
+    }
+
+    fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Nonsense> {
+        while !bytes.is_empty() {
+            let Some(id) = self.expected else {
+                return Err(Nonsense::Unasked {
+                    length: bytes.len(),
+                });
+            };
+            bytes = match self.header {
+                None => self.feed_header(bytes, id)?,
+                Some(header) => self.feed_rest(bytes, header)?,
+            };
+            if let Some(header) = self.header
+                && self.head_length == HEADER_BYTES + header.body_length
+                && self.payload.len() == header.streamed_length()
+            {
+                self.complete(header)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn feed_header<'a>(&mut self, bytes: &'a [u8], id: u64) -> Result<&'a [u8], Nonsense> {
+        let (mine, rest) = cut(bytes, HEADER_BYTES - self.head_length);
+        self.take_head(mine);
+        if let Some(whole) = self
+            .head
+            .first_chunk()
+            .filter(|_| self.head_length == HEADER_BYTES)
+        {
+            let header = Header::parse(whole)?;
+            check_answers(&header, id)?;
+            header.payload_within(self.room)?;
+            if header.is_shared() {
+                return Err(Nonsense::Flags {
+                    found: header.flags,
+                });
+            }
+            self.header = Some(header);
+            self.payload.clear();
+        }
+        Ok(rest)
+    }
+
+    fn feed_rest<'a>(&mut self, bytes: &'a [u8], header: Header) -> Result<&'a [u8], Nonsense> {
+        let missing = HEADER_BYTES + header.body_length - self.head_length;
+        let (mine, rest) = cut(bytes, missing);
+        self.take_head(mine);
+        let (mine, rest) = cut(rest, header.streamed_length() - self.payload.len());
+        self.payload.extend_from_slice(mine);
+        Ok(rest)
+    }
+
+    fn take_head(&mut self, bytes: &[u8]) {
+        let end = self.head_length + bytes.len();
+        self.head[self.head_length..end].copy_from_slice(bytes);
+        self.head_length = end;
+    }
+
+    fn complete(&mut self, header: Header) -> Result<(), Nonsense> {
+        let received = Received::new(header, &self.head[HEADER_BYTES..self.head_length])?;
+        header.check_payload(&self.payload)?;
+        self.header = None;
+        self.head_length = 0;
+        self.last_sign = Instant::now();
+        if header.kind != reply::WORKING {
+            self.expected = None;
+            self.reply = Some(received);
+            return Ok(());
+        }
+        nothing(header.kind, received.body())?;
+        header.payload_within(0)?;
+        match self.patience.get_or_insert_with(Patience::new).heard() {
+            Err(Lost::Nonsense(nonsense)) => Err(nonsense),
+            Err(end) => {
+                self.close(end);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+fn cut(bytes: &[u8], length: usize) -> (&[u8], &[u8]) {
+    bytes.split_at(length.min(bytes.len()))
+}

@@ -1,0 +1,23 @@
+//! Text of a fixed length, filled with NUL.
+
+use crate::nonsense::Nonsense;
+
+/// Cuts where it does not fit, never inside a character.
+pub(crate) fn to_bytes<const N: usize>(text: &str) -> [u8; N] {
+    let mut end = text.len().min(N);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut bytes = [0; N];
+    bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
+    bytes
+}
+
+/// Everything up to the first NUL; control characters, which could fool a log's reader, are refused.
+pub(crate) fn from_bytes(what: &'static str, bytes: &[u8]) -> Result<String, Nonsense> {
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    match std::str::from_utf8(&bytes[..end]) {
+        Ok(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
+        Ok(_) | Err(_) => Err(Nonsense::Text { what }),
+    }
+}

@@ -1,0 +1,80 @@
+//! Records go over either channel without an allocation, on both sides.
+
+#![allow(unsafe_code)] // A global allocator has no safe form.
+
+mod common;
+#[path = "common/null.rs"]
+mod null;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{greet, master, on_socket, on_stream};
+use pseudotape_slave::{Options, ServeOptions};
+use pseudotape_tape::{Drive, Transfer};
+
+/// Of all threads: both sides live in this process.
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches only a number.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `System.alloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    work();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+/// Also what the test harness allocates meanwhile is counted: so there is one test, and one thread for it.
+#[test]
+fn records_are_handed_over_without_an_allocation() {
+    let fixed = Transfer::Fixed(512.try_into().unwrap());
+    let mut buffer = vec![0; 65_536];
+    for channel in ["shared memory", "socket", "stream"] {
+        let (mut drive, port) = master(Options::default());
+        let served = Box::new(null::NullDrive::default());
+        let options = ServeOptions {
+            shared_memory: channel == "shared memory",
+            ..ServeOptions::default()
+        };
+        let _served = match channel {
+            "stream" => on_stream(&port, served, 7),
+            _ => on_socket(&port, served, options),
+        };
+        greet(&mut drive);
+        let mut round = || {
+            drive.write(Transfer::Variable, &buffer).unwrap();
+            drive.write(fixed, &buffer).unwrap();
+            drive.extend(&buffer).unwrap();
+            drive.read(Transfer::Variable, &mut buffer).unwrap();
+            drive.position().unwrap();
+            drive.capacity().unwrap();
+        };
+        // The first ones make the buffers.
+        round();
+        round();
+        let count = allocations(|| (0..200).for_each(|_| round()));
+        assert_eq!(count, 0, "{channel}");
+    }
+    assert!(
+        allocations(|| drop(black_box(vec![0_u8; 100]))) >= 1,
+        "the count counts"
+    );
+}

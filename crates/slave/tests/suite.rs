@@ -1,0 +1,127 @@
+//! A slave's drive runs the suite of every drive, over each channel.
+
+mod common;
+
+use common::{greet, master, on_socket, on_stream};
+use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
+use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
+use pseudotape_slave::{Checksums, Options, ServeOptions};
+use pseudotape_tape::Drive;
+use pseudotape_testkit::{ModelCartridge, ModelDrive, SuiteMedium, drive_suite};
+
+fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+    let mut drive = ModelDrive::new(personality);
+    drive.insert(ModelCartridge {
+        capacity_bytes: medium.capacity_bytes,
+        early_warning_bytes: medium.early_warning_bytes,
+        write_protected: medium.write_protected,
+        worm: medium.worm,
+        ..ModelCartridge::default()
+    });
+    Box::new(drive)
+}
+
+fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
+    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+    parameters.header.capacity_bytes = wanted.capacity_bytes;
+    parameters.header.early_warning_bytes = wanted.early_warning_bytes;
+    if wanted.worm {
+        parameters.header.rewriting = Rewriting::AppendOnly;
+    }
+    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).expect("a new image");
+    if wanted.write_protected {
+        let set = cartridge.set_write_protect(WriteProtect::On);
+        set.expect("the switch moves");
+    }
+    let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
+    assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+    Box::new(drive)
+}
+
+fn over_socket(served: Box<dyn Drive>, options: Options, serve: ServeOptions) -> Box<dyn Drive> {
+    let (mut drive, port) = master(options);
+    drop(on_socket(&port, served, serve));
+    greet(&mut drive);
+    Box::new(drive)
+}
+
+fn over_stream(served: Box<dyn Drive>, seed: u64) -> Box<dyn Drive> {
+    let (mut drive, port) = master(Options::default());
+    drop(on_stream(&port, served, seed));
+    greet(&mut drive);
+    Box::new(drive)
+}
+
+mod model_over_the_socket {
+    use super::*;
+
+    fn make(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        let served = model(personality, medium);
+        over_socket(served, Options::default(), ServeOptions::default())
+    }
+
+    drive_suite!(make);
+}
+
+mod image_over_the_socket {
+    use super::*;
+
+    fn make(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        let served = image(personality, medium);
+        over_socket(served, Options::default(), ServeOptions::default())
+    }
+
+    drive_suite!(make);
+}
+
+mod with_checksums_in_shared_memory {
+    use super::*;
+
+    fn make(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        let options = Options {
+            checksums: Checksums::Always,
+            ..Options::default()
+        };
+        let serve = ServeOptions {
+            checksums: Checksums::Always,
+            ..ServeOptions::default()
+        };
+        over_socket(model(personality, medium), options, serve)
+    }
+
+    drive_suite!(make);
+}
+
+mod without_shared_memory {
+    use super::*;
+
+    fn make(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        let serve = ServeOptions {
+            shared_memory: false,
+            ..ServeOptions::default()
+        };
+        over_socket(model(personality, medium), Options::default(), serve)
+    }
+
+    drive_suite!(make);
+}
+
+mod model_over_a_stream {
+    use super::*;
+
+    fn make(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        over_stream(model(personality, medium), 0x5eed)
+    }
+
+    drive_suite!(make);
+}
+
+mod image_over_a_stream {
+    use super::*;
+
+    fn make(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
+        over_stream(image(personality, medium), 0xc0ffee)
+    }
+
+    drive_suite!(make);
+}
