@@ -1,0 +1,237 @@
+//! Motions to a place of their own, and what loads and unloads.
+
+use nix::errno::Errno;
+use pseudotape_mtio::Operation;
+use pseudotape_tape::{Address, Done, Failed, LoadKind, Sense, Stop};
+
+use crate::state::{DeviceDrive, Locating, Place, Readiness};
+
+impl DeviceDrive {
+    pub(crate) fn go_to_beginning(&mut self) -> Result<Done, Failed> {
+        self.begin_anywhere()?;
+        match self.operate(Operation::Rewind, 1) {
+            Ok(()) => {
+                // The drive writes out what it holds before it rewinds.
+                self.medium.dirty = false;
+                self.medium.miscounted = false;
+                if std::mem::take(&mut self.medium.hearsay) {
+                    self.medium.files = crate::files::Files::default();
+                }
+                self.come_to_beginning()
+            }
+            Err(errno) => Err(self.stayed("rewinding", errno)),
+        }
+    }
+
+    /// The tape is at the beginning of the partition, whatever was known before.
+    fn come_to_beginning(&mut self) -> Result<Done, Failed> {
+        let was_lost = self.medium.place == Place::Lost;
+        self.arrive(0, Some(0));
+        if was_lost {
+            self.set_up_again()?;
+        }
+        Ok(self.done(0, None))
+    }
+
+    /// After the position was lost: a reset drive may be back in fixed block mode.
+    fn set_up_again(&mut self) -> Result<(), Failed> {
+        self.medium.edge = true;
+        if self.ask().is_err() {
+            self.medium.locating = Locating::Counted;
+        }
+        if let Err(error) = self.keep_variable() {
+            self.trouble = Some(error.to_string());
+            return self.fail(Sense::HardwareError, 0);
+        }
+        Ok(())
+    }
+
+    /// A motion failed: the drive's reason, with the place where the tape is.
+    fn stayed(&mut self, what: &str, errno: Errno) -> Failed {
+        match self.find(what, errno) {
+            Err(failed) => failed,
+            Ok(object) if self.here().is_some_and(|here| here.object.0 == object) => {
+                Failed::at(Sense::HardwareError, self.here())
+            }
+            Ok(object) => self.found_elsewhere(object),
+        }
+    }
+
+    pub(crate) fn go_to(&mut self, to: Address) -> Result<Done, Failed> {
+        self.begin_anywhere()?;
+        let elsewhere = to.partition.map(|partition| partition.0);
+        if let Some(partition) = elsewhere.filter(|number| *number != self.medium.partition) {
+            self.choose_partition(partition)?;
+        }
+        if self.medium.locating == Locating::Counted {
+            return self.count_to_object(to.object.0);
+        }
+        // What the request has no room for lies behind the end of any tape.
+        let target = i32::try_from(to.object.0).unwrap_or(i32::MAX);
+        let first = self.operate(Operation::Seek, target);
+        let sought = if first == Err(Errno::EIO) {
+            // Behind the end of data, or news of the drive: those are told once.
+            self.require_known_after("going to an object")?;
+            self.operate(Operation::Seek, target)
+        } else {
+            first
+        };
+        let was_lost = self.medium.place == Place::Lost;
+        let object = match sought.and_then(|()| self.ask()) {
+            Ok(object) => object,
+            Err(errno) => self.find("going to an object", errno)?,
+        };
+        if let Some(partition) = elsewhere.filter(|number| *number != self.medium.partition) {
+            self.enter_partition(partition);
+        }
+        self.arrive(object, None);
+        if was_lost {
+            self.set_up_again()?;
+        }
+        match (first, sought) {
+            (Ok(()), Ok(())) if object == to.object.0 => Ok(self.done(0, None)),
+            (Err(_), Err(_)) if object < to.object.0 => {
+                self.medium.files.saw_end(object);
+                self.medium.edge = true;
+                Ok(self.done(0, Some(Stop::EndOfData)))
+            }
+            (Err(_), Ok(())) => {
+                self.forget_medium();
+                self.fail(Sense::MediumChanged, 0)
+            }
+            (Ok(()) | Err(_), _) => self.fail(Sense::HardwareError, 0),
+        }
+    }
+
+    fn require_known_after(&mut self, what: &str) -> Result<(), Failed> {
+        self.find(what, Errno::EIO).map(drop)
+    }
+
+    /// The next motion goes to that partition.
+    fn choose_partition(&mut self, partition: u8) -> Result<(), Failed> {
+        let chosen = self
+            .allow_partitions()
+            .and_then(|()| self.operate(Operation::SetPartition, partition.into()));
+        match chosen {
+            Ok(()) => Ok(()),
+            Err(Errno::EINVAL | Errno::EPERM | Errno::EIO | Errno::ENOSYS | Errno::ENOTTY) => {
+                if self.last_partition() == 0 {
+                    self.disallow_partitions();
+                }
+                self.fail(Sense::IllegalRequest, 0)
+            }
+            Err(errno) => Err(self.failed("choosing a partition", errno)),
+        }
+    }
+
+    fn enter_partition(&mut self, partition: u8) {
+        self.medium.partition = partition;
+        self.medium.files = crate::files::Files::default();
+        self.medium.early_warning = None;
+        self.medium.edge = true;
+    }
+
+    pub(crate) fn go_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        if self.medium.locating == Locating::Counted {
+            self.begin_anywhere()?;
+            return self
+                .count_to_object(u64::MAX)
+                .map(|done| Done { stop: None, ..done });
+        }
+        self.begin_anywhere()?;
+        let was_lost = self.medium.place == Place::Lost;
+        match self.operate(Operation::EndOfData, 1) {
+            Ok(()) => {}
+            Err(errno) => return Err(self.stayed("going to the end of data", errno)),
+        }
+        let file = self.flags().ok().and_then(|flags| flags.file);
+        match self.ask() {
+            Ok(object) => {
+                self.medium.files.saw_end(object);
+                self.arrive(object, file);
+                self.medium.edge = true;
+                if was_lost {
+                    self.set_up_again()?;
+                }
+                Ok(self.done(0, None))
+            }
+            Err(errno) => Err(self.lost_by("asking for the position", errno)),
+        }
+    }
+
+    pub(crate) fn load_medium(&mut self, kind: LoadKind) -> Result<Done, Failed> {
+        if let Some(sense) = self.attention.take() {
+            return Err(Failed::at(sense, self.here()));
+        }
+        let operation = match (kind, self.readiness) {
+            (LoadKind::Retension, Readiness::Ready) => Operation::Retension,
+            (LoadKind::Load | LoadKind::Retension, _) => Operation::Load,
+        };
+        if self.node.is_none() {
+            // A drive that is back may be ready or not: loading is what is wanted.
+            self.look_again().or_else(|failed| match failed.sense {
+                Sense::NoMedium | Sense::NotReady => Ok(()),
+                _ => Err(failed),
+            })?;
+        }
+        let loaded = self.operate(operation, 1);
+        // st asks the drive whether it is ready when its node is opened.
+        self.look_again()?;
+        match loaded {
+            Ok(()) => {}
+            // Refused, and ready all the same: a load of what is loaded ends at the beginning too.
+            Err(Errno::EIO) => {}
+            Err(errno) => return Err(self.failed("loading", errno)),
+        }
+        if self.medium.partition != 0 {
+            return self.go_to(Address {
+                partition: Some(pseudotape_tape::PartitionNumber(0)),
+                object: pseudotape_tape::ObjectNumber(0),
+            });
+        }
+        match self.operate(Operation::Rewind, 1) {
+            Ok(()) => self.come_to_beginning(),
+            Err(errno) => Err(self.stayed("rewinding after the load", errno)),
+        }
+    }
+
+    pub(crate) fn unload_medium(&mut self) -> Result<(), Failed> {
+        self.begin_anywhere()?;
+        self.commit()?;
+        match self.operate(Operation::Unload, 1) {
+            Ok(()) => {
+                self.lose_place();
+                // Whether it is open or only not ready is asked when somebody wants to know.
+                self.readiness = Readiness::Not(Sense::NotReady);
+                Ok(())
+            }
+            Err(errno) => {
+                let object = self.find("unloading", errno)?;
+                if self.medium.locating == Locating::Asked {
+                    self.arrive(object, None);
+                }
+                // A locked door.
+                self.fail(Sense::IllegalRequest, 0)
+            }
+        }
+    }
+
+    /// Whether the drive is where it was left (`test_ready`, `position`).
+    pub(crate) fn verify(&mut self) -> Result<(), Failed> {
+        if self.medium.locating == Locating::Counted || self.medium.place == Place::Lost {
+            return match self.operate(Operation::Nothing, 0) {
+                // Lost, and told so; the drive itself works.
+                Ok(()) | Err(Errno::EIO) => Ok(()),
+                Err(errno) => Err(self.failed("asking whether it is ready", errno)),
+            };
+        }
+        let object = match self.ask() {
+            Ok(object) => object,
+            Err(errno) => self.find("asking for the position", errno)?,
+        };
+        match self.medium.place {
+            Place::At(expected) if expected != object => Err(self.found_elsewhere(object)),
+            Place::At(_) | Place::InFile { .. } | Place::Lost => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::fmt;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use pseudotape_mtio::{MtGet, MtOp, Operation};
+
+use crate::error::Error;
+use crate::request;
+use crate::state::Access;
+
+/// An open tape as st shows it, here or on another machine: what [`DeviceDrive`](crate::DeviceDrive) gets the truth
+/// out of. Errors are those of the system calls.
+pub trait TapeNode: Send + fmt::Debug {
+    /// `read(2)`.
+    fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno>;
+
+    /// `write(2)`.
+    fn write(&self, data: &[u8]) -> Result<usize, Errno>;
+
+    /// `MTIOCTOP`.
+    fn operate(&self, operation: Operation, count: i32) -> Result<(), Errno>;
+
+    /// `MTIOCGET`.
+    fn status(&self) -> Result<MtGet, Errno>;
+
+    /// `MTIOCPOS`: the number of the next object.
+    fn object(&self) -> Result<u64, Errno>;
+
+    /// Makes the driver forget that it owes a filemark for what was written, or a motion for what was read.
+    ///
+    /// Any operation does that, also one that it doesn't know (`st_ioctl`: `STps->rw = ST_IDLE`); the
+    /// drive hears nothing of it. An error of an earlier write that comes out here is given back.
+    fn cancel_filemark(&self) -> Result<(), Errno> {
+        match self.operate(Operation::Tell, 0) {
+            // st says ENOSYS, of which the kernel makes ENOTTY on FUSE and CUSE nodes.
+            Ok(()) | Err(Errno::ENOSYS | Errno::ENOTTY | Errno::EINVAL) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Writes, and makes the driver owe no filemark for it, as it does also for a write that found no room.
+    fn write_unmarked(&self, data: &[u8]) -> Result<usize, Errno> {
+        let written = self.write(data);
+        let cancelled = self.cancel_filemark();
+        let written = written?;
+        // An error here is the write's.
+        cancelled?;
+        Ok(written)
+    }
+
+    /// Closes it, and says what `close(2)` says; dropping it closes it too.
+    fn close(self: Box<Self>) -> Result<(), Errno> {
+        Ok(())
+    }
+}
+
+/// Opens the same tape again: only then does st ask its drive whether it is ready.
+pub type Opener = Box<dyn FnMut() -> Result<Box<dyn TapeNode>, Error> + Send>;
+
+/// An open tape node of this machine: system calls and nothing else.
+#[derive(Debug)]
+pub struct Node {
+    file: File,
+}
+
+impl From<File> for Node {
+    fn from(file: File) -> Self {
+        Node { file }
+    }
+}
+
+/// Does it again when a signal came before anything happened.
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+impl Node {
+    /// Opens it, also with no medium in the drive or a protected one: hence `O_NONBLOCK`.
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Errno> {
+        let access = match access {
+            Access::ReadOnly => OFlag::O_RDONLY,
+            Access::ReadWrite => OFlag::O_RDWR,
+        };
+        let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let fd = uninterrupted(|| open(path, flags, Mode::empty()))?;
+        Ok(Node { file: fd.into() })
+    }
+}
+
+impl TapeNode for Node {
+    fn operate(&self, operation: Operation, count: i32) -> Result<(), Errno> {
+        let operation = MtOp { operation, count };
+        uninterrupted(|| request::operate(self.file.as_fd(), operation))
+    }
+
+    fn status(&self) -> Result<MtGet, Errno> {
+        uninterrupted(|| request::status(self.file.as_fd()))
+    }
+
+    fn object(&self) -> Result<u64, Errno> {
+        uninterrupted(|| request::position(self.file.as_fd())).map(|at| at.object.into())
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        uninterrupted(|| nix::unistd::read(&self.file, buffer))
+    }
+
+    fn write(&self, data: &[u8]) -> Result<usize, Errno> {
+        uninterrupted(|| nix::unistd::write(&self.file, data))
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Errno> {
+        nix::unistd::close(self.file)
+    }
+}
