@@ -1,0 +1,219 @@
+//! The connection itself: a socket, on whose other end a command or a server is.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::error::Error;
+use crate::remote::{Reach, Remote};
+
+/// How long a command may take to end after its connection was closed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A TCP connection that is silent so long is probed, so often, and given up.
+const KEEPALIVE_IDLE_SECONDS: u32 = 30;
+const KEEPALIVE_INTERVAL_SECONDS: u32 = 10;
+const KEEPALIVE_PROBES: u32 = 3;
+
+/// A connection whose waits all end: a time-out is the error `TimedOut`.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    socket: Socket,
+    child: Option<Child>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Channel {
+    pub(crate) fn open(remote: &Remote) -> Result<Self, Error> {
+        let unreachable = |source| Error::Unreachable {
+            remote: remote.to_string(),
+            source,
+        };
+        let channel = match &remote.reach {
+            Reach::Ssh { user, host, server } => {
+                Self::start(&ssh(user.as_deref(), host, server, remote.limits.connect))
+            }
+            Reach::Command(words) => Self::start(words),
+            Reach::Unix(path) => UnixStream::connect(path).map(Self::from),
+            Reach::Tcp(address) => {
+                TcpStream::connect_timeout(address, remote.limits.connect).and_then(Self::over_tcp)
+            }
+        };
+        channel.map_err(unreachable)
+    }
+
+    /// Runs a command with the other end of a socket as its standard input and output.
+    fn start(words: &[OsString]) -> io::Result<Self> {
+        let (program, arguments) = words
+            .split_first()
+            .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the command is empty"))?;
+        let (ours, theirs) = UnixStream::pair()?;
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
+            .stdout(Stdio::from(OwnedFd::from(theirs)))
+            .spawn()
+            .map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("{}: {error}", program.to_string_lossy()),
+                )
+            })?;
+        Ok(Channel {
+            socket: Socket::Unix(ours),
+            child: Some(child),
+        })
+    }
+
+    pub(crate) fn over_tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        setsockopt(&stream, sockopt::KeepAlive, &true)?;
+        setsockopt(&stream, sockopt::TcpKeepIdle, &KEEPALIVE_IDLE_SECONDS)?;
+        setsockopt(
+            &stream,
+            sockopt::TcpKeepInterval,
+            &KEEPALIVE_INTERVAL_SECONDS,
+        )?;
+        setsockopt(&stream, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)?;
+        Ok(Channel {
+            socket: Socket::Tcp(stream),
+            child: None,
+        })
+    }
+
+    /// Sets how long each wait may take.
+    pub(crate) fn set_patience(&self, wait: Duration) -> io::Result<()> {
+        // Zero would mean for ever.
+        let wait = Some(wait.max(Duration::from_millis(1)));
+        match &self.socket {
+            Socket::Unix(stream) => stream
+                .set_read_timeout(wait)
+                .and_then(|()| stream.set_write_timeout(wait)),
+            Socket::Tcp(stream) => stream
+                .set_read_timeout(wait)
+                .and_then(|()| stream.set_write_timeout(wait)),
+        }
+    }
+
+    /// Ends the connection at once, so that nothing more goes either way.
+    pub(crate) fn cut(&self) {
+        // It may be cut already.
+        match &self.socket {
+            Socket::Unix(stream) => stream.shutdown(std::net::Shutdown::Both).ok(),
+            Socket::Tcp(stream) => stream.shutdown(std::net::Shutdown::Both).ok(),
+        };
+    }
+
+    /// Why the other side went, where it was a command that says so.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        let child = self.child.as_mut()?;
+        wait(child, Duration::from_millis(500))
+            .filter(|status| !status.success())
+            .map(|status| format!("the command ended: {status}"))
+    }
+}
+
+impl From<UnixStream> for Channel {
+    fn from(stream: UnixStream) -> Self {
+        Channel {
+            socket: Socket::Unix(stream),
+            child: None,
+        }
+    }
+}
+
+fn ssh(user: Option<&str>, host: &str, server: &OsString, connect: Duration) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["ssh".into()];
+    let patience = format!("ConnectTimeout={}", connect.as_secs().max(1));
+    for option in [
+        "BatchMode=yes",
+        &patience,
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=4",
+    ] {
+        words.extend(["-o".into(), option.into()]);
+    }
+    // Neither a terminal nor anything forwarded: the stream is the protocol's alone.
+    words.extend(["-T".into(), "-x".into(), "-a".into()]);
+    if let Some(user) = user {
+        words.extend(["-l".into(), user.into()]);
+    }
+    words.extend(["--".into(), host.into(), server.clone()]);
+    words
+}
+
+fn wait(child: &mut Child, at_most: Duration) -> Option<std::process::ExitStatus> {
+    let end = Instant::now() + at_most;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
+
+fn timed_out(error: io::Error) -> io::Error {
+    // What a socket with a time-out says when that is over.
+    if error.kind() == ErrorKind::WouldBlock {
+        io::Error::new(ErrorKind::TimedOut, "no answer in time")
+    } else {
+        error
+    }
+}
+
+impl Read for Channel {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Unix(stream) => stream.read(to),
+            Socket::Tcp(stream) => stream.read(to),
+        }
+        .map_err(timed_out)
+    }
+}
+
+impl Write for Channel {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Unix(stream) => stream.write(data),
+            Socket::Tcp(stream) => stream.write(data),
+        }
+        .map_err(timed_out)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Unix(stream) => stream.write_vectored(parts),
+            Socket::Tcp(stream) => stream.write_vectored(parts),
+        }
+        .map_err(timed_out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.cut();
+        if let Some(child) = &mut self.child
+            && wait(child, LAST_WORDS).is_none()
+        {
+            // It had its time; nobody is left to hear of an error.
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The rmt protocol: tapes behind a program on another machine (`docs/RMT.md`).
+//!
+//! [`RmtDrive`] is the client: a [`Drive`](pseudotape_tape::Drive) whose tape is elsewhere.
+//!
+//! [`serve`] is a server for the tapes of a [`Shelf`]. It speaks what GNU tar, cpio, mt, dump, star and the BSDs send.
+
+mod channel;
+mod drive;
+mod errno;
+mod error;
+mod flags;
+mod fuzz;
+mod input;
+mod node;
+mod operation;
+mod remote;
+mod reply;
+mod request;
+mod server;
+mod shelf;
+mod st_tape;
+mod wire;
+
+pub use drive::RmtDrive;
+pub use errno::System;
+pub use error::Error;
+pub use flags::BadFlags;
+pub use fuzz::{fuzz_reply, fuzz_request};
+pub use operation::Dialect;
+pub use remote::{Access, BadRemote, Limits, Reach, Remote};
+pub use server::{ServeError, ServerOptions, serve};
+pub use shelf::Shelf;
+pub use st_tape::{Holder, StTape};
+
+/// Longest record that goes over a connection.
+pub const MAX_RECORD_BYTES: usize = 16 << 20;
