@@ -1,0 +1,321 @@
+//! Blocks to frames and back.
+
+use aws_lc_rs::error::Unspecified;
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::error::FrameError;
+use crate::frame::{
+    AUTHENTICATED_BYTES, ENCRYPTION_BYTES, Frame, HEADER_BYTES, Method, SEAL_BYTES, SealBytes,
+    TAG_BYTES,
+};
+use crate::key::{Key, Segment, fresh_salt};
+
+/// How many blocks one key may encrypt: AES-GCM with a counter as nonce is safe for that many.
+const SEGMENT_BLOCKS: u64 = 1 << 32;
+/// Faster than a disk, and within a tenth of what higher levels reach on what is written to tapes.
+const ZSTD_LEVEL: i32 = 1;
+
+/// How blocks are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// zstd, level 1.
+    Zstd,
+    /// LZ4.
+    Lz4,
+}
+
+/// What is done to blocks on their way down.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Compression; what was compressed otherwise is read all the same.
+    pub compression: Option<Compression>,
+    /// Encryption; then nothing is read that was not encrypted with this key.
+    pub key: Option<Key>,
+}
+
+impl Filter {
+    /// How much longer than a block its frame can be.
+    #[must_use]
+    pub fn overhead_bytes(&self) -> u32 {
+        let bytes = match self.key {
+            Some(_) => HEADER_BYTES + ENCRYPTION_BYTES,
+            None => HEADER_BYTES,
+        };
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
+/// What a block's encryption is told to go with it: the header up to its checksums, and what follows it.
+fn company(header: &[u8], seal: &[u8]) -> [u8; AUTHENTICATED_BYTES + SEAL_BYTES] {
+    let mut company = [0; AUTHENTICATED_BYTES + SEAL_BYTES];
+    let bytes = header.iter().take(AUTHENTICATED_BYTES).chain(seal);
+    for (to, from) in company.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    company
+}
+
+/// A segment that is being written.
+struct Writing {
+    segment: Segment,
+    /// Number of the next block, never used twice.
+    counter: u64,
+}
+
+/// Makes frames.
+pub(crate) struct Encoder {
+    zstd: Option<zstd::bulk::Compressor<'static>>,
+    lz4: bool,
+    key: Option<Key>,
+    writing: Option<Writing>,
+    out: Vec<u8>,
+}
+
+impl Encoder {
+    pub(crate) fn new(filter: &Filter) -> Self {
+        Encoder {
+            // Only memory can be wanting; then blocks are stored as they are.
+            zstd: (filter.compression == Some(Compression::Zstd))
+                .then(|| zstd::bulk::Compressor::new(ZSTD_LEVEL).ok())
+                .flatten(),
+            lz4: filter.compression == Some(Compression::Lz4),
+            key: filter.key.clone(),
+            writing: None,
+            out: Vec::new(),
+        }
+    }
+
+    /// The segment to write with from now on, for vectors that are always the same.
+    #[cfg(test)]
+    pub(crate) fn set_salt(&mut self, salt: [u8; 32]) {
+        self.writing = self.key.as_ref().map(|key| Writing {
+            segment: key.segment(salt),
+            counter: 0,
+        });
+    }
+
+    /// Makes the frame of a block, padded to a multiple of `granularity` and to `min` bytes.
+    ///
+    /// Fails where the system gives no random numbers.
+    pub(crate) fn encode(
+        &mut self,
+        block: &[u8],
+        min: usize,
+        granularity: usize,
+    ) -> Result<&[u8], Unspecified> {
+        let at = HEADER_BYTES + if self.key.is_some() { SEAL_BYTES } else { 0 };
+        let (method, content) = self.compress(block, at);
+        let frame = Frame {
+            method,
+            encrypted: self.key.is_some(),
+            length: u32::try_from(block.len()).map_err(|_| Unspecified)?,
+            stored: 0,
+        };
+        let end = match self.key.is_some() {
+            true => self.seal(&frame, at, content)?,
+            false => at + content,
+        };
+        let padded = end.next_multiple_of(granularity.max(1)).max(min);
+        if self.out.len() < padded {
+            self.out.resize(padded, 0);
+        }
+        let (header, stored) = self
+            .out
+            .get_mut(..end)
+            .and_then(|out| out.split_at_mut_checked(HEADER_BYTES))
+            .ok_or(Unspecified)?;
+        header.copy_from_slice(&frame.encode(stored));
+        let out = self.out.get_mut(..padded).ok_or(Unspecified)?;
+        out.get_mut(end..).unwrap_or_default().fill(0);
+        Ok(out)
+    }
+
+    /// Puts the content behind the header; says how long it is and how it was made.
+    fn compress(&mut self, block: &[u8], at: usize) -> (Method, usize) {
+        let room = match self.lz4 {
+            true => lz4_flex::block::get_maximum_output_size(block.len()),
+            false => block.len(),
+        };
+        let wanted = at + room + TAG_BYTES;
+        if self.out.len() < wanted {
+            self.out.resize(wanted, 0);
+        }
+        let space = self.out.get_mut(at..at + room).unwrap_or_default();
+        let compressed = if self.lz4 {
+            let done = lz4_flex::block::compress_into(block, space);
+            done.ok().map(|length| (Method::Lz4, length))
+        } else {
+            let zstd = self.zstd.as_mut();
+            // No room for what is not shorter is no error: it is stored as it is.
+            zstd.and_then(|zstd| zstd.compress_to_buffer(block, space).ok())
+                .map(|length| (Method::Zstd, length))
+        };
+        if let Some((method, length)) = compressed.filter(|(_, length)| *length < block.len()) {
+            return (method, length);
+        }
+        if let Some(space) = space.get_mut(..block.len()) {
+            space.copy_from_slice(block);
+        }
+        (Method::Raw, block.len())
+    }
+
+    /// Encrypts what lies at `at`; says where its tag ends.
+    fn seal(&mut self, frame: &Frame, at: usize, content: usize) -> Result<usize, Unspecified> {
+        let Some(key) = &self.key else {
+            return Err(Unspecified);
+        };
+        let writing = match &mut self.writing {
+            Some(writing) if writing.counter < SEGMENT_BLOCKS => writing,
+            other => other.insert(Writing {
+                segment: key.segment(fresh_salt()?),
+                counter: 0,
+            }),
+        };
+        let counter = writing.counter;
+        // Used up whatever happens now.
+        writing.counter += 1;
+        let seal = SealBytes {
+            key_check: key.check(),
+            salt: writing.segment.salt,
+            counter: counter.into(),
+        };
+        let header = frame.authenticated(SEAL_BYTES + content + TAG_BYTES);
+        let company = company(header.as_bytes(), seal.as_bytes());
+        let end = at + content + TAG_BYTES;
+        let sealed = self.out.get_mut(HEADER_BYTES..end).ok_or(Unspecified)?;
+        let (into, sealed) = sealed.split_at_mut_checked(SEAL_BYTES).ok_or(Unspecified)?;
+        into.copy_from_slice(seal.as_bytes());
+        let (bytes, tag) = sealed.split_at_mut_checked(content).ok_or(Unspecified)?;
+        tag.copy_from_slice(&writing.segment.seal(counter, &company, bytes)?);
+        Ok(end)
+    }
+}
+
+/// Takes frames apart.
+pub(crate) struct Decoder {
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    key: Option<Key>,
+    /// The segment met last.
+    segment: Option<Segment>,
+    plain: Vec<u8>,
+}
+
+impl Decoder {
+    pub(crate) fn new(filter: &Filter) -> Self {
+        Decoder {
+            zstd: None,
+            key: filter.key.clone(),
+            segment: None,
+            plain: Vec::new(),
+        }
+    }
+
+    /// Gives the first bytes of the original block, as many as `into` takes; says its length.
+    ///
+    /// `block` is used up by this. Nothing is given of a block that is not whole and genuine.
+    pub(crate) fn decode(
+        &mut self,
+        block: &mut [u8],
+        max_bytes: u32,
+        into: &mut [u8],
+    ) -> Result<u32, FrameError> {
+        let frame = Frame::decode(block)?;
+        if frame.length > max_bytes {
+            return Err(FrameError::TooLong {
+                length: frame.length,
+                max: max_bytes,
+            });
+        }
+        let content = self.decrypt(&frame, block)?;
+        match frame.method {
+            Method::Raw => give(content, into),
+            Method::Zstd | Method::Lz4 => self.decompress(&frame, content, into)?,
+        }
+        Ok(frame.length)
+    }
+
+    fn decrypt<'a>(&mut self, frame: &Frame, block: &'a mut [u8]) -> Result<&'a [u8], FrameError> {
+        let (header, stored) = block
+            .split_at_mut_checked(HEADER_BYTES)
+            .ok_or(FrameError::NotFiltered)?;
+        let stored = stored.get_mut(..frame.stored).ok_or(FrameError::Damaged)?;
+        let key = match (&self.key, frame.encrypted) {
+            (None, false) => return Ok(stored),
+            (None, true) => return Err(FrameError::NoKey),
+            (Some(_), false) => return Err(FrameError::NotEncrypted),
+            (Some(key), true) => key,
+        };
+        let (seal, sealed) = stored
+            .split_at_mut_checked(SEAL_BYTES)
+            .ok_or(FrameError::Damaged)?;
+        let company = company(header, seal);
+        let seal = SealBytes::ref_from_bytes(seal).map_err(|_| FrameError::Damaged)?;
+        if seal.key_check != key.check() {
+            return Err(FrameError::OtherKey);
+        }
+        let segment = match &mut self.segment {
+            Some(segment) if segment.salt == seal.salt => segment,
+            other => other.insert(key.segment(seal.salt)),
+        };
+        let length = segment
+            .open(seal.counter.get(), &company, sealed)
+            .map_err(|_| FrameError::Forged)?;
+        sealed.get(..length).ok_or(FrameError::Damaged)
+    }
+
+    fn decompress(
+        &mut self,
+        frame: &Frame,
+        content: &[u8],
+        into: &mut [u8],
+    ) -> Result<(), FrameError> {
+        let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
+        if let Some(space) = into.get_mut(..length) {
+            return inflate(&mut self.zstd, frame.method, content, space);
+        }
+        if self.plain.len() < length {
+            let more = length - self.plain.len();
+            if self.plain.try_reserve_exact(more).is_err() {
+                return Err(FrameError::Memory {
+                    length: frame.length,
+                });
+            }
+            self.plain.resize(length, 0);
+        }
+        let space = self.plain.get_mut(..length).unwrap_or_default();
+        inflate(&mut self.zstd, frame.method, content, space)?;
+        give(space, into);
+        Ok(())
+    }
+}
+
+fn give(from: &[u8], into: &mut [u8]) {
+    let count = from.len().min(into.len());
+    if let (Some(from), Some(into)) = (from.get(..count), into.get_mut(..count)) {
+        into.copy_from_slice(from);
+    }
+}
+
+/// Decompresses to exactly as many bytes as there is space.
+fn inflate(
+    zstd: &mut Option<zstd::bulk::Decompressor<'static>>,
+    method: Method,
+    content: &[u8],
+    space: &mut [u8],
+) -> Result<(), FrameError> {
+    let length = match method {
+        Method::Zstd => {
+            if zstd.is_none() {
+                *zstd = zstd::bulk::Decompressor::new().ok();
+            }
+            zstd.as_mut()
+                .and_then(|zstd| zstd.decompress_to_buffer(content, space).ok())
+        }
+        Method::Lz4 => lz4_flex::block::decompress_into(content, space).ok(),
+        Method::Raw => None,
+    };
+    match length {
+        Some(length) if length == space.len() => Ok(()),
+        _ => Err(FrameError::Damaged),
+    }
+}

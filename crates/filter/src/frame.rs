@@ -1,0 +1,178 @@
+//! What a block becomes below: a header, what belongs to the encryption, the bytes, padding.
+
+use zerocopy::byteorder::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::error::FrameError;
+
+/// First bytes of every frame.
+pub(crate) const MAGIC: [u8; 4] = [0x8A, 0x5F, 0x54, 0x66];
+/// Version of the format.
+pub(crate) const VERSION: u8 = 1;
+/// Length of the header.
+pub const HEADER_BYTES: usize = 24;
+/// What encryption adds: 48 bytes behind the header, and the tag of 16 at the end.
+pub const ENCRYPTION_BYTES: usize = SEAL_BYTES + TAG_BYTES;
+pub(crate) const SEAL_BYTES: usize = 48;
+pub(crate) const TAG_BYTES: usize = 16;
+/// The part of the header that is encrypted data's company: what comes before its checksums.
+pub(crate) const AUTHENTICATED_BYTES: usize = 16;
+
+/// The header as it lies in a block.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct HeaderBytes {
+    pub magic: [u8; 4],
+    pub version: u8,
+    pub compression: u8,
+    pub encryption: u8,
+    pub reserved: u8,
+    pub length: U32,
+    pub stored: U32,
+    pub stored_crc: U32,
+    pub header_crc: U32,
+}
+
+const _: () = assert!(size_of::<HeaderBytes>() == HEADER_BYTES);
+
+/// What follows the header of an encrypted block.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct SealBytes {
+    pub key_check: [u8; 8],
+    pub salt: [u8; 32],
+    pub counter: U64,
+}
+
+const _: () = assert!(size_of::<SealBytes>() == SEAL_BYTES);
+
+/// How the bytes were compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Raw,
+    Zstd,
+    Lz4,
+}
+
+impl Method {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Method::Raw => 0,
+            Method::Zstd => 1,
+            Method::Lz4 => 2,
+        }
+    }
+
+    fn of(code: u8) -> Result<Self, FrameError> {
+        match code {
+            0 => Ok(Method::Raw),
+            1 => Ok(Method::Zstd),
+            2 => Ok(Method::Lz4),
+            found => Err(FrameError::UnknownMethod {
+                what: "compression",
+                found,
+            }),
+        }
+    }
+}
+
+/// A header that was checked, with the place of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) method: Method,
+    pub(crate) encrypted: bool,
+    /// Length of the block above.
+    pub(crate) length: u32,
+    /// Bytes behind the header, without padding.
+    pub(crate) stored: usize,
+}
+
+fn header_crc(bytes: &[u8]) -> u32 {
+    crc32fast::hash(bytes.get(..HEADER_BYTES - 4).unwrap_or_default())
+}
+
+impl Frame {
+    /// The header for what `stored` holds.
+    pub(crate) fn encode(&self, stored: &[u8]) -> [u8; HEADER_BYTES] {
+        let mut bytes = self.authenticated(stored.len());
+        bytes.stored_crc = crc32fast::hash(stored).into();
+        bytes.header_crc = header_crc(bytes.as_bytes()).into();
+        zerocopy::transmute!(bytes)
+    }
+
+    /// The header without its checksums.
+    pub(crate) fn authenticated(&self, stored: usize) -> HeaderBytes {
+        HeaderBytes {
+            magic: MAGIC,
+            version: VERSION,
+            compression: self.method.code(),
+            encryption: u8::from(self.encrypted),
+            reserved: 0,
+            length: self.length.into(),
+            stored: u32::try_from(stored).unwrap_or(u32::MAX).into(),
+            stored_crc: U32::ZERO,
+            header_crc: U32::ZERO,
+        }
+    }
+
+    /// Checks a block that was read: header, lengths, checksums, padding.
+    pub(crate) fn decode(block: &[u8]) -> Result<Frame, FrameError> {
+        let Ok((header, rest)) = HeaderBytes::ref_from_prefix(block) else {
+            return Err(FrameError::NotFiltered);
+        };
+        if header.magic != MAGIC {
+            return Err(FrameError::NotFiltered);
+        }
+        if header.header_crc.get() != header_crc(block) {
+            return Err(FrameError::HeaderDamaged);
+        }
+        if header.version != VERSION {
+            return Err(FrameError::NewerVersion {
+                found: header.version,
+                supported: VERSION,
+            });
+        }
+        let encrypted = match header.encryption {
+            0 => false,
+            1 => true,
+            found => {
+                return Err(FrameError::UnknownMethod {
+                    what: "encryption",
+                    found,
+                });
+            }
+        };
+        let method = Method::of(header.compression)?;
+        let wrong = |what, found: usize, expected: u64| {
+            Err(FrameError::Length {
+                what,
+                found: found as u64,
+                expected,
+            })
+        };
+        let stored = usize::try_from(header.stored.get()).unwrap_or(usize::MAX);
+        let Some((bytes, padding)) = rest.split_at_checked(stored) else {
+            return wrong("a block of", rest.len(), stored as u64);
+        };
+        if crc32fast::hash(bytes) != header.stored_crc.get() || padding.iter().any(|b| *b != 0) {
+            return Err(FrameError::Damaged);
+        }
+        let added = if encrypted { ENCRYPTION_BYTES } else { 0 };
+        let Some(content) = stored.checked_sub(added) else {
+            return wrong("bytes behind the header:", stored, added as u64);
+        };
+        let length = header.length.get();
+        if length == 0 || content == 0 {
+            return wrong("a length of", 0, 1);
+        }
+        if method == Method::Raw && content as u64 != u64::from(length) {
+            return wrong("a length of", content, length.into());
+        }
+        Ok(Frame {
+            method,
+            encrypted,
+            length,
+            stored,
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! A drive that compresses or encrypts the blocks that another drive stores.
+//!
+//! One block above is one block below: lengths, marks and positions are the reader's as if nothing lay
+//! between. What a block becomes is described in `docs/FILTER.md`; why, in `docs/decisions/0005-filter.md`.
+
+mod codec;
+mod drive;
+mod error;
+mod frame;
+mod fuzz;
+mod key;
+#[cfg(test)]
+mod vectors_test;
+
+pub use codec::{Compression, Filter};
+pub use drive::FilterDrive;
+pub use error::{FrameError, KeyError};
+pub use frame::{ENCRYPTION_BYTES, HEADER_BYTES};
+pub use fuzz::fuzz_block;
+pub use key::Key;

@@ -1,0 +1,414 @@
+//! A drive behind a filter is a drive: the suite, random operations, and what only a filter does.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
+use pseudotape_filter::{Compression, Filter, FilterDrive, Key};
+use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
+use pseudotape_tape::{Drive, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, WriteMode};
+use pseudotape_testkit::{
+    ModelCartridge, ModelDrive, ModelObject, Operation, SUITE, SuiteMedium, block_of, compare,
+    operation,
+};
+
+/// What the suite asks of a drive and a filter has not, each with the test that stands for it.
+const ELSEWHERE: [&str; 4] = [
+    // Frames count, not blocks: early_warning_comes_by_what_is_stored
+    "early_warning_comes_before_the_physical_end",
+    "fixed_writes_stop_at_the_physical_end",
+    "capacity_counts_bytes_of_blocks",
+    // Refused: a_block_can_not_be_lengthened
+    "only_the_block_just_written_can_be_extended",
+];
+
+fn key() -> Key {
+    Key::new([9; 32])
+}
+
+fn filters() -> Vec<Filter> {
+    [
+        (None, None),
+        (Some(Compression::Zstd), None),
+        (Some(Compression::Lz4), None),
+        (None, Some(key())),
+        (Some(Compression::Zstd), Some(key())),
+    ]
+    .into_iter()
+    .map(|(compression, key)| Filter { compression, key })
+    .collect()
+}
+
+/// The same drive, but with room for what a frame adds.
+fn widened(personality: Personality, filter: &Filter) -> Personality {
+    let mut below = personality;
+    below.limits.max_bytes += filter.overhead_bytes();
+    below
+}
+
+fn over_a_model(
+    filter: Filter,
+    personality: Personality,
+    medium: SuiteMedium,
+) -> FilterDrive<ModelDrive> {
+    let mut drive = ModelDrive::new(widened(personality, &filter));
+    drive.insert(ModelCartridge {
+        capacity_bytes: medium.capacity_bytes,
+        early_warning_bytes: medium.early_warning_bytes,
+        write_protected: medium.write_protected,
+        worm: medium.worm,
+        ..ModelCartridge::default()
+    });
+    drive.clear_attention();
+    FilterDrive::new(drive, filter)
+}
+
+fn over_an_image(
+    filter: Filter,
+    personality: Personality,
+    medium: SuiteMedium,
+) -> FilterDrive<ImageDrive<MemoryMedium>> {
+    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+    parameters.header.capacity_bytes = medium.capacity_bytes;
+    parameters.header.early_warning_bytes = medium.early_warning_bytes;
+    if medium.worm {
+        parameters.header.rewriting = Rewriting::AppendOnly;
+    }
+    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).expect("a new image");
+    if medium.write_protected {
+        cartridge
+            .set_write_protect(WriteProtect::On)
+            .expect("the switch moves");
+    }
+    let below = widened(personality, &filter);
+    let mut drive = ImageDrive::new(below, "SUITE".into(), Overrides::default());
+    assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+    drive.clear_attention();
+    FilterDrive::new(drive, filter)
+}
+
+fn plain(filter: Filter) -> FilterDrive<ModelDrive> {
+    over_a_model(filter, Personality::default(), SuiteMedium::default())
+}
+
+#[test]
+fn a_filtered_model_runs_the_suite() {
+    for filter in filters() {
+        for case in SUITE.iter().filter(|case| !ELSEWHERE.contains(&case.name)) {
+            (case.run)(&|personality, medium| {
+                Box::new(over_a_model(filter.clone(), personality, medium))
+            });
+        }
+    }
+}
+
+#[test]
+fn a_filtered_image_runs_the_suite() {
+    let filter = Filter {
+        compression: Some(Compression::Lz4),
+        key: Some(key()),
+    };
+    for case in SUITE.iter().filter(|case| !ELSEWHERE.contains(&case.name)) {
+        (case.run)(&|personality, medium| {
+            Box::new(over_an_image(filter.clone(), personality, medium))
+        });
+    }
+}
+
+#[test]
+fn every_case_that_is_elsewhere_is_one_of_the_suite() {
+    for name in ELSEWHERE {
+        assert!(SUITE.iter().any(|case| case.name == name), "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// PT-04: blocks, lengths, marks and positions are those of a tape without a filter.
+    #[test]
+    fn random_operations_answer_as_without_a_filter(
+        filter in prop::sample::select(filters()),
+        personality in prop::sample::select(Personality::ALL),
+        operations in prop::collection::vec(operation(), 1..60),
+    ) {
+        let operations: Vec<_> = operations
+            .into_iter()
+            .filter(|operation| !matches!(operation, Operation::Extend { .. }))
+            .collect();
+        let mut model = ModelDrive::new(personality);
+        model.insert(ModelCartridge::default());
+        model.clear_attention();
+        let mut filtered = over_an_image(filter, personality, SuiteMedium::default());
+        if let Err(difference) = compare(&mut model, &mut filtered, &operations) {
+            prop_assert!(false, "{}", difference);
+        }
+    }
+
+    /// One byte changed anywhere below is found, whatever the filter.
+    #[test]
+    fn a_changed_byte_never_gives_wrong_data(
+        filter in prop::sample::select(filters()),
+        seed in any::<u64>(),
+        length in 1..3000_usize,
+        place in any::<prop::sample::Index>(),
+        change in 1..=255_u8,
+    ) {
+        let mut drive = plain(filter);
+        let mut block = block_of(seed, length);
+        block[length / 2..].fill(7);
+        drive.write(Transfer::Variable, &block).unwrap();
+        let objects = &mut drive.below_mut().cartridge_mut().unwrap().partitions[0];
+        let Some(ModelObject::Block(frame)) = objects.first_mut() else {
+            return Err(TestCaseError::fail("one frame was written"));
+        };
+        let at = place.index(frame.len());
+        frame[at] ^= change;
+        drive.rewind().unwrap();
+        let mut buffer = vec![0xEE; 4000];
+        let failed = drive.read(Transfer::Variable, &mut buffer).unwrap_err();
+        prop_assert_eq!(failed.sense, Sense::MediumError);
+        prop_assert_eq!(failed.position.map(|p| p.object.0), Some(1));
+        prop_assert!(buffer.iter().all(|byte| *byte == 0xEE), "bytes of a damaged block were given");
+        prop_assert!(drive.take_trouble().is_some());
+    }
+}
+
+/// What reading the first block gives, through this filter.
+fn read_through(drive: FilterDrive<ModelDrive>, filter: Filter) -> Result<Vec<u8>, String> {
+    let mut drive = FilterDrive::new(drive.into_below(), filter);
+    drive.rewind().unwrap();
+    let mut buffer = vec![0; 4000];
+    match drive.read(Transfer::Variable, &mut buffer) {
+        Ok(done) => Ok(buffer[..done.bytes].to_vec()),
+        Err(failed) => {
+            assert_eq!(failed.sense, Sense::MediumError);
+            assert_eq!(
+                failed.position.map(|p| p.object.0),
+                Some(1),
+                "behind the block"
+            );
+            Err(drive.take_trouble().expect("the cause is told"))
+        }
+    }
+}
+
+/// PT-04: a wrong key is an error, never wrong data.
+#[test]
+fn what_does_not_fit_the_filter_is_refused_by_its_cause() {
+    let with = |compression, key| Filter { compression, key };
+    let block = vec![5; 2000];
+    let written = |filter| {
+        let mut drive = plain(filter);
+        drive.write(Transfer::Variable, &block).unwrap();
+        drive
+    };
+    let encrypted = || with(Some(Compression::Zstd), Some(key()));
+    let open = || with(Some(Compression::Lz4), None);
+    assert_eq!(
+        read_through(written(encrypted()), encrypted()),
+        Ok(block.clone())
+    );
+    // Another compression, or none, is no matter when reading.
+    assert_eq!(
+        read_through(written(encrypted()), with(None, Some(key()))),
+        Ok(block.clone())
+    );
+    assert_eq!(
+        read_through(written(open()), with(Some(Compression::Zstd), None)),
+        Ok(block.clone())
+    );
+    for (filter, reader, words) in [
+        (
+            encrypted(),
+            with(None, Some(Key::new([8; 32]))),
+            "with another key",
+        ),
+        (encrypted(), open(), "it is encrypted"),
+        (open(), encrypted(), "it is not encrypted"),
+    ] {
+        let error = read_through(written(filter), reader).unwrap_err();
+        assert!(
+            error.contains(words) && error.starts_with("object 0: "),
+            "{error}"
+        );
+    }
+    let mut unfiltered = plain(open());
+    unfiltered
+        .below_mut()
+        .write(Transfer::Variable, &block)
+        .unwrap();
+    let error = read_through(unfiltered, open()).unwrap_err();
+    assert!(error.contains("not written through a filter"), "{error}");
+}
+
+/// PT-04: early warning is counted on compressed bytes.
+#[test]
+fn early_warning_comes_by_what_is_stored() {
+    let medium = SuiteMedium {
+        capacity_bytes: Some(100_000),
+        early_warning_bytes: 30_000,
+        ..SuiteMedium::default()
+    };
+    let until_warned = |filter: Filter, block: &[u8]| {
+        let mut drive = over_a_model(filter, Personality::default(), medium);
+        for count in 1.. {
+            let done = drive.write(Transfer::Variable, block).unwrap();
+            let stored = drive.capacity().unwrap().used_bytes;
+            assert_eq!(stored, drive.below_mut().capacity().unwrap().used_bytes);
+            assert_eq!(done.stop.is_some(), stored >= 70_000, "{stored}");
+            if done.stop == Some(Stop::EarlyWarning) {
+                // The zone is there for what must still be written.
+                drive
+                    .write_marks(Mark::Filemark, 1, WriteMode::Commit)
+                    .unwrap();
+                return count;
+            }
+        }
+        unreachable!("the loop has no end")
+    };
+    let raw = Filter::default();
+    let zstd = Filter {
+        compression: Some(Compression::Zstd),
+        key: None,
+    };
+    let noise = block_of(1, 10_000);
+    // 10,024 bytes each.
+    assert_eq!(until_warned(raw.clone(), &noise), 7);
+    assert_eq!(until_warned(zstd.clone(), &noise), 7);
+    assert_eq!(until_warned(raw, &[0; 10_000]), 7);
+    assert!(until_warned(zstd, &[0; 10_000]) > 700);
+}
+
+#[test]
+fn what_does_not_fit_at_the_physical_end_is_not_counted() {
+    let medium = SuiteMedium {
+        capacity_bytes: Some(5000),
+        ..SuiteMedium::default()
+    };
+    let mut drive = over_a_model(Filter::default(), Personality::default(), medium);
+    let fixed = Transfer::Fixed(512.try_into().unwrap());
+    // 536 bytes each.
+    let done = drive.write(fixed, &block_of(3, 10 * 512)).unwrap();
+    assert_eq!((done.count, done.stop), (9, Some(Stop::EndOfPartition)));
+    assert_eq!(
+        drive.capacity().unwrap().room_bytes,
+        Some(5000 - 9 * 536 - 24)
+    );
+    drive.rewind().unwrap();
+    let mut buffer = vec![0; 10 * 512];
+    let done = drive.read(fixed, &mut buffer).unwrap();
+    assert_eq!((done.blocks, done.stop), (9, Some(Stop::EndOfData)));
+    assert!(buffer[..9 * 512] == block_of(3, 10 * 512)[..9 * 512]);
+}
+
+#[test]
+fn a_block_can_not_be_lengthened() {
+    let mut drive = plain(Filter::default());
+    drive.write(Transfer::Variable, b"block").unwrap();
+    let failed = drive.extend(b"more").unwrap_err();
+    assert_eq!(
+        (failed.sense, failed.position.map(|p| p.object.0)),
+        (Sense::IllegalRequest, Some(1))
+    );
+    drive.rewind().unwrap();
+    let mut buffer = [0; 10];
+    let done = drive.read(Transfer::Variable, &mut buffer).unwrap();
+    assert_eq!(&buffer[..done.bytes], b"block");
+}
+
+#[test]
+fn limits_shrink_by_what_a_frame_adds() {
+    let small = Personality::named("scsi_debug").expect("a personality of ours");
+    for filter in filters() {
+        let overhead = filter.overhead_bytes();
+        let mut below = ModelDrive::new(small);
+        below.insert(ModelCartridge::default());
+        below.clear_attention();
+        let mut drive = FilterDrive::new(below, filter);
+        let limits = drive.block_limits();
+        assert_eq!((limits.min_bytes, limits.granularity_bytes), (512, 4));
+        assert_eq!(limits.max_bytes, (1 << 20) - overhead);
+        let longest = block_of(1, limits.max_bytes as usize);
+        drive.write(Transfer::Variable, &longest).unwrap();
+        let failed = drive
+            .write(Transfer::Variable, &block_of(1, longest.len() + 4))
+            .unwrap_err();
+        assert_eq!(failed.sense, Sense::IllegalRequest);
+        let size = |block_size| ModeSelect {
+            block_size,
+            ..ModeSelect::default()
+        };
+        assert_eq!(
+            drive.set_mode(size(Some(1 << 20))).unwrap_err().sense,
+            Sense::IllegalRequest
+        );
+        drive.set_mode(size(Some(1024))).unwrap();
+        assert_eq!(drive.mode().unwrap().block_size, 1024);
+        assert_eq!(drive.below_mut().mode().unwrap().block_size, 0);
+        drive.rewind().unwrap();
+        let mut buffer = vec![0; longest.len()];
+        assert_eq!(
+            drive.read(Transfer::Variable, &mut buffer).unwrap().bytes,
+            longest.len()
+        );
+        assert!(buffer == longest);
+    }
+}
+
+/// Salt and counter of every frame on the tape below.
+fn nonces(drive: &FilterDrive<ModelDrive>) -> Vec<Vec<u8>> {
+    let objects = &drive.below().cartridge().expect("a cartridge").partitions[0];
+    let frames = objects.iter().filter_map(|object| match object {
+        ModelObject::Block(frame) => Some(frame[32..72].to_vec()),
+        _ => None,
+    });
+    frames.collect()
+}
+
+#[test]
+fn no_nonce_comes_twice_however_often_a_place_is_written() {
+    let filter = Filter {
+        compression: None,
+        key: Some(key()),
+    };
+    let mut seen = HashSet::new();
+    let mut written = 0;
+    let mut drive = plain(filter.clone());
+    for round in 0..6 {
+        if round % 2 == 1 {
+            // Opened anew over the same tape.
+            drive = FilterDrive::new(drive.into_below(), filter.clone());
+        }
+        drive.rewind().unwrap();
+        drive.space(SpaceUnit::Blocks, round).unwrap();
+        for seed in 0..5 {
+            drive
+                .write(Transfer::Variable, &block_of(seed, 100))
+                .unwrap();
+            let last = nonces(&drive).pop().expect("a frame was written");
+            seen.insert(last);
+            written += 1;
+        }
+    }
+    assert_eq!(seen.len(), written);
+    let salts: HashSet<_> = seen.iter().map(|nonce| nonce[..32].to_vec()).collect();
+    assert_eq!(salts.len(), 4, "one for each opening");
+}
+
+#[test]
+fn a_damaged_block_below_is_passed_on() {
+    let mut drive = plain(Filter::default());
+    drive.write(Transfer::Variable, b"one").unwrap();
+    drive.write(Transfer::Variable, b"two").unwrap();
+    drive.below_mut().cartridge_mut().unwrap().partitions[0][0] = ModelObject::Damaged(3);
+    drive.rewind().unwrap();
+    let mut buffer = [0; 10];
+    let failed = drive.read(Transfer::Variable, &mut buffer).unwrap_err();
+    assert_eq!(
+        (failed.sense, failed.position.map(|p| p.object.0)),
+        (Sense::MediumError, Some(1))
+    );
+    let done = drive.read(Transfer::Variable, &mut buffer).unwrap();
+    assert_eq!(&buffer[..done.bytes], b"two");
+}
