@@ -1,0 +1,138 @@
+use std::io;
+use std::path::PathBuf;
+
+use pseudotape_control::SizeError;
+use pseudotape_drive::CartridgeError;
+
+/// Why a text names no sink.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecificationError {
+    /// Nothing is there.
+    #[error("'{text}': {what} is empty")]
+    Empty {
+        /// All of the text.
+        text: String,
+        /// What should have been there.
+        what: &'static str,
+    },
+    /// A word before a colon that is no kind of sink.
+    #[error(
+        "'{text}': no kind of sink '{kind}'; there are image, device, rmt and null (a path with a colon: put ./ before it, a remote tape: rmt: before it)"
+    )]
+    UnknownKind {
+        /// All of the text.
+        text: String,
+        /// The word.
+        kind: String,
+    },
+    /// An option that this kind of sink has not.
+    #[error(
+        "'{text}': no option '{option}'; there are {known} (a comma in a path: put \\ before it)"
+    )]
+    UnknownOption {
+        /// All of the text.
+        text: String,
+        /// The option.
+        option: String,
+        /// Those that there are.
+        known: &'static str,
+    },
+    /// A value that is no size.
+    #[error("'{text}': {option}: {source}")]
+    Size {
+        /// All of the text.
+        text: String,
+        /// The option.
+        option: &'static str,
+        /// What is wrong with it.
+        source: SizeError,
+    },
+    /// Sizes that don't go together.
+    #[error("'{text}': {what}")]
+    Limits {
+        /// All of the text.
+        text: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A remote tape without a host.
+    #[error("'{text}': a remote tape is written rmt:[USER@]HOST:PATH")]
+    NoHost {
+        /// All of the text.
+        text: String,
+    },
+    /// Filters that can't be joined.
+    #[error(
+        "'{text}': at most one compression, and behind it at most one encryption: zstd+aes=KEYFILE+…"
+    )]
+    Filters {
+        /// All of the text.
+        text: String,
+    },
+}
+
+/// Why a sink can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing at the path.
+    #[error("{path}: no such image or tape node (image:{path},create makes an image)")]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// What is at the path can't be asked what it is.
+    #[error("{path}: {source}")]
+    Unreachable {
+        /// The path.
+        path: PathBuf,
+        /// The host's reason.
+        source: io::Error,
+    },
+    /// Neither a file nor a character device.
+    #[error("{path} is {found}: a sink is an image file or a tape node")]
+    NoSink {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// An image can't be opened or made.
+    #[error(transparent)]
+    Image(#[from] pseudotape_image::Error),
+    /// An image can't be opened.
+    #[error("{path}: {source}")]
+    Cartridge {
+        /// The image.
+        path: PathBuf,
+        /// Why.
+        source: CartridgeError,
+    },
+    /// An image was to be made, and couldn't.
+    #[error("can't make the image {path}: {source}")]
+    Making {
+        /// The image.
+        path: PathBuf,
+        /// Why.
+        source: pseudotape_image::Error,
+    },
+    /// A tape node can't be opened.
+    #[error(transparent)]
+    Device(#[from] pseudotape_device::Error),
+    /// There is no key to encrypt with.
+    #[error(transparent)]
+    Key(#[from] pseudotape_filter::KeyError),
+    /// A text that names no remote tape.
+    #[error("{0}")]
+    Remote(String),
+    /// A remote tape can't be opened.
+    #[error(transparent)]
+    Rmt(#[from] pseudotape_rmt::Error),
+    /// Not everything could be brought to stable storage at the end.
+    #[error("{sink}: {reason}: what was written last may not be there")]
+    Unfinished {
+        /// The sink.
+        sink: String,
+        /// The drive's reason.
+        reason: String,
+    },
+}

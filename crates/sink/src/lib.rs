@@ -1,0 +1,29 @@
+//! What a mirror writes to and a copy reads from, by its specification: an image, a device, a remote
+//! tape, nothing at all, or one of these behind a filter.
+//!
+//! | text | what it is |
+//! |---|---|
+//! | `PATH` | the image or the tape node that is there |
+//! | `image:PATH[,create][,capacity=SIZE][,early-warning=SIZE]` | an image |
+//! | `device:PATH` | a tape node |
+//! | `rmt:[USER@]HOST:PATH[,server=PROGRAM][,rsh=PROGRAM]` | a tape behind an rmt server, over ssh (or that program) |
+//! | `rmt:NAME:PATH,command=COMMAND` | the same over any command, its words between blanks |
+//! | `null[:capacity=SIZE][,early-warning=SIZE]` | nothing: blocks are counted and forgotten |
+//! | `zstd+…`, `lz4+…` | one of these, its blocks compressed |
+//! | `aes=KEYFILE+…` | one of these, its blocks encrypted; compression, if any, goes before it |
+//!
+//! A backslash before a comma, a plus or a backslash in a path takes its meaning away.
+
+mod error;
+mod image;
+mod null;
+mod open;
+mod sink;
+mod text;
+
+pub use error::{Error, SpecificationError};
+pub use null::NullDrive;
+pub use open::OpenSink;
+pub use pseudotape_filter::Compression;
+pub use pseudotape_image::Access;
+pub use sink::{ImageSink, Limits, Place, RmtSink, Sink};

@@ -1,0 +1,96 @@
+use std::path::{Path, PathBuf};
+
+use pseudotape_filter::Compression;
+
+/// Where a volume ends, where the specification says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of blocks up to the physical end.
+    pub capacity_bytes: Option<u64>,
+    /// Length of the early-warning zone.
+    pub early_warning_bytes: Option<u64>,
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageSink {
+    /// Its file.
+    pub path: PathBuf,
+    /// Whether to make it where it is not there.
+    pub create: bool,
+    /// In place of the image's own; of a new image they become its own.
+    pub limits: Limits,
+}
+
+/// A tape behind an rmt server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RmtSink {
+    /// `[USER@]HOST:TAPE`.
+    pub tape: String,
+    /// The server's program on the host, where it is not the usual one.
+    pub server: Option<String>,
+    /// The program in place of ssh.
+    pub remote_shell: Option<String>,
+    /// A whole command that speaks the protocol, words between blanks: then the host is only a name.
+    pub command: Option<String>,
+}
+
+/// Where the blocks go in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Whatever is at this path: an image or a tape node.
+    Path(PathBuf),
+    /// An image.
+    Image(ImageSink),
+    /// A tape node.
+    Device(PathBuf),
+    /// A tape behind an rmt server.
+    Rmt(RmtSink),
+    /// Nowhere.
+    Null(Limits),
+}
+
+/// What a text names: a place for a volume, perhaps behind a filter. Nothing is opened yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sink {
+    /// How blocks are compressed, if they are.
+    pub compression: Option<Compression>,
+    /// The file with the key by which blocks are encrypted, if they are.
+    pub key_file: Option<PathBuf>,
+    /// Where they go.
+    pub place: Place,
+}
+
+impl Sink {
+    /// The image or tape node at a path.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Place::Path(path.to_owned()).into()
+    }
+
+    /// Whether blocks are changed on their way.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.compression.is_some() || self.key_file.is_some()
+    }
+
+    /// The path, where the sink is an image, or may be one.
+    #[must_use]
+    pub fn image_path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Path(path) => Some(path),
+            Place::Image(image) => Some(&image.path),
+            Place::Device(_) | Place::Rmt(_) | Place::Null(_) => None,
+        }
+    }
+}
+
+impl From<Place> for Sink {
+    fn from(place: Place) -> Self {
+        Sink {
+            compression: None,
+            key_file: None,
+            place,
+        }
+    }
+}

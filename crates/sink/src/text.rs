@@ -1,0 +1,479 @@
+//! The text of a sink, both ways.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use pseudotape_control::parse_size;
+use pseudotape_filter::Compression;
+use pseudotape_rmt::Remote;
+
+use crate::error::SpecificationError;
+use crate::sink::{ImageSink, Limits, Place, RmtSink, Sink};
+
+/// Cuts at the first `separator` that no backslash precedes; both sides as they are written.
+fn cut(text: &str, separator: char) -> Option<(&str, &str)> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        if !escaped && c == separator {
+            return Some((text.get(..at)?, text.get(at + separator.len_utf8()..)?));
+        }
+        escaped = !escaped && c == '\\';
+    }
+    None
+}
+
+/// Takes away each backslash that takes a meaning away.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == '\\'
+            && let Some(next) = rest.next_if(|next| matches!(next, ',' | '+' | '\\'))
+        {
+            out.push(next);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The opposite of [`plain`].
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if matches!(c, ',' | '+' | '\\') {
+                f.write_str("\\")?;
+            }
+            write!(f, "{c}")?;
+        }
+        Ok(())
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    Quoted(&path.to_string_lossy()).to_string()
+}
+
+/// The parts between commas: the first one, and the options.
+fn parts(text: &str) -> (String, Vec<String>) {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((part, behind)) = cut(rest, ',') {
+        parts.push(plain(part));
+        rest = behind;
+    }
+    parts.push(plain(rest));
+    let first = parts.remove(0);
+    (first, parts)
+}
+
+/// One parse, with the whole text for its messages.
+struct Parse<'a> {
+    text: &'a str,
+}
+
+impl Parse<'_> {
+    fn filled(&self, value: &str, what: &'static str) -> Result<String, SpecificationError> {
+        if value.is_empty() {
+            return Err(SpecificationError::Empty {
+                text: self.text.to_owned(),
+                what,
+            });
+        }
+        Ok(value.to_owned())
+    }
+
+    fn path(&self, value: &str) -> Result<PathBuf, SpecificationError> {
+        Ok(self.filled(value, "the path")?.into())
+    }
+
+    fn unknown_option(&self, option: &str, known: &'static str) -> SpecificationError {
+        SpecificationError::UnknownOption {
+            text: self.text.to_owned(),
+            option: option.to_owned(),
+            known,
+        }
+    }
+
+    /// Takes an option that limits a volume; `false` where it is another one.
+    fn limit(&self, limits: &mut Limits, option: &str) -> Result<bool, SpecificationError> {
+        let (name, field, value) = match option.split_once('=') {
+            Some(("capacity", value)) => ("capacity", &mut limits.capacity_bytes, value),
+            Some(("early-warning", value)) => {
+                ("early-warning", &mut limits.early_warning_bytes, value)
+            }
+            _ => return Ok(false),
+        };
+        let size = parse_size(value).map_err(|source| SpecificationError::Size {
+            text: self.text.to_owned(),
+            option: name,
+            source,
+        })?;
+        *field = Some(size);
+        Ok(true)
+    }
+
+    fn checked(&self, limits: Limits) -> Result<Limits, SpecificationError> {
+        let what = match (limits.capacity_bytes, limits.early_warning_bytes) {
+            (Some(0), _) => "a capacity of 0 holds nothing: leave it out for no limit",
+            (Some(capacity), Some(zone)) if zone >= capacity => {
+                "the early-warning zone has to be smaller than the capacity"
+            }
+            _ => return Ok(limits),
+        };
+        Err(SpecificationError::Limits {
+            text: self.text.to_owned(),
+            what,
+        })
+    }
+
+    fn image(&self, rest: &str) -> Result<Place, SpecificationError> {
+        let (path, options) = parts(rest);
+        let mut image = ImageSink {
+            path: self.path(&path)?,
+            create: false,
+            limits: Limits::default(),
+        };
+        for option in options {
+            if option == "create" {
+                image.create = true;
+            } else if !self.limit(&mut image.limits, &option)? {
+                return Err(self.unknown_option(&option, "create, capacity= and early-warning="));
+            }
+        }
+        image.limits = self.checked(image.limits)?;
+        Ok(Place::Image(image))
+    }
+
+    fn device(&self, rest: &str) -> Result<Place, SpecificationError> {
+        Ok(Place::Device(self.path(&plain(rest))?))
+    }
+
+    fn rmt(&self, rest: &str) -> Result<Place, SpecificationError> {
+        let (tape, options) = parts(rest);
+        if Remote::from_str(&tape).is_err() {
+            return Err(SpecificationError::NoHost {
+                text: self.text.to_owned(),
+            });
+        }
+        let mut rmt = RmtSink {
+            tape,
+            server: None,
+            remote_shell: None,
+            command: None,
+        };
+        for option in options {
+            let (field, what, value) = match option.split_once('=') {
+                Some(("server", value)) => (&mut rmt.server, "the server", value),
+                Some(("rsh", value)) => (&mut rmt.remote_shell, "the remote shell", value),
+                Some(("command", value)) => (&mut rmt.command, "the command", value),
+                _ => return Err(self.unknown_option(&option, "server=, rsh= and command=")),
+            };
+            *field = Some(self.filled(value.trim(), what)?);
+        }
+        Ok(Place::Rmt(rmt))
+    }
+
+    fn null(&self, rest: &str) -> Result<Place, SpecificationError> {
+        let mut limits = Limits::default();
+        let (first, more) = parts(rest);
+        for option in std::iter::once(first).chain(more) {
+            if !self.limit(&mut limits, &option)? {
+                return Err(self.unknown_option(&option, "capacity= and early-warning="));
+            }
+        }
+        Ok(Place::Null(self.checked(limits)?))
+    }
+
+    fn place(&self, text: &str) -> Result<Place, SpecificationError> {
+        if text == "null" {
+            return Ok(Place::Null(Limits::default()));
+        }
+        let Some((kind, rest)) = text.split_once(':').filter(|(kind, _)| !kind.contains('/'))
+        else {
+            return Ok(Place::Path(self.path(&plain(text))?));
+        };
+        match kind {
+            "image" => self.image(rest),
+            "device" => self.device(rest),
+            "rmt" => self.rmt(rest),
+            "null" => self.null(rest),
+            _ => Err(SpecificationError::UnknownKind {
+                text: self.text.to_owned(),
+                kind: kind.to_owned(),
+            }),
+        }
+    }
+}
+
+impl FromStr for Sink {
+    type Err = SpecificationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = Parse { text };
+        let filters = || SpecificationError::Filters {
+            text: text.to_owned(),
+        };
+        let (mut compression, mut key_file) = (None, None);
+        let mut rest = text;
+        while let Some((filter, behind)) = cut(rest, '+') {
+            let wanted = match filter {
+                "zstd" => Compression::Zstd,
+                "lz4" => Compression::Lz4,
+                _ => match filter.strip_prefix("aes=") {
+                    Some(_) if key_file.is_some() => return Err(filters()),
+                    Some(path) => {
+                        key_file = Some(PathBuf::from(parse.filled(&plain(path), "the key file")?));
+                        rest = behind;
+                        continue;
+                    }
+                    // A plus in a path.
+                    None => break,
+                },
+            };
+            if compression.is_some() || key_file.is_some() {
+                return Err(filters());
+            }
+            compression = Some(wanted);
+            rest = behind;
+        }
+        Ok(Sink {
+            compression,
+            key_file,
+            place: parse.place(rest)?,
+        })
+    }
+}
+
+impl fmt::Display for Limits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = [
+            ("capacity", self.capacity_bytes),
+            ("early-warning", self.early_warning_bytes),
+        ];
+        let given = options
+            .iter()
+            .filter_map(|(name, size)| size.map(|size| format!("{name}={size}")));
+        f.write_str(&given.collect::<Vec<_>>().join(","))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Path(path) => {
+                let text = quoted(path);
+                // What would be read as a kind of sink, or as a filter.
+                let before = text.split('/').next().unwrap_or_default();
+                let ambiguous =
+                    text == "null" || before.contains(':') || before.starts_with("aes=");
+                write!(f, "{}{text}", if ambiguous { "./" } else { "" })
+            }
+            Place::Image(image) => {
+                write!(f, "image:{}", quoted(&image.path))?;
+                if image.create {
+                    f.write_str(",create")?;
+                }
+                match image.limits == Limits::default() {
+                    true => Ok(()),
+                    false => write!(f, ",{}", image.limits),
+                }
+            }
+            Place::Device(path) => write!(f, "device:{}", quoted(path)),
+            Place::Rmt(rmt) => {
+                write!(f, "rmt:{}", Quoted(&rmt.tape))?;
+                let options = [
+                    ("server", &rmt.server),
+                    ("rsh", &rmt.remote_shell),
+                    ("command", &rmt.command),
+                ];
+                for (name, value) in options {
+                    if let Some(value) = value {
+                        write!(f, ",{name}={}", Quoted(value))?;
+                    }
+                }
+                Ok(())
+            }
+            Place::Null(limits) if *limits == Limits::default() => f.write_str("null"),
+            Place::Null(limits) => write!(f, "null:{limits}"),
+        }
+    }
+}
+
+impl fmt::Display for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.compression {
+            Some(Compression::Zstd) => f.write_str("zstd+")?,
+            Some(Compression::Lz4) => f.write_str("lz4+")?,
+            None => {}
+        }
+        if let Some(path) = &self.key_file {
+            write!(f, "aes={}+", quoted(path))?;
+        }
+        self.place.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink(text: &str) -> Sink {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        assert_eq!(sink("a.ptape"), Sink::at(Path::new("a.ptape")));
+        assert_eq!(sink("./a:b").place, Place::Path("./a:b".into()));
+        assert_eq!(sink("/dev/nst0").place, Place::Path("/dev/nst0".into()));
+        let made = ImageSink {
+            path: "x.ptape".into(),
+            create: true,
+            limits: Limits {
+                capacity_bytes: Some(100 << 20),
+                early_warning_bytes: Some(65_536),
+            },
+        };
+        assert_eq!(
+            sink("image:x.ptape,create,capacity=100M,early-warning=64K").place,
+            Place::Image(made)
+        );
+        assert_eq!(
+            sink("device:/dev/nst0").place,
+            Place::Device("/dev/nst0".into())
+        );
+        let remote = |tape: &str| RmtSink {
+            tape: tape.to_owned(),
+            server: None,
+            remote_shell: None,
+            command: None,
+        };
+        assert_eq!(
+            sink("rmt:vault:/dev/nst0").place,
+            Place::Rmt(remote("vault:/dev/nst0"))
+        );
+        let served = RmtSink {
+            server: Some("/sbin/rmt".into()),
+            remote_shell: Some("rsh".into()),
+            command: Some("nc -U s".into()),
+            ..remote("tape@vault:/dev/nst0")
+        };
+        assert_eq!(
+            sink("rmt:tape@vault:/dev/nst0,server=/sbin/rmt,rsh=rsh,command=nc -U s").place,
+            Place::Rmt(served)
+        );
+        assert_eq!(sink("null").place, Place::Null(Limits::default()));
+        let limits = Limits {
+            capacity_bytes: Some(1024),
+            early_warning_bytes: None,
+        };
+        assert_eq!(sink("null:capacity=1K").place, Place::Null(limits));
+        let filtered = sink("zstd+aes=/etc/key+image:x");
+        assert_eq!(
+            (filtered.compression, filtered.key_file),
+            (Some(Compression::Zstd), Some("/etc/key".into()))
+        );
+        assert_eq!(sink("lz4+null").compression, Some(Compression::Lz4));
+        assert_eq!(sink("a+b.ptape").place, Place::Path("a+b.ptape".into()));
+        assert_eq!(sink(r"image:a\,b\\c").place, sink(r"image:a\,b\\c").place);
+    }
+
+    #[test]
+    fn what_names_no_sink_is_refused_with_the_way_out() {
+        for (text, words) in [
+            ("", "the path is empty"),
+            ("image:", "the path is empty"),
+            ("zstd+", "the path is empty"),
+            ("aes=+null", "the key file is empty"),
+            ("vault:/dev/nst0", "rmt: before it"),
+            ("imgae:x", "there are image, device, rmt and null"),
+            ("image:x,craete", "no option 'craete'"),
+            ("image:x,capacity=ten", "not a size"),
+            ("image:x,capacity=0", "leave it out"),
+            (
+                "null:capacity=1K,early-warning=1K",
+                "smaller than the capacity",
+            ),
+            ("null:size=1K", "no option 'size=1K'"),
+            ("rmt:vault", "rmt:[USER@]HOST:PATH"),
+            ("rmt::/dev/nst0", "rmt:[USER@]HOST:PATH"),
+            ("rmt:-oProxyCommand=x:/dev/nst0", "rmt:[USER@]HOST:PATH"),
+            ("rmt:vault:", "rmt:[USER@]HOST:PATH"),
+            ("rmt:vault:/x,command=", "the command is empty"),
+            ("rmt:vault:/x,port=1", "no option 'port=1'"),
+            ("zstd+lz4+null", "at most one compression"),
+            ("aes=k+zstd+null", "at most one compression"),
+            ("aes=k+aes=k+null", "at most one compression"),
+        ] {
+            let error = text.parse::<Sink>().expect_err(text).to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_sink_prints_as_it_is_read() {
+        use proptest::prelude::*;
+
+        let path = r"[a-c:,+=\\/. ]{1,12}";
+        let limits = || {
+            (
+                proptest::option::of(10..100_u64),
+                proptest::option::of(0..10_u64),
+            )
+                .prop_map(|(capacity_bytes, early_warning_bytes)| Limits {
+                    capacity_bytes,
+                    early_warning_bytes,
+                })
+        };
+        let place = prop_oneof![
+            path.prop_map(|path| Place::Path(format!("/{path}").into())),
+            (path, any::<bool>(), limits()).prop_map(|(path, create, limits)| {
+                Place::Image(ImageSink {
+                    path: path.into(),
+                    create,
+                    limits,
+                })
+            }),
+            path.prop_map(|path| Place::Device(path.into())),
+            (
+                r"[a-z]{1,3}@[a-z.]{1,5}:/[a-z:,+\\]{1,9}",
+                proptest::option::of(r"[a-z,+\\=]{1,6}")
+            )
+                .prop_map(|(tape, option)| Place::Rmt(RmtSink {
+                    tape,
+                    server: option.clone(),
+                    remote_shell: None,
+                    command: option,
+                })),
+            limits().prop_map(Place::Null),
+        ];
+        let compression = prop_oneof![Just(Compression::Zstd), Just(Compression::Lz4)];
+        let sinks = (
+            proptest::option::of(compression),
+            proptest::option::of(path),
+            place,
+        )
+            .prop_map(|(compression, key_file, place)| Sink {
+                compression,
+                key_file: key_file.map(PathBuf::from),
+                place,
+            });
+        proptest!(|(sink in sinks)| {
+            let text = sink.to_string();
+            prop_assert_eq!(text.parse::<Sink>(), Ok(sink), "{}", text);
+        });
+        for text in ["null", "a:b", "image:x", "zstd+x", "aes=k+x"] {
+            let path = Sink::at(Path::new(text));
+            let again: Sink = path.to_string().parse().expect("a path");
+            assert_eq!(
+                again.image_path().map(|p| p.file_name()),
+                Some(Some(text.as_ref()))
+            );
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What specifications open, and how they are refused.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use pseudotape_sink::{Access, Error, OpenSink, Sink};
+use pseudotape_tape::{Drive, Mark, Sense, Stop, Transfer, WriteMode};
+
+fn sink(text: &str) -> Sink {
+    text.parse().expect(text)
+}
+
+fn opened(text: &str, access: Access) -> OpenSink {
+    sink(text).open(access).expect(text)
+}
+
+fn refused(text: &str, access: Access) -> Error {
+    match sink(text).open(access) {
+        Ok(_) => panic!("{text} opens"),
+        Err(error) => error,
+    }
+}
+
+fn write(open: &mut OpenSink, data: &[u8]) {
+    let done = open
+        .drive()
+        .write(Transfer::Variable, data)
+        .expect("it fits");
+    assert_eq!(done.count, 1);
+}
+
+fn read(drive: &mut dyn Drive) -> Vec<u8> {
+    let mut buffer = vec![0; 1 << 20];
+    let done = drive
+        .read(Transfer::Variable, &mut buffer)
+        .expect("it is readable");
+    buffer.truncate(done.bytes);
+    buffer
+}
+
+fn key(directory: &Path, name: &str, byte: u8) -> String {
+    let path = directory.join(name);
+    fs::write(&path, [byte; 32]).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn an_image_is_made_once_and_opened_from_then_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape").display().to_string();
+    assert!(matches!(
+        refused(&path, Access::ReadWrite),
+        Error::Missing { .. }
+    ));
+    let made = format!("image:{path},create,capacity=1M");
+    assert!(
+        matches!(refused(&made, Access::ReadOnly), Error::Missing { .. }),
+        "reading makes nothing"
+    );
+
+    let mut open = opened(&made, Access::ReadWrite);
+    let capacity = open.drive().capacity().unwrap();
+    assert_eq!(
+        (capacity.total_bytes, capacity.early_warning_bytes),
+        (Some(1 << 20), 64 << 10)
+    );
+    write(&mut open, b"block");
+    open.drive()
+        .write_marks(Mark::Setmark, 1, WriteMode::Commit)
+        .unwrap();
+    open.finish(&sink(&made)).unwrap();
+
+    let mut again = opened(&made, Access::ReadWrite);
+    assert_eq!(read(again.drive()), b"block");
+    assert!(matches!(
+        refused(&path, Access::ReadOnly),
+        Error::Image(pseudotape_image::Error::InUse { .. })
+    ));
+    again.finish(&sink(&made)).unwrap();
+    let mut one = opened(&path, Access::ReadOnly);
+    let mut other = opened(&path, Access::ReadOnly);
+    assert_eq!(read(one.drive()), read(other.drive()));
+    let failed = one.drive().write(Transfer::Variable, b"x").unwrap_err();
+    assert_eq!(failed.sense, Sense::WriteProtected);
+    one.finish(&sink(&path)).unwrap();
+}
+
+#[test]
+fn limits_of_the_text_stand_in_place_of_the_images_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape").display().to_string();
+    opened(&format!("image:{path},create"), Access::ReadWrite);
+    let mut open = opened(
+        &format!("image:{path},capacity=5000,early-warning=1000"),
+        Access::ReadWrite,
+    );
+    let done = open.drive().write(Transfer::Variable, &[0; 4000]).unwrap();
+    assert_eq!(done.stop, Some(Stop::EarlyWarning));
+    let done = open.drive().write(Transfer::Variable, &[0; 4000]).unwrap();
+    assert_eq!((done.count, done.stop), (0, Some(Stop::EndOfPartition)));
+}
+
+/// PT-04: filters before an image, and a wrong key.
+#[test]
+fn filters_lie_before_any_sink() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape").display().to_string();
+    let (right, wrong) = (
+        key(directory.path(), "right", 1),
+        key(directory.path(), "wrong", 2),
+    );
+    let specification = format!("zstd+aes={right}+image:{path},create");
+    let mut open = opened(&specification, Access::ReadWrite);
+    let block = vec![b'x'; 100_000];
+    write(&mut open, &block);
+    assert!(
+        open.drive().capacity().unwrap().used_bytes < 1000,
+        "it was compressed"
+    );
+    open.finish(&sink(&specification)).unwrap();
+
+    let mut open = opened(&specification, Access::ReadOnly);
+    assert_eq!(read(open.drive()), block);
+    for (reader, words) in [
+        (format!("aes={wrong}+{path}"), "another key"),
+        (format!("lz4+{path}"), "it is encrypted"),
+    ] {
+        let mut open = opened(&reader, Access::ReadOnly);
+        let failed = open
+            .drive()
+            .read(Transfer::Variable, &mut [0; 10])
+            .unwrap_err();
+        assert_eq!(failed.sense, Sense::MediumError);
+        let trouble = open.take_trouble().expect("the cause is told");
+        assert!(trouble.contains(words), "{trouble}");
+    }
+    let text = read(opened(&path, Access::ReadOnly).drive());
+    assert!(
+        !text.windows(4).any(|bytes| bytes == b"xxxx"),
+        "it was encrypted"
+    );
+    assert!(matches!(
+        refused("aes=/dev/null+null", Access::ReadWrite),
+        Error::Key(_)
+    ));
+    let mut null = opened("lz4+null", Access::ReadWrite);
+    write(&mut null, &block);
+    assert!(null.drive().capacity().unwrap().used_bytes < 1000);
+}
+
+#[test]
+fn a_key_that_others_can_read_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = key(directory.path(), "key", 1);
+    assert_eq!(sink(&format!("aes={path}+null")).warning(), None);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(sink(&format!("aes={path}+null")).warning().is_some());
+}
+
+#[test]
+fn what_is_no_sink_is_refused_by_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("text").display().to_string();
+    fs::write(&text, "no tape").unwrap();
+    for (path, words) in [
+        (directory.path().display().to_string(), "is a directory"),
+        (text.clone(), "not a pseudotape image"),
+        (format!("image:{text},create"), "not a pseudotape image"),
+        ("/dev/null".to_owned(), "not a tape"),
+        ("device:/dev/null".to_owned(), "not a tape"),
+        ("device:/dev/missing".to_owned(), "no tape drive there"),
+        (
+            format!("{}/no/where", directory.path().display()),
+            "no such image",
+        ),
+        (
+            "rmt:nowhere:/dev/nst0,command=/no/such/program".to_owned(),
+            "can't be reached",
+        ),
+    ] {
+        let error = refused(&path, Access::ReadWrite).to_string();
+        assert!(error.contains(words), "{path}: {error}");
+    }
+    assert_eq!(fs::read(&text).unwrap(), b"no tape");
+}
