@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// Serves tape drives whose cartridges are image files.
+/// Serves tape drives whose cartridges are image files, or which are other programs.
 ///
 /// Drive N gets the node pmtmN, which rewinds on close, and npmtmN, which does not: in /dev where the
-/// kernel has CUSE, or as files in the directory of a FUSE mount. SIGTERM finishes the write in hand,
+/// kernel has CUSE, or as files in the directory of a FUSE mount. A drive with a slave end also gets pmtsN:
+/// the program that opens it, or connects to its socket, is the drive. SIGTERM finishes the write in hand,
 /// commits, and removes the nodes.
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "pseudotape-dev", version, max_term_width = 100)]
@@ -17,7 +18,10 @@ pub struct Arguments {
     pub config: Option<PathBuf>,
 
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug,
-    /// lto5, dds), serial, capacity, early-warning, min-block, max-block. Empty: a drive without cartridge
+    /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
+    /// options (NAME;NAME=off;...). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is whoever comes to that socket
+    /// or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]) and
+    /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60])
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 
@@ -41,6 +45,10 @@ pub struct Arguments {
     /// Group of the nodes [default: tape, where it exists]
     #[arg(long)]
     pub group: Option<String>,
+
+    /// Also the nodes of the modes 1 to 3 of each drive: pmtmNl, pmtmNm, pmtmNa and npmtmNl, ...
+    #[arg(long)]
+    pub mode_nodes: bool,
 
     /// How long a blocking open waits for a medium [default: 120]
     #[arg(long, value_name = "SECONDS")]

@@ -7,17 +7,20 @@ use std::sync::mpsc::Sender;
 use anyhow::{Context, Result, bail};
 use pseudotape_chardev::CharDevice;
 use pseudotape_cuse::{IoctlMode, NodeOptions};
-use pseudotape_st::Node;
 
 use crate::config::{self, Config, Group};
 use crate::fuse::{self, MountOptions, Mounted};
 use crate::run::Event;
+use crate::slave_end::SlaveSocket;
+use crate::slave_node::SlaveNode;
 use crate::tape_drive::TapeDrive;
 use crate::tape_node::TapeNode;
 
 /// The nodes of all drives, being served.
 pub struct Frontend {
     serving: Serving,
+    /// The other way to the slave ends.
+    sockets: Vec<SlaveSocket>,
     /// Why this one was chosen.
     reason: String,
 }
@@ -44,7 +47,7 @@ pub fn start(
     let nodes = nodes_of(config, drives);
     let serving = match choice {
         Choice::Cuse => {
-            tell_nodes(drives, Path::new("/dev"));
+            tell_nodes(config, drives, Path::new("/dev"));
             let made = nodes.into_iter().map(|(name, device)| {
                 let ioctls = IoctlMode::default();
                 pseudotape_cuse::Node::create(
@@ -61,16 +64,36 @@ pub fn start(
             Serving::Cuse(made.collect::<Result<_, _>>()?)
         }
         Choice::Fuse(directory) => {
-            tell_nodes(drives, &directory);
+            tell_nodes(config, drives, &directory);
             let options = MountOptions {
                 mode: config.node_mode,
                 gid,
+                drives: drives.len(),
             };
             let mounted = fuse::mount(&directory, nodes, options, tell_end(events))?;
             Serving::Fuse(mounted, directory)
         }
     };
-    Ok(Frontend { serving, reason })
+    let sides = drives.iter().filter_map(|drive| drive.slave_side());
+    let sockets = sides.map(|side| SlaveSocket::start(side, config.node_mode & 0o666, gid));
+    let sockets = sockets.collect::<Result<_>>();
+    let frontend = Frontend {
+        serving,
+        sockets: Vec::new(),
+        reason,
+    };
+    match sockets {
+        Ok(sockets) => Ok(Frontend {
+            sockets,
+            ..frontend
+        }),
+        Err(error) => {
+            if let Err(stop) = frontend.stop() {
+                log::warn!("{stop:#}");
+            }
+            Err(error)
+        }
+    }
 }
 
 impl Frontend {
@@ -97,6 +120,11 @@ impl Frontend {
                 self.reason
             ),
         }
+    }
+
+    /// Lets no more slaves come by the sockets.
+    pub fn close_sockets(&mut self) {
+        self.sockets.clear();
     }
 
     /// Removes the nodes, after the calls in hand.
@@ -162,23 +190,25 @@ fn group_id(group: &Group) -> Result<Option<u32>> {
 fn nodes_of(config: &Config, drives: &[Arc<TapeDrive>]) -> Vec<(String, Arc<dyn CharDevice>)> {
     let mut nodes: Vec<(String, Arc<dyn CharDevice>)> = Vec::new();
     for drive in drives {
-        for (name, rewinding) in drive.node_names().into_iter().zip([true, false]) {
-            let node = Node { mode: 0, rewinding };
+        for (name, node) in drive.nodes(config.modes) {
             let device = TapeNode::new(Arc::clone(drive), name.clone(), node, config.open_wait);
+            nodes.push((name, Arc::new(device)));
+        }
+        if let Some(side) = drive.slave_side() {
+            let name = side.node_name();
+            let device = SlaveNode::new(name.clone(), Arc::clone(side));
             nodes.push((name, Arc::new(device)));
         }
     }
     nodes
 }
 
-fn tell_nodes(drives: &[Arc<TapeDrive>], directory: &Path) {
+fn tell_nodes(config: &Config, drives: &[Arc<TapeDrive>], directory: &Path) {
     for drive in drives {
-        drive.set_nodes(
-            drive
-                .node_names()
-                .iter()
-                .map(|name| directory.join(name))
-                .collect(),
-        );
+        let names = drive.nodes(config.modes).into_iter();
+        drive.set_nodes(names.map(|(name, _)| directory.join(name)).collect());
+        if let Some(side) = drive.slave_side() {
+            side.set_node(directory.join(side.node_name()));
+        }
     }
 }

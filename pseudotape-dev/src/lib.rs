@@ -4,12 +4,23 @@
 
 pub mod cli;
 pub mod config;
-pub mod control;
+pub mod drive_options;
+mod drive_status;
 mod frontend;
 pub mod fuse;
+mod held;
+mod operator;
 pub mod run;
+mod slave_end;
+mod slave_node;
 pub mod tape_drive;
 pub mod tape_node;
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;
+
+/// Name of a task's program, where it can be found.
+fn program_name(tid: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{tid}/comm")).ok()?;
+    Some(name.trim_end().to_owned())
+}

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result, bail};
-use pseudotape_control::{HumanBytes, Request, Response, Status};
+use pseudotape_control::{ControlServer, HumanBytes, Operator, Request, Response, Status};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::Config;
-use crate::control::{ControlServer, Operator};
 use crate::frontend::{self, Frontend};
 use crate::tape_drive::TapeDrive;
 
@@ -48,12 +47,10 @@ pub fn run(config: &Config) -> Result<()> {
         frontend: frontend.name(),
     });
     let control_mode = config.node_mode & 0o660;
-    let control = ControlServer::start(
-        &config.control,
-        control_mode,
-        Arc::clone(&operator) as Arc<dyn Operator>,
-    )
-    .and_then(|control| announce(config, &operator, &frontend).map(|()| control));
+    let control = ControlServer::start(&config.control, control_mode, Arc::clone(&operator));
+    let control = control
+        .map_err(anyhow::Error::new)
+        .and_then(|control| announce(config, &operator, &frontend).map(|()| control));
     let reason = match control {
         Err(error) => Err(error),
         Ok(control) => {
@@ -92,7 +89,8 @@ fn listen(mut signals: Signals, events: Sender<Event>) -> Result<()> {
 }
 
 /// Commits and closes each image, then removes the nodes; goes on after a failure and tells the first.
-fn end(drives: &[Arc<TapeDrive>], frontend: Frontend) -> Result<()> {
+fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend) -> Result<()> {
+    frontend.close_sockets();
     let mut result = Ok(());
     for drive in drives {
         result = result.and(
@@ -127,9 +125,17 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
                     text.push_str(", write protected");
                 }
             }
+            _ if status.slave.is_some() => {}
             _ => text.push_str(", no cartridge"),
         }
         text.push('\n');
+        if let Some(slave) = &status.slave {
+            write!(text, "drive {}: its slave comes to", status.drive)?;
+            if let Some(node) = &slave.node {
+                write!(text, " {} or", node.display())?;
+            }
+            writeln!(text, " {}", slave.socket.display())?;
+        }
     }
     writeln!(text, "control: {}", config.control.display())?;
     let mut out = std::io::stdout().lock();
@@ -164,17 +170,27 @@ impl Drives {
             Request::Load { drive, image } => self.find(drive)?.load(&image)?,
             Request::Unload { drive, force } => self.find(drive)?.unload(force)?,
             Request::WriteProtect { drive, on } => self.find(drive)?.write_protect(on)?,
-            Request::Reset { drive } => self.find(drive)?.reset(),
+            Request::Reset { drive } => self.find(drive)?.reset()?,
+            Request::Options { drive, mode, set } => {
+                return Ok(Response::Options(self.find(drive)?.options(mode, &set)?));
+            }
         };
         Ok(Response::Done { message })
     }
 }
 
 impl Operator for Drives {
+    type Request = Request;
+    type Response = Response;
+
     fn answer(&self, request: Request) -> Response {
         self.act(request).unwrap_or_else(|error| Response::Error {
             message: explain(&error),
         })
+    }
+
+    fn refusal(&self, message: String) -> Response {
+        Response::Error { message }
     }
 }
 

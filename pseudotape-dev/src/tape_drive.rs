@@ -1,20 +1,17 @@
 //! One drive as the daemon holds it: st, the drive and what the operator wants to know, behind one lock.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::Result;
 use pseudotape_chardev::Handle;
-use pseudotape_control::{
-    CapacityStatus, DriveStatus, MediumStatus, OpenStatus, PositionStatus, TransferStatus,
-};
-use pseudotape_drive::{Cartridge, CartridgeError, FileMedium, ImageDrive, Overrides};
-use pseudotape_image::{Access, Error, OpenReport, WriteProtect};
-use pseudotape_st::{Errno, Options, St};
-use pseudotape_tape::Drive;
+use pseudotape_control::{DriveStatus, OpenStatus, TransferStatus};
+use pseudotape_st::{Errno, Node, OpenFlags, St};
 
-use crate::config::DriveConfig;
+use crate::config::{DriveConfig, HeldConfig};
+use crate::held::Held;
+use crate::slave_end::SlaveSide;
 
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
 const WRITE_IN_HAND: Duration = Duration::from_secs(2);
@@ -22,17 +19,46 @@ const WRITE_IN_HAND: Duration = Duration::from_secs(2);
 /// A drive, shared by its nodes and the control socket.
 pub struct TapeDrive {
     number: u32,
+    slave: Option<Arc<SlaveSide>>,
+    pub(crate) seen: Mutex<Seen>,
     state: Mutex<DriveState>,
+}
+
+/// An open that waits for a slave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awaiting {
+    pub(crate) flags: OpenFlags,
+    pub(crate) until: Instant,
+}
+
+/// Which modes of a drive have nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// The one whose nodes have no letter.
+    Plain,
+    /// All four: also those whose nodes end in `l`, `m` and `a`.
+    All,
+}
+
+/// What can be told while a call holds the drive's lock, for as long as it lasts.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Who has the drive open, or is opening it.
+    pub(crate) opener: Option<OpenStatus>,
+    /// It is being closed: whoever opens it waits, for on a FUSE file close(2) returned before.
+    pub(crate) closing: bool,
+    /// What was told last.
+    pub(crate) status: Option<DriveStatus>,
+    pub(crate) nodes: Vec<PathBuf>,
 }
 
 /// What the lock protects.
 pub(crate) struct DriveState {
     pub(crate) st: St,
-    pub(crate) drive: ImageDrive<FileMedium>,
+    pub(crate) held: Held,
     pub(crate) transfer: TransferStatus,
     /// The open file, or the open that waits.
     pub(crate) handle: Option<Handle>,
-    pub(crate) opener: Option<OpenStatus>,
     /// Whether the open file has written.
     pub(crate) wrote: bool,
     /// An error that a close could not report; the next blocking open does.
@@ -42,41 +68,47 @@ pub(crate) struct DriveState {
     pub(crate) announced: bool,
     /// The daemon ends: nothing new begins.
     pub(crate) ending: bool,
-    nodes: Vec<PathBuf>,
+    /// The open that waits is one for a slave.
+    pub(crate) awaiting: Option<Awaiting>,
     next_handle: u64,
 }
 
 impl TapeDrive {
     /// A drive as configured, with its cartridge if it has one.
     pub fn new(number: u32, config: &DriveConfig) -> Result<TapeDrive> {
-        let overrides = Overrides {
-            capacity_bytes: config.capacity_bytes,
-            early_warning_bytes: config.early_warning_bytes,
-        };
-        let options = Options {
-            reports_beginning: config.personality.reports_beginning,
-            ..Options::default()
+        let (held, slave) = match &config.held {
+            HeldConfig::Image(image) => (Held::image(image), None),
+            HeldConfig::Slave(slave) => {
+                let (drive, side) = SlaveSide::new(number, slave)?;
+                (Held::Slave(Box::new(drive), Arc::clone(&side)), Some(side))
+            }
         };
         let drive = TapeDrive {
             number,
+            slave,
+            seen: Mutex::default(),
             state: Mutex::new(DriveState {
-                st: St::new(&options),
-                drive: ImageDrive::new(config.personality, config.serial.clone(), overrides),
+                st: St::new(&held.st_options()),
+                held,
                 transfer: TransferStatus::default(),
                 handle: None,
-                opener: None,
                 wrote: false,
                 untold: None,
                 last_error: None,
                 announced: false,
                 ending: false,
-                nodes: Vec::new(),
+                awaiting: None,
                 next_handle: 1,
             }),
         };
-        if let Some(image) = &config.image {
+        drive.configure(&config.options)?;
+        if let HeldConfig::Image(image) = &config.held
+            && let Some(image) = &image.image
+        {
             drive.load(image)?;
         }
+        let status = drive.status();
+        drive.seen().status = Some(status);
         Ok(drive)
     }
 
@@ -86,18 +118,38 @@ impl TapeDrive {
         self.number
     }
 
-    /// Names of the nodes: rewinding, non-rewinding.
+    /// The slave end, where the drive is whoever holds it.
+    pub(crate) fn slave_side(&self) -> Option<&Arc<SlaveSide>> {
+        self.slave.as_ref()
+    }
+
+    /// The nodes by name: rewinding and non-rewinding, and those of the other modes where wanted.
     #[must_use]
-    pub fn node_names(&self) -> [String; 2] {
-        [
-            format!("pmtm{}", self.number),
-            format!("npmtm{}", self.number),
-        ]
+    pub fn nodes(&self, modes: Modes) -> Vec<(String, Node)> {
+        let letters = match modes {
+            Modes::Plain => &[""][..],
+            Modes::All => &["", "l", "m", "a"],
+        };
+        let number = self.number;
+        (0..)
+            .zip(letters)
+            .flat_map(|(mode, letter)| {
+                [("", true), ("n", false)].map(|(prefix, rewinding)| {
+                    let name = format!("{prefix}pmtm{number}{letter}");
+                    (name, Node { mode, rewinding })
+                })
+            })
+            .collect()
     }
 
     /// Tells where the nodes are.
     pub fn set_nodes(&self, nodes: Vec<PathBuf>) {
-        self.state().nodes = nodes;
+        self.seen().nodes = nodes;
+    }
+
+    /// What can be told without the drive's lock.
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A panic while the lock was held is a bug that was printed when it happened. What is on the image
@@ -106,84 +158,43 @@ impl TapeDrive {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an image into the drive and loads it.
-    pub fn load(&self, image: &Path) -> Result<String> {
-        let mut state = self.state();
-        ensure!(!state.ending, "the daemon is ending");
-        if let Some(cartridge) = state.drive.cartridge() {
-            let holds = cartridge.medium().path().display().to_string();
-            bail!(
-                "drive {} already holds {holds}: unload it first",
-                self.number
-            );
+    /// As [`TapeDrive::state`], but `None` where a call has the lock.
+    pub(crate) fn idle_state(&self) -> Option<MutexGuard<'_, DriveState>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
-        let (cartridge, reports) = open_cartridge(image)?;
-        for report in reports.iter().filter(|report| !report.is_clean()) {
-            log::warn!("drive {}: {}: {report}", self.number, image.display());
-        }
-        if state.drive.insert(cartridge).is_err() {
-            bail!(
-                "drive {} already holds a cartridge: unload it first",
-                self.number
-            );
-        }
-        log::info!("drive {}: loaded {}", self.number, image.display());
-        Ok(format!(
-            "loaded {} into drive {}",
-            image.display(),
-            self.number
-        ))
     }
 
-    /// Takes the cartridge out: commits and closes its image.
-    pub fn unload(&self, force: bool) -> Result<String> {
-        let mut state = self.state();
-        if let (Some(opener), false) = (&state.opener, force) {
-            let program = opener.program.as_deref().unwrap_or("a program");
-            bail!(
-                "drive {} is open by {program} (pid {}): end it first, or use --force",
-                self.number,
-                opener.pid
-            );
-        }
-        state
-            .take_out(self.number)?
-            .with_context(|| format!("drive {} holds no cartridge", self.number))
+    /// The open file is closed, or did not come to be.
+    pub(crate) fn forget_open(&self, state: &mut DriveState) {
+        state.handle = None;
+        state.awaiting = None;
+        state.announced = false;
+        state.wrote = false;
+        let mut seen = self.seen();
+        seen.opener = None;
+        seen.closing = false;
     }
 
-    /// Sets or clears the write-protect switch of the cartridge.
-    pub fn write_protect(&self, on: bool) -> Result<String> {
-        let mut state = self.state();
-        ensure!(
-            state.handle.is_none(),
-            "drive {} is in use: the switch can't be moved while a program has it open",
-            self.number
-        );
-        let cartridge = state.drive.cartridge_mut();
-        let cartridge =
-            cartridge.with_context(|| format!("drive {} holds no cartridge", self.number))?;
-        cartridge.set_write_protect(if on {
-            WriteProtect::On
-        } else {
-            WriteProtect::Off
-        })?;
-        let what = if on { "write protected" } else { "writable" };
-        Ok(format!("the cartridge in drive {} is {what}", self.number))
+    /// Whether a program has the drive open, and is not about to close it.
+    pub(crate) fn is_held_open(&self) -> bool {
+        let seen = self.seen();
+        seen.opener.is_some() && !seen.closing
     }
 
-    /// Resets the drive: its position is lost until rewind.
-    pub fn reset(&self) -> String {
-        self.state().drive.reset();
-        log::info!("drive {}: reset", self.number);
-        format!(
-            "drive {} was reset: its position is lost until rewind",
-            self.number
-        )
-    }
-
-    /// Lets the write in hand finish and no new call begin, commits and closes the image.
+    /// Lets the write in hand finish and no new call begin; commits and closes the image, or parts with the
+    /// slave.
     pub fn end(&self) -> Result<()> {
         let deadline = Instant::now() + WRITE_IN_HAND;
+        while Instant::now() < deadline && self.slave.is_some() && self.idle_state().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if let Some(side) = &self.slave {
+            // What it was asked goes on no longer, whatever it is.
+            side.end();
+        }
         let mut state = self.state();
         while state.announced && Instant::now() < deadline {
             drop(state);
@@ -191,67 +202,10 @@ impl TapeDrive {
             state = self.state();
         }
         state.ending = true;
-        state.take_out(self.number).map(|_| ())
-    }
-
-    /// What the operator sees.
-    #[must_use]
-    pub fn status(&self) -> DriveStatus {
-        let mut state = self.state();
-        let state = &mut *state;
-        let identity = state.drive.identity();
-        let snapshot = state.st.snapshot();
-        let position = state.drive.peek_position().map(|at| PositionStatus {
-            partition: at.partition.0,
-            file: snapshot.file.map(i64::from),
-            block: snapshot.block.map(i64::from),
-            object: at.object.0,
-        });
-        DriveStatus {
-            drive: self.number,
-            nodes: state.nodes.clone(),
-            identity: format!(
-                "{} {} {} {}",
-                identity.vendor, identity.product, identity.revision, identity.serial
-            ),
-            personality: state.drive.personality().name.to_owned(),
-            medium: state.medium_status(),
-            position,
-            capacity: state.capacity_status(),
-            transfer: state.transfer,
-            flags: snapshot
-                .general
-                .iter_names()
-                .map(|(name, _)| name.to_owned())
-                .collect(),
-            block_size: snapshot.block_size,
-            density: snapshot.density,
-            last_error: state.last_error.clone().or(snapshot.last_error),
-            open: state.opener.clone(),
+        match self.slave {
+            None => state.take_out(self.number).map(|_| ()),
+            Some(_) => Ok(()),
         }
-    }
-}
-
-fn open_cartridge(image: &Path) -> Result<(Cartridge<FileMedium>, Vec<OpenReport>)> {
-    // A file that can't be written is a protected cartridge, as on any drive.
-    let writable = Cartridge::open(FileMedium::new(image, Access::ReadWrite));
-    match writable {
-        Err(error) if is_read_only(&error) => {
-            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
-        }
-        result => result,
-    }
-    .with_context(|| format!("can't load {}", image.display()))
-}
-
-fn is_read_only(error: &CartridgeError) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    match error {
-        CartridgeError::Image(Error::Unopenable { source, .. }) => {
-            matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
-        }
-        CartridgeError::Image(Error::ReadOnlyFeatures { .. }) => true,
-        CartridgeError::Image(_) | CartridgeError::Mismatch { .. } => false,
     }
 }
 
@@ -265,52 +219,30 @@ impl DriveState {
 
     /// After any call: keeps and logs what an errno can't say.
     pub(crate) fn note_trouble(&mut self, number: u32) {
-        if let Some(trouble) = self.drive.take_trouble() {
+        if let Some(trouble) = self.held.take_trouble() {
             log::error!("drive {number}: {trouble}");
             self.last_error = Some(trouble);
         }
     }
+}
 
-    /// Commits and closes the cartridge; says what was taken out, `None` where there was none.
-    fn take_out(&mut self, number: u32) -> Result<Option<String>> {
-        let Some(cartridge) = self.drive.eject() else {
-            return Ok(None);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_named_by_drive_and_mode() {
+        let arguments = clap::Parser::parse_from(["pseudotape-dev", "--drive", ""]);
+        let config = crate::config::read(&arguments).unwrap();
+        let drive = TapeDrive::new(3, &config.drives[0]).unwrap();
+        let names = |modes| -> Vec<String> {
+            let nodes = drive.nodes(modes).into_iter();
+            nodes.map(|(name, _)| name).collect()
         };
-        let path = cartridge.medium().path().display().to_string();
-        if let Err(error) = cartridge.finish() {
-            let message = format!("{path}: {error}");
-            log::error!("drive {number}: {message}");
-            self.last_error = Some(message.clone());
-            bail!(
-                "{message}: what was written after the last commit may be lost; 'pseudotape verify' tells"
-            );
-        }
-        log::info!("drive {number}: unloaded {path}");
-        Ok(Some(format!("unloaded {path} from drive {number}")))
-    }
-
-    fn medium_status(&self) -> Option<MediumStatus> {
-        let cartridge = self.drive.cartridge()?;
-        Some(MediumStatus {
-            image: cartridge.medium().path().to_owned(),
-            volume: cartridge.header().volume.to_string(),
-            label: Some(cartridge.label().to_owned()).filter(|label| !label.is_empty()),
-            barcode: Some(cartridge.barcode().to_owned()).filter(|barcode| !barcode.is_empty()),
-            loaded: self.drive.is_loaded(),
-            write_protected: cartridge.is_write_protected(),
-            worm: cartridge.is_worm(),
-            partitions: cartridge.partition_count(),
-        })
-    }
-
-    fn capacity_status(&mut self) -> Option<CapacityStatus> {
-        let capacity = self.drive.capacity().ok()?;
-        Some(CapacityStatus {
-            total_bytes: capacity.total_bytes,
-            early_warning_bytes: capacity.early_warning_bytes,
-            used_bytes: capacity.used_bytes,
-            left_bytes: capacity.left_bytes(),
-            host_bytes: self.drive.cartridge().map_or(0, Cartridge::host_bytes),
-        })
+        assert_eq!(names(Modes::Plain), ["pmtm3", "npmtm3"]);
+        let all = "pmtm3 npmtm3 pmtm3l npmtm3l pmtm3m npmtm3m pmtm3a npmtm3a";
+        assert_eq!(names(Modes::All).join(" "), all);
+        let last = drive.nodes(Modes::All).pop().unwrap().1;
+        assert_eq!((last.mode, last.rewinding), (3, false));
     }
 }

@@ -1,7 +1,7 @@
 //! One node of a drive, as a frontend serves it: system calls in, calls of `st` out.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pseudotape_chardev::{
     Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
@@ -10,8 +10,8 @@ use pseudotape_control::OpenStatus;
 use pseudotape_mtio::{Command, MtOp, Width};
 use pseudotape_st::{Access, Node, OpenFlags, Opening};
 
-use crate::MAX_BLOCK_BYTES;
-use crate::tape_drive::{DriveState, TapeDrive};
+use crate::tape_drive::{Awaiting, DriveState, TapeDrive};
+use crate::{MAX_BLOCK_BYTES, program_name};
 
 /// A node of a drive.
 pub struct TapeNode {
@@ -47,8 +47,30 @@ impl TapeNode {
         let result = work(&mut state);
         if result.is_err() {
             state.note_trouble(self.drive.number());
+            if !self.has_slave() {
+                // Told by this: that the close fails as well is no news for the next open.
+                state.wrote = false;
+            }
         }
         result.map_err(number)
+    }
+
+    fn try_open(&self, state: &mut DriveState, flags: OpenFlags) -> Result<Opening, Errno> {
+        let opening = state.st.open(state.held.drive(), self.node, flags);
+        state.note_trouble(self.drive.number());
+        opening.map_err(number)
+    }
+
+    /// How long this open waits for a slave, where it does.
+    fn slave_wait(&self, flags: OpenFlags) -> Option<Duration> {
+        let side = self.drive.slave_side()?;
+        Some(side.wait()).filter(|wait| !wait.is_zero() && !flags.nonblock)
+    }
+
+    fn has_slave(&self) -> bool {
+        self.drive
+            .slave_side()
+            .is_none_or(|side| side.is_attached())
     }
 
     /// The frontend waits, without the lock.
@@ -89,7 +111,12 @@ fn width(word_size: WordSize) -> Width {
 
 impl CharDevice for TapeNode {
     fn open(&self, flags: u32, caller: Caller) -> Result<Opened, Errno> {
-        let mut state = self.drive.state();
+        let mut state = match self.drive.idle_state() {
+            Some(state) => state,
+            // A call can take as long as whoever does it: nobody else waits for that.
+            None if self.drive.is_held_open() => return Err(Errno::EBUSY),
+            None => self.drive.state(),
+        };
         let state = &mut *state;
         if state.ending {
             return Err(Errno(libc::ENXIO));
@@ -110,19 +137,41 @@ impl CharDevice for TapeNode {
             );
             return Err(number(untold));
         }
-        let opening = state.st.open(&mut state.drive, self.node, flags);
-        state.note_trouble(self.drive.number());
-        let opening = opening.map_err(number)?;
-        let handle = state.new_handle();
-        state.handle = Some(handle);
-        state.wrote = false;
-        state.opener = Some(OpenStatus {
-            pid: caller.tid,
-            program: program_name(caller.tid),
-            uid: caller.uid,
-            node: self.name.clone(),
-        });
-        Ok(self.opened(handle, opening))
+        if state.handle.is_none() {
+            self.drive.seen().opener = Some(OpenStatus {
+                pid: caller.tid,
+                program: program_name(caller.tid),
+                uid: caller.uid,
+                node: self.name.clone(),
+            });
+        }
+        let wait = self.slave_wait(flags);
+        if state.awaiting.is_some() {
+            return Err(Errno::EBUSY);
+        }
+        let is_free = state.handle.is_none();
+        match (self.try_open(state, flags), wait) {
+            (Ok(opening), _) => {
+                let handle = state.new_handle();
+                state.handle = Some(handle);
+                Ok(self.opened(handle, opening))
+            }
+            (Err(Errno(libc::ENXIO)), Some(wait)) if is_free && !self.has_slave() => {
+                log::debug!("{}: waits for a slave", self.name);
+                let until = Instant::now() + wait;
+                let handle = state.new_handle();
+                state.handle = Some(handle);
+                state.awaiting = Some(Awaiting { flags, until });
+                // Behind the slave there may be a medium to wait for.
+                Ok(Opened::Waiting(handle, wait + self.open_wait))
+            }
+            (Err(errno), _) => {
+                if is_free {
+                    self.drive.forget_open(state);
+                }
+                Err(errno)
+            }
+        }
     }
 
     fn open_again(&self, handle: Handle) -> Result<Opened, Errno> {
@@ -131,26 +180,51 @@ impl CharDevice for TapeNode {
         if state.handle != Some(handle) || state.ending {
             return Err(Errno(libc::ENXIO));
         }
-        match state.st.open_again(&mut state.drive) {
+        let answer = match state.awaiting {
+            Some(Awaiting { until, .. }) if !self.has_slave() => {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    Err(Errno(libc::ENXIO))
+                } else {
+                    return Ok(Opened::Waiting(handle, left));
+                }
+            }
+            Some(Awaiting { flags, .. }) => match self.try_open(state, flags) {
+                // It came and went: the next one may still come in time.
+                Err(Errno(libc::ENXIO)) if !self.has_slave() => {
+                    return Ok(Opened::Waiting(handle, self.open_wait));
+                }
+                opening => {
+                    state.awaiting = None;
+                    opening
+                }
+            },
+            None => state.st.open_again(state.held.drive()).map_err(number),
+        };
+        match answer {
             Ok(opening) => Ok(self.opened(handle, opening)),
             Err(errno) => {
-                state.forget_open();
-                Err(number(errno))
+                self.drive.forget_open(state);
+                Err(errno)
             }
         }
     }
 
     fn abandon_open(&self, handle: Handle) -> Errno {
         let mut state = self.drive.state();
+        let awaiting = state.awaiting.take();
         if state.handle == Some(handle) {
-            state.forget_open();
+            self.drive.forget_open(&mut state);
         }
-        number(state.st.abandon_open())
+        match awaiting {
+            Some(_) => Errno(libc::ENXIO),
+            None => number(state.st.abandon_open()),
+        }
     }
 
     fn read(&self, handle: Handle, buffer: &mut [u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            let count = state.st.read(&mut state.drive, buffer)?;
+            let count = state.st.read(state.held.drive(), buffer)?;
             state.transfer.reads += 1;
             state.transfer.read_bytes += count as u64;
             Ok(count)
@@ -159,7 +233,7 @@ impl CharDevice for TapeNode {
 
     fn check_write(&self, handle: Handle, length_bytes: usize) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            let room = state.st.check_write(&mut state.drive, length_bytes)?;
+            let room = state.st.check_write(state.held.drive(), length_bytes)?;
             state.announced = true;
             Ok(room)
         })
@@ -168,7 +242,7 @@ impl CharDevice for TapeNode {
     fn write(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
             state.announced = false;
-            let count = state.st.write(&mut state.drive, data)?;
+            let count = state.st.write(state.held.drive(), data)?;
             state.count_written(1, count);
             Ok(count)
         })
@@ -176,17 +250,17 @@ impl CharDevice for TapeNode {
 
     fn extend(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            let count = state.st.extend(&mut state.drive, data)?;
+            let count = state.st.extend(state.held.drive(), data)?;
             state.count_written(0, count);
             Ok(count)
         })
     }
 
     fn unmeasured(&self, _handle: Handle) -> Unmeasured {
-        let state = self.drive.state();
+        let mut state = self.drive.state();
         match usize::try_from(state.st.snapshot().block_size) {
             Ok(0) | Err(_) => Unmeasured::Block {
-                max_bytes: state.drive.personality().limits.max_bytes as usize,
+                max_bytes: state.held.drive().block_limits().max_bytes as usize,
             },
             Ok(block_bytes) => Unmeasured::Stream { block_bytes },
         }
@@ -205,24 +279,26 @@ impl CharDevice for TapeNode {
             Command::Operation => {
                 let operation =
                     MtOp::decode(request.input).map_err(|_| pseudotape_st::Errno::Invalid)?;
-                state.st.op(&mut state.drive, operation, caller)?;
+                state.st.op(state.held.drive(), operation, caller)?;
                 Ok(0)
             }
             Command::Status(_) => {
                 state
                     .st
-                    .get(&mut state.drive)?
+                    .get(state.held.drive())?
                     .encode(width(request.word_size), output);
                 Ok(0)
             }
             Command::Position(_) => {
                 state
                     .st
-                    .pos(&mut state.drive)?
+                    .pos(state.held.drive())?
                     .encode(width(request.word_size), output);
                 Ok(0)
             }
-            Command::Other(command) => Err(state.st.other_ioctl(&mut state.drive, command, caller)),
+            Command::Other(command) => {
+                Err(state.st.other_ioctl(state.held.drive(), command, caller))
+            }
         })
     }
 
@@ -234,17 +310,19 @@ impl CharDevice for TapeNode {
     }
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
+        self.drive.seen().closing = true;
         let mut state = self.drive.state();
         let state = &mut *state;
         if state.handle != Some(handle) {
+            self.drive.seen().closing = false;
             return Err(Errno::EIO);
         }
         // What is known before, the program was told by the calls that failed.
         let foretold = state.st.foretell_close().is_some();
-        let result = state.st.close(&mut state.drive);
+        let result = state.st.close(state.held.drive());
         state.note_trouble(self.drive.number());
         let wrote = state.wrote && !foretold;
-        state.forget_open();
+        self.drive.forget_open(state);
         if let (Err(errno), true) = (result, wrote) {
             let message = format!("{}: close after writing failed: {errno}", self.name);
             log::error!("{message}");
@@ -257,6 +335,10 @@ impl CharDevice for TapeNode {
     fn max_transfer_bytes(&self) -> usize {
         MAX_BLOCK_BYTES as usize
     }
+
+    fn waits_for_others(&self) -> bool {
+        self.drive.slave_side().is_some()
+    }
 }
 
 impl DriveState {
@@ -265,16 +347,4 @@ impl DriveState {
         self.transfer.writes += calls;
         self.transfer.written_bytes += bytes as u64;
     }
-
-    fn forget_open(&mut self) {
-        self.handle = None;
-        self.opener = None;
-        self.announced = false;
-        self.wrote = false;
-    }
-}
-
-fn program_name(tid: u32) -> Option<String> {
-    let name = std::fs::read_to_string(format!("/proc/{tid}/comm")).ok()?;
-    Some(name.trim_end().to_owned())
 }

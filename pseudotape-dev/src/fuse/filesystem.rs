@@ -1,4 +1,3 @@
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
@@ -12,26 +11,25 @@ use fuser::{
     RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
     ReplyIoctl, ReplyOpen, ReplyPoll, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use pseudotape_chardev::{Caller, Errno, FirstPiece, Handle, IoctlRequest, Piece, WordSize};
+use pseudotape_chardev::{Errno, Handle, WordSize};
 
+use super::calls::{Ioctl, caller, done, piece, read_piece, write_piece, written};
 use super::mounted::MountOptions;
-use super::node::{Nodes, ROOT, TRANSFER_MAX_BYTES};
+use super::node::{Node, Nodes, ROOT, TRANSFER_MAX_BYTES};
 use super::opening::{Openings, Wish};
+use super::stream;
+use super::threads::{Elsewhere, Place, Threads};
 
 /// Names never change while mounted.
 const ENTRY_TTL: Duration = Duration::from_secs(3600);
 /// The kernel counts a size up when it is written; nobody must believe it for long.
 const ATTR_TTL: Duration = Duration::ZERO;
 
-thread_local! {
-    /// Data on their way to a reader: one buffer for each thread of the session.
-    static DATA: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
 /// The mount's directory and its files: decode, call, reply.
 pub(super) struct TapeFiles {
     pub(super) nodes: Arc<Nodes>,
     pub(super) openings: Arc<Openings>,
+    pub(super) threads: Threads,
     pub(super) options: MountOptions,
     pub(super) since: SystemTime,
     /// Modes that chmod(2) gave to files, by inode.
@@ -47,28 +45,22 @@ pub(super) fn os(errno: Errno) -> fuser::Errno {
     }
 }
 
-fn caller(request: &Request) -> Caller {
-    Caller {
-        tid: request.pid(),
-        uid: request.uid(),
-        gid: request.gid(),
-    }
-}
-
-fn piece(request: &Request, handle: FileHandle, offset: u64, flags: OpenFlags) -> Piece {
-    Piece {
-        handle: Handle(handle.0),
-        tid: request.pid(),
-        offset,
-        first: if flags.0 & libc::O_APPEND == 0 {
-            FirstPiece::AtZero
-        } else {
-            FirstPiece::Anywhere
-        },
-    }
-}
-
 impl TapeFiles {
+    /// Does a call in a thread of its own.
+    fn elsewhere(
+        &self,
+        thread: Elsewhere,
+        inode: INodeNo,
+        work: impl FnOnce(&Node) + Send + 'static,
+    ) {
+        let nodes = Arc::clone(&self.nodes);
+        thread.run(move || {
+            if let Some(node) = nodes.by_inode(inode.0) {
+                work(node);
+            }
+        });
+    }
+
     /// The table is whole at any time, so one that a panic left behind is as good.
     fn changed_modes(&self) -> MutexGuard<'_, BTreeMap<u64, u32>> {
         self.changed_modes
@@ -194,7 +186,17 @@ impl Filesystem for TapeFiles {
             flags: flags.0.cast_unsigned(),
             caller: caller(request),
         };
-        self.openings.open(&self.nodes, wish, reply);
+        let Some(node) = self.nodes.by_inode(inode.0) else {
+            return reply.error(fuser::Errno::ENOENT);
+        };
+        match self.threads.place(node) {
+            None => reply.error(fuser::Errno::EBUSY),
+            Some(Place::Here { .. }) => self.openings.open(&self.nodes, wish, reply),
+            Some(Place::Elsewhere(thread)) => {
+                let (nodes, openings) = (Arc::clone(&self.nodes), Arc::clone(&self.openings));
+                thread.run(move || openings.open(&nodes, wish, reply));
+            }
+        }
     }
 
     fn read(
@@ -214,18 +216,19 @@ impl Filesystem for TapeFiles {
         let size = usize::try_from(size)
             .unwrap_or(usize::MAX)
             .min(TRANSFER_MAX_BYTES as usize);
-        DATA.with_borrow_mut(|data| {
-            if data.len() < size {
-                data.resize(size, 0);
-            }
-            let piece = piece(request, handle, offset, flags);
-            node.pieces
-                .read(piece, &mut data[..size], |answer| match answer {
-                    Ok(bytes) => reply.data(bytes),
-                    Err(errno) => reply.error(os(errno)),
+        if let Some(stream) = node.device.stream() {
+            return stream::read(stream, Handle(handle.0), (offset, size), flags, reply);
+        }
+        let piece = piece(request, handle, offset, flags);
+        match self.threads.place(node) {
+            None => reply.error(fuser::Errno::EBUSY),
+            Some(Place::Here { .. }) => read_piece(node, piece, size, reply),
+            Some(Place::Elsewhere(thread)) => {
+                self.elsewhere(thread, inode, move |node| {
+                    read_piece(node, piece, size, reply);
                 });
-        });
-        node.warn_of_inferred_lengths();
+            }
+        }
     }
 
     fn write(
@@ -243,14 +246,20 @@ impl Filesystem for TapeFiles {
         let Some(node) = self.nodes.by_inode(inode.0) else {
             return reply.error(fuser::Errno::EISDIR);
         };
-        match node
-            .pieces
-            .write(piece(request, handle, offset, flags), data)
-        {
-            Ok(written) => reply.written(u32::try_from(written).unwrap_or(u32::MAX)),
-            Err(errno) => reply.error(os(errno)),
+        if let Some(stream) = node.device.stream() {
+            return written(stream.write(Handle(handle.0), data), reply);
         }
-        node.warn_of_inferred_lengths();
+        let piece = piece(request, handle, offset, flags);
+        match self.threads.place(node) {
+            None => reply.error(fuser::Errno::EBUSY),
+            Some(Place::Here { .. }) => write_piece(node, piece, data, reply),
+            Some(Place::Elsewhere(thread)) => {
+                let data = data.to_vec();
+                self.elsewhere(thread, inode, move |node| {
+                    write_piece(node, piece, &data, reply);
+                });
+            }
+        }
     }
 
     fn ioctl(
@@ -272,21 +281,20 @@ impl Filesystem for TapeFiles {
         } else {
             WordSize::Bits64
         };
-        // fuser does not tell the argument; a restricted ioctl needs only what it points to.
-        let ioctl = IoctlRequest {
+        let ioctl = Ioctl {
+            handle: Handle(handle.0),
             command,
-            argument: 0,
-            input,
             caller: caller(request),
             word_size,
+            output_max_bytes,
         };
-        let mut output = Vec::new();
-        match node.pieces.ioctl(Handle(handle.0), ioctl, &mut output) {
-            Ok(result) => {
-                output.truncate(usize::try_from(output_max_bytes).unwrap_or(usize::MAX));
-                reply.ioctl(result, &output);
+        match self.threads.place(node) {
+            None => reply.error(fuser::Errno::EBUSY),
+            Some(Place::Here { .. }) => ioctl.answer(node, input, reply),
+            Some(Place::Elsewhere(thread)) => {
+                let input = input.to_vec();
+                self.elsewhere(thread, inode, move |node| ioctl.answer(node, &input, reply));
             }
-            Err(errno) => reply.error(os(errno)),
         }
     }
 
@@ -299,13 +307,18 @@ impl Filesystem for TapeFiles {
         reply: ReplyEmpty,
     ) {
         self.nodes.note_flush();
-        match self
-            .nodes
-            .by_inode(inode.0)
-            .map(|node| node.pieces.flush(Handle(handle.0)))
-        {
-            Some(Err(errno)) => reply.error(os(errno)),
-            Some(Ok(())) | None => reply.ok(),
+        let Some(node) = self.nodes.by_inode(inode.0) else {
+            return reply.ok();
+        };
+        let handle = Handle(handle.0);
+        match self.threads.place(node) {
+            None => reply.error(fuser::Errno::EBUSY),
+            Some(Place::Here { .. }) => done(node.pieces.flush(handle), reply),
+            Some(Place::Elsewhere(thread)) => {
+                self.elsewhere(thread, inode, move |node| {
+                    done(node.pieces.flush(handle), reply)
+                });
+            }
         }
     }
 
@@ -319,10 +332,17 @@ impl Filesystem for TapeFiles {
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        if let Some(node) = self.nodes.by_inode(inode.0) {
+        let Some(node) = self.nodes.by_inode(inode.0) else {
+            return reply.ok();
+        };
+        let release = move |node: &Node| {
             node.release(Handle(handle.0));
+            reply.ok();
+        };
+        match self.threads.place_anyway(node) {
+            Place::Here { .. } => release(node),
+            Place::Elsewhere(thread) => self.elsewhere(thread, inode, release),
         }
-        reply.ok();
     }
 
     /// As on a tape device, which has no fsync.
@@ -365,18 +385,25 @@ impl Filesystem for TapeFiles {
         reply.ok();
     }
 
-    /// Not implemented: then the kernel says that the file is always ready.
     fn poll(
         &self,
         _request: &Request,
-        _inode: INodeNo,
-        _handle: FileHandle,
-        _notifier: PollNotifier,
+        inode: INodeNo,
+        handle: FileHandle,
+        notifier: PollNotifier,
         _events: PollEvents,
-        _flags: PollFlags,
+        flags: PollFlags,
         reply: ReplyPoll,
     ) {
-        reply.error(fuser::Errno::ENOSYS);
+        if !self.nodes.have_streams() {
+            // Not implemented: then the kernel says that every file is always ready, and asks no more.
+            return reply.error(fuser::Errno::ENOSYS);
+        }
+        let stream = self
+            .nodes
+            .by_inode(inode.0)
+            .and_then(|node| node.device.stream());
+        stream::poll(stream, Handle(handle.0), flags, notifier, reply);
     }
 
     /// Not implemented: then the kernel does not ask before each write.

@@ -4,9 +4,12 @@
 //! position, no cache, `ioctl` with the arguments that its number says. Programs that insist on
 //! a character device refuse it.
 
+mod calls;
 mod filesystem;
 mod mounted;
 mod node;
 mod opening;
+mod stream;
+mod threads;
 
 pub use mounted::{MountOptions, Mounted, mount};

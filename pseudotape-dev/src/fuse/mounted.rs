@@ -14,6 +14,7 @@ use pseudotape_chardev::CharDevice;
 use super::filesystem::TapeFiles;
 use super::node::Nodes;
 use super::opening::Openings;
+use super::threads::Threads;
 
 /// What the mount calls itself in `/proc/self/mountinfo`.
 const SOURCE: &str = "pseudotape";
@@ -31,6 +32,8 @@ pub struct MountOptions {
     pub mode: u32,
     /// Their group; `None`: the daemon's.
     pub gid: Option<u32>,
+    /// How many drives they are: each can be busy with one call.
+    pub drives: usize,
 }
 
 /// A mount that is being served.
@@ -63,12 +66,13 @@ pub fn mount(
             directory.display()
         );
     }
-    let threads = threads_for(nodes.len());
     let nodes = Arc::new(Nodes::new(nodes));
+    let threads = threads_for(options.drives, nodes.have_streams());
     let openings = Arc::new(Openings::default());
     let files = TapeFiles {
         nodes: Arc::clone(&nodes),
         openings: Arc::clone(&openings),
+        threads: Threads::new(threads),
         options,
         since: SystemTime::now(),
         changed_modes: Mutex::default(),
@@ -201,11 +205,12 @@ fn config(threads: usize) -> Config {
 }
 
 /// One for a single drive: requests that change threads cost a fifth of the time. With more drives
-/// as many as can be busy at a time, and one that answers in the meantime. Two nodes are one drive.
-fn threads_for(nodes: usize) -> usize {
-    match nodes.div_ceil(2) {
-        0 | 1 => 1,
-        drives => (drives + 1).min(THREADS_MAX),
+/// as many as can be busy at a time, and one that answers in the meantime; so also where the drive is
+/// another program that needs answers of ours.
+fn threads_for(drives: usize, have_streams: bool) -> usize {
+    match drives {
+        0 | 1 if !have_streams => 1,
+        drives => (drives.max(1) + 1).min(THREADS_MAX),
     }
 }
 
@@ -286,8 +291,12 @@ mod tests {
     #[test]
     fn each_drive_may_be_busy_while_another_one_answers() {
         assert_eq!(
-            [1, 2, 4, 8, 100].map(threads_for),
+            [0, 1, 2, 4, 100].map(|drives| threads_for(drives, false)),
             [1, 1, 3, 5, THREADS_MAX]
+        );
+        assert_eq!(
+            [0, 1, 2, 100].map(|drives| threads_for(drives, true)),
+            [2, 2, 3, THREADS_MAX]
         );
     }
 }

@@ -64,6 +64,11 @@ impl Nodes {
         (ROOT + 1..).zip(&self.nodes)
     }
 
+    /// Whether a file is a stream, whose other end is another file here.
+    pub(super) fn have_streams(&self) -> bool {
+        self.nodes.iter().any(|node| node.device.stream().is_some())
+    }
+
     pub(super) fn note_flush(&self) {
         *self.flushed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }

@@ -1,0 +1,224 @@
+//! One drive of the configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_mtio::DriverOption;
+use serde::Deserialize;
+
+use super::absolute;
+use super::values::{Seconds, Size, Switch, Words, Zone};
+use crate::drive_options::MODES;
+
+/// How long a slave may be silent in the middle of an operation.
+const DEFAULT_SLAVE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// One drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriveConfig {
+    /// What is behind its nodes.
+    pub held: HeldConfig,
+    /// Options of the driver that are set at the start, for each mode.
+    pub options: [Vec<String>; MODES as usize],
+}
+
+/// What is behind the nodes of a drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeldConfig {
+    /// A drive for cartridges that are images.
+    Image(ImageConfig),
+    /// Whoever holds the slave end.
+    Slave(SlaveConfig),
+}
+
+/// A drive for cartridges that are images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageConfig {
+    /// The cartridge that is in the drive at the start.
+    pub image: Option<PathBuf>,
+    /// What kind of drive it is, with what was configured otherwise.
+    pub personality: Personality,
+    /// Unit serial number.
+    pub serial: String,
+    /// Capacity that replaces the cartridge's own.
+    pub capacity_bytes: Option<u64>,
+    /// Early-warning zone that replaces the cartridge's own.
+    pub early_warning: Option<EarlyWarning>,
+}
+
+/// A drive that is whoever holds the slave end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlaveConfig {
+    /// The Unix socket where a slave can come, beside the node.
+    pub socket: PathBuf,
+    /// How long an open waits for a slave; zero: it fails at once.
+    pub wait: Duration,
+    /// How long a slave may be silent in the middle of an operation.
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct DriveTable {
+    image: Option<PathBuf>,
+    personality: Option<String>,
+    serial: Option<String>,
+    capacity: Option<Size>,
+    early_warning: Option<Zone>,
+    min_block: Option<Size>,
+    max_block: Option<Size>,
+    announces_medium: Option<Switch>,
+    slave: Option<PathBuf>,
+    slave_wait: Option<Seconds>,
+    slave_timeout: Option<Seconds>,
+    #[serde(default)]
+    options: Words,
+    #[serde(default)]
+    options_l: Words,
+    #[serde(default)]
+    options_m: Words,
+    #[serde(default)]
+    options_a: Words,
+}
+
+/// Reads `key=value,key=value`; a word without `=` is the image.
+pub(super) fn parse_spec(spec: &str) -> Result<DriveTable> {
+    let mut table = toml::Table::new();
+    for part in spec.split(',').filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').unwrap_or(("image", part));
+        if table
+            .insert(key.to_owned(), toml::Value::String(value.to_owned()))
+            .is_some()
+        {
+            bail!("'{key}' is given twice");
+        }
+    }
+    table
+        .try_into()
+        .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))
+}
+
+pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
+    let options = [
+        table.options.0.clone(),
+        table.options_l.0.clone(),
+        table.options_m.0.clone(),
+        table.options_a.0.clone(),
+    ];
+    for option in options.iter().flatten() {
+        DriverOption::parse(option)?;
+    }
+    let held = if let Some(socket) = &table.slave {
+        HeldConfig::Slave(check_slave(socket.clone(), &table)?)
+    } else {
+        HeldConfig::Image(check_image(number, table)?)
+    };
+    Ok(DriveConfig { held, options })
+}
+
+fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
+    ensure!(
+        !socket.as_os_str().is_empty(),
+        "slave needs the path of a socket: slave=SOCKET"
+    );
+    let of_images = [
+        ("image", table.image.is_some()),
+        ("personality", table.personality.is_some()),
+        ("serial", table.serial.is_some()),
+        ("capacity", table.capacity.is_some()),
+        ("early-warning", table.early_warning.is_some()),
+        ("min-block", table.min_block.is_some()),
+        ("max-block", table.max_block.is_some()),
+        ("announces-medium", table.announces_medium.is_some()),
+    ];
+    if let Some((key, _)) = of_images.iter().find(|(_, given)| *given) {
+        bail!(
+            "'{key}' does not go with 'slave': what the drive is and holds is said by whoever holds the slave end"
+        );
+    }
+    let timeout = table
+        .slave_timeout
+        .map_or(DEFAULT_SLAVE_TIMEOUT, |seconds| seconds.0);
+    ensure!(
+        !timeout.is_zero(),
+        "slave-timeout is 0: a slave needs some time to answer"
+    );
+    Ok(SlaveConfig {
+        socket: absolute(socket)?,
+        wait: table.slave_wait.map_or(Duration::ZERO, |seconds| seconds.0),
+        timeout,
+    })
+}
+
+fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
+    for (key, given) in [
+        ("slave-wait", table.slave_wait.is_some()),
+        ("slave-timeout", table.slave_timeout.is_some()),
+    ] {
+        ensure!(!given, "'{key}' needs 'slave': slave=SOCKET");
+    }
+    let name = table
+        .personality
+        .as_deref()
+        .unwrap_or(Personality::default().name);
+    let mut personality = Personality::named(name).with_context(|| {
+        let known: Vec<_> = Personality::ALL.iter().map(|p| p.name).collect();
+        format!(
+            "unknown personality '{name}': there are {}",
+            known.join(", ")
+        )
+    })?;
+    if let Some(Switch(announces)) = table.announces_medium {
+        personality.announces_medium = announces;
+    }
+    let block = |size: Option<Size>, key: &str, default: u32| match size {
+        Some(Size(bytes)) => u32::try_from(bytes)
+            .ok()
+            .filter(|bytes| (1..=crate::MAX_BLOCK_BYTES).contains(bytes))
+            .with_context(|| {
+                format!(
+                    "{key} is {bytes} bytes: blocks have 1 to {} bytes",
+                    crate::MAX_BLOCK_BYTES
+                )
+            }),
+        None => Ok(default),
+    };
+    let limits = &mut personality.limits;
+    limits.min_bytes = block(table.min_block, "min-block", limits.min_bytes)?;
+    limits.max_bytes =
+        block(table.max_block, "max-block", limits.max_bytes)?.min(crate::MAX_BLOCK_BYTES);
+    ensure!(
+        limits.min_bytes <= limits.max_bytes,
+        "min-block {} is larger than max-block {}",
+        limits.min_bytes,
+        limits.max_bytes
+    );
+    let (capacity, early_warning) = (
+        table.capacity.map(|s| s.0),
+        table.early_warning.map(|zone| zone.0),
+    );
+    match (early_warning, capacity) {
+        (Some(EarlyWarning::Bytes(bytes)), Some(capacity)) => ensure!(
+            bytes <= capacity / 2,
+            "early-warning {bytes} is more than half of the capacity {capacity}"
+        ),
+        (Some(EarlyWarning::PerCent(hundredths)), _) => ensure!(
+            hundredths <= 50,
+            "early-warning {hundredths}% is more than half of the tape: at most 50%"
+        ),
+        (Some(EarlyWarning::Bytes(_)), None) | (None, _) => {}
+    }
+    Ok(ImageConfig {
+        image: table
+            .image
+            .filter(|image| !image.as_os_str().is_empty())
+            .map(absolute)
+            .transpose()?,
+        personality,
+        serial: table.serial.unwrap_or_else(|| format!("PT{number:08}")),
+        capacity_bytes: capacity,
+        early_warning,
+    })
+}

@@ -1,0 +1,249 @@
+//! Configurations, good and bad.
+
+use super::*;
+use clap::Parser;
+use pseudotape_drive::{EarlyWarning, Personality};
+
+fn image(drive: &DriveConfig) -> &ImageConfig {
+    match &drive.held {
+        HeldConfig::Image(image) => image,
+        HeldConfig::Slave(slave) => panic!("{slave:?}"),
+    }
+}
+
+fn config(arguments: &[&str]) -> Result<Config> {
+    let all = ["pseudotape-dev"].iter().chain(arguments);
+    read(&Arguments::try_parse_from(all).expect("arguments of tests are well formed"))
+}
+
+fn error(arguments: &[&str]) -> String {
+    format!("{:#}", config(arguments).unwrap_err())
+}
+
+fn file(text: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pseudotape.toml");
+    std::fs::write(&path, text).unwrap();
+    error(&["--config", path.to_str().unwrap()])
+}
+
+#[test]
+fn a_bare_path_is_a_drive_with_defaults() {
+    let config = config(&["--drive", "a.ptape", "--fuse", "mnt", "--control", "c"]).unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(config.frontend, Frontend::Fuse(here.join("mnt")));
+    assert_eq!((config.node_mode, config.group), (0o660, Group::Default));
+    assert_eq!(config.open_wait, Duration::from_secs(120));
+    let drive = image(&config.drives[0]);
+    assert_eq!(drive.image, Some(here.join("a.ptape")));
+    assert_eq!(drive.personality, Personality::default());
+    assert_eq!(drive.serial, "PT00000000");
+}
+
+#[test]
+fn keys_of_a_drive_are_read_with_units() {
+    let spec = "image=b,personality=lto5,serial=X1,capacity=2G,early-warning=64M,min-block=512,max-block=1M";
+    let config = config(&["--drive", "", "--drive", spec, "--cuse"]).unwrap();
+    let drive = image(&config.drives[1]);
+    assert_eq!(drive.personality.product, "ULT3580-TD5");
+    assert_eq!(
+        (drive.capacity_bytes, drive.early_warning),
+        (Some(2 << 30), Some(EarlyWarning::Bytes(64 << 20)))
+    );
+    assert_eq!(
+        (
+            drive.personality.limits.min_bytes,
+            drive.personality.limits.max_bytes
+        ),
+        (512, 1 << 20)
+    );
+    assert_eq!(drive.serial, "X1");
+}
+
+#[test]
+fn options_of_the_driver_are_read_for_each_mode() {
+    let spec = "options=sili;can-bsr=off;defblksize=1024,options-l=sysv";
+    let drive = &config(&["--drive", spec, "--cuse"]).unwrap().drives[0];
+    let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+    let wanted = words(&["sili", "can-bsr=off", "defblksize=1024"]);
+    assert_eq!(drive.options, [wanted, words(&["sysv"]), vec![], vec![]]);
+    let wrong = error(&["--drive", "options=silly"]);
+    assert!(
+        wrong.contains("drive 0: there is no option 'silly'"),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn a_slave_is_configured_by_its_socket_alone() {
+    let config = config(&[
+        "--drive",
+        "slave=s,slave-wait=2.5",
+        "--drive",
+        "slave=t,options=sili",
+    ])
+    .unwrap();
+    let here = std::env::current_dir().unwrap();
+    let first = SlaveConfig {
+        socket: here.join("s"),
+        wait: Duration::from_millis(2500),
+        timeout: Duration::from_secs(60),
+    };
+    assert_eq!(config.drives[0].held, HeldConfig::Slave(first.clone()));
+    let second = SlaveConfig {
+        socket: here.join("t"),
+        wait: Duration::ZERO,
+        ..first
+    };
+    assert_eq!(config.drives[1].held, HeldConfig::Slave(second));
+    assert_eq!(config.drives[1].options[0], ["sili"]);
+}
+
+#[test]
+fn a_slave_in_a_file_has_numbers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pseudotape.toml");
+    let text = "[[drive]]\nslave = \"/run/s\"\nslave-wait = 5\nslave-timeout = 0.5\n";
+    std::fs::write(&path, text).unwrap();
+    let config = config(&["--config", path.to_str().unwrap()]).unwrap();
+    let expected = SlaveConfig {
+        socket: "/run/s".into(),
+        wait: Duration::from_secs(5),
+        timeout: Duration::from_millis(500),
+    };
+    assert_eq!(config.drives[0].held, HeldConfig::Slave(expected));
+}
+
+#[test]
+fn keys_that_contradict_a_slave_are_named() {
+    for key in [
+        "image",
+        "personality",
+        "serial",
+        "capacity",
+        "early-warning",
+        "min-block",
+        "max-block",
+        "announces-medium",
+    ] {
+        let value = match key {
+            "personality" => "lto5",
+            "announces-medium" => "true",
+            _ => "1M",
+        };
+        let message = error(&["--drive", &format!("slave=s,{key}={value}")]);
+        assert!(
+            message.contains(&format!("'{key}' does not go with 'slave'")),
+            "{message}"
+        );
+    }
+    assert!(error(&["--drive", "a,slave-wait=5"]).contains("'slave-wait' needs 'slave'"));
+    assert!(error(&["--drive", "slave-timeout=5"]).contains("'slave-timeout' needs 'slave'"));
+    assert!(error(&["--drive", "slave="]).contains("slave=SOCKET"));
+    assert!(error(&["--drive", "slave=s,slave-timeout=0"]).contains("needs some time"));
+    assert!(error(&["--drive", "slave=s,slave-wait=soon"]).contains("'soon' is not a time"));
+    assert!(error(&["--drive", "slave=s,slave-wait=-1"]).contains("'-1' is not a time"));
+    let twice = error(&["--drive", "slave=s", "--drive", "slave=./s"]);
+    assert!(twice.contains("drive 1: another socket"), "{twice}");
+    assert!(error(&["--drive", "slave=s", "--control", "s"]).contains("another socket"));
+}
+
+#[test]
+fn early_warning_is_a_size_or_a_part_of_the_tape() {
+    let zone = |drive: &str| image(&config(&["--drive", drive]).unwrap().drives[0]).early_warning;
+    assert_eq!(zone("a.ptape"), None);
+    assert_eq!(zone("early-warning=0"), Some(EarlyWarning::Bytes(0)));
+    assert_eq!(
+        zone("capacity=1M,early-warning=512K"),
+        Some(EarlyWarning::Bytes(512 << 10))
+    );
+    for hundredths in [0, 5, 50] {
+        assert_eq!(
+            zone(&format!("early-warning={hundredths}%")),
+            Some(EarlyWarning::PerCent(hundredths))
+        );
+    }
+}
+
+#[test]
+fn a_drive_may_keep_a_new_medium_to_itself() {
+    let announces = |drive: &str| {
+        let config = config(&["--drive", drive]).unwrap();
+        image(&config.drives[0]).personality.announces_medium
+    };
+    assert!(announces("a.ptape"));
+    assert!(!announces("a.ptape,announces-medium=false"));
+    assert!(announces("personality=lto5,announces-medium=true"));
+    assert!(error(&["--drive", "announces-medium=1"]).contains("'1' is neither true nor false"));
+}
+
+#[test]
+fn nodes_of_other_modes_are_there_on_request() {
+    let modes = |arguments: &[&str]| config(arguments).unwrap().modes;
+    assert_eq!(modes(&["--drive", ""]), Modes::Plain);
+    assert_eq!(modes(&["--drive", "", "--mode-nodes"]), Modes::All);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pseudotape.toml");
+    std::fs::write(&path, "mode-nodes = true\n[[drive]]\n").unwrap();
+    assert_eq!(modes(&["--config", path.to_str().unwrap()]), Modes::All);
+}
+
+#[test]
+fn wrong_specs_name_the_key_and_the_way_out() {
+    assert!(error(&["--drive", "speed=9"]).contains("unknown field `speed`"));
+    assert!(error(&["--drive", "capacity=lots"]).contains("'lots' is not a size"));
+    assert!(error(&["--drive", "a,image=b"]).contains("'image' is given twice"));
+    assert!(
+        error(&["--drive", "personality=vhs"]).contains("there are generic, scsi_debug, lto5, dds")
+    );
+    assert!(error(&["--drive", "min-block=2M,max-block=1M"]).contains("larger than max-block"));
+    assert!(error(&["--drive", "max-block=64M"]).contains("1 to 16777216 bytes"));
+    assert!(error(&["--drive", "max-block=0"]).contains("1 to 16777216 bytes"));
+    assert!(error(&["--drive", "capacity=1M,early-warning=600K"]).contains("more than half"));
+    assert!(error(&["--drive", "early-warning=51%"]).contains("at most 50%"));
+    assert!(error(&["--drive", "early-warning=x%"]).contains("'x%' is not a part of a tape"));
+    assert!(error(&["--drive", "a", "--mode", "rw"]).contains("octal"));
+    assert!(error(&[]).contains("no drive to serve"));
+}
+
+#[test]
+fn one_drive_more_than_the_limit_is_refused() {
+    let drives = |count| {
+        std::iter::repeat_n(["--drive", ""], count)
+            .flatten()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        config(&drives(MAX_DRIVES)).unwrap().drives.len(),
+        MAX_DRIVES
+    );
+    assert!(error(&drives(MAX_DRIVES + 1)).contains("at most 256"));
+}
+
+#[test]
+fn unknown_keys_of_a_file_are_named_with_their_line() {
+    let message = file("control = \"/c\"\n\n[[drive]]\nimage = \"a\"\nspeed = 9\n");
+    assert!(
+        message.contains("line 5") && message.contains("`speed`"),
+        "{message}"
+    );
+    let message = file("colour = \"red\"\n");
+    assert!(
+        message.contains("line 1") && message.contains("`colour`"),
+        "{message}"
+    );
+    assert!(file("frontend = \"fuse\"\n[[drive]]\n").contains("mount = \"DIR\""));
+    assert!(file("frontend = \"smoke\"\n").contains("unknown variant `smoke`"));
+}
+
+#[test]
+fn the_sample_configuration_is_one() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/pseudotape.toml");
+    let config = config(&["--config", sample.to_str().unwrap()]).unwrap();
+    assert!(!config.drives.is_empty());
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    assert!(error(&["--config", "no/such.toml"]).contains("no/such.toml"));
+}

@@ -1,0 +1,99 @@
+//! What the calls on a file become: pieces, and replies.
+
+use std::cell::RefCell;
+
+use fuser::{FileHandle, OpenFlags, ReplyData, ReplyEmpty, ReplyIoctl, ReplyWrite, Request};
+use pseudotape_chardev::{Caller, Errno, FirstPiece, Handle, IoctlRequest, Piece, WordSize};
+
+use super::filesystem::os;
+use super::node::Node;
+
+thread_local! {
+    /// Data on their way to a reader: one buffer for each thread of the session.
+    static DATA: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(super) fn caller(request: &Request) -> Caller {
+    Caller {
+        tid: request.pid(),
+        uid: request.uid(),
+        gid: request.gid(),
+    }
+}
+
+pub(super) fn piece(request: &Request, handle: FileHandle, offset: u64, flags: OpenFlags) -> Piece {
+    Piece {
+        handle: Handle(handle.0),
+        tid: request.pid(),
+        offset,
+        first: if flags.0 & libc::O_APPEND == 0 {
+            FirstPiece::AtZero
+        } else {
+            FirstPiece::Anywhere
+        },
+    }
+}
+
+/// An `ioctl(2)`, less what its argument points to.
+#[derive(Clone, Copy)]
+pub(super) struct Ioctl {
+    pub(super) handle: Handle,
+    pub(super) command: u32,
+    pub(super) caller: Caller,
+    pub(super) word_size: WordSize,
+    pub(super) output_max_bytes: u32,
+}
+
+impl Ioctl {
+    pub(super) fn answer(self, node: &Node, input: &[u8], reply: ReplyIoctl) {
+        // fuser does not tell the argument; a restricted ioctl needs only what it points to.
+        let request = IoctlRequest {
+            command: self.command,
+            argument: 0,
+            input,
+            caller: self.caller,
+            word_size: self.word_size,
+        };
+        let mut output = Vec::new();
+        match node.pieces.ioctl(self.handle, request, &mut output) {
+            Ok(result) => {
+                output.truncate(usize::try_from(self.output_max_bytes).unwrap_or(usize::MAX));
+                reply.ioctl(result, &output);
+            }
+            Err(errno) => reply.error(os(errno)),
+        }
+    }
+}
+
+pub(super) fn read_piece(node: &Node, piece: Piece, size: usize, reply: ReplyData) {
+    DATA.with_borrow_mut(|data| {
+        if data.len() < size {
+            data.resize(size, 0);
+        }
+        node.pieces
+            .read(piece, &mut data[..size], |answer| match answer {
+                Ok(bytes) => reply.data(bytes),
+                Err(errno) => reply.error(os(errno)),
+            });
+    });
+    node.warn_of_inferred_lengths();
+}
+
+pub(super) fn write_piece(node: &Node, piece: Piece, data: &[u8], reply: ReplyWrite) {
+    written(node.pieces.write(piece, data), reply);
+    node.warn_of_inferred_lengths();
+}
+
+pub(super) fn written(answer: Result<usize, Errno>, reply: ReplyWrite) {
+    match answer {
+        Ok(written) => reply.written(u32::try_from(written).unwrap_or(u32::MAX)),
+        Err(errno) => reply.error(os(errno)),
+    }
+}
+
+pub(super) fn done(answer: Result<(), Errno>, reply: ReplyEmpty) {
+    match answer {
+        Ok(()) => reply.ok(),
+        Err(errno) => reply.error(os(errno)),
+    }
+}

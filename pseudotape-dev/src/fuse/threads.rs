@@ -1,0 +1,99 @@
+//! Which thread does a call that may have to wait for another call of the same mount.
+//!
+//! A drive behind a slave end works when its slave does; the slave speaks through a file of this mount, and so
+//! through a thread of this session. A call that waits for it must never take the last one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::node::Node;
+
+/// How many calls may wait in threads of their own; a further one is `EBUSY`.
+const ELSEWHERE_MAX: usize = 32;
+
+/// The threads of a session.
+pub(super) struct Threads {
+    count: usize,
+    /// Those that are in a call which may wait.
+    waiting: AtomicUsize,
+    /// Calls in threads of their own.
+    elsewhere: Arc<AtomicUsize>,
+}
+
+/// Where a call is done.
+pub(super) enum Place<'a> {
+    /// In the thread that read it. The call counts as waiting until this is dropped.
+    Here { _waits: Option<Waits<'a>> },
+    /// In a thread of its own.
+    Elsewhere(Elsewhere),
+}
+
+pub(super) struct Waits<'a>(&'a AtomicUsize);
+
+/// Room for one more thread.
+pub(super) struct Elsewhere(Arc<AtomicUsize>);
+
+impl Threads {
+    pub(super) fn new(count: usize) -> Self {
+        Threads {
+            count,
+            waiting: AtomicUsize::new(0),
+            elsewhere: Arc::default(),
+        }
+    }
+
+    /// Finds a place for a call of this node; `None` where too many wait already.
+    pub(super) fn place(&self, node: &Node) -> Option<Place<'_>> {
+        if !node.device.waits_for_others() {
+            return Some(Place::Here { _waits: None });
+        }
+        let one_more = |waiting| (waiting + 1 < self.count).then_some(waiting + 1);
+        let taken = self
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
+        if taken.is_ok() {
+            return Some(Place::Here {
+                _waits: Some(Waits(&self.waiting)),
+            });
+        }
+        let more = |elsewhere| (elsewhere < ELSEWHERE_MAX).then_some(elsewhere + 1);
+        self.elsewhere
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()
+            .map(|_| Place::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere))))
+    }
+
+    /// A place for a call that can't be refused: as many as there are open files.
+    pub(super) fn place_anyway(&self, node: &Node) -> Place<'_> {
+        self.place(node).unwrap_or_else(|| {
+            self.elsewhere.fetch_add(1, Ordering::AcqRel);
+            Place::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere)))
+        })
+    }
+}
+
+impl Elsewhere {
+    pub(super) fn run(self, work: impl FnOnce() + Send + 'static) {
+        let started = thread::Builder::new().name("call".into()).spawn(move || {
+            work();
+            drop(self);
+        });
+        if let Err(error) = started {
+            // The reply went with the closure, and was answered by its end.
+            log::error!("can't start a thread for a call that may wait: {error}");
+        }
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,244 @@
+//! The slave end of a drive: by which ways slaves come, and who holds it.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use nix::sys::socket::{getsockopt, sockopt};
+use pseudotape_chardev::Errno;
+use pseudotape_control::{HolderStatus, Purpose, SlaveStatus, SlaveWay, Socket};
+use pseudotape_slave::{AttachError, Options, SlaveDrive, SlavePort, StreamEnd};
+
+use crate::config::SlaveConfig;
+use crate::program_name;
+
+/// The slave end of one drive.
+pub(crate) struct SlaveSide {
+    number: u32,
+    config: SlaveConfig,
+    port: SlavePort,
+    holder: Mutex<Option<HolderStatus>>,
+    node: Mutex<Option<PathBuf>>,
+    /// Whether a program has the node open.
+    node_open: AtomicBool,
+}
+
+/// How long a slave may take to read its goodbye from the node.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+impl SlaveSide {
+    /// A drive without a slave, and its slave end.
+    pub(crate) fn new(number: u32, config: &SlaveConfig) -> Result<(SlaveDrive, Arc<SlaveSide>)> {
+        let options = Options {
+            name: format!("drive {number}"),
+            silence: config.timeout,
+            largest_payload: crate::MAX_BLOCK_BYTES,
+            ..Options::default()
+        };
+        let (drive, port) =
+            SlaveDrive::new(options).context("can't start the thread that looks after slaves")?;
+        let side = SlaveSide {
+            number,
+            config: config.clone(),
+            port,
+            holder: Mutex::default(),
+            node: Mutex::default(),
+            node_open: AtomicBool::new(false),
+        };
+        Ok((drive, Arc::new(side)))
+    }
+
+    /// Name of its node.
+    pub(crate) fn node_name(&self) -> String {
+        format!("pmts{}", self.number)
+    }
+
+    /// Tells where its node is.
+    pub(crate) fn set_node(&self, node: PathBuf) {
+        *lock(&self.node) = Some(node);
+    }
+
+    /// How long an open of the drive waits for a slave.
+    pub(crate) fn wait(&self) -> Duration {
+        self.config.wait
+    }
+
+    /// Whether a slave is there.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.port.is_attached()
+    }
+
+    /// A program has opened the node.
+    pub(crate) fn attach_stream(&self, pid: u32, uid: u32) -> Result<StreamEnd, Errno> {
+        match self.port.attach_stream() {
+            Ok(end) => {
+                self.note_holder(pid, uid, SlaveWay::Node);
+                Ok(end)
+            }
+            Err(AttachError::Busy) => Err(Errno::EBUSY),
+            Err(AttachError::Ending) => Err(Errno(libc::ENXIO)),
+            Err(error @ AttachError::Channel(_)) => {
+                log::error!("drive {}: {error}", self.number);
+                Err(Errno::EIO)
+            }
+        }
+    }
+
+    /// A program has connected to the socket. One that is refused is told why.
+    fn attach_socket(&self, stream: UnixStream) {
+        let (pid, uid) = match getsockopt(&stream, sockopt::PeerCredentials) {
+            Ok(peer) => (u32::try_from(peer.pid()).unwrap_or(0), peer.uid()),
+            Err(error) => {
+                log::debug!("drive {}: who connected: {error}", self.number);
+                (0, u32::MAX)
+            }
+        };
+        match self.port.attach_socket(stream) {
+            Ok(()) => self.note_holder(pid, uid, SlaveWay::Socket),
+            Err(error) => log::warn!(
+                "drive {}: {} can't be its slave: {error}",
+                self.number,
+                program(pid, program_name(pid).as_deref())
+            ),
+        }
+    }
+
+    fn note_holder(&self, pid: u32, uid: u32, way: SlaveWay) {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let holder = HolderStatus {
+            pid,
+            program: program_name(pid),
+            uid,
+            way,
+            since: since.map_or(0, |since| since.as_secs()),
+        };
+        log::info!(
+            "drive {}: {} came to its slave end",
+            self.number,
+            program(pid, holder.program.as_deref())
+        );
+        *lock(&self.holder) = Some(holder);
+    }
+
+    /// Who came last, as messages name it.
+    pub(crate) fn holder_name(&self) -> Option<String> {
+        let holder = lock(&self.holder);
+        let holder = holder.as_ref()?;
+        Some(program(holder.pid, holder.program.as_deref()))
+    }
+
+    /// Why an operator can do nothing with its cartridges, and who can.
+    pub(crate) fn has_the_cartridges(&self) -> anyhow::Error {
+        let drive = self.number;
+        match self.holder_name().filter(|_| self.is_attached()) {
+            Some(holder) => anyhow::anyhow!(
+                "drive {drive} is {holder}, which holds its slave end: load, unload and protect there"
+            ),
+            None => anyhow::anyhow!(
+                "drive {drive} is whoever holds its slave end, and nobody does: start a slave on {}, \
+                 and load, unload and protect there",
+                self.config.socket.display()
+            ),
+        }
+    }
+
+    /// What an operator sees; waits for nobody.
+    pub(crate) fn status(&self) -> SlaveStatus {
+        SlaveStatus {
+            node: lock(&self.node).clone(),
+            socket: self.config.socket.clone(),
+            holder: lock(&self.holder)
+                .clone()
+                .filter(|_| self.port.is_attached()),
+        }
+    }
+
+    /// Notes whether a program has the node open.
+    pub(crate) fn set_node_open(&self, open: bool) {
+        self.node_open.store(open, Ordering::Release);
+    }
+
+    /// Parts with the slave, whatever it is doing; no other one can come. One at the node has a moment to read
+    /// its goodbye, for it can't when the node is gone.
+    pub(crate) fn end(&self) {
+        self.port.end();
+        let until = Instant::now() + GOODBYE;
+        while self.node_open.load(Ordering::Acquire) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn program(pid: u32, name: Option<&str>) -> String {
+    format!("{} (pid {pid})", name.unwrap_or("a program"))
+}
+
+/// The socket of a slave end; ends and is removed when dropped.
+pub(crate) struct SlaveSocket {
+    path: PathBuf,
+    stop: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl SlaveSocket {
+    /// Listens on the configured place.
+    pub(crate) fn start(side: &Arc<SlaveSide>, mode: u32, gid: Option<u32>) -> Result<SlaveSocket> {
+        let purpose = Purpose {
+            what: "the slave socket",
+            option: "slave=SOCKET",
+            mode,
+            gid,
+        };
+        let socket = Socket::listen(&side.config.socket, purpose)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopped, side) = (Arc::clone(&stop), Arc::clone(side));
+        let path = side.config.socket.clone();
+        let acceptor = std::thread::Builder::new()
+            .name("slave-socket".into())
+            .spawn(move || accept(&socket, &stopped, &side))
+            .context("can't start the thread of the slave socket")?;
+        Ok(SlaveSocket {
+            path,
+            stop,
+            acceptor: Some(acceptor),
+        })
+    }
+}
+
+impl Drop for SlaveSocket {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the acceptor; where even that fails the process is about to end anyway.
+        if let Err(error) = UnixStream::connect(&self.path) {
+            log::debug!("slave socket {}: {error}", self.path.display());
+        } else if let Some(acceptor) = self.acceptor.take()
+            && acceptor.join().is_err()
+        {
+            log::error!("the thread of the slave socket panicked");
+        }
+    }
+}
+
+fn accept(socket: &Socket, stop: &AtomicBool, side: &SlaveSide) {
+    for stream in socket.listener.incoming() {
+        if stop.load(Ordering::SeqCst) {
+            return;
+        }
+        match stream {
+            Ok(stream) => side.attach_socket(stream),
+            Err(error) => {
+                log::warn!("slave socket {}: {error}", side.config.socket.display());
+                // Out of descriptors, most likely: give others time to close some.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}
