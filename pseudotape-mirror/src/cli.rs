@@ -1,0 +1,188 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use pseudotape_control::parse_size;
+
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 all is well; 1 the mirror is degraded, or what was asked for failed or was refused; \
+2 wrong usage, or no mirror answers (the reason is on standard error).";
+
+const LEGS: &str = "\
+A leg is NAME=SINK. Sinks:
+  PATH                     the image or the tape node that is there
+  image:PATH[,create][,capacity=SIZE][,early-warning=SIZE]
+  device:PATH              a tape node, /dev/nst0 for instance
+  rmt:[USER@]HOST:PATH     a tape behind an rmt server [,server=PROGRAM][,rsh=PROGRAM]
+  null                     nothing: blocks are counted and forgotten
+  zstd+SINK, lz4+SINK, aes=KEYFILE+SINK    one of these, compressed or encrypted
+and behind a sink, in any order:
+  class=required           its failure fails the program's write [default]
+  class=spare              its failure drops the leg, and the job goes on
+  when=sync                it has a block before the program's write returns [default]
+  when=unload              it has all when the unload returns
+  when=deferred            it has all some time later
+  reserve=SIZE             how much a late leg surely takes behind its early warning, where its drive
+                           can't say so
+
+The first leg to reach its early warning ends the volume for all of them, so that each is complete.
+
+Example: two images, one of them allowed to fail
+  pseudotape-dev --fuse /run/tape --drive slave=/run/slave0 &
+  pseudotape-mirror run --slave /run/slave0 \\
+      --leg a=image:/data/a.ptape,create,capacity=100G --leg b=/mnt/b.ptape,class=spare &
+  tar cf /run/tape/pmtm0 /home
+  pseudotape-mirror status";
+
+const CHANGE: &str = "\
+As the change script of a job over several volumes:
+  tar -cM -F 'pseudotape-mirror load a=/data/a2.ptape b=/mnt/b2.ptape' -f /dev/npmtm0 /home
+A tape drive as a leg needs no name here once its tape was changed: a leg that is not named has the sink it \
+had, where that is no image.";
+
+/// Several copies of a tape as one drive: a daemon behind the slave end of a drive of pseudotape-dev, and the
+/// commands that look after it.
+#[derive(Debug, Parser)]
+#[command(name = "pseudotape-mirror", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// Control socket of the mirror [default: $PSEUDOTAPE_MIRROR_CONTROL, else
+    /// $XDG_RUNTIME_DIR/pseudotape-mirror/control, else /run/pseudotape-mirror/control].
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        value_name = "SOCKET"
+    )]
+    pub control: Option<PathBuf>,
+
+    /// How long to wait for the mirror [default: 10 for status; the others wait as long as it takes].
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub timeout: Option<u64>,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Is the drive behind a slave end, until SIGTERM or SIGINT.
+    ///
+    /// What a program writes to the drive goes to every leg. A signal to end brings all legs to stable storage
+    /// first; a second one does not wait for that. When the device daemon restarts, the mirror comes back to it.
+    Run(RunOptions),
+    /// Shows the mirror and each of its legs; 1 is the exit code where something needs the operator.
+    Status(StatusOptions),
+    /// Puts volumes in, one for each leg, all of them or none.
+    Load(LoadOptions),
+    /// Brings everything to stable storage, waits for late legs, and takes the volumes out.
+    ///
+    /// The program itself does the same by 'mt offline'.
+    Unload(UnloadOptions),
+    /// Brings a leg in step: what it verifiably shares with the others stays, the rest is copied.
+    ///
+    /// Reads both from their beginning; the program's calls wait meanwhile.
+    Resync(LegName),
+    /// Takes a leg out of the mirror and closes it: the job goes on without it.
+    Drop(LegName),
+    /// Opens a leg that is out of step or was dropped anew, and brings it in step.
+    Return(ReturnOptions),
+    /// Of volumes that disagree at load, says which one is right. The others wait for a resync then.
+    Trust(LegName),
+    /// Prints a completion script for a shell.
+    Completions(CompletionsOptions),
+    /// Writes the man pages of this command into a directory.
+    Man(ManOptions),
+}
+
+/// What `run` is told.
+#[derive(Clone, Debug, Default, Args)]
+#[command(after_help = LEGS)]
+pub struct RunOptions {
+    /// Configuration in TOML; the command line wins over it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The slave end: its socket (slave=SOCKET of pseudotape-dev), or the node pmtsN.
+    #[arg(long, value_name = "SOCKET_OR_NODE")]
+    pub slave: Option<PathBuf>,
+    /// A leg; once for each copy. Without =SINK it is empty until 'load'.
+    #[arg(long, value_name = "NAME[=SINK][,OPTION...]")]
+    pub leg: Vec<String>,
+    /// With fewer legs in step what writes fails [default: 1].
+    #[arg(long, value_name = "N")]
+    pub min_legs: Option<usize>,
+    /// Reads from all legs and compares.
+    #[arg(long)]
+    pub verify_reads: bool,
+    /// Longest queue of a late leg [default: 64M].
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub queue: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusOptions {
+    /// Prints JSON; with --watch one line for each look.
+    #[arg(long)]
+    pub json: bool,
+    /// Looks again every so many seconds [1], until the mirror ends or ^C.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = seconds)]
+    pub watch: Option<f64>,
+    /// Ends after so many looks.
+    #[arg(long, value_name = "N", requires = "watch")]
+    pub looks: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = CHANGE)]
+pub(crate) struct LoadOptions {
+    /// The legs and their sinks.
+    #[arg(value_name = "LEG=SINK")]
+    pub legs: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnloadOptions {
+    /// Also while a program is in the middle of a file.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LegName {
+    /// Name of the leg.
+    #[arg(value_name = "LEG")]
+    pub leg: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReturnOptions {
+    /// Name of the leg, and its sink where that is another one from now on.
+    #[arg(value_name = "LEG[=SINK]")]
+    pub leg: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsOptions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManOptions {
+    /// The directory; it is made where it is missing.
+    #[arg(value_name = "DIRECTORY")]
+    pub directory: PathBuf,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| format!("'{text}' is no number of seconds"))?;
+    if (0.05..=86_400.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("0.05 to 86400 seconds are possible".into())
+    }
+}

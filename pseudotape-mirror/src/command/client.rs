@@ -1,0 +1,74 @@
+//! What a running mirror is asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use pseudotape_control::call;
+
+use super::show::{Screen, printable};
+use super::{Refused, Verdict};
+use crate::config::parse_assignment;
+use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
+
+/// How long a question may take.
+const QUESTION: Duration = Duration::from_secs(10);
+/// How long an order may take: a resync reads whole tapes.
+const ORDER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Where the mirror is, and how long it may take.
+pub(super) struct Client {
+    socket: PathBuf,
+    timeout: Option<Duration>,
+}
+
+impl Client {
+    pub(super) fn new(socket: Option<PathBuf>, timeout_seconds: Option<u64>) -> Self {
+        Client {
+            socket: socket.unwrap_or_else(default_socket),
+            timeout: timeout_seconds.map(Duration::from_secs),
+        }
+    }
+
+    pub(super) fn status(&self) -> Result<MirrorStatus> {
+        let timeout = self.timeout.unwrap_or(QUESTION);
+        match call(&self.socket, &Request::Status, timeout)? {
+            Response::Status(status) => Ok(*status),
+            Response::Done { .. } => bail!("the mirror answered something else than its status"),
+            Response::Error { message } => bail!("the mirror refused: {message}"),
+        }
+    }
+
+    /// Has something done, and prints the mirror's words about it.
+    pub(super) fn order(&self, request: &Request, screen: &Screen) -> Result<Verdict> {
+        let timeout = self.timeout.unwrap_or(ORDER);
+        match call(&self.socket, request, timeout)? {
+            Response::Done { message } => screen.print(&(printable(&message) + "\n"))?,
+            Response::Status(_) => bail!("the mirror answered its status instead of what it did"),
+            Response::Error { message } => return Err(Refused(message).into()),
+        }
+        Ok(Verdict::Well)
+    }
+}
+
+/// Reads `LEG=SINK`. Whether the sink is there is the daemon's to say: it may see files that this user can't.
+pub(super) fn leg_volume(text: &str) -> Result<LegVolume> {
+    let (leg, sink) = parse_assignment(text)?;
+    let sink = sink.to_string();
+    Ok(LegVolume { leg, sink })
+}
+
+/// Reads `LEG` or `LEG=SINK`.
+pub(super) fn return_of(text: &str) -> Result<Request> {
+    if !text.contains('=') {
+        return Ok(Request::Return {
+            leg: text.to_owned(),
+            sink: None,
+        });
+    }
+    let LegVolume { leg, sink } = leg_volume(text)?;
+    Ok(Request::Return {
+        leg,
+        sink: Some(sink),
+    })
+}

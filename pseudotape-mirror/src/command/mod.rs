@@ -1,0 +1,97 @@
+//! The commands, and how each ends.
+
+mod client;
+mod generate;
+mod show;
+mod watch;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+use crate::messages::Request;
+use crate::{config, daemon};
+
+use client::Client;
+use show::Screen;
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well: exit code 0.
+    Well,
+    /// A leg is no copy, or something failed: exit code 1.
+    Degraded,
+}
+
+/// The exit code of usage errors, and where no mirror answers.
+const EXIT_FAILED: u8 = 2;
+
+/// What was refused, or failed: exit code 1.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+/// Does what the command line asks, prints the result or the error, and returns the exit code.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(Verdict::Well) => ExitCode::SUCCESS,
+        Ok(Verdict::Degraded) => ExitCode::from(1),
+        Err(error) => {
+            // Who reads a pipe no longer ("| head") needs no message about it.
+            if !is_broken_pipe(&error) {
+                eprintln!("pseudotape-mirror: {}", show::printable(&explain(&error)));
+            }
+            let refused = error.downcast_ref::<Refused>().is_some();
+            ExitCode::from(if refused { 1 } else { EXIT_FAILED })
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
+    let client = Client::new(cli.control.clone(), cli.timeout);
+    let screen = Screen::from_environment();
+    match cli.command {
+        Command::Run(options) => {
+            let config = config::read(&options, cli.control.as_deref())?;
+            daemon::run(&config)
+        }
+        Command::Status(options) => watch::run(&options, &client, &screen),
+        Command::Load(options) => {
+            let legs = options.legs.iter().map(|text| client::leg_volume(text));
+            let legs = legs.collect::<anyhow::Result<_>>()?;
+            client.order(&Request::Load { legs }, &screen)
+        }
+        Command::Unload(options) => {
+            let force = options.force;
+            client.order(&Request::Unload { force }, &screen)
+        }
+        Command::Resync(options) => client.order(&Request::Resync { leg: options.leg }, &screen),
+        Command::Drop(options) => client.order(&Request::Drop { leg: options.leg }, &screen),
+        Command::Return(options) => client.order(&client::return_of(&options.leg)?, &screen),
+        Command::Trust(options) => client.order(&Request::Trust { leg: options.leg }, &screen),
+        Command::Completions(options) => generate::completions(&options, &screen),
+        Command::Man(options) => generate::man_pages(&options, &screen),
+    }
+}
+
+/// An error with its causes, each said once: some of ours already say theirs.
+pub(crate) fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause);
+        }
+    }
+    text
+}

@@ -1,0 +1,346 @@
+//! The status, for people.
+
+use std::io::{self, IsTerminal, Write};
+
+use pseudotape_control::HumanBytes;
+
+use crate::messages::{LegCondition, LegStatus, MirrorStatus};
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Screen {
+    terminal: bool,
+    colour: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paint {
+    Heading,
+    Good,
+    Bad,
+}
+
+impl Screen {
+    /// Looks at standard output, `NO_COLOR` and `TERM`.
+    pub(super) fn from_environment() -> Self {
+        let terminal = io::stdout().is_terminal();
+        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Screen {
+            terminal: terminal && !dumb,
+            colour: terminal && !no_colour && !dumb,
+        }
+    }
+
+    /// Whether what is on the screen can be drawn over.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    pub(super) fn print(&self, text: &str) -> anyhow::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
+    }
+
+    fn paint(&self, paint: Paint, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match paint {
+            Paint::Heading => "1",
+            Paint::Good => "32",
+            Paint::Bad => "1;31",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Makes text from outside harmless to a terminal: control characters are shown, not sent.
+pub(super) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push(c),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// One word for the whole.
+fn summary(status: &MirrorStatus) -> (&'static str, Paint) {
+    if status.refused.is_some() {
+        ("refused: the volumes disagree", Paint::Bad)
+    } else if status.degraded {
+        ("degraded", Paint::Bad)
+    } else if status.loaded {
+        ("in step", Paint::Good)
+    } else {
+        ("no volumes", Paint::Heading)
+    }
+}
+
+fn condition(leg: &LegStatus) -> (String, Paint) {
+    let lost = leg
+        .not_mirrored_from
+        .map(|from| format!("not mirrored from object {from} on"));
+    let word = match leg.state {
+        LegCondition::InStep if leg.lag_bytes + leg.lag_objects > 0 => "in step, late",
+        LegCondition::InStep => "in step",
+        LegCondition::OutOfStep => "out of step",
+        LegCondition::Dropped => "dropped",
+        LegCondition::Leaving => "leaving",
+        LegCondition::Empty => "empty",
+    };
+    match lost {
+        Some(lost) => (format!("{word}: {lost}"), Paint::Bad),
+        None if leg.first_error.is_some() => (format!("{word}, damaged"), Paint::Bad),
+        None => (word.to_owned(), Paint::Good),
+    }
+}
+
+fn rate(leg: &LegStatus) -> String {
+    format!("{}/s", HumanBytes(leg.bytes_per_second))
+}
+
+/// The whole status, over several lines.
+pub(super) fn full(status: &MirrorStatus, screen: &Screen) -> String {
+    let mut text = String::new();
+    let (word, paint) = summary(status);
+    let mut field = |name: &str, value: &str| {
+        text.push_str(&format!("{name:<10} {value}\n"));
+    };
+    field("mirror", &screen.paint(paint, word));
+    if let Some(refused) = &status.refused {
+        field("", &screen.paint(Paint::Bad, &printable(refused)));
+    }
+    let slave = &status.slave;
+    let path = slave.path.display();
+    let end = match (&slave.attached, &slave.problem) {
+        (true, _) => format!("{path}, held by this mirror"),
+        (false, Some(problem)) => screen.paint(Paint::Bad, &printable(problem)),
+        (false, None) => format!("{path}, not held yet"),
+    };
+    field("slave end", &end);
+    if let Some(at) = &status.position {
+        let file = at.file.map_or("unknown".into(), |file| file.to_string());
+        let warned = if at.past_early_warning {
+            ", behind early warning"
+        } else {
+            ""
+        };
+        let (partition, object) = (at.partition, at.object);
+        let place = format!("file {file}, object {object}, partition {partition}{warned}");
+        field("position", &place);
+    }
+    if let Some(busy) = &status.busy {
+        let what = printable(&busy.what);
+        field("busy", &format!("{what}, for {:.1} s", busy.seconds));
+    }
+    for leg in &status.legs {
+        show_leg(&mut text, leg, screen);
+    }
+    text
+}
+
+fn show_leg(text: &mut String, leg: &LegStatus, screen: &Screen) {
+    let (word, paint) = condition(leg);
+    let heading = screen.paint(Paint::Heading, &format!("leg {}", printable(&leg.name)));
+    let sink = leg.sink.as_deref().unwrap_or("nothing yet");
+    let mut lines = vec![
+        format!("{heading}  {}", screen.paint(paint, &word)),
+        format!(
+            "  sink       {} ({}, {})",
+            printable(sink),
+            leg.class,
+            leg.when
+        ),
+    ];
+    lines.push(format!(
+        "  stored     {}, at {}, up to object {}",
+        HumanBytes(leg.stored_bytes),
+        rate(leg),
+        leg.object
+    ));
+    if leg.when != "sync" || leg.lag_objects > 0 {
+        let (objects, bytes) = (leg.lag_objects, HumanBytes(leg.lag_bytes));
+        lines.push(format!("  lag        {objects} objects, {bytes}"));
+    }
+    if let Some(left) = leg.left_bytes {
+        lines.push(format!("  left       {}", HumanBytes(left)));
+    }
+    if leg.repairs > 0 {
+        lines.push(format!(
+            "  repairs    {} blocks were read from another leg",
+            leg.repairs
+        ));
+    }
+    if let Some(error) = leg.first_error.as_ref().or(leg.reason.as_ref()) {
+        let error = screen.paint(Paint::Bad, &printable(error));
+        lines.push(format!("  error      {error}"));
+    }
+    if let Some(advice) = &leg.advice {
+        lines.push(format!("  to do      {}", printable(advice)));
+    }
+    for line in lines {
+        text.push_str(&line);
+        text.push('\n');
+    }
+}
+
+/// The status in one line.
+pub(super) fn line(status: &MirrorStatus) -> String {
+    let (word, _) = summary(status);
+    let mut text = word.to_owned();
+    if let Some(at) = &status.position {
+        text.push_str(&format!(", object {}", at.object));
+    }
+    if let Some(busy) = status.busy.as_ref().filter(|busy| busy.seconds >= 1.0) {
+        text.push_str(&format!(
+            ", {} for {:.0} s",
+            printable(&busy.what),
+            busy.seconds
+        ));
+    }
+    for leg in &status.legs {
+        let (word, _) = condition(leg);
+        text.push_str(&format!("; {} {word}", printable(&leg.name)));
+        if leg.state != LegCondition::Empty {
+            let stored = HumanBytes(leg.stored_bytes);
+            text.push_str(&format!(", {stored} at {}", rate(leg)));
+        }
+        if leg.lag_bytes > 0 {
+            text.push_str(&format!(", {} late", HumanBytes(leg.lag_bytes)));
+        }
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::{BusyStatus, PositionStatus, SlaveEndStatus};
+
+    const PLAIN: Screen = Screen {
+        terminal: false,
+        colour: false,
+    };
+
+    fn leg(name: &str) -> LegStatus {
+        LegStatus {
+            name: name.into(),
+            sink: Some("null".into()),
+            class: "required".into(),
+            when: "sync".into(),
+            state: LegCondition::InStep,
+            not_mirrored_from: None,
+            reason: None,
+            object: 7,
+            lag_objects: 0,
+            lag_bytes: 0,
+            stored_bytes: 1 << 20,
+            bytes_per_second: 2048,
+            left_bytes: Some(1 << 30),
+            repairs: 0,
+            first_error: None,
+            advice: None,
+        }
+    }
+
+    fn status(legs: Vec<LegStatus>) -> MirrorStatus {
+        MirrorStatus {
+            version: "1".into(),
+            pid: 1,
+            slave: SlaveEndStatus {
+                path: "/run/s".into(),
+                attached: true,
+                problem: None,
+            },
+            loaded: true,
+            degraded: false,
+            refused: None,
+            min_legs: 1,
+            position: Some(PositionStatus {
+                partition: 0,
+                file: Some(2),
+                object: 7,
+                past_early_warning: true,
+            }),
+            in_file: false,
+            busy: None,
+            legs,
+        }
+    }
+
+    #[test]
+    fn all_that_matters_of_a_leg_is_shown() {
+        let mut late = leg("b");
+        (late.when, late.lag_objects, late.lag_bytes) = ("deferred".into(), 3, 3000);
+        let text = full(&status(vec![leg("a"), late]), &PLAIN);
+        for line in [
+            "mirror     in step",
+            "slave end  /run/s, held by this mirror",
+            "position   file 2, object 7, partition 0, behind early warning",
+            "leg a  in step",
+            "  sink       null (required, sync)",
+            "  stored     1.0 MiB, at 2.0 KiB/s, up to object 7",
+            "  left       1.0 GiB",
+            "leg b  in step, late",
+            "  lag        3 objects, 2.9 KiB",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+        }
+        assert!(!text.contains("to do"), "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_shown_with_the_way_out() {
+        let mut lost = leg("b");
+        lost.state = LegCondition::OutOfStep;
+        lost.not_mirrored_from = Some(5);
+        lost.first_error = Some("cut".into());
+        lost.advice = Some("pseudotape-mirror resync b".into());
+        let mut all = status(vec![leg("a"), lost]);
+        all.degraded = true;
+        all.busy = Some(BusyStatus {
+            what: "resync b".into(),
+            seconds: 2.25,
+        });
+        let text = full(&all, &PLAIN);
+        for line in [
+            "mirror     degraded",
+            "busy       resync b, for 2.2 s",
+            "leg b  out of step: not mirrored from object 5 on",
+            "  error      cut",
+            "  to do      pseudotape-mirror resync b",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+        }
+        assert_eq!(
+            line(&all),
+            "degraded, object 7, resync b for 2 s; a in step, 1.0 MiB at 2.0 KiB/s; \
+             b out of step: not mirrored from object 5 on, 1.0 MiB at 2.0 KiB/s\n"
+        );
+    }
+
+    #[test]
+    fn nothing_from_outside_reaches_the_terminal_as_it_is() {
+        let mut bad = leg("\x1b[2J");
+        bad.sink = Some("\x07".into());
+        bad.first_error = Some("\x1b]0;x\x07".into());
+        bad.advice = Some("\r".into());
+        let mut all = status(vec![bad]);
+        all.refused = Some("\x1b".into());
+        all.slave.attached = false;
+        all.slave.problem = Some("\x1b".into());
+        for text in [full(&all, &PLAIN), line(&all)] {
+            assert!(
+                text.chars().all(|c| c == '\n' || !c.is_control()),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The status, once or again and again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Verdict;
+use super::client::Client;
+use super::show::{Screen, full, line};
+use crate::cli::StatusOptions;
+use crate::messages::MirrorStatus;
+
+/// Moves to the upper left corner; each line then clears what is behind it.
+const HOME: &str = "\x1b[H";
+const CLEAR_LINE: &str = "\x1b[K";
+const CLEAR_BELOW: &str = "\x1b[J";
+const CLEAR_ALL: &str = "\x1b[2J";
+
+pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> Result<Verdict> {
+    let mut status = client.status()?;
+    let Some(seconds) = options.watch else {
+        let text = if options.json {
+            serde_json::to_string_pretty(&status)? + "\n"
+        } else {
+            full(&status, screen)
+        };
+        screen.print(&text)?;
+        return Ok(verdict(&status));
+    };
+    let draws = screen.is_terminal() && !options.json;
+    if draws {
+        screen.print(CLEAR_ALL)?;
+    }
+    let mut looks = 0_u64;
+    loop {
+        let text = match (options.json, draws) {
+            (true, _) => serde_json::to_string(&status)? + "\n",
+            (false, true) => drawn(&full(&status, screen)),
+            (false, false) => line(&status),
+        };
+        screen.print(&text)?;
+        looks += 1;
+        if options.looks.is_some_and(|wanted| looks >= wanted) {
+            return Ok(verdict(&status));
+        }
+        std::thread::sleep(Duration::from_secs_f64(seconds));
+        status = client.status()?;
+    }
+}
+
+/// The text over what was there before.
+fn drawn(text: &str) -> String {
+    let lines = text.replace('\n', &format!("{CLEAR_LINE}\n"));
+    format!("{HOME}{lines}{CLEAR_BELOW}")
+}
+
+fn verdict(status: &MirrorStatus) -> Verdict {
+    if status.degraded || !status.slave.attached {
+        Verdict::Degraded
+    } else {
+        Verdict::Well
+    }
+}

@@ -1,0 +1,150 @@
+//! What the daemon is to be, from the command line and a TOML file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use pseudotape_sink::Sink;
+use serde::Deserialize;
+
+use crate::cli::RunOptions;
+use crate::leg::{LegOptions, When};
+use crate::messages::default_socket;
+use crate::mirror::{MAX_LEGS, MirrorOptions};
+
+mod leg;
+
+use leg::{LegTable, check_leg, parse_leg};
+pub(crate) use leg::{absolute, parse_assignment};
+
+/// All that `pseudotape-mirror run` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The slave end: a socket or a node.
+    pub slave: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
+    /// What the mirror is.
+    pub mirror: MirrorOptions,
+    /// The legs, in the order in which they are read.
+    pub legs: Vec<LegConfig>,
+}
+
+/// A leg, and what is in it at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegConfig {
+    /// How it is treated.
+    pub options: LegOptions,
+    /// `None`: nothing yet.
+    pub sink: Option<Sink>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileConfig {
+    slave: Option<PathBuf>,
+    control: Option<PathBuf>,
+    min_legs: Option<usize>,
+    #[serde(default)]
+    verify_reads: bool,
+    queue: Option<leg::Size>,
+    serial: Option<String>,
+    #[serde(default)]
+    leg: Vec<LegTable>,
+}
+
+/// Puts the configuration file and the command line together; the command line wins, its legs come after
+/// the file's.
+pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
+    let file = match &arguments.config {
+        Some(path) => read_file(path)?,
+        None => FileConfig::default(),
+    };
+    let mut legs = Vec::new();
+    for (number, table) in file.leg.into_iter().enumerate() {
+        let name = table.name.clone();
+        legs.push(check_leg(table).with_context(|| format!("leg {} ({name})", number + 1))?);
+    }
+    for text in &arguments.leg {
+        let leg = parse_leg(text).and_then(check_leg);
+        legs.push(leg.with_context(|| format!("--leg '{text}'"))?);
+    }
+    let Some(slave) = arguments.slave.clone().or(file.slave) else {
+        bail!(
+            "which drive is mirrored? Say its slave end: --slave SOCKET_OR_NODE ('pseudotape status' shows them)"
+        );
+    };
+    let defaults = MirrorOptions::default();
+    let queue = file.queue.map(|queue| queue.bytes()).transpose();
+    let mirror = MirrorOptions {
+        min_legs: arguments
+            .min_legs
+            .or(file.min_legs)
+            .unwrap_or(defaults.min_legs),
+        verify_reads: arguments.verify_reads || file.verify_reads,
+        queue_bytes: arguments
+            .queue
+            .or(queue.context("queue")?)
+            .unwrap_or(defaults.queue_bytes),
+        serial: file.serial.unwrap_or(defaults.serial),
+        waking: defaults.waking,
+    };
+    check_legs(&legs, &mirror)?;
+    let control = control.map(Path::to_owned).or(file.control);
+    Ok(Config {
+        slave: absolute(&slave)?,
+        control: absolute(&control.unwrap_or_else(default_socket))?,
+        mirror,
+        legs,
+    })
+}
+
+fn read_file(path: &Path) -> Result<FileConfig> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("can't read configuration {}", path.display()))?;
+    // The parser's message shows the line and points at the key.
+    toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))
+}
+
+fn check_legs(legs: &[LegConfig], mirror: &MirrorOptions) -> Result<()> {
+    ensure!(
+        !legs.is_empty(),
+        "a mirror without legs: give --leg NAME=SINK for each copy, or [[leg]] in a --config file"
+    );
+    ensure!(
+        legs.len() <= MAX_LEGS,
+        "{} legs: a mirror has at most {MAX_LEGS}",
+        legs.len()
+    );
+    for (number, leg) in legs.iter().enumerate() {
+        let name = &leg.options.name;
+        let before = legs.iter().take(number);
+        ensure!(
+            before.into_iter().all(|other| other.options.name != *name),
+            "two legs are named {name}: give each a name of its own"
+        );
+    }
+    ensure!(
+        legs.iter().any(|leg| leg.options.when == When::Sync),
+        "every leg is late (when=unload or when=deferred): at least one must be when=sync"
+    );
+    ensure!(
+        mirror.min_legs <= legs.len(),
+        "min-legs is {}, and there are {} legs",
+        mirror.min_legs,
+        legs.len()
+    );
+    let is_empty = |leg: &&LegConfig| leg.sink.is_none();
+    if let Some(empty) = legs.iter().find(is_empty)
+        && let Some(full) = legs.iter().find(|leg| !is_empty(leg))
+    {
+        bail!(
+            "leg {} has a volume and leg {} has none: name a sink for every leg, or for none and load them later by 'pseudotape-mirror load'",
+            full.options.name,
+            empty.options.name
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

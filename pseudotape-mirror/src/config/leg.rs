@@ -1,0 +1,151 @@
+//! One leg of the configuration.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use pseudotape_control::parse_size;
+use pseudotape_sink::{Place, Sink};
+use serde::Deserialize;
+
+use super::LegConfig;
+use crate::leg::{Class, Keeps, LegOptions, When};
+
+/// A size in a file: a number of bytes, or text with a unit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+impl Size {
+    pub(super) fn bytes(&self) -> Result<u64> {
+        match self {
+            Size::Bytes(bytes) => Ok(*bytes),
+            Size::Text(text) => Ok(parse_size(text)?),
+        }
+    }
+}
+
+/// A leg as it is written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct LegTable {
+    pub(super) name: String,
+    sink: Option<String>,
+    class: Option<String>,
+    when: Option<String>,
+    reserve: Option<Size>,
+}
+
+/// The parts of a text between commas that no backslash precedes, as they are written.
+fn parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut escaped) = (Vec::new(), 0, false);
+    for (at, c) in text.char_indices() {
+        if c == ',' && !escaped {
+            parts.extend(text.get(start..at));
+            start = at + 1;
+        }
+        escaped = !escaped && c == '\\';
+    }
+    parts.extend(text.get(start..));
+    parts
+}
+
+/// Reads `NAME[=SINK][,class=…][,when=…][,reserve=…]`; the other options are the sink's.
+pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
+    let mut table = LegTable::default();
+    let mut rest = Vec::new();
+    for (number, part) in parts(text).into_iter().enumerate() {
+        let (slot, value) = match part.split_once('=') {
+            _ if number == 0 => {
+                rest.push(part);
+                continue;
+            }
+            Some(("class", value)) => (&mut table.class, value),
+            Some(("when", value)) => (&mut table.when, value),
+            Some(("reserve", value)) => {
+                ensure!(table.reserve.is_none(), "reserve is said twice");
+                table.reserve = Some(Size::Text(value.to_owned()));
+                continue;
+            }
+            _ => {
+                rest.push(part);
+                continue;
+            }
+        };
+        ensure!(slot.is_none(), "'{part}': said twice");
+        *slot = Some(value.to_owned());
+    }
+    let rest = rest.join(",");
+    match rest.split_once('=') {
+        Some((name, sink)) => {
+            table.name = name.to_owned();
+            table.sink = Some(sink.to_owned());
+        }
+        None => table.name = rest,
+    }
+    Ok(table)
+}
+
+pub(super) fn check_leg(table: LegTable) -> Result<LegConfig> {
+    check_name(&table.name)?;
+    let wrong = |error: String| anyhow::anyhow!(error);
+    let options = LegOptions {
+        name: table.name,
+        class: match table.class {
+            Some(text) => text.parse().map_err(wrong).context("class")?,
+            None => Class::default(),
+        },
+        when: match table.when {
+            Some(text) => text.parse().map_err(wrong).context("when")?,
+            None => When::default(),
+        },
+        keeps: Keeps::default(),
+        reserve_bytes: table
+            .reserve
+            .map(|size| size.bytes())
+            .transpose()
+            .context("reserve")?,
+    };
+    let sink = table.sink.as_deref().map(parse_sink).transpose()?;
+    Ok(LegConfig { options, sink })
+}
+
+/// Names stand before '=' on command lines, and in lines of the log.
+fn check_name(name: &str) -> Result<()> {
+    ensure!(!name.is_empty(), "a leg needs a name: NAME=SINK");
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if let Some(other) = name.chars().find(|c| !allowed(*c)) {
+        bail!("'{name}': {other:?} can't be in the name of a leg: letters, digits, - _ . can");
+    }
+    Ok(())
+}
+
+/// Reads a sink; its paths become absolute, since the daemon may be in another directory.
+fn parse_sink(text: &str) -> Result<Sink> {
+    let mut sink: Sink = text.parse()?;
+    let path = match &mut sink.place {
+        Place::Path(path) | Place::Device(path) => Some(path),
+        Place::Image(image) => Some(&mut image.path),
+        Place::Rmt(_) | Place::Null(_) => None,
+    };
+    for path in path.into_iter().chain(&mut sink.key_file) {
+        *path = absolute(path)?;
+    }
+    Ok(sink)
+}
+
+/// Reads `LEG=SINK` of a command.
+pub(crate) fn parse_assignment(text: &str) -> Result<(String, Sink)> {
+    let Some((leg, sink)) = text.split_once('=') else {
+        bail!("'{text}' is not LEG=SINK");
+    };
+    check_name(leg)?;
+    Ok((leg.to_owned(), parse_sink(sink)?))
+}
+
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .with_context(|| format!("can't make {} an absolute path", path.display()))
+}

@@ -1,0 +1,136 @@
+//! Coming to the slave end, and coming back to it.
+
+use std::fs;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use pseudotape_slave::{Channel, ServeError, serve};
+
+use crate::daemon::public::Public;
+use crate::daemon::run::Event;
+use crate::daemon::served::Served;
+
+/// How long is waited after the first failure; twice as long after each further one …
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// … up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Who was served for so long was no failure.
+const PROVEN: Duration = Duration::from_secs(5);
+
+/// Where the slave end is, and the way to part with who is there.
+pub(crate) struct SlaveEnd {
+    path: PathBuf,
+    connected: Mutex<Option<UnixStream>>,
+}
+
+impl SlaveEnd {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        SlaveEnd {
+            path,
+            connected: Mutex::new(None),
+        }
+    }
+
+    fn keep(&self, stream: Option<UnixStream>) {
+        *self
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = stream;
+    }
+
+    fn open(&self) -> io::Result<Channel> {
+        if !fs::metadata(&self.path)?.file_type().is_socket() {
+            return Channel::open(&self.path);
+        }
+        let stream = UnixStream::connect(&self.path)?;
+        self.keep(Some(stream.try_clone()?));
+        Channel::socket(stream)
+    }
+
+    /// Hangs up, so that the device daemon is greeted anew; only a socket can. Says whether it did.
+    pub(crate) fn hang_up(&self) -> bool {
+        let connected = self
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        connected
+            .as_ref()
+            .is_some_and(|stream| stream.shutdown(Shutdown::Both).is_ok())
+    }
+}
+
+/// Tells when the thread that has it ends, however that comes.
+struct Alarm(Sender<Event>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if self.0.send(Event::ServingEnded).is_err() {
+            log::debug!("the daemon has ended before");
+        }
+    }
+}
+
+/// Serves the slave end in a thread of its own for as long as the process lives.
+pub(crate) fn start(end: Arc<SlaveEnd>, served: Served, ended: Sender<Event>) -> Result<()> {
+    let alarm = Alarm(ended);
+    std::thread::Builder::new()
+        .name("slave end".into())
+        .spawn(move || {
+            let _alarm = alarm;
+            attach(&end, served);
+        })
+        .context("can't start the thread of the slave end")?;
+    Ok(())
+}
+
+fn attach(end: &SlaveEnd, mut served: Served) {
+    let mut pause = FIRST_PAUSE;
+    let mut told = None;
+    loop {
+        let began = Instant::now();
+        let problem = match end.open() {
+            Ok(channel) => once(end, &mut served, channel),
+            Err(error) => format!(
+                "can't take the slave end {}: {error} (is pseudotape-dev running, with slave=SOCKET?)",
+                end.path.display()
+            ),
+        };
+        if began.elapsed() >= PROVEN {
+            (pause, told) = (FIRST_PAUSE, None);
+        }
+        if told.as_ref() != Some(&problem) {
+            log::warn!("{problem}; tries again until it succeeds");
+            told = Some(problem.clone());
+        }
+        lost(&served.public, problem);
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn lost(public: &Public, problem: String) {
+    public.set_attached(false, Some(problem));
+}
+
+/// Serves until it ends; says why it did.
+fn once(end: &SlaveEnd, served: &mut Served, channel: Channel) -> String {
+    log::info!("at the slave end {}", end.path.display());
+    let result = serve(served, channel);
+    served.announced.set(None);
+    end.keep(None);
+    let path = end.path.display();
+    match result {
+        Ok(()) => format!("the device daemon behind {path} hung up"),
+        Err(ServeError::Busy(text)) => format!(
+            "the slave end {path} is taken: {text} ('pseudotape status' shows who holds it)"
+        ),
+        Err(error) => format!("no longer the drive behind {path}: {error}"),
+    }
+}

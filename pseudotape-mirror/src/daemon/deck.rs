@@ -1,0 +1,191 @@
+//! The mirror and the volumes in it: how they come in and go out.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, bail};
+use pseudotape_sink::Sink;
+use pseudotape_tape::Drive;
+
+use crate::config::{Config, LegConfig};
+use crate::daemon::gone::Gone;
+use crate::daemon::public::{Public, Volume};
+use crate::daemon::sink_leg::{self, Opened};
+use crate::leg::{LegOptions, When};
+use crate::mirror::MirrorDrive;
+
+/// The mirror, and what is or was in its legs.
+pub(crate) struct Deck {
+    pub(crate) mirror: MirrorDrive,
+    legs: Vec<LegConfig>,
+    public: Arc<Public>,
+    /// Volumes that were unloaded and still get what is in their queues.
+    leaving: Vec<Leaving>,
+}
+
+/// A volume that is being closed.
+pub(crate) struct Leaving {
+    name: String,
+    thread: JoinHandle<Result<(), String>>,
+}
+
+impl Leaving {
+    /// Waits until it is closed.
+    pub(crate) fn wait(self) -> Result<(), String> {
+        let Leaving { name, thread } = self;
+        let finished = thread.join().unwrap_or_else(|_| Err("it panicked".into()));
+        finished.map_err(|reason| format!("leg {name}: {reason}"))
+    }
+}
+
+impl Deck {
+    pub(crate) fn new(config: &Config, mirror: MirrorDrive, public: Arc<Public>) -> Self {
+        Deck {
+            mirror,
+            legs: config.legs.clone(),
+            public,
+            leaving: Vec::new(),
+        }
+    }
+
+    /// How the legs are treated, and what is or was in them.
+    pub(crate) fn legs(&self) -> &[LegConfig] {
+        &self.legs
+    }
+
+    /// The options of a leg.
+    pub(crate) fn options(&self, name: &str) -> Result<(LegOptions, Option<Sink>)> {
+        match self.legs.iter().find(|leg| leg.options.name == name) {
+            Some(leg) => Ok((leg.options.clone(), leg.sink.clone())),
+            None => bail!("there is no leg {name}: the legs are {}", self.names()),
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.legs.iter().map(|leg| &*leg.options.name).collect();
+        names.join(", ")
+    }
+
+    /// Whether volumes are in that the program did not unload.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.mirror.has_legs()
+    }
+
+    /// Puts in what was opened, for each leg of the configuration in its order.
+    pub(crate) fn insert(&mut self, opened: Vec<Opened>) -> Result<()> {
+        let opened = opened.into_iter().map(|Opened { leg, sink }| (leg, sink));
+        let (legs, sinks): (Vec<_>, Vec<_>) = opened.unzip();
+        self.mirror.insert(legs)?;
+        let legs = self.mirror.legs().zip(&sinks);
+        let public = legs.map(|((options, board), sink)| (options.clone(), sink.clone(), board));
+        self.public.set_loaded(public.collect());
+        self.public.set_refused(self.mirror.refusal());
+        self.public.set_limits(self.mirror.block_limits());
+        for (leg, sink) in self.legs.iter_mut().zip(sinks) {
+            leg.sink = Some(sink);
+        }
+        Ok(())
+    }
+
+    /// Opens again what was in last, after a program unloaded it and now loads. Nothing where that is in.
+    pub(crate) fn insert_again(&mut self) -> Result<()> {
+        if self.is_loaded() {
+            return Ok(());
+        }
+        let sinks: Option<Vec<_>> = self.legs.iter().map(|leg| leg.sink.clone()).collect();
+        let Some(sinks) = sinks else {
+            bail!("no volumes were ever put in: 'pseudotape-mirror load' does");
+        };
+        for leaving in self.take_leaving() {
+            leaving.wait().map_err(anyhow::Error::msg)?;
+        }
+        let opened = open(&self.legs, &sinks)?;
+        self.insert(opened)?;
+        // The attention of new volumes is for whoever finds them, not for whoever loads them.
+        if let Err(failed) = self.mirror.test_ready() {
+            log::debug!("after the load: {failed}");
+        }
+        Ok(())
+    }
+
+    /// Takes all volumes out and closes them; deferred legs catch up and are closed afterwards.
+    pub(crate) fn eject(&mut self) -> Result<()> {
+        let mut closing = Vec::new();
+        for (options, _, ejected) in self.mirror.eject() {
+            let name = options.name.clone();
+            let public = Arc::clone(&self.public);
+            public.set_volume(&name, Volume::Leaving);
+            let thread = std::thread::Builder::new()
+                .name(format!("close {name}"))
+                .spawn(move || {
+                    let finished = ejected.finish();
+                    if let Err(reason) = &finished {
+                        log::error!("leg {}: {reason}", options.name);
+                    }
+                    public.set_volume(&options.name, Volume::None);
+                    finished
+                })
+                .context("can't start the thread that closes a leg")?;
+            closing.push((options_when(&self.legs, &name), Leaving { name, thread }));
+        }
+        self.public.set_unloaded();
+        let mut failures = Vec::new();
+        for (when, leaving) in closing {
+            match when {
+                When::Deferred => self.leaving.push(leaving),
+                When::Sync | When::Unload => failures.extend(leaving.wait().err()),
+            }
+        }
+        if failures.is_empty() {
+            return Ok(());
+        }
+        bail!("{}", failures.join("; "))
+    }
+
+    /// The volumes that are still being closed.
+    pub(crate) fn take_leaving(&mut self) -> Vec<Leaving> {
+        std::mem::take(&mut self.leaving)
+    }
+
+    /// Closes a leg that is out of step, or was dropped; until another drive is put there nobody answers.
+    pub(crate) fn part_with(&mut self, name: &str) -> Result<()> {
+        let Some(leg) = self.mirror.legs.iter().find(|leg| leg.name() == name) else {
+            bail!("there is no leg {name}: the legs are {}", self.names());
+        };
+        if leg.in_step() {
+            bail!("leg {name} is in step: there is nothing to bring back");
+        }
+        let mut core = leg.seat.core();
+        let old = std::mem::replace(&mut core.drive, Box::new(Gone));
+        core.at = None;
+        drop(core);
+        if let Err(reason) = old.finish() {
+            // It was no copy any more.
+            log::warn!("leg {name}: {reason}");
+        }
+        Ok(())
+    }
+
+    /// Another sink is in a leg.
+    pub(crate) fn set_sink(&mut self, name: &str, sink: &Sink) {
+        for leg in &mut self.legs {
+            if leg.options.name == name {
+                leg.sink = Some(sink.clone());
+            }
+        }
+        self.public.set_sink(name, sink);
+    }
+}
+
+fn options_when(legs: &[LegConfig], name: &str) -> When {
+    let leg = legs.iter().find(|leg| leg.options.name == name);
+    leg.map_or(When::Sync, |leg| leg.options.when)
+}
+
+/// Opens a sink for every leg, in their order; the first that can't be opened is the error.
+pub(crate) fn open(legs: &[LegConfig], sinks: &[Sink]) -> Result<Vec<Opened>> {
+    let opened = legs.iter().zip(sinks).map(|(leg, sink)| {
+        sink_leg::open(&leg.options, sink).with_context(|| format!("leg {}", leg.options.name))
+    });
+    opened.collect()
+}

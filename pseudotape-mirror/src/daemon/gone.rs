@@ -1,0 +1,83 @@
+//! What is in the place of a leg that was closed: nobody.
+
+use pseudotape_tape::{
+    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
+    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
+    WriteMode,
+};
+
+/// A drive that is not there.
+pub(crate) struct Gone;
+
+const NOBODY: Failed = Failed {
+    sense: Sense::NoDrive,
+    count: 0,
+    position: None,
+};
+
+impl Drive for Gone {
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+    fn block_limits(&self) -> BlockLimits {
+        BlockLimits {
+            min_bytes: 1,
+            max_bytes: 0,
+            granularity_bytes: 1,
+        }
+    }
+    fn test_ready(&mut self) -> Result<(), Failed> {
+        Err(NOBODY)
+    }
+    fn mode(&mut self) -> Result<Mode, Failed> {
+        Err(NOBODY)
+    }
+    fn set_mode(&mut self, _: ModeSelect) -> Result<(), Failed> {
+        Err(NOBODY)
+    }
+    fn read(&mut self, _: Transfer, _: &mut [u8]) -> Result<ReadDone, Failed> {
+        Err(NOBODY)
+    }
+    fn write(&mut self, _: Transfer, _: &[u8]) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn extend(&mut self, _: &[u8]) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn write_marks(&mut self, _: Mark, _: u32, _: WriteMode) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn space(&mut self, _: SpaceUnit, _: i64) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn locate(&mut self, _: Address) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn rewind(&mut self) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn load(&mut self, _: LoadKind) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn unload(&mut self) -> Result<(), Failed> {
+        Err(NOBODY)
+    }
+    fn erase(&mut self, _: EraseExtent) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn position(&mut self) -> Result<Position, Failed> {
+        Err(NOBODY)
+    }
+    fn capacity(&mut self) -> Result<Capacity, Failed> {
+        Err(NOBODY)
+    }
+    fn set_door(&mut self, _: Door) -> Result<(), Failed> {
+        Err(NOBODY)
+    }
+    fn make_partitions(&mut self, _: Partitioning) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+}

@@ -1,0 +1,13 @@
+//! The daemon: a mirror behind a slave end, and the operator's hand in it.
+
+mod attach;
+mod deck;
+mod gate;
+mod gone;
+mod operator;
+mod public;
+mod run;
+mod served;
+mod sink_leg;
+
+pub use run::run;

@@ -1,0 +1,313 @@
+//! What operators ask for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use pseudotape_control::{HumanBytes, Operator};
+use pseudotape_sink::{Place, Sink};
+use pseudotape_tape::{BlockLimits, Drive};
+
+use crate::command::explain;
+use crate::config::LegConfig;
+use crate::daemon::attach::SlaveEnd;
+use crate::daemon::deck::{self, Deck};
+use crate::daemon::gate::Gate;
+use crate::daemon::public::Public;
+use crate::daemon::served::Announced;
+use crate::daemon::sink_leg;
+use crate::messages::{LegVolume, Request, Response};
+use crate::resync::Resynced;
+
+/// How long the device daemon may take to greet a mirror that came again.
+const GREETING: Duration = Duration::from_secs(10);
+
+pub(crate) struct Desk {
+    pub(crate) deck: Arc<Gate<Deck>>,
+    pub(crate) public: Arc<Public>,
+    pub(crate) end: Arc<SlaveEnd>,
+    pub(crate) announced: Arc<Announced>,
+    /// One order after the other.
+    pub(crate) orders: Mutex<()>,
+}
+
+impl Desk {
+    fn act(&self, request: Request) -> Result<Response> {
+        if request == Request::Status {
+            return Ok(Response::Status(Box::new(self.public.status())));
+        }
+        let _order = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = match request {
+            // Answered above.
+            Request::Status => bail!("the status is no order"),
+            Request::Load { legs } => self.load(&legs)?,
+            Request::Unload { force } => self.unload(force)?,
+            Request::Resync { leg } => self.resync(&leg)?,
+            Request::Drop { leg } => self.drop_leg(&leg)?,
+            Request::Return { leg, sink } => self.return_leg(&leg, sink.as_deref())?,
+            Request::Trust { leg } => self.trust(&leg)?,
+        };
+        log::info!("{message}");
+        Ok(Response::Done { message })
+    }
+
+    fn load(&self, named: &[LegVolume]) -> Result<String> {
+        let _going_on = self.public.operation("load".into());
+        let (legs, leaving) = {
+            let mut deck = self.deck.for_operator();
+            expect_empty(&deck)?;
+            (deck.legs().to_vec(), deck.take_leaving())
+        };
+        let sinks = choose(&legs, named)?;
+        let late: Vec<_> = leaving
+            .into_iter()
+            .filter_map(|leaving| leaving.wait().err())
+            .collect();
+        let opened = deck::open(&legs, &sinks)?;
+        let mut deck = self.deck.for_operator();
+        expect_empty(&deck)?;
+        deck.insert(opened)?;
+        let limits = deck.mirror.block_limits();
+        let refused = deck.mirror.refusal().map(str::to_owned);
+        drop(deck);
+        if self.announced.limits().is_some_and(|told| told != limits) {
+            self.tell_limits(limits);
+        }
+        if let Some(refused) = refused {
+            bail!("{refused}");
+        }
+        let names: Vec<_> = legs.iter().map(|leg| leg.options.name.as_str()).collect();
+        let names = names.join(", ");
+        if late.is_empty() {
+            return Ok(format!("loaded: {names}"));
+        }
+        let late = late.join("; ");
+        Ok(format!(
+            "loaded: {names}; of the volumes before not all are copies: {late}"
+        ))
+    }
+
+    /// Has the device daemon greet the mirror again, which is when it hears of limits.
+    fn tell_limits(&self, limits: BlockLimits) {
+        let BlockLimits {
+            min_bytes,
+            max_bytes,
+            ..
+        } = limits;
+        log::info!("blocks of {min_bytes} to {max_bytes} bytes are possible now");
+        let why = "the device daemon is to hear of other block limits".to_owned();
+        self.public.set_attached(false, Some(why));
+        if self.end.hang_up() {
+            self.public.wait_attached(GREETING);
+        } else {
+            self.public.set_attached(true, None);
+            log::warn!("the device daemon hears of it when the mirror is started anew");
+        }
+    }
+
+    fn unload(&self, force: bool) -> Result<String> {
+        let _going_on = self.public.operation("unload".into());
+        let leaving = {
+            let mut deck = self.deck.for_operator();
+            if deck.is_loaded() {
+                ensure!(
+                    force || !self.public.is_in_file(),
+                    "a program is in the middle of a file: let it end, or unload by 'mt offline', or say --force"
+                );
+                // Whoever finds new volumes hears of the next ones.
+                let ready = pseudotape_copy::make_ready(&mut deck.mirror);
+                let unloaded = ready.and_then(|()| deck.mirror.unload());
+                // Also those that were refused or lost go out.
+                let ejected = deck.eject();
+                let leaving = deck.take_leaving();
+                ejected?;
+                if let Err(failed) = unloaded {
+                    log::warn!("unload: {failed}; the volumes were taken out");
+                }
+                leaving
+            } else {
+                let leaving = deck.take_leaving();
+                if leaving.is_empty() {
+                    return Ok("no volumes were in".into());
+                }
+                leaving
+            }
+        };
+        let failures: Vec<_> = leaving
+            .into_iter()
+            .filter_map(|leaving| leaving.wait().err())
+            .collect();
+        ensure!(failures.is_empty(), "{}", failures.join("; "));
+        let status = self.public.status();
+        let lost = status
+            .legs
+            .iter()
+            .filter(|leg| leg.not_mirrored_from.is_some());
+        let lost: Vec<_> = lost.map(|leg| leg.name.as_str()).collect();
+        ensure!(
+            lost.is_empty(),
+            "unloaded, but not every volume is a copy: {} (see 'pseudotape-mirror status')",
+            lost.join(", ")
+        );
+        Ok("unloaded".into())
+    }
+
+    fn resync(&self, leg: &str) -> Result<String> {
+        let _going_on = self.public.operation(format!("resync {leg}"));
+        let mut deck = self.deck.for_operator();
+        expect_volumes(&deck)?;
+        let done = deck.mirror.resync(leg).with_context(|| {
+            format!("can't resync (to open it anew: 'pseudotape-mirror return {leg}')")
+        })?;
+        Ok(in_step(leg, done))
+    }
+
+    fn drop_leg(&self, leg: &str) -> Result<String> {
+        let _going_on = self.public.operation(format!("drop {leg}"));
+        let mut deck = self.deck.for_operator();
+        expect_volumes(&deck)?;
+        deck.mirror.drop_leg(leg)?;
+        deck.part_with(leg)?;
+        Ok(format!(
+            "leg {leg} is out of the mirror and closed; 'pseudotape-mirror return {leg}' brings it back"
+        ))
+    }
+
+    fn return_leg(&self, leg: &str, sink: Option<&str>) -> Result<String> {
+        let _going_on = self.public.operation(format!("return {leg}"));
+        let mut deck = self.deck.for_operator();
+        expect_volumes(&deck)?;
+        let (options, old) = deck.options(leg)?;
+        let sink = match sink {
+            Some(text) => text.parse()?,
+            None => old.with_context(|| format!("leg {leg} has no sink: return {leg}=SINK"))?,
+        };
+        // First, since the old one may be the same.
+        deck.part_with(leg)?;
+        let opened = sink_leg::open(&options, &sink).with_context(|| format!("leg {leg}"))?;
+        deck.set_sink(leg, &sink);
+        let done = deck.mirror.return_leg(leg, Some(opened.leg))?;
+        Ok(in_step(leg, done))
+    }
+
+    fn trust(&self, leg: &str) -> Result<String> {
+        let _going_on = self.public.operation(format!("trust {leg}"));
+        let mut deck = self.deck.for_operator();
+        expect_volumes(&deck)?;
+        let lost = deck.mirror.trust(leg)?;
+        self.public.set_refused(deck.mirror.refusal());
+        let lost: Vec<_> = lost
+            .iter()
+            .map(|other| format!("pseudotape-mirror resync {other}"))
+            .collect();
+        if lost.is_empty() {
+            return Ok(format!("leg {leg} is right, and the others are the same"));
+        }
+        Ok(format!("leg {leg} is right; now: {}", lost.join(", ")))
+    }
+
+    /// Brings all legs to stable storage, at the end of the daemon.
+    pub(crate) fn end(&self) -> Result<()> {
+        let mut deck = self.deck.for_operator();
+        if let Some(at) = deck.mirror.at {
+            deck.mirror.drop_surplus(at);
+        }
+        let ejected = deck.eject();
+        let mut failures: Vec<_> = ejected
+            .err()
+            .map(|error| error.to_string())
+            .into_iter()
+            .collect();
+        for leaving in deck.take_leaving() {
+            failures.extend(leaving.wait().err());
+        }
+        // With the lock: what the program asks meanwhile is never answered.
+        self.end.hang_up();
+        ensure!(failures.is_empty(), "{}", failures.join("; "));
+        Ok(())
+    }
+}
+
+fn expect_empty(deck: &Deck) -> Result<()> {
+    ensure!(
+        !deck.is_loaded(),
+        "volumes are in: 'mt offline', or 'pseudotape-mirror unload', takes them out first"
+    );
+    Ok(())
+}
+
+fn expect_volumes(deck: &Deck) -> Result<()> {
+    ensure!(
+        deck.is_loaded(),
+        "no volumes are in: 'pseudotape-mirror load LEG=SINK...' puts some in"
+    );
+    Ok(())
+}
+
+fn in_step(leg: &str, done: Resynced) -> String {
+    let Resynced {
+        common,
+        copied,
+        bytes,
+    } = done;
+    if copied == 0 {
+        return format!("leg {leg} is in step: it had everything");
+    }
+    format!(
+        "leg {leg} is in step: {common} objects were there, {copied} ({}) were copied",
+        HumanBytes(bytes)
+    )
+}
+
+/// Which sink each leg has from now on.
+fn choose(legs: &[LegConfig], named: &[LegVolume]) -> Result<Vec<Sink>> {
+    for (number, LegVolume { leg, .. }) in named.iter().enumerate() {
+        let names: Vec<_> = legs.iter().map(|leg| leg.options.name.as_str()).collect();
+        ensure!(
+            names.contains(&leg.as_str()),
+            "there is no leg {leg}: the legs are {}",
+            names.join(", ")
+        );
+        let twice = named.iter().skip(number + 1).any(|other| other.leg == *leg);
+        ensure!(!twice, "leg {leg} is named twice");
+    }
+    let chosen = legs.iter().map(|leg| {
+        let name = &leg.options.name;
+        if let Some(volume) = named.iter().find(|volume| volume.leg == *name) {
+            let sink = volume.sink.parse::<Sink>();
+            return sink.with_context(|| format!("leg {name}"));
+        }
+        match &leg.sink {
+            Some(sink) if is_changed_by_hand(sink) => Ok(sink.clone()),
+            _ => bail!(
+                "leg {name} needs a volume: every leg gets a new one, 'pseudotape-mirror load {name}=SINK ...'"
+            ),
+        }
+    });
+    chosen.collect()
+}
+
+/// Whether the same sink can be another volume.
+fn is_changed_by_hand(sink: &Sink) -> bool {
+    match sink.place {
+        Place::Path(_) | Place::Image(_) => false,
+        Place::Device(_) | Place::Rmt(_) | Place::Null(_) => true,
+    }
+}
+
+impl Operator for Desk {
+    type Request = Request;
+    type Response = Response;
+
+    fn answer(&self, request: Request) -> Response {
+        self.act(request).unwrap_or_else(|error| {
+            let message = explain(&error);
+            log::warn!("refused or failed: {message}");
+            Response::Error { message }
+        })
+    }
+
+    fn refusal(&self, message: String) -> Response {
+        Response::Error { message }
+    }
+}

@@ -1,0 +1,382 @@
+//! What the status tells: kept beside the mirror, so that nobody who asks waits for a leg.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pseudotape_sink::Sink;
+use pseudotape_tape::{BlockLimits, Position};
+
+use crate::config::Config;
+use crate::leg::{Keeps, LegBoard, LegOptions, LegState};
+use crate::messages::{
+    BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
+};
+
+/// Over how many looks, a second apart, the throughput is told.
+const SAMPLES: usize = 5;
+
+/// Whether a volume is in a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Volume {
+    None,
+    In,
+    /// Unloaded, but its queue is not empty yet.
+    Leaving,
+}
+
+/// A leg, and what can be asked of it without waiting.
+pub(crate) struct PublicLeg {
+    options: LegOptions,
+    sink: Option<Sink>,
+    volume: Volume,
+    board: Arc<LegBoard>,
+    samples: VecDeque<(Instant, u64)>,
+}
+
+/// How far the program is.
+#[derive(Default)]
+struct Progress {
+    at: Option<Position>,
+    in_file: bool,
+    /// Since when a call of the program is being worked on.
+    working: Option<Instant>,
+}
+
+#[derive(Default)]
+struct State {
+    attached: bool,
+    problem: Option<String>,
+    refused: Option<String>,
+    operation: Option<(String, Instant)>,
+    legs: Vec<PublicLeg>,
+}
+
+pub(crate) struct Public {
+    slave: PathBuf,
+    min_legs: usize,
+    progress: Mutex<Progress>,
+    state: Mutex<State>,
+    attaching: Condvar,
+    limits: Mutex<BlockLimits>,
+}
+
+/// What a call of the program did to where the tape is.
+pub(crate) enum Effect {
+    /// Nothing.
+    None,
+    /// The tape is there, after writing blocks.
+    Wrote(Option<Position>),
+    /// The tape is there, and what was written before is a whole file, or was left behind.
+    Settled(Option<Position>),
+    /// The tape is there, after reading.
+    At(Option<Position>),
+}
+
+impl Public {
+    pub(crate) fn new(config: &Config, limits: BlockLimits) -> Self {
+        let legs = config.legs.iter().map(|leg| PublicLeg {
+            options: leg.options.clone(),
+            sink: leg.sink.clone(),
+            volume: Volume::None,
+            board: Arc::default(),
+            samples: VecDeque::new(),
+        });
+        Public {
+            slave: config.slave.clone(),
+            min_legs: config.mirror.min_legs,
+            progress: Mutex::default(),
+            state: Mutex::new(State {
+                legs: legs.collect(),
+                ..State::default()
+            }),
+            attaching: Condvar::new(),
+            limits: Mutex::new(limits),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the mirror takes now.
+    pub(crate) fn limits(&self) -> BlockLimits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_limits(&self, limits: BlockLimits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    /// A call of the program begins.
+    pub(crate) fn begin_call(&self) {
+        self.progress().working = Some(Instant::now());
+    }
+
+    /// It ended.
+    pub(crate) fn end_call(&self, effect: Effect) {
+        let mut progress = self.progress();
+        progress.working = None;
+        let (at, in_file) = match effect {
+            Effect::None => return,
+            Effect::Wrote(at) => (at, true),
+            Effect::Settled(at) => (at, false),
+            Effect::At(at) => (at, progress.in_file),
+        };
+        (progress.at, progress.in_file) = (at, in_file);
+    }
+
+    /// Whether a program wrote blocks and nothing behind them yet.
+    pub(crate) fn is_in_file(&self) -> bool {
+        self.progress().in_file
+    }
+
+    /// The device daemon took the mirror, or lost it.
+    pub(crate) fn set_attached(&self, attached: bool, problem: Option<String>) {
+        let mut state = self.state();
+        (state.attached, state.problem) = (attached, problem);
+        self.attaching.notify_all();
+    }
+
+    /// Waits until the device daemon has the mirror, for this long at most.
+    pub(crate) fn wait_attached(&self, timeout: Duration) {
+        let waited = self
+            .attaching
+            .wait_timeout_while(self.state(), timeout, |state| !state.attached);
+        drop(waited);
+    }
+
+    pub(crate) fn set_refused(&self, refused: Option<&str>) {
+        self.state().refused = refused.map(str::to_owned);
+    }
+
+    /// New volumes are in, in the order of the configuration.
+    pub(crate) fn set_loaded(&self, legs: Vec<(LegOptions, Sink, Arc<LegBoard>)>) {
+        let legs = legs.into_iter().map(|(options, sink, board)| PublicLeg {
+            options,
+            sink: Some(sink),
+            volume: Volume::In,
+            board,
+            samples: VecDeque::new(),
+        });
+        self.state().legs = legs.collect();
+        *self.progress() = Progress::default();
+    }
+
+    pub(crate) fn set_volume(&self, leg: &str, volume: Volume) {
+        let mut state = self.state();
+        for public in &mut state.legs {
+            if public.options.name == leg {
+                public.volume = volume;
+            }
+        }
+    }
+
+    pub(crate) fn set_sink(&self, leg: &str, sink: &Sink) {
+        let mut state = self.state();
+        for public in &mut state.legs {
+            if public.options.name == leg {
+                public.sink = Some(sink.clone());
+            }
+        }
+    }
+
+    /// Nothing is in any more.
+    pub(crate) fn set_unloaded(&self) {
+        self.state().refused = None;
+        *self.progress() = Progress::default();
+    }
+
+    /// An operation of the operator goes on as long as what is returned lives.
+    pub(crate) fn operation(self: &Arc<Self>, what: String) -> Operation {
+        self.state().operation = Some((what, Instant::now()));
+        Operation(Arc::clone(self))
+    }
+
+    /// Notes how far each leg is; once a second.
+    pub(crate) fn sample(&self) {
+        let now = Instant::now();
+        for leg in &mut self.state().legs {
+            let stored = leg.board.stored_bytes.load(Ordering::Relaxed);
+            leg.samples.push_back((now, stored));
+            if leg.samples.len() > SAMPLES {
+                leg.samples.pop_front();
+            }
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn status(&self) -> MirrorStatus {
+        let (at, in_file, working) = {
+            let progress = self.progress();
+            (progress.at, progress.in_file, progress.working)
+        };
+        let state = self.state();
+        let operation = state.operation.as_ref();
+        let busy = operation.map(|(what, since)| (what.clone(), *since));
+        let busy = busy.or(working.map(|since| ("a call of the program".to_owned(), since)));
+        let legs: Vec<_> = state.legs.iter().map(PublicLeg::status).collect();
+        let loaded = state.legs.iter().any(|leg| leg.volume == Volume::In);
+        let degraded = state.refused.is_some()
+            || legs
+                .iter()
+                .any(|leg| leg.not_mirrored_from.is_some() || leg.first_error.is_some());
+        MirrorStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            slave: SlaveEndStatus {
+                path: self.slave.clone(),
+                attached: state.attached,
+                problem: state.problem.clone(),
+            },
+            loaded,
+            degraded,
+            refused: state.refused.clone(),
+            min_legs: self.min_legs,
+            position: at.filter(|_| loaded).map(|at| PositionStatus {
+                partition: at.partition.0,
+                file: at.file.map(|file| file.0),
+                object: at.object.0,
+                past_early_warning: at.past_early_warning,
+            }),
+            in_file,
+            busy: busy.map(|(what, since)| BusyStatus {
+                what,
+                seconds: since.elapsed().as_secs_f64(),
+            }),
+            legs,
+        }
+    }
+}
+
+impl PublicLeg {
+    fn status(&self) -> LegStatus {
+        let board = &self.board;
+        let state = board.state();
+        let name = &self.options.name;
+        let (mirrored, reason) = match &state {
+            LegState::InStep => (None, None),
+            LegState::OutOfStep { from, reason } => (Some(from.0), Some(reason.clone())),
+            LegState::Dropped { from } => (Some(from.0), None),
+        };
+        let condition = match (self.volume, &state) {
+            (Volume::None, _) => LegCondition::Empty,
+            (Volume::Leaving, _) => LegCondition::Leaving,
+            (Volume::In, LegState::InStep) => LegCondition::InStep,
+            (Volume::In, LegState::OutOfStep { .. }) => LegCondition::OutOfStep,
+            (Volume::In, LegState::Dropped { .. }) => LegCondition::Dropped,
+        };
+        let advice = match condition {
+            LegCondition::OutOfStep => Some(format!(
+                "pseudotape-mirror resync {name} (or, to open it anew, return {name})"
+            )),
+            LegCondition::Dropped => Some(format!("pseudotape-mirror return {name}")),
+            LegCondition::Empty if mirrored.is_some() => {
+                Some("load the volumes again, then 'trust' the good one and 'resync' this".into())
+            }
+            LegCondition::InStep if board.first_error().is_some() => Some(format!(
+                "pseudotape-mirror drop {name}, then return {name} (which copies from what is damaged on)"
+            )),
+            LegCondition::InStep | LegCondition::Leaving | LegCondition::Empty => None,
+        };
+        let room = board.room_bytes.load(Ordering::Relaxed);
+        let knows_room = self.volume != Volume::None && room != u64::MAX;
+        LegStatus {
+            name: name.clone(),
+            sink: self.sink.as_ref().map(Sink::to_string),
+            class: self.options.class.to_string(),
+            when: self.options.when.to_string(),
+            state: condition,
+            not_mirrored_from: mirrored,
+            reason,
+            object: board.object.load(Ordering::Relaxed),
+            lag_objects: board.queued_objects.load(Ordering::Relaxed),
+            lag_bytes: board.queued_bytes.load(Ordering::Relaxed),
+            stored_bytes: board.stored_bytes.load(Ordering::Relaxed),
+            bytes_per_second: self.rate(),
+            left_bytes: (knows_room && self.options.keeps == Keeps::Blocks).then_some(room),
+            repairs: board.repairs.load(Ordering::Relaxed),
+            first_error: board.first_error(),
+            advice,
+        }
+    }
+
+    fn rate(&self) -> u64 {
+        let (Some((begin, from)), Some((end, to))) = (self.samples.front(), self.samples.back())
+        else {
+            return 0;
+        };
+        let milliseconds = end.duration_since(*begin).as_millis();
+        let bytes = u128::from(to.saturating_sub(*from));
+        (bytes * 1000)
+            .checked_div(milliseconds)
+            .map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
+    }
+}
+
+/// Something that an operator asked for, while it goes on.
+pub(crate) struct Operation(Arc<Public>);
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        self.0.state().operation = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sampled(samples: &[(u64, u64)]) -> PublicLeg {
+        let begin = Instant::now();
+        PublicLeg {
+            options: LegOptions::named("a"),
+            sink: None,
+            volume: Volume::In,
+            board: Arc::default(),
+            samples: samples
+                .iter()
+                .map(|(ms, bytes)| (begin + Duration::from_millis(*ms), *bytes))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn throughput_is_what_was_stored_between_the_first_and_the_last_look() {
+        assert_eq!(sampled(&[]).rate(), 0);
+        assert_eq!(sampled(&[(0, 100)]).rate(), 0);
+        assert_eq!(sampled(&[(0, 100), (1000, 300), (2000, 1100)]).rate(), 500);
+        assert_eq!(sampled(&[(0, 0), (1, u64::MAX)]).rate(), u64::MAX);
+        // Another volume began to count anew.
+        assert_eq!(sampled(&[(0, 100), (1000, 0)]).rate(), 0);
+    }
+
+    #[test]
+    fn advice_is_given_for_what_is_no_copy() {
+        let mut leg = sampled(&[]);
+        assert_eq!(leg.status().advice, None);
+        leg.board.set_state(LegState::OutOfStep {
+            from: pseudotape_tape::ObjectNumber(3),
+            reason: "cut".into(),
+        });
+        let lost = leg.status();
+        assert!(lost.advice.unwrap().contains("resync a"));
+        assert_eq!(
+            (lost.not_mirrored_from, lost.state),
+            (Some(3), LegCondition::OutOfStep)
+        );
+        leg.volume = Volume::None;
+        let out = leg.status();
+        assert!(out.advice.unwrap().contains("load the volumes again"));
+        assert_eq!(
+            (out.not_mirrored_from, out.state),
+            (Some(3), LegCondition::Empty)
+        );
+    }
+}

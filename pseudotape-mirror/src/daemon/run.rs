@@ -1,0 +1,148 @@
+//! The daemon's life: volumes, slave end, control socket, then wait for the end.
+
+use std::io::Write as _;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use pseudotape_control::ControlServer;
+use pseudotape_tape::Drive;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::command::Verdict;
+use crate::config::Config;
+use crate::daemon::attach::{self, SlaveEnd};
+use crate::daemon::deck::{self, Deck};
+use crate::daemon::gate::Gate;
+use crate::daemon::operator::Desk;
+use crate::daemon::public::Public;
+use crate::daemon::served::{Announced, Served};
+use crate::mirror::MirrorDrive;
+
+/// How often is noted how far each leg is.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// Who may use the control socket: root and the group.
+const CONTROL_MODE: u32 = 0o660;
+/// Exit code of a daemon that was told twice to end.
+const EXIT_IMPATIENT: i32 = 1;
+
+/// What ends the daemon.
+pub(crate) enum Event {
+    /// A signal that asks to end.
+    Signal(i32),
+    /// The thread at the slave end is no more, which is a fault of ours.
+    ServingEnded,
+}
+
+/// Is the mirror until a signal asks to end; then brings all legs to stable storage.
+pub fn run(config: &Config) -> Result<Verdict> {
+    // Before anything else, so that an early SIGTERM ends cleanly as well.
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
+    let (asked, ends) = channel();
+    listen(signals, asked.clone())?;
+    let mirror = MirrorDrive::new(config.mirror.clone());
+    let public = Arc::new(Public::new(config, mirror.block_limits()));
+    let mut deck = Deck::new(config, mirror, Arc::clone(&public));
+    load(config, &mut deck)?;
+    let identity = deck.mirror.identity();
+    let desk = Arc::new(Desk {
+        deck: Arc::new(Gate::new(deck)),
+        public: Arc::clone(&public),
+        end: Arc::new(SlaveEnd::new(config.slave.clone())),
+        announced: Arc::new(Announced::default()),
+        orders: Mutex::new(()),
+    });
+    let control = ControlServer::start(&config.control, CONTROL_MODE, Arc::clone(&desk))?;
+    let served = Served {
+        deck: Arc::clone(&desk.deck),
+        public: Arc::clone(&public),
+        announced: Arc::clone(&desk.announced),
+        identity,
+    };
+    attach::start(Arc::clone(&desk.end), served, asked)?;
+    announce(config, &public);
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        log::warn!("can't tell systemd that the mirror is ready: {error}");
+    }
+    let event = loop {
+        match ends.recv_timeout(SAMPLE) {
+            Ok(event) => break event,
+            Err(RecvTimeoutError::Timeout) => public.sample(),
+            Err(RecvTimeoutError::Disconnected) => bail!("nobody is left to end the daemon"),
+        }
+    };
+    match event {
+        Event::Signal(signal) => {
+            log::info!("ends: signal {signal}; stores what the legs still have to get");
+        }
+        Event::ServingEnded => log::error!("ends: nothing serves the slave end any more"),
+    }
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
+        log::debug!("can't tell systemd that the mirror ends: {error}");
+    }
+    // Whoever asks has to see that it ends, and an order that goes on has to end first.
+    drop(control);
+    let ended = desk.end();
+    let status = public.status();
+    for leg in &status.legs {
+        if let Some(from) = leg.not_mirrored_from {
+            log::error!("leg {}: not mirrored from object {from} on", leg.name);
+        }
+    }
+    ended?;
+    let well = matches!(event, Event::Signal(_)) && !status.degraded;
+    Ok(if !well {
+        Verdict::Degraded
+    } else {
+        Verdict::Well
+    })
+}
+
+fn load(config: &Config, deck: &mut Deck) -> Result<()> {
+    let sinks: Option<Vec<_>> = config.legs.iter().map(|leg| leg.sink.clone()).collect();
+    let Some(sinks) = sinks else {
+        log::info!("no volumes yet: 'pseudotape-mirror load' puts them in");
+        return Ok(());
+    };
+    let opened = deck::open(&config.legs, &sinks)?;
+    deck.insert(opened)
+}
+
+/// The first signal asks to end; the next one does not wait.
+fn listen(mut signals: Signals, asked: Sender<Event>) -> Result<()> {
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            let mut before = false;
+            for signal in signals.forever() {
+                if before || asked.send(Event::Signal(signal)).is_err() {
+                    log::error!("ends at once: what was not stored yet is not on its leg");
+                    std::process::exit(EXIT_IMPATIENT);
+                }
+                before = true;
+            }
+        })
+        .context("can't start the signal thread")?;
+    Ok(())
+}
+
+/// Prints what is mirrored where.
+fn announce(config: &Config, public: &Public) {
+    let mut text = format!("slave end: {}\n", config.slave.display());
+    let status = public.status();
+    for leg in &status.legs {
+        let sink = leg.sink.as_deref().unwrap_or("nothing in it yet");
+        text.push_str(&format!(
+            "leg {}: {sink} ({}, {})\n",
+            leg.name, leg.class, leg.when
+        ));
+    }
+    text.push_str(&format!("control: {}\n", config.control.display()));
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        log::warn!("can't print what is mirrored: {error}");
+    }
+}

@@ -1,0 +1,276 @@
+//! The daemon as a process behind a real slave socket: how it starts, ends, is killed and comes back.
+
+mod process;
+mod support;
+
+use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use process::{LONG, Place, block, blocks, mark_of, pair};
+use pseudotape_mirror::messages::LegCondition;
+use pseudotape_tape::{Drive, Sense};
+
+/// PT-07.
+#[test]
+fn what_is_written_is_on_both_legs_after_sigterm() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let (mut place, mut master) = pair(&[]);
+        for number in 0..50 {
+            master.write(&block(number)).unwrap();
+        }
+        place.signal(signal);
+        assert_eq!(place.wait().code(), Some(0), "{}", place.log());
+        for image in ["a.ptape", "b.ptape"] {
+            assert_eq!(place.contents(image), blocks(0..50));
+        }
+        let failed = master.write(&block(50)).unwrap_err();
+        assert!(matches!(
+            failed.sense,
+            Sense::NoDrive | Sense::HardwareError
+        ));
+        assert!(!place.path("control").exists());
+    }
+}
+
+#[test]
+fn kill_9_loses_nothing_that_was_acknowledged_and_trust_and_resync_mend_the_rest() {
+    for round in 0..5 {
+        let (mut place, mut master) = pair(&[]);
+        let enough = Arc::new(AtomicBool::new(false));
+        let said = Arc::clone(&enough);
+        let writer = std::thread::spawn(move || {
+            let mut acknowledged = 0;
+            while master.write(&block(acknowledged)).is_ok() {
+                acknowledged += 1;
+                said.store(acknowledged > 20 + round * 13, Ordering::SeqCst);
+            }
+            (acknowledged, master)
+        });
+        while !enough.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        place.kill();
+        let (acknowledged, mut master) = writer.join().unwrap();
+        for image in ["a.ptape", "b.ptape"] {
+            let found = place.contents(image);
+            assert!(found.len() as u64 >= acknowledged, "{image}");
+            assert_eq!(found, blocks(0..found.len() as u64), "{image}");
+        }
+        let legs = ["a.ptape", "b.ptape"].map(|image| place.text(image));
+        let legs = [format!("a={}", legs[0]), format!("b={}", legs[1])];
+        place.start(&["--leg", &legs[0], "--leg", &legs[1]]);
+        if place.status().refused.is_some() {
+            assert!(place.done(&["trust", "a"]).contains("resync b"));
+            place.done(&["resync", "b"]);
+        }
+        master.settle();
+        master.drive.space_to_end_of_data().unwrap();
+        master.mark();
+        assert_eq!(place.stop(), 0, "{}", place.log());
+        let a = place.contents("a.ptape");
+        assert_eq!(a, place.contents("b.ptape"));
+        assert!(a.len() as u64 > acknowledged);
+    }
+}
+
+#[test]
+fn the_mirror_comes_back_to_a_device_daemon_that_was_restarted() {
+    let (mut place, mut master) = pair(&[]);
+    for number in 0..10 {
+        master.write(&block(number)).unwrap();
+    }
+    for round in 1..4 {
+        drop(master);
+        master = place.master();
+        master.settle();
+        assert!(place.status().slave.attached);
+        master.drive.space_to_end_of_data().unwrap();
+        master.write(&block(9 + round)).unwrap();
+    }
+    assert_eq!(place.stop(), 0);
+    assert_eq!(place.contents("a.ptape"), blocks(0..13));
+    assert_eq!(place.contents("b.ptape"), blocks(0..13));
+    assert!(place.log().contains("hung up"), "{}", place.log());
+}
+
+#[test]
+fn the_mirror_may_come_before_the_device_daemon_and_end_without_it() {
+    let mut place = Place::new();
+    let leg = format!("a={}", place.image("a.ptape"));
+    place.start(&["--leg", &leg]);
+    let said = place.command(&["status"]);
+    assert_eq!(said.code, 1, "nobody can write");
+    assert!(
+        said.out.contains("can't take the slave end"),
+        "{}",
+        said.out
+    );
+    assert_eq!(place.stop(), 0);
+    place.start(&["--leg", &leg]);
+    let mut master = place.master();
+    master.settle();
+    master.write(&block(0)).unwrap();
+    assert_eq!(place.command(&["status"]).code, 0);
+    assert_eq!(place.stop(), 0);
+    assert_eq!(place.contents("a.ptape"), blocks(0..1));
+}
+
+/// PT-06.
+#[test]
+fn a_second_mirror_says_that_the_slave_end_is_taken_and_waits_for_it() {
+    let (mut first, mut master) = pair(&[]);
+    let mut second = Place::new();
+    std::os::unix::fs::symlink(first.path("slave"), second.path("slave")).unwrap();
+    let leg = format!("c={}", second.image("c.ptape"));
+    second.start(&["--leg", &leg]);
+    while !second.log().contains("is taken") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(second.command(&["status"]).code, 1);
+    master.write(&block(0)).unwrap();
+    assert_eq!(first.stop(), 0);
+    master.settle();
+    master.write(&block(1)).unwrap();
+    assert_eq!(second.stop(), 0);
+    assert_eq!(first.contents("a.ptape"), blocks(0..1));
+    assert_eq!(second.contents("c.ptape"), blocks(1..2));
+}
+
+#[test]
+fn systemd_hears_when_the_mirror_is_ready_and_when_it_ends() {
+    let mut place = Place::new();
+    let socket = UnixDatagram::bind(place.path("notify")).unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let hear = || {
+        let mut buffer = [0; 100];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    };
+    place.start(&["--leg", "a=null"]);
+    assert!(hear().contains("READY=1"));
+    assert_eq!(place.status().legs[0].state, LegCondition::InStep);
+    place.signal("TERM");
+    assert!(hear().contains("STOPPING=1"));
+    assert_eq!(place.wait().code(), Some(0));
+}
+
+/// PT-18, where no leg is left. The disk is full as far as this process sees it: its longest file.
+#[test]
+fn legs_without_room_on_their_host_are_out_of_step_with_the_hosts_reason() {
+    let mut place = Place::new();
+    let mut master = place.master();
+    let legs = [
+        format!("a={}", place.image("a.ptape")),
+        format!(
+            "b=image:{},create,when=deferred,class=spare",
+            place.text("b.ptape")
+        ),
+    ];
+    place.start_limited(1 << 20, &["--leg", &legs[0], "--leg", &legs[1]]);
+    master.settle();
+    let mut written = 0;
+    let failed = loop {
+        match master.write(&block(written)) {
+            Ok(()) => written += 1,
+            Err(failed) => break failed,
+        }
+    };
+    assert_eq!(
+        failed.sense,
+        Sense::HardwareError,
+        "no leg has room any more"
+    );
+    assert!(written > 100);
+    let status = place.status();
+    assert!(status.degraded);
+    assert_eq!(status.legs[0].state, LegCondition::OutOfStep);
+    let text = place.command(&["status"]).out;
+    assert!(text.contains("File too large"), "{text}");
+    assert!(
+        text.contains("to do      pseudotape-mirror resync"),
+        "{text}"
+    );
+    assert_eq!(place.stop(), 1);
+    for image in ["a.ptape", "b.ptape"] {
+        let found = place.contents(image);
+        assert_eq!(found, blocks(0..found.len() as u64), "{image}");
+        assert!(mark_of(&place.path(image)).is_some() || found.len() as u64 >= written);
+    }
+}
+
+#[test]
+fn late_legs_have_everything_when_they_should() {
+    for when in ["unload", "deferred"] {
+        let mut place = Place::new();
+        let mut master = place.master();
+        let legs = [
+            format!("a={}", place.image("a.ptape")),
+            format!("b={},when={when}", place.image("b.ptape")),
+        ];
+        place.start(&["--leg", &legs[0], "--leg", &legs[1], "--queue", "64K"]);
+        master.settle();
+        for number in 0..200 {
+            master.write(&block(number)).unwrap();
+        }
+        assert_eq!(place.status().legs[1].when, when);
+        master.drive.unload().unwrap();
+        if when == "unload" {
+            assert_eq!(place.contents("b.ptape"), blocks(0..200));
+        }
+        // Waits for those that are late even then.
+        place.done(&["unload"]);
+        assert_eq!(place.contents("b.ptape"), blocks(0..200));
+        assert_eq!(place.contents("a.ptape"), blocks(0..200));
+        assert_eq!(place.stop(), 0);
+    }
+}
+
+/// A leg that fails while it catches up is not forgotten with its volume.
+#[test]
+fn a_late_leg_that_failed_is_told_after_the_unload_too() {
+    let mut place = Place::new();
+    let mut master = place.master();
+    // What repeats fits as often as one likes where it is compressed.
+    let legs = [
+        format!("a=zstd+{}", place.image("a.ptape")),
+        format!(
+            "b=image:{},create,when=deferred,class=spare",
+            place.text("b.ptape")
+        ),
+    ];
+    place.start_limited(1 << 20, &["--leg", &legs[0], "--leg", &legs[1]]);
+    master.settle();
+    for number in 0..400 {
+        master.write(&block(number)).unwrap();
+    }
+    master.drive.unload().unwrap();
+    let unloaded = place.command(&["unload"]);
+    let status = place.status();
+    let [a, b] = &status.legs[..] else {
+        panic!("{status:?}");
+    };
+    assert_eq!(
+        (a.state, b.state),
+        (LegCondition::Empty, LegCondition::Empty)
+    );
+    assert_eq!(a.not_mirrored_from, None);
+    let from = b.not_mirrored_from.unwrap();
+    assert!((100..400).contains(&from), "{from}");
+    assert!(status.degraded);
+    assert!(b.first_error.as_ref().unwrap().contains("File too large"));
+    // Where the leg failed only after the program's unload, the operator's tells.
+    assert!(
+        unloaded.code == 0 || unloaded.err.contains("leg b"),
+        "{}",
+        unloaded.err
+    );
+    let log = place.log();
+    assert!(
+        log.contains(&format!("leg b: not mirrored from object {from} on")),
+        "{log}"
+    );
+    assert_eq!(place.stop(), 1);
+    assert_eq!(place.contents("b.ptape"), blocks(0..from));
+    assert_eq!(mark_of(&place.path("b.ptape")), Some(from));
+}

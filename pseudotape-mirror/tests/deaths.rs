@@ -1,0 +1,391 @@
+//! PT-18: the mirror dies between two legs' writes, and the disk of a leg fails: every leg holds an exact
+//! beginning of what was written, and a resync brings them together.
+
+mod support;
+
+use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
+use pseudotape_image::{Access, CreateParameters, Error, Uuid, VolumeId};
+use pseudotape_mirror::{Class, LegDrive, LegOptions, LegState, MirrorDrive, MirrorOptions};
+use pseudotape_mirror::{NewLeg, Noted};
+use pseudotape_tape::{Drive, Mark, ObjectNumber, Sense, Stop, Transfer, WriteMode};
+use pseudotape_testkit::block_of;
+use pseudotape_testkit::store::{FaultyStore, StoreFault, Survival, after_power_loss};
+
+use support::job::{BLOCK, NAMES, blocks, commit, locate, lost_from, marks, with_legs, write};
+use support::{Object, contents};
+
+/// A medium of one partition in a store that the test looks at.
+#[derive(Clone)]
+struct Watchful(FaultyStore);
+
+impl Medium for Watchful {
+    type Store = FaultyStore;
+
+    fn access(&self) -> Access {
+        Access::ReadWrite
+    }
+
+    fn open(&mut self, _partition: u8) -> Result<FaultyStore, Error> {
+        Ok(self.0.clone())
+    }
+
+    fn create(&mut self, _partition: u8) -> Result<FaultyStore, Error> {
+        Ok(self.0.clone())
+    }
+
+    fn remove(&mut self, _partition: u8) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// An image as a leg, with its mark.
+struct ImageLeg(ImageDrive<Watchful>);
+
+impl ImageLeg {
+    fn with(cartridge: Cartridge<Watchful>) -> Self {
+        let mut drive = ImageDrive::new(Personality::default(), "LEG".into(), Overrides::default());
+        assert!(drive.insert(cartridge).is_ok());
+        ImageLeg(drive)
+    }
+
+    fn create(store: &FaultyStore) -> Self {
+        let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+        parameters.header.early_warning_bytes = 0;
+        let medium = Watchful(store.clone());
+        ImageLeg::with(Cartridge::create(medium, &parameters).expect("an image"))
+    }
+
+    /// What a process finds that opens the file afterwards.
+    fn open(bytes: &[u8]) -> Self {
+        use pseudotape_image::Store;
+        let mut store = FaultyStore::default();
+        store.write_at(bytes, 0).expect("memory");
+        let opened = Cartridge::open(Watchful(store)).expect("an image that was written");
+        ImageLeg::with(opened.0)
+    }
+
+    fn new_leg(self, name: &str, class: Class) -> NewLeg {
+        NewLeg {
+            options: LegOptions {
+                class,
+                ..LegOptions::named(name)
+            },
+            drive: Box::new(self),
+        }
+    }
+}
+
+impl LegDrive for ImageLeg {
+    fn drive(&mut self) -> &mut dyn Drive {
+        &mut self.0
+    }
+
+    fn noted(&mut self) -> Noted {
+        match self.0.cartridge().and_then(Cartridge::incomplete_from) {
+            Some(from) => Noted::NotMirroredFrom(from),
+            None => Noted::Mirrored,
+        }
+    }
+
+    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String> {
+        let cartridge = self.0.cartridge_mut().ok_or("no cartridge")?;
+        let noted = cartridge.set_incomplete_from(from);
+        noted.map(|()| true).map_err(|error| error.to_string())
+    }
+
+    fn take_trouble(&mut self) -> Option<String> {
+        self.0.take_trouble()
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), String> {
+        match self.0.eject() {
+            Some(cartridge) => cartridge.finish().map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One step of a job, and how far the stores of the legs were after it.
+struct Moment {
+    objects: Vec<Object>,
+    actions: Vec<usize>,
+}
+
+/// Writes, marks, commits, overwrites in the middle; the moments between the operations.
+fn job(stores: &[FaultyStore]) -> Vec<Moment> {
+    let new = stores
+        .iter()
+        .zip(NAMES)
+        .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Required));
+    let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+    let mut objects = Vec::new();
+    let mut moments = Vec::new();
+    let mut note = |objects: &[Object]| {
+        moments.push(Moment {
+            objects: objects.to_vec(),
+            actions: stores.iter().map(FaultyStore::log_length).collect(),
+        });
+    };
+    note(&objects);
+    for number in 0..14 {
+        match number {
+            3 | 7 => {
+                marks(&mut mirror, 1, WriteMode::Commit).unwrap();
+                objects.push(Object::Mark(Mark::Filemark));
+            }
+            5 | 12 => commit(&mut mirror).unwrap(),
+            9 => {
+                // Over what was committed.
+                locate(&mut mirror, 2).unwrap();
+                objects.truncate(2);
+                write(&mut mirror, number).unwrap();
+                objects.push(Object::Block(block_of(number, BLOCK)));
+            }
+            _ => {
+                write(&mut mirror, number).unwrap();
+                objects.push(Object::Block(block_of(number, BLOCK)));
+            }
+        }
+        note(&objects);
+    }
+    // The process is gone, with nothing closed.
+    std::mem::forget(mirror);
+    moments
+}
+
+fn found(bytes: &[u8]) -> Vec<Object> {
+    contents(&mut ImageLeg::open(bytes).0)
+}
+
+/// At every point of one leg's writes, combined with every point of the other's in the same operation.
+#[test]
+fn killed_at_any_point_each_leg_holds_what_was_acknowledged_and_a_resync_joins_them() {
+    let stores = [FaultyStore::default(), FaultyStore::default()];
+    let moments = job(&stores);
+    let logs = [stores[0].log(), stores[1].log()];
+    let (mut deaths, mut resyncs) = (0, 0);
+    for pair in moments.windows(2) {
+        let [before, after] = pair else {
+            unreachable!("windows of two")
+        };
+        // What one operation made: nothing, all, or all it cut off.
+        let mut cut = after.objects.clone();
+        cut.pop();
+        let points = |leg: usize| before.actions[leg]..=after.actions[leg];
+        for first in points(0) {
+            for second in points(1) {
+                deaths += 1;
+                let disks = [
+                    after_power_loss(&logs[0], first, Survival::All),
+                    after_power_loss(&logs[1], second, Survival::All),
+                ];
+                for disk in &disks {
+                    let found = found(disk);
+                    assert!(
+                        found == before.objects || found == after.objects || found == cut,
+                        "actions {first} and {second}"
+                    );
+                }
+                resyncs += u32::from(bring_together(&disks));
+            }
+        }
+    }
+    println!("{deaths} deaths, {resyncs} resyncs");
+    assert!(deaths > 50 && resyncs > 10);
+}
+
+/// What the daemon's operator does afterwards. Says whether there was something to do.
+fn bring_together(disks: &[Vec<u8>; 2]) -> bool {
+    let expected = found(&disks[0]);
+    let new = disks
+        .iter()
+        .zip(NAMES)
+        .map(|(disk, name)| ImageLeg::open(disk).new_leg(name, Class::Required));
+    let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+    let differ = mirror.refusal().is_some();
+    assert_eq!(differ, found(&disks[1]) != expected);
+    if differ {
+        assert_eq!(mirror.trust("a").unwrap(), ["b"]);
+        assert!(mirror.test_ready().is_err(), "the report of new volumes");
+        mirror.resync("b").unwrap();
+    }
+    let mut both = both(mirror);
+    assert_eq!(both.pop().as_ref(), Some(&expected));
+    assert_eq!(both.pop().as_ref(), Some(&expected));
+    differ
+}
+
+/// What the legs of a mirror hold, by reading one after the other.
+fn both(mut mirror: MirrorDrive) -> Vec<Vec<Object>> {
+    let names: Vec<_> = mirror.legs().map(|(o, _)| o.name.clone()).collect();
+    assert!(names.iter().all(|name| lost_from(&mirror, name).is_none()));
+    let first = contents(&mut mirror);
+    mirror.drop_leg(&names[0]).unwrap();
+    let second = contents(&mut mirror);
+    vec![first, second]
+}
+
+#[test]
+fn after_the_power_went_each_leg_holds_a_beginning_with_all_that_was_committed() {
+    let stores = [FaultyStore::default(), FaultyStore::default()];
+    let new = stores
+        .iter()
+        .zip(NAMES)
+        .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Required));
+    let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+    let mut committed = vec![(stores.each_ref().map(FaultyStore::log_length), 0)];
+    for number in 0..12 {
+        write(&mut mirror, number).unwrap();
+        if number % 4 == 3 {
+            commit(&mut mirror).unwrap();
+            committed.push((stores.each_ref().map(FaultyStore::log_length), number + 1));
+        }
+    }
+    std::mem::forget(mirror);
+    let whole = blocks(0..12);
+    for (leg, store) in stores.iter().enumerate() {
+        let log = store.log();
+        for count in committed[0].0[leg]..=log.len() {
+            let sure = committed.iter().rev().find(|(at, _)| at[leg] <= count);
+            let sure = usize::try_from(sure.unwrap().1).unwrap();
+            let survivals = (0..6).map(Survival::Any);
+            for survival in [Survival::None, Survival::Torn(100)]
+                .into_iter()
+                .chain(survivals)
+            {
+                let found = found(&after_power_loss(&log, count, survival));
+                assert!(
+                    whole.starts_with(&found),
+                    "leg {leg}, {count}, {survival:?}"
+                );
+                assert!(found.len() >= sure, "leg {leg}, {count}, {survival:?}");
+            }
+        }
+    }
+}
+
+/// The disk of a leg fails: an image says on itself since where it is no copy, until it is one again.
+#[test]
+fn an_image_whose_disk_fails_is_marked_until_it_is_resynced() {
+    for fault in [StoreFault::Write(5), StoreFault::Sync] {
+        let stores = [FaultyStore::default(), FaultyStore::default()];
+        let new = stores
+            .iter()
+            .zip(NAMES)
+            .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+        let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+        write(&mut mirror, 0).unwrap();
+        commit(&mut mirror).unwrap();
+        stores[1].set_fault(Some(fault));
+        (1..9).for_each(|number| write(&mut mirror, number).unwrap());
+        commit(&mut mirror).unwrap();
+        let from = lost_from(&mirror, "b").expect("it is out of step");
+        assert!((1..9).contains(&from), "{fault:?}: {from}");
+        let mut legs = mirror.legs();
+        let LegState::OutOfStep { reason, .. } = legs.nth(1).unwrap().1.state() else {
+            panic!("it is out of step");
+        };
+        drop(legs);
+        assert!(reason.contains("injected"), "{reason}");
+        stores[1].set_fault(None);
+        // An image that could not commit is opened anew: what it holds is looked at, and not believed.
+        let medium = Watchful(stores[1].clone());
+        let again = ImageLeg::with(Cartridge::open(medium).unwrap().0);
+        let again = again.new_leg("b", Class::Spare);
+        let resynced = mirror.return_leg("b", Some(again)).unwrap();
+        assert!(resynced.common >= from, "{resynced:?}");
+        for (_, _, leg) in mirror.eject() {
+            leg.finish().unwrap();
+        }
+        for store in &stores {
+            let mut leg = ImageLeg::open(&store.bytes());
+            assert_eq!(leg.noted(), Noted::Mirrored);
+            assert_eq!(contents(&mut leg.0), blocks(0..9));
+        }
+    }
+}
+
+#[test]
+fn the_mark_of_an_image_outlives_the_mirror() {
+    let stores = [FaultyStore::default(), FaultyStore::default()];
+    let new = stores
+        .iter()
+        .zip(NAMES)
+        .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+    let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+    (0..3).for_each(|number| write(&mut mirror, number).unwrap());
+    mirror.drop_leg("b").unwrap();
+    write(&mut mirror, 3).unwrap();
+    std::mem::forget(mirror);
+    let mut leg = ImageLeg::open(&stores[1].bytes());
+    assert_eq!(leg.noted(), Noted::NotMirroredFrom(ObjectNumber(3)));
+    assert_eq!(contents(&mut leg.0), blocks(0..3));
+}
+
+/// A full disk is an end of the tape like any other: for all legs, and nothing is lost.
+#[test]
+fn a_disk_that_is_full_ends_the_volume_for_all() {
+    for full in 0..2 {
+        let stores = [FaultyStore::default(), FaultyStore::default()];
+        let new = stores
+            .iter()
+            .zip(NAMES)
+            .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Required));
+        let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+        stores[full].set_fault(Some(StoreFault::FullAt(40_000)));
+        let mut count = 0;
+        loop {
+            let block = block_of(count, BLOCK);
+            let done = mirror.write(Transfer::Variable, &block);
+            let done = done.map_err(|failed: pseudotape_tape::Failed| failed.sense);
+            let done = done.unwrap_or_else(|sense: Sense| panic!("{sense}"));
+            count += done.count;
+            if done.count == 0 {
+                assert_eq!(done.stop, Some(Stop::EndOfPartition));
+                break;
+            }
+            assert!(count < 100, "the disk is full");
+        }
+        stores[full].set_fault(None);
+        assert!(count > 10);
+        let both = both(mirror);
+        assert_eq!(both[0], blocks(0..count));
+        assert_eq!(both[1], both[0]);
+    }
+}
+
+/// A resync that ends in the middle leaves a beginning, still marked, from which the next one goes on.
+#[test]
+fn a_resync_that_fails_can_be_done_again() {
+    for failing in 0..12 {
+        let stores = [FaultyStore::default(), FaultyStore::default()];
+        let new = stores
+            .iter()
+            .zip(NAMES)
+            .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+        let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+        (0..3).for_each(|number| write(&mut mirror, number).unwrap());
+        mirror.drop_leg("b").unwrap();
+        (3..9).for_each(|number| write(&mut mirror, number).unwrap());
+        stores[1].set_fault(Some(StoreFault::Write(failing)));
+        let first = mirror.resync("b");
+        stores[1].set_fault(None);
+        if first.is_err() {
+            assert!(lost_from(&mirror, "b").is_some(), "write {failing}");
+            let mut half = ImageLeg::open(&stores[1].bytes());
+            assert_eq!(half.noted(), Noted::NotMirroredFrom(ObjectNumber(3)));
+            assert!(blocks(0..9).starts_with(&contents(&mut half.0)));
+        } else {
+            assert!(failing > 5, "write {failing} is needed");
+        }
+        if first.is_err() {
+            let medium = Watchful(stores[1].clone());
+            let again = ImageLeg::with(Cartridge::open(medium).unwrap().0);
+            let again = again.new_leg("b", Class::Spare);
+            mirror.return_leg("b", Some(again)).unwrap();
+        }
+        write(&mut mirror, 9).unwrap();
+        let both = both(mirror);
+        assert_eq!(both, [blocks(0..10), blocks(0..10)], "write {failing}");
+    }
+}

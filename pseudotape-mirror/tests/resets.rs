@@ -1,0 +1,118 @@
+//! PT-18. Legs whose drives are reset while a job runs.
+
+use pseudotape_drive::Personality;
+use pseudotape_mirror::{LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg};
+use pseudotape_tape::{Drive, Mark, ObjectNumber, Sense, Transfer, WriteMode};
+use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
+
+struct Rig {
+    mirror: MirrorDrive,
+    legs: Vec<SharedDrive<ModelDrive>>,
+}
+
+/// Two legs with three blocks on them.
+fn rig() -> Rig {
+    let mut mirror = MirrorDrive::new(MirrorOptions::default());
+    let legs: Vec<_> = (0..2)
+        .map(|_| {
+            let mut drive = ModelDrive::new(Personality::default());
+            drive.insert(ModelCartridge::default());
+            drive.clear_attention();
+            SharedDrive::new(drive)
+        })
+        .collect();
+    let new = legs.iter().zip(["a", "b"]).map(|(leg, name)| NewLeg {
+        options: LegOptions::named(name),
+        drive: Box::new(leg.clone()),
+    });
+    mirror.insert(new.collect()).expect("two blank volumes");
+    assert!(mirror.test_ready().is_err(), "the report of new volumes");
+    for number in 0..3 {
+        write(&mut mirror, number).expect("room for three blocks");
+    }
+    Rig { mirror, legs }
+}
+
+fn write(mirror: &mut MirrorDrive, number: u64) -> Result<(), Sense> {
+    let block = block_of(number, 1000);
+    let done = mirror.write(Transfer::Variable, &block);
+    done.map(drop).map_err(|failed| failed.sense)
+}
+
+fn objects(leg: &SharedDrive<ModelDrive>) -> usize {
+    leg.lock().cartridge().expect("a cartridge").partitions[0].len()
+}
+
+fn states(mirror: &MirrorDrive) -> Vec<LegState> {
+    mirror.legs().map(|(_, board)| board.state()).collect()
+}
+
+#[test]
+fn a_leg_that_was_reset_goes_back_to_its_place_and_the_job_goes_on() {
+    for reset in [vec![0], vec![1], vec![0, 1]] {
+        let Rig { mut mirror, legs } = rig();
+        for &leg in &reset {
+            legs[leg].lock().reset();
+        }
+        write(&mut mirror, 3).expect("the legs are back at object 3");
+        for &leg in &reset {
+            legs[leg].lock().reset();
+        }
+        let marks = mirror.write_marks(Mark::Filemark, 1, WriteMode::Commit);
+        marks.expect("the legs are back at object 4");
+        assert_eq!(states(&mirror), [LegState::InStep, LegState::InStep]);
+        for &leg in &reset {
+            legs[leg].lock().reset();
+        }
+        mirror.rewind().expect("a motion brings them back as well");
+        let mut buffer = vec![0; 2000];
+        for number in 0..4 {
+            for &leg in &reset {
+                legs[leg].lock().reset();
+            }
+            let done = mirror
+                .read(Transfer::Variable, &mut buffer)
+                .expect("a block");
+            assert_eq!(
+                buffer[..done.bytes],
+                block_of(number, 1000),
+                "block {number}"
+            );
+        }
+        assert_eq!(legs.iter().map(objects).collect::<Vec<_>>(), [5, 5]);
+    }
+}
+
+#[test]
+fn a_leg_that_lost_blocks_in_a_reset_is_out_of_step() {
+    let Rig { mut mirror, legs } = rig();
+    {
+        let mut leg = legs[1].lock();
+        // What its drive had not yet brought to the medium.
+        let mut cartridge = leg.eject().expect("a cartridge");
+        cartridge.partitions[0].truncate(2);
+        leg.insert(cartridge);
+        leg.clear_attention();
+        leg.reset();
+    }
+    assert_eq!(
+        write(&mut mirror, 3),
+        Err(Sense::HardwareError),
+        "a required leg failed"
+    );
+    let states = states(&mirror);
+    assert_eq!(states[0], LegState::InStep);
+    assert!(
+        matches!(
+            states[1],
+            LegState::OutOfStep {
+                from: ObjectNumber(3),
+                ..
+            }
+        ),
+        "{:?}",
+        states[1]
+    );
+    mirror.resync("b").expect("leg a has everything");
+    assert_eq!(objects(&legs[0]), objects(&legs[1]));
+}
