@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use pseudotape_control::parse_size;
+use pseudotape_control::{Portion, parse_portion, parse_size};
+use pseudotape_sink::Sink;
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 damage was found, or something that is needed is missing; \
@@ -51,6 +52,10 @@ pub(crate) enum Command {
     Dump(DumpOptions),
     /// Reads a whole image and checks every checksum.
     Verify(VerifyOptions),
+    /// Copies a tape onto another one, block by block and mark by mark.
+    Copy(CopyOptions),
+    /// Says whether two tapes hold the same, or where they differ first.
+    Compare(CompareOptions),
     /// Shows the drives of the running daemon and what they are doing.
     Status(StatusOptions),
     /// Puts a cartridge into a drive of the running daemon.
@@ -61,11 +66,18 @@ pub(crate) enum Command {
     WriteProtect(WriteProtectOptions),
     /// Resets a drive, as a reset of its bus does: programs lose their position until they rewind.
     Reset(DriveOptions),
+    /// Shows the options of the st driver for a drive, or sets some, by the names of 'mt stsetoptions'.
+    Options(OptionsOptions),
+    /// Is the drive behind a slave end, with this image in it, until the daemon hangs up.
+    ///
+    /// The simplest slave there is: a drive of the daemon that was configured with slave=SOCKET is this
+    /// program as long as it runs. It may be ended at any time: what was acknowledged is on the image.
+    Serve(ServeOptions),
     /// Looks for what a machine needs to run pseudotape, and says what to do where it is missing.
     Doctor(DoctorOptions),
     /// Prints a completion script for a shell.
     Completions(CompletionsOptions),
-    /// Writes the man pages of this command into a directory.
+    /// Writes the man pages of this command and of pseudotape-rmt into a directory.
     Man(ManOptions),
 }
 
@@ -80,8 +92,8 @@ pub(crate) struct CreateOptions {
     pub capacity: Option<u64>,
     /// How long before the physical end writers are told to finish [default: 64M, or a sixteenth
     /// of a capacity below 1G; none without a capacity].
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    pub early_warning: Option<u64>,
+    #[arg(long, value_name = "SIZE|PERCENT%", value_parser = parse_portion)]
+    pub early_warning: Option<Portion>,
     /// A name for the volume.
     #[arg(long, value_name = "TEXT")]
     pub label: Option<String>,
@@ -142,6 +154,71 @@ pub(crate) struct DumpOptions {
     pub skip_damaged: bool,
 }
 
+const TAPES: &str = "\
+A tape is written PATH (an image, or a tape's non-rewinding node), image:PATH[,create][,capacity=SIZE]\
+[,early-warning=SIZE], device:PATH, rmt:[USER@]HOST:PATH[,server=PROGRAM][,rsh=PROGRAM] or null; zstd+, lz4+ and \
+aes=KEYFILE+ before it compress and encrypt each block.";
+
+/// What becomes of a block that can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Damaged {
+    /// The copy ends before it.
+    Stop,
+    /// It is recorded as unreadable; only an image can hold that.
+    Record,
+    /// It is left out: what follows gets lower numbers.
+    Skip,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = TAPES)]
+pub(crate) struct CopyOptions {
+    /// The tape to read.
+    #[arg(value_name = "SRC")]
+    pub source: Sink,
+    /// The tape to write; an image whose name ends in .ptape is made where it is not there.
+    #[arg(value_name = "DST")]
+    pub target: Sink,
+    /// Which partition of SRC [default: its only one].
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u8>,
+    /// Begins with this object of SRC: the one that the copy before, onto another tape, named as the
+    /// first one not copied. Both tapes one behind the other are then SRC.
+    #[arg(
+        long = "continue",
+        value_name = "OBJECT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub from: u64,
+    /// Goes on with a copy that was interrupted: compares what is there with SRC, and copies the rest.
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Writes over what is recorded on DST.
+    #[arg(long)]
+    pub force: bool,
+    /// Copies what fits onto DST, also where it is known that not all of it will.
+    #[arg(long)]
+    pub part: bool,
+    /// What to do with a block that can't be read.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Damaged::Stop)]
+    pub damaged: Damaged,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = TAPES)]
+pub(crate) struct CompareOptions {
+    /// The one tape.
+    #[arg(value_name = "A")]
+    pub first: Sink,
+    /// The other one.
+    #[arg(value_name = "B")]
+    pub second: Sink,
+    /// Only this partition [default: all of them].
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u8>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct StatusOptions {
     /// Only this drive.
@@ -176,6 +253,30 @@ pub(crate) struct DriveOptions {
     pub drive: u32,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct OptionsOptions {
+    /// Number of the drive: N of /dev/pmtmN.
+    #[arg(value_name = "DRIVE")]
+    pub drive: u32,
+    /// What to set: NAME or NAME=on, NAME=off, defblksize=BYTES, defdensity=CODE, defdrvbuffer=0..7,
+    /// defcompression=on|off; a default that is 'none' is not set at all.
+    #[arg(value_name = "NAME[=VALUE]")]
+    pub set: Vec<String>,
+    /// The mode whose options are meant: the letter at the end of the node's name.
+    #[arg(long, value_name = "l|m|a")]
+    pub mode: Option<ModeLetter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeLetter {
+    /// Mode 1.
+    L,
+    /// Mode 2.
+    M,
+    /// Mode 3.
+    A,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Switch {
     /// Nothing more can be written.
@@ -196,6 +297,29 @@ pub(crate) struct WriteProtectOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = SIZES)]
+pub(crate) struct ServeOptions {
+    /// The image file.
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+    /// The slave end: the drive's socket, or its node pmtsN.
+    #[arg(long, value_name = "SOCKET|NODE")]
+    pub on: PathBuf,
+    /// What kind of drive it is: generic, scsi_debug, lto5, dds.
+    #[arg(long, value_name = "NAME", default_value = "generic")]
+    pub personality: String,
+    /// Unit serial number.
+    #[arg(long, value_name = "TEXT", default_value = "PT00000000")]
+    pub serial: String,
+    /// Capacity, instead of what is written in the image.
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub capacity: Option<u64>,
+    /// Length of the early-warning zone, instead of what is written in the image.
+    #[arg(long, value_name = "SIZE|PERCENT%", value_parser = parse_portion)]
+    pub early_warning: Option<Portion>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
     /// The directory where images are, or will be.
     #[arg(value_name = "DIR", default_value = ".")]
@@ -207,6 +331,16 @@ pub(crate) struct CompletionsOptions {
     /// The shell.
     #[arg(value_name = "SHELL")]
     pub shell: Shell,
+    /// The program that is to be completed.
+    #[arg(long, value_enum, default_value = "pseudotape")]
+    pub program: Program,
+}
+
+/// Programs of this package; pseudotape-mirror makes its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Program {
+    Pseudotape,
+    PseudotapeRmt,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use pseudotape_control::{Request, Response, Status};
+use pseudotape_control::{OptionsStatus, Request, Response, Status};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -43,7 +43,9 @@ impl Daemon {
     pub(crate) fn status(&self) -> anyhow::Result<Status> {
         match self.call(&Request::Status, QUESTION_TIMEOUT)? {
             Response::Status(status) => Ok(*status),
-            Response::Done { .. } => bail!("the daemon answered something else than its status"),
+            Response::Done { .. } | Response::Options(_) => {
+                bail!("the daemon answered something else than its status")
+            }
             Response::Error { message } => bail!("the daemon refused: {message}"),
         }
     }
@@ -52,7 +54,20 @@ impl Daemon {
     pub(crate) fn order(&self, request: &Request) -> anyhow::Result<Order> {
         match self.call(request, ORDER_TIMEOUT)? {
             Response::Done { message } => Ok(Order { message }),
-            Response::Status(_) => bail!("the daemon answered its status instead of what it did"),
+            Response::Status(_) | Response::Options(_) => {
+                bail!("the daemon answered its status instead of what it did")
+            }
+            Response::Error { message } => bail!("the daemon refused: {message}"),
+        }
+    }
+
+    /// The options of a drive, after what is to be set was set.
+    pub(crate) fn options(&self, request: &Request) -> anyhow::Result<OptionsStatus> {
+        match self.call(request, QUESTION_TIMEOUT)? {
+            Response::Options(options) => Ok(options),
+            Response::Status(_) | Response::Done { .. } => {
+                bail!("the daemon answered something else than the options of its drive")
+            }
             Response::Error { message } => bail!("the daemon refused: {message}"),
         }
     }

@@ -8,7 +8,8 @@ use clap::CommandFactory;
 use serde::Serialize;
 
 use crate::Verdict;
-use crate::cli::{Cli, CompletionsOptions, EXIT_CODES, ManOptions};
+use crate::cli::{Cli, CompletionsOptions, EXIT_CODES, ManOptions, Program};
+use crate::rmt::Arguments;
 use crate::screen::{Report, Screen};
 
 pub(crate) fn completions(
@@ -19,15 +20,17 @@ pub(crate) fn completions(
         bail!("a completion script is no JSON: leave --json out");
     }
     let mut script = Vec::new();
-    clap_complete::generate(
-        options.shell,
-        &mut Cli::command(),
-        "pseudotape",
-        &mut script,
-    );
+    let (name, mut command) = match options.program {
+        Program::Pseudotape => ("pseudotape", Cli::command()),
+        Program::PseudotapeRmt => (RMT, Arguments::command()),
+    };
+    clap_complete::generate(options.shell, &mut command, name, &mut script);
     screen.print(&script)?;
     Ok(Verdict::Well)
 }
+
+/// The server, which has no command for such things: its clients start it with whatever words they like.
+const RMT: &str = "pseudotape-rmt";
 
 #[derive(Debug, Serialize)]
 struct ManPages {
@@ -51,7 +54,8 @@ pub(crate) fn man_pages(options: &ManOptions, screen: &Screen) -> anyhow::Result
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
-    for (name, page_of) in pages_of(command) {
+    let server = (RMT.to_owned(), Arguments::command());
+    for (name, page_of) in pages_of(command).into_iter().chain([server]) {
         let path = directory.join(format!("{name}.1"));
         let mut page = Vec::new();
         clap_mangen::Man::new(page_of)

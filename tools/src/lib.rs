@@ -6,10 +6,14 @@
 mod cli;
 mod client;
 mod content;
+mod copying;
 mod doctor;
 mod generate;
 mod image;
+mod options;
+pub mod rmt;
 mod screen;
+mod serve;
 mod status;
 
 use std::io;
@@ -64,10 +68,14 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Ls(options) => image::ls::run(&options, &screen),
         Command::Dump(options) => image::dump::run(&options, &screen),
         Command::Verify(options) => image::verify::run(&options, &screen),
+        Command::Copy(options) => copying::copy::run(&options, &screen),
+        Command::Compare(options) => copying::compare::run(&options, &screen),
         Command::Status(options) => status::run(&options, &daemon, &screen),
         Command::Load(options) => client::load(&options, &daemon, &screen),
         Command::Unload(options) => client::unload(&options, &daemon, &screen),
         Command::Reset(options) => client::reset(&options, &daemon, &screen),
+        Command::Options(options) => options::run(&options, &daemon, &screen),
+        Command::Serve(options) => serve::run(&options, &screen),
         Command::Doctor(options) => doctor::run(&options, &daemon, &screen),
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),

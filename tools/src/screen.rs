@@ -2,7 +2,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 /// What a subcommand found or did.
@@ -123,21 +123,42 @@ impl Screen {
 
     /// A progress bar over `total_bytes` on standard error; invisible where that is no terminal.
     pub(crate) fn progress(&self, total_bytes: u64) -> ProgressBar {
+        self.bar(
+            Some(total_bytes),
+            "{wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {left} left",
+        )
+    }
+
+    /// The same where nobody knows how much there is.
+    pub(crate) fn progress_without_end(&self) -> ProgressBar {
+        self.bar(None, "{spinner} {binary_bytes} {binary_bytes_per_sec}")
+    }
+
+    fn bar(&self, total_bytes: Option<u64>, template: &str) -> ProgressBar {
         let target = if io::stderr().is_terminal() && !self.json {
             ProgressDrawTarget::stderr_with_hz(5)
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(Some(total_bytes), target);
+        let bar = ProgressBar::with_draw_target(total_bytes, target);
         bar.set_style(
-            ProgressStyle::with_template(
-                "{wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left",
-            )
-            .expect("the template is a constant that a test draws"),
+            ProgressStyle::with_template(template)
+                .expect("the templates are constants that a test draws")
+                .with_key("left", left),
         );
         bar.enable_steady_tick(Duration::from_millis(500));
         bar
     }
+}
+
+/// The time that is left, once there is a rate to tell it from.
+fn left(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    let written = match state.pos() {
+        0 => to.write_char('?'),
+        _ => write!(to, "{:#}", HumanDuration(state.eta())),
+    };
+    // A String takes everything.
+    written.ok();
 }
 
 /// Makes text from outside harmless to a terminal: control characters are shown, not sent.
@@ -205,6 +226,10 @@ mod tests {
     #[test]
     fn the_progress_bar_can_be_drawn() {
         let bar = Screen::plain().progress(10);
+        bar.inc(3);
+        assert_eq!(bar.position(), 3);
+        bar.finish_and_clear();
+        let bar = Screen::plain().progress_without_end();
         bar.inc(3);
         assert_eq!(bar.position(), 3);
         bar.finish_and_clear();

@@ -2,8 +2,8 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use pseudotape_control::{
-    CapacityStatus, DriveStatus, HumanBytes, MediumStatus, OpenStatus, PositionStatus, Status,
-    TransferStatus,
+    CapacityStatus, DriveStatus, HumanBytes, MediumStatus, OpenStatus, PositionStatus, SlaveStatus,
+    SlaveWay, Status, TransferStatus,
 };
 
 use crate::Verdict;
@@ -68,13 +68,16 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
         "identity",
         format!("{} ({})", drive.identity, drive.personality),
     );
-    field(
-        "medium",
-        drive.medium.as_ref().map_or_else(
-            || "none: 'pseudotape load DRIVE IMAGE' loads one".to_owned(),
-            medium,
+    match &drive.slave {
+        Some(s) => field("slave", slave(s)),
+        None => field(
+            "medium",
+            drive.medium.as_ref().map_or_else(
+                || "none: 'pseudotape load DRIVE IMAGE' loads one".to_owned(),
+                medium,
+            ),
         ),
-    );
+    }
     if let Some(m) = &drive.medium {
         field("volume", volume(m));
     }
@@ -111,6 +114,12 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
             .as_ref()
             .map_or_else(|| "by nobody".to_owned(), opener),
     );
+    if drive.busy {
+        field(
+            "busy",
+            "with a call; the rest is as it was before it".to_owned(),
+        );
+    }
     let last_error = drive.last_error.as_deref().map_or_else(
         || "none".to_owned(),
         |error| screen.paint(Paint::Bad, &printable(error)),
@@ -193,6 +202,30 @@ fn transfer(transfer: &TransferStatus) -> String {
         counted(transfer.writes, "call"),
         HumanBytes(transfer.read_bytes),
         counted(transfer.reads, "call")
+    )
+}
+
+fn slave(slave: &SlaveStatus) -> String {
+    let node = slave.node.as_ref().map(|node| node.display().to_string());
+    let ways = [node, Some(slave.socket.display().to_string())];
+    let ways = ways.into_iter().flatten().collect::<Vec<_>>().join(" or ");
+    let Some(holder) = &slave.holder else {
+        return format!("nobody: a slave comes to {ways}");
+    };
+    let program = holder.program.as_deref().unwrap_or("a program");
+    let way = match holder.way {
+        SlaveWay::Node => "node",
+        SlaveWay::Socket => "socket",
+    };
+    let since = i64::try_from(holder.since)
+        .ok()
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map(|at| format!(", since {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
+    format!(
+        "{program} (pid {}, uid {}) by the {way}{}",
+        holder.pid,
+        holder.uid,
+        since.unwrap_or_default()
     )
 }
 

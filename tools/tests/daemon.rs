@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use pseudotape_control::{
-    CapacityStatus, DriveStatus, MediumStatus, OpenStatus, PositionStatus, Request, Response,
-    Status, TransferStatus, receive, send,
+    CapacityStatus, DriveStatus, HolderStatus, MediumStatus, OpenStatus, PositionStatus, Request,
+    Response, SlaveStatus, SlaveWay, Status, TransferStatus, receive, send,
 };
 
 /// Held while the command runs and while a dead daemon is made: until its exec is over a child has a
@@ -130,6 +130,8 @@ fn two_drives() -> Status {
                     uid: 1000,
                     node: "npmtm0".to_owned(),
                 }),
+                busy: true,
+                slave: None,
             },
             DriveStatus {
                 drive: 1,
@@ -145,9 +147,43 @@ fn two_drives() -> Status {
                 density: 0,
                 last_error: None,
                 open: None,
+                busy: false,
+                slave: None,
             },
         ],
     }
+}
+
+#[test]
+fn status_shows_who_holds_a_slave_end() {
+    let mut status = two_drives();
+    let slave = |holder| {
+        Some(SlaveStatus {
+            node: Some("/dev/pmts0".into()),
+            socket: "/run/s".into(),
+            holder,
+        })
+    };
+    status.drives[0].slave = slave(Some(HolderStatus {
+        pid: 4711,
+        program: Some("pseudotape-mirror".to_owned()),
+        uid: 0,
+        way: SlaveWay::Socket,
+        since: 1_700_000_000,
+    }));
+    status.drives[1].slave = slave(None);
+    let daemon = FakeDaemon::answering(Response::Status(Box::new(status)));
+    let output = pseudotape(&daemon.socket(), &["status"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    for expected in [
+        "slave       pseudotape-mirror (pid 4711, uid 0) by the socket, since 2023-11-14 22:13:20 UTC",
+        "busy        with a call; the rest is as it was before it",
+        "slave       nobody: a slave comes to /dev/pmts0 or /run/s",
+    ] {
+        assert!(text.contains(expected), "{expected:?} in {text}");
+    }
+    assert!(!text.contains("medium"), "its slave knows: {text}");
 }
 
 #[test]
@@ -372,7 +408,7 @@ fn without_a_daemon_the_error_names_the_socket_and_the_way_out() {
         let error = stderr(&output);
         assert!(error.contains(&socket.display().to_string()), "{error}");
         assert!(
-            error.contains("is pseudotape-dev running? --control names"),
+            error.contains("is the daemon running? --control names"),
             "{error}"
         );
     }

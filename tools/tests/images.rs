@@ -1,5 +1,6 @@
 //! The commands on image files: what they print, and how they end.
 
+use clap::CommandFactory;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -166,16 +167,35 @@ fn create_has_defaults_that_make_sense() {
     place.ok(&["create", "small.ptape", "--capacity", "16M"]);
     let info = place.json(&["info", "small.ptape", "--json"]);
     assert_eq!(info["early_warning_bytes"], 1 << 20);
+    for (zone, bytes) in [
+        ("0", 0),
+        ("25%", 4 << 20),
+        ("50%", 8 << 20),
+        ("8M", 8 << 20),
+    ] {
+        let size = ["--capacity", "16M", "--early-warning", zone];
+        place.ok(&[&["create", "zone.ptape", "--force"], &size[..]].concat());
+        let info = place.json(&["info", "zone.ptape", "--json"]);
+        assert_eq!(info["early_warning_bytes"], bytes, "{zone}");
+    }
 }
 
 #[test]
 fn create_refuses_what_can_not_be() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 10] = [
+    let cases: [(&[&str], &str); 12] = [
         (&["--capacity", "0"], "nothing would fit"),
         (
             &["--capacity", "1M", "--early-warning", "1M"],
-            "has to be less than --capacity 1.0 MiB",
+            "1.0 MiB is more than half of --capacity 1.0 MiB",
+        ),
+        (
+            &["--capacity", "1M", "--early-warning", "51%"],
+            "51% is more than half of --capacity 1.0 MiB",
+        ),
+        (
+            &["--capacity", "1M", "--early-warning", "101%"],
+            "0% to 100%",
         ),
         (&["--early-warning", "1M"], "needs a --capacity"),
         (&["--min-block", "0"], "a block has 1 to 2147483648 bytes"),
@@ -551,9 +571,16 @@ fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
             .refused(&["completions", "bash", "--json"])
             .contains("leave --json out")
     );
+    for shell in ["bash", "zsh", "fish"] {
+        let script = place.ok(&["completions", shell, "--program", "pseudotape-rmt"]);
+        assert!(script.contains("pseudotape-rmt"), "{shell}: {script}");
+        assert!(script.contains("allow-rewinding"), "{shell}: {script}");
+    }
     let pages = place.json(&["man", "pages", "--json"]);
     let pages = pages["pages"].as_array().unwrap();
-    assert_eq!(pages.len(), 14);
+    let commands = pseudotape_tools::Cli::command();
+    // And one of the server.
+    assert_eq!(pages.len(), 2 + commands.get_subcommands().count());
     for page in pages {
         let text = fs::read_to_string(place.path(page.as_str().unwrap())).unwrap();
         assert!(text.contains(".TH PSEUDOTAPE"), "{page}");

@@ -66,10 +66,15 @@ pub(crate) fn run(options: &CreateOptions, screen: &Screen) -> anyhow::Result<Ve
     Ok(Verdict::Well)
 }
 
-fn parameters(options: &CreateOptions) -> anyhow::Result<CreateParameters> {
+/// A fresh volume without limits.
+pub(crate) fn fresh() -> anyhow::Result<CreateParameters> {
     let now_ms = u64::try_from(jiff::Timestamp::now().as_millisecond())
         .context("the clock of this machine is before 1970: set it")?;
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), now_ms);
+    Ok(CreateParameters::new(VolumeId(Uuid::now_v7()), now_ms))
+}
+
+fn parameters(options: &CreateOptions) -> anyhow::Result<CreateParameters> {
+    let mut parameters = fresh()?;
     let header = &mut parameters.header;
     header.capacity_bytes = options.capacity;
     header.early_warning_bytes = early_warning_bytes(options)?;
@@ -95,12 +100,11 @@ fn early_warning_bytes(options: &CreateOptions) -> anyhow::Result<u64> {
         (Some(0), _) => bail!("--capacity 0: nothing would fit; leave it out for no limit"),
         (Some(capacity), Some(early_warning)) => {
             ensure!(
-                early_warning < capacity,
-                "--early-warning {} has to be less than --capacity {}",
-                HumanBytes(early_warning),
+                early_warning.of(capacity) <= capacity / 2,
+                "--early-warning {early_warning} is more than half of --capacity {}",
                 HumanBytes(capacity)
             );
-            Ok(early_warning)
+            Ok(early_warning.of(capacity))
         }
         (Some(capacity), None) => Ok(EARLY_WARNING_BYTES.min(capacity / EARLY_WARNING_PART)),
         (None, Some(_)) => bail!("--early-warning needs a --capacity, before whose end it warns"),
@@ -118,7 +122,7 @@ fn block_size(option: &str, bytes: u64) -> anyhow::Result<u32> {
 }
 
 /// Makes the file; leaves none behind where that fails.
-fn make(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
+pub(crate) fn make(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
     let store = FileStore::create(path)?;
     let made = Image::create(store, parameters).and_then(Image::finish);
     if let Err(error) = made {

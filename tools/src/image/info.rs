@@ -57,6 +57,7 @@ struct Info {
     min_block: u32,
     max_block: u32,
     write_protected: bool,
+    incomplete_from: Option<u64>,
     worm: bool,
     partition: u8,
     partitions: u8,
@@ -101,6 +102,11 @@ impl Report for Info {
                 false => "off".to_owned(),
             },
         );
+        if let Some(object) = self.incomplete_from {
+            let words =
+                format!("INCOMPLETE: a mirror wrote on without this copy from object {object} on");
+            field("copy", words);
+        }
         if self.worm {
             field("WORM", "can only be appended to".to_owned());
         }
@@ -149,6 +155,7 @@ pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Ver
         min_block: header.block_limits.min_bytes,
         max_block: header.block_limits.max_bytes,
         write_protected: image.is_write_protected(),
+        incomplete_from: image.incomplete_from().map(|object| object.0),
         worm: header.rewriting == Rewriting::AppendOnly,
         partition: header.partition.0,
         partitions: header.partition_count,

@@ -50,14 +50,18 @@ fn partition_path(image: &Path, partition: u8) -> PathBuf {
 }
 
 /// Adds the path where the image crate does not know it, and the way out where this command knows one.
-fn explained(path: &Path, error: Error) -> anyhow::Error {
+pub(crate) fn explained(path: &Path, error: Error) -> anyhow::Error {
     match error {
-        Error::InUse { .. } => anyhow!(
-            "{error} ('pseudotape status' shows the drives of the daemon, 'pseudotape unload DRIVE' takes the cartridge out)"
-        ),
+        Error::InUse { .. } => in_use(&error),
         Error::Unopenable { .. } => error.into(),
         _ => anyhow::Error::from(error).context(path.display().to_string()),
     }
+}
+
+pub(crate) fn in_use(error: &Error) -> anyhow::Error {
+    anyhow!(
+        "{error} ('pseudotape status' shows the drives of the daemon, 'pseudotape unload DRIVE' takes the cartridge out)"
+    )
 }
 
 /// `None` for a field that is not filled in.

@@ -1,0 +1,206 @@
+use std::fmt::Write;
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+use pseudotape_control::HumanBytes;
+use pseudotape_copy::{Difference, Object, Side, compare};
+use pseudotape_sink::Access;
+use serde::Serialize;
+
+use super::copy::Lost;
+use super::meter::{Meter, rate};
+use super::tape::{Tape, ensure_different, explained};
+use crate::Verdict;
+use crate::cli::CompareOptions;
+use crate::screen::{Paint, Report, Screen, counted};
+
+#[derive(Debug, Serialize)]
+struct Compared {
+    a: String,
+    b: String,
+    identical: bool,
+    /// Partitions of a and b.
+    partitions_of_each: [u8; 2],
+    partitions: Vec<Partition>,
+    seconds: f64,
+    bytes_per_second: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Partition {
+    partition: u8,
+    identical: bool,
+    /// What is the same on both, up to the difference.
+    objects: u64,
+    blocks: u64,
+    bytes: u64,
+    filemarks: u64,
+    difference: Option<Different>,
+    /// Unreadable on both.
+    unreadable: Vec<Lost>,
+}
+
+#[derive(Debug, Serialize)]
+struct Different {
+    object: u64,
+    file: u64,
+    a: Seen,
+    b: Seen,
+    first_byte: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Seen {
+    kind: &'static str,
+    length: Option<u32>,
+    #[serde(skip)]
+    words: String,
+}
+
+impl From<Object> for Seen {
+    fn from(object: Object) -> Self {
+        let (kind, length) = match object {
+            Object::Block { length } => ("block", Some(length)),
+            Object::Filemark => ("filemark", None),
+            Object::Setmark => ("setmark", None),
+            Object::Unreadable => ("unreadable", None),
+            Object::EndOfData => ("end-of-data", None),
+        };
+        Seen {
+            kind,
+            length,
+            words: object.to_string(),
+        }
+    }
+}
+
+impl From<Difference> for Different {
+    fn from(difference: Difference) -> Self {
+        Different {
+            object: difference.object.0,
+            file: difference.file,
+            a: difference.first.into(),
+            b: difference.second.into(),
+            first_byte: difference.byte,
+        }
+    }
+}
+
+impl Report for Compared {
+    fn text(&self, screen: &Screen) -> String {
+        let mut text = String::new();
+        let mut line =
+            |words: String| writeln!(text, "{words}").expect("a String takes everything");
+        let [a, b] = self.partitions_of_each;
+        if a != b {
+            line(format!(
+                "{}: {} has {}, {} has {}",
+                screen.paint(Paint::Bad, "different"),
+                self.a,
+                counted(a.into(), "partition"),
+                self.b,
+                counted(b.into(), "partition")
+            ));
+        }
+        for part in &self.partitions {
+            let place = match self.partitions.len() {
+                1 => String::new(),
+                _ => format!("partition {}: ", part.partition),
+            };
+            if let Some(different) = &part.difference {
+                let byte = match different.first_byte {
+                    Some(byte) => format!("; byte {byte} is the first that differs"),
+                    None => String::new(),
+                };
+                line(format!(
+                    "{place}{}: object {} (in file {}) is {} on {}, and {} on {}{byte}",
+                    screen.paint(Paint::Bad, "different"),
+                    different.object,
+                    different.file,
+                    different.a.words,
+                    self.a,
+                    different.b.words,
+                    self.b
+                ));
+            }
+            for lost in &part.unreadable {
+                line(format!(
+                    "{place}{} from object {} on: {} can't be read on either",
+                    screen.paint(Paint::Bad, "damage"),
+                    lost.first_object,
+                    counted(lost.objects, "object")
+                ));
+            }
+            let verdict = match part.identical {
+                true => screen.paint(Paint::Good, "identical"),
+                false => "the same before".to_owned(),
+            };
+            line(format!(
+                "{place}{verdict}: {}, {}, {} ({}/s)",
+                counted(part.blocks, "block"),
+                counted(part.filemarks, "filemark"),
+                HumanBytes(part.bytes),
+                HumanBytes(self.bytes_per_second)
+            ));
+        }
+        text
+    }
+}
+
+pub(crate) fn run(options: &CompareOptions, screen: &Screen) -> Result<Verdict> {
+    ensure_different(&options.first, &options.second)?;
+    let mut a = Tape::open(&options.first, Access::ReadOnly, Side::First)?;
+    let mut b = Tape::open(&options.second, Access::ReadOnly, Side::Second)?;
+    let counts = [a.partitions()?, b.partitions()?];
+    let all = 0..counts[0].min(counts[1]);
+    let partitions = match options.partition {
+        Some(partition) => vec![partition],
+        None => all.collect(),
+    };
+    let mut total = a.known_bytes()?.into_iter().chain(b.known_bytes()?).min();
+    if partitions.len() > 1 {
+        total = None;
+    }
+    let mut meter = Meter::new("compared", total, screen);
+    let mut found = Vec::new();
+    for partition in partitions {
+        found.push(one(partition, &mut a, &mut b, &mut meter)?);
+    }
+    let time = meter.finish();
+    let bytes = found.iter().map(|part| part.bytes).sum();
+    let same_count = counts[0] == counts[1] || options.partition.is_some();
+    let compared = Compared {
+        a: a.name(),
+        b: b.name(),
+        identical: same_count && found.iter().all(|part| part.identical),
+        partitions_of_each: counts,
+        partitions: found,
+        seconds: time.as_secs_f64(),
+        bytes_per_second: rate(bytes, time),
+    };
+    screen.show(&compared)?;
+    Ok(match compared.identical {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+fn one(partition: u8, a: &mut Tape, b: &mut Tape, meter: &mut Meter) -> Result<Partition> {
+    a.go_to(Some(partition), 0)?;
+    b.go_to(Some(partition), 0)?;
+    let found = compare(a.open.drive(), b.open.drive(), &mut |progress| {
+        meter.at(progress.bytes);
+        ControlFlow::Continue(())
+    })
+    .map_err(|error| explained(error, a, b))?;
+    Ok(Partition {
+        partition,
+        identical: found.is_identical(),
+        objects: found.objects,
+        blocks: found.blocks,
+        bytes: found.bytes,
+        filemarks: found.filemarks,
+        difference: found.difference.map(Different::from),
+        unreadable: found.unreadable.iter().map(Lost::from).collect(),
+    })
+}

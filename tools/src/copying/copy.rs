@@ -1,0 +1,372 @@
+use std::fmt::Write;
+use std::ops::ControlFlow;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use pseudotape_control::HumanBytes;
+use pseudotape_copy::{
+    Copied, Ending, Gap, Object, Options, Progress, Side, Target, Unreadable, compare, copy_onto,
+};
+use pseudotape_sink::{Access, OpenSink, Place};
+use pseudotape_tape::{Done, Drive, EraseExtent, Failed, ObjectNumber, Sense, Stop, Transfer};
+use serde::Serialize;
+
+use super::meter::{Meter, rate};
+use super::tape::{Tape, ensure_different, explained, name_of};
+use crate::Verdict;
+use crate::cli::{CopyOptions, Damaged};
+use crate::image::create::{fresh, make};
+use crate::screen::{Paint, Report, Screen, counted};
+
+/// Objects in a row that could not be read.
+#[derive(Debug, Serialize)]
+pub(crate) struct Lost {
+    pub first_object: u64,
+    pub objects: u64,
+}
+
+impl From<&Gap> for Lost {
+    fn from(gap: &Gap) -> Self {
+        Lost {
+            first_object: gap.first.0,
+            objects: gap.objects,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct CopyReport {
+    source: String,
+    target: String,
+    /// Everything was copied.
+    complete: bool,
+    /// complete, early-warning, physical-end or unreadable.
+    ended: &'static str,
+    /// Where to continue on another tape.
+    first_object_not_copied: Option<u64>,
+    /// Objects that were there already, and are the same.
+    resumed_behind: Option<u64>,
+    blocks: u64,
+    bytes: u64,
+    filemarks: u64,
+    setmarks: u64,
+    unreadable: Vec<Lost>,
+    seconds: f64,
+    bytes_per_second: u64,
+}
+
+impl CopyReport {
+    fn new(source: &Tape, target: &Tape, copied: &Copied) -> Self {
+        let (complete, ended) = match copied.ending {
+            Ending::Complete => (true, "complete"),
+            Ending::EarlyWarning => (false, "early-warning"),
+            Ending::PhysicalEnd => (false, "physical-end"),
+            Ending::Unreadable => (false, "unreadable"),
+            Ending::Cancelled => (false, "cancelled"),
+        };
+        CopyReport {
+            source: source.name(),
+            target: target.name(),
+            complete,
+            ended,
+            first_object_not_copied: (!complete).then_some(copied.next.0),
+            resumed_behind: None,
+            blocks: copied.blocks,
+            bytes: copied.bytes,
+            filemarks: copied.filemarks,
+            setmarks: copied.setmarks,
+            unreadable: copied.unreadable.iter().map(Lost::from).collect(),
+            seconds: 0.0,
+            bytes_per_second: 0,
+        }
+    }
+}
+
+impl Report for CopyReport {
+    fn text(&self, screen: &Screen) -> String {
+        let mut text = String::new();
+        let mut line =
+            |words: String| writeln!(text, "{words}").expect("a String takes everything");
+        if let Some(objects) = self.resumed_behind {
+            line(format!(
+                "{} of {} already the same",
+                counted(objects, "object"),
+                self.target
+            ));
+        }
+        for lost in &self.unreadable {
+            line(format!(
+                "{} from object {} on: {} could not be read",
+                screen.paint(Paint::Bad, "damage"),
+                lost.first_object,
+                counted(lost.objects, "object")
+            ));
+        }
+        line(format!(
+            "copied {}, {} and {} ({}, {}/s)",
+            counted(self.blocks, "block"),
+            counted(self.filemarks, "filemark"),
+            counted(self.setmarks, "setmark"),
+            HumanBytes(self.bytes),
+            HumanBytes(self.bytes_per_second)
+        ));
+        if let Some(object) = self.first_object_not_copied {
+            let (why, way_out) = match self.ended {
+                "unreadable" => (
+                    "it can't be read".to_owned(),
+                    "'--damaged record' records it as unreadable, '--damaged skip' leaves it out; both with --resume or --force".to_owned(),
+                ),
+                "early-warning" => (
+                    format!("{} has reached early warning", self.target),
+                    format!("for the rest: pseudotape copy {} OTHER --continue {object}", self.source),
+                ),
+                _ => (
+                    format!("{} is full", self.target),
+                    format!("for the rest: pseudotape copy {} OTHER --continue {object}", self.source),
+                ),
+            };
+            line(format!(
+                "{}: the first object not copied is {object}: {why}; {way_out}",
+                screen.paint(Paint::Bad, "incomplete")
+            ));
+        }
+        text
+    }
+}
+
+pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
+    ensure_different(&options.source, &options.target)?;
+    ensure!(
+        !(options.resume && options.damaged == Damaged::Skip),
+        "--resume can't tell what '--damaged skip' left out: use --force to begin anew"
+    );
+    let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
+    let partition = partition(&mut source, options)?;
+    make_missing(options, &mut source)?;
+    let mut target = Tape::open(&options.target, Access::ReadWrite, Side::Second)?;
+    source.go_to(Some(partition), options.from)?;
+    target.go_to(Some(0), 0)?;
+
+    let known_bytes = remaining(&mut source, options.from)?;
+    ensure_room(&source, &mut target, known_bytes, options)?;
+    let already = match (options.resume, options.force) {
+        (true, _) => Some(verify(
+            &mut source,
+            &mut target,
+            options,
+            screen,
+            known_bytes,
+        )?),
+        (false, true) => None,
+        (false, false) => {
+            ensure_blank(&mut target)?;
+            None
+        }
+    };
+    let begin = already.map_or(0, |already| already.objects);
+    source.go_to(Some(partition), options.from + begin)?;
+    target.go_to(Some(0), begin)?;
+
+    let left = known_bytes.map(|bytes| bytes.saturating_sub(already.map_or(0, |a| a.bytes)));
+    let mut meter = Meter::new("copied", left, screen);
+    let copied = copy_onto(
+        source.open.drive(),
+        &mut Onto(&mut target.open),
+        Options {
+            unreadable: match options.damaged {
+                Damaged::Stop => Unreadable::Stop,
+                Damaged::Record => Unreadable::Record,
+                Damaged::Skip => Unreadable::Skip,
+            },
+        },
+        &mut |progress: Progress| {
+            meter.at(progress.bytes);
+            ControlFlow::Continue(())
+        },
+    )
+    .map_err(|error| explained(error, &mut source, &mut target))?;
+    if options.force && copied.target.object == ObjectNumber(0) {
+        // Nothing written drops nothing.
+        let name = target.name();
+        let erased = target.drive().erase(EraseExtent::Short);
+        erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
+    }
+    let mut report = CopyReport::new(&source, &target, &copied);
+    target.finish()?;
+    let time = meter.finish();
+    report.resumed_behind = already.map(|already| already.objects);
+    report.seconds = time.as_secs_f64();
+    report.bytes_per_second = rate(report.bytes, time);
+    screen.show(&report)?;
+    Ok(match report.complete && report.unreadable.is_empty() {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+fn partition(source: &mut Tape, options: &CopyOptions) -> Result<u8> {
+    let count = source.partitions()?;
+    match options.partition {
+        Some(partition) if partition < count => Ok(partition),
+        None if count == 1 => Ok(0),
+        Some(partition) => bail!(
+            "{}: no partition {partition} on this volume: it has {}, counted from 0",
+            source.name(),
+            counted(count.into(), "partition")
+        ),
+        None => bail!(
+            "{} has {}: name one with --partition; each is copied to a tape of its own",
+            source.name(),
+            counted(count.into(), "partition")
+        ),
+    }
+}
+
+/// Makes the target where its name says that it is an image: as large as the source, where that is one.
+fn make_missing(options: &CopyOptions, source: &mut Tape) -> Result<()> {
+    let Place::Path(path) = &options.target.place else {
+        return Ok(());
+    };
+    if path.exists() || path.extension() != Some("ptape".as_ref()) {
+        return Ok(());
+    }
+    let mut parameters = fresh()?;
+    if let Some(cartridge) = source.open.image().and_then(|drive| drive.cartridge()) {
+        let header = cartridge.header();
+        parameters.header.block_limits = header.block_limits;
+        // Of a filtered volume the lengths of blocks are not those that are copied.
+        if !(options.source.is_filtered() || options.target.is_filtered()) {
+            parameters.header.capacity_bytes = header.capacity_bytes;
+            parameters.header.early_warning_bytes = header.early_warning_bytes;
+        }
+        parameters.label = cartridge.label().to_owned();
+    }
+    make(path, &parameters)
+}
+
+/// Bytes of blocks from where the source is, where that is known.
+fn remaining(source: &mut Tape, from: u64) -> Result<Option<u64>> {
+    let Some(used) = source.known_bytes()? else {
+        return Ok(None);
+    };
+    if from == 0 {
+        return Ok(Some(used));
+    }
+    // What lies before counts as used on the way to the physical end, where there is one.
+    let capacity = source.capacity()?;
+    Ok(match (capacity.total_bytes, capacity.room_bytes) {
+        (Some(total), Some(room)) => Some(used.saturating_sub(total.saturating_sub(room))),
+        _ => None,
+    })
+}
+
+fn ensure_room(
+    source: &Tape,
+    target: &mut Tape,
+    known_bytes: Option<u64>,
+    options: &CopyOptions,
+) -> Result<()> {
+    let capacity = target.capacity()?;
+    // How much compressed blocks need is not known before they are.
+    if let (Some(bytes), Some(total)) = (known_bytes, capacity.total_bytes)
+        && options.target.compression.is_none()
+        && !options.part
+    {
+        let fits = total.saturating_sub(capacity.early_warning_bytes);
+        ensure!(
+            bytes <= fits,
+            "{} holds {} to copy, and {} takes {} before its early warning: use a larger one, or --part to copy what fits and --continue for the rest",
+            source.name(),
+            HumanBytes(bytes),
+            target.name(),
+            HumanBytes(fits)
+        );
+    }
+    Ok(())
+}
+
+fn ensure_blank(target: &mut Tape) -> Result<()> {
+    let name = target.name();
+    let met = target.drive().read(Transfer::Variable, &mut [0]);
+    match met {
+        Ok(done) if done.stop == Some(Stop::EndOfData) => Ok(()),
+        // A block that can't be read is one, too.
+        Err(failed) if failed.sense != Sense::MediumError => Err(anyhow!("{name}: {failed}")),
+        _ => bail!(
+            "{name} is not blank: --resume goes on with a copy that was interrupted, --force writes over what is there"
+        ),
+    }
+}
+
+/// What is on the target already.
+#[derive(Clone, Copy)]
+struct Already {
+    objects: u64,
+    bytes: u64,
+}
+
+/// Compares what is on the target with the source: it has to be a beginning of it.
+fn verify(
+    source: &mut Tape,
+    target: &mut Tape,
+    options: &CopyOptions,
+    screen: &Screen,
+    known_bytes: Option<u64>,
+) -> Result<Already> {
+    let recorded = target.known_bytes()?;
+    let total = recorded.into_iter().chain(known_bytes).min();
+    let mut meter = Meter::new("compared", total, screen);
+    let compared = compare(source.open.drive(), target.open.drive(), &mut |progress| {
+        meter.at(progress.bytes);
+        ControlFlow::Continue(())
+    })
+    .map_err(|error| explained(error, source, target))?;
+    meter.finish();
+    let already = Already {
+        objects: compared.objects,
+        bytes: compared.bytes,
+    };
+    let difference = match compared.difference {
+        None => return Ok(already),
+        Some(difference) if difference.second == Object::EndOfData => return Ok(already),
+        Some(difference) => difference,
+    };
+    // Where a program or a server died behind a node, its driver has written a filemark at close.
+    if difference.second == Object::Filemark && ends_behind(target, compared.objects + 1)? {
+        return Ok(already);
+    }
+    let there = options.from + compared.objects;
+    bail!(
+        "{} is no copy of {} that was interrupted: object {there} is {} there, and {} here: compare them with 'pseudotape compare', or --force to write over it",
+        target.name(),
+        name_of(&options.source),
+        difference.first,
+        difference.second
+    )
+}
+
+/// Whether nothing is recorded from this object on.
+fn ends_behind(tape: &mut Tape, object: u64) -> Result<bool> {
+    tape.go_to(Some(0), object)?;
+    let met = tape.drive().read(Transfer::Variable, &mut [0]);
+    Ok(met.is_ok_and(|done| done.stop == Some(Stop::EndOfData)))
+}
+
+/// A sink that records unreadable blocks where it is an image.
+struct Onto<'a>(&'a mut OpenSink);
+
+impl Target for Onto<'_> {
+    fn drive(&mut self) -> &mut dyn Drive {
+        self.0.drive()
+    }
+
+    fn record_unreadable(&mut self) -> Result<Done, Failed> {
+        match self.0.image() {
+            // A sense does not say how long it was.
+            Some(drive) => drive.record_unreadable(0),
+            None => Err(Failed::at(
+                Sense::IllegalRequest,
+                self.0.drive().position().ok(),
+            )),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The commands on two tapes.
+
+pub(crate) mod compare;
+pub(crate) mod copy;
+mod meter;
+mod tape;

@@ -1,0 +1,142 @@
+//! A tape of one of the two commands: opened, ready, and where it has to be.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use pseudotape_copy::{Error, Side, go_to, make_ready};
+use pseudotape_image::Error as ImageError;
+use pseudotape_sink::{Access, OpenSink, Place, Sink};
+use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber};
+
+use crate::image::in_use;
+use crate::screen::{counted, printable};
+
+pub(crate) struct Tape {
+    pub(crate) sink: Sink,
+    pub(crate) open: OpenSink,
+    pub(crate) side: Side,
+}
+
+impl Tape {
+    /// Opens it and fetches its unit attentions.
+    pub(crate) fn open(sink: &Sink, access: Access, side: Side) -> Result<Self> {
+        if let Some(warning) = sink.warning() {
+            eprintln!("pseudotape: {warning}");
+        }
+        let open = sink.open(access).map_err(|error| match &error {
+            pseudotape_sink::Error::Image(reason @ ImageError::InUse { .. }) => in_use(reason),
+            _ => anyhow::Error::from(error),
+        })?;
+        let mut tape = Tape {
+            sink: sink.clone(),
+            open,
+            side,
+        };
+        make_ready(tape.drive()).map_err(|failed| anyhow!("{}: {failed}", tape.name()))?;
+        Ok(tape)
+    }
+
+    pub(crate) fn drive(&mut self) -> &mut dyn Drive {
+        self.open.drive()
+    }
+
+    /// How messages call it.
+    pub(crate) fn name(&self) -> String {
+        name_of(&self.sink)
+    }
+
+    /// How many partitions there are.
+    pub(crate) fn partitions(&mut self) -> Result<u8> {
+        let name = self.name();
+        let mode = self
+            .drive()
+            .mode()
+            .map_err(|failed| anyhow!("{name}: {failed}"))?;
+        Ok(mode.last_partition.saturating_add(1))
+    }
+
+    /// Goes before an object.
+    pub(crate) fn go_to(&mut self, partition: Option<u8>, object: u64) -> Result<()> {
+        let name = self.name();
+        let (side, partition) = (self.side, partition.map(PartitionNumber));
+        match go_to(self.drive(), side, partition, ObjectNumber(object)) {
+            Err(Error::Position {
+                expected, found, ..
+            }) if found < expected => Err(anyhow!(
+                "{name}: there is no object {expected}: the tape ends behind {}",
+                counted(found.0, "object")
+            )),
+            done => done.with_context(|| name),
+        }
+    }
+
+    /// What is known of its capacity.
+    pub(crate) fn capacity(&mut self) -> Result<Capacity> {
+        let name = self.name();
+        self.drive()
+            .capacity()
+            .map_err(|failed| anyhow!("{name}: {failed}"))
+    }
+
+    /// Bytes of blocks recorded, where the drive knows it.
+    pub(crate) fn known_bytes(&mut self) -> Result<Option<u64>> {
+        Ok(match self.open.image() {
+            Some(_) if !self.sink.is_filtered() => Some(self.capacity()?.used_bytes),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn finish(self) -> Result<()> {
+        let name = self.name();
+        self.open.finish(&self.sink).with_context(|| name)
+    }
+}
+
+/// A path as it is, anything else by its specification.
+pub(crate) fn name_of(sink: &Sink) -> String {
+    let text = match &sink.place {
+        Place::Path(path) if !sink.is_filtered() => path.display().to_string(),
+        Place::Image(image) if !sink.is_filtered() => image.path.display().to_string(),
+        Place::Device(path) if !sink.is_filtered() => path.display().to_string(),
+        _ => sink.to_string(),
+    };
+    printable(&text)
+}
+
+/// Adds which tape it was, and what its drive knows beyond a sense.
+pub(crate) fn explained(error: Error, first: &mut Tape, second: &mut Tape) -> anyhow::Error {
+    let tape = match &error {
+        Error::Drive { side, .. } | Error::Position { side, .. } | Error::Memory { side, .. } => {
+            match side {
+                Side::First => first,
+                Side::Second => second,
+            }
+        }
+        Error::BlockLength { .. } | Error::NotRecordable { .. } => second,
+    };
+    let name = tape.name();
+    match tape.open.take_trouble() {
+        Some(trouble) => anyhow::Error::from(error).context(format!("{name}: {trouble}")),
+        None => anyhow::Error::from(error).context(name),
+    }
+}
+
+/// Refuses one image in both places.
+pub(crate) fn ensure_different(first: &Sink, second: &Sink) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    if let (Some(a), Some(b)) = (first.image_path(), second.image_path())
+        && let (Some(one), Some(other)) = (identity(a), identity(b))
+    {
+        ensure!(
+            one != other,
+            "{} and {} are the same: name two tapes",
+            a.display(),
+            b.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! The tapes that are served, by their names.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use pseudotape_device::{Node, TapeNode};
+use pseudotape_rmt::{Holder, Shelf, StTape};
+use pseudotape_sink::{OpenSink, Sink};
+use pseudotape_st::{Access, OpenFlags};
+use pseudotape_tape::Drive;
+
+use crate::rmt::config::{TapeConfig, TapeKind};
+
+/// All tapes of a server, shared by its clients.
+pub(crate) struct Tapes {
+    tapes: Arc<Vec<Served>>,
+}
+
+struct Served {
+    config: TapeConfig,
+    /// The drive of a sink, once a client has opened it.
+    drive: Mutex<Option<StTape>>,
+}
+
+impl Tapes {
+    pub(crate) fn new(tapes: Vec<TapeConfig>) -> Self {
+        let served = tapes.into_iter().map(|config| Served {
+            config,
+            drive: Mutex::new(None),
+        });
+        Tapes {
+            tapes: Arc::new(served.collect()),
+        }
+    }
+
+    /// What one client can open.
+    pub(crate) fn shelf(&self, client: &str) -> ClientShelf {
+        ClientShelf {
+            tapes: Arc::clone(&self.tapes),
+            client: client.to_owned(),
+        }
+    }
+}
+
+/// What one client can open.
+pub(crate) struct ClientShelf {
+    tapes: Arc<Vec<Served>>,
+    client: String,
+}
+
+impl Shelf for ClientShelf {
+    /// A client's word is only ever compared, and never a part of a path: `..` and links mean nothing here.
+    fn open(&mut self, name: &[u8], flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
+        let shown = String::from_utf8_lossy(name).escape_debug().to_string();
+        let named =
+            |tape: &&Served| tape.config.name.as_bytes() == name || tape.config.path_is(name);
+        let rewinding = |tape: &&Served| {
+            let rewinding = tape.config.rewinding.as_ref();
+            rewinding.is_some_and(|rewinding| rewinding.as_bytes() == name)
+        };
+        let opened = if let Some(tape) = self.tapes.iter().find(named) {
+            tape.open(false, flags)
+        } else if let Some(tape) = self.tapes.iter().find(rewinding) {
+            tape.open(true, flags)
+        } else {
+            log::warn!(
+                "{}: asked for '{shown}', which is not configured: refused",
+                self.client
+            );
+            return Err(Errno::EACCES);
+        };
+        match &opened {
+            Ok(_) => log::debug!("{}: opened '{shown}'", self.client),
+            Err(errno) => log::warn!("{}: can't open '{shown}': {}", self.client, errno.desc()),
+        }
+        opened
+    }
+}
+
+impl TapeConfig {
+    /// Whether a client calls it by the path that its owner wrote.
+    fn path_is(&self, name: &[u8]) -> bool {
+        match &self.kind {
+            TapeKind::Node(path) => path.as_os_str().as_encoded_bytes() == name,
+            TapeKind::Sink(sink) => sink
+                .path()
+                .is_some_and(|path| path.as_os_str().as_encoded_bytes() == name),
+        }
+    }
+}
+
+impl Served {
+    fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
+        if self.config.read_only && flags.access != Access::Read {
+            return Err(Errno::EROFS);
+        }
+        match &self.config.kind {
+            TapeKind::Node(path) => open_node(path, flags),
+            TapeKind::Sink(sink) => self.drive(sink)?.open(rewinding, flags),
+        }
+    }
+
+    /// The drive; opened by the first client that wants it, and then kept with its place.
+    fn drive(&self, sink: &Sink) -> Result<StTape, Errno> {
+        let mut kept = self.drive.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(drive) = &*kept {
+            return Ok(drive.clone());
+        }
+        let access = if self.config.read_only {
+            pseudotape_sink::Access::ReadOnly
+        } else {
+            pseudotape_sink::Access::ReadWrite
+        };
+        let open = sink.open(access).map_err(|error| {
+            log::error!("{error}");
+            errno_of(&error)
+        })?;
+        let held = Held {
+            sink: sink.clone(),
+            open: Some(open),
+        };
+        let drive = StTape::new(held);
+        *kept = Some(drive.clone());
+        Ok(drive)
+    }
+}
+
+fn errno_of(error: &pseudotape_sink::Error) -> Errno {
+    match error {
+        pseudotape_sink::Error::Missing { .. } => Errno::ENOENT,
+        pseudotape_sink::Error::Image(pseudotape_image::Error::InUse { .. }) => Errno::EBUSY,
+        _ => Errno::EIO,
+    }
+}
+
+/// Opens a node as a program would; it is never made.
+fn open_node(path: &Path, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
+    let (read, write) = match flags.access {
+        Access::Read => (true, false),
+        Access::Write => (false, true),
+        Access::ReadWrite => (true, true),
+    };
+    let mut more = OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    if flags.nonblock {
+        more |= OFlag::O_NONBLOCK;
+    }
+    let opened = OpenOptions::new()
+        .read(read)
+        .write(write)
+        .custom_flags(more.bits())
+        .open(path);
+    let file = opened.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
+    let node = Node::from(file);
+    if let Err(errno) = node.status() {
+        log::error!(
+            "{}: not a tape (MTIOCGET: {})",
+            path.display(),
+            errno.desc()
+        );
+        return Err(errno);
+    }
+    Ok(Box::new(node))
+}
+
+/// An open sink, finished when nobody holds it any more.
+struct Held {
+    sink: Sink,
+    open: Option<OpenSink>,
+}
+
+impl Holder for Held {
+    fn drive(&mut self) -> &mut dyn Drive {
+        self.open.as_mut().expect("only a drop takes it").drive()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take()
+            && let Err(error) = open.finish(&self.sink)
+        {
+            log::error!("{error}");
+        }
+    }
+}
+
+/// The path that a sink's owner wrote, where it has one.
+trait WrittenPath {
+    fn path(&self) -> Option<&PathBuf>;
+}
+
+impl WrittenPath for Sink {
+    fn path(&self) -> Option<&PathBuf> {
+        match &self.place {
+            pseudotape_sink::Place::Path(path) | pseudotape_sink::Place::Device(path) => Some(path),
+            pseudotape_sink::Place::Image(image) => Some(&image.path),
+            pseudotape_sink::Place::Rmt(_) | pseudotape_sink::Place::Null(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: OpenFlags = OpenFlags {
+        access: Access::Read,
+        nonblock: false,
+    };
+    const WRITE: OpenFlags = OpenFlags {
+        access: Access::ReadWrite,
+        nonblock: false,
+    };
+
+    /// A server of a blank image that is `nvault` and `vault`, the same protected as `kept`, and of one that is missing.
+    fn tapes(directory: &Path) -> Tapes {
+        let made = format!("image:{},create", directory.join("vault.ptape").display());
+        let missing = format!("image:{}", directory.join("missing.ptape").display());
+        let tape = |name: &str, sink: &str, read_only| TapeConfig {
+            name: name.to_owned(),
+            rewinding: (name == "nvault").then(|| "vault".to_owned()),
+            kind: TapeKind::Sink(Box::new(sink.parse().unwrap())),
+            read_only,
+        };
+        Tapes::new(vec![
+            tape("nvault", &made, false),
+            tape("kept", &made, true),
+            tape("missing", &missing, false),
+        ])
+    }
+
+    fn errno(shelf: &mut ClientShelf, name: &[u8], flags: OpenFlags) -> Errno {
+        shelf.open(name, flags).map(drop).unwrap_err()
+    }
+
+    #[test]
+    fn a_name_opens_what_is_configured_for_it_or_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vault.ptape");
+        let tapes = tapes(directory.path());
+        let mut shelf = tapes.shelf("test");
+        for name in ["nvault", "vault", path.to_str().unwrap()] {
+            let tape = shelf.open(name.as_bytes(), WRITE).unwrap();
+            tape.close().unwrap();
+        }
+        std::os::unix::fs::symlink(&path, directory.path().join("link")).unwrap();
+        let dir = directory.path().display();
+        for name in [
+            String::new(),
+            "vault.ptape".to_owned(),
+            format!("{dir}/./vault.ptape"),
+            format!("{dir}/x/../vault.ptape"),
+            format!("{dir}/link"),
+            format!("{dir}/vault.ptape/"),
+            "../nvault".to_owned(),
+            "nvault\n".to_owned(),
+            "/etc/passwd".to_owned(),
+            "n".repeat(65_536),
+        ] {
+            assert_eq!(
+                errno(&mut shelf, name.as_bytes(), WRITE),
+                Errno::EACCES,
+                "{name}"
+            );
+        }
+        assert_eq!(errno(&mut shelf, b"nvault\xff", WRITE), Errno::EACCES);
+        let found: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+        assert_eq!(found.len(), 2, "something was made: {found:?}");
+    }
+
+    #[test]
+    fn what_can_not_be_opened_now_says_why() {
+        let directory = tempfile::tempdir().unwrap();
+        let tapes = tapes(directory.path());
+        let (mut one, mut other) = (tapes.shelf("one"), tapes.shelf("other"));
+        assert_eq!(errno(&mut one, b"missing", READ), Errno::ENOENT);
+        assert_eq!(errno(&mut one, b"kept", WRITE), Errno::EROFS);
+        let held = one.open(b"nvault", WRITE).unwrap();
+        for name in [&b"nvault"[..], b"vault"] {
+            assert_eq!(errno(&mut other, name, READ), Errno::EBUSY);
+        }
+        assert_eq!(held.write(b"a record").unwrap(), 8);
+        held.close().unwrap();
+        // Whoever comes next finds the tape where it was left, which is behind a filemark.
+        let held = other.open(b"nvault", WRITE).unwrap();
+        assert_eq!(held.object().unwrap(), 2);
+    }
+}

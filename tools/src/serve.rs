@@ -1,0 +1,104 @@
+//! `pseudotape serve`: an image on the slave end of a drive.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use pseudotape_control::Portion;
+use pseudotape_drive::{
+    Cartridge, CartridgeError, EarlyWarning, FileMedium, ImageDrive, Overrides, Personality,
+};
+use pseudotape_image::{Access, Error};
+use pseudotape_slave::{Channel, serve};
+use serde::Serialize;
+
+use crate::Verdict;
+use crate::cli::ServeOptions;
+use crate::image::explained;
+use crate::screen::{Report, Screen};
+
+/// What is said once the slave end is held.
+#[derive(Debug, Serialize)]
+struct Serving {
+    image: PathBuf,
+    on: PathBuf,
+    write_protected: bool,
+}
+
+impl Report for Serving {
+    fn text(&self, _: &Screen) -> String {
+        let protected = if self.write_protected {
+            ", write protected"
+        } else {
+            ""
+        };
+        let (image, on) = (self.image.display(), self.on.display());
+        format!("{image} is the cartridge of the drive behind {on}{protected}\n")
+    }
+}
+
+pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Verdict> {
+    let personality = Personality::named(&options.personality).with_context(|| {
+        let known: Vec<_> = Personality::ALL.iter().map(|p| p.name).collect();
+        format!(
+            "unknown personality '{}': there are {}",
+            options.personality,
+            known.join(", ")
+        )
+    })?;
+    let cartridge = open(&options.image)?;
+    let serving = Serving {
+        image: options.image.clone(),
+        on: options.on.clone(),
+        write_protected: cartridge.is_write_protected(),
+    };
+    let overrides = Overrides {
+        capacity_bytes: options.capacity,
+        early_warning: options.early_warning.map(|zone| match zone {
+            Portion::Bytes(bytes) => EarlyWarning::Bytes(bytes),
+            Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
+        }),
+    };
+    let mut drive = ImageDrive::new(personality, options.serial.clone(), overrides);
+    if drive.insert(cartridge).is_err() {
+        bail!("a new drive is empty");
+    }
+    let on = options.on.display();
+    let channel = Channel::open(&options.on).with_context(|| {
+        format!(
+            "can't take the slave end {on}: 'pseudotape status' shows who holds it, and which \
+             drives have one"
+        )
+    })?;
+    screen.show(&serving)?;
+    let served = serve(&mut drive, channel);
+    // A program may have unloaded it; it is in the drive all the same.
+    if let Some(cartridge) = drive.eject() {
+        cartridge
+            .finish()
+            .map_err(|error| explained(&options.image, error))?;
+    }
+    served.with_context(|| format!("no longer the drive behind {on}"))?;
+    eprintln!("pseudotape: the daemon behind {on} hung up");
+    Ok(Verdict::Well)
+}
+
+/// A file that can't be written is a protected cartridge, as on any drive.
+fn open(image: &Path) -> anyhow::Result<Cartridge<FileMedium>> {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    let opened = match Cartridge::open(FileMedium::new(image, Access::ReadWrite)) {
+        Err(CartridgeError::Image(Error::Unopenable { source, .. }))
+            if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
+        {
+            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
+        }
+        Err(CartridgeError::Image(Error::ReadOnlyFeatures { .. })) => {
+            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
+        }
+        opened => opened,
+    };
+    match opened {
+        Ok((cartridge, _)) => Ok(cartridge),
+        Err(CartridgeError::Image(error)) => Err(explained(image, error)),
+        Err(error @ CartridgeError::Mismatch { .. }) => Err(error.into()),
+    }
+}

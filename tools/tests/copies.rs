@@ -1,0 +1,535 @@
+//! `pseudotape copy` and `compare`: what they do to images, what they print, and how they end.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pseudotape_image::{Access, CreateParameters, FileStore, Image, Uuid, VolumeId};
+use pseudotape_tape::Mark;
+use serde_json::{Value, json};
+
+/// Held while the command is started and while an image is closed: until its exec is over a child has a
+/// copy of every descriptor, and with it of the lock on an image that another test closes just then.
+static START_OR_CLOSE: Mutex<()> = Mutex::new(());
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pseudotape"));
+        command
+            .current_dir(self.directory.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn start(&self, arguments: &[&str]) -> Child {
+        let _starting = START_OR_CLOSE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        self.command(arguments)
+            .spawn()
+            .expect("the binary was built for this test")
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.start(arguments)
+            .wait_with_output()
+            .expect("the command ends")
+    }
+
+    /// Runs what has to end with this code; returns what it prints.
+    fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
+        let text = if code == 2 {
+            output.stderr
+        } else {
+            output.stdout
+        };
+        String::from_utf8(text).unwrap()
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ends(code, arguments)).expect("JSON")
+    }
+
+    /// Makes an image and writes on it.
+    fn image(&self, name: &str, write: impl FnOnce(&mut Image<FileStore>)) {
+        self.image_of(name, None, 0, write);
+    }
+
+    fn image_of(
+        &self,
+        name: &str,
+        capacity_bytes: Option<u64>,
+        early_warning_bytes: u64,
+        write: impl FnOnce(&mut Image<FileStore>),
+    ) {
+        let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+        parameters.header.capacity_bytes = capacity_bytes;
+        parameters.header.early_warning_bytes = early_warning_bytes;
+        let store = FileStore::create(&self.path(name)).unwrap();
+        let mut image = Image::create(store, &parameters).unwrap();
+        write(&mut image);
+        finish(image);
+    }
+
+    /// Changes one byte of an image in the first place where `pattern` lies.
+    fn damage(&self, name: &str, pattern: &[u8]) {
+        let mut bytes = fs::read(self.path(name)).unwrap();
+        let at = bytes
+            .windows(pattern.len())
+            .position(|window| window == pattern);
+        bytes[at.expect("the pattern is on the tape")] ^= 0x80;
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    fn dumped(&self, name: &str) -> Vec<u8> {
+        let output = self.run(&["dump", name]);
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    }
+}
+
+fn finish(image: Image<FileStore>) {
+    let _closing = START_OR_CLOSE
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    image.finish().unwrap();
+}
+
+fn open(path: &Path) -> Image<FileStore> {
+    let store = FileStore::open(path, Access::ReadWrite).unwrap();
+    Image::open(store, Access::ReadWrite).unwrap().0
+}
+
+/// Blocks of several lengths in two files, and a setmark.
+fn two_files(image: &mut Image<FileStore>) {
+    for (byte, length) in [(1, 10_240), (2, 1), (3, 700_000)] {
+        image.append_block(&vec![byte; length]).unwrap();
+    }
+    image.append_marks(Mark::Filemark, 1).unwrap();
+    image.append_block(b"the second file").unwrap();
+    image.append_marks(Mark::Setmark, 1).unwrap();
+    image.append_marks(Mark::Filemark, 2).unwrap();
+}
+
+/// PT-12: what is a copy is found to be one, with every length and mark.
+#[test]
+fn a_copy_is_made_and_is_identical() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    let text = place.ends(0, &["copy", "a.ptape", "b.ptape"]);
+    assert!(
+        text.starts_with("copied 4 blocks, 3 filemarks and 1 setmark ("),
+        "{text}"
+    );
+    let text = place.ends(0, &["compare", "a.ptape", "b.ptape"]);
+    assert!(
+        text.starts_with("identical: 4 blocks, 3 filemarks, "),
+        "{text}"
+    );
+    assert_eq!(place.dumped("a.ptape"), place.dumped("b.ptape"));
+    let found = place.json(0, &["compare", "--json", "a.ptape", "b.ptape"]);
+    assert_eq!(found["identical"], true);
+    assert_eq!(found["partitions"][0]["objects"], 8);
+    assert_eq!(
+        place
+            .ends(0, &["verify", "b.ptape"])
+            .matches("no damage")
+            .count(),
+        1
+    );
+    // A new volume, although it holds the same.
+    let volume = |name| place.json(0, &["info", "--json", name])["volume"].clone();
+    assert_ne!(volume("a.ptape"), volume("b.ptape"));
+}
+
+#[test]
+fn every_kind_of_difference_is_told() {
+    type Change = fn(&mut Image<FileStore>);
+    let cases: [(Change, &str, Value); 5] = [
+        (
+            |image| image.append_block(b"second").unwrap(),
+            "object 1 (in file 0) is a block of 5 bytes on a.ptape, and a block of 6 bytes on b.ptape; byte 0",
+            json!({"object": 1, "file": 0, "a": {"kind": "block", "length": 5}, "b": {"kind": "block", "length": 6}, "first_byte": 0}),
+        ),
+        (
+            |image| image.append_block(b"thinks").unwrap(),
+            "and a block of 6 bytes on b.ptape; byte 3",
+            json!({"object": 1, "file": 0, "a": {"kind": "block", "length": 5}, "b": {"kind": "block", "length": 6}, "first_byte": 3}),
+        ),
+        (
+            |image| image.append_block(b"thiRd").unwrap(),
+            "and a block of 5 bytes on b.ptape; byte 3",
+            json!({"object": 1, "file": 0, "a": {"kind": "block", "length": 5}, "b": {"kind": "block", "length": 5}, "first_byte": 3}),
+        ),
+        (
+            |image| image.append_marks(Mark::Filemark, 1).unwrap(),
+            "and a filemark on b.ptape",
+            json!({"object": 1, "file": 0, "a": {"kind": "block", "length": 5}, "b": {"kind": "filemark", "length": null}, "first_byte": null}),
+        ),
+        (
+            |_| (),
+            "and the end of data on b.ptape",
+            json!({"object": 1, "file": 0, "a": {"kind": "block", "length": 5}, "b": {"kind": "end-of-data", "length": null}, "first_byte": null}),
+        ),
+    ];
+    for (change, words, difference) in cases {
+        let place = Place::new();
+        place.image("a.ptape", |image| {
+            image.append_block(b"first").unwrap();
+            image.append_block(b"third").unwrap();
+        });
+        place.image("b.ptape", |image| {
+            image.append_block(b"first").unwrap();
+            change(image);
+        });
+        let text = place.ends(1, &["compare", "a.ptape", "b.ptape"]);
+        assert!(text.contains(words), "{words}: {text}");
+        let found = place.json(1, &["compare", "--json", "a.ptape", "b.ptape"]);
+        assert_eq!(found["partitions"][0]["difference"], difference);
+        assert_eq!(found["identical"], false);
+    }
+}
+
+#[test]
+fn what_is_no_tape_or_the_same_one_twice_is_refused() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    fs::write(place.path("text"), "no tape").unwrap();
+    for (arguments, words) in [
+        (
+            &["compare", "a.ptape", "missing"][..],
+            "missing: no such image or tape node",
+        ),
+        (&["compare", "a.ptape", "text"], "not a pseudotape image"),
+        (&["compare", "a.ptape", "./a.ptape"], "name two tapes"),
+        (&["copy", "a.ptape", "a.ptape"], "name two tapes"),
+        (
+            &["copy", "a.ptape", "missing"],
+            "image:missing,create makes an image",
+        ),
+        (&["copy", "a.ptape", "."], "is a directory"),
+        (&["copy", "vault:/dev/nst0", "b.ptape"], "rmt: before it"),
+        (
+            &["copy", "a.ptape", "b.ptape", "--continue", "9"],
+            "there is no object 9: the tape ends behind 8 objects",
+        ),
+        (
+            &["copy", "a.ptape", "b.ptape", "--partition", "1"],
+            "no partition 1",
+        ),
+        (
+            &["copy", "a.ptape", "null", "--resume", "--damaged", "skip"],
+            "use --force",
+        ),
+    ] {
+        let message = place.ends(2, arguments);
+        assert!(message.contains(words), "{arguments:?}: {message}");
+    }
+}
+
+#[test]
+fn an_image_in_use_is_refused_with_the_reason() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    place.image("b.ptape", |_| ());
+    let held = open(&place.path("b.ptape"));
+    for arguments in [
+        &["copy", "a.ptape", "b.ptape"][..],
+        &["compare", "a.ptape", "b.ptape"],
+    ] {
+        let message = place.ends(2, arguments);
+        assert!(message.contains("b.ptape: image is in use"), "{message}");
+        assert!(message.contains("pseudotape unload"), "{message}");
+    }
+    finish(held);
+    place.ends(0, &["copy", "a.ptape", "b.ptape"]);
+}
+
+#[test]
+fn a_tape_that_is_not_blank_is_left_alone_unless_forced() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    place.image("b.ptape", |image| image.append_block(b"precious").unwrap());
+    let message = place.ends(2, &["copy", "a.ptape", "b.ptape"]);
+    assert!(message.contains("b.ptape is not blank"), "{message}");
+    let message = place.ends(2, &["copy", "a.ptape", "b.ptape", "--resume"]);
+    assert!(
+        message.contains("object 0 is a block of 10240 bytes there, and a block of 8 bytes here"),
+        "{message}"
+    );
+    assert_eq!(place.dumped("b.ptape"), b"precious");
+    place.ends(0, &["copy", "a.ptape", "b.ptape", "--force"]);
+    place.ends(0, &["compare", "a.ptape", "b.ptape"]);
+}
+
+/// PT-11: refused beforehand where the sizes are known; else the first object not copied is named, and
+/// the second tape goes on there. Joined they are the source.
+#[test]
+fn a_target_that_is_too_small_is_refused_or_continued_on_another() {
+    let place = Place::new();
+    place.image("a.ptape", |image| {
+        for byte in 0..20 {
+            image.append_block(&[byte; 10_000]).unwrap();
+            if byte % 5 == 4 {
+                image.append_marks(Mark::Filemark, 1).unwrap();
+            }
+        }
+    });
+    place.image_of("small.ptape", Some(100_000), 20_000, |_| ());
+    let message = place.ends(2, &["copy", "a.ptape", "small.ptape"]);
+    assert!(
+        message.contains("a.ptape holds 195.3 KiB to copy, and small.ptape takes 78.1 KiB"),
+        "{message}"
+    );
+    assert!(message.contains("--part"), "{message}");
+    assert!(place.dumped("small.ptape").is_empty());
+
+    let copied = place.json(1, &["copy", "a.ptape", "small.ptape", "--part", "--json"]);
+    assert_eq!(
+        (&copied["ended"], &copied["complete"]),
+        (&json!("early-warning"), &json!(false))
+    );
+    // Eight blocks of 10,000 bytes reach early warning, a filemark lies among them.
+    assert_eq!(copied["first_object_not_copied"], 9);
+    let text = place.ends(
+        1,
+        &[
+            "copy",
+            "a.ptape",
+            "image:other.ptape,create,capacity=100KB,early-warning=20KB",
+            "--part",
+        ],
+    );
+    assert!(
+        text.contains("the first object not copied is 9: other.ptape has reached early warning"),
+        "{text}"
+    );
+    assert!(
+        text.contains("pseudotape copy a.ptape OTHER --continue 9"),
+        "{text}"
+    );
+
+    place.image_of("second.ptape", Some(125_000), 1, |_| ());
+    place.ends(0, &["copy", "a.ptape", "second.ptape", "--continue", "9"]);
+    let joined = [place.dumped("small.ptape"), place.dumped("second.ptape")].concat();
+    assert_eq!(joined, place.dumped("a.ptape"));
+    let objects = |name: &str| {
+        place.json(0, &["info", "--json", name])["objects"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(
+        objects("small.ptape") + objects("second.ptape"),
+        objects("a.ptape")
+    );
+}
+
+#[test]
+fn the_physical_end_names_the_object_that_did_not_fit() {
+    let place = Place::new();
+    place.image("a.ptape", |image| {
+        image.append_block(&[1; 6000]).unwrap();
+        image.append_block(&[2; 6000]).unwrap();
+    });
+    place.image_of("b.ptape", Some(10_000), 0, |_| ());
+    let copied = place.json(1, &["copy", "a.ptape", "b.ptape", "--part", "--json"]);
+    assert_eq!(
+        (&copied["ended"], &copied["first_object_not_copied"]),
+        (&json!("physical-end"), &json!(1))
+    );
+    let text = place.ends(1, &["copy", "a.ptape", "b.ptape", "--part", "--force"]);
+    assert!(
+        text.contains("the first object not copied is 1: b.ptape is full"),
+        "{text}"
+    );
+}
+
+#[test]
+fn damaged_blocks_end_the_copy_or_are_recorded_or_left_out() {
+    let place = Place::new();
+    place.image("a.ptape", |image| {
+        image.append_block(b"first block").unwrap();
+        image.append_block(b"second block").unwrap();
+        image.append_block(b"third block").unwrap();
+    });
+    place.damage("a.ptape", b"second block");
+    let text = place.ends(1, &["copy", "a.ptape", "b.ptape"]);
+    assert!(
+        text.contains("the first object not copied is 1: it can't be read"),
+        "{text}"
+    );
+    assert_eq!(place.dumped("b.ptape"), b"first block");
+
+    let copied = place.json(
+        1,
+        &[
+            "copy",
+            "a.ptape",
+            "b.ptape",
+            "--resume",
+            "--damaged",
+            "record",
+            "--json",
+        ],
+    );
+    assert_eq!(
+        copied["unreadable"],
+        json!([{"first_object": 1, "objects": 1}])
+    );
+    assert_eq!(
+        (&copied["resumed_behind"], &copied["complete"]),
+        (&json!(1), &json!(true))
+    );
+    assert_eq!(place.json(0, &["info", "--json", "b.ptape"])["objects"], 3);
+    let text = place.ends(1, &["compare", "a.ptape", "b.ptape"]);
+    assert!(
+        text.contains("from object 1 on: 1 object can't be read on either"),
+        "{text}"
+    );
+
+    place.ends(1, &["copy", "a.ptape", "c.ptape", "--damaged", "skip"]);
+    assert_eq!(place.dumped("c.ptape"), b"first blockthird block");
+    let text = place.ends(1, &["compare", "a.ptape", "c.ptape"]);
+    assert!(
+        text.contains("object 1 (in file 0) is something unreadable on a.ptape"),
+        "{text}"
+    );
+}
+
+/// Killed at any moment, the target is a beginning of the source, and the copy goes on from there.
+#[test]
+fn a_copy_that_was_killed_goes_on() {
+    let place = Place::new();
+    let block: Vec<u8> = (0..65_536_u32).map(|n| (n % 251) as u8).collect();
+    place.image("a.ptape", |image| {
+        for number in 0..4096_u32 {
+            let mut block = block.clone();
+            block[..4].copy_from_slice(&number.to_le_bytes());
+            image.append_block(&block).unwrap();
+            if number % 100 == 99 {
+                image.append_marks(Mark::Filemark, 1).unwrap();
+            }
+        }
+    });
+    let target = place.path("b.ptape");
+    let mut first = true;
+    for reached in [1_u64 << 20, 40 << 20, 90 << 20] {
+        let resume = if first { &[][..] } else { &["--resume"] };
+        first = false;
+        let mut child = place.start(&[&["copy", "a.ptape", "b.ptape"], resume].concat());
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while fs::metadata(&target).map_or(0, |metadata| metadata.len()) < reached {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "it ended before it was killed"
+            );
+            assert!(Instant::now() < deadline, "the target does not grow");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        assert_eq!(
+            child.wait().unwrap().signal(),
+            Some(9),
+            "it ended before it was killed"
+        );
+        let found = place.json(1, &["compare", "--json", "a.ptape", "b.ptape"]);
+        let difference = &found["partitions"][0]["difference"];
+        assert_eq!(difference["b"]["kind"], "end-of-data", "{found}");
+        assert!(difference["object"].as_u64().unwrap() > 0);
+    }
+    let copied = place.json(0, &["copy", "a.ptape", "b.ptape", "--resume", "--json"]);
+    assert!(
+        copied["resumed_behind"].as_u64().unwrap() >= (80 << 20) / 65_536,
+        "{copied}"
+    );
+    place.ends(0, &["compare", "a.ptape", "b.ptape"]);
+    // Once more there is nothing to do.
+    let copied = place.json(0, &["copy", "a.ptape", "b.ptape", "--resume", "--json"]);
+    assert_eq!(
+        (&copied["blocks"], &copied["complete"]),
+        (&json!(0), &json!(true))
+    );
+}
+
+#[test]
+fn a_new_target_is_as_large_as_its_source() {
+    let place = Place::new();
+    place.ends(
+        0,
+        &[
+            "create",
+            "a.ptape",
+            "--capacity",
+            "10M",
+            "--early-warning",
+            "1M",
+            "--label",
+            "Monday",
+        ],
+    );
+    place.ends(0, &["copy", "a.ptape", "b.ptape"]);
+    let made = place.json(0, &["info", "--json", "b.ptape"]);
+    assert_eq!(
+        (&made["capacity_bytes"], &made["early_warning_bytes"]),
+        (&json!(10 << 20), &json!(1 << 20))
+    );
+    assert_eq!(made["label"], "Monday");
+    place.ends(0, &["compare", "a.ptape", "b.ptape"]);
+}
+
+#[test]
+fn nothing_copied_by_force_leaves_nothing() {
+    let place = Place::new();
+    place.image("a.ptape", |_| ());
+    place.image("b.ptape", two_files);
+    place.ends(0, &["copy", "a.ptape", "b.ptape", "--force"]);
+    place.ends(0, &["compare", "a.ptape", "b.ptape"]);
+}
+
+#[test]
+fn a_copy_to_nowhere_counts() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    let copied = place.json(0, &["copy", "a.ptape", "null", "--json"]);
+    assert_eq!(
+        (&copied["blocks"], &copied["bytes"], &copied["filemarks"]),
+        (&json!(4), &json!(710_256), &json!(3))
+    );
+    let copied = place.json(
+        1,
+        &[
+            "copy",
+            "a.ptape",
+            "null:capacity=20K,early-warning=1K",
+            "--part",
+            "--json",
+        ],
+    );
+    assert_eq!(copied["first_object_not_copied"], 2);
+}
