@@ -13,6 +13,7 @@ use super::compare::differences;
 use super::device::{Device, Operator};
 use super::in_process::{FEW_OBJECTS_BYTES, SMALL_BYTES};
 use super::run::run;
+use super::scenario::{Action, Step};
 use super::suite::{Case, Source, Verdict};
 use super::target::HookError;
 
@@ -60,7 +61,7 @@ pub fn judge(setup: &Setup, case: &Case) -> anyhow::Result<(Verdict, Vec<Value>)
     let mut device = Device::new(
         setup.nodes().join("pmtm0"),
         setup.nodes().join("npmtm0"),
-        DaemonOperator::new(setup.clone(), case.source),
+        DaemonOperator::new(setup.clone(), case),
         scale,
     );
     let trace = run(&mut device, &case.steps, case.source.probe())
@@ -76,6 +77,8 @@ pub fn judge(setup: &Setup, case: &Case) -> anyhow::Result<(Verdict, Vec<Value>)
 pub struct DaemonOperator {
     setup: Setup,
     source: Source,
+    /// Whether the scenario opens nodes of the modes 1 to 3.
+    mode_nodes: bool,
     daemon: Option<Child>,
 }
 
@@ -84,12 +87,15 @@ fn failed(what: &str, why: impl ToString) -> HookError {
 }
 
 impl DaemonOperator {
-    /// An operator of a drive like that of the source.
+    /// An operator of a drive like that of the case.
     #[must_use]
-    pub fn new(setup: Setup, source: Source) -> Self {
+    pub fn new(setup: Setup, case: &Case) -> Self {
+        let has_letter =
+            |step: &Step| matches!(&step.action, Action::Open { node, .. } if node.len() > 1);
         DaemonOperator {
             setup,
-            source,
+            source: case.source,
+            mode_nodes: case.steps.iter().any(has_letter),
             daemon: None,
         }
     }
@@ -115,9 +121,13 @@ impl DaemonOperator {
     }
 
     fn start(&mut self) -> Result<(), HookError> {
+        self.start_with("")
+    }
+
+    fn start_with(&mut self, more: &str) -> Result<(), HookError> {
         self.stop()?;
         let drive = format!(
-            "image={},personality={}",
+            "image={},personality={}{more}",
             self.setup.image().display(),
             self.source.personality().name
         );
@@ -126,6 +136,9 @@ impl DaemonOperator {
         command.arg(self.setup.control());
         command.args(["--open-wait", &OPEN_WAIT_SECONDS.to_string()]);
         command.args(["--mode", "0600"]);
+        if self.mode_nodes {
+            command.arg("--mode-nodes");
+        }
         match &self.setup.mount {
             Some(directory) => command.arg("--fuse").arg(directory),
             None => command.arg("--cuse"),
@@ -194,7 +207,7 @@ impl DaemonOperator {
     fn ask(&self, what: &str, request: &Request) -> Result<(), HookError> {
         match call(&self.setup.control(), request, PATIENCE) {
             Ok(Response::Error { message }) => Err(failed(what, message)),
-            Ok(Response::Done { .. } | Response::Status(_)) => Ok(()),
+            Ok(Response::Done { .. } | Response::Status(_) | Response::Options(_)) => Ok(()),
             Err(error) => Err(failed(what, error)),
         }
     }
@@ -228,7 +241,8 @@ impl Operator for DaemonOperator {
             }
             ["freshraw"] => {
                 self.create_image(&[])?;
-                self.start()
+                // The drive's report of a medium had been fetched before the recording.
+                self.start_with(",announces-medium=false")
             }
             ["smalltape"] => {
                 let (capacity, early_warning) = SMALL_BYTES;

@@ -134,26 +134,52 @@ fn empty(personality: Personality) -> ImageDrive<MemoryMedium> {
     ImageDrive::new(personality, "CONFORM".into(), Overrides::default())
 }
 
+/// A drive with a cartridge that is as much larger than usual, and nothing to report.
+pub(super) fn image_drive(
+    personality: Personality,
+    medium: Medium,
+    larger_bytes: u64,
+) -> Result<ImageDrive<MemoryMedium>, HookError> {
+    let mut parameters = CreateParameters::new(VolumeId(Uuid::from_u128(7)), 0);
+    match medium {
+        Medium::Blank => {}
+        Medium::Small => {
+            parameters.header.capacity_bytes = Some(SMALL_BYTES.0 + larger_bytes);
+            parameters.header.early_warning_bytes = SMALL_BYTES.1;
+        }
+        Medium::FewObjects => {
+            parameters.header.capacity_bytes = Some(FEW_OBJECTS_BYTES + larger_bytes);
+        }
+    }
+    let failed = |why: &dyn std::fmt::Display| HookError::Failed("fresh".into(), why.to_string());
+    let cartridge = Cartridge::create(MemoryMedium, &parameters).map_err(|error| failed(&error))?;
+    let mut drive = empty(personality);
+    if drive.insert(cartridge).is_err() {
+        return Err(failed(&"a new drive holds a cartridge"));
+    }
+    drive.clear_attention();
+    Ok(drive)
+}
+
+/// Sets the switch of the cartridge in a drive.
+pub(super) fn protect(drive: &mut ImageDrive<MemoryMedium>, on: bool) -> Result<(), HookError> {
+    let failed = |why: String| HookError::Failed("wp".into(), why);
+    let protection = if on {
+        WriteProtect::On
+    } else {
+        WriteProtect::Off
+    };
+    match drive.cartridge_mut() {
+        Some(cartridge) => cartridge
+            .set_write_protect(protection)
+            .map_err(|error| failed(error.to_string())),
+        None => Err(failed("no cartridge".into())),
+    }
+}
+
 impl Workshop for ImageWorkshop {
     fn new_drive(&mut self, medium: Medium) -> Result<(), HookError> {
-        let mut parameters = CreateParameters::new(VolumeId(Uuid::from_u128(7)), 0);
-        match medium {
-            Medium::Blank => {}
-            Medium::Small => {
-                parameters.header.capacity_bytes = Some(SMALL_BYTES.0);
-                parameters.header.early_warning_bytes = SMALL_BYTES.1;
-            }
-            Medium::FewObjects => parameters.header.capacity_bytes = Some(FEW_OBJECTS_BYTES),
-        }
-        let failed =
-            |why: &dyn std::fmt::Display| HookError::Failed("fresh".into(), why.to_string());
-        let cartridge =
-            Cartridge::create(MemoryMedium, &parameters).map_err(|error| failed(&error))?;
-        self.drive = empty(self.personality);
-        if self.drive.insert(cartridge).is_err() {
-            return Err(failed(&"a new drive holds a cartridge"));
-        }
-        self.drive.clear_attention();
+        self.drive = image_drive(self.personality, medium, 0)?;
         Ok(())
     }
 
@@ -166,18 +192,7 @@ impl Workshop for ImageWorkshop {
     }
 
     fn write_protect(&mut self, on: bool) -> Result<(), HookError> {
-        let failed = |why: String| HookError::Failed("wp".into(), why);
-        let protection = if on {
-            WriteProtect::On
-        } else {
-            WriteProtect::Off
-        };
-        match self.drive.cartridge_mut() {
-            Some(cartridge) => cartridge
-                .set_write_protect(protection)
-                .map_err(|error| failed(error.to_string())),
-            None => Err(failed("no cartridge".into())),
-        }
+        protect(&mut self.drive, on)
     }
 
     fn eject(&mut self) -> Result<(), HookError> {

@@ -71,7 +71,7 @@ impl Case {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
-    /// `in-process`, `fuse`, `cuse`, or `cuse-unmeasured` for what differs on CUSE only where the kernel doesn't
+    /// `in-process`, `mirror`, `fuse`, `cuse`, or `cuse-unmeasured` for what differs on CUSE only where the kernel doesn't
     /// say how long a system call is.
     pub target: String,
     /// The scenario.
@@ -225,7 +225,7 @@ impl Suite {
     }
 }
 
-/// The last lines of a report: how many are equal, and the names of the others.
+/// The last lines of a report: how many are equal, and below, indented, the names of the others.
 #[must_use]
 pub fn summary(verdicts: &[Verdict]) -> String {
     let different: Vec<&str> = verdicts
@@ -239,7 +239,7 @@ pub fn summary(verdicts: &[Verdict]) -> String {
         different.len()
     );
     for name in different {
-        text.push('\n');
+        text.push_str("\n  ");
         text.push_str(name);
     }
     text

@@ -47,6 +47,7 @@ impl Mount {
         let options = MountOptions {
             mode: 0o660,
             gid: Some(6),
+            drives: 2,
         };
         let (send, ended) = mpsc::channel();
         let mounted = fuse::mount(directory, nodes, options, move |why| {
