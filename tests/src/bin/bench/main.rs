@@ -1,18 +1,45 @@
 //! The measurements: a table on standard output, and `target/bench.json`.
 //!
 //! Each figure is the median of several runs, taken in turn with what it is held against. A missed goal
-//! is marked; it fails nothing, since machines differ.
+//! is marked; it fails nothing, since machines differ. Arguments choose parts of it: `process`, `mount`,
+//! `slave`, `mirror`, `index`.
 
 mod empty_fuse;
 mod in_process;
+mod mirror;
 mod mounted;
 mod report;
+mod slave;
+mod slow;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use mounted::Placement;
 use report::Report;
+
+type Part = fn(&mut Report, programs: &Path, scratch: &Path) -> Result<()>;
+
+const PARTS: [(&str, Part); 5] = [
+    ("process", |report, _, scratch| {
+        in_process::run(report, scratch)
+    }),
+    ("mount", |report, programs, scratch| {
+        mounted::run(report, programs, scratch, Placement::Free)?;
+        mounted::run(report, programs, scratch, Placement::OneProcessor)
+    }),
+    ("slave", |report, programs, scratch| {
+        slave::run(report, programs, scratch, Placement::Free)?;
+        slave::run(report, programs, scratch, Placement::OneProcessor)
+    }),
+    ("mirror", |report, programs, scratch| {
+        mirror::run(report, scratch)?;
+        mirror::run_mounted(report, programs, scratch)
+    }),
+    ("index", |report, _, scratch| {
+        in_process::run_index(report, scratch)
+    }),
+];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +48,13 @@ fn main() -> Result<()> {
     {
         return empty_fuse::serve(Path::new(directory));
     }
+    if let Some(other) = arguments
+        .iter()
+        .find(|a| !PARTS.iter().any(|(name, _)| a == name))
+    {
+        let names = PARTS.map(|(name, _)| name).join(", ");
+        anyhow::bail!("'{other}' is no part of the measurements: they are {names}");
+    }
     let program = std::env::current_exe()?;
     let programs = program
         .parent()
@@ -28,10 +62,10 @@ fn main() -> Result<()> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let scratch = scratch(&target)?;
     let mut report = Report::default();
-    let measured = in_process::run(&mut report, &scratch)
-        .and_then(|()| mounted::run(&mut report, programs, &scratch, Placement::Free))
-        .and_then(|()| mounted::run(&mut report, programs, &scratch, Placement::OneProcessor))
-        .and_then(|()| in_process::run_index(&mut report, &scratch));
+    let measured = PARTS
+        .iter()
+        .filter(|(name, _)| arguments.is_empty() || arguments.iter().any(|a| a == name))
+        .try_for_each(|(_, run)| run(&mut report, programs, &scratch));
     std::fs::remove_dir_all(&scratch)?;
     measured?;
     let missed = report.finish(&target.join("bench.json"))?;

@@ -63,14 +63,14 @@ pub enum Placement {
 }
 
 impl Placement {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Placement::Free => "free",
             Placement::OneProcessor => "one processor",
         }
     }
 
-    fn apply(self) -> Result<()> {
+    pub fn apply(self) -> Result<()> {
         let mut set = CpuSet::new();
         let last = match self {
             Placement::Free => std::thread::available_parallelism()?.get(),
@@ -84,7 +84,7 @@ impl Placement {
 /// A server process that ends with this value.
 pub struct Server {
     child: Child,
-    directory: PathBuf,
+    name: PathBuf,
 }
 
 impl Server {
@@ -96,6 +96,11 @@ impl Server {
         node: &str,
     ) -> Result<Server> {
         std::fs::create_dir_all(directory)?;
+        Server::start_until(program, arguments, &directory.join(node))
+    }
+
+    /// Starts a program and waits until something is at a path.
+    pub fn start_until(program: &Path, arguments: &[&str], appears: &Path) -> Result<Server> {
         let child = Command::new(program)
             .args(arguments)
             .stdout(Stdio::null())
@@ -103,18 +108,18 @@ impl Server {
             .with_context(|| format!("can't start {}", program.display()))?;
         let mut server = Server {
             child,
-            directory: directory.to_owned(),
+            name: program.to_owned(),
         };
         let deadline = Instant::now() + Duration::from_secs(20);
-        while std::fs::metadata(directory.join(node)).is_err() {
+        while std::fs::metadata(appears).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{} ended: {status}", program.display());
             }
             if Instant::now() > deadline {
                 bail!(
-                    "{} did not mount {} in 20 s",
+                    "{} did not make {} in 20 s",
                     program.display(),
-                    directory.display()
+                    appears.display()
                 );
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -158,16 +163,13 @@ impl Drop for Server {
         if nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).is_ok() {
             let status = self.child.wait();
             if !matches!(&status, Ok(status) if status.success()) {
-                eprintln!(
-                    "the server on {} ended with {status:?}",
-                    self.directory.display()
-                );
+                eprintln!("{} ended with {status:?}", self.name.display());
             }
         }
     }
 }
 
-fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
+pub fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
     let data = &Aligned::new(size, 0xa5)[..];
     let mut file = OpenOptions::new()
         .write(true)
@@ -182,7 +184,7 @@ fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
     Ok(mib_per_second(total, start.elapsed()))
 }
 
-fn read_all(file: &mut File, size: usize, total: u64) -> Result<f64> {
+pub fn read_all(file: &mut File, size: usize, total: u64) -> Result<f64> {
     let mut data = Aligned::new(size, 0);
     let data = &mut data[..];
     let start = Instant::now();
@@ -213,7 +215,7 @@ fn plain_read(path: &Path, size: usize) -> Result<f64> {
     Ok(mib_per_second(TOTAL, start.elapsed()))
 }
 
-fn rewind(file: &File) -> Result<()> {
+pub fn rewind(file: &File) -> Result<()> {
     /// `struct mtop` of linux/mtio.h with MTREW.
     #[repr(C)]
     struct MtOp {
@@ -343,7 +345,7 @@ fn timed<T>(busy: &mut Duration, work: impl FnOnce() -> T) -> T {
     result
 }
 
-fn create_image(programs: &Path, image: &Path) -> Result<()> {
+pub fn create_image(programs: &Path, image: &Path) -> Result<()> {
     let status = Command::new(programs.join("pseudotape"))
         .args(["create", "--force", "--capacity", "4G"])
         .arg(image)

@@ -46,7 +46,7 @@ impl Report {
     fn add(&mut self, line: Line) {
         let of = line
             .reference
-            .map(|r| format!("  reference {r:>9.1}"))
+            .map(|r| format!("  reference {r:>9.3}"))
             .unwrap_or_default();
         let ratio = line
             .ratio
@@ -54,7 +54,7 @@ impl Report {
             .unwrap_or_default();
         let mark = if line.reached { "" } else { "  MISSED" };
         println!(
-            "{:<56} {:>10.3} {:<6}{of}{ratio}  (goal {}){mark}",
+            "{:<56} {:>10.3} {:<8}{of}{ratio}  (goal {}){mark}",
             line.name, line.value, line.unit, line.goal
         );
         self.0.push(line);
@@ -86,6 +86,41 @@ impl Report {
             ratio: Some(ratio),
             goal: format!(">= {goal}"),
             reached: ratio >= goal,
+        });
+    }
+
+    /// Two costs measured in turn, whose ratio must not be over a limit, where there is one; the
+    /// first run warms up.
+    pub fn cost(
+        &mut self,
+        name: &str,
+        unit: &'static str,
+        limit: Option<f64>,
+        mut ours: impl FnMut() -> f64,
+        mut reference: impl FnMut() -> f64,
+    ) {
+        let mut runs: Vec<(f64, f64)> = (0..=RUNS).map(|_| (ours(), reference())).collect();
+        runs.remove(0);
+        self.cost_of(name, unit, limit, &runs);
+    }
+
+    /// Costs that were measured in turn, ours first; without a limit they are only told.
+    pub fn cost_of(
+        &mut self,
+        name: &str,
+        unit: &'static str,
+        limit: Option<f64>,
+        runs: &[(f64, f64)],
+    ) {
+        let ratio = median(runs.iter().map(|(ours, other)| ours / other).collect());
+        self.add(Line {
+            name: name.to_owned(),
+            value: median(runs.iter().map(|run| run.0).collect()),
+            unit,
+            reference: Some(median(runs.iter().map(|run| run.1).collect())),
+            ratio: Some(ratio),
+            goal: limit.map_or("none".into(), |limit| format!("<= {limit}")),
+            reached: limit.is_none_or(|limit| ratio <= limit),
         });
     }
 
