@@ -1,11 +1,8 @@
 # shellcheck shell=bash
-# PT-01. Every operation of mt-st, by the transcript of a real drive and then those that the transcript lacks.
+# PT-01. Operations of mt-st that the transcripts of real drives (12, 13) lack.
 
-small_tree src
 cartridge mt
 drive_up "image=$WORK/mt.ptape,personality=scsi_debug"
-replay mt
-
 check "mt rewoffl" mt-st -f "$NODE" rewoffl
 check "mt load after rewoffl" mt-st -f "$NODE" load
 check "mt eject" mt-st -f "$NODE" eject

@@ -1,14 +1,12 @@
 # shellcheck shell=bash
-# PT-01. Every operation of GNU mt.
+# PT-01. Operations of GNU mt that the transcripts of real drives (12, 13) lack.
 
 if [ "$FRONT" = fuse ]; then
     excluded mt-gnu "it refuses what is not a character special file, and a FUSE node is a regular file"
     return
 fi
-small_tree src
 cartridge mt-gnu
 drive_up "image=$WORK/mt-gnu.ptape,personality=scsi_debug"
-replay mt-gnu
 check "mt-gnu rewoffl" mt-gnu -f "$NODE" rewoffl
 check "mt load after rewoffl" mt-st -f "$NODE" load
 check "mt-gnu eject" mt-gnu -f "$NODE" eject
