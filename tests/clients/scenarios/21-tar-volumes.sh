@@ -26,3 +26,23 @@ same_tree "tar -M brings everything back" tree out/tree
 same "the changer had no trouble" "" "$(grep -i -e error -e fail changer.log)"
 drive_down
 for number in 1 2 3; do check "verify volume $number" pseudotape verify "volume$number.ptape"; done
+
+# An operator whom tar asks on its terminal, and who quits once.
+drive_up "image=$WORK/volume1.ptape"
+converse=(python3 "$PT_ROOT/tests/clients/tools/converse.py")
+prepare="Prepare volume #[0-9]+ for .* and hit return: \$"
+swap='pseudotape unload 0 && pseudotape load 0'
+check "tar -M asks for each cartridge" "${converse[@]}" --on "$prepare" '' "$swap '$WORK/volume'\$((NUMBER + 1)).ptape" \
+    -- tar -b 20 -f "$NODE" -c -M --sort=name tree
+same "tar -M asks for two cartridges" 2 "$(grep -c '^loaded ' <<<"$output")"
+check "the first of three cartridges" bash -c "$swap '$WORK/volume1.ptape'"
+says "tar -M compares over cartridges" 0 '' "${converse[@]}" --on "$prepare" '' "$swap '$WORK/volume'\$((NUMBER + 1)).ptape" \
+    -- tar -b 20 -f "$NODE" -d -M
+check "the first of three cartridges once more" bash -c "$swap '$WORK/volume1.ptape'"
+# 1 is told to be volume 2
+says "tar -M finds that a cartridge is the wrong one" 0 'is not continued on this volume|is out of sequence|does not match' \
+    "${converse[@]}" --once "$prepare" '' "$swap '$WORK/volume3.ptape'" --once "$prepare" '' "$swap '$WORK/volume2.ptape'" \
+    --once "$prepare" '' "$swap '$WORK/volume3.ptape'" -- tar -b 20 -f "$NODE" -t -M
+check "a cartridge for tar -M to end on" bash -c "$swap '$WORK/volume4.ptape'"
+says "tar -M ends when the operator quits" 2 'No new volume; exiting' "${converse[@]}" --on "$prepare" q '' -- tar -b 20 -f "$NODE" -c -M tree
+drive_down

@@ -1,11 +1,5 @@
 # shellcheck shell=bash
-# PT-01. GNU cpio, cp, cat, dd and head by the transcript of a real drive; then cpio there and back with three record sizes.
-
-small_tree src
-cartridge transcript
-drive_up "image=$WORK/transcript.ptape,personality=lto5"
-replay cpio
-drive_down
+# PT-01. GNU cpio there and back with three record sizes.
 
 tree tree 4
 rm "tree/deep/er/and/a"$'\n'"b" # cpio's list of names is one a line

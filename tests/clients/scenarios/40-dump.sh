@@ -66,7 +66,7 @@ volumes() {
 volumes "each of 700 KiB" -B 700
 check "the first cartridge again" pseudotape unload 0
 check "the first cartridge again: load" pseudotape load 0 "$WORK/volume1.ptape"
-mkdir out
+rm -rf out; mkdir out
 (cd out && STEP=0 exits "restore from several cartridges" 0 restore -r -b 10 -F ../change -f "$NODE")
 rm -rf out/restoresymtable out/lost+found
 touch -d '2021-02-03 04:05:06 UTC' out
@@ -83,3 +83,22 @@ for number in $(seq "$(tail -1 changes)"); do
     pseudotape dump "volume$number.ptape" --file 0 -o "volume$number.bytes" >/dev/null
 done
 python3 "$PT_ROOT/tests/clients/tools/volumes.py" tree whole volume*.bytes | tee -a "$RESULTS"
+
+# Over three cartridges, changed by an operator whom dump and restore ask on their terminal.
+for number in 1 2 3; do cartridge "volume$number" --force --capacity 2M --early-warning 256K; done
+drive_up "image=$WORK/volume1.ptape"
+converse=(python3 "$PT_ROOT/tests/clients/tools/converse.py")
+swap='pseudotape unload 0 && pseudotape load 0'
+check "dump over three cartridges asks" "${converse[@]}" --on 'Is the new volume mounted and ready to go\?: \("yes" or "no"\) $' yes \
+    "$swap '$WORK/'volume\$((NUMBER + 1)).ptape" -- bash -c 'dump_image "$@"' dump -0 -b 10 -B 1300 -f "$NODE"
+same "dump over three cartridges asks for two" 2 "$(grep -c '^loaded ' <<<"$output")"
+[[ $output =~ "DUMP IS DONE" ]] && ok "dump over three cartridges is done" || fail "dump over three cartridges is done" "$output"
+check "the first of three cartridges again" bash -c "$swap '$WORK/volume1.ptape'"
+rm -rf out; mkdir out
+(cd out && check "restore from three cartridges asks" "${converse[@]}" --on 'otherwise enter tape name .*\) $' '' \
+    "$swap '$WORK/'volume\$((NUMBER + 1)).ptape" -- restore -r -b 10 -f "$NODE")
+rm -rf out/restoresymtable out/lost+found
+touch -d '2021-02-03 04:05:06 UTC' out
+same_tree "restore from three cartridges brings everything back" tree out
+drive_down
+for number in 1 2 3; do check "verify volume $number" pseudotape verify "volume$number.ptape"; done
