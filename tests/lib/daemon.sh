@@ -15,6 +15,10 @@ NODE_DIR=/dev
     REWIND=${REWINDING[0]}
 }
 DAEMON=
+# tar's blocking factor for records as large as they can be where their length matters to a reader with less room: a
+# kernel that hides from a daemon how much a call asks for (User Mode Linux) lets only those of one piece through
+export LARGE=2048
+[ "$FRONT" = fuse ] || [ -e /proc/self/syscall ] || LARGE=240
 
 # cartridge NAME [OPTION...]: makes the image $WORK/NAME.ptape
 cartridge() {

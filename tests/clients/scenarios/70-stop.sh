@@ -51,7 +51,8 @@ for size in 10240 1048576; do
     drive_down # checks the exit code and that the nodes are gone
     kill -0 "$daemon" 2>/dev/null && fail "SIGTERM during records of $size" "the daemon is there" ||
         ok "SIGTERM during records of $size ends the daemon"
-    writer_ended "SIGTERM during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|ENXIO)$'
+    # a number: the pieces of a record that the daemon had taken, a short write
+    writer_ended "SIGTERM during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|ENXIO|[0-9]+)$'
     check "SIGTERM during records of $size: the image verifies" pseudotape verify "term$size.ptape"
     drive_up "image=$WORK/term$size.ptape"
     all_there "SIGTERM during records of $size: all acknowledged records are there" $size
@@ -65,7 +66,7 @@ for size in 10240 1048576; do
     # a node that is still there (FUSE) fails, one that is gone (CUSE) is not found; neither blocks
     CHECK_SECONDS=2 says "opening the node of a dead daemon fails at once" 1 \
         'No such file|not connected|No such device' head -c 1 "$NODE"
-    # a number: the pieces of a record that the daemon had taken, a short write
+    # a number: as above
     writer_ended "SIGKILL during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|[0-9]+)$'
     nodes_clear
     drive_up "image=$WORK/kill$size.ptape"

@@ -49,6 +49,22 @@ check "reset" pseudotape reset 0
 exits "after a reset the position is lost" 2 mt-st -f "$NODE" fsf 1
 check "until rewind" mt-st -f "$NODE" rewind
 check "and all is as before" mt-st -f "$NODE" fsf 1
+options() { pseudotape options 0 "$@" | awk -v name="$option" '$1 == name { print $2 }'; }
+option=sili
+same "an option that is off" off "$(options)"
+check "mt sets it" mt-st -f "$NODE" stsetoptions sili
+same "pseudotape options shows it, kept over the close" on "$(options)"
+same "pseudotape options clears it" off "$(options sili=off defblksize=512)"
+says "a default block size that was set by name is in use" 0 'Tape block size 512 bytes' mt-st -f "$NODE" status
+check "and cleared by mt" mt-st -f "$NODE" defblksize -1
+option=defblksize
+same "pseudotape options shows that, too" none "$(options)"
+mt-st -f "$NODE" setblk 0
+says "an option that is none is named" 2 "no option 'silly'" pseudotape options 0 silly
+says "a mode of its own begins as the plain one" 0 'mode l .*nothing set yet' pseudotape options 0 --mode l
+option=sysv
+same "and has its own options then" on "$(options --mode l sysv)"
+same "which the plain one has not" off "$(options)"
 group=root
 getent group tape >/dev/null && group=tape
 same "the nodes' mode and group" "660 root:$group 660 root:$group" \
@@ -56,6 +72,13 @@ same "the nodes' mode and group" "660 root:$group 660 root:$group" \
 drive_down
 check "verify the first" pseudotape verify one.ptape
 check "verify the second" pseudotape verify two.ptape
+
+drive_up "image=$WORK/one.ptape,options=two-fms;can-bsr=off"
+option=two-fms
+same "an option of the configuration" on "$(options)"
+option=can-bsr
+same "one that it switches off" off "$(options)"
+drive_down
 
 export DAEMON_OPTIONS="--mode 0640 --group disk"
 drive_up "image=$WORK/one.ptape"

@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# PT-05, PT-06. Drives that are other programs: slaves that come by the node or by the socket, how they go, and what
+# becomes of them when the daemon ends.
+
+slave_up() {
+    drive_up "slave=$WORK/s0,slave-timeout=${1:-4}" "slave=$WORK/s1,slave-wait=60"
+}
+
+# serve PLACE: the image tape.ptape is the drive, when this returns; SERVE is the process
+serve() {
+    pseudotape serve tape.ptape --on "$1" >"$WORK/serve.out" 2>&1 &
+    SERVE=$!
+    slave_is_there '"pid"'
+}
+
+# slave_is_there PATTERN: waits until the status of the first slave end has it
+slave_is_there() {
+    local tenths=0
+    until pseudotape status 0 --json | tr -d ' \n' | grep -q "\"holder\":[^}]*${1//\"/\\\"}"; do
+        [ $tenths -lt 100 ] || {
+            fail "the slave end has $1" "$(pseudotape status 0) $(cat "$WORK/serve.out")"
+            return 1
+        }
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+}
+
+# ends NAME PID CODE: the process ends in time, with that code
+ends() {
+    local tenths=0 code=0
+    while kill -0 "$2" 2>/dev/null; do
+        [ $tenths -lt 100 ] || {
+            fail "$1" "still there after 10 s"
+            kill -KILL "$2"
+            return
+        }
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    wait "$2" || code=$?
+    if [[ $code =~ ^($3)$ ]]; then ok "$1"; else fail "$1" "ended with $code"; fi
+}
+
+slave_up
+says "the node of a slave end has the mode of the others" 0 '^660$' stat -c %a "$NODE_DIR/pmts0"
+says "its socket too" 0 '^660$' stat -c %a "$WORK/s0"
+for way in node socket; do
+    python3 "$PT_ROOT/tests/clients/tools/slaves.py" $way "$NODE_DIR" "$WORK/daemon.err" | tee -a "$RESULTS"
+    same "the slaves at the $way were run to their end" 0 "${PIPESTATUS[0]}"
+done
+says "a slave end opened to read only is refused" 1 'Invalid argument' head -c 1 "$NODE_DIR/pmts0"
+drive_down
+
+cartridge tape
+small_tree "$WORK/tree"
+for way in node socket; do
+    place=$NODE_DIR/pmts0
+    [ $way = node ] || place=$WORK/s0
+    slave_up
+    serve "$place"
+    for blocking in 20 256 2048; do
+        check "tar -b $blocking to an image by the $way" tar -C "$WORK" -b $blocking -cf "$REWIND" tree
+        mkdir "$WORK/back"
+        check "tar -b $blocking from it" tar -C "$WORK/back" -b $blocking -xf "$REWIND"
+        check "the same came back" diff -r "$WORK/tree" "$WORK/back/tree"
+        rm -r "$WORK/back"
+    done
+    same "mt sees where the tape is ($way)" 0/0 "$(position)"
+    check "spacing ($way)" mt-st -f "$NODE" eod
+    same "it is behind the filemark ($way)" 1/-1 "$(position)"
+    drive_down
+    ends "SIGTERM of the daemon ends the slave at the $way" $SERVE 0
+    says "it says why ($way)" 0 'hung up' cat "$WORK/serve.out"
+    check "its image verifies ($way)" pseudotape verify tape.ptape
+
+    slave_up
+    serve "$place"
+    kill -KILL "$DAEMON"
+    daemon_gone 5 2>/dev/null
+    ends "kill -9 of the daemon ends the slave at the $way" $SERVE '[02]'
+    says "it says what happened ($way)" 0 'hung up|no longer the drive behind' cat "$WORK/serve.out"
+    nodes_clear
+    slave_up 60 # in the place of the dead daemon's sockets
+
+    # a slave that hangs in the middle of a write keeps nothing from ending
+    write_code='import os, sys; os.write(os.open(sys.argv[1], os.O_RDWR), b"x" * 100_000)'
+    python3 "$PT_ROOT/tests/clients/tools/memory_slave.py" "$place" stop:1 >"$WORK/serve.out" 2>&1 &
+    SERVE=$!
+    slave_is_there '"pid"'
+    python3 -c "$write_code" "$NODE" >"$WORK/writer.out" 2>&1 &
+    WRITER=$!
+    slave_is_there '"pid"'
+    sleep 0.5
+    drive_down
+    ends "SIGTERM with a slave that hangs ends the writer ($way)" $WRITER 1
+    says "its write failed ($way)" 0 'Errno (5|103|107)' cat "$WORK/writer.out"
+    kill -KILL $SERVE
+    wait $SERVE 2>/dev/null
+done
+
+touch "$WORK/file"
+for place in "$WORK/file" "$WORK/control"; do
+    says "a slave socket in the place of $(basename "$place") is refused" 1 'slave=SOCKET' \
+        timeout 10 pseudotape-dev --drive "slave=$place" --fuse "$WORK/other" --control "$WORK/control"
+done

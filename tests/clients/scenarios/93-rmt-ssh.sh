@@ -1,0 +1,154 @@
+# shellcheck shell=bash
+# PT-03, PT-08. Remote tapes over a real ssh: a server that a key is tied to, the rmt of tar behind a shell, tar, mt, and
+# our client; a link that dies in the middle.
+
+tree tree 4
+export WORK
+bin=$(dirname "$(command -v pseudotape-rmt)")
+
+# An sshd of our own, for the keys of this test alone. The first key may run the server and nothing else.
+for name in host tied free stranger; do ssh-keygen -q -t ed25519 -N '' -f "$WORK/key-$name"; done
+{
+    printf 'restrict,command="%s" ' "$bin/pseudotape-rmt --via $WORK/rmt.socket"
+    cat key-tied.pub
+    printf 'restrict '
+    cat key-free.pub
+} >authorized_keys
+mkdir -p /run/sshd # sshd insists on it
+cat >sshd_config <<END
+ListenAddress 127.0.0.1
+HostKey $WORK/key-host
+PidFile none
+AuthorizedKeysFile $WORK/authorized_keys
+AuthenticationMethods publickey
+PermitRootLogin prohibit-password
+StrictModes no
+UsePAM no
+END
+SSHD=
+: >sshd.log
+# the first free port from one that other runs hardly have
+for port in $(seq $((20000 + $$ % 20000)) 7 60000 | head -20); do
+    /usr/sbin/sshd -D -e -f "$WORK/sshd_config" -p "$port" 2>"$WORK/sshd.log" &
+    SSHD=$!
+    until grep -q 'Server listening' sshd.log || ! kill -0 "$SSHD" 2>/dev/null; do sleep 0.05; done
+    ! kill -0 "$SSHD" 2>/dev/null || break
+done
+grep -q 'Server listening' sshd.log || fail "start sshd" "$(cat sshd.log)"
+
+# ssh as everybody calls it, but for the port and who we are
+for key in tied free stranger; do
+    cat >ssh_config.$key <<END
+Host localhost
+    HostName 127.0.0.1
+    Port $port
+    User $(id -un)
+    IdentityFile $WORK/key-$key
+    IdentitiesOnly yes
+    IdentityAgent none
+    UserKnownHostsFile $WORK/known_hosts
+    StrictHostKeyChecking yes
+END
+done
+printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d ' ' -f 1,2 key-host.pub)" >known_hosts
+mkdir tools
+cat >tools/ssh <<'END'
+#!/bin/sh
+echo "$*" >>"$WORK/ssh.log"
+exec /usr/bin/ssh -F "$WORK/ssh_config.${KEY:-tied}" "$@"
+END
+chmod +x tools/ssh
+PATH=$WORK/tools:$PATH
+
+# server_up ARGUMENT...: a server that keeps the places of its tapes
+server_up() {
+    : >server.out
+    pseudotape-rmt --listen "$WORK/rmt.socket" "$@" >server.out 2>>server.log &
+    RMT_SERVER=$!
+    until grep -q '^listening' server.out || ! kill -0 "$RMT_SERVER" 2>/dev/null; do sleep 0.05; done
+}
+RMT_SERVER=
+
+ssh_down() {
+    local pid
+    for pid in $RMT_SERVER $SSHD; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+    clean_up
+}
+trap ssh_down EXIT
+
+cartridge source
+drive_up "image=$WORK/source.ptape"
+check "the source" tar -b 20 -cf "$NODE" tree
+check "the source: large records" tar -b "$LARGE" -cf "$NODE" tree
+drive_down
+cartridge other
+
+# the rmt of tar, with a node of ours, as on a machine that knows nothing of us
+drive_up "image=$WORK/source.ptape"
+mt-st -f "$NODE" rewind
+export KEY=free
+says "a login banner is told" 2 'no rmt server: it sent .Welcome' \
+    pseudotape compare other.ptape "rmt:localhost:$NODE,server=echo Welcome"
+check "copy from the rmt of tar over ssh" pseudotape copy "rmt:localhost:$NODE,server=/usr/sbin/rmt-tar" from.ptape
+unset KEY
+drive_down
+check "it is the same" pseudotape compare source.ptape from.ptape
+
+# What follows has no node in it and is the same everywhere, but a login costs a guest twenty seconds.
+[ "$FRONT" = fuse ] || return 0
+
+cartridge ntape
+cartridge far
+server_up --allow "ntape=$WORK/ntape.ptape" --allow-rewinding tape=ntape --allow "far=$WORK/far.ptape"
+
+# tar and mt, whose remote shell is ssh (they want to know the machine too, so it is no alias)
+remote=("--rsh-command=$WORK/tools/ssh" --rmt-command=/etc/rmt)
+check "tar over ssh" tar "${remote[@]}" -b 20 -cf localhost:ntape --sort=name tree
+check "tar over ssh, records of 1 MiB" tar "${remote[@]}" -b 2048 -cf localhost:ntape tree
+check "mt over ssh" mt-gnu "--rsh-command=$WORK/tools/ssh" -f localhost:ntape rewind
+mkdir out
+check "tar restores over ssh" tar "${remote[@]}" -b 20 -xpf localhost:tape -C out
+same_tree "everything is back" tree out/tree
+says "what the key is tied to runs, whatever is asked" 0 '^E22' \
+    bash -c "printf 'Zcat /etc/passwd\n' | ssh localhost cat /etc/passwd"
+says "a name that is not configured" 2 'Permission denied' tar "${remote[@]}" -tf "localhost:/etc/passwd"
+
+# our client
+check "copy to a tape behind ssh" pseudotape copy source.ptape rmt:localhost:far
+same "ssh is asked for no more than the server" \
+    "-o BatchMode=yes -o ConnectTimeout=60 -o ServerAliveInterval=15 -o ServerAliveCountMax=4 -T -x -a -- localhost /etc/rmt" \
+    "$(tail -1 ssh.log)"
+check "compare with it" pseudotape compare source.ptape rmt:localhost:far
+check "copy it back" pseudotape copy rmt:localhost:far back.ptape
+check "there and back it is the same" pseudotape compare source.ptape back.ptape
+says "a key that is not known there" 2 'the command ended: exit status: 255' \
+    env KEY=stranger pseudotape compare source.ptape rmt:localhost:far
+says "a machine that nobody knows" 2 'the command ended: exit status: 255' pseudotape compare source.ptape rmt:nowhere.invalid:far
+says "a name that is not configured, for us" 2 'refuses to open it: Permission denied' pseudotape compare source.ptape rmt:localhost:/etc/passwd
+
+# the link dies in the middle
+cartridge long
+drive_up "image=$WORK/long.ptape"
+pattern 7 60000000 | dd of="$NODE" bs=30000 status=none
+drive_down
+before=$(stat -c %s far.ptape)
+pseudotape copy --force long.ptape rmt:localhost:far >copy.out 2>&1 &
+copy=$!
+until [ "$(stat -c %s far.ptape)" -gt $((before + 5000000)) ]; do
+    kill -0 $copy 2>/dev/null || { fail "a copy that takes its time" "$(cat copy.out)" && break; }
+    sleep 0.01
+done
+link=$(pgrep -P $copy ssh)
+kill -KILL "$link"
+code=0
+wait $copy || code=$?
+same "the copy notices" 2 "$code"
+says "and says what broke" 0 'the connection broke.*signal: 9' cat copy.out
+says "what is there is a beginning" 1 'the end of data on |a filemark on ' pseudotape compare long.ptape rmt:localhost:far
+check "over a new link it goes on" pseudotape copy --resume long.ptape rmt:localhost:far
+check "and is the same then" pseudotape compare long.ptape rmt:localhost:far
+kill "$RMT_SERVER" && wait "$RMT_SERVER" 2>/dev/null
+RMT_SERVER=
+check "the server's image is whole" pseudotape verify far.ptape
+kill "$SSHD" && wait "$SSHD" 2>/dev/null
+SSHD=

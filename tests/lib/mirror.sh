@@ -1,0 +1,75 @@
+# shellcheck shell=bash
+# Starts and stops pseudotape-mirror for shell tests, behind drive 0 of a daemon that `pair_up` starts.
+
+export PSEUDOTAPE_MIRROR_CONTROL=$WORK/mirror.control
+MIRROR=
+
+# pair_up [OPTION]: a daemon whose drive 0 is whoever comes to $WORK/slave
+pair_up() {
+    drive_up "slave=$WORK/slave,slave-wait=10,slave-timeout=${1:-10}"
+}
+
+# mirror_up OPTION...: a mirror behind it, at its socket or at $SLAVE_END; returns when the device daemon has taken it
+mirror_up() {
+    "$PSEUDOTAPE_BIN/pseudotape-mirror" run --slave "${SLAVE_END:-$WORK/slave}" "$@" \
+        >"$WORK/mirror.out" 2>>"$WORK/mirror.err" </dev/null &
+    MIRROR=$!
+    mirror_attached
+}
+
+# mirror_attached: waits until the device daemon has taken the mirror
+mirror_attached() {
+    local twentieths=0
+    until mirror_json | grep -q '"attached": true'; do
+        if ! kill -0 "$MIRROR" 2>/dev/null; then
+            fail "start the mirror" "it ended: $(tail -n 5 "$WORK/mirror.err")"
+            return 1
+        elif [ $twentieths -gt 400 ]; then
+            fail "start the mirror" "not at its slave end after 20 s: $(tail -n 5 "$WORK/mirror.err")"
+            return 1
+        fi
+        sleep 0.05
+        twentieths=$((twentieths + 1))
+    done
+}
+
+mirror_json() {
+    "$PSEUDOTAPE_BIN/pseudotape-mirror" status --json 2>/dev/null
+}
+
+# leg NAME KEY: a value of a leg, from the status
+leg() {
+    mirror_json | sed -n "/\"name\": \"$1\"/,/}/s/^ *\"${2//-/_}\": \"\{0,1\}\([^\",]*\).*/\1/p"
+}
+
+# mirror_gone SECONDS: waits for the end of the mirror; its exit code is in $mirror_code
+mirror_gone() {
+    local tenths=0
+    while kill -0 "$MIRROR" 2>/dev/null; do
+        [ $tenths -lt $(($1 * 10)) ] || return 1
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    mirror_code=0
+    wait "$MIRROR" 2>/dev/null || mirror_code=$?
+    MIRROR=
+}
+
+# mirror_down [CODE]: SIGTERM, which has to end the mirror with that code (0)
+mirror_down() {
+    [ -n "$MIRROR" ] || return 0
+    kill -TERM "$MIRROR"
+    if ! mirror_gone 20; then
+        fail "stop the mirror" "still there 20 s after SIGTERM: $(tail -n 5 "$WORK/mirror.err")"
+        mirror_kill
+    elif [ "$mirror_code" != "${1:-0}" ]; then
+        fail "stop the mirror" "exit $mirror_code after SIGTERM: $(tail -n 5 "$WORK/mirror.err")"
+    fi
+}
+
+# mirror_kill: SIGKILL
+mirror_kill() {
+    [ -n "$MIRROR" ] || return 0
+    kill -KILL "$MIRROR" 2>/dev/null
+    mirror_gone 10
+}
