@@ -1,3 +1,5 @@
 //! Tests that need more than one crate.
 
 pub mod conformance;
+pub mod device;
+pub mod reference;

@@ -247,6 +247,7 @@ fn a_directory_is_not_mounted_twice() {
     let options = MountOptions {
         mode: 0o600,
         gid: None,
+        drives: 2,
     };
     let Err(error) = fuse::mount(mount.directory.path(), nodes, options, |_| {}) else {
         panic!("it is mounted twice");
