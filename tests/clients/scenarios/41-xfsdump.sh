@@ -25,7 +25,8 @@ tree mounted/tree 3
 # other tapes, with records of one size.
 excluded "xfsdump without -m" "it looks for st's major number in /proc/devices, which a node in userspace cannot have"
 options=(-m -b 262144)
-mkdir inventory # which else would be the machine's
+mkdir inventory # which else would be the machine's, in a directory that xfsdump itself makes when it first runs
+mkdir -p /var/lib/xfsdump
 cat >inside <<'END'
 #!/bin/sh
 mount --bind "$WORK/inventory" /var/lib/xfsdump && exec "$@"
