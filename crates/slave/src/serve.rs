@@ -17,7 +17,8 @@ use crate::shared::SharedMemory;
 /// How a slave serves.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeOptions {
-    /// How often the master is told that an operation still goes on; far less than it may be silent.
+    /// How often the master is told that an operation still goes on, where it does not want to hear it more
+    /// often: it is told at least four times in the time that it allows.
     pub working_every: Duration,
     /// Whether payloads may go through shared memory where the channel can.
     pub shared_memory: bool,
@@ -34,6 +35,12 @@ impl Default for ServeOptions {
         }
     }
 }
+
+/// So often a master is told of an operation that goes on, in the time in which it has to hear something.
+const SIGNS_IN_SILENCE: u32 = 4;
+
+/// No master hears it more often than this; one that allows less than four times as long can't be served slowly.
+const MIN_EVERY: Duration = Duration::from_millis(20);
 
 /// Why serving ended other than by the master's hanging up.
 #[derive(Debug, thiserror::Error)]
@@ -69,13 +76,14 @@ pub fn serve_with(
         state: Mutex::new(Outgoing {
             writer: channel.writer,
             working_on: None,
+            every: options.working_every,
             ended: false,
         }),
         changed: Condvar::new(),
     };
     thread::scope(|scope| {
         let beat = thread::Builder::new().name("slave-working".into());
-        beat.spawn_scoped(scope, || replies.say_working(options.working_every))
+        beat.spawn_scoped(scope, || replies.say_working())
             .map_err(ServeError::Channel)?;
         let served = Session {
             drive,
@@ -102,6 +110,8 @@ struct Outgoing {
     writer: Writer,
     /// The request in hand.
     working_on: Option<u64>,
+    /// How often it is looked whether a request is still in hand.
+    every: Duration,
     ended: bool,
 }
 
@@ -110,11 +120,13 @@ impl Replies {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the master now and then that a request is still being worked on.
-    fn say_working(&self, every: Duration) {
+    /// Tells the master now and then that a request is still being worked on: for the first time after one to
+    /// two such times, since a request that is over by the second look is not worth a word.
+    fn say_working(&self) {
         let mut state = self.state();
         let mut seen = None;
         while !state.ended {
+            let every = state.every;
             let waited = self.changed.wait_timeout(state, every);
             let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = woken;
@@ -191,6 +203,10 @@ impl Session<'_> {
             }));
         }
         self.max_payload = hello.largest_payload as usize;
+        let patience = Duration::from_millis(u64::from(hello.silence_ms));
+        let every = self.options.working_every.min(patience / SIGNS_IN_SILENCE);
+        self.replies.state().every = every.max(MIN_EVERY);
+        self.replies.changed.notify_all();
         if let (Some(fd), true, true) =
             (descriptor, hello.shared_memory, self.options.shared_memory)
         {

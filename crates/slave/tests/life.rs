@@ -347,6 +347,19 @@ fn a_slave_that_says_it_works_may_take_longer_than_it_may_be_silent() {
     drive.rewind().unwrap();
 }
 
+/// How often a slave says that it works depends on how long its master lets it be silent.
+#[test]
+fn a_master_of_little_patience_hears_of_a_slow_slave_in_time() {
+    let (mut drive, port) = master(Options {
+        silence: Duration::from_millis(500),
+        ..Options::default()
+    });
+    let slow = Box::new(Slow(model(), Duration::from_millis(1500)));
+    let _served = on_socket(&port, slow, ServeOptions::default());
+    greet(&mut drive);
+    drive.rewind().unwrap();
+}
+
 #[test]
 fn a_slave_that_only_says_it_works_is_dropped_when_it_floods() {
     let (mut drive, port, mut slave) = raw(Options::default());
