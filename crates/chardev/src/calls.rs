@@ -53,14 +53,20 @@ const CALL_MAX_BYTES: u64 = 0x7fff_f000;
 /// Longest list of buffers that the kernel takes (`UIO_MAXIOV`).
 const IOVECS_MAX: u64 = 1024;
 
-/// How long a task may be on its way to sleep after its request was seen.
-const SETTLE_MAX: Duration = Duration::from_millis(20);
+/// How long a task may be on its way to sleep after its request was seen. It sleeps within microseconds, unless its
+/// processor is taken from it: a guest's may be away for a long time. Only who does not wait for his call at all
+/// (aio) uses it up.
+const SETTLE_MAX: Duration = Duration::from_secs(1);
 
 /// How often the question is repeated without a pause: enough where the task is on another processor.
 const SETTLE_YIELDS: u32 = 3;
 
-/// A pause that lets the task run where it has the same processor.
+/// The first pause, which lets the task run where it has the same processor; each one is twice as long as the one
+/// before it, up to the longest.
 const SETTLE_PAUSE: Duration = Duration::from_micros(5);
+
+/// The longest pause.
+const SETTLE_PAUSE_MAX: Duration = Duration::from_millis(1);
 
 impl ProcCalls {
     /// Looks whether this kernel tells system calls.
@@ -124,6 +130,7 @@ fn blocked_call(tid: u32) -> io::Result<Option<Blocked>> {
     let mut text = [0_u8; 256];
     let mut tries = 0;
     let mut since = None;
+    let mut pause = SETTLE_PAUSE;
     loop {
         // A read at offset 0 asks anew.
         let length = file.read_at(&mut text, 0)?;
@@ -136,7 +143,8 @@ fn blocked_call(tid: u32) -> io::Result<Option<Blocked>> {
         if tries <= SETTLE_YIELDS {
             thread::yield_now();
         } else if since.get_or_insert_with(Instant::now).elapsed() < SETTLE_MAX {
-            thread::sleep(SETTLE_PAUSE);
+            thread::sleep(pause);
+            pause = SETTLE_PAUSE_MAX.min(pause * 2);
         } else {
             return Ok(None);
         }
@@ -318,6 +326,14 @@ mod tests {
 
     /// Blocks a thread in a call on a full pipe and asks about it.
     fn asked_about(call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send) -> Option<Call> {
+        asked_after(Duration::from_millis(50), call)
+    }
+
+    /// As [`asked_about`], so long after the thread told its number.
+    fn asked_after(
+        pause: Duration,
+        call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send,
+    ) -> Option<Call> {
         let (mut reader, mut writer) = io::pipe().expect("a pipe can be made");
         let room = {
             // Fill the pipe, so that the next write sleeps.
@@ -335,7 +351,7 @@ mod tests {
                 call(&mut writer).expect("the pipe is emptied");
             });
             let tid: u32 = receive.recv().expect("the thread starts");
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(pause);
             let answer = ProcCalls::new().call_of(tid, Direction::Write);
             let mut sink = Vec::new();
             reader
@@ -368,6 +384,20 @@ mod tests {
             shape: CallShape::Vector,
         };
         assert_eq!(call, Some(expected));
+    }
+
+    /// A guest's processor was away for more than 20 ms, and a read of more than a piece was taken for one piece.
+    #[test]
+    fn a_task_that_is_late_to_sleep_is_waited_for() {
+        let data = vec![1_u8; 300_000];
+        let call = asked_after(Duration::ZERO, move |pipe| {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(150) {
+                std::hint::spin_loop();
+            }
+            pipe.write(&data)
+        });
+        assert_eq!(call.map(|call| call.length_bytes), Some(300_000));
     }
 
     #[test]
