@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use pseudotape_tape::{
-    Done, Drive, EraseExtent, Failed, Mark, ObjectNumber, PartitionNumber, Position, Sense, Stop,
-    Transfer, WriteMode,
+    Done, Drive, EraseExtent, Failed, Mark, ObjectNumber, Position, Sense, Stop, Transfer,
+    WriteMode,
 };
 
-use crate::leg::{ALL_COMMITTED, Core, Seat, same_place};
+use crate::leg::{ALL_COMMITTED, Core, Seat, elsewhere, first_lost, objects_before, same_place};
 
 /// Buffers that are kept for further entries, at most.
 const FREE_BUFFERS: usize = 32;
@@ -279,8 +279,13 @@ fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
         drop(queue);
         // Whoever waits for this queue must not wait for a thread that is gone.
         let applied = catch_unwind(AssertUnwindSafe(|| apply(&mut seat.core(), &entry)));
-        let applied = applied.unwrap_or_else(|_| Err("its drive panicked".into()));
-        let failed_at = entry.first_unsure(&mut uncommitted, applied.is_ok());
+        let applied = applied.unwrap_or_else(|_| {
+            Err(Unstored {
+                reason: "its drive panicked".into(),
+                how: Failed::at(Sense::HardwareError, None),
+            })
+        });
+        let from = entry.first_unsure(&mut uncommitted, applied.as_ref().err().map(|e| &e.how));
         queue = shared.queue();
         queue.busy = false;
         queue.bytes -= entry.data.len() as u64;
@@ -295,12 +300,7 @@ fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
                     .stored_bytes
                     .fetch_add(entry.data.len() as u64, Ordering::Relaxed);
             }
-            Err(reason) => {
-                queue.failure = Some(LateFailure {
-                    from: failed_at,
-                    reason,
-                });
-            }
+            Err(Unstored { reason, .. }) => queue.failure = Some(LateFailure { from, reason }),
         }
         let length = entry.data.capacity() as u64;
         if queue.free.len() < FREE_BUFFERS && queue.free_bytes + length <= limit_bytes {
@@ -315,30 +315,47 @@ fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
 impl Entry {
     /// The first object that is not sure where this entry failed; keeps account of what is not yet on
     /// stable storage.
-    fn first_unsure(&self, uncommitted: &mut ObjectNumber, is_done: bool) -> ObjectNumber {
-        let begins = match self.at.partition {
-            PartitionNumber(0) => self.at.object,
-            PartitionNumber(_) => ObjectNumber(0),
-        };
+    fn first_unsure(
+        &self,
+        uncommitted: &mut ObjectNumber,
+        failed: Option<&Failed>,
+    ) -> ObjectNumber {
+        let begins = objects_before(self.at);
         let commits = matches!(
             self.kind,
             Kind::Marks(_, _, WriteMode::Commit) | Kind::Unload
         );
         let before = (*uncommitted).min(begins);
-        *uncommitted = if commits && is_done {
+        *uncommitted = if commits && failed.is_none() {
             ALL_COMMITTED
         } else {
             before
         };
-        if commits { before } else { begins }
+        match failed {
+            Some(failed) if !commits => first_lost(failed, self.at, before),
+            Some(_) | None => before,
+        }
     }
 }
 
-fn apply(core: &mut Core, entry: &Entry) -> Result<Done, String> {
+/// Why an entry is not on the leg as it should be.
+struct Unstored {
+    reason: String,
+    how: Failed,
+}
+
+fn apply(core: &mut Core, entry: &Entry) -> Result<Done, Unstored> {
     let done = core
         .go_to(entry.at)
         .and_then(|()| core.act(|drive| run(drive, entry)));
-    let done = done.map_err(|failed| core.explain(&failed))?;
+    let done = done.map_err(|how| Unstored {
+        reason: core.explain(&how),
+        how,
+    })?;
+    let not_so = |reason: String| Unstored {
+        reason,
+        how: elsewhere(&done),
+    };
     let units = match entry.kind {
         Kind::Blocks(Transfer::Variable) => 1,
         Kind::Blocks(Transfer::Fixed(size)) => entry.data.len() as u64 / u64::from(size.get()),
@@ -354,17 +371,17 @@ fn apply(core: &mut Core, entry: &Entry) -> Result<Done, String> {
         ..entry.at
     };
     if done.count < units {
-        return Err(format!(
+        return Err(not_so(format!(
             "{} of {units} objects did not fit behind object {}",
             units - done.count,
             entry.at.object
-        ));
+        )));
     }
     if !same_place(done.position, expected) {
-        return Err(format!(
+        return Err(not_so(format!(
             "its tape is at object {} of partition {}, and should be at object {} of partition {}",
             done.position.object, done.position.partition, expected.object, expected.partition
-        ));
+        )));
     }
     Ok(done)
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pseudotape_tape::{
-    Address, Capacity, Done, Drive, Failed, ObjectNumber, Position, ReadDone, Sense,
+    Address, Capacity, Done, Drive, Failed, ObjectNumber, PartitionNumber, Position, ReadDone,
+    Sense,
 };
 
 use crate::late::Late;
@@ -243,6 +244,36 @@ pub(crate) struct Core {
     pub(crate) scratch: Vec<u8>,
 }
 
+/// What a leg is no copy from, where it is none from a place on: objects are counted in the first partition, and
+/// a leg that lost something in another one is a copy of nothing.
+pub(crate) fn objects_before(at: Position) -> ObjectNumber {
+    match at.partition {
+        PartitionNumber(0) => at.object,
+        PartitionNumber(_) => ObjectNumber(0),
+    }
+}
+
+/// The first object that a drive does not surely hold after it failed like this at a place. One that stands before
+/// that place holds nothing behind; one that does not know where it is since a reset lost what was in its buffer.
+pub(crate) fn first_lost(failed: &Failed, at: Position, uncommitted: ObjectNumber) -> ObjectNumber {
+    let before = objects_before(at);
+    match (failed.sense, failed.position) {
+        (Sense::Reset, None) => uncommitted.min(before),
+        (_, Some(here)) if here.partition == at.partition => objects_before(here).min(before),
+        _ => before,
+    }
+}
+
+/// As a failure: a drive that did something, and is then elsewhere than it should be, began elsewhere.
+pub(crate) fn elsewhere(done: &Done) -> Failed {
+    let began = done.position.object.0.saturating_sub(done.count);
+    let position = Position {
+        object: ObjectNumber(began),
+        ..done.position
+    };
+    Failed::at(Sense::HardwareError, Some(position))
+}
+
 /// Whether two positions are the same place.
 pub(crate) fn same_place(a: Position, b: Position) -> bool {
     (a.partition, a.object) == (b.partition, b.object)
@@ -284,6 +315,18 @@ impl Core {
             Ok(done) => Some(done.position),
             Err(failed) => failed.position,
         };
+        result
+    }
+
+    /// Does something that says nothing of where the tape is, and leaves it there.
+    pub(crate) fn order(
+        &mut self,
+        order: impl Fn(&mut dyn Drive) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        let mut result = order(self.drive());
+        if matches!(&result, Err(failed) if self.is_back_after(failed)) {
+            result = order(self.drive());
+        }
         result
     }
 

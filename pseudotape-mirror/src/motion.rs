@@ -8,10 +8,10 @@ use pseudotape_tape::{
 };
 
 use crate::late::Kind;
-use crate::leg::{ALL_COMMITTED, Answer, Class, When, same_place};
+use crate::leg::{ALL_COMMITTED, Answer, Class, When, first_lost, same_place};
 use crate::mirror::MirrorDrive;
 use crate::set::LegSet;
-use crate::settle::OVERHEAD_BYTES;
+use crate::settle::{OVERHEAD_BYTES, is_incapable};
 
 type Motion<'a> = &'a (dyn Fn(&mut dyn Drive) -> Result<Done, Failed> + Sync);
 
@@ -227,7 +227,7 @@ impl MirrorDrive {
         let deferred = self.select(|leg| leg.options.when == When::Deferred);
         let set = LegSet(self.in_step().0 & !deferred.0);
         self.everywhere(set, &|_, core| {
-            let result = core.drive().unload();
+            let result = core.order(|drive| drive.unload());
             core.at = None;
             core.answer = Answer::Nothing(result);
         });
@@ -332,26 +332,43 @@ impl MirrorDrive {
         Ok(mode)
     }
 
-    /// Changes the mode of all legs, or of none.
+    /// Changes the mode of all legs, or of none: what one of them can't do is refused. One that fails
+    /// otherwise is out of step.
     pub(crate) fn change_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
         let at = self.begin()?;
+        let losses = self.losses();
         let before = self.mode_now()?;
         self.catch_up();
         let set = self.in_step();
         self.everywhere(set, &|_, core| {
-            core.answer = Answer::Nothing(core.drive().set_mode(change));
+            core.answer = Answer::Nothing(core.order(|drive| drive.set_mode(change)));
         });
+        let answers = self.answers(set);
+        if let Some(refusal) = self.unanimous(set, &answers) {
+            return Err(Failed {
+                position: Some(at),
+                ..refusal
+            });
+        }
         let mut done = LegSet::default();
         let mut refused = None;
         for number in set.iter() {
-            match self.answer(number) {
+            match answers[number] {
                 Answer::Nothing(Ok(())) => done = done.with(number),
-                Answer::Nothing(Err(failed)) => refused = refused.or(Some(failed)),
+                Answer::Nothing(Err(failed)) if is_incapable(failed.sense) => {
+                    refused = refused.or(Some(failed));
+                }
+                Answer::Nothing(Err(failed)) => {
+                    let leg = &self.legs[number];
+                    let reason = leg.seat.core().explain(&failed);
+                    let from = first_lost(&failed, at, leg.uncommitted);
+                    self.lose(number, from, &reason);
+                }
                 _ => {}
             }
         }
         let Some(refused) = refused else {
-            return Ok(());
+            return self.check_losses(losses);
         };
         let back = ModeSelect {
             block_size: change.block_size.map(|_| before.block_size),

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use pseudotape_tape::{Address, EraseExtent, Mark, ObjectNumber, PartitionNumber, Stop, WriteMode};
 
-use crate::leg::{ALL_COMMITTED, Core, LegState, NewLeg};
+use crate::leg::{ALL_COMMITTED, Core, LegState, NewLeg, Noted};
 use crate::mirror::MirrorDrive;
 use crate::volumes::{LegError, end_of};
 
@@ -32,11 +32,31 @@ impl MirrorDrive {
                 leg: name.to_owned(),
                 reason: failed.to_string(),
             })?;
+            let known = new.drive.noted();
             let mut core = self.legs[number].seat.core();
             core.drive = new.drive;
             core.at = None;
+            drop(core);
+            if !matches!(known, Noted::NotMirroredFrom(_)) {
+                self.holds_nothing_yet(number);
+            }
         }
         self.resync(name)
+    }
+
+    /// Perhaps another volume: whatever becomes of the copying, it is no copy before.
+    fn holds_nothing_yet(&mut self, number: usize) {
+        let leg = &mut self.legs[number];
+        let nothing = ObjectNumber(0);
+        if let LegState::OutOfStep { from, .. } | LegState::Dropped { from } = &mut leg.state {
+            *from = nothing;
+        }
+        leg.board().set_state(leg.state.clone());
+        let noted = leg.seat.core().drive.note_not_mirrored(Some(nothing));
+        if let Err(error) = noted {
+            let name = leg.name();
+            log::warn!("leg {name}: its volume can't be marked as not mirrored: {error}");
+        }
     }
 
     /// Brings a leg in step: what it verifiably shares with the leg that reads stays, what follows is copied.

@@ -8,7 +8,9 @@ use pseudotape_tape::{
 
 use crate::change::Change;
 use crate::late::Kind;
-use crate::leg::{ALL_COMMITTED, Answer, Class, Core, same_place};
+use crate::leg::{
+    ALL_COMMITTED, Answer, Class, Core, elsewhere, first_lost, objects_before, same_place,
+};
 use crate::mirror::{MAX_LEGS, MirrorDrive};
 use crate::set::LegSet;
 
@@ -34,7 +36,11 @@ enum Verdict {
     /// Its drive can't do this; nothing was changed.
     Refused(Sense),
     /// It can't be said what it holds.
-    Lost(String),
+    Lost {
+        reason: String,
+        /// The first object that it does not surely hold.
+        from: ObjectNumber,
+    },
 }
 
 impl MirrorDrive {
@@ -101,10 +107,7 @@ impl MirrorDrive {
                         refusal = refusal.or(Some(sense));
                     }
                 }
-                Verdict::Lost(reason) => {
-                    let from = self.first_unsure(number, change, at);
-                    self.lose(number, from, &reason);
-                }
+                Verdict::Lost { reason, from } => self.lose(number, from, &reason),
             }
         }
         self.settle_refusals(refused, refusal, did, change, at)?;
@@ -146,6 +149,17 @@ impl MirrorDrive {
 
     fn judge(&self, number: usize, answer: Answer, change: Change<'_>, at: Position) -> Verdict {
         let leg = &self.legs[number];
+        let lost = |reason: String, failed: &Failed| {
+            let uncommitted = leg.uncommitted.min(objects_before(at));
+            let from = match change {
+                Change::Marks(_, _, WriteMode::Commit) => uncommitted,
+                Change::Marks(_, _, WriteMode::Immediate)
+                | Change::Blocks(..)
+                | Change::Extend(_)
+                | Change::Erase(_) => first_lost(failed, at, uncommitted),
+            };
+            Verdict::Lost { reason, from }
+        };
         match answer {
             Answer::Done(Ok(done)) => {
                 let whole = change.whole_count();
@@ -156,19 +170,21 @@ impl MirrorDrive {
                 };
                 let short = done.count < whole && done.stop != Some(Stop::EndOfPartition);
                 if change.units() > 0 && (short || done.count > whole) {
-                    return Verdict::Lost(format!(
+                    let reason = format!(
                         "it says that it took {} of {whole} objects, and not why",
                         done.count
-                    ));
+                    );
+                    return lost(reason, &elsewhere(&done));
                 }
                 if leg.keeps_blocks() && !same_place(done.position, behind) {
-                    return Verdict::Lost(format!(
+                    let reason = format!(
                         "its tape is at object {} of partition {}, and should be at object {} of partition {}",
                         done.position.object,
                         done.position.partition,
                         behind.object,
                         behind.partition
-                    ));
+                    );
+                    return lost(reason, &elsewhere(&done));
                 }
                 Verdict::Did(done)
             }
@@ -177,14 +193,15 @@ impl MirrorDrive {
                 if is_incapable(failed.sense) && failed.count == 0 && unmoved {
                     return Verdict::Refused(failed.sense);
                 }
-                Verdict::Lost(leg.seat.core().explain(&failed))
+                lost(leg.seat.core().explain(&failed), &failed)
             }
-            Answer::Lost(failed) => Verdict::Lost(format!(
-                "it can't be brought to object {}: {failed}",
-                at.object
-            )),
+            Answer::Lost(failed) => lost(
+                format!("it can't be brought to object {}: {failed}", at.object),
+                &failed,
+            ),
             Answer::None | Answer::Read(_) | Answer::Nothing(_) => {
-                Verdict::Lost("it gave no answer".into())
+                let failed = Failed::at(Sense::HardwareError, None);
+                lost("it gave no answer".into(), &failed)
             }
         }
     }
@@ -234,25 +251,10 @@ impl MirrorDrive {
         if change.changes_nothing() {
             return;
         }
-        let from = if at.partition.0 == 0 {
-            at.object
-        } else {
-            ObjectNumber(0)
-        };
+        let from = objects_before(at);
         for number in set.iter() {
             let leg = &mut self.legs[number];
             leg.uncommitted = leg.uncommitted.min(from);
-        }
-    }
-
-    /// The first object that a leg does not surely hold after this failed on it.
-    fn first_unsure(&self, number: usize, change: Change<'_>, at: Position) -> ObjectNumber {
-        match change {
-            Change::Marks(_, _, WriteMode::Commit) => self.legs[number].uncommitted.min(at.object),
-            Change::Marks(_, _, WriteMode::Immediate)
-            | Change::Blocks(..)
-            | Change::Extend(_)
-            | Change::Erase(_) => at.object,
         }
     }
 
@@ -390,7 +392,7 @@ impl MirrorDrive {
 }
 
 /// Whether a drive says with this that it can't do such a thing, and not that something is broken.
-fn is_incapable(sense: Sense) -> bool {
+pub(crate) fn is_incapable(sense: Sense) -> bool {
     match sense {
         Sense::IllegalRequest | Sense::WriteProtected | Sense::WormOverwrite => true,
         Sense::NoDrive

@@ -197,6 +197,8 @@ impl MirrorDrive {
                 )));
             }
             let last = end_a.saturating_sub(COMPARED_OBJECTS);
+            let mut verified = 0;
+            let mut damaged = [0, 0];
             for object in (0..last.min(COMPARED_OBJECTS)).chain(last..end_a) {
                 let read_a =
                     object_at(&mut a.seat.core(), partition, object).map_err(failed(a.name()))?;
@@ -207,13 +209,31 @@ impl MirrorDrive {
                         (one.stop, one.block_length) == (other.stop, other.block_length)
                             && data == others
                     }
-                    // Damaged on one: the other one's is read in its place.
-                    _ => true,
+                    // The other one's is read in its place.
+                    _ => {
+                        damaged[0] += u64::from(read_a.is_none());
+                        damaged[1] += u64::from(read_b.is_none());
+                        continue;
+                    }
                 };
                 if !same {
                     return Ok(Some(format!(
                         "object {object} of partition {partition} differs"
                     )));
+                }
+                verified += u64::from(matches!(&read_a, Some((done, _)) if done.stop.is_none()));
+            }
+            for (leg, damaged) in [(a, damaged[0]), (b, damaged[1])] {
+                let name = leg.name();
+                if damaged > 0 && verified == 0 {
+                    return Ok(Some(format!(
+                        "none of {damaged} blocks of partition {partition} that were compared can be read from leg {name}: damage, or another key"
+                    )));
+                }
+                if damaged > 0 {
+                    let text = format!("{damaged} blocks of partition {partition} can't be read");
+                    log::warn!("leg {name}: {text}; the other legs' are read in their place");
+                    leg.board().note_error(&text);
                 }
             }
         }
@@ -321,6 +341,11 @@ impl MirrorDrive {
     /// Takes a leg out of the mirror: the job goes on without it.
     pub fn drop_leg(&mut self, name: &str) -> Result<(), LegError> {
         let number = self.named(name)?;
+        // What it could not store is missing on it, whatever it was told since.
+        if let Some(late) = &self.legs[number].late {
+            late.drain();
+        }
+        self.hear_late();
         let in_step = self.in_step();
         if in_step == LegSet::default().with(number) {
             return Err(LegError::Last(name.to_owned()));
@@ -330,9 +355,6 @@ impl MirrorDrive {
             LegState::InStep => here,
             LegState::OutOfStep { from, .. } | LegState::Dropped { from } => from,
         };
-        if let Some(late) = &self.legs[number].late {
-            late.drain();
-        }
         let leg = &mut self.legs[number];
         leg.state = LegState::Dropped { from };
         leg.board().set_state(leg.state.clone());

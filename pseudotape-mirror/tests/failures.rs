@@ -4,7 +4,9 @@ mod support;
 
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{Class, LegState, MirrorDrive, MirrorOptions};
-use pseudotape_tape::{Drive, Mark, ObjectNumber, Sense, SpaceUnit, Transfer, WriteMode};
+use pseudotape_tape::{
+    Drive, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit, Transfer, WriteMode,
+};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
 
 use support::job::{
@@ -358,4 +360,78 @@ fn the_reader_that_dies_is_replaced_by_the_next_leg_in_step() {
         assert!(lost_from(&mirror, "a").is_some(), "{sense}");
         assert_eq!(legs[2].reads(), 0, "one leg is enough");
     }
+}
+
+#[test]
+fn a_leg_that_fails_when_the_mode_is_changed_fails_as_in_any_operation() {
+    let change = ModeSelect {
+        block_size: Some(512),
+        ..ModeSelect::default()
+    };
+    for class in [Class::Required, Class::Spare] {
+        for faulty in 0..2 {
+            let legs: Vec<_> = (0..2).map(blank).collect();
+            let mut mirror = mirror_of(&legs, class);
+            (0..3).for_each(|number| write(&mut mirror, number).unwrap());
+            legs[faulty].set(Faults {
+                mode: Some(Sense::NoDrive),
+                ..Faults::default()
+            });
+            let changed = mirror.set_mode(change).map_err(|failed| failed.sense);
+            assert_eq!(changed.is_err(), class == Class::Required);
+            assert_eq!(lost_from(&mirror, NAMES[faulty]), Some(3));
+            assert_eq!(lost_from(&mirror, NAMES[1 - faulty]), None);
+            if class == Class::Spare {
+                assert_eq!(mirror.mode().unwrap().block_size, 512);
+            }
+        }
+    }
+}
+
+/// What one drive can't do, no leg does.
+#[test]
+fn a_mode_that_one_leg_refuses_is_set_on_none() {
+    let legs: Vec<_> = (0..2).map(blank).collect();
+    let mut mirror = mirror_of(&legs, Class::Spare);
+    legs[1].set(Faults {
+        mode: Some(Sense::IllegalRequest),
+        ..Faults::default()
+    });
+    let before = mirror.mode().unwrap();
+    let change = ModeSelect {
+        block_size: Some(512),
+        ..ModeSelect::default()
+    };
+    let refused = mirror.set_mode(change).unwrap_err();
+    assert_eq!(refused.sense, Sense::IllegalRequest);
+    assert_eq!(mirror.mode().unwrap(), before);
+    assert_eq!(
+        [lost_from(&mirror, "a"), lost_from(&mirror, "b")],
+        [None; 2]
+    );
+}
+
+/// Another volume holds nothing of the job, whatever the one before it held.
+#[test]
+fn a_volume_that_could_not_be_brought_in_step_is_no_copy_from_its_beginning() {
+    let legs: Vec<_> = (0..2).map(blank).collect();
+    let mut mirror = mirror_of(&legs, Class::Required);
+    (0..5).for_each(|number| write(&mut mirror, number).unwrap());
+    legs[1].set(Faults {
+        change: Some((1, Sense::NoDrive)),
+        ..Faults::default()
+    });
+    assert_eq!(write(&mut mirror, 5), Err(Sense::HardwareError));
+    assert_eq!(lost_from(&mirror, "b"), Some(5));
+    let other = blank(1).with(Faults {
+        change: Some((3, Sense::HardwareError)),
+        ..Faults::default()
+    });
+    mirror.return_leg("b", Some(other.leg("b"))).unwrap_err();
+    assert_eq!(lost_from(&mirror, "b"), Some(0));
+    assert_eq!(other.noted().last(), Some(&Some(ObjectNumber(0))));
+    other.set(Faults::default());
+    mirror.resync("b").unwrap();
+    assert_eq!(other.noted().last(), Some(&None));
+    assert_eq!(other.contents(), blocks(0..5));
 }

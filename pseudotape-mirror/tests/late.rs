@@ -242,3 +242,21 @@ fn a_late_leg_whose_drive_panics_hangs_nobody() {
     assert_eq!(lost_from(&mirror, "late"), Some(2));
     assert_eq!(prompt.peek(), blocks(0..10));
 }
+
+/// What it was told after its failure is missing as well, whoever asks first.
+#[test]
+fn a_late_leg_that_failed_before_it_was_dropped_is_marked_from_what_it_has_not() {
+    let late = blank(0).with(Faults {
+        change: Some((4, Sense::HardwareError)),
+        ..Faults::default()
+    });
+    late.hold(true);
+    let (mut mirror, _) = pair(&late, When::Deferred, Class::Spare, 1 << 20);
+    (0..10).for_each(|number| write(&mut mirror, number).unwrap());
+    late.hold(false);
+    mirror.drop_leg("late").unwrap();
+    assert_eq!(lost_from(&mirror, "late"), Some(3));
+    let noted = late.noted().last().copied();
+    assert_eq!(noted, Some(Some(pseudotape_tape::ObjectNumber(3))));
+    assert_eq!(late.peek(), blocks(0..3));
+}

@@ -2,7 +2,9 @@
 
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg};
-use pseudotape_tape::{Drive, Mark, ObjectNumber, Sense, Transfer, WriteMode};
+use pseudotape_tape::{
+    Address, Drive, EraseExtent, Mark, ObjectNumber, Sense, Transfer, WriteMode,
+};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
 
 struct Rig {
@@ -101,12 +103,13 @@ fn a_leg_that_lost_blocks_in_a_reset_is_out_of_step() {
         "a required leg failed"
     );
     let states = states(&mirror);
+    // Nothing was committed before: it can't be said how much it lost.
     assert_eq!(states[0], LegState::InStep);
     assert!(
         matches!(
             states[1],
             LegState::OutOfStep {
-                from: ObjectNumber(3),
+                from: ObjectNumber(0),
                 ..
             }
         ),
@@ -115,4 +118,38 @@ fn a_leg_that_lost_blocks_in_a_reset_is_out_of_step() {
     );
     mirror.resync("b").expect("leg a has everything");
     assert_eq!(objects(&legs[0]), objects(&legs[1]));
+}
+
+/// A drive that reports late what it could not bring to the medium says how far it came.
+#[test]
+fn a_leg_that_tells_of_lost_blocks_is_no_copy_from_the_first_of_them() {
+    for committed in [0, 2] {
+        let Rig { mut mirror, legs } = rig();
+        for number in 3..6 {
+            write(&mut mirror, number).expect("room for it");
+            if number == 3 + committed {
+                let done = mirror.write_marks(Mark::Filemark, 0, WriteMode::Commit);
+                done.expect("a commit");
+            }
+        }
+        let mut leg = legs[1].lock();
+        leg.locate(Address {
+            partition: None,
+            object: ObjectNumber(4),
+        })
+        .expect("an object that is there");
+        leg.erase(EraseExtent::Short).expect("it can erase");
+        drop(leg);
+        // It stands at object 4, and the mirror believes it at 6.
+        assert_eq!(write(&mut mirror, 6), Err(Sense::HardwareError));
+        let lost = &states(&mirror)[1];
+        let from = match lost {
+            LegState::OutOfStep { from, .. } => from.0,
+            LegState::InStep | LegState::Dropped { .. } => panic!("{lost:?}"),
+        };
+        assert_eq!(from, 4, "{lost:?}");
+        mirror.resync("b").expect("leg a has everything");
+        assert_eq!(objects(&legs[0]), 6);
+        assert_eq!(objects(&legs[1]), 6);
+    }
 }

@@ -171,3 +171,21 @@ fn legs_of_different_kind_do_what_all_of_them_can() {
     assert_eq!(mirror.unload().unwrap_err().sense, Sense::HardwareError);
     assert_eq!(lost_from(&mirror, "b"), Some(2));
 }
+
+/// A volume that was written with another key has the same length, and not one block can be read.
+#[test]
+fn a_volume_of_which_nothing_can_be_read_is_no_copy() {
+    let legs = [(); 2].map(|()| recorded((0..12).map(block).collect()));
+    legs[1].set(Faults {
+        read: Some((1, Sense::MediumError)),
+        ..Faults::default()
+    });
+    let mut mirror = mirror_of(&legs, Class::Required);
+    let refusal = mirror.refusal().map(str::to_owned).unwrap();
+    assert!(refusal.contains("from leg b"), "{refusal}");
+    assert_eq!(write(&mut mirror, 0), Err(Sense::NotReady));
+    assert_eq!(mirror.trust("a").unwrap(), ["b"]);
+    legs[1].set(Faults::default());
+    let resynced = mirror.resync("b").unwrap();
+    assert_eq!((resynced.common, resynced.copied), (12, 0));
+}

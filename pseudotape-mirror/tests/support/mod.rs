@@ -76,6 +76,8 @@ pub struct Faults {
     pub lies: Option<u64>,
     /// Commits fail with this.
     pub commit: Option<Sense>,
+    /// Changes of the mode fail with this.
+    pub mode: Option<Sense>,
     /// After motions from the n-th on the tape is one object further, where there is one.
     pub strays: Option<u64>,
     /// The n-th change panics.
@@ -452,7 +454,12 @@ impl Drive for Handle {
         self.0.inside().drive.mode()
     }
     fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
-        self.0.inside().drive.set_mode(change)
+        let mut inside = self.0.inside();
+        let at = inside.drive.position().ok();
+        match inside.faults.mode {
+            Some(sense) => Err(Failed::at(sense, at)),
+            None => inside.drive.set_mode(change),
+        }
     }
     fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
         self.act(Act::Read, |drive| drive.read(transfer, buffer))
