@@ -318,7 +318,9 @@ impl Inner {
     pub(crate) fn end(&self) {
         self.set_place(Place::Closed);
         let busy = matches!(self.line.try_lock(), Err(TryLockError::WouldBlock));
-        if let Some(cutter) = self.public().cutter.take_if(|_| busy) {
+        // Who is woken by the cut may ask for the place, so it must be free.
+        let cutter = self.public().cutter.take_if(|_| busy);
+        if let Some(cutter) = cutter {
             cutter.cut();
         }
         self.lose(&mut self.line(), &Lost::Ended("the master is ending"));
