@@ -90,7 +90,7 @@ mod tests {
             default_density: Some(0x58),
             default_compression: Some(false),
             default_buffering: None,
-            reports_beginning: true,
+            ..Options::default()
         };
         let mut booleans = Booleans::all();
         let mut others = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use pseudotape_drive::{FileMedium, ImageDrive, Overrides};
 use pseudotape_slave::SlaveDrive;
-use pseudotape_st::Options;
+use pseudotape_st::{EndOfTape, Options};
 use pseudotape_tape::{Drive, Position};
 
 use crate::config::ImageConfig;
@@ -34,13 +34,17 @@ impl Held {
     }
 
     /// How st starts with this drive.
-    pub(crate) fn st_options(&self) -> Options {
+    pub(crate) fn st_options(&self, end_of_tape: EndOfTape) -> Options {
+        let options = Options {
+            end_of_tape,
+            ..Options::default()
+        };
         match self {
             Held::Image(drive) => Options {
                 reports_beginning: drive.personality().reports_beginning,
-                ..Options::default()
+                ..options
             },
-            Held::Slave(..) => Options::default(),
+            Held::Slave(..) => options,
         }
     }
 

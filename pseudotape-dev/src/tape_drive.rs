@@ -88,7 +88,7 @@ impl TapeDrive {
             slave,
             seen: Mutex::default(),
             state: Mutex::new(DriveState {
-                st: St::new(&held.st_options()),
+                st: St::new(&held.st_options(config.end_of_tape)),
                 held,
                 transfer: TransferStatus::default(),
                 handle: None,

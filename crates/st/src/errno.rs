@@ -97,7 +97,9 @@ pub(crate) enum Refusal {
     WrongBlockSize(u32),
     /// Reading at the end of data once the zeros are used up.
     EndOfData,
-    /// Early warning, told once between two writes; or the physical end.
+    /// Early warning, told once between two writes.
+    EarlyWarning,
+    /// The physical end.
     NoSpace,
     /// Filemarks do not fit before the physical end.
     MarksDoNotFit,
@@ -164,7 +166,7 @@ impl Refusal {
             // st_read: ST_EOD; read_tape: BLANK CHECK not behind a filemark.
             Refusal::EndOfData => Errno::Io,
             // st_write: ST_EOM_OK, or EOM with everything undone.
-            Refusal::NoSpace => Errno::NoSpace,
+            Refusal::EarlyWarning | Refusal::NoSpace => Errno::NoSpace,
             // st_int_ioctl (MTWEOF), st_flush: VOLUME OVERFLOW.
             Refusal::MarksDoNotFit => Errno::Io,
             // st_int_ioctl, set_location: CHECK CONDITION whatever the reason.
@@ -239,6 +241,7 @@ impl Refusal {
             | Refusal::PartialBlock { .. }
             | Refusal::BufferTooSmall { .. }
             | Refusal::EndOfData
+            | Refusal::EarlyWarning
             | Refusal::NoSpace
             | Refusal::Stopped(_)
             | Refusal::NotPrivileged
@@ -288,7 +291,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::EndOfData => write!(f, "read at the end of data"),
-            Refusal::NoSpace => write!(f, "end of the tape"),
+            Refusal::EarlyWarning | Refusal::NoSpace => write!(f, "end of the tape"),
             Refusal::MarksDoNotFit => write!(f, "filemarks do not fit before the physical end"),
             Refusal::Stopped(stop) => write!(f, "stopped by {}", name_of(*stop)),
             Refusal::Drive(sense) => write!(f, "{sense}"),

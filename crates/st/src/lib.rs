@@ -27,7 +27,7 @@ mod write;
 pub use errno::Errno;
 pub use op::Caller;
 pub use open::{OPEN_WAIT, Opening};
-pub use options::Options;
+pub use options::{EndOfTape, Options};
 pub use state::{Access, Node, OpenFlags};
 pub use status::Snapshot;
 

@@ -16,6 +16,16 @@ const OF_MODE: Booleans = Booleans::BUFFER_WRITES
 /// First byte of sense data that a drive may use as it likes, and the end of what st looks at.
 const CLEANING_BYTES: std::ops::Range<u8> = 18..96;
 
+/// How the write is answered that is not taken behind early warning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EndOfTape {
+    /// With ENOSPC, as st does.
+    #[default]
+    Linux,
+    /// With a count of 0, as the tape drivers of the BSDs do. The physical end is ENOSPC all the same.
+    Bsd,
+}
+
 /// Options to start with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -32,6 +42,8 @@ pub struct Options {
     /// Whether the drive's READ POSITION marks the beginning of the partition. Every real drive does;
     /// the kernel's `scsi_debug` does not, and then `MTIOCPOS` there leaves file and block unknown.
     pub reports_beginning: bool,
+    /// How programs hear of early warning.
+    pub end_of_tape: EndOfTape,
 }
 
 impl Default for Options {
@@ -47,6 +59,7 @@ impl Default for Options {
             default_compression: None,
             default_buffering: None,
             reports_beginning: true,
+            end_of_tape: EndOfTape::Linux,
         }
     }
 }
@@ -66,6 +79,7 @@ pub(crate) struct Settings {
     pub(crate) booleans: Booleans,
     pub(crate) default_buffering: Option<u8>,
     pub(crate) reports_beginning: bool,
+    pub(crate) end_of_tape: EndOfTape,
     /// `None` until an option is set through a node of the mode; mode 0 always is.
     pub(crate) modes: [Option<PerMode>; 4],
 }
@@ -76,6 +90,7 @@ impl Settings {
             booleans: options.booleans.difference(OF_MODE),
             default_buffering: options.default_buffering,
             reports_beginning: options.reports_beginning,
+            end_of_tape: options.end_of_tape,
             modes: [Some(PerMode::new(options)), None, None, None],
         }
     }
@@ -139,6 +154,7 @@ impl St {
             default_compression: of_mode.default_compression,
             default_buffering: self.settings.default_buffering,
             reports_beginning: self.settings.reports_beginning,
+            end_of_tape: self.settings.end_of_tape,
         })
     }
 

@@ -5,6 +5,7 @@ use pseudotape_tape::{Done, Drive, Sense, Stop, Transfer};
 
 use crate::St;
 use crate::errno::{Errno, Refusal};
+use crate::options::EndOfTape;
 use crate::settle::Next;
 use crate::state::{Edge, Motion};
 
@@ -14,23 +15,30 @@ impl St {
     /// | condition | result | position after |
     /// |---|---|---|
     /// | fits before early warning | whole count | behind it |
-    /// | fits, in the early-warning zone | whole count; the next write ENOSPC, and so on in turn | behind it |
+    /// | fits, in the early-warning zone | whole count; the next write ENOSPC, or 0 with [`EndOfTape::Bsd`], and so on in turn | behind it |
     /// | only a part of the blocks fits | what fitted | behind them |
     /// | nothing fits | ENOSPC, for ever | unchanged |
     /// | opened to read, or protected | EACCES | unchanged |
     pub fn write(&mut self, drive: &mut dyn Drive, data: &[u8]) -> Result<usize, Errno> {
         let result = self.write_blocks(drive, data);
-        self.answer(result)
+        self.answer_write(result)
     }
 
     /// Decides a write of this length before its data is there: what [`St::write`] would refuse, it
     /// refuses, ENOSPC included, which is told thereby. Says how many bytes there is room for: all, or in
-    /// fixed block mode the blocks that fit before the physical end.
+    /// fixed block mode the blocks that fit before the physical end; none where the write returns 0.
     pub fn check_write(&mut self, drive: &mut dyn Drive, count: usize) -> Result<usize, Errno> {
         let result = self
             .begin_write(drive, count)
             .and_then(|()| self.require_room(drive, count));
-        self.answer(result)
+        self.answer_write(result)
+    }
+
+    fn answer_write(&mut self, result: Result<usize, Refusal>) -> Result<usize, Errno> {
+        match (result, self.settings.end_of_tape) {
+            (Err(Refusal::EarlyWarning), EndOfTape::Bsd) => Ok(0),
+            (result, _) => self.answer(result),
+        }
     }
 
     /// Lengthens the block just written (variable block mode), or writes further blocks of the same
@@ -84,7 +92,7 @@ impl St {
         let here = self.mount.here();
         if here.edge == Edge::EarlyWarning {
             here.edge = Edge::NoSpaceTold;
-            return Err(Refusal::NoSpace);
+            return Err(Refusal::EarlyWarning);
         }
         Ok(())
     }

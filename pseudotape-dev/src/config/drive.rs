@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_drive::{EarlyWarning, Personality};
 use pseudotape_mtio::DriverOption;
+use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 
 use super::absolute;
-use super::values::{Seconds, Size, Switch, Words, Zone};
+use super::values::{Ending, Seconds, Size, Switch, Words, Zone};
 use crate::drive_options::MODES;
 
 /// How long a slave may be silent in the middle of an operation.
@@ -22,6 +23,8 @@ pub struct DriveConfig {
     pub held: HeldConfig,
     /// Options of the driver that are set at the start, for each mode.
     pub options: [Vec<String>; MODES as usize],
+    /// How programs hear of early warning.
+    pub end_of_tape: EndOfTape,
 }
 
 /// What is behind the nodes of a drive.
@@ -74,6 +77,8 @@ pub(super) struct DriveTable {
     slave_wait: Option<Seconds>,
     slave_timeout: Option<Seconds>,
     #[serde(default)]
+    end_of_tape: Ending,
+    #[serde(default)]
     options: Words,
     #[serde(default)]
     options_l: Words,
@@ -110,12 +115,17 @@ pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfi
     for option in options.iter().flatten() {
         DriverOption::parse(option)?;
     }
+    let end_of_tape = table.end_of_tape.0;
     let held = if let Some(socket) = &table.slave {
         HeldConfig::Slave(check_slave(socket.clone(), &table)?)
     } else {
         HeldConfig::Image(check_image(number, table)?)
     };
-    Ok(DriveConfig { held, options })
+    Ok(DriveConfig {
+        held,
+        options,
+        end_of_tape,
+    })
 }
 
 fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {

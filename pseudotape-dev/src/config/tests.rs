@@ -3,6 +3,7 @@
 use super::*;
 use clap::Parser;
 use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_st::EndOfTape;
 
 fn image(drive: &DriveConfig) -> &ImageConfig {
     match &drive.held {
@@ -246,4 +247,17 @@ fn the_sample_configuration_is_one() {
 #[test]
 fn a_missing_file_is_named() {
     assert!(error(&["--config", "no/such.toml"]).contains("no/such.toml"));
+}
+
+#[test]
+fn the_end_of_the_tape_is_that_of_linux_or_of_bsd() {
+    let ending = |spec: &str| config(&["--drive", spec, "--cuse"]).unwrap().drives[0].end_of_tape;
+    assert_eq!(ending("a.ptape"), EndOfTape::Linux);
+    assert_eq!(ending("a.ptape,end-of-tape=bsd"), EndOfTape::Bsd);
+    assert_eq!(ending("slave=s,end-of-tape=bsd"), EndOfTape::Bsd);
+    let wrong = error(&["--drive", "end-of-tape=hpux"]);
+    assert!(
+        wrong.contains("end-of-tape is 'linux' or 'bsd', not 'hpux'"),
+        "{wrong}"
+    );
 }

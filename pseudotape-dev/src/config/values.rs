@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pseudotape_control::{Portion, parse_portion, parse_size};
 use pseudotape_drive::EarlyWarning;
+use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
@@ -61,6 +62,22 @@ impl<'de> Deserialize<'de> for Zone {
             Portion::Bytes(bytes) => EarlyWarning::Bytes(bytes),
             Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
         }))
+    }
+}
+
+/// Whose end of tape programs see: `linux` or `bsd`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ending(pub(super) EndOfTape);
+
+impl<'de> Deserialize<'de> for Ending {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "linux" => Ok(Ending(EndOfTape::Linux)),
+            "bsd" => Ok(Ending(EndOfTape::Bsd)),
+            other => Err(de::Error::custom(format_args!(
+                "end-of-tape is 'linux' or 'bsd', not '{other}'"
+            ))),
+        }
     }
 }
 

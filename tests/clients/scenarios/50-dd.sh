@@ -78,3 +78,24 @@ records=$(sed -n 's/^\([0-9]*\)+0 records out/\1/p' <<<"$output")
 same "early warning comes where it should" 24 "$records"
 python3 "$PT_ROOT/tests/clients/tools/end_of_medium.py" "$NODE" 65536 32 | tee -a "$RESULTS"
 drive_down
+
+cartridge bsd --capacity 2M --early-warning 512K
+drive_up "image=$WORK/bsd.ptape,end-of-tape=bsd"
+says "end-of-tape=bsd: dd is stopped as well" 1 'No space left on device' dd if=/dev/zero of="$NODE" bs=64k
+mt-st -f "$NODE" rewind
+same "it hears of early warning by a count of 0, and of the physical end by ENOSPC" "$(
+    printf '24 of 65536, 0'
+    printf ', 65536, 0%.0s' 1 2 3 4 5 6 7 8
+    echo ', ENOSPC'
+)" "$(python3 -c '
+import errno, os, sys
+fd, answers = os.open(sys.argv[1], os.O_WRONLY), []
+while not answers or answers[-1] != "ENOSPC":
+    try:
+        answers.append(str(os.write(fd, bytes(65536))))
+    except OSError as error:
+        answers.append(errno.errorcode[error.errno])
+before = answers.index("0")
+print(before, "of 65536,", ", ".join(answers[before:]))
+os._exit(0)' "$NODE")"
+drive_down

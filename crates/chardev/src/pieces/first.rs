@@ -88,7 +88,9 @@ impl Pieces {
         };
         let (blocks, begun) = data.split_at(cut);
         if blocks.is_empty() {
-            self.device.check_write(piece.handle, block_bytes)?;
+            if self.device.check_write(piece.handle, block_bytes)? == 0 {
+                return Ok(0);
+            }
         } else {
             let written = self.device.write(piece.handle, blocks)?;
             if written < blocks.len() {

@@ -1,6 +1,7 @@
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{GeneralStatus, Operation};
-use pseudotape_st::Errno;
+use pseudotape_st::{EndOfTape, Errno, Options, St};
+use pseudotape_tape::Drive;
 use pseudotape_testkit::ModelCartridge;
 
 use crate::bench::{Bench, NON_REWINDING, READ_WRITE, personality};
@@ -101,4 +102,28 @@ fn a_file_number_that_is_not_known_stays_so() {
     assert_eq!(bench.at(), (-1, 0));
     assert_eq!(bench.op(Operation::WriteFilemarks, 10), Err(Errno::Io));
     assert_eq!(bench.at(), (-1, 0));
+}
+
+/// ST-EOM-14
+#[test]
+fn a_bsd_program_hears_of_early_warning_by_a_count_of_0() {
+    for block_size in [0, 512] {
+        let mut bench = Bench::open_small("generic", 4096, 1536);
+        bench.st = St::new(&Options {
+            end_of_tape: EndOfTape::Bsd,
+            ..Options::default()
+        });
+        bench.open(NON_REWINDING, READ_WRITE).unwrap();
+        bench.does(Operation::SetBlockSize, block_size);
+        let mut answers = (0..13).map(|_| bench.write(512));
+        assert!(answers.by_ref().take(5).all(|answer| answer == Ok(512)));
+        for expected in [0, 512, 0, 512, 0, 512, 0] {
+            assert_eq!(answers.next(), Some(Ok(expected)));
+        }
+        assert_eq!(answers.next(), Some(Err(Errno::NoSpace)), "physical end");
+        assert_eq!(bench.drive.position().unwrap().object.0, 8);
+        // Who asks before the data is there is told the same.
+        let asked = [(); 2].map(|()| bench.st.check_write(&mut bench.drive, 512));
+        assert_eq!(asked, [Ok(0), Err(Errno::NoSpace)]);
+    }
 }
