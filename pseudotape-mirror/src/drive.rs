@@ -21,6 +21,16 @@ impl Drive for MirrorDrive {
         self.begin().map(drop)
     }
 
+    /// Blocks that one leg could not read and another could, and what the legs' drives recovered.
+    fn take_recovered(&mut self) -> u32 {
+        let own = std::mem::take(&mut self.recovered);
+        self.legs.iter().fold(own, |sum, leg| {
+            // One that is working is asked the next time.
+            let core = leg.seat.core.try_lock();
+            sum.saturating_add(core.map_or(0, |mut core| core.drive().take_recovered()))
+        })
+    }
+
     fn mode(&mut self) -> Result<Mode, Failed> {
         self.mode_now()
     }

@@ -109,6 +109,8 @@ pub struct MirrorDrive {
     /// Which leg reads.
     pub(crate) reader: usize,
     pub(crate) protected: bool,
+    /// Reads that another leg was needed for, not yet told.
+    pub(crate) recovered: u32,
 }
 
 const NO_LIMITS: BlockLimits = BlockLimits {
@@ -134,6 +136,7 @@ impl MirrorDrive {
             late_warning: false,
             reader: 0,
             protected: false,
+            recovered: 0,
         }
     }
 

@@ -167,7 +167,8 @@ impl MirrorDrive {
         }
     }
 
-    fn report_repairs(&self, damaged: LegSet, read: usize, at: Position) {
+    fn report_repairs(&mut self, damaged: LegSet, read: usize, at: Position) {
+        self.recovered += u32::from(!damaged.is_empty());
         for number in damaged.iter() {
             let leg = &self.legs[number];
             leg.board().repairs.fetch_add(1, Ordering::Relaxed);

@@ -326,6 +326,8 @@ fn a_damaged_block_is_read_from_the_next_leg_and_the_repair_is_reported() {
         assert_eq!(read.position.object.0, number + 1);
         assert_eq!(buffer, block_of(number, BLOCK));
     }
+    assert_eq!(mirror.take_recovered(), 2, "objects 1 and 4");
+    assert_eq!(mirror.take_recovered(), 0);
     // In one transfer of blocks of one size, of which each leg has only some.
     locate(&mut mirror, 3).unwrap();
     let mut three = vec![0; 3 * BLOCK];

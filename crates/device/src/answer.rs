@@ -21,7 +21,12 @@ impl DeviceDrive {
     }
 
     pub(crate) fn status(&self) -> Result<MtGet, Errno> {
-        self.node.as_ref().ok_or(Errno::ENXIO)?.status()
+        let status = self.node.as_ref().ok_or(Errno::ENXIO)?.status()?;
+        // The driver forgets them with the question.
+        let recovered = self.recovered.get();
+        self.recovered
+            .set(recovered.saturating_add(status.recovered_errors.into()));
+        Ok(status)
     }
 
     /// Asks the drive for its place.

@@ -22,6 +22,11 @@ impl Drive for DeviceDrive {
         self.verify()
     }
 
+    /// As far as the driver told in passing.
+    fn take_recovered(&mut self) -> u32 {
+        self.recovered.take()
+    }
+
     fn mode(&mut self) -> Result<Mode, Failed> {
         self.mode_now()
     }

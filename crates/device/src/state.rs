@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -136,6 +137,8 @@ pub struct DeviceDrive {
     /// The driver was told to allow partitions.
     pub(crate) partitions_allowed: bool,
     pub(crate) trouble: Option<String>,
+    /// Errors that the drive said it recovered, not yet told.
+    pub(crate) recovered: Cell<u32>,
 }
 
 impl fmt::Debug for DeviceDrive {
@@ -198,6 +201,7 @@ impl DeviceDrive {
             door: Door::Unlocked,
             partitions_allowed: false,
             trouble: None,
+            recovered: Cell::new(0),
         }
     }
 

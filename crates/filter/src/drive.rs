@@ -230,6 +230,10 @@ impl<D: Drive> Drive for FilterDrive<D> {
         self.below.test_ready()
     }
 
+    fn take_recovered(&mut self) -> u32 {
+        self.below.take_recovered()
+    }
+
     fn mode(&mut self) -> Result<Mode, Failed> {
         let below = self.below.mode()?;
         Ok(Mode {

@@ -47,6 +47,7 @@ pub(crate) const SETS_COMPRESSION: u8 = 8;
 pub(crate) const KNOWS_POSITION: u8 = 1;
 pub(crate) const KNOWS_FILE: u8 = 2;
 pub(crate) const PAST_EARLY_WARNING: u8 = 4;
+pub(crate) const RECOVERED: u8 = 8;
 
 /// Bits of `ModeBytes::state`.
 pub(crate) const WRITE_PROTECTED: u8 = 1;

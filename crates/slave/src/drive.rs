@@ -35,6 +35,7 @@ pub struct SlaveDrive {
     /// As the last reply told it; `None`: lost, or no medium.
     position: Option<Position>,
     trouble: Option<String>,
+    recovered: u32,
 }
 
 impl SlaveDrive {
@@ -50,6 +51,7 @@ impl SlaveDrive {
             inner: Arc::clone(&inner),
             position: None,
             trouble: None,
+            recovered: 0,
         };
         Ok((drive, SlavePort::new(inner)))
     }
@@ -127,6 +129,7 @@ impl SlaveDrive {
     ) -> Result<(Outcome, usize), Failed> {
         match self.ask(line, request, data, into)? {
             Answer::Done(outcome, length) => {
+                self.recovered = self.recovered.saturating_add(outcome.recovered.into());
                 self.position = match request {
                     Request::Unload => None,
                     _ => outcome.position.or(self.position),
@@ -390,5 +393,9 @@ impl Drive for SlaveDrive {
 
     fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
         self.done(&Request::MakePartitions(partitioning), &[])
+    }
+
+    fn take_recovered(&mut self) -> u32 {
+        std::mem::take(&mut self.recovered)
     }
 }

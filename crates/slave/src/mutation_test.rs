@@ -60,6 +60,7 @@ fn good_reply(payload: &[u8]) -> Vec<u8> {
             object: ObjectNumber(BEFORE + 1),
             ..Position::default()
         }),
+        recovered: false,
     });
     let head = Head::new(reply.kind(), 1, Payload::Streamed(payload), |out| {
         reply.encode(out)

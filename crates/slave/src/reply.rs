@@ -7,7 +7,8 @@ use pseudotape_tape::{
 
 use crate::bodies::{
     CAN_COMPRESS, COMPRESSES, CapacityBytes, HAS_ROOM, HAS_TOTAL, KNOWS_FILE, KNOWS_POSITION,
-    ModeBytes, OutcomeBytes, PAST_EARLY_WARNING, SHARED_MEMORY, WRITE_PROTECTED, WelcomeBytes,
+    ModeBytes, OutcomeBytes, PAST_EARLY_WARNING, RECOVERED, SHARED_MEMORY, WRITE_PROTECTED,
+    WelcomeBytes,
 };
 use crate::codec;
 use crate::codes::Code;
@@ -48,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) block_length: u32,
     pub(crate) stop: Option<Stop>,
     pub(crate) position: Option<Position>,
+    /// After an error that was recovered.
+    pub(crate) recovered: bool,
 }
 
 /// One reply.
@@ -85,6 +88,7 @@ impl Reply {
                     &OutcomeBytes {
                         block_length,
                         stop,
+                        knows: bytes.knows | bit(outcome.recovered, RECOVERED),
                         ..bytes
                     },
                     out,
@@ -189,18 +193,18 @@ fn outcome_bytes(position: Option<Position>, count: u64) -> OutcomeBytes {
     }
 }
 
-fn position(bytes: &OutcomeBytes) -> Result<Option<Position>, Nonsense> {
+fn position(bytes: &OutcomeBytes, knows: u8) -> Result<Option<Position>, Nonsense> {
     let known = KNOWS_POSITION | KNOWS_FILE | PAST_EARLY_WARNING;
-    known_bits("position", bytes.knows, known)?;
-    if bytes.knows & KNOWS_POSITION == 0 {
-        known_bits("position", bytes.knows, 0)?;
+    known_bits("position", knows, known)?;
+    if knows & KNOWS_POSITION == 0 {
+        known_bits("position", knows, 0)?;
         return Ok(None);
     }
     Ok(Some(Position {
         partition: PartitionNumber(bytes.partition),
         object: ObjectNumber(bytes.object),
-        file: (bytes.knows & KNOWS_FILE != 0).then_some(FileNumber(bytes.file)),
-        past_early_warning: bytes.knows & PAST_EARLY_WARNING != 0,
+        file: (knows & KNOWS_FILE != 0).then_some(FileNumber(bytes.file)),
+        past_early_warning: knows & PAST_EARLY_WARNING != 0,
     }))
 }
 
@@ -214,7 +218,8 @@ fn done(bytes: &OutcomeBytes) -> Result<Outcome, Nonsense> {
         count: bytes.count,
         block_length: bytes.block_length,
         stop,
-        position: position(bytes)?,
+        position: position(bytes, bytes.knows & !RECOVERED)?,
+        recovered: bytes.knows & RECOVERED != 0,
     })
 }
 
@@ -223,7 +228,7 @@ fn failed(bytes: &OutcomeBytes) -> Result<Failed, Nonsense> {
     Ok(Failed {
         sense: Sense::from_code(bytes.sense)?,
         count: bytes.count,
-        position: position(bytes)?,
+        position: position(bytes, bytes.knows)?,
     })
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn replies() -> Vec<(Reply, &'static [u8])> {
             block_length: 0,
             stop,
             position,
+            recovered: false,
         }))
     };
     let mut replies = vec![
@@ -130,6 +131,7 @@ pub(crate) fn replies() -> Vec<(Reply, &'static [u8])> {
                 block_length: 65_536,
                 stop: None,
                 position: Some(place()),
+                recovered: false,
             }),
             b"one block",
         ),
@@ -171,5 +173,11 @@ pub(crate) fn replies() -> Vec<(Reply, &'static [u8])> {
             position: Some(place()),
         }))
     }));
+    replies.push(plain(Reply::Done(Outcome {
+        count: 3,
+        position: Some(place()),
+        recovered: true,
+        ..Outcome::default()
+    })));
     replies
 }

@@ -236,15 +236,15 @@ impl Session<'_> {
             Request::Read { transfer, length } => self.read(id, transfer, length as usize),
             Request::Write(transfer) => {
                 let reply = self.drive.write(transfer, data).into();
-                self.answer(id, &reply)
+                self.answer_of_drive(id, reply)
             }
             Request::Extend => {
                 let reply = self.drive.extend(data).into();
-                self.answer(id, &reply)
+                self.answer_of_drive(id, reply)
             }
             _ => {
                 let reply = operate(self.drive, request);
-                self.answer(id, &reply)
+                self.answer_of_drive(id, reply)
             }
         }
     }
@@ -265,6 +265,7 @@ impl Session<'_> {
                     block_length: done.block_length,
                     stop: done.stop,
                     position: Some(done.position),
+                    recovered: self.drive.take_recovered() > 0,
                 };
                 (Reply::Done(outcome), done.bytes.min(length))
             }
@@ -281,6 +282,13 @@ impl Session<'_> {
     fn refuse(&mut self, id: u64) -> Result<(), ServeError> {
         let failed = Failed::at(Sense::IllegalRequest, None);
         self.answer(id, &Reply::Failed(failed))
+    }
+
+    fn answer_of_drive(&mut self, id: u64, mut reply: Reply) -> Result<(), ServeError> {
+        if let Reply::Done(outcome) = &mut reply {
+            outcome.recovered = self.drive.take_recovered() > 0;
+        }
+        self.answer(id, &reply)
     }
 
     fn answer(&mut self, id: u64, reply: &Reply) -> Result<(), ServeError> {
@@ -328,9 +336,9 @@ impl From<Result<Done, Failed>> for Reply {
         result.map_or_else(Reply::Failed, |done| {
             Reply::Done(Outcome {
                 count: done.count,
-                block_length: 0,
                 stop: done.stop,
                 position: Some(done.position),
+                ..Outcome::default()
             })
         })
     }

@@ -18,7 +18,7 @@ use pseudotape_tape::{
     Address, Drive, EraseExtent, LoadKind, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit,
     Transfer, WriteMode,
 };
-use pseudotape_testkit::{ModelCartridge, ModelDrive, block_of};
+use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
 
 fn model() -> Box<dyn Drive> {
     let mut drive = ModelDrive::new(Personality::default());
@@ -113,6 +113,24 @@ fn a_new_slave_is_told_once_and_stands_at_its_beginning() {
     let mut buffer = [0; 16];
     let read = drive.read(Transfer::Variable, &mut buffer).unwrap();
     assert_eq!(&buffer[..read.bytes], b"before");
+}
+
+#[test]
+fn what_a_slave_recovered_is_counted_by_its_master() {
+    let slave = SharedDrive::new(ModelDrive::new(Personality::default()));
+    slave.lock().insert(ModelCartridge::default());
+    let (mut drive, port) = master(Options::default());
+    let _served = on_socket(&port, Box::new(slave.clone()), ServeOptions::default());
+    greet(&mut drive);
+    slave.lock().recover();
+    drive.write(Transfer::Variable, b"one").unwrap();
+    drive.write(Transfer::Variable, b"two").unwrap();
+    slave.lock().recover();
+    drive.rewind().unwrap();
+    slave.lock().recover();
+    drive.read(Transfer::Variable, &mut [0; 3]).unwrap();
+    assert_eq!(drive.take_recovered(), 3);
+    assert_eq!(drive.take_recovered(), 0);
 }
 
 /// PT-06: a slave dies in the middle of a write.

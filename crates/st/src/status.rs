@@ -78,7 +78,7 @@ impl St {
             block_size: self.mount.block_size,
             density: self.mount.density,
             general: self.general(&shown),
-            recovered_errors: 0,
+            recovered_errors: u16::try_from(drive.take_recovered()).unwrap_or(u16::MAX),
             file: shown.file,
             block: shown.block,
         })

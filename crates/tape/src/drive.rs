@@ -198,4 +198,10 @@ pub trait Drive: Send {
 
     /// Cuts the medium into partitions, losing what is recorded; ends at the beginning of partition 0.
     fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed>;
+
+    /// Takes how many errors were recovered since this was asked last: operations that did what they should
+    /// after a repair (RECOVERED ERROR), which is why they say nothing of it. Asks nobody, never blocks.
+    fn take_recovered(&mut self) -> u32 {
+        0
+    }
 }

@@ -23,6 +23,7 @@ pub struct ModelDrive {
     object: usize,
     extendable: bool,
     door: Door,
+    recovered: u32,
 }
 
 impl ModelDrive {
@@ -42,6 +43,7 @@ impl ModelDrive {
             object: 0,
             extendable: false,
             door: Door::Unlocked,
+            recovered: 0,
         }
     }
 
@@ -81,6 +83,11 @@ impl ModelDrive {
     /// Forgets a pending unit attention, as if another command had fetched it.
     pub fn clear_attention(&mut self) {
         self.attention = None;
+    }
+
+    /// Lets it say of the next operation that it had to repair something.
+    pub fn recover(&mut self) {
+        self.recovered += 1;
     }
 
     /// Resets the drive.
@@ -289,6 +296,10 @@ impl Step {
 }
 
 impl Drive for ModelDrive {
+    fn take_recovered(&mut self) -> u32 {
+        std::mem::take(&mut self.recovered)
+    }
+
     fn identity(&self) -> Identity {
         Identity {
             vendor: self.personality.vendor.into(),

@@ -46,6 +46,10 @@ impl<D: Drive> Drive for SharedDrive<D> {
         self.lock().mode()
     }
 
+    fn take_recovered(&mut self) -> u32 {
+        self.lock().take_recovered()
+    }
+
     fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
         self.lock().set_mode(change)
     }

@@ -60,6 +60,7 @@ pub fn run(config: &Config) -> Result<Verdict> {
         public: Arc::clone(&public),
         announced: Arc::clone(&desk.announced),
         identity,
+        recovered: 0,
     };
     attach::start(Arc::clone(&desk.end), served, asked)?;
     announce(config, &public);

@@ -33,6 +33,8 @@ pub(crate) struct Served {
     pub(crate) public: Arc<Public>,
     pub(crate) announced: Arc<Announced>,
     pub(crate) identity: Identity,
+    /// Recovered errors that were not yet told.
+    pub(crate) recovered: u32,
 }
 
 impl Served {
@@ -42,7 +44,10 @@ impl Served {
         run: impl FnOnce(&mut MirrorDrive) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
         self.public.begin_call();
-        let result = run(&mut self.deck.for_program().mirror);
+        let mut deck = self.deck.for_program();
+        let result = run(&mut deck.mirror);
+        self.recovered += deck.mirror.take_recovered();
+        drop(deck);
         self.public.end_call(effect(&result));
         result
     }
@@ -85,6 +90,10 @@ impl Drive for Served {
 
     fn test_ready(&mut self) -> Result<(), Failed> {
         self.call(|_| Effect::None, Drive::test_ready)
+    }
+
+    fn take_recovered(&mut self) -> u32 {
+        std::mem::take(&mut self.recovered)
     }
 
     fn mode(&mut self) -> Result<Mode, Failed> {

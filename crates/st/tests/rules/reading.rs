@@ -4,6 +4,18 @@ use pseudotape_testkit::{ModelCartridge, ModelObject};
 
 use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
 
+/// ST-STAT-05
+#[test]
+fn recovered_errors_are_counted_until_they_are_asked_for() {
+    let mut bench = Bench::open_blank("lto5");
+    bench.drive.recover();
+    bench.write_blocks(1);
+    bench.drive.recover();
+    bench.write_blocks(1);
+    assert_eq!(bench.get().recovered_errors, 2);
+    assert_eq!(bench.get().recovered_errors, 0);
+}
+
 /// ST-READ-11, ST-STAT-05
 #[test]
 fn a_damaged_block_is_eio_and_reading_goes_on_behind_it() {

@@ -87,6 +87,10 @@ impl Drive for Witness {
         self.drive.test_ready()
     }
 
+    fn take_recovered(&mut self) -> u32 {
+        self.drive.take_recovered()
+    }
+
     fn mode(&mut self) -> Result<Mode, Failed> {
         self.drive.mode()
     }
