@@ -3,7 +3,7 @@
 # becomes of them when the daemon ends.
 
 slave_up() {
-    drive_up "slave=$WORK/s0,slave-timeout=${1:-4}" "slave=$WORK/s1,slave-wait=60"
+    drive_up "slave=$WORK/s0,slave-timeout=${1:-4}" "slave=$WORK/s1,slave-wait=60" "slave=$WORK/s2,slave-wait=1.5"
 }
 
 # serve PLACE: the image tape.ptape is the drive, when this returns; SERVE is the process

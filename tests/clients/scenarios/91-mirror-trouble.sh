@@ -149,6 +149,25 @@ until_so "the mirror comes back" mirror_attached
 same "the same legs are in it" "in-step in-step" "$(leg a state) $(leg b state)"
 goes_on "a device daemon again" 20
 
+# -- kill -9 of the device daemon in a write: both legs have that record, or none
+fresh
+echo "stop $((bs * 10 + 20000))" >link.does
+pair_up
+mirror_up --leg "a=$WORK/a.ptape" --leg "$far_b,class=spare"
+begin
+feed 11
+until_so "the link stands still" test -e link.does.met
+drive_kill
+wrote "kill -9 of the device daemon in a write" - 'Transport endpoint|Input/output error|connection abort|No such device'
+pkill -KILL -P "$MIRROR" -f link.py
+pair_up
+until_so "the mirror comes back after a write that was cut" mirror_attached
+echo pass >link.does
+says "the leg behind the link is marked" 1 'leg b  out of step: not mirrored from object 10 on' pseudotape-mirror status
+holds b 10
+says "it is brought back" 0 'in step: 10 objects were there, 1 ' pseudotape-mirror return b
+goes_on "after a write that was cut" 11
+
 # -- a full disk under one leg: the end of the tape, for both
 if mkdir -p full && mount -t tmpfs -o size=4m none full 2>mount.err; then
     full_b() {
@@ -245,6 +264,23 @@ for when in deferred unload; do
     says "when=$when: both copies are the same" 0 '^identical: ' pseudotape compare a.ptape b.ptape
     holds b 40
 done
+
+# -- PT-08: a remote leg that is 200 ms away
+fresh
+echo "late 200" >link.does
+pair_up
+mirror_up --leg "a=$WORK/a.ptape" --leg "$far_b"
+started=$(date +%s%N)
+check "200 ms away: the job" dd if=stream of="$NODE" bs=$bs count=10
+same "200 ms away: each record waits for the slower leg" 1 $((($(date +%s%N) - started) / 1000000 >= 2000))
+check "200 ms away: back over the mark" mt-st -f "$NODE" bsf
+check "200 ms away: and over five records" mt-st -f "$NODE" bsr 5
+check "200 ms away: other ones" dd if=stream of="$NODE" bs=$bs skip=5 count=10
+check "200 ms away: offline" mt-st -f "$NODE" offline
+mirror_down
+drive_down
+says "200 ms away: the order is kept" 0 '^identical: ' pseudotape compare a.ptape b.ptape
+holds b 15
 
 # -- a link that is cut in the middle of a record
 cut_b() {

@@ -3,6 +3,9 @@
 # both when the server is killed.
 
 tree tree 2
+truncate -s 3M fs.img
+check "mke2fs" mke2fs -q -t ext2 -m 0 -d tree fs.img
+: >empty
 pattern 6 4000000 >stream
 bs=32768
 
@@ -40,8 +43,24 @@ for command in rmt-tar rmt-dump "pseudotape-rmt --allow node=${NODES[1]}"; do
     check "tar from the mirror ($server)" tar -b 20 -C out -xpf "$REWIND"
     same_tree "it brings everything back ($server)" tree out/tree
     rm -rf out
+    check "behind both files ($server)" mt-st -f "$NODE" eod
+    file=$(position | cut -d/ -f1)
+    # the same as in 40-dump.sh
+    check "dump to an image and $server" unshare --mount bash -c 'mount --bind empty /etc/fstab 2>/dev/null
+        mount -t tmpfs none /proc && exec dump -0 -b 10 -f "$0" fs.img' "$NODE"
     check "offline ($server)" mt-st -f "$NODE" offline
     down
+    for copy in near far; do
+        drive_up "image=$WORK/$copy.ptape"
+        check "to the dump of the $copy copy ($server)" mt-st -f "$NODE" asf "$file"
+        mkdir out
+        check "restore from the $copy copy ($server)" bash -c 'cd out && exec restore -r -b 10 -f "$0"' "$NODE"
+        rm -rf out/lost+found out/restoresymtable
+        touch -r tree out # restore sets no time on the root of what it restores
+        same_tree "it brings everything back from the $copy copy ($server)" tree out
+        rm -rf out
+        drive_down
+    done
     says "both copies are the same ($server)" 0 '^identical: ' pseudotape compare near.ptape far.ptape
     for copy in near far; do check "$copy verifies ($server)" pseudotape verify $copy.ptape; done
 

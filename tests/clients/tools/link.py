@@ -7,6 +7,7 @@ what becomes of those to the command:
     cut N         only the first N arrive; then both directions end
     stop N        only the first N arrive; then nothing more does, and nothing ends
     slow N FILE   N in a second, and none while FILE is there
+    late N        all of them arrive; what the command answers to them comes N milliseconds late
 When a limit was met, CONTROL.met is there."""
 import os
 import select
@@ -24,6 +25,8 @@ server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess
 
 def back():
     while data := server.stdout.read1(65536):
+        if what == 'late':
+            time.sleep(limit / 1000)
         os.write(1, data)
     os._exit(0)
 

@@ -3,10 +3,11 @@
 
     slaves.py node|socket DIRECTORY LOG
 
-DIRECTORY has the nodes of two drives: drive 0 (socket $WORK/s0, slave-timeout 4) fails without a slave, drive 1
-(socket $WORK/s1) waits for one. LOG is the daemon's.
+DIRECTORY has the nodes of three drives: drive 0 (socket $WORK/s0, slave-timeout 4) fails without a slave, drive 1
+(socket $WORK/s1) waits for one, drive 2 (socket $WORK/s2) for 1.5 seconds. LOG is the daemon's.
 """
 
+import errno
 import json
 import os
 import signal
@@ -282,7 +283,12 @@ def idle_slave_dies():
 
 
 def waiting(drive=1):
-    code = f"import os, signal; signal.signal(signal.SIGUSR1, lambda *_: None)\nos.open({node(drive)!r}, os.O_RDWR)"
+    # Python asks again after EINTR, unless the handler raises: it runs when the call has ended.
+    code = f"""
+import errno, os, signal
+def handler(*_): os._exit(errno.EINTR)
+signal.signal(signal.SIGUSR1, handler)
+os.open({node(drive)!r}, os.O_RDWR)"""
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     time.sleep(1)
     same(name("slave-wait: an open without a slave waits"), None, process.poll())
@@ -303,6 +309,18 @@ def waits():
             fail(name(f"slave-wait: a waiting open ends by {number.name}"), "still there after 3 s")
             process.kill()
         close(opens(node(1), os.O_RDONLY | os.O_NONBLOCK), 1)
+    process = waiting()
+    process.send_signal(signal.SIGUSR1)
+    try:
+        same(name("slave-wait: a signal with a handler ends the open with EINTR"), errno.EINTR, process.wait(3))
+    except subprocess.TimeoutExpired:
+        fail(name("slave-wait: a signal with a handler ends the open with EINTR"), "still there after 3 s")
+        process.kill()
+    close(opens(node(1), os.O_RDONLY | os.O_NONBLOCK), 1)
+    since = time.monotonic()
+    same(name("slave-wait: it ends with ENXIO"), "ENXIO", opens(node(2)))
+    took = time.monotonic() - since
+    same(name("slave-wait: it takes as long as was configured"), True, 1.5 <= took < 6)
     process = waiting()
     same(name("slave-wait: a second master is EBUSY"), "EBUSY", outcome(os.open, node(1), os.O_RDWR))
     since = time.monotonic()
@@ -340,7 +358,7 @@ def main():
     idle_slave_dies()
     waits()
     operator_is_refused()
-    same(name("nothing is left of the tests"), [None, None], [drive["slave"]["holder"] for drive in status()])
+    same(name("nothing is left of the tests"), [None] * 3, [drive["slave"]["holder"] for drive in status()])
 
 
 main()
