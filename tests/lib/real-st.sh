@@ -79,7 +79,7 @@ real_st_up() {
     }
     mkdir -p "$REAL_ST_DIR" /run/lock/iscsi /etc/iscsi
     for module in crc32c_generic st sg iscsi_tcp; do
-        modprobe "$module" || real_st_die "the kernel $(uname -r) has no module $module" || return 1
+        ${PT_BUSYBOX:+"$PT_BUSYBOX"} modprobe "$module" || real_st_die "the kernel $(uname -r) has no module $module" || return 1
     done
     tgtd -f >"$REAL_ST_DIR/tgtd.log" 2>&1 </dev/null &
     real_st_tgtd=$!

@@ -250,7 +250,8 @@ impl St {
         if self.mode().is_none() {
             return Refusal::ModeUndefined;
         }
-        if let Err(refusal) = self.settle(drive, Next::FromHere) {
+        let settled = self.settle(drive, Next::FromHere);
+        if let Err(refusal) = settled.and_then(|()| self.switch_partition(drive)) {
             return refusal;
         }
         match command {

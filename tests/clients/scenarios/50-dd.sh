@@ -96,6 +96,6 @@ while not answers or answers[-1] != "ENOSPC":
     except OSError as error:
         answers.append(errno.errorcode[error.errno])
 before = answers.index("0")
-print(before, "of 65536,", ", ".join(answers[before:]))
+print(before, "of 65536,", ", ".join(answers[before:]), flush=True)
 os._exit(0)' "$NODE")"
 drive_down

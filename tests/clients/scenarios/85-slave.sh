@@ -90,8 +90,14 @@ for way in node socket; do
     slave_is_there '"pid"'
     python3 -c "$write_code" "$NODE" >"$WORK/writer.out" 2>&1 &
     WRITER=$!
-    slave_is_there '"pid"'
-    sleep 0.5
+    tenths=0
+    while pseudotape status 0 --json | grep -q '"open": null'; do
+        [ $tenths -lt 300 ] || fail "a writer opens the drive ($way)" "$(cat "$WORK/writer.out")"
+        [ $tenths -lt 300 ] || break
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    sleep 0.5 # its write is at the slave by then
     drive_down
     ends "SIGTERM with a slave that hangs ends the writer ($way)" $WRITER 1
     says "its write failed ($way)" 0 'Errno (5|103|107)' cat "$WORK/writer.out"

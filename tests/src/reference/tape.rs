@@ -229,8 +229,9 @@ impl Deck {
             return Err(Trouble::Refused);
         }
         let mut count = 0;
+        // Counted once: blocks can be of one byte, and many.
+        let mut used = self.used();
         for block in data.chunks_exact(length) {
-            let used = self.used();
             let fits = self
                 .here()
                 .capacity_bytes
@@ -243,6 +244,7 @@ impl Deck {
                 data: block.to_vec(),
                 damaged: false,
             });
+            used += length as u64;
             count += 1;
         }
         let stop = self.warning();

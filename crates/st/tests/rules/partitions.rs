@@ -1,10 +1,10 @@
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{Booleans, Operation};
 use pseudotape_st::{Errno, Options, St};
-use pseudotape_tape::{Address, Drive, ObjectNumber, PartitionNumber};
+use pseudotape_tape::{Address, Drive, Failed, ObjectNumber, PartitionNumber, Sense};
 use pseudotape_testkit::ModelCartridge;
 
-use crate::bench::{Bench, CLEAR, NON_REWINDING, READ_WRITE, SET, personality};
+use crate::bench::{Bench, CLEAR, NON_REWINDING, READ_WRITE, ROOT, SET, personality};
 
 fn allowed(mut bench: Bench) -> Bench {
     let partitions = i32::try_from(Booleans::CAN_PARTITIONS.bits()).unwrap();
@@ -107,4 +107,22 @@ fn a_seek_in_a_partition_is_invalid_once_partitions_are_forbidden() {
     bench.does(Operation::SetDriveBuffer, CLEAR | partitions);
     assert_eq!(bench.op(Operation::Seek, 0), Err(Errno::Invalid));
     assert_eq!(bench.pos(), 2, "behind the filemark that came first");
+}
+
+/// ST-OP-05: st changes the partition before it looks what is asked.
+#[test]
+fn a_request_of_another_device_changes_the_partition_first() {
+    let mut bench = allowed(Bench::open_blank("generic"));
+    bench.does(Operation::MakePartitions, 100);
+    bench.does(Operation::SetPartition, 1);
+    let place = |bench: &mut Bench| bench.drive.position().map(|at| at.partition.0);
+    assert_eq!(place(&mut bench), Ok(0));
+    let answer = bench.st.other_ioctl(&mut bench.drive, 0x1234, ROOT);
+    assert_eq!(answer, Errno::Invalid);
+    assert_eq!(place(&mut bench), Ok(1));
+    // And what comes of that comes first.
+    bench.does(Operation::SetPartition, 0);
+    bench.drive.fails = Some(Failed::at(Sense::HardwareError, None));
+    let answer = bench.st.other_ioctl(&mut bench.drive, 0x1234, ROOT);
+    assert_eq!(answer, Errno::Io);
 }
