@@ -248,7 +248,13 @@ impl Driver {
             return Err(Errno::Invalid);
         }
         self.load()?;
-        let asked = u64::from(count.unsigned_abs()) * MIB;
+        // From 65,534 MB on the size goes out in GB, and 65,535 of them can't be said.
+        let size = match count.unsigned_abs() {
+            size @ ..65_534 => size,
+            size if size / 1000 >= 65_535 => return Err(Errno::Invalid),
+            size => size / 1000 * 1000,
+        };
+        let asked = u64::from(size) * MIB;
         let cartridge = self.deck.cartridge.as_ref();
         let total: Option<u64> = cartridge
             .map(|cartridge| cartridge.partitions.iter().map(|p| p.capacity_bytes).sum())

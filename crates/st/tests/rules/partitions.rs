@@ -1,7 +1,7 @@
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{Booleans, Operation};
 use pseudotape_st::{Errno, Options, St};
-use pseudotape_tape::{Address, Drive, Failed, ObjectNumber, PartitionNumber, Sense};
+use pseudotape_tape::{Address, Drive, ObjectNumber, PartitionNumber};
 use pseudotape_testkit::ModelCartridge;
 
 use crate::bench::{Bench, CLEAR, NON_REWINDING, READ_WRITE, ROOT, SET, personality};
@@ -120,9 +120,13 @@ fn a_request_of_another_device_changes_the_partition_first() {
     let answer = bench.st.other_ioctl(&mut bench.drive, 0x1234, ROOT);
     assert_eq!(answer, Errno::Invalid);
     assert_eq!(place(&mut bench), Ok(1));
-    // And what comes of that comes first.
+    // A medium that has no such partition any more: that comes first.
     bench.does(Operation::SetPartition, 0);
-    bench.drive.fails = Some(Failed::at(Sense::HardwareError, None));
+    bench.st.other_ioctl(&mut bench.drive, 0x1234, ROOT);
+    bench.does(Operation::SetPartition, 1);
+    bench.drive.eject();
+    bench.drive.insert(ModelCartridge::default());
+    bench.drive.clear_attention();
     let answer = bench.st.other_ioctl(&mut bench.drive, 0x1234, ROOT);
     assert_eq!(answer, Errno::Io);
 }
