@@ -6,6 +6,7 @@ use std::sync::MutexGuard;
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_drive::{Cartridge, CartridgeError, FileMedium};
 use pseudotape_image::{Access, Error, OpenReport, WriteProtect};
+use pseudotape_tape::Door;
 
 use crate::tape_drive::{DriveState, TapeDrive};
 
@@ -51,6 +52,11 @@ impl TapeDrive {
                 opener.pid
             );
         }
+        ensure!(
+            force || state.held.images()?.door() == Door::Unlocked,
+            "drive {} is locked by a program ('mt lock'): 'mt unlock' unlocks it, --force takes the cartridge out all the same",
+            self.number()
+        );
         state
             .take_out(self.number())?
             .with_context(|| format!("drive {} holds no cartridge", self.number()))

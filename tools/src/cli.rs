@@ -241,7 +241,7 @@ pub(crate) struct UnloadOptions {
     /// Number of the drive: N of /dev/pmtmN.
     #[arg(value_name = "DRIVE")]
     pub drive: u32,
-    /// Also while a program has the drive open; it gets errors from then on.
+    /// Also while a program has the drive open, which gets errors from then on, or has locked it ('mt lock').
     #[arg(long)]
     pub force: bool,
 }

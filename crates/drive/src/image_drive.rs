@@ -144,6 +144,12 @@ impl<M: Medium> ImageDrive<M> {
         self.cartridge.take()
     }
 
+    /// Whether a program prevents the removal of the cartridge.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.door
+    }
+
     /// Resets the drive, as a bus reset does.
     pub fn reset(&mut self) {
         self.extendable = None;

@@ -24,6 +24,31 @@ for number in "${!names[@]}"; do
     mt-st -f "$NODE" status >/dev/null
     says "$name: which the status shows" 0 'partition=1\.' mt-st -f "$NODE" status
     check "$name: the door is locked" mt-st -f "$NODE" lock
+    says "$name: the operator can't take the cartridge out then" 2 'drive 0 is locked.*mt unlock.*--force' pseudotape unload 0
     check "$name: and unlocked" mt-st -f "$NODE" unlock
+    check "$name: now the operator can" pseudotape unload 0
     drive_down
 done
+
+# WORM: what is written stays, and more can be written behind it.
+cartridge worm --worm --capacity 64M
+drive_up "image=$WORK/worm.ptape"
+pattern 1 300000 >data
+for number in 1 2; do
+    check "WORM: file $number" dd if=data of="$NODE" bs=30000
+    check "WORM: rewind after it" mt-st -f "$NODE" rewind
+    says "WORM: overwriting is refused ($number)" 1 'Input/output error' dd if=data of="$NODE" bs=30000 count=1
+    check "WORM: rewind again" mt-st -f "$NODE" rewind
+    says "WORM: a filemark over it is refused ($number)" 2 'Input/output error' mt-st -f "$NODE" weof
+    says "WORM: erasing is refused ($number)" 2 'Input/output error' mt-st -f "$NODE" erase
+    check "WORM: to the end of data" mt-st -f "$NODE" eod
+done
+check "WORM: rewind before reading" mt-st -f "$NODE" rewind
+for number in 1 2; do
+    dd if="$NODE" of=back bs=30000 2>/dev/null
+    check "WORM: file $number is there" cmp data back
+done
+check "WORM: a lock" mt-st -f "$NODE" lock
+check "WORM: --force takes a cartridge out of a locked drive" pseudotape unload --force 0
+drive_down
+check "WORM: the image verifies" pseudotape verify worm.ptape
