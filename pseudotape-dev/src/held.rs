@@ -43,6 +43,8 @@ impl Held {
             Held::Image(drive) => Options {
                 reports_beginning: drive.personality().reports_beginning,
                 ..options
+                limits_reads: drive.personality().limits_reads,
+                ..Options::default()
             },
             Held::Slave(..) => options,
         }

@@ -229,8 +229,7 @@ fn play(tape: Tape, steps: Vec<Step>) {
                 } else {
                     12 * smallest
                 };
-                // scsi_debug's blocks are multiples of 4.
-                let length = (units * smallest).min(longest).next_multiple_of(4);
+                let length = (units * smallest).min(longest);
                 let whole = length - length % bench.tape.block_size.max(1) as usize;
                 bench.write(whole.max(smallest));
             }

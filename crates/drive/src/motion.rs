@@ -55,7 +55,7 @@ impl<M: Medium> Drive for ImageDrive<M> {
         self.begin()?;
         let size_fits = change
             .block_size
-            .is_none_or(|size| size == 0 || self.personality.takes_block(size.into()));
+            .is_none_or(|size| self.personality.takes_block_size(size));
         let density_fits = change
             .density
             .is_none_or(|code| !self.personality.refused_densities.contains(&code));

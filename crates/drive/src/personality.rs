@@ -29,6 +29,10 @@ pub struct Personality {
     pub product: &'static str,
     /// READ BLOCK LIMITS.
     pub limits: BlockLimits,
+    /// A fixed block size is a multiple of this.
+    pub block_size_multiple: u32,
+    /// Whether a read of a length outside the limits is refused in variable block mode.
+    pub limits_reads: bool,
     /// Density code of a fresh medium.
     pub density: u8,
     /// Density codes that MODE SELECT refuses.
@@ -64,6 +68,8 @@ const GENERIC: Personality = Personality {
         max_bytes: 16 << 20,
         granularity_bytes: 1,
     },
+    block_size_multiple: 1,
+    limits_reads: false,
     density: 0x58,
     refused_densities: &[],
     max_partitions: 4,
@@ -89,8 +95,10 @@ const SCSI_DEBUG: Personality = Personality {
     limits: BlockLimits {
         min_bytes: 512,
         max_bytes: 1 << 20,
-        granularity_bytes: 4,
+        granularity_bytes: 1,
     },
+    block_size_multiple: 4,
+    limits_reads: true,
     density: 0,
     refused_densities: &[101],
     max_partitions: 2,
@@ -158,6 +166,12 @@ impl Personality {
         self.limits.contain(length_bytes)
             && length_bytes.is_multiple_of(u64::from(self.limits.granularity_bytes))
     }
+
+    /// Whether the drive takes this fixed block size; 0, variable block mode, always.
+    #[must_use]
+    pub fn takes_block_size(&self, size: u32) -> bool {
+        size == 0 || self.takes_block(size.into()) && size.is_multiple_of(self.block_size_multiple)
+    }
 }
 
 impl Default for Personality {
@@ -180,10 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_wrong_granularity_is_not_taken() {
+    fn lengths_that_the_drive_takes() {
         assert!(SCSI_DEBUG.takes_block(512));
-        assert!(!SCSI_DEBUG.takes_block(513));
-        assert!(!SCSI_DEBUG.takes_block(508));
+        assert!(SCSI_DEBUG.takes_block(513));
+        assert!(!SCSI_DEBUG.takes_block(511));
+        assert!(SCSI_DEBUG.takes_block_size(0));
+        assert!(SCSI_DEBUG.takes_block_size(516));
+        assert!(!SCSI_DEBUG.takes_block_size(513));
+        assert!(!SCSI_DEBUG.takes_block_size(508));
         assert!(GENERIC.takes_block(16 << 20));
         assert!(!GENERIC.takes_block((16 << 20) + 1));
     }

@@ -327,7 +327,7 @@ fn limits_shrink_by_what_a_frame_adds() {
         below.clear_attention();
         let mut drive = FilterDrive::new(below, filter);
         let limits = drive.block_limits();
-        assert_eq!((limits.min_bytes, limits.granularity_bytes), (512, 4));
+        assert_eq!((limits.min_bytes, limits.granularity_bytes), (512, 1));
         assert_eq!(limits.max_bytes, (1 << 20) - overhead);
         let longest = block_of(1, limits.max_bytes as usize);
         drive.write(Transfer::Variable, &longest).unwrap();

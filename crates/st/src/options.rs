@@ -44,6 +44,9 @@ pub struct Options {
     pub reports_beginning: bool,
     /// How programs hear of early warning.
     pub end_of_tape: EndOfTape,
+    /// Whether the drive refuses to read into less or more than its block limits, as the kernel's `scsi_debug` does.
+    /// Only with no-block-limits it is asked to.
+    pub limits_reads: bool,
 }
 
 impl Default for Options {
@@ -60,6 +63,7 @@ impl Default for Options {
             default_buffering: None,
             reports_beginning: true,
             end_of_tape: EndOfTape::Linux,
+            limits_reads: false,
         }
     }
 }
@@ -80,6 +84,7 @@ pub(crate) struct Settings {
     pub(crate) default_buffering: Option<u8>,
     pub(crate) reports_beginning: bool,
     pub(crate) end_of_tape: EndOfTape,
+    pub(crate) limits_reads: bool,
     /// `None` until an option is set through a node of the mode; mode 0 always is.
     pub(crate) modes: [Option<PerMode>; 4],
 }
@@ -91,6 +96,7 @@ impl Settings {
             default_buffering: options.default_buffering,
             reports_beginning: options.reports_beginning,
             end_of_tape: options.end_of_tape,
+            limits_reads: options.limits_reads,
             modes: [Some(PerMode::new(options)), None, None, None],
         }
     }
@@ -155,6 +161,7 @@ impl St {
             default_buffering: self.settings.default_buffering,
             reports_beginning: self.settings.reports_beginning,
             end_of_tape: self.settings.end_of_tape,
+            limits_reads: self.settings.limits_reads,
         })
     }
 

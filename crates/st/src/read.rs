@@ -1,7 +1,7 @@
 //! `read(2)` (`st_read`, `read_tape`).
 
 use pseudotape_mtio::Booleans;
-use pseudotape_tape::{Drive, ReadDone, Stop, Transfer};
+use pseudotape_tape::{Drive, Failed, ReadDone, Sense, Stop, Transfer};
 
 use crate::St;
 use crate::errno::{Errno, Refusal};
@@ -169,7 +169,14 @@ impl St {
             });
         }
         let transfer = self.transfer();
-        let read = drive.read(transfer, into);
+        let read = if self.is_refused_by_drive(drive, transfer, into.len()) {
+            // Its news come first, as with any command.
+            drive
+                .test_ready()
+                .and(Err(Failed::at(Sense::IllegalRequest, None)))
+        } else {
+            drive.read(transfer, into)
+        };
         let read = self.heard(read);
         let here = self.mount.here();
         here.at_setmark = false;
@@ -218,6 +225,13 @@ impl St {
                 })
             }
         }
+    }
+
+    fn is_refused_by_drive(&self, drive: &dyn Drive, transfer: Transfer, length: usize) -> bool {
+        self.settings.limits_reads
+            && self.mount.limits.is_none()
+            && transfer == Transfer::Variable
+            && !drive.block_limits().contain(length as u64)
     }
 
     fn count_whole(

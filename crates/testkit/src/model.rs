@@ -335,7 +335,7 @@ impl Drive for ModelDrive {
         self.begin()?;
         let size_ok = change
             .block_size
-            .is_none_or(|size| size == 0 || self.personality.takes_block(size.into()));
+            .is_none_or(|size| self.personality.takes_block_size(size));
         let density_ok = change
             .density
             .is_none_or(|density| !self.personality.refused_densities.contains(&density));

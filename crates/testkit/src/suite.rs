@@ -310,7 +310,7 @@ pub fn fixed_writes_stop_at_the_physical_end(make: Make<'_>) {
 pub fn blocks_outside_the_limits_are_refused(make: Make<'_>) {
     let personality = Personality::named("scsi_debug").expect("a personality of ours");
     let drive = &mut *make(personality, SuiteMedium::default());
-    for length in [1, 511, 513, (1 << 20) + 4] {
+    for length in [1, 511, (1 << 20) + 4] {
         let failed = drive
             .write(Transfer::Variable, &block_of(0, length))
             .unwrap_err();
@@ -534,7 +534,7 @@ pub fn the_mode_keeps_what_was_set(make: Make<'_>) {
         Sense::IllegalRequest
     );
     assert_eq!(drive.mode().unwrap().block_size, 1024);
-    for size in [100, 1030] {
+    for size in [100, (1 << 20) + 4] {
         let refused = ModeSelect {
             block_size: Some(size),
             ..ModeSelect::default()

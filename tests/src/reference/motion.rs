@@ -245,7 +245,7 @@ impl Driver {
         }
         let personality = self.deck.personality;
         let refused = personality.refused_densities.contains(&density)
-            || size.is_some_and(|size| size != 0 && !personality.takes_block(size.into()));
+            || size.is_some_and(|size| !personality.takes_block_size(size));
         let result = self.deck.ready().and(match refused {
             true => Err(Trouble::Refused),
             false => Ok(()),

@@ -339,6 +339,7 @@ pub struct Story {
 fn begin(personality: Personality, blank: Blank) -> (Driver, Stack) {
     let options = Options {
         reports_beginning: personality.reports_beginning,
+        limits_reads: personality.limits_reads,
         ..Options::default()
     };
     let mut model = Driver::new(personality, &options);

@@ -290,6 +290,10 @@ impl Deck {
     /// Reads one block of any length.
     pub fn read_block(&mut self, room: usize) -> Result<Got, Trouble> {
         self.ready()?;
+        // With no-block-limits only it comes to that.
+        if self.personality.limits_reads && !self.personality.limits.contain(room as u64) {
+            return Err(Trouble::Refused);
+        }
         let nothing = |stop| Got {
             data: Vec::new(),
             stop: Some(stop),

@@ -45,6 +45,7 @@ impl Bench {
         Bench {
             st: St::new(&Options {
                 reports_beginning: personality.reports_beginning,
+                limits_reads: personality.limits_reads,
                 ..Options::default()
             }),
             drive: Witness::new(drive),

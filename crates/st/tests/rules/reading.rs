@@ -64,6 +64,15 @@ fn without_block_limits_the_drive_decides() {
     assert_eq!(bench.at(), (0, -1));
     bench.does(Operation::Rewind, 1);
     bench.write_blocks(1);
+    for length in [100, 2 << 20] {
+        bench.does(Operation::Rewind, 1);
+        assert_eq!(bench.read_length(length), Err(Errno::Io));
+        assert_eq!(bench.at(), (0, -1));
+    }
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetDriveBuffer, SET | no_limits);
+    bench.reopen();
+    bench.write_blocks(1);
     bench.does(Operation::Rewind, 1);
-    assert_eq!(bench.read_length(100), Err(Errno::NoMemory));
+    assert_eq!(bench.read_length(20 << 20), Ok(1024));
 }

@@ -8,7 +8,10 @@ use crate::bench::{Bench, NON_REWINDING, READ_WRITE, SET, personality};
 /// ST-WRITE-04
 #[test]
 fn a_length_that_only_the_drive_refuses_is_eio_and_the_block_is_unknown() {
-    let mut bench = Bench::open_blank("scsi_debug");
+    let mut particular = personality("scsi_debug");
+    particular.limits.granularity_bytes = 4;
+    let mut bench = Bench::with(particular, ModelCartridge::default());
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
     assert_eq!(bench.write(513), Err(Errno::Io));
     assert_eq!(bench.at(), (0, -1));
     assert_eq!(bench.tape(), "");
