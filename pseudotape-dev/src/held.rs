@@ -42,9 +42,8 @@ impl Held {
         match self {
             Held::Image(drive) => Options {
                 reports_beginning: drive.personality().reports_beginning,
-                ..options
                 limits_reads: drive.personality().limits_reads,
-                ..Options::default()
+                ..options
             },
             Held::Slave(..) => options,
         }

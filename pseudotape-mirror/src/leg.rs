@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pseudotape_tape::{
-    Address, Capacity, Done, Drive, Failed, ObjectNumber, PartitionNumber, Position, ReadDone,
-    Sense,
+    Address, Capacity, Done, Drive, Failed, Mode, ModeSelect, ObjectNumber, PartitionNumber,
+    Position, ReadDone, Sense,
 };
 
 use crate::late::Late;
@@ -240,6 +240,8 @@ pub(crate) struct Core {
     /// Where its tape is, as far as that is known.
     pub(crate) at: Option<Position>,
     pub(crate) answer: Answer,
+    /// What it was told of its mode, which a reset makes it forget.
+    pub(crate) chosen: ModeSelect,
     /// What it read, to be compared.
     pub(crate) scratch: Vec<u8>,
 }
@@ -284,6 +286,34 @@ impl Core {
         self.drive.drive()
     }
 
+    /// Changes its mode, and remembers that.
+    pub(crate) fn choose(&mut self, change: ModeSelect) -> Result<(), Failed> {
+        self.order(|drive| drive.set_mode(change))?;
+        let before = self.chosen;
+        self.chosen = ModeSelect {
+            block_size: change.block_size.or(before.block_size),
+            density: change.density.or(before.density),
+            buffering: change.buffering.or(before.buffering),
+            compression: change.compression.or(before.compression),
+        };
+        Ok(())
+    }
+
+    /// Its mode, with what it may have forgotten in a reset that it was not yet asked about.
+    pub(crate) fn mode(&mut self) -> Result<Mode, Failed> {
+        let mode = self.drive().mode()?;
+        let chosen = self.chosen;
+        Ok(Mode {
+            block_size: chosen.block_size.unwrap_or(mode.block_size),
+            density: chosen.density.unwrap_or(mode.density),
+            buffering: chosen.buffering.unwrap_or(mode.buffering),
+            compression: mode
+                .compression
+                .map(|now| chosen.compression.unwrap_or(now)),
+            ..mode
+        })
+    }
+
     /// Goes to a place where it is not there already.
     pub(crate) fn go_to(&mut self, at: Position) -> Result<(), Failed> {
         if self.at.is_some_and(|here| same_place(here, at)) {
@@ -293,8 +323,16 @@ impl Core {
             partition: Some(at.partition),
             object: at.object,
         };
-        self.at = None;
-        let done = self.drive().locate(to)?;
+        let before = self.at.take();
+        let mut located = self.drive().locate(to);
+        if let Err(failed) = &located {
+            self.at = before;
+            if self.is_back_after(failed) {
+                located = self.drive().locate(to);
+            }
+            self.at = None;
+        }
+        let done = located?;
         self.at = Some(done.position);
         if same_place(done.position, at) {
             return Ok(());
@@ -354,7 +392,9 @@ impl Core {
             return false;
         };
         self.at = None;
-        let is_back = self.go_to(before).is_ok();
+        let chosen = self.chosen;
+        let is_back = self.go_to(before).is_ok()
+            && (chosen == ModeSelect::default() || self.drive().set_mode(chosen).is_ok());
         if is_back {
             log::warn!(
                 "leg {}: its drive was reset, and is back at object {}",

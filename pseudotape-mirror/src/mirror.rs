@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pseudotape_tape::{BlockLimits, Failed, Identity, ObjectNumber, Position, Sense};
+use pseudotape_tape::{BlockLimits, Failed, Identity, ModeSelect, ObjectNumber, Position, Sense};
 
 use crate::crew::Crew;
 use crate::late::Late;
@@ -209,6 +209,7 @@ impl MirrorDrive {
                 drive,
                 at: None,
                 answer: Answer::None,
+                chosen: ModeSelect::default(),
                 scratch: Vec::new(),
             }),
             board: Arc::new(LegBoard::default()),

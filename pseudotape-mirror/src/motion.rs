@@ -8,7 +8,7 @@ use pseudotape_tape::{
 };
 
 use crate::late::Kind;
-use crate::leg::{ALL_COMMITTED, Answer, Class, When, first_lost, same_place};
+use crate::leg::{ALL_COMMITTED, Answer, Class, Core, When, first_lost, same_place};
 use crate::mirror::MirrorDrive;
 use crate::set::LegSet;
 use crate::settle::{OVERHEAD_BYTES, is_incapable};
@@ -327,7 +327,7 @@ impl MirrorDrive {
                 ..Mode::default()
             });
         }
-        let mut mode = self.ask_reader(|core| core.drive().mode())?;
+        let mut mode = self.ask_reader(Core::mode)?;
         mode.write_protected |= self.protected;
         Ok(mode)
     }
@@ -341,7 +341,7 @@ impl MirrorDrive {
         self.catch_up();
         let set = self.in_step();
         self.everywhere(set, &|_, core| {
-            core.answer = Answer::Nothing(core.order(|drive| drive.set_mode(change)));
+            core.answer = Answer::Nothing(core.choose(change));
         });
         let answers = self.answers(set);
         if let Some(refusal) = self.unanimous(set, &answers) {
@@ -377,7 +377,7 @@ impl MirrorDrive {
             compression: change.compression.and(before.compression),
         };
         for number in done.iter() {
-            let undone = self.legs[number].seat.core().drive().set_mode(back);
+            let undone = self.legs[number].seat.core().choose(back);
             if let Err(failed) = undone {
                 let reason = format!("its mode can't be set back: {failed}");
                 self.lose(number, at.object, &reason);

@@ -3,7 +3,8 @@
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg};
 use pseudotape_tape::{
-    Address, Drive, EraseExtent, Mark, ObjectNumber, Sense, Transfer, WriteMode,
+    Address, Drive, EraseExtent, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit, Transfer,
+    WriteMode,
 };
 use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
 
@@ -82,6 +83,51 @@ fn a_leg_that_was_reset_goes_back_to_its_place_and_the_job_goes_on() {
             );
         }
         assert_eq!(legs.iter().map(objects).collect::<Vec<_>>(), [5, 5]);
+    }
+}
+
+#[test]
+fn a_leg_that_was_reset_behind_the_others_catches_up() {
+    for reset in [vec![0], vec![1], vec![0, 1]] {
+        let Rig { mut mirror, legs } = rig();
+        mirror.rewind().expect("the beginning");
+        let mut buffer = vec![0; 2000];
+        for _ in 0..2 {
+            mirror
+                .read(Transfer::Variable, &mut buffer)
+                .expect("a block of one leg");
+        }
+        for &leg in &reset {
+            legs[leg].lock().reset();
+        }
+        let done = mirror.space(SpaceUnit::Blocks, -1);
+        let done = done.expect("both are brought to object 2 first");
+        assert_eq!(done.position.object, ObjectNumber(1), "reset: {reset:?}");
+        assert_eq!(states(&mirror), [LegState::InStep, LegState::InStep]);
+        write(&mut mirror, 7).expect("both write there");
+        assert_eq!(legs.iter().map(objects).collect::<Vec<_>>(), [2, 2]);
+    }
+}
+
+#[test]
+fn a_leg_that_was_reset_is_told_its_mode_again() {
+    let Rig { mut mirror, legs } = rig();
+    let change = ModeSelect {
+        block_size: Some(512),
+        compression: Some(true),
+        ..ModeSelect::default()
+    };
+    mirror.set_mode(change).expect("a mode both know");
+    let before = mirror.mode().expect("a mode");
+    for leg in &legs {
+        leg.lock().reset();
+    }
+    assert_eq!(mirror.mode(), Ok(before), "before it is noticed");
+    write(&mut mirror, 3).expect("both are back");
+    assert_eq!(mirror.mode(), Ok(before));
+    for leg in &legs {
+        let mode = leg.lock().mode().expect("a mode");
+        assert_eq!((mode.block_size, mode.compression), (512, Some(true)));
     }
 }
 
