@@ -150,10 +150,14 @@ impl<M: Medium> ImageDrive<M> {
         self.door
     }
 
-    /// Resets the drive, as a bus reset does.
+    /// Resets the drive, as a bus reset does: its mode is what it was at power-on.
     pub fn reset(&mut self) {
         self.extendable = None;
         self.door = Door::Unlocked;
+        self.block_size = 0;
+        self.density = self.personality.density;
+        self.buffering = self.personality.buffering;
+        self.compression = false;
         self.attentions.reset = true;
     }
 

@@ -2,7 +2,7 @@
 
 use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
 use pseudotape_image::{CreateParameters, Uuid, VolumeId};
-use pseudotape_tape::{Drive, Sense};
+use pseudotape_tape::{Drive, ModeSelect, Sense};
 
 fn cartridge() -> Cartridge<MemoryMedium> {
     let parameters = CreateParameters::new(VolumeId(Uuid::from_u128(7)), 0);
@@ -21,4 +21,23 @@ fn told(name: &str) -> Vec<Sense> {
 fn a_new_medium_does_not_hide_a_reset() {
     assert_eq!(told("generic"), [Sense::Reset, Sense::MediumChanged]);
     assert_eq!(told("lto5"), [Sense::Reset]);
+}
+
+#[test]
+fn a_reset_brings_back_the_mode_of_the_power_on() {
+    let personality = Personality::named("generic").expect("a personality");
+    let mut drive = ImageDrive::new(personality, "1".into(), Overrides::default());
+    let at_first = drive.mode().expect("a mode");
+    assert!(drive.insert(cartridge()).is_ok(), "a new drive is empty");
+    drive.clear_attention();
+    let change = ModeSelect {
+        block_size: Some(512),
+        density: Some(3),
+        buffering: Some(0),
+        compression: Some(true),
+    };
+    drive.set_mode(change).expect("a mode it knows");
+    assert_eq!(drive.mode().expect("a mode").block_size, 512);
+    drive.reset();
+    assert_eq!(drive.mode().expect("a mode"), at_first);
 }

@@ -90,9 +90,13 @@ impl ModelDrive {
         self.recovered += 1;
     }
 
-    /// Resets the drive.
+    /// Resets the drive: its mode is what it was at first.
     pub fn reset(&mut self) {
         self.extendable = false;
+        self.block_size = 0;
+        self.density = self.personality.density;
+        self.buffering = self.personality.buffering;
+        self.compression = false;
         self.attention = Some(Sense::Reset);
     }
 

@@ -147,8 +147,11 @@ impl Deck {
         self.cartridge.take()
     }
 
-    /// The bus is reset. The tape stays, and so do settings: the drive has saved them.
+    /// The bus is reset. The tape stays; settings are those of the power-on.
     pub fn reset(&mut self) {
+        self.block_size = 0;
+        self.density = self.personality.density;
+        self.buffering = self.personality.buffering;
         self.news.retain(|news| *news != Trouble::Reset);
         self.news.insert(0, Trouble::Reset);
         self.locked = false;
