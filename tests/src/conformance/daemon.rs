@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::compare::differences;
 use super::device::{Device, Operator};
-use super::in_process::{FEW_OBJECTS_BYTES, SMALL_BYTES};
+use super::in_process::{FEW_OBJECTS_BYTES, SMALL_BYTES, length_of, units_bytes};
 use super::run::run;
 use super::scenario::{Action, Step};
 use super::suite::{Case, Source, Verdict};
@@ -246,6 +246,15 @@ impl Operator for DaemonOperator {
             }
             ["smalltape"] => {
                 let (capacity, early_warning) = SMALL_BYTES;
+                self.create_image(&[
+                    format!("--capacity={capacity}"),
+                    format!("--early-warning={early_warning}"),
+                ])?;
+                self.start()?;
+                self.rewind()
+            }
+            ["units", bytes] => {
+                let (capacity, early_warning) = units_bytes(length_of(words, bytes)?);
                 self.create_image(&[
                     format!("--capacity={capacity}"),
                     format!("--early-warning={early_warning}"),

@@ -14,6 +14,21 @@ pub const SMALL_BYTES: (u64, u64) = (1 << 20, 128 << 10);
 /// Objects that fit where they are counted: three blocks of 1024 bytes and marks of one byte, up to 9,999.
 pub const FEW_OBJECTS_BYTES: u64 = 3 * 1024 + 9_996;
 
+/// Capacity and early warning where 9,999 blocks of this length fit, and the 9,981st brings the warning.
+#[must_use]
+pub fn units_bytes(block_bytes: u64) -> (u64, u64) {
+    // Half a block of tolerance for marks, which take less room here.
+    (9_999 * block_bytes, 18 * block_bytes + block_bytes / 2)
+}
+
+/// The length in a hook's words.
+pub(super) fn length_of(words: &[&str], bytes: &str) -> Result<u64, HookError> {
+    let wrong = |error| HookError::Failed(words.join(" "), format!("{error}"));
+    bytes
+        .parse()
+        .map_err(|error: std::num::ParseIntError| wrong(error))
+}
+
 /// Makes a drive, and does to it what an operator could.
 pub trait Workshop {
     /// Puts a new drive in place, with a new cartridge and nothing to report.
@@ -22,8 +37,8 @@ pub trait Workshop {
     /// The drive.
     fn drive(&mut self) -> &mut dyn Drive;
 
-    /// Whether its READ POSITION marks the beginning of the partition.
-    fn reports_beginning(&self) -> bool;
+    /// What kind of drive it is.
+    fn personality(&self) -> Personality;
 
     /// Sets the cartridge's switch.
     fn write_protect(&mut self, on: bool) -> Result<(), HookError>;
@@ -65,6 +80,11 @@ impl Workshop for ModelWorkshop {
                 cartridge.early_warning_bytes = SMALL_BYTES.1;
             }
             Medium::FewObjects => cartridge.capacity_bytes = Some(FEW_OBJECTS_BYTES),
+            Medium::Blocks(block_bytes) => {
+                let (capacity, early_warning) = units_bytes(block_bytes);
+                cartridge.capacity_bytes = Some(capacity);
+                cartridge.early_warning_bytes = early_warning;
+            }
         }
         self.drive = ModelDrive::new(self.personality);
         self.drive.insert(cartridge);
@@ -76,8 +96,8 @@ impl Workshop for ModelWorkshop {
         &mut self.drive
     }
 
-    fn reports_beginning(&self) -> bool {
-        self.personality.reports_beginning
+    fn personality(&self) -> Personality {
+        self.personality
     }
 
     fn write_protect(&mut self, on: bool) -> Result<(), HookError> {
@@ -150,6 +170,11 @@ pub(super) fn image_drive(
         Medium::FewObjects => {
             parameters.header.capacity_bytes = Some(FEW_OBJECTS_BYTES + larger_bytes);
         }
+        Medium::Blocks(block_bytes) => {
+            let (capacity, early_warning) = units_bytes(block_bytes);
+            parameters.header.capacity_bytes = Some(capacity + larger_bytes);
+            parameters.header.early_warning_bytes = early_warning;
+        }
     }
     let failed = |why: &dyn std::fmt::Display| HookError::Failed("fresh".into(), why.to_string());
     let cartridge = Cartridge::create(MemoryMedium, &parameters).map_err(|error| failed(&error))?;
@@ -187,8 +212,8 @@ impl Workshop for ImageWorkshop {
         &mut self.drive
     }
 
-    fn reports_beginning(&self) -> bool {
-        self.personality.reports_beginning
+    fn personality(&self) -> Personality {
+        self.personality
     }
 
     fn write_protect(&mut self, on: bool) -> Result<(), HookError> {

@@ -119,8 +119,8 @@ impl Workshop for MirrorWorkshop {
         &mut self.drive
     }
 
-    fn reports_beginning(&self) -> bool {
-        self.personality.reports_beginning
+    fn personality(&self) -> Personality {
+        self.personality
     }
 
     fn write_protect(&mut self, on: bool) -> Result<(), HookError> {

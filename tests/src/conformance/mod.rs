@@ -8,6 +8,7 @@ pub mod compare;
 pub mod daemon;
 pub mod device;
 pub mod in_process;
+pub mod kernel;
 pub mod mirrored;
 pub mod pattern;
 pub mod run;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::pattern::pattern;
 use super::runs::{Outcome, shortened};
-use super::scenario::{Action, BadPointer, Probe, Step};
+use super::scenario::{Action, BadPointer, Memory, Probe, Step};
 use super::target::{Answer, Descriptor, HookError, Target, Whence};
 
 /// `MTIOCTOP`.
@@ -244,14 +244,24 @@ impl Run<'_> {
                 let answer = self.target.ioctl(file, *command, &mut [0; 4096])?;
                 return Ok(object([("ret", json!(answer))]));
             }
-            Action::Fill { length, most, seed } => {
-                return Ok(self.write_many(file, *length, *most, *seed, Until::Short));
+            Action::Fill {
+                length,
+                most,
+                seed,
+                memory,
+            } => {
+                let data = (*seed..).take(*most);
+                return Ok(self.write_many(file, *length, data, *memory, Until::Short));
             }
             Action::WriteLoop {
                 length,
                 times,
                 seed,
-            } => return Ok(self.write_many(file, *length, *times, *seed, Until::Done)),
+                memory,
+            } => {
+                let data = (*seed..).take(*times);
+                return Ok(self.write_many(file, *length, data, *memory, Until::Done));
+            }
             Action::ReadLoop { length, most } => return Ok(self.read_many(file, *length, *most)),
             Action::WriteFiles(files) => {
                 for seed in 1..=*files {
@@ -331,14 +341,21 @@ impl Run<'_> {
         &mut self,
         file: Descriptor,
         length: usize,
-        most: usize,
-        seed: u32,
+        seeds: impl Iterator<Item = u32>,
+        memory: Memory,
         until: Until,
     ) -> Fields {
         let mut outcomes = Vec::new();
-        for number in (seed..).take(most) {
-            let data = pattern(number & 0xffff, length);
-            let outcome = outcome_of(self.target.write(file, &data));
+        let mut room = vec![0; length + 1];
+        // What is allocated begins at an even address.
+        let start = match memory {
+            Memory::Aligned => 0,
+            Memory::Unaligned => 1,
+        };
+        for seed in seeds {
+            let data = &mut room[start..start + length];
+            data.copy_from_slice(&pattern(seed & 0xffff, length));
+            let outcome = outcome_of(self.target.write(file, data));
             let whole = outcome == Outcome::Count(length);
             outcomes.push(outcome);
             if until == Until::Short && !whole {

@@ -28,6 +28,15 @@ pub enum BadPointer {
     Position,
 }
 
+/// Where the data of a write lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// Where the drive can fetch it.
+    Aligned,
+    /// At an odd address: the kernel's st copies it and writes behind the program's back.
+    Unaligned,
+}
+
 /// What to look at after each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
@@ -93,12 +102,14 @@ pub enum Action {
         length: usize,
         most: usize,
         seed: u32,
+        memory: Memory,
     },
     /// Writes a number of times.
     WriteLoop {
         length: usize,
         times: usize,
         seed: u32,
+        memory: Memory,
     },
     /// Reads until the second 0 in a row or an error.
     ReadLoop { length: usize, most: usize },
@@ -227,6 +238,13 @@ fn parse_action(name: &str, arguments: &[&str]) -> Result<Action, String> {
         Some(seed) => parse_number(seed),
         None => Ok(0),
     };
+    let memory = || {
+        if arguments.contains(&"unaligned") {
+            Memory::Unaligned
+        } else {
+            Memory::Aligned
+        }
+    };
     let lengths =
         || -> Result<Vec<usize>, String> { given.word(0)?.split(',').map(parse_number).collect() };
     Ok(match name {
@@ -289,11 +307,13 @@ fn parse_action(name: &str, arguments: &[&str]) -> Result<Action, String> {
             length: given.number(0)?,
             most: given.number(1)?,
             seed: seed()?,
+            memory: memory(),
         },
         "wloop" => Action::WriteLoop {
             length: given.number(0)?,
             times: given.number(1)?,
             seed: seed()?,
+            memory: memory(),
         },
         "rloop" => Action::ReadLoop {
             length: given.number(0)?,

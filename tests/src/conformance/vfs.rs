@@ -20,7 +20,7 @@ use std::time::Duration;
 use pseudotape_mtio::{Command, MtOp, Width};
 use pseudotape_st::{Access, Caller, Errno, Node, OPEN_WAIT, OpenFlags, Opening, Options, St};
 
-use super::in_process::Workshop;
+use super::in_process::{Workshop, length_of};
 use super::target::{Answer, Descriptor, FileStatus, HookError, Target, Whence};
 
 struct OpenFile {
@@ -92,7 +92,8 @@ impl<W: Workshop> InProcess<W> {
     /// A driver that has just found the drive, a blank tape, rewound.
     fn begin(&mut self, fresh: Fresh) -> Result<(), HookError> {
         self.st = St::new(&Options {
-            reports_beginning: self.workshop.reports_beginning(),
+            reports_beginning: self.workshop.personality().reports_beginning,
+            limits_reads: self.workshop.personality().limits_reads,
             ..Options::default()
         });
         self.files.clear();
@@ -155,6 +156,11 @@ impl<W: Workshop> Target for InProcess<W> {
             }
             ["smallonly"] => {
                 self.workshop.new_drive(Medium::FewObjects)?;
+                self.begin(Fresh::Rewound)
+            }
+            ["units", bytes] => {
+                self.workshop
+                    .new_drive(Medium::Blocks(length_of(words, bytes)?))?;
                 self.begin(Fresh::Rewound)
             }
             ["wp", on] => self.workshop.write_protect(*on == "1"),
@@ -434,4 +440,6 @@ pub enum Medium {
     Small,
     /// Blank, for about ten thousand objects.
     FewObjects,
+    /// Blank, for 9,999 blocks of this length; early warning with the 9,981st, as `scsi_debug` has it.
+    Blocks(u64),
 }
