@@ -8,7 +8,7 @@ use pseudotape_tests::conformance::vfs::InProcess;
 
 fn replay(tape: &str, places: &[&str], make: impl Fn(Source) -> Box<dyn Target>) {
     let suite = Suite::load().expect("tests/conformance is whole");
-    assert!(suite.cases.len() >= 118, "scenarios are missing");
+    assert!(suite.cases.len() >= 270, "scenarios are missing");
     let verdicts: Vec<Verdict> = suite
         .cases
         .iter()

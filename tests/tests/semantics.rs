@@ -42,11 +42,7 @@ fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 fn carried() -> BTreeMap<String, PathBuf> {
     let mut carried = BTreeMap::new();
     let mut scenarios = Vec::new();
-    files(
-        &root().join("tests/conformance/scenarios"),
-        "tc",
-        &mut scenarios,
-    );
+    files(&root().join("tests/conformance"), "tc", &mut scenarios);
     for path in scenarios {
         let text = std::fs::read_to_string(&path).expect("a scenario");
         for line in text.lines().filter(|line| line.starts_with('#')) {

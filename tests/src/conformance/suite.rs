@@ -128,6 +128,7 @@ impl Suite {
         let reasons: CorrectedFile =
             toml::from_str(&read(&folder.join("corrected/REASONS.toml"))?)?;
         let mut cases = Vec::new();
+        let mut given = BTreeMap::new();
         for (name, source) in &index {
             let source = match source.as_str() {
                 "scsi_debug" => Source::ScsiDebug,
@@ -135,12 +136,25 @@ impl Suite {
                 "mhvtl-patched" => Source::Lto5Mended,
                 other => anyhow::bail!("reference/INDEX.json: {name}: unknown source '{other}'"),
             };
+            given.insert(name.clone(), (folder.clone(), source));
+        }
+        let own = folder.join("own");
+        for name in scenario_names(&own)? {
+            let place = (own.clone(), Source::ScsiDebug);
+            anyhow::ensure!(
+                given.insert(name.clone(), place).is_none(),
+                "scenario {name} is there twice"
+            );
+        }
+        for (name, (folder, source)) in &given {
+            let source = *source;
             let steps = scenario::load(&folder.join(format!("scenarios/{name}.tc")))?;
             let reference = read_trace(&folder.join(format!("reference/{name}.jsonl")))?;
             let corrected = match reasons.corrected.get(name) {
                 Some(reason) => {
                     anyhow::ensure!(reason.len() > 20, "corrected {name}: say why");
-                    let corrected = read_trace(&folder.join(format!("corrected/{name}.jsonl")))?;
+                    let path = self::folder().join(format!("corrected/{name}.jsonl"));
+                    let corrected = read_trace(&path)?;
                     anyhow::ensure!(corrected != reference, "corrected {name} corrects nothing");
                     Some(corrected)
                 }
@@ -155,21 +169,16 @@ impl Suite {
             });
         }
         let known: KnownFile = toml::from_str(&read(&folder.join("known.toml"))?)?;
-        let missing = |name: &String| !index.contains_key(name);
+        let missing = |name: &String| !given.contains_key(name);
         if let Some(name) = reasons.corrected.keys().find(|name| missing(name)) {
             anyhow::bail!("corrected/REASONS.toml: no scenario {name}");
         }
         if let Some(known) = known.known.iter().find(|known| missing(&known.scenario)) {
             anyhow::bail!("known.toml: no scenario {}", known.scenario);
         }
-        for entry in std::fs::read_dir(folder.join("scenarios"))? {
-            let path = entry?.path();
-            let name = path
-                .file_stem()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+        for name in scenario_names(&folder)? {
             anyhow::ensure!(
-                index.contains_key(name),
+                index.contains_key(&name),
                 "scenario {name} is not in reference/INDEX.json"
             );
         }
@@ -247,6 +256,16 @@ pub fn summary(verdicts: &[Verdict]) -> String {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))
+}
+
+fn scenario_names(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.join("scenarios"))? {
+        let path = entry?.path();
+        let name = path.file_stem().and_then(|name| name.to_str());
+        names.push(name.unwrap_or_default().to_owned());
+    }
+    Ok(names)
 }
 
 fn read_trace(path: &Path) -> anyhow::Result<Vec<Value>> {
