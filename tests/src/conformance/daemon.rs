@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a close may be on its way.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a close is waited for where the scenario may as well have the file open.
+const CLOSE_GRACE: Duration = Duration::from_millis(300);
+
 /// What is needed to run scenarios on nodes.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -212,7 +215,26 @@ impl DaemonOperator {
         }
     }
 
+    /// Waits for the last close, which reaches the daemon after close(2) returned: its filemark comes before the hand.
+    fn wait_closed(&self) -> Result<(), HookError> {
+        let begin = Instant::now();
+        while begin.elapsed() < CLOSE_GRACE {
+            match call(&self.setup.control(), &Request::Status, PATIENCE) {
+                Ok(Response::Status(status)) => {
+                    if status.drives.iter().all(|drive| drive.open.is_none()) {
+                        break;
+                    }
+                }
+                Ok(_) => return Err(failed("status", "another answer")),
+                Err(error) => return Err(failed("status", error)),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     fn take_out(&self) -> Result<(), HookError> {
+        self.wait_closed()?;
         self.ask(
             "unload",
             &Request::Unload {
@@ -285,7 +307,10 @@ impl Operator for DaemonOperator {
                     },
                 )
             }
-            ["reset"] => self.ask("reset", &Request::Reset { drive: 0 }),
+            ["reset"] => {
+                self.wait_closed()?;
+                self.ask("reset", &Request::Reset { drive: 0 })
+            }
             _ => Err(HookError::Unsupported(words.join(" "))),
         }
     }
