@@ -42,7 +42,8 @@ fn allocations(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
-/// Also what the test harness allocates meanwhile is counted: so there is one test, and one thread for it.
+/// Also what the test harness allocates meanwhile is counted: so there is one test, and one thread for it. What the
+/// harness allocates once, when it comes to wait, is in one measurement at most; what a record needs is in each.
 #[test]
 fn records_are_handed_over_without_an_allocation() {
     let fixed = Transfer::Fixed(512.try_into().unwrap());
@@ -70,8 +71,8 @@ fn records_are_handed_over_without_an_allocation() {
         // The first ones make the buffers.
         round();
         round();
-        let count = allocations(|| (0..200).for_each(|_| round()));
-        assert_eq!(count, 0, "{channel}");
+        let counts = [(); 3].map(|()| allocations(|| (0..100).for_each(|_| round())));
+        assert_eq!(counts.iter().min(), Some(&0), "{channel}: {counts:?}");
     }
     assert!(
         allocations(|| drop(black_box(vec![0_u8; 100]))) >= 1,
