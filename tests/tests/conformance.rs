@@ -23,7 +23,7 @@ fn replay(tape: &str, places: &[&str], make: impl Fn(Source) -> Box<dyn Target>)
     for surprise in &surprises {
         println!("{surprise}");
     }
-    println!("in process, {tape}: {}\n", summary(&verdicts));
+    println!("{}", summary(&format!("in process, {tape}"), &verdicts));
     assert!(surprises.is_empty(), "{} surprises", surprises.len());
 }
 

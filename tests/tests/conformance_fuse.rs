@@ -60,6 +60,6 @@ fn every_recorded_scenario_is_answered_on_a_fuse_mount_as_by_the_kernels_st() {
     for surprise in &surprises {
         println!("{surprise}");
     }
-    println!("fuse: {}\n", summary(&verdicts));
+    println!("{}", summary("fuse", &verdicts));
     assert!(surprises.is_empty(), "{} surprises", surprises.len());
 }

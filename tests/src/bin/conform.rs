@@ -1,5 +1,6 @@
 //! Runs the recorded scenarios on real nodes: `conform --daemon PATH --tool PATH [--fuse DIR] [--scratch DIR]
-//! [--traces DIR] [NAME...]`; without `--fuse` on CUSE nodes in `/dev`. To be run as root.
+//! [--traces DIR] [--given] [NAME...]`; without `--fuse` on CUSE nodes in `/dev`, with `--given` not those of our own
+//! recording. To be run as root.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ struct Arguments {
     setup: Setup,
     traces: Option<PathBuf>,
     names: Vec<String>,
+    given_only: bool,
 }
 
 fn arguments() -> anyhow::Result<Arguments> {
@@ -21,6 +23,7 @@ fn arguments() -> anyhow::Result<Arguments> {
     let mut scratch = None;
     let mut traces = None;
     let mut names = Vec::new();
+    let mut given_only = false;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let place = match word.as_str() {
@@ -29,6 +32,10 @@ fn arguments() -> anyhow::Result<Arguments> {
             "--fuse" => &mut mount,
             "--scratch" => &mut scratch,
             "--traces" => &mut traces,
+            "--given" => {
+                given_only = true;
+                continue;
+            }
             option if option.starts_with('-') => anyhow::bail!("unknown option {option}"),
             _ => {
                 names.push(word);
@@ -54,6 +61,7 @@ fn arguments() -> anyhow::Result<Arguments> {
         },
         traces,
         names,
+        given_only,
     })
 }
 
@@ -62,6 +70,7 @@ fn conform() -> anyhow::Result<bool> {
         setup,
         traces,
         names,
+        given_only,
     } = arguments()?;
     let suite = Suite::load()?;
     // Without this the daemon can't ask how long a system call is that comes in pieces.
@@ -79,7 +88,7 @@ fn conform() -> anyhow::Result<bool> {
     }
     let mut verdicts = Vec::new();
     for case in &suite.cases {
-        if !names.is_empty() && !names.contains(&case.name) {
+        if given_only && case.own || !names.is_empty() && !names.contains(&case.name) {
             continue;
         }
         let (verdict, trace) = judge(&setup, case)?;
@@ -96,7 +105,7 @@ fn conform() -> anyhow::Result<bool> {
     for surprise in &surprises {
         println!("{surprise}");
     }
-    println!("{}: {}", targets.join(" "), summary(&verdicts));
+    print!("{}", summary(&targets.join(" "), &verdicts));
     Ok(surprises.is_empty())
 }
 

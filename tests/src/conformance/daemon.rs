@@ -71,6 +71,7 @@ pub fn judge(setup: &Setup, case: &Case) -> anyhow::Result<(Verdict, Vec<Value>)
         .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
     let verdict = Verdict {
         name: case.name.clone(),
+        own: case.own,
         differences: differences(case.expected(), &trace),
     };
     Ok((verdict, trace))

@@ -51,6 +51,8 @@ pub struct Case {
     pub name: String,
     /// Where its trace was recorded.
     pub source: Source,
+    /// Whether it is one of our own recordings (`own/`).
+    pub own: bool,
     /// Its steps.
     pub steps: Vec<Step>,
     /// What the kernel's st answered.
@@ -100,6 +102,8 @@ struct CorrectedFile {
 pub struct Verdict {
     /// The scenario.
     pub name: String,
+    /// Whether it is one of our own recordings.
+    pub own: bool,
     /// Steps that differ.
     pub differences: Vec<Difference>,
 }
@@ -163,6 +167,7 @@ impl Suite {
             cases.push(Case {
                 name: name.clone(),
                 source,
+                own: *folder == own,
                 steps,
                 reference,
                 corrected,
@@ -193,6 +198,7 @@ impl Suite {
         let trace = run(target, &case.steps, case.source.probe())?;
         Ok(Verdict {
             name: case.name.clone(),
+            own: case.own,
             differences: differences(case.expected(), &trace),
         })
     }
@@ -234,22 +240,28 @@ impl Suite {
     }
 }
 
-/// The last lines of a report: how many are equal, and below, indented, the names of the others.
+/// The last lines of a report, for the given recordings and for our own: how many are equal, and below, indented, the
+/// names of the others.
 #[must_use]
-pub fn summary(verdicts: &[Verdict]) -> String {
-    let different: Vec<&str> = verdicts
-        .iter()
-        .filter(|verdict| !verdict.differences.is_empty())
-        .map(|verdict| verdict.name.as_str())
-        .collect();
-    let mut text = format!(
-        "{} equal, {} different",
-        verdicts.len() - different.len(),
-        different.len()
-    );
-    for name in different {
-        text.push_str("\n  ");
-        text.push_str(name);
+pub fn summary(place: &str, verdicts: &[Verdict]) -> String {
+    let mut text = String::new();
+    for (own, what) in [(true, ", our own recordings"), (false, "")] {
+        let of_these = || verdicts.iter().filter(|verdict| verdict.own == own);
+        let different: Vec<&str> = of_these()
+            .filter(|verdict| !verdict.differences.is_empty())
+            .map(|verdict| verdict.name.as_str())
+            .collect();
+        let equal = of_these().count() - different.len();
+        if equal + different.len() == 0 {
+            continue;
+        }
+        text += &format!(
+            "{place}{what}: {equal} equal, {} different\n",
+            different.len()
+        );
+        for name in different {
+            text += &format!("  {name}\n");
+        }
     }
     text
 }
