@@ -97,10 +97,11 @@ check "tar takes what amfetchdump brought" sh -c 'tar -x -p -C out -f fetched/lo
 same_tree "amfetchdump brings everything back" tree out
 drive_down
 
-# amtapetype writes for a minute to see whether the drive compresses; by a clock that runs 200 times as fast it is over at once.
+# amtapetype writes for a minute to see whether the drive compresses, and gives up where the tape is full before. By a clock
+# that runs 600 times as fast it writes for a tenth of a second.
 cartridge measured --capacity 65M --early-warning 1M
 drive_up "image=$WORK/measured.ptape"
-says "amtapetype measures the drive" 0 'define tapetype PSEUDO' "${amanda[@]}" faketime -f "+0 x200" amtapetype -f -b 32k -t PSEUDO daily first
+says "amtapetype measures the drive" 0 'define tapetype PSEUDO' "${amanda[@]}" faketime -f "+0 x600" amtapetype -f -b 32k -t PSEUDO daily first
 same "amtapetype needs no special treatment of filemarks" "" "$(grep FSF_AFTER_FILEMARK <<<"$output" | grep device-property)"
 length=$(sed -n 's/^ *length \([0-9.]*\) kbytes/\1/p' <<<"$output")
 # 64 MiB are left before early warning; Amanda's own label is one record of 32 KiB, each file has another

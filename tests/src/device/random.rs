@@ -79,7 +79,10 @@ pub fn random_operations(programs: &Programs, front: Front, cases: u32) -> anyho
         prop::collection::vec(operation(), 1..80),
     );
     random(cases, &strategy, 400, |(personality, size, operations)| {
-        let mut model = ModelDrive::new(personality);
+        let mut found = personality;
+        // As `DeviceDrive` finds it, also for single blocks.
+        found.limits.granularity_bytes = personality.block_size_multiple;
+        let mut model = ModelDrive::new(found);
         model.insert(ModelCartridge {
             capacity_bytes: size.capacity_bytes,
             early_warning_bytes: size.early_warning_bytes,

@@ -53,6 +53,8 @@ pub(super) fn limits_are_those_of_the_drive(
         let served = Served::start(programs, front, *personality, SuiteMedium::default())?;
         let drive = served.open()?;
         let mut expected = personality.limits;
+        // What fixed sizes are multiples of is all that a driver lets one find out.
+        expected.granularity_bytes = personality.block_size_multiple;
         // MTSETBLK has 24 bits: what takes the largest of them may take 16 MiB.
         if expected.max_bytes == (1 << 24) - 1 {
             expected.max_bytes = 1 << 24;
