@@ -317,3 +317,40 @@ holds b 10
 echo pass >link.does
 says "the link is there again: return of a required leg" 0 'in step' pseudotape-mirror return b
 goes_on "a required leg" 10
+
+# -- min-legs: a spare leg is lost, and what is left are too few
+fresh
+echo "cut $((bs * 10 + 20000))" >link.does
+pair_up
+mirror_up --min-legs 2 --leg "a=$WORK/a.ptape" --leg "$far_b,class=spare"
+begin
+feed 20
+wrote "--min-legs 2 and one of two legs is cut" 10 'Input/output error'
+says "min-legs: nothing more is written meanwhile" 1 'Input/output error' dd if=stream of="$NODE" bs=$bs count=1
+holds b 10
+echo pass >link.does
+says "min-legs: the leg is brought back" 0 'in step' pseudotape-mirror return b
+goes_on "min-legs" 10
+
+# -- verify-reads: two copies of which one has another record in its middle
+fresh
+for copy in a b; do
+    cp stream "stream.$copy"
+    [ $copy = a ] || printf 'another' | dd of=stream.b bs=1 seek=$((bs * 9 + 5000)) conv=notrunc status=none
+    drive_up "image=$WORK/$copy.ptape"
+    check "twenty records to $copy alone" dd if=stream.$copy of="$NODE" bs=$bs count=20
+    drive_down
+done
+for option in "" --verify-reads; do
+    pair_up
+    mirror_up $option --leg "a=$WORK/a.ptape" --leg "b=$WORK/b.ptape"
+    if [ -z "$option" ]; then
+        says "without --verify-reads the first leg's records are read" 0 '20\+0 records out' dd if="$NODE" of=back bs=$bs
+    else
+        says "--verify-reads finds the record that differs" 1 'Input/output error.*[^0-9]9\+0 records out' \
+            dd if="$NODE" of=back bs=$bs
+        says "the status tells of it" '[01]' 'object 9: legs a and b hold different things' pseudotape-mirror status
+    fi
+    mirror_down ${option:+1} # a copy that is none is told by the exit code, too
+    drive_down
+done
