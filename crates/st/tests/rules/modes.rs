@@ -133,6 +133,12 @@ fn an_operator_sets_options_of_any_mode_without_its_node() {
             .contains(Booleans::TWO_FILEMARKS | Booleans::SYSV)
     );
     assert_eq!((bench.st.options(1), bench.st.options(4)), (None, None));
+    bench.drive.told.clear();
+    for text in ["defdensity=2", "defdrvbuffer=2", "defcompression=on"] {
+        let option = DriverOption::parse(text).unwrap();
+        bench.st.change_option(&mut bench.drive, 2, option).unwrap();
+    }
+    assert_eq!(bench.drive.told, [], "mode 2 waits");
     bench.close().unwrap();
     let node = Node {
         mode: 2,
