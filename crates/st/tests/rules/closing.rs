@@ -84,3 +84,26 @@ fn an_error_of_a_close_that_is_certain_is_told_before() {
     assert_eq!(bench.st.foretell_close(), None);
     assert_eq!(bench.close(), Ok(()));
 }
+
+/// ST-CLOSE-10
+#[test]
+fn system_v_goes_behind_the_filemark_after_reading_and_only_then() {
+    let sysv = i32::try_from(Booleans::SYSV.bits()).unwrap();
+    for reads in [true, false] {
+        let mut bench = Bench::open_blank("generic");
+        bench.does(Operation::SetDriveBuffer, SET | sysv);
+        bench.write_blocks(3);
+        bench.does(Operation::WriteFilemarks, 1);
+        bench.write_blocks(2);
+        bench.does(Operation::Rewind, 1);
+        if reads {
+            assert_eq!(bench.read_length(1024), Ok(1024));
+        } else {
+            bench.does(Operation::ForwardBlocks, 1);
+        }
+        bench.reopen();
+        let expected = if reads { (1, 0, 4) } else { (0, 1, 1) };
+        let (file, block) = bench.at();
+        assert_eq!((file, block, bench.pos()), expected, "reads: {reads}");
+    }
+}

@@ -1,7 +1,7 @@
 use pseudotape_mtio::{Booleans, DriverOption, Operation};
 use pseudotape_st::{Errno, Node, Opening};
 
-use crate::bench::{Bench, NON_REWINDING, READ_WRITE};
+use crate::bench::{Bench, NON_REWINDING, NONBLOCK, READ_WRITE};
 
 const DEFAULT_BLOCK_SIZE: i32 = 0x5000_0000;
 const DEFAULT_DENSITY: i32 = 0x6010_0000;
@@ -146,4 +146,36 @@ fn an_operator_sets_options_of_any_mode_without_its_node() {
     };
     bench.open(node, READ_WRITE).unwrap();
     assert_eq!(bench.get().block_size, 2048);
+}
+
+/// ST-MODE-12
+#[test]
+fn the_cleaning_byte_is_one_that_the_drive_may_use() {
+    let mut bench = Bench::open_blank("generic");
+    for (byte, expected) in [
+        (0, Ok(())),
+        (17, Err(Errno::Invalid)),
+        (18, Ok(())),
+        (95, Ok(())),
+        (96, Err(Errno::Invalid)),
+    ] {
+        let cleaning = i32::from_ne_bytes((0x8000_0000_u32 | byte).to_ne_bytes());
+        let set = bench.op(Operation::SetDriveBuffer, cleaning);
+        assert_eq!(set, expected, "byte {byte}");
+    }
+}
+
+/// ST-MODE-13
+#[test]
+fn only_the_buffering_of_an_undefined_mode_can_be_set() {
+    let mut bench = Bench::open_blank("generic");
+    bench.close().unwrap();
+    let node = Node {
+        mode: 2,
+        rewinding: false,
+    };
+    bench.open(node, NONBLOCK).unwrap();
+    assert_eq!(bench.op(Operation::Nothing, 1), Err(Errno::NoDevice));
+    bench.does(Operation::SetDriveBuffer, 1);
+    assert_eq!(bench.op(Operation::Nothing, 1), Err(Errno::NoDevice));
 }

@@ -130,3 +130,23 @@ fn a_request_of_another_device_changes_the_partition_first() {
     let answer = bench.st.other_ioctl(&mut bench.drive, 0x1234, ROOT);
     assert_eq!(answer, Errno::Io);
 }
+
+/// ST-PART-02 ST-CLOSE-05: what was written last in a partition is remembered as long as the head comes back to it.
+#[test]
+fn a_partition_that_is_come_back_to_still_gets_its_filemark_unless_the_head_moved() {
+    for moves in [false, true] {
+        let mut bench = allowed(Bench::open_blank("generic"));
+        bench.does(Operation::MakePartitions, 100);
+        bench.does(Operation::SetPartition, 1);
+        bench.write_blocks(2);
+        bench.does(Operation::SetPartition, 0);
+        assert_eq!(bench.pos(), 0);
+        bench.does(Operation::SetPartition, 1);
+        if moves {
+            bench.does(Operation::Seek, 1);
+        }
+        assert_eq!(bench.pos(), if moves { 1 } else { 2 });
+        bench.close().unwrap();
+        assert_eq!(bench.partition(1), if moves { "bb" } else { "bbf" });
+    }
+}

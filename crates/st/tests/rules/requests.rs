@@ -145,3 +145,18 @@ fn what_only_a_caller_did_wrong_is_no_error_of_the_drive() {
     assert_eq!(bench.read_length(10), Err(Errno::Io));
     assert_eq!(bench.st.snapshot().last_error, None);
 }
+
+/// ST-OP-06
+#[test]
+fn raw_commands_need_privilege() {
+    let mut bench = Bench::open_blank("generic");
+    let anyone = Caller { privileged: false };
+    for request in [0x2285, 1, 0x5393] {
+        let answer = bench.st.other_ioctl(&mut bench.drive, request, anyone);
+        assert_eq!(answer, Errno::Perm, "{request:#x}");
+        let answer = bench.st.other_ioctl(&mut bench.drive, request, ROOT);
+        assert_eq!(answer, Errno::Invalid, "{request:#x}");
+    }
+    let answer = bench.st.other_ioctl(&mut bench.drive, 0x1234, anyone);
+    assert_eq!(answer, Errno::Invalid);
+}
