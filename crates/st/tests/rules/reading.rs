@@ -76,3 +76,19 @@ fn without_block_limits_the_drive_decides() {
     bench.does(Operation::Rewind, 1);
     assert_eq!(bench.read_length(20 << 20), Ok(1024));
 }
+
+/// ST-READ-02 ST-READ-03
+#[test]
+fn a_longer_block_is_an_error_or_with_sili_its_beginning() {
+    let sili = i32::try_from(Booleans::SILI.bits()).unwrap();
+    for (option, expected) in [(0, Err(Errno::NoMemory)), (sili, Ok(100))] {
+        let mut bench = Bench::open_blank("generic");
+        bench.does(Operation::SetDriveBuffer, SET | option);
+        bench.write_blocks(2);
+        bench.does(Operation::Rewind, 1);
+        assert_eq!(bench.read_length(100), expected);
+        assert_eq!((bench.at(), bench.pos()), ((0, 1), 1), "behind it");
+        // The same length is no longer block.
+        assert_eq!(bench.read_length(1024), Ok(1024));
+    }
+}

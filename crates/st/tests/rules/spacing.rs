@@ -232,3 +232,66 @@ fn flags_of_the_status_follow_counters_and_options() {
     bench.does(Operation::SetDriveBuffer, 1);
     assert!(bench.flag(GeneralStatus::IM_REP_EN), "the drive buffers");
 }
+
+/// ST-SPACE-01 to ST-SPACE-05: from the beginning of two files.
+#[test]
+fn filemarks_are_passed_and_gone_back_over() {
+    use Operation::{BackFilemarks, BackFilemarksAfter, ForwardFilemarks, ForwardFilemarksBefore};
+    let (file_0, file_1, end) = ((0, 0, 0), (1, 0, 3), (2, 0, 6));
+    for (operation, count, from_end, expected, flag) in [
+        (ForwardFilemarks, 1, false, Ok(file_1), GeneralStatus::EOF),
+        (ForwardFilemarks, 2, false, Ok(end), GeneralStatus::EOF),
+        (
+            ForwardFilemarks,
+            3,
+            false,
+            Err((2, -1, 6)),
+            GeneralStatus::EOD,
+        ),
+        (
+            BackFilemarks,
+            1,
+            true,
+            Ok((1, -1, 5)),
+            GeneralStatus::empty(),
+        ),
+        (
+            BackFilemarks,
+            2,
+            true,
+            Ok((0, -1, 2)),
+            GeneralStatus::empty(),
+        ),
+        (BackFilemarks, 3, true, Err(file_0), GeneralStatus::BOT),
+        (
+            ForwardFilemarksBefore,
+            1,
+            false,
+            Ok((0, -1, 2)),
+            GeneralStatus::empty(),
+        ),
+        (
+            ForwardFilemarksBefore,
+            2,
+            false,
+            Ok((1, -1, 5)),
+            GeneralStatus::empty(),
+        ),
+        (BackFilemarksAfter, 1, true, Ok(end), GeneralStatus::EOF),
+        (BackFilemarksAfter, 2, true, Ok(file_1), GeneralStatus::EOF),
+    ] {
+        let mut bench = two_files();
+        if from_end {
+            bench.does(Operation::EndOfData, 1);
+        }
+        let done = bench.op(operation, count);
+        let (file, block) = bench.at();
+        let place = (file, block, i32::try_from(bench.pos()).unwrap());
+        let case = format!("{operation:?} {count}");
+        match expected {
+            Ok(there) => assert_eq!((done, place), (Ok(()), there), "{case}"),
+            Err(there) => assert_eq!((done, place), (Err(Errno::Io), there), "{case}"),
+        }
+        assert!(bench.flag(flag), "{case}");
+    }
+}
