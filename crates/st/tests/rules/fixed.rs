@@ -200,3 +200,18 @@ fn a_status_that_can_not_give_back_a_filemark_is_eio() {
     assert_eq!(bench.st.get(&mut bench.drive), Err(Errno::Io));
     assert_eq!(bench.at(), (1, 0));
 }
+
+/// ST-FIXED-03
+#[test]
+fn parts_of_blocks_come_one_after_the_other() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetBlockSize, 512);
+    let data: Vec<u8> = (0..1024_u32).map(|n| (n % 251) as u8).collect();
+    assert_eq!(bench.st.write(&mut bench.drive, &data), Ok(1024));
+    bench.does(Operation::Rewind, 1);
+    let mut back = Vec::new();
+    for length in [100, 300, 200, 424] {
+        back.extend(bench.read(length).unwrap());
+    }
+    assert_eq!(back, data);
+}

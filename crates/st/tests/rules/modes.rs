@@ -1,4 +1,4 @@
-use pseudotape_mtio::{Booleans, DriverOption, Operation};
+use pseudotape_mtio::{Booleans, DriverOption, GeneralStatus, Operation};
 use pseudotape_st::{Errno, Node, Opening};
 
 use crate::bench::{Bench, NON_REWINDING, NONBLOCK, READ_WRITE};
@@ -178,4 +178,20 @@ fn only_the_buffering_of_an_undefined_mode_can_be_set() {
     assert_eq!(bench.op(Operation::Nothing, 1), Err(Errno::NoDevice));
     bench.does(Operation::SetDriveBuffer, 1);
     assert_eq!(bench.op(Operation::Nothing, 1), Err(Errno::NoDevice));
+}
+
+/// ST-MODE-05
+#[test]
+fn three_old_densities_have_flags() {
+    let mut bench = Bench::open_blank("generic");
+    for (density, flag) in [
+        (1, GeneralStatus::D_800),
+        (2, GeneralStatus::D_1600),
+        (3, GeneralStatus::D_6250),
+        (4, GeneralStatus::empty()),
+    ] {
+        bench.does(Operation::SetDensity, density);
+        let all = GeneralStatus::D_800 | GeneralStatus::D_1600 | GeneralStatus::D_6250;
+        assert_eq!(bench.get().general & all, flag, "density {density}");
+    }
 }
