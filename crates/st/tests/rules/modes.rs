@@ -159,7 +159,7 @@ fn the_cleaning_byte_is_one_that_the_drive_may_use() {
         (95, Ok(())),
         (96, Err(Errno::Invalid)),
     ] {
-        let cleaning = i32::from_ne_bytes((0x8000_0000_u32 | byte).to_ne_bytes());
+        let cleaning = i32::MIN | byte;
         let set = bench.op(Operation::SetDriveBuffer, cleaning);
         assert_eq!(set, expected, "byte {byte}");
     }
