@@ -74,14 +74,15 @@ impl Plan {
             operation,
             Operation::Read { .. } | Operation::ReadFixed { .. }
         );
-        // Where one leg alone moves, or a late one does not, the others' early warning is not known.
-        let is_change = matches!(
-            operation,
-            Operation::Write { .. }
-                | Operation::WriteFixed { .. }
-                | Operation::WriteMarks { .. }
-                | Operation::Extend { .. }
-        );
+        // Where one leg alone moves, or a late one does not (a commit of no marks brings it nowhere), the others'
+        // early warning is not known.
+        let is_change = match operation {
+            Operation::WriteMarks { count, .. } => *count > 0,
+            Operation::Write { .. } | Operation::WriteFixed { .. } | Operation::Extend { .. } => {
+                true
+            }
+            _ => false,
+        };
         let is_late = self.legs.legs.iter().any(|leg| leg.when != When::Sync);
         let some_stay = reads || (is_late && !is_change);
         let (mut expected, mut found) = (operation.run(model), operation.run(mirror));
