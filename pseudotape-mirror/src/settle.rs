@@ -115,6 +115,8 @@ impl MirrorDrive {
             if change.units() > 0 {
                 // Not acknowledged, so it must not stay on the others.
                 self.take_back(did, at);
+            }
+            if !change.changes_nothing() {
                 self.cut_others(set, did, at);
             }
             self.arrive(Some(at));

@@ -260,3 +260,30 @@ fn a_late_leg_that_failed_before_it_was_dropped_is_marked_from_what_it_has_not()
     assert_eq!(noted, Some(Some(pseudotape_tape::ObjectNumber(3))));
     assert_eq!(late.peek(), blocks(0..3));
 }
+
+/// What was erased on some legs before another one failed is no longer on a late one either.
+#[test]
+fn an_erasure_that_fails_on_one_leg_reaches_the_late_ones() {
+    let (prompt, failing, late) = (blank(0), blank(0), blank(0));
+    let new = vec![
+        prompt.leg("a"),
+        failing.leg("b"),
+        late.late("late", When::Unload),
+    ];
+    let mut mirror = with_legs(MirrorOptions::default(), new);
+    (0..3).for_each(|number| write(&mut mirror, number).unwrap());
+    mirror.rewind().unwrap();
+    let mut buffer = vec![0; BLOCK];
+    // Leg a alone moves by that; the erasure brings leg b there.
+    mirror.read(Transfer::Variable, &mut buffer).unwrap();
+    failing.set(Faults {
+        motion: Some((1, Sense::NoDrive)),
+        ..Faults::default()
+    });
+    let erased = mirror.erase(pseudotape_tape::EraseExtent::Short);
+    assert_eq!(erased.unwrap_err().sense, Sense::HardwareError);
+    assert!(lost_from(&mirror, "b").is_some());
+    assert!(mirror.unload().is_ok());
+    assert_eq!(prompt.peek(), blocks(0..1));
+    assert_eq!(late.peek(), blocks(0..1));
+}
