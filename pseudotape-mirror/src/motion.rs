@@ -243,8 +243,15 @@ impl MirrorDrive {
         self.check_losses(before)
     }
 
-    /// What is on a leg beyond what all have is no longer to be hoped to be overwritten.
+    /// What is on a leg beyond what all have is no longer to be hoped to be overwritten: it is erased, where that
+    /// can be.
     pub(crate) fn drop_surplus(&mut self, at: Position) {
+        let with_surplus = self.select(|leg| leg.in_step() && leg.surplus.is_some());
+        for number in with_surplus.iter() {
+            if let Some(from) = self.legs[number].surplus {
+                self.take_back(LegSet::default().with(number), from);
+            }
+        }
         for number in self
             .select(|leg| leg.in_step() && leg.surplus.is_some())
             .iter()

@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{MirrorDrive, When};
-use pseudotape_tape::{Drive, Sense};
+use pseudotape_tape::{Drive, Sense, Stop};
 use pseudotape_testkit::{Answer, ModelDrive, Operation, compare, operation};
 
 use support::Watched;
@@ -43,6 +43,10 @@ impl Plan {
         let mut model = self.legs.nearest_ends();
         let mut some_stayed = false;
         for operation in self.operations.iter().filter(|o| self.takes(o)) {
+            if self.may_lose_more(&model, operation) {
+                // The legs hold the same then, but not always as much as a single drive.
+                break;
+            }
             if self.compare_answers(&mut model, &mut mirror, operation, &mut some_stayed)? {
                 self.compare_places(&legs, &mut mirror, operation)?;
             }
@@ -60,6 +64,21 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Whether a block may be too long for one leg that finds it out by trying, when another one has already written
+    /// over what is behind.
+    fn may_lose_more(&self, model: &ModelDrive, operation: &Operation) -> bool {
+        let (mut end, mut tried) = (model.clone(), model.clone());
+        let overwrites = match (tried.position(), end.space_to_end_of_data()) {
+            (Ok(here), Ok(end)) => here.object < end.position.object,
+            _ => false,
+        };
+        let is_full = matches!(
+            operation.run(&mut tried),
+            Answer::Done(done) if done.stop == Some(Stop::EndOfPartition)
+        );
+        overwrites && is_full && self.legs.legs.iter().any(|leg| leg.mute)
     }
 
     /// Says whether the mirror did it.

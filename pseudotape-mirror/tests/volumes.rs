@@ -189,3 +189,36 @@ fn a_volume_of_which_nothing_can_be_read_is_no_copy() {
     let resynced = mirror.resync("b").unwrap();
     assert_eq!((resynced.common, resynced.copied), (12, 0));
 }
+
+/// A block that did not fit on one leg was taken back from the other, which lost by it what it had behind.
+#[test]
+fn what_one_leg_alone_still_holds_is_erased_before_its_volume_leaves() {
+    let of = |capacity, mute| {
+        let medium = SuiteMedium {
+            capacity_bytes: Some(capacity),
+            ..SuiteMedium::default()
+        };
+        Watched::new(model(Personality::default(), medium)).with(Faults {
+            mute,
+            ..Faults::default()
+        })
+    };
+    let legs = [of(80_000, false), of(20_000, true)];
+    let mut mirror = mirror_of(&legs, Class::Required);
+    write(&mut mirror, 0).unwrap();
+    locate(&mut mirror, 0).unwrap();
+    let long = block_of(1, 65_536);
+    let done = mirror.write(Transfer::Variable, &long).unwrap();
+    assert_eq!(
+        (done.count, done.stop),
+        (0, Some(pseudotape_tape::Stop::EndOfPartition))
+    );
+    mirror.unload().unwrap();
+    assert_eq!(
+        [lost_from(&mirror, "a"), lost_from(&mirror, "b")],
+        [None; 2]
+    );
+    for leg in &legs {
+        assert_eq!(leg.peek(), []);
+    }
+}

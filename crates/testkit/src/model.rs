@@ -10,6 +10,7 @@ use pseudotape_tape::{
 use crate::cartridge::{ModelCartridge, ModelObject};
 
 /// A drive with a model cartridge.
+#[derive(Clone)]
 pub struct ModelDrive {
     personality: Personality,
     cartridge: Option<ModelCartridge>,
