@@ -22,7 +22,7 @@ pub enum EndOfTape {
     /// With ENOSPC, as st does.
     #[default]
     Linux,
-    /// With a count of 0, as the tape drivers of the BSDs do. The physical end is ENOSPC all the same.
+    /// With a count of 0, for programs that expect it of a BSD (PT-09). The physical end is ENOSPC all the same.
     Bsd,
 }
 
