@@ -1,8 +1,8 @@
 //! `trait Drive` over the legs.
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Transfer,
 };
 
 use crate::change::Change;
@@ -51,36 +51,22 @@ impl Drive for MirrorDrive {
         self.change(Change::Extend(data))
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.put_marks(mark, count, mode)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.motion(None, &|drive| drive.space(unit, count))
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.motion(None, &|drive| drive.space_to_end_of_data())
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.motion(Some(to), &|drive| drive.locate(to))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.rewind_all()
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.load_all(kind)
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { mark, count, mode } => self.put_marks(mark, count, mode),
+            Motion::Space { .. } | Motion::SpaceToEndOfData => {
+                self.motion(None, &|drive| drive.execute(motion))
+            }
+            Motion::Locate(to) => self.motion(Some(to), &|drive| drive.execute(motion)),
+            Motion::Rewind => self.rewind_all(),
+            Motion::Load(kind) => self.load_all(kind),
+            Motion::Erase(extent) => self.change(Change::Erase(extent)),
+            Motion::MakePartitions(partitioning) => self.cut(partitioning),
+        }
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.unload_all()
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.change(Change::Erase(extent))
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -93,9 +79,5 @@ impl Drive for MirrorDrive {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.move_door(door)
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.cut(partitioning)
     }
 }

@@ -13,6 +13,15 @@ fn mirror(legs: usize, personality: Personality, medium: SuiteMedium) -> Box<dyn
     let mut mirror = MirrorDrive::new(MirrorOptions::default());
     let new = (0..legs).map(|number| {
         // Models and images in turn.
+        let medium = SuiteMedium {
+            // The mirror adds up what its legs recovered: here one of them does.
+            recovered_errors: if number == 0 {
+                medium.recovered_errors
+            } else {
+                0
+            },
+            ..medium
+        };
         if number % 2 == 0 {
             model_leg(&format!("m{number}"), personality, medium)
         } else {

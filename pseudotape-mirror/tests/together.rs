@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use pseudotape_mirror::{Keeps, LegOptions, MirrorDrive, MirrorOptions, NewLeg, When};
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, Mark, Mode,
+    ModeSelect, Motion, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
 };
 
 /// Of all threads: those of the legs too.
@@ -136,31 +136,18 @@ impl Drive for Companion {
         }
         self.done(1)
     }
-    fn write_marks(&mut self, _: Mark, count: u32, _: WriteMode) -> Result<Done, Failed> {
-        self.act(count.into())
-    }
-    fn space(&mut self, _: SpaceUnit, _: i64) -> Result<Done, Failed> {
-        self.act(0)
-    }
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.done(0)
-    }
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.at.object = to.object;
-        self.done(0)
-    }
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.at = Position::default();
-        self.done(0)
-    }
-    fn load(&mut self, _: LoadKind) -> Result<Done, Failed> {
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { count, .. } => return self.act(count.into()),
+            Motion::Space { .. } | Motion::Erase(_) => return self.act(0),
+            Motion::Locate(to) => self.at.object = to.object,
+            Motion::Rewind => self.at = Position::default(),
+            Motion::SpaceToEndOfData | Motion::Load(_) | Motion::MakePartitions(_) => {}
+        }
         self.done(0)
     }
     fn unload(&mut self) -> Result<(), Failed> {
         self.act(0).map(drop)
-    }
-    fn erase(&mut self, _: EraseExtent) -> Result<Done, Failed> {
-        self.act(0)
     }
     fn position(&mut self) -> Result<Position, Failed> {
         Ok(self.at)
@@ -171,8 +158,9 @@ impl Drive for Companion {
     fn set_door(&mut self, _: Door) -> Result<(), Failed> {
         Ok(())
     }
-    fn make_partitions(&mut self, _: Partitioning) -> Result<Done, Failed> {
-        self.done(0)
+
+    fn take_recovered(&mut self) -> u32 {
+        0
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod conformance;
 pub mod device;
 pub mod reference;
+pub mod source;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use pseudotape_tests::source::{impl_methods, rust_files, trait_methods};
 use serde_json::Value;
 
 type Table = BTreeMap<String, BTreeSet<String>>;
@@ -106,5 +107,33 @@ fn what_tests_use_stays_out_of_the_product() {
                 "{folder} depends on testkit outside of dev-dependencies"
             );
         }
+    }
+}
+
+/// `trait Drive` and `trait Volume`: each implementation writes each required method, and no method that the trait
+/// gives itself (the motions by their names). A default that an adaptor forgets to forward lost the recovered errors
+/// of remote drives once (ST-STAT-05).
+#[test]
+fn adaptors_keep_every_method_of_the_seam() {
+    for (name, file) in [("Drive", "crates/tape/src/drive.rs")] {
+        let text = std::fs::read_to_string(root().join(file)).expect("the trait is there");
+        let methods = trait_methods(&text, name);
+        assert!(methods.required.len() > 5, "{name}: {methods:?}");
+        let mut implementations = 0;
+        for file in rust_files(root()) {
+            let text = std::fs::read_to_string(&file).expect("a file of ours");
+            for (what, written) in impl_methods(&text, name) {
+                implementations += 1;
+                let place = format!("{}: {what}", file.display());
+                assert_eq!(
+                    written, methods.required,
+                    "{place} (left), the trait (right)"
+                );
+            }
+        }
+        assert!(
+            implementations > 5,
+            "{name}: {implementations} implementations found"
+        );
     }
 }

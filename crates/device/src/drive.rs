@@ -1,9 +1,8 @@
 //! `trait Drive` over a node.
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
-    WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Sense, Transfer,
 };
 
 use crate::state::DeviceDrive;
@@ -49,36 +48,21 @@ impl Drive for DeviceDrive {
         self.fail(Sense::IllegalRequest, 0)
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.put_marks(mark, count, mode)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.space_over(unit, count)
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.go_to_end_of_data()
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.go_to(to)
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.go_to_beginning()
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.load_medium(kind)
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { mark, count, mode } => self.put_marks(mark, count, mode),
+            Motion::Space { unit, count } => self.space_over(unit, count),
+            Motion::SpaceToEndOfData => self.go_to_end_of_data(),
+            Motion::Locate(to) => self.go_to(to),
+            Motion::Rewind => self.go_to_beginning(),
+            Motion::Load(kind) => self.load_medium(kind),
+            Motion::Erase(extent) => self.erase_from_here(extent),
+            Motion::MakePartitions(partitioning) => self.cut_into_partitions(partitioning),
+        }
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.unload_medium()
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.erase_from_here(extent)
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -95,9 +79,5 @@ impl Drive for DeviceDrive {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.move_door(door)
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.cut_into_partitions(partitioning)
     }
 }

@@ -2,7 +2,7 @@
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
+    Mark, Mode, ModeSelect, Motion, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
     WriteMode,
 };
 
@@ -23,6 +23,101 @@ impl<M: Medium> ImageDrive<M> {
         self.partition = partition;
         self.image().rewind();
         self.done(0, None)
+    }
+}
+
+impl<M: Medium> ImageDrive<M> {
+    fn space_over(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        if unit == SpaceUnit::Setmarks && !self.personality.setmarks {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        let moved = match unit {
+            SpaceUnit::Blocks => self.image().space_blocks(count),
+            SpaceUnit::Filemarks => self.image().space_marks(Mark::Filemark, count),
+            SpaceUnit::Setmarks => self.image().space_marks(Mark::Setmark, count),
+        };
+        match moved {
+            Ok(moved) => Ok(self.done(moved.count, moved.stop)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+
+    fn go_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        self.image().to_end_of_data();
+        Ok(self.done(0, None))
+    }
+
+    fn go_to_address(&mut self, to: Address) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        let partition = to.partition.map_or(self.partition, |p| p.0);
+        if partition >= self.tape().partition_count() {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.partition = partition;
+        match self.image().locate(to.object) {
+            Ok(stop) => Ok(self.done(0, stop)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+
+    fn go_to_start(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = None;
+        self.commit_changes()?;
+        Ok(self.go_to_beginning(self.partition))
+    }
+
+    fn load_medium(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
+        self.tell_attention()?;
+        if self.cartridge.is_none() {
+            return self.fail(Sense::NoMedium, 0);
+        }
+        if !self.loaded && !self.personality.after_unload.keeps_cartridge {
+            return self.fail(self.personality.after_unload.sense, 0);
+        }
+        self.loaded = true;
+        self.extendable = None;
+        self.commit_changes()?;
+        Ok(self.go_to_beginning(0))
+    }
+
+    fn erase_from_here(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
+        self.begin_change()?;
+        if self.personality.erase == ErasePolicy::AtBeginning && self.here().object.0 > 0 {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        match self.image().erase_from_here() {
+            Ok(()) => Ok(self.done(0, None)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
+    }
+
+    fn cut_into_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.begin_change()?;
+        let total = self.tape().total_capacity_bytes();
+        let sizes = match partitioning {
+            Partitioning::Single => vec![total],
+            Partitioning::SecondOf(mib) => split(total, u64::from(mib) * MIB),
+            Partitioning::FirstOf(mib) => {
+                let mut sizes = split(total, u64::from(mib) * MIB);
+                sizes.reverse();
+                sizes
+            }
+        };
+        if sizes.len() > self.personality.max_partitions.into() || sizes.contains(&Some(0)) {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.partition = 0;
+        let cartridge = self.cartridge.as_mut().expect("begin() saw a cartridge");
+        match cartridge.make_partitions(&sizes) {
+            Ok(()) => Ok(self.done(0, None)),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
     }
 }
 
@@ -83,67 +178,17 @@ impl<M: Medium> Drive for ImageDrive<M> {
         self.extend_block(data)
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.put_marks(mark, count, mode)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.begin()?;
-        self.extendable = None;
-        if unit == SpaceUnit::Setmarks && !self.personality.setmarks {
-            return self.fail(Sense::IllegalRequest, 0);
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { mark, count, mode } => self.put_marks(mark, count, mode),
+            Motion::Space { unit, count } => self.space_over(unit, count),
+            Motion::SpaceToEndOfData => self.go_to_end_of_data(),
+            Motion::Locate(to) => self.go_to_address(to),
+            Motion::Rewind => self.go_to_start(),
+            Motion::Load(kind) => self.load_medium(kind),
+            Motion::Erase(extent) => self.erase_from_here(extent),
+            Motion::MakePartitions(partitioning) => self.cut_into_partitions(partitioning),
         }
-        let moved = match unit {
-            SpaceUnit::Blocks => self.image().space_blocks(count),
-            SpaceUnit::Filemarks => self.image().space_marks(Mark::Filemark, count),
-            SpaceUnit::Setmarks => self.image().space_marks(Mark::Setmark, count),
-        };
-        match moved {
-            Ok(moved) => Ok(self.done(moved.count, moved.stop)),
-            Err(error) => Err(self.failed(&error, 0)),
-        }
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.begin()?;
-        self.extendable = None;
-        self.image().to_end_of_data();
-        Ok(self.done(0, None))
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.begin()?;
-        self.extendable = None;
-        let partition = to.partition.map_or(self.partition, |p| p.0);
-        if partition >= self.tape().partition_count() {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        self.partition = partition;
-        match self.image().locate(to.object) {
-            Ok(stop) => Ok(self.done(0, stop)),
-            Err(error) => Err(self.failed(&error, 0)),
-        }
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.begin()?;
-        self.extendable = None;
-        self.commit_changes()?;
-        Ok(self.go_to_beginning(self.partition))
-    }
-
-    fn load(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
-        self.tell_attention()?;
-        if self.cartridge.is_none() {
-            return self.fail(Sense::NoMedium, 0);
-        }
-        if !self.loaded && !self.personality.after_unload.keeps_cartridge {
-            return self.fail(self.personality.after_unload.sense, 0);
-        }
-        self.loaded = true;
-        self.extendable = None;
-        self.commit_changes()?;
-        Ok(self.go_to_beginning(0))
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
@@ -156,17 +201,6 @@ impl<M: Medium> Drive for ImageDrive<M> {
         self.go_to_beginning(0);
         self.loaded = false;
         Ok(())
-    }
-
-    fn erase(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
-        self.begin_change()?;
-        if self.personality.erase == ErasePolicy::AtBeginning && self.here().object.0 > 0 {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        match self.image().erase_from_here() {
-            Ok(()) => Ok(self.done(0, None)),
-            Err(error) => Err(self.failed(&error, 0)),
-        }
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -193,27 +227,8 @@ impl<M: Medium> Drive for ImageDrive<M> {
         Ok(())
     }
 
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.begin_change()?;
-        let total = self.tape().total_capacity_bytes();
-        let sizes = match partitioning {
-            Partitioning::Single => vec![total],
-            Partitioning::SecondOf(mib) => split(total, u64::from(mib) * MIB),
-            Partitioning::FirstOf(mib) => {
-                let mut sizes = split(total, u64::from(mib) * MIB);
-                sizes.reverse();
-                sizes
-            }
-        };
-        if sizes.len() > self.personality.max_partitions.into() || sizes.contains(&Some(0)) {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        self.partition = 0;
-        let cartridge = self.cartridge.as_mut().expect("begin() saw a cartridge");
-        match cartridge.make_partitions(&sizes) {
-            Ok(()) => Ok(self.done(0, None)),
-            Err(error) => Err(self.failed(&error, 0)),
-        }
+    fn take_recovered(&mut self) -> u32 {
+        0
     }
 }
 

@@ -7,7 +7,7 @@ use pseudotape_image::{
     Access, CreateParameters, Error, FileStore, Rewriting, Uuid, VolumeId, WriteProtect,
 };
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{SuiteMedium, drive_suite};
+use pseudotape_testkit::{Recovering, SuiteMedium, drive_suite};
 
 fn loaded<M: Medium>(medium: M, personality: Personality, wanted: SuiteMedium) -> ImageDrive<M> {
     let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
@@ -32,7 +32,8 @@ mod in_memory {
     use super::*;
 
     fn memory(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
-        Box::new(loaded(MemoryMedium, personality, medium))
+        let drive = loaded(MemoryMedium, personality, medium);
+        Box::new(Recovering::new(drive, medium.recovered_errors))
     }
 
     drive_suite!(memory);
@@ -74,7 +75,8 @@ mod in_a_file {
             files,
             _directory: directory,
         };
-        Box::new(loaded(medium, personality, wanted))
+        let drive = loaded(medium, personality, wanted);
+        Box::new(Recovering::new(drive, wanted.recovered_errors))
     }
 
     drive_suite!(file);

@@ -3,9 +3,8 @@
 use std::num::NonZeroU32;
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, ObjectNumber, Partitioning, Position, ReadDone, Sense, SpaceUnit, Stop,
-    Transfer, WriteMode,
+    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
+    ObjectNumber, Position, ReadDone, Sense, Stop, Transfer,
 };
 
 use crate::codec::{Decoder, Encoder, Filter};
@@ -298,36 +297,12 @@ impl<D: Drive> Drive for FilterDrive<D> {
         self.refuse(Sense::IllegalRequest, 0)
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.below.write_marks(mark, count, mode)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.below.space(unit, count)
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.below.space_to_end_of_data()
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.below.locate(to)
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.below.rewind()
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.below.load(kind)
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        self.below.execute(motion)
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.below.unload()
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.below.erase(extent)
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -346,9 +321,5 @@ impl<D: Drive> Drive for FilterDrive<D> {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.below.set_door(door)
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.below.make_partitions(partitioning)
     }
 }

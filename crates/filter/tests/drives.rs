@@ -8,8 +8,8 @@ use pseudotape_filter::{Compression, Filter, FilterDrive, Key};
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_tape::{Drive, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, WriteMode};
 use pseudotape_testkit::{
-    ModelCartridge, ModelDrive, ModelObject, Operation, SUITE, SuiteMedium, block_of, compare,
-    operation,
+    ModelCartridge, ModelDrive, ModelObject, Operation, Recovering, SUITE, SuiteMedium, block_of,
+    compare, operation,
 };
 
 /// What the suite asks of a drive and a filter has not, each with the test that stands for it.
@@ -50,7 +50,7 @@ fn over_a_model(
     filter: Filter,
     personality: Personality,
     medium: SuiteMedium,
-) -> FilterDrive<ModelDrive> {
+) -> FilterDrive<Recovering<ModelDrive>> {
     let mut drive = ModelDrive::new(widened(personality, &filter));
     drive.insert(ModelCartridge {
         capacity_bytes: medium.capacity_bytes,
@@ -60,14 +60,14 @@ fn over_a_model(
         ..ModelCartridge::default()
     });
     drive.clear_attention();
-    FilterDrive::new(drive, filter)
+    FilterDrive::new(Recovering::new(drive, medium.recovered_errors), filter)
 }
 
 fn over_an_image(
     filter: Filter,
     personality: Personality,
     medium: SuiteMedium,
-) -> FilterDrive<ImageDrive<MemoryMedium>> {
+) -> FilterDrive<Recovering<ImageDrive<MemoryMedium>>> {
     let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
     parameters.header.capacity_bytes = medium.capacity_bytes;
     parameters.header.early_warning_bytes = medium.early_warning_bytes;
@@ -84,10 +84,10 @@ fn over_an_image(
     let mut drive = ImageDrive::new(below, "SUITE".into(), Overrides::default());
     assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
     drive.clear_attention();
-    FilterDrive::new(drive, filter)
+    FilterDrive::new(Recovering::new(drive, medium.recovered_errors), filter)
 }
 
-fn plain(filter: Filter) -> FilterDrive<ModelDrive> {
+fn plain(filter: Filter) -> FilterDrive<Recovering<ModelDrive>> {
     over_a_model(filter, Personality::default(), SuiteMedium::default())
 }
 
@@ -175,7 +175,10 @@ proptest! {
 }
 
 /// What reading the first block gives, through this filter.
-fn read_through(drive: FilterDrive<ModelDrive>, filter: Filter) -> Result<Vec<u8>, String> {
+fn read_through(
+    drive: FilterDrive<Recovering<ModelDrive>>,
+    filter: Filter,
+) -> Result<Vec<u8>, String> {
     let mut drive = FilterDrive::new(drive.into_below(), filter);
     drive.rewind().unwrap();
     let mut buffer = vec![0; 4000];
@@ -357,7 +360,7 @@ fn limits_shrink_by_what_a_frame_adds() {
 }
 
 /// Salt and counter of every frame on the tape below.
-fn nonces(drive: &FilterDrive<ModelDrive>) -> Vec<Vec<u8>> {
+fn nonces(drive: &FilterDrive<Recovering<ModelDrive>>) -> Vec<Vec<u8>> {
     let objects = &drive.below().cartridge().expect("a cartridge").partitions[0];
     let frames = objects.iter().filter_map(|object| match object {
         ModelObject::Block(frame) => Some(frame[32..72].to_vec()),

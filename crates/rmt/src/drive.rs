@@ -7,9 +7,8 @@ use std::os::unix::net::UnixStream;
 use pseudotape_device::DeviceDrive;
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, ObjectNumber, Partitioning, Position, ReadDone, Sense, SpaceUnit,
-    Transfer, WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
+    ObjectNumber, Position, ReadDone, Sense, Transfer,
 };
 
 use crate::channel::Channel;
@@ -294,38 +293,24 @@ impl Drive for RmtDrive {
         self.transfer(|drive| drive.extend(data))
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.transfer(|drive| drive.write_marks(mark, count, mode))
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.run(|drive| drive.space(unit, count))
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.run(|drive| drive.space_to_end_of_data())
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.run(|drive| drive.locate(to))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.run(|drive| drive.rewind())
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.run(|drive| drive.load(kind))
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            // The server may confirm a part of the marks, as it does of blocks.
+            Motion::WriteMarks { .. } => self.transfer(|drive| drive.execute(motion)),
+            Motion::Space { .. }
+            | Motion::SpaceToEndOfData
+            | Motion::Locate(_)
+            | Motion::Rewind
+            | Motion::Load(_)
+            | Motion::Erase(_)
+            | Motion::MakePartitions(_) => self.run(|drive| drive.execute(motion)),
+        }
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.run(|drive| drive.unload())?;
         self.unloaded = true;
         Ok(())
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.run(|drive| drive.erase(extent))
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -340,7 +325,7 @@ impl Drive for RmtDrive {
         self.run(|drive| drive.set_door(door))
     }
 
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.run(|drive| drive.make_partitions(partitioning))
+    fn take_recovered(&mut self) -> u32 {
+        self.drive.take_recovered()
     }
 }

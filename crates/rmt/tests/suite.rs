@@ -10,7 +10,7 @@ use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect
 use pseudotape_rmt::{Reach, Remote, RmtDrive, ServerOptions, Shelf, StTape, serve};
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{SUITE, SuiteMedium, drive_suite, suite};
+use pseudotape_testkit::{Recovering, SUITE, SuiteMedium, drive_suite, suite};
 
 struct One(StTape);
 
@@ -39,7 +39,7 @@ fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
     assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
     drive.clear_attention();
-    Box::new(drive)
+    Box::new(Recovering::new(drive, wanted.recovered_errors))
 }
 
 fn remote(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {

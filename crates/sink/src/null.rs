@@ -2,8 +2,8 @@
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
-    LoadKind, Mark, Mode, ModeSelect, ObjectNumber, PartitionNumber, Partitioning, Position,
-    ReadDone, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    LoadKind, Mark, Mode, ModeSelect, Motion, ObjectNumber, PartitionNumber, Partitioning,
+    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, WriteMode,
 };
 
 use crate::sink::Limits;
@@ -262,6 +262,69 @@ impl NullDrive {
     }
 }
 
+impl NullDrive {
+    fn put_marks(&mut self, mark: Mark, count: u32, _mode: WriteMode) -> Result<Done, Failed> {
+        self.begin()?;
+        if count == 0 {
+            return Ok(self.done(0, None));
+        }
+        self.put(Kind::Mark(mark), count.into());
+        Ok(self.written(count.into()))
+    }
+
+    fn space_over(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.begin()?;
+        Ok(if count < 0 {
+            self.space_back(unit, count.unsigned_abs())
+        } else {
+            self.space_forward(unit, count.unsigned_abs())
+        })
+    }
+
+    fn go_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.here = self.end;
+        Ok(self.done(0, None))
+    }
+
+    fn go_to_address(&mut self, to: Address) -> Result<Done, Failed> {
+        self.begin()?;
+        if to.partition.is_some_and(|partition| partition.0 > 0) {
+            return self.fail(Sense::IllegalRequest);
+        }
+        self.go_to(to.object.0);
+        let beyond = to.object.0 > self.end.objects;
+        Ok(self.done(0, beyond.then_some(Stop::EndOfData)))
+    }
+
+    fn go_to_start(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.here = Before::default();
+        Ok(self.done(0, None))
+    }
+
+    fn load_medium(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
+        self.loaded = true;
+        self.rewind()
+    }
+
+    fn erase_from_here(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
+        self.begin()?;
+        self.cut();
+        Ok(self.done(0, None))
+    }
+
+    fn cut_into_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.begin()?;
+        if partitioning != Partitioning::Single {
+            return self.fail(Sense::IllegalRequest);
+        }
+        self.here = Before::default();
+        self.cut();
+        Ok(self.done(0, None))
+    }
+}
+
 impl Drive for NullDrive {
     fn identity(&self) -> Identity {
         Identity {
@@ -353,49 +416,17 @@ impl Drive for NullDrive {
         Ok(self.written(1))
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, _mode: WriteMode) -> Result<Done, Failed> {
-        self.begin()?;
-        if count == 0 {
-            return Ok(self.done(0, None));
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { mark, count, mode } => self.put_marks(mark, count, mode),
+            Motion::Space { unit, count } => self.space_over(unit, count),
+            Motion::SpaceToEndOfData => self.go_to_end_of_data(),
+            Motion::Locate(to) => self.go_to_address(to),
+            Motion::Rewind => self.go_to_start(),
+            Motion::Load(kind) => self.load_medium(kind),
+            Motion::Erase(extent) => self.erase_from_here(extent),
+            Motion::MakePartitions(partitioning) => self.cut_into_partitions(partitioning),
         }
-        self.put(Kind::Mark(mark), count.into());
-        Ok(self.written(count.into()))
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.begin()?;
-        Ok(if count < 0 {
-            self.space_back(unit, count.unsigned_abs())
-        } else {
-            self.space_forward(unit, count.unsigned_abs())
-        })
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.begin()?;
-        self.here = self.end;
-        Ok(self.done(0, None))
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.begin()?;
-        if to.partition.is_some_and(|partition| partition.0 > 0) {
-            return self.fail(Sense::IllegalRequest);
-        }
-        self.go_to(to.object.0);
-        let beyond = to.object.0 > self.end.objects;
-        Ok(self.done(0, beyond.then_some(Stop::EndOfData)))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.begin()?;
-        self.here = Before::default();
-        Ok(self.done(0, None))
-    }
-
-    fn load(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
-        self.loaded = true;
-        self.rewind()
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
@@ -405,12 +436,6 @@ impl Drive for NullDrive {
         }
         self.loaded = false;
         Ok(())
-    }
-
-    fn erase(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
-        self.begin()?;
-        self.cut();
-        Ok(self.done(0, None))
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -433,13 +458,7 @@ impl Drive for NullDrive {
         Ok(())
     }
 
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.begin()?;
-        if partitioning != Partitioning::Single {
-            return self.fail(Sense::IllegalRequest);
-        }
-        self.here = Before::default();
-        self.cut();
-        Ok(self.done(0, None))
+    fn take_recovered(&mut self) -> u32 {
+        0
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A slave that lies about the content of blocks can't be found out, but one that lost count can.
 
-use pseudotape_tape::{Position, Stop, Transfer};
+use pseudotape_tape::{Motion, Position, Stop, Transfer};
 
 use crate::nonsense::Nonsense;
 use crate::reply::Outcome;
@@ -29,24 +29,26 @@ impl Asked<'_> {
             Request::Write(transfer) => Some(blocks(transfer, self.data_length)),
             Request::Read { transfer, length } => Some(blocks(transfer, *length as usize)),
             Request::Extend => Some(1),
-            Request::WriteMarks(_, count, _) => Some((*count).into()),
-            Request::Space(_, count) => Some(count.unsigned_abs()),
+            Request::Motion(Motion::WriteMarks { count, .. }) => Some((*count).into()),
+            Request::Motion(Motion::Space { count, .. }) => Some(count.unsigned_abs()),
             Request::Hello(_)
             | Request::KeepAlive
             | Request::Goodbye(_)
             | Request::TestReady
             | Request::Mode
             | Request::SetMode(_)
-            | Request::SpaceToEndOfData
-            | Request::Locate(_)
-            | Request::Rewind
-            | Request::Load(_)
+            | Request::Motion(
+                Motion::SpaceToEndOfData
+                | Motion::Locate(_)
+                | Motion::Rewind
+                | Motion::Load(_)
+                | Motion::Erase(_)
+                | Motion::MakePartitions(_),
+            )
             | Request::Unload
-            | Request::Erase(_)
             | Request::Position
             | Request::Capacity
-            | Request::SetDoor(_)
-            | Request::MakePartitions(_) => None,
+            | Request::SetDoor(_) => None,
         }
     }
 
@@ -94,17 +96,20 @@ impl Asked<'_> {
         let fits = match (self.request, outcome.stop) {
             (_, None) => whole,
             (
-                Request::Write(_) | Request::Extend | Request::WriteMarks(..),
+                Request::Write(_) | Request::Extend | Request::Motion(Motion::WriteMarks { .. }),
                 Some(Stop::EarlyWarning),
             ) => whole,
-            (Request::Write(_) | Request::Extend | Request::WriteMarks(..), Some(stop)) => {
-                stop == Stop::EndOfPartition
-            }
+            (
+                Request::Write(_) | Request::Extend | Request::Motion(Motion::WriteMarks { .. }),
+                Some(stop),
+            ) => stop == Stop::EndOfPartition,
             (Request::Read { transfer, .. }, Some(stop)) => {
                 stop != Stop::BeginningOfPartition
                     && (*transfer != Transfer::Variable || stop != Stop::IllegalLength)
             }
-            (Request::Space(_, count), Some(Stop::BeginningOfPartition)) => *count < 0,
+            (Request::Motion(Motion::Space { count, .. }), Some(Stop::BeginningOfPartition)) => {
+                *count < 0
+            }
             (_, Some(stop)) => stop != Stop::IllegalLength,
         };
         let stop = outcome.stop.map_or(0, crate::codes::Code::code);
@@ -123,21 +128,21 @@ impl Asked<'_> {
         let from = |fits: &dyn Fn(u64) -> bool| before.is_none_or(|at| fits(at.object.0));
         let object = after.object.0;
         let fits = match self.request {
-            Request::Write(_) | Request::WriteMarks(..) => {
+            Request::Write(_) | Request::Motion(Motion::WriteMarks { .. }) => {
                 self.same_partition(after) && from(&|at| at.checked_add(count) == Some(object))
             }
-            Request::Extend | Request::Erase(_) => {
+            Request::Extend | Request::Motion(Motion::Erase(_)) => {
                 self.same_partition(after) && from(&|at| at == object)
             }
             Request::Read { .. } => {
                 self.same_partition(after)
                     && from(&|at| at.checked_add(count).is_some_and(|least| least <= object))
             }
-            Request::Space(_, asked) => {
+            Request::Motion(Motion::Space { count: asked, .. }) => {
                 self.same_partition(after) && from(&|at| spaced(*asked, count, at, object))
             }
-            Request::SpaceToEndOfData => self.same_partition(after),
-            Request::Locate(to) => {
+            Request::Motion(Motion::SpaceToEndOfData) => self.same_partition(after),
+            Request::Motion(Motion::Locate(to)) => {
                 let there = to.object.0 == object;
                 let short = outcome.stop == Some(Stop::EndOfData) && object <= to.object.0;
                 let partition = match to.partition {
@@ -146,9 +151,20 @@ impl Asked<'_> {
                 };
                 partition && (there || short)
             }
-            Request::Rewind => self.same_partition(after) && object == 0,
-            Request::Load(_) | Request::MakePartitions(_) => after.partition.0 == 0 && object == 0,
-            _ => true,
+            Request::Motion(Motion::Rewind) => self.same_partition(after) && object == 0,
+            Request::Motion(Motion::Load(_) | Motion::MakePartitions(_)) => {
+                after.partition.0 == 0 && object == 0
+            }
+            Request::Hello(_)
+            | Request::KeepAlive
+            | Request::Goodbye(_)
+            | Request::TestReady
+            | Request::Mode
+            | Request::SetMode(_)
+            | Request::Unload
+            | Request::Position
+            | Request::Capacity
+            | Request::SetDoor(_) => true,
         };
         self.require(fits, "position", object)
     }
@@ -163,15 +179,8 @@ impl Asked<'_> {
             Request::Read { .. }
             | Request::Write(_)
             | Request::Extend
-            | Request::WriteMarks(..)
-            | Request::Space(..)
-            | Request::SpaceToEndOfData
-            | Request::Locate(_)
-            | Request::Rewind
-            | Request::Load(_)
-            | Request::Erase(_)
-            | Request::Position
-            | Request::MakePartitions(_) => true,
+            | Request::Motion(_)
+            | Request::Position => true,
             Request::Hello(_)
             | Request::KeepAlive
             | Request::Goodbye(_)

@@ -5,9 +5,8 @@ use std::sync::{Arc, MutexGuard};
 use std::thread;
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, ObjectNumber, PartitionNumber, Partitioning, Position, ReadDone, Sense,
-    SpaceUnit, Stop, Transfer, WriteMode,
+    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
+    ObjectNumber, PartitionNumber, Position, ReadDone, Sense, Stop, Transfer,
 };
 
 use crate::check::Asked;
@@ -166,14 +165,14 @@ impl SlaveDrive {
 
     /// Whatever the slave did before, its tape is used from the beginning on.
     fn go_to_beginning(&mut self, line: &mut MutexGuard<'_, Line>) -> Result<(), Failed> {
-        let beginning = Request::Locate(Address {
+        let beginning = Request::Motion(Motion::Locate(Address {
             partition: Some(PartitionNumber(0)),
             object: ObjectNumber(0),
-        });
+        }));
         let mut result = Ok(());
         for _ in 0..MAX_ATTENTIONS {
             result = self
-                .operate_on(line, &Request::Rewind, &[], &mut [])
+                .operate_on(line, &Request::Motion(Motion::Rewind), &[], &mut [])
                 .map(drop);
             if result.is_ok() && self.position.is_some_and(|at| at.partition.0 != 0) {
                 result = self.operate_on(line, &beginning, &[], &mut []).map(drop);
@@ -335,36 +334,12 @@ impl Drive for SlaveDrive {
         self.done(&Request::Extend, data)
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.done(&Request::WriteMarks(mark, count, mode), &[])
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.done(&Request::Space(unit, count), &[])
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.done(&Request::SpaceToEndOfData, &[])
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.done(&Request::Locate(to), &[])
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.done(&Request::Rewind, &[])
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.done(&Request::Load(kind), &[])
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        self.done(&Request::Motion(motion), &[])
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.nothing(&Request::Unload)
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.done(&Request::Erase(extent), &[])
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -389,10 +364,6 @@ impl Drive for SlaveDrive {
             Answer::Failed(failed) => Err(failed),
             Answer::Mode(_) | Answer::Capacity(_) => Err(unexpected()),
         }
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.done(&Request::MakePartitions(partitioning), &[])
     }
 
     fn take_recovered(&mut self) -> u32 {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use pseudotape_tape::{
-    Address, Drive, EraseExtent, Mark, ObjectNumber, PartitionNumber, Position, SpaceUnit,
+    Address, Drive, EraseExtent, Mark, Motion, ObjectNumber, PartitionNumber, Position, SpaceUnit,
     Transfer, WriteMode,
 };
 
@@ -66,24 +66,40 @@ fn plan(first: u8, second: u8) -> Plan {
             )
         }
         5 => (
-            Request::WriteMarks(Mark::Filemark, 3, WriteMode::Commit),
+            Request::Motion(Motion::WriteMarks {
+                mark: Mark::Filemark,
+                count: 3,
+                mode: WriteMode::Commit,
+            }),
             &[],
         ),
-        6 => (Request::Space(SpaceUnit::Blocks, -2), &[]),
-        7 => (Request::Space(SpaceUnit::Filemarks, 2), &[]),
+        6 => (
+            Request::Motion(Motion::Space {
+                unit: SpaceUnit::Blocks,
+                count: -2,
+            }),
+            &[],
+        ),
+        7 => (
+            Request::Motion(Motion::Space {
+                unit: SpaceUnit::Filemarks,
+                count: 2,
+            }),
+            &[],
+        ),
         8 => {
             let to = Address {
                 partition: Some(PartitionNumber(1)),
                 object: ObjectNumber(9),
             };
-            (Request::Locate(to), &[])
+            (Request::Motion(Motion::Locate(to)), &[])
         }
-        9 => (Request::Rewind, &[]),
+        9 => (Request::Motion(Motion::Rewind), &[]),
         10 => (Request::Mode, &[]),
         11 => (Request::Capacity, &[]),
         12 => (Request::Position, &[]),
         13 => (Request::TestReady, &[]),
-        14 => (Request::Erase(EraseExtent::Long), &[]),
+        14 => (Request::Motion(Motion::Erase(EraseExtent::Long)), &[]),
         _ => (Request::Unload, &[]),
     };
     Plan {
@@ -193,8 +209,8 @@ fn judge(asked: Asked<'_>, answer: Result<Answer, Lost>, length: usize) {
     match asked.request {
         Request::Write(Transfer::Variable) | Request::Extend => assert!(outcome.count <= 1),
         Request::Write(Transfer::Fixed(_)) => assert!(outcome.count <= 2),
-        Request::WriteMarks(..) => assert!(outcome.count <= 3),
-        Request::Rewind => assert_eq!(outcome.position.expect("known").object.0, 0),
+        Request::Motion(Motion::WriteMarks { .. }) => assert!(outcome.count <= 3),
+        Request::Motion(Motion::Rewind) => assert_eq!(outcome.position.expect("known").object.0, 0),
         Request::Position => assert!(outcome.position.is_some()),
         _ => {}
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use pseudotape_tape::{
-    Address, Door, EraseExtent, LoadKind, Mark, ModeSelect, ObjectNumber, PartitionNumber,
+    Address, Door, EraseExtent, LoadKind, Mark, ModeSelect, Motion, ObjectNumber, PartitionNumber,
     Partitioning, SpaceUnit, Transfer, WriteMode,
 };
 
@@ -57,18 +57,11 @@ pub(crate) enum Request {
     Read { transfer: Transfer, length: u32 },
     Write(Transfer),
     Extend,
-    WriteMarks(Mark, u32, WriteMode),
-    Space(SpaceUnit, i64),
-    SpaceToEndOfData,
-    Locate(Address),
-    Rewind,
-    Load(LoadKind),
+    Motion(Motion),
     Unload,
-    Erase(EraseExtent),
     Position,
     Capacity,
     SetDoor(Door),
-    MakePartitions(Partitioning),
 }
 
 /// Numbers of the requests, and their names.
@@ -108,18 +101,18 @@ kinds! {
     Request::Read { .. } => READ = 19, "read";
     Request::Write(_) => WRITE = 20, "write";
     Request::Extend => EXTEND = 21, "extend";
-    Request::WriteMarks(..) => WRITE_MARKS = 22, "write marks";
-    Request::Space(..) => SPACE = 23, "space";
-    Request::SpaceToEndOfData => SPACE_TO_END_OF_DATA = 24, "space to end of data";
-    Request::Locate(_) => LOCATE = 25, "locate";
-    Request::Rewind => REWIND = 26, "rewind";
-    Request::Load(_) => LOAD = 27, "load";
+    Request::Motion(Motion::WriteMarks { .. }) => WRITE_MARKS = 22, "write marks";
+    Request::Motion(Motion::Space { .. }) => SPACE = 23, "space";
+    Request::Motion(Motion::SpaceToEndOfData) => SPACE_TO_END_OF_DATA = 24, "space to end of data";
+    Request::Motion(Motion::Locate(_)) => LOCATE = 25, "locate";
+    Request::Motion(Motion::Rewind) => REWIND = 26, "rewind";
+    Request::Motion(Motion::Load(_)) => LOAD = 27, "load";
     Request::Unload => UNLOAD = 28, "unload";
-    Request::Erase(_) => ERASE = 29, "erase";
+    Request::Motion(Motion::Erase(_)) => ERASE = 29, "erase";
     Request::Position => POSITION = 30, "position";
     Request::Capacity => CAPACITY = 31, "capacity";
     Request::SetDoor(_) => SET_DOOR = 32, "set door";
-    Request::MakePartitions(_) => MAKE_PARTITIONS = 33, "make partitions";
+    Request::Motion(Motion::MakePartitions(_)) => MAKE_PARTITIONS = 33, "make partitions";
 }
 
 /// Kinds from here on are replies.
@@ -146,8 +139,7 @@ impl Request {
             | Request::TestReady
             | Request::Mode
             | Request::Extend
-            | Request::SpaceToEndOfData
-            | Request::Rewind
+            | Request::Motion(Motion::SpaceToEndOfData | Motion::Rewind)
             | Request::Unload
             | Request::Position
             | Request::Capacity => 0,
@@ -183,7 +175,7 @@ impl Request {
                 },
                 out,
             ),
-            Request::WriteMarks(mark, count, mode) => codec::encode(
+            Request::Motion(Motion::WriteMarks { mark, count, mode }) => codec::encode(
                 &MarksBytes {
                     count: *count,
                     mark: mark.code(),
@@ -191,14 +183,14 @@ impl Request {
                 },
                 out,
             ),
-            Request::Space(unit, count) => codec::encode(
+            Request::Motion(Motion::Space { unit, count }) => codec::encode(
                 &SpaceBytes {
                     count: *count,
                     unit: unit.code(),
                 },
                 out,
             ),
-            Request::Locate(to) => codec::encode(
+            Request::Motion(Motion::Locate(to)) => codec::encode(
                 &LocateBytes {
                     object: to.object.0,
                     partition: to.partition.map_or(0, |p| p.0),
@@ -206,10 +198,10 @@ impl Request {
                 },
                 out,
             ),
-            Request::Load(kind) => byte(kind.code(), out),
-            Request::Erase(extent) => byte(extent.code(), out),
+            Request::Motion(Motion::Load(kind)) => byte(kind.code(), out),
+            Request::Motion(Motion::Erase(extent)) => byte(extent.code(), out),
             Request::SetDoor(door) => byte(door.code(), out),
-            Request::MakePartitions(partitioning) => {
+            Request::Motion(Motion::MakePartitions(partitioning)) => {
                 let (kind, size_mib) = match partitioning {
                     Partitioning::Single => (SINGLE, 0),
                     Partitioning::SecondOf(mib) => (SECOND_OF, *mib),
@@ -254,23 +246,27 @@ impl Request {
             WRITE_MARKS => {
                 let b: MarksBytes = fields(kind, body)?;
                 let (mark, mode) = (Mark::from_code(b.mark)?, WriteMode::from_code(b.immediate)?);
-                Ok(Request::WriteMarks(mark, b.count, mode))
+                let count = b.count;
+                Ok(Request::Motion(Motion::WriteMarks { mark, count, mode }))
             }
             SPACE => {
                 let b: SpaceBytes = fields(kind, body)?;
-                Ok(Request::Space(SpaceUnit::from_code(b.unit)?, b.count))
+                let (unit, count) = (SpaceUnit::from_code(b.unit)?, b.count);
+                Ok(Request::Motion(Motion::Space { unit, count }))
             }
-            SPACE_TO_END_OF_DATA => of(Request::SpaceToEndOfData),
+            SPACE_TO_END_OF_DATA => of(Request::Motion(Motion::SpaceToEndOfData)),
             LOCATE => fields(kind, body).map(|b: LocateBytes| {
-                Request::Locate(Address {
+                Request::Motion(Motion::Locate(Address {
                     partition: (b.changes_partition != 0).then_some(PartitionNumber(b.partition)),
                     object: ObjectNumber(b.object),
-                })
+                }))
             }),
-            REWIND => of(Request::Rewind),
-            LOAD => Ok(Request::Load(LoadKind::from_code(byte()?)?)),
+            REWIND => of(Request::Motion(Motion::Rewind)),
+            LOAD => LoadKind::from_code(byte()?).map(|kind| Request::Motion(Motion::Load(kind))),
             UNLOAD => of(Request::Unload),
-            ERASE => Ok(Request::Erase(EraseExtent::from_code(byte()?)?)),
+            ERASE => {
+                EraseExtent::from_code(byte()?).map(|extent| Request::Motion(Motion::Erase(extent)))
+            }
             POSITION => of(Request::Position),
             CAPACITY => of(Request::Capacity),
             SET_DOOR => Ok(Request::SetDoor(Door::from_code(byte()?)?)),
@@ -285,7 +281,7 @@ impl Request {
                         return Err(Nonsense::Code { what, found });
                     }
                 };
-                Ok(Request::MakePartitions(partitioning))
+                Ok(Request::Motion(Motion::MakePartitions(partitioning)))
             }
             _ => Err(Nonsense::Kind { kind }),
         }

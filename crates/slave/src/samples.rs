@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Door, EraseExtent, Failed, FileNumber, Identity, LoadKind,
-    Mark, Mode, ModeSelect, ObjectNumber, PartitionNumber, Partitioning, Position, Sense,
+    Mark, Mode, ModeSelect, Motion, ObjectNumber, PartitionNumber, Partitioning, Position, Sense,
     SpaceUnit, Stop, Transfer, WriteMode,
 };
 
@@ -35,10 +35,10 @@ pub(crate) fn requests() -> Vec<(Request, &'static [u8])> {
         }))
     };
     let locate = |partition, object| {
-        plain(Request::Locate(Address {
+        plain(Request::Motion(Motion::Locate(Address {
             partition,
             object: ObjectNumber(object),
-        }))
+        })))
     };
     vec![
         plain(Request::Hello(Hello {
@@ -74,27 +74,50 @@ pub(crate) fn requests() -> Vec<(Request, &'static [u8])> {
         (Request::Write(Transfer::Variable), b"one block"),
         (Request::Write(fixed(4)), b"two blks"),
         (Request::Extend, b" that grows"),
-        plain(Request::WriteMarks(Mark::Filemark, 2, WriteMode::Commit)),
-        plain(Request::WriteMarks(Mark::Setmark, 1, WriteMode::Immediate)),
-        plain(Request::Space(SpaceUnit::Blocks, -3)),
-        plain(Request::Space(SpaceUnit::Filemarks, 1)),
-        plain(Request::Space(SpaceUnit::Setmarks, i64::MAX)),
-        plain(Request::SpaceToEndOfData),
+        plain(Request::Motion(Motion::WriteMarks {
+            mark: Mark::Filemark,
+            count: 2,
+            mode: WriteMode::Commit,
+        })),
+        plain(Request::Motion(Motion::WriteMarks {
+            mark: Mark::Setmark,
+            count: 1,
+            mode: WriteMode::Immediate,
+        })),
+        plain(Request::Motion(Motion::Space {
+            unit: SpaceUnit::Blocks,
+            count: -3,
+        })),
+        plain(Request::Motion(Motion::Space {
+            unit: SpaceUnit::Filemarks,
+            count: 1,
+        })),
+        plain(Request::Motion(Motion::Space {
+            unit: SpaceUnit::Setmarks,
+            count: i64::MAX,
+        })),
+        plain(Request::Motion(Motion::SpaceToEndOfData)),
         locate(Some(PartitionNumber(1)), 0x0102_0304_0506_0708),
         locate(None, 9),
-        plain(Request::Rewind),
-        plain(Request::Load(LoadKind::Load)),
-        plain(Request::Load(LoadKind::Retension)),
+        plain(Request::Motion(Motion::Rewind)),
+        plain(Request::Motion(Motion::Load(LoadKind::Load))),
+        plain(Request::Motion(Motion::Load(LoadKind::Retension))),
         plain(Request::Unload),
-        plain(Request::Erase(EraseExtent::Short)),
-        plain(Request::Erase(EraseExtent::Long)),
+        plain(Request::Motion(Motion::Erase(EraseExtent::Short))),
+        plain(Request::Motion(Motion::Erase(EraseExtent::Long))),
         plain(Request::Position),
         plain(Request::Capacity),
         plain(Request::SetDoor(Door::Locked)),
         plain(Request::SetDoor(Door::Unlocked)),
-        plain(Request::MakePartitions(Partitioning::Single)),
-        plain(Request::MakePartitions(Partitioning::SecondOf(1000))),
-        plain(Request::MakePartitions(Partitioning::FirstOf(5))),
+        plain(Request::Motion(Motion::MakePartitions(
+            Partitioning::Single,
+        ))),
+        plain(Request::Motion(Motion::MakePartitions(
+            Partitioning::SecondOf(1000),
+        ))),
+        plain(Request::Motion(Motion::MakePartitions(
+            Partitioning::FirstOf(5),
+        ))),
     ]
 }
 

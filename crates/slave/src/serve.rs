@@ -357,14 +357,8 @@ fn operate(drive: &mut dyn Drive, request: &Request) -> Reply {
         Request::TestReady => drive.test_ready().into(),
         Request::Mode => drive.mode().map_or_else(Reply::Failed, Reply::Mode),
         Request::SetMode(change) => drive.set_mode(change).into(),
-        Request::WriteMarks(mark, count, mode) => drive.write_marks(mark, count, mode).into(),
-        Request::Space(unit, count) => drive.space(unit, count).into(),
-        Request::SpaceToEndOfData => drive.space_to_end_of_data().into(),
-        Request::Locate(to) => drive.locate(to).into(),
-        Request::Rewind => drive.rewind().into(),
-        Request::Load(kind) => drive.load(kind).into(),
+        Request::Motion(motion) => drive.execute(motion).into(),
         Request::Unload => drive.unload().into(),
-        Request::Erase(extent) => drive.erase(extent).into(),
         Request::Position => drive.position().map_or_else(Reply::Failed, |at| {
             Reply::Done(Outcome {
                 position: Some(at),
@@ -373,7 +367,6 @@ fn operate(drive: &mut dyn Drive, request: &Request) -> Reply {
         }),
         Request::Capacity => drive.capacity().map_or_else(Reply::Failed, Reply::Capacity),
         Request::SetDoor(door) => drive.set_door(door).into(),
-        Request::MakePartitions(partitioning) => drive.make_partitions(partitioning).into(),
         // Handled before, with their payloads.
         Request::Hello(_)
         | Request::Goodbye(_)

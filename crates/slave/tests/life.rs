@@ -15,7 +15,7 @@ use pseudotape_slave::{
     StreamError, StreamRead, WithoutSlave,
 };
 use pseudotape_tape::{
-    Address, Drive, EraseExtent, LoadKind, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit,
+    Drive, EraseExtent, LoadKind, Mark, ModeSelect, Motion, ObjectNumber, Sense, SpaceUnit,
     Transfer, WriteMode,
 };
 use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
@@ -324,9 +324,14 @@ impl Drive for Slow {
     fn block_limits(&self) -> pseudotape_tape::BlockLimits {
         self.0.block_limits()
     }
-    fn rewind(&mut self) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed> {
-        thread::sleep(self.1);
-        self.0.rewind()
+    fn execute(
+        &mut self,
+        motion: Motion,
+    ) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed> {
+        if motion == Motion::Rewind {
+            thread::sleep(self.1);
+        }
+        self.0.execute(motion)
     }
     pass! {
         test_ready() -> Result<(), pseudotape_tape::Failed>;
@@ -335,17 +340,11 @@ impl Drive for Slow {
         read(transfer: Transfer, buffer: &mut [u8]) -> Result<pseudotape_tape::ReadDone, pseudotape_tape::Failed>;
         write(transfer: Transfer, data: &[u8]) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
         extend(data: &[u8]) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
-        write_marks(mark: Mark, count: u32, mode: WriteMode) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
-        space(unit: SpaceUnit, count: i64) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
-        space_to_end_of_data() -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
-        locate(to: Address) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
-        load(kind: LoadKind) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
         unload() -> Result<(), pseudotape_tape::Failed>;
-        erase(extent: EraseExtent) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
         position() -> Result<pseudotape_tape::Position, pseudotape_tape::Failed>;
         capacity() -> Result<pseudotape_tape::Capacity, pseudotape_tape::Failed>;
+        take_recovered() -> u32;
         set_door(door: pseudotape_tape::Door) -> Result<(), pseudotape_tape::Failed>;
-        make_partitions(how: pseudotape_tape::Partitioning) -> Result<pseudotape_tape::Done, pseudotape_tape::Failed>;
     }
 }
 

@@ -7,7 +7,7 @@ use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personali
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_slave::{Checksums, Options, ServeOptions};
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{ModelCartridge, ModelDrive, SuiteMedium, drive_suite};
+use pseudotape_testkit::{ModelCartridge, ModelDrive, Recovering, SuiteMedium, drive_suite};
 
 fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = ModelDrive::new(personality);
@@ -18,7 +18,7 @@ fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
         worm: medium.worm,
         ..ModelCartridge::default()
     });
-    Box::new(drive)
+    Box::new(Recovering::new(drive, medium.recovered_errors))
 }
 
 fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
@@ -35,7 +35,7 @@ fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     }
     let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
     assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
-    Box::new(drive)
+    Box::new(Recovering::new(drive, wanted.recovered_errors))
 }
 
 fn over_socket(served: Box<dyn Drive>, options: Options, serve: ServeOptions) -> Box<dyn Drive> {

@@ -10,9 +10,8 @@ use pseudotape_drive::Personality;
 use pseudotape_mtio::{MtOp, Operation};
 use pseudotape_st::{Access, Caller, Node, OpenFlags, Options, St};
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
-    WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Sense, Transfer,
 };
 
 thread_local! {
@@ -106,37 +105,25 @@ impl Drive for Sink {
         Ok(self.done(0))
     }
 
-    fn write_marks(&mut self, _mark: Mark, count: u32, _mode: WriteMode) -> Result<Done, Failed> {
-        Ok(self.done(count.into()))
-    }
-
-    fn space(&mut self, _unit: SpaceUnit, _count: i64) -> Result<Done, Failed> {
-        Ok(self.done(0))
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        Ok(self.done(0))
-    }
-
-    fn locate(&mut self, _to: Address) -> Result<Done, Failed> {
-        Ok(self.done(0))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.0 = Position::default();
-        Ok(self.done(0))
-    }
-
-    fn load(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
-        Err(Failed::at(Sense::IllegalRequest, None))
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { count, .. } => Ok(self.done(count.into())),
+            Motion::Rewind => {
+                self.0 = Position::default();
+                Ok(self.done(0))
+            }
+            Motion::Space { .. }
+            | Motion::SpaceToEndOfData
+            | Motion::Locate(_)
+            | Motion::Erase(_) => Ok(self.done(0)),
+            Motion::Load(_) | Motion::MakePartitions(_) => {
+                Err(Failed::at(Sense::IllegalRequest, None))
+            }
+        }
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         Err(Failed::at(Sense::IllegalRequest, None))
-    }
-
-    fn erase(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
-        Ok(self.done(0))
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -151,8 +138,8 @@ impl Drive for Sink {
         Ok(())
     }
 
-    fn make_partitions(&mut self, _partitioning: Partitioning) -> Result<Done, Failed> {
-        Err(Failed::at(Sense::IllegalRequest, None))
+    fn take_recovered(&mut self) -> u32 {
+        0
     }
 }
 

@@ -1,5 +1,6 @@
 use std::num::NonZeroU32;
 
+use crate::motion::Motion;
 use crate::numbers::{Address, BlockLimits, Capacity, Identity, Mode, Position};
 use crate::outcome::{Done, Failed, ReadDone};
 
@@ -150,42 +151,11 @@ pub trait Drive: Send {
     /// it where it can't know how long a system call is when its first piece arrives.
     fn extend(&mut self, data: &[u8]) -> Result<Done, Failed>;
 
-    /// Writes `count` marks here; what was recorded behind is gone (WRITE FILEMARKS).
-    ///
-    /// With [`WriteMode::Commit`], a count of 0 included, everything written before is on stable
-    /// storage when this returns. Early warning and physical end as for [`Drive::write`].
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed>;
-
-    /// Moves over `count` units, backwards where negative (SPACE).
-    ///
-    /// | met | result | position after |
-    /// |---|---|---|
-    /// | all | whole count | behind the last one (before it when going backwards) |
-    /// | a mark, while counting blocks (or a setmark, counting filemarks) | count so far, `stop` | on its far side |
-    /// | end of data | count so far, [`Stop::EndOfData`](crate::Stop::EndOfData) | there |
-    /// | beginning of partition | count so far, [`Stop::BeginningOfPartition`](crate::Stop::BeginningOfPartition) | there |
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed>;
-
-    /// Moves to the end of data (SPACE, code 3).
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed>;
-
-    /// Moves to an object, in the current or another partition (LOCATE).
-    ///
-    /// Behind the end of data: [`Stop::EndOfData`](crate::Stop::EndOfData), positioned there. A
-    /// partition that the medium has not: [`Sense::IllegalRequest`](crate::Sense::IllegalRequest).
-    fn locate(&mut self, to: Address) -> Result<Done, Failed>;
-
-    /// Moves to the beginning of the current partition; commits (REWIND).
-    fn rewind(&mut self) -> Result<Done, Failed>;
-
-    /// Loads the medium that is in the drive, to the beginning of partition 0 (LOAD).
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed>;
+    /// Does one motion; the table of each is with its [`Motion`].
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed>;
 
     /// Commits and unloads the medium (UNLOAD).
     fn unload(&mut self) -> Result<(), Failed>;
-
-    /// Erases from here on (ERASE).
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed>;
 
     /// Says where the tape is (READ POSITION).
     fn position(&mut self) -> Result<Position, Failed>;
@@ -196,12 +166,50 @@ pub trait Drive: Send {
     /// Prevents or allows the removal of the medium.
     fn set_door(&mut self, door: Door) -> Result<(), Failed>;
 
-    /// Cuts the medium into partitions, losing what is recorded; ends at the beginning of partition 0.
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed>;
-
     /// Takes how many errors were recovered since this was asked last: operations that did what they should
-    /// after a repair (RECOVERED ERROR), which is why they say nothing of it. Asks nobody, never blocks.
-    fn take_recovered(&mut self) -> u32 {
-        0
+    /// after a repair (RECOVERED ERROR), and therefore did not fail. Asks no other process, never blocks.
+    fn take_recovered(&mut self) -> u32;
+
+    // The motions by their names. Each is `execute` with a value, so that a drive has one place for them; no drive
+    // writes them anew (`tests/tests/architecture.rs` looks).
+
+    /// [`Motion::WriteMarks`].
+    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
+        self.execute(Motion::WriteMarks { mark, count, mode })
+    }
+
+    /// [`Motion::Space`].
+    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.execute(Motion::Space { unit, count })
+    }
+
+    /// [`Motion::SpaceToEndOfData`].
+    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.execute(Motion::SpaceToEndOfData)
+    }
+
+    /// [`Motion::Locate`].
+    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
+        self.execute(Motion::Locate(to))
+    }
+
+    /// [`Motion::Rewind`].
+    fn rewind(&mut self) -> Result<Done, Failed> {
+        self.execute(Motion::Rewind)
+    }
+
+    /// [`Motion::Load`].
+    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
+        self.execute(Motion::Load(kind))
+    }
+
+    /// [`Motion::Erase`].
+    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
+        self.execute(Motion::Erase(extent))
+    }
+
+    /// [`Motion::MakePartitions`].
+    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.execute(Motion::MakePartitions(partitioning))
     }
 }

@@ -7,6 +7,7 @@
 //! This crate does no I/O, starts no threads and does not know Linux.
 
 mod drive;
+mod motion;
 mod numbers;
 mod outcome;
 
@@ -14,6 +15,7 @@ pub use drive::{
     Door, Drive, EraseExtent, LoadKind, Mark, ModeSelect, Partitioning, SpaceUnit, Transfer,
     WriteMode,
 };
+pub use motion::Motion;
 pub use numbers::{
     Address, BlockLimits, Capacity, FileNumber, Identity, Mode, ObjectNumber, PartitionNumber,
     Position,

@@ -29,6 +29,7 @@ macro_rules! drive_suite {
             partitions_keep_their_own_objects
             the_mode_keeps_what_was_set
             capacity_counts_bytes_of_blocks
+            what_a_drive_recovered_is_told_once
         }
     };
     (@cases $make:tt $($case:ident)*) => {

@@ -4,6 +4,7 @@ mod cartridge;
 mod declare;
 mod model;
 mod operations;
+mod recovering;
 mod shared;
 pub mod store;
 #[expect(missing_docs, reason = "the names of the cases are sentences")]
@@ -13,6 +14,7 @@ pub use cartridge::{ModelCartridge, ModelObject};
 pub use declare::{SUITE, SuiteCase};
 pub use model::ModelDrive;
 pub use operations::{Answer, Operation, compare, operation};
+pub use recovering::Recovering;
 pub use shared::SharedDrive;
 pub use suite::{Make, SuiteMedium};
 

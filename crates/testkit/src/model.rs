@@ -3,8 +3,8 @@
 use pseudotape_drive::{ErasePolicy, Personality};
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
-    LoadKind, Mark, Mode, ModeSelect, ObjectNumber, PartitionNumber, Partitioning, Position,
-    ReadDone, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    LoadKind, Mark, Mode, ModeSelect, Motion, ObjectNumber, PartitionNumber, Partitioning,
+    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, WriteMode,
 };
 
 use crate::cartridge::{ModelCartridge, ModelObject};
@@ -300,6 +300,121 @@ impl Step {
     }
 }
 
+impl ModelDrive {
+    fn put_marks(&mut self, mark: Mark, count: u32, _mode: WriteMode) -> Result<Done, Failed> {
+        if count == 0 {
+            self.begin()?;
+            self.extendable = false;
+            return Ok(self.done(0, None));
+        }
+        self.begin_write()?;
+        if mark == Mark::Setmark && !self.personality.setmarks {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        for index in 0..count {
+            let full = !self.fits(self.personality.mark_bytes.max(1));
+            if full && !self.personality.mark_fits_at_end {
+                return Ok(self.done(index.into(), Some(Stop::EndOfPartition)));
+            }
+            self.put(match mark {
+                Mark::Filemark => ModelObject::Filemark,
+                Mark::Setmark => ModelObject::Setmark,
+            });
+        }
+        Ok(self.after_write(count.into()))
+    }
+
+    fn space_over(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = false;
+        if unit == SpaceUnit::Setmarks && !self.personality.setmarks {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        let mut counted = 0;
+        while counted < count.unsigned_abs() {
+            let step = if count > 0 {
+                self.step_forward(unit)
+            } else {
+                self.step_back(unit)
+            };
+            match step {
+                Step::Counted => counted += 1,
+                Step::Passed => {}
+                Step::Stop(stop) => return Ok(self.done(counted, Some(stop))),
+            }
+        }
+        Ok(self.done(counted, None))
+    }
+
+    fn go_to_end_of_data(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        let end = self.objects().len();
+        self.go_to(self.partition, end);
+        Ok(self.done(0, None))
+    }
+
+    fn go_to_address(&mut self, to: Address) -> Result<Done, Failed> {
+        self.begin()?;
+        self.extendable = false;
+        let partition = to.partition.map_or(self.partition, |p| p.0.into());
+        let Some(objects) = self.tape().partitions.get(partition) else {
+            return self.fail(Sense::IllegalRequest, 0);
+        };
+        let target = usize::try_from(to.object.0).unwrap_or(usize::MAX);
+        let end = objects.len();
+        self.go_to(partition, target.min(end));
+        Ok(self.done(0, (target > end).then_some(Stop::EndOfData)))
+    }
+
+    fn go_to_start(&mut self) -> Result<Done, Failed> {
+        self.begin()?;
+        self.go_to(self.partition, 0);
+        Ok(self.done(0, None))
+    }
+
+    fn load_medium(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
+        if let Some(sense) = self.attention.take() {
+            return Err(Failed::at(sense, self.loaded.then(|| self.here())));
+        }
+        if self.cartridge.is_none() {
+            return Err(Failed::at(Sense::NoMedium, None));
+        }
+        if !self.loaded && !self.personality.after_unload.keeps_cartridge {
+            return Err(Failed::at(self.personality.after_unload.sense, None));
+        }
+        self.loaded = true;
+        self.go_to(0, 0);
+        Ok(self.done(0, None))
+    }
+
+    fn erase_from_here(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
+        self.begin_write()?;
+        if self.personality.erase == ErasePolicy::AtBeginning && self.object > 0 {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        let here = self.object;
+        self.objects_mut().truncate(here);
+        Ok(self.done(0, None))
+    }
+
+    fn cut_into_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
+        self.begin_write()?;
+        let count = match partitioning {
+            Partitioning::Single => 1,
+            Partitioning::SecondOf(_) | Partitioning::FirstOf(_) => 2,
+        };
+        if count > self.personality.max_partitions {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
+        self.cartridge
+            .as_mut()
+            .expect("begin() saw a cartridge")
+            .partitions = vec![Vec::new(); count.into()];
+        self.go_to(0, 0);
+        Ok(self.done(0, None))
+    }
+}
+
 impl Drive for ModelDrive {
     fn take_recovered(&mut self) -> u32 {
         std::mem::take(&mut self.recovered)
@@ -432,90 +547,17 @@ impl Drive for ModelDrive {
         Ok(self.after_write(1))
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, _mode: WriteMode) -> Result<Done, Failed> {
-        if count == 0 {
-            self.begin()?;
-            self.extendable = false;
-            return Ok(self.done(0, None));
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { mark, count, mode } => self.put_marks(mark, count, mode),
+            Motion::Space { unit, count } => self.space_over(unit, count),
+            Motion::SpaceToEndOfData => self.go_to_end_of_data(),
+            Motion::Locate(to) => self.go_to_address(to),
+            Motion::Rewind => self.go_to_start(),
+            Motion::Load(kind) => self.load_medium(kind),
+            Motion::Erase(extent) => self.erase_from_here(extent),
+            Motion::MakePartitions(partitioning) => self.cut_into_partitions(partitioning),
         }
-        self.begin_write()?;
-        if mark == Mark::Setmark && !self.personality.setmarks {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        for index in 0..count {
-            let full = !self.fits(self.personality.mark_bytes.max(1));
-            if full && !self.personality.mark_fits_at_end {
-                return Ok(self.done(index.into(), Some(Stop::EndOfPartition)));
-            }
-            self.put(match mark {
-                Mark::Filemark => ModelObject::Filemark,
-                Mark::Setmark => ModelObject::Setmark,
-            });
-        }
-        Ok(self.after_write(count.into()))
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.begin()?;
-        self.extendable = false;
-        if unit == SpaceUnit::Setmarks && !self.personality.setmarks {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        let mut counted = 0;
-        while counted < count.unsigned_abs() {
-            let step = if count > 0 {
-                self.step_forward(unit)
-            } else {
-                self.step_back(unit)
-            };
-            match step {
-                Step::Counted => counted += 1,
-                Step::Passed => {}
-                Step::Stop(stop) => return Ok(self.done(counted, Some(stop))),
-            }
-        }
-        Ok(self.done(counted, None))
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.begin()?;
-        let end = self.objects().len();
-        self.go_to(self.partition, end);
-        Ok(self.done(0, None))
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.begin()?;
-        self.extendable = false;
-        let partition = to.partition.map_or(self.partition, |p| p.0.into());
-        let Some(objects) = self.tape().partitions.get(partition) else {
-            return self.fail(Sense::IllegalRequest, 0);
-        };
-        let target = usize::try_from(to.object.0).unwrap_or(usize::MAX);
-        let end = objects.len();
-        self.go_to(partition, target.min(end));
-        Ok(self.done(0, (target > end).then_some(Stop::EndOfData)))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.begin()?;
-        self.go_to(self.partition, 0);
-        Ok(self.done(0, None))
-    }
-
-    fn load(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
-        if let Some(sense) = self.attention.take() {
-            return Err(Failed::at(sense, self.loaded.then(|| self.here())));
-        }
-        if self.cartridge.is_none() {
-            return Err(Failed::at(Sense::NoMedium, None));
-        }
-        if !self.loaded && !self.personality.after_unload.keeps_cartridge {
-            return Err(Failed::at(self.personality.after_unload.sense, None));
-        }
-        self.loaded = true;
-        self.go_to(0, 0);
-        Ok(self.done(0, None))
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
@@ -527,16 +569,6 @@ impl Drive for ModelDrive {
         self.go_to(0, 0);
         self.loaded = false;
         Ok(())
-    }
-
-    fn erase(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
-        self.begin_write()?;
-        if self.personality.erase == ErasePolicy::AtBeginning && self.object > 0 {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        let here = self.object;
-        self.objects_mut().truncate(here);
-        Ok(self.done(0, None))
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -560,22 +592,5 @@ impl Drive for ModelDrive {
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.door = door;
         Ok(())
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.begin_write()?;
-        let count = match partitioning {
-            Partitioning::Single => 1,
-            Partitioning::SecondOf(_) | Partitioning::FirstOf(_) => 2,
-        };
-        if count > self.personality.max_partitions {
-            return self.fail(Sense::IllegalRequest, 0);
-        }
-        self.cartridge
-            .as_mut()
-            .expect("begin() saw a cartridge")
-            .partitions = vec![Vec::new(); count.into()];
-        self.go_to(0, 0);
-        Ok(self.done(0, None))
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Transfer,
 };
 
 /// A drive that one owns and another looks at, or does to what an operator could.
@@ -66,36 +66,12 @@ impl<D: Drive> Drive for SharedDrive<D> {
         self.lock().extend(data)
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.lock().write_marks(mark, count, mode)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.lock().space(unit, count)
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.lock().space_to_end_of_data()
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.lock().locate(to)
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.lock().rewind()
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.lock().load(kind)
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        self.lock().execute(motion)
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.lock().unload()
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.lock().erase(extent)
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -108,9 +84,5 @@ impl<D: Drive> Drive for SharedDrive<D> {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.lock().set_door(door)
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.lock().make_partitions(partitioning)
     }
 }

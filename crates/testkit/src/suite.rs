@@ -21,6 +21,9 @@ pub struct SuiteMedium {
     pub write_protected: bool,
     /// Append-only medium.
     pub worm: bool,
+    /// Errors that the drive recovers, one in each of the first writes: [`Recovering`](crate::Recovering) around a
+    /// drive that recovers none by itself, below whatever the suite is to judge.
+    pub recovered_errors: u32,
 }
 
 /// Makes the drive of a case.
@@ -572,4 +575,22 @@ pub fn capacity_counts_bytes_of_blocks(make: Make<'_>) {
     assert_eq!(capacity.room_bytes, Some(1 << 20));
     drive.space(SpaceUnit::Blocks, 1).unwrap();
     assert_eq!(drive.capacity().unwrap().room_bytes, Some((1 << 20) - 1000));
+}
+
+/// ST-STAT-05: `mt_erreg` counts what the drive recovered, however many adaptors are between.
+pub fn what_a_drive_recovered_is_told_once(make: Make<'_>) {
+    let medium = SuiteMedium {
+        recovered_errors: 3,
+        ..SuiteMedium::default()
+    };
+    let drive = &mut *make(Personality::default(), medium);
+    for seed in 0..4 {
+        write(drive, seed, 1000);
+    }
+    // A drive behind a driver is told of them when it asks that driver.
+    drive.position().unwrap();
+    assert_eq!(drive.take_recovered(), 3);
+    write(drive, 4, 1000);
+    drive.position().unwrap();
+    assert_eq!(drive.take_recovered(), 0);
 }

@@ -2,7 +2,7 @@
 
 use pseudotape_drive::Personality;
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{ModelCartridge, ModelDrive, SuiteMedium, drive_suite};
+use pseudotape_testkit::{ModelCartridge, ModelDrive, Recovering, SuiteMedium, drive_suite};
 
 fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = ModelDrive::new(personality);
@@ -14,7 +14,7 @@ fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
         ..ModelCartridge::default()
     });
     drive.clear_attention();
-    Box::new(drive)
+    Box::new(Recovering::new(drive, medium.recovered_errors))
 }
 
 drive_suite!(model);

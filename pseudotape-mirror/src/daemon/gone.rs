@@ -1,9 +1,8 @@
 //! What is in the place of a leg that was closed: nobody.
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
-    WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Sense, Transfer,
 };
 
 /// A drive that is not there.
@@ -44,28 +43,10 @@ impl Drive for Gone {
     fn extend(&mut self, _: &[u8]) -> Result<Done, Failed> {
         Err(NOBODY)
     }
-    fn write_marks(&mut self, _: Mark, _: u32, _: WriteMode) -> Result<Done, Failed> {
-        Err(NOBODY)
-    }
-    fn space(&mut self, _: SpaceUnit, _: i64) -> Result<Done, Failed> {
-        Err(NOBODY)
-    }
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        Err(NOBODY)
-    }
-    fn locate(&mut self, _: Address) -> Result<Done, Failed> {
-        Err(NOBODY)
-    }
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        Err(NOBODY)
-    }
-    fn load(&mut self, _: LoadKind) -> Result<Done, Failed> {
+    fn execute(&mut self, _: Motion) -> Result<Done, Failed> {
         Err(NOBODY)
     }
     fn unload(&mut self) -> Result<(), Failed> {
-        Err(NOBODY)
-    }
-    fn erase(&mut self, _: EraseExtent) -> Result<Done, Failed> {
         Err(NOBODY)
     }
     fn position(&mut self) -> Result<Position, Failed> {
@@ -77,7 +58,8 @@ impl Drive for Gone {
     fn set_door(&mut self, _: Door) -> Result<(), Failed> {
         Err(NOBODY)
     }
-    fn make_partitions(&mut self, _: Partitioning) -> Result<Done, Failed> {
-        Err(NOBODY)
+
+    fn take_recovered(&mut self) -> u32 {
+        0
     }
 }

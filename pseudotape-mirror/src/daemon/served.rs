@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
-    WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mode, ModeSelect, Motion,
+    Position, ReadDone, Sense, Transfer,
 };
 
 use crate::daemon::deck::Deck;
@@ -46,7 +45,7 @@ impl Served {
         self.public.begin_call();
         let mut deck = self.deck.for_program();
         let result = run(&mut deck.mirror);
-        self.recovered += deck.mirror.take_recovered();
+        self.recovered = self.recovered.saturating_add(deck.mirror.take_recovered());
         drop(deck);
         self.public.end_call(effect(&result));
         result
@@ -57,6 +56,24 @@ impl Served {
         run: impl FnOnce(&mut MirrorDrive) -> Result<Done, Failed>,
     ) -> Result<Done, Failed> {
         self.call(|result| Effect::Settled(place(result)), run)
+    }
+
+    /// Loads; where nothing is in, the volumes that were in last are opened again.
+    fn load_again(&mut self, kind: LoadKind) -> Result<Done, Failed> {
+        self.public.begin_call();
+        let mut deck = self.deck.for_program();
+        let result = match deck.insert_again() {
+            Ok(()) => deck.mirror.load(kind),
+            Err(error) => {
+                log::error!("the program's load failed: {error:#}");
+                Err(Failed::at(Sense::NoMedium, None))
+            }
+        };
+        self.recovered = self.recovered.saturating_add(deck.mirror.take_recovered());
+        self.public.set_refused(deck.mirror.refusal());
+        drop(deck);
+        self.public.end_call(Effect::Settled(place(&result)));
+        result
     }
 
     fn wrote(
@@ -122,46 +139,22 @@ impl Drive for Served {
         self.wrote(|mirror| mirror.extend(data))
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        let run = |mirror: &mut MirrorDrive| mirror.write_marks(mark, count, mode);
-        if count == 0 {
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::Load(kind) => self.load_again(kind),
             // Only stores what was written.
-            return self.call(|result| Effect::At(place(result)), run);
+            Motion::WriteMarks { count: 0, .. } => self.call(
+                |result| Effect::At(place(result)),
+                |mirror| mirror.execute(motion),
+            ),
+            Motion::WriteMarks { .. }
+            | Motion::Space { .. }
+            | Motion::SpaceToEndOfData
+            | Motion::Locate(_)
+            | Motion::Rewind
+            | Motion::Erase(_)
+            | Motion::MakePartitions(_) => self.settle(|mirror| mirror.execute(motion)),
         }
-        self.settle(run)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.settle(|mirror| mirror.space(unit, count))
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.settle(Drive::space_to_end_of_data)
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.settle(|mirror| mirror.locate(to))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.settle(Drive::rewind)
-    }
-
-    /// Where nothing is in, what was in last is opened again.
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.public.begin_call();
-        let mut deck = self.deck.for_program();
-        let result = match deck.insert_again() {
-            Ok(()) => deck.mirror.load(kind),
-            Err(error) => {
-                log::error!("the program's load failed: {error:#}");
-                Err(Failed::at(Sense::NoMedium, None))
-            }
-        };
-        self.public.set_refused(deck.mirror.refusal());
-        drop(deck);
-        self.public.end_call(Effect::Settled(place(&result)));
-        result
     }
 
     /// Unloads, and takes the volumes out of the mirror, so that others can be put in.
@@ -181,10 +174,6 @@ impl Drive for Served {
         result
     }
 
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.settle(|mirror| mirror.erase(extent))
-    }
-
     fn position(&mut self) -> Result<Position, Failed> {
         let effect = |result: &Result<Position, Failed>| match result {
             Ok(at) => Effect::At(Some(*at)),
@@ -199,9 +188,5 @@ impl Drive for Served {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.call(|_| Effect::None, |mirror| mirror.set_door(door))
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.settle(|mirror| mirror.make_partitions(partitioning))
     }
 }

@@ -11,11 +11,11 @@ use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personali
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_mirror::{Class, LegDrive, LegOptions, NewLeg, Noted, When};
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, ObjectNumber, PartitionNumber, Partitioning, Position, ReadDone, Sense,
-    SpaceUnit, Transfer, WriteMode,
+    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mark, Mode,
+    ModeSelect, Motion, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, SpaceUnit,
+    Transfer, WriteMode,
 };
-use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, SuiteMedium};
+use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, Recovering, SuiteMedium};
 
 /// A blank medium.
 pub fn model(personality: Personality, medium: SuiteMedium) -> ModelDrive {
@@ -52,7 +52,10 @@ pub fn image(personality: Personality, medium: SuiteMedium) -> ImageDrive<Memory
 pub fn model_leg(name: &str, personality: Personality, medium: SuiteMedium) -> NewLeg {
     NewLeg {
         options: LegOptions::named(name),
-        drive: Box::new(model(personality, medium)),
+        drive: Box::new(Recovering::new(
+            model(personality, medium),
+            medium.recovered_errors,
+        )),
     }
 }
 
@@ -470,40 +473,34 @@ impl Drive for Handle {
     fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
         self.change(|drive| drive.extend(data))
     }
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        let fault = self.0.inside().faults.commit;
-        if let Some(sense) = fault
-            && mode == WriteMode::Commit
-        {
-            let at = self.position().ok();
-            return Err(Failed::at(sense, at));
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        let run = |drive: &mut dyn Drive| drive.execute(motion);
+        match motion {
+            Motion::WriteMarks { mode, .. } => {
+                let fault = self.0.inside().faults.commit;
+                if let Some(sense) = fault
+                    && mode == WriteMode::Commit
+                {
+                    let at = self.position().ok();
+                    return Err(Failed::at(sense, at));
+                }
+                self.change(run)
+            }
+            Motion::Space { .. }
+            | Motion::SpaceToEndOfData
+            | Motion::Locate(_)
+            | Motion::Rewind => self.motion(run),
+            Motion::Erase(_) if self.0.inside().faults.no_erase => {
+                let at = self.0.inside().drive.position().ok();
+                Err(Failed::at(Sense::IllegalRequest, at))
+            }
+            Motion::Erase(_) | Motion::Load(_) | Motion::MakePartitions(_) => {
+                self.0.inside().drive.execute(motion)
+            }
         }
-        self.change(|drive| drive.write_marks(mark, count, mode))
-    }
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.motion(|drive| drive.space(unit, count))
-    }
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.motion(|drive| drive.space_to_end_of_data())
-    }
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.motion(|drive| drive.locate(to))
-    }
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.motion(|drive| drive.rewind())
-    }
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.0.inside().drive.load(kind)
     }
     fn unload(&mut self) -> Result<(), Failed> {
         self.0.inside().drive.unload()
-    }
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        if self.0.inside().faults.no_erase {
-            let at = self.0.inside().drive.position().ok();
-            return Err(Failed::at(Sense::IllegalRequest, at));
-        }
-        self.0.inside().drive.erase(extent)
     }
     fn position(&mut self) -> Result<Position, Failed> {
         self.0.inside().drive.position()
@@ -518,8 +515,9 @@ impl Drive for Handle {
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.0.inside().drive.set_door(door)
     }
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.0.inside().drive.make_partitions(partitioning)
+
+    fn take_recovered(&mut self) -> u32 {
+        self.0.inside().drive.take_recovered()
     }
 }
 

@@ -1,9 +1,8 @@
 //! A drive that takes and gives any number of blocks and keeps none.
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
-    WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Sense, Transfer,
 };
 
 #[derive(Default)]
@@ -83,38 +82,24 @@ impl Drive for NullDrive {
         })
     }
 
-    fn write_marks(&mut self, _mark: Mark, count: u32, _mode: WriteMode) -> Result<Done, Failed> {
-        Ok(self.done(count.into()))
-    }
-
-    fn space(&mut self, _unit: SpaceUnit, _count: i64) -> Result<Done, Failed> {
-        self.refused()
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        Ok(self.done(0))
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.0.object = to.object;
-        Ok(self.done(0))
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.0 = Position::default();
-        Ok(self.done(0))
-    }
-
-    fn load(&mut self, _kind: LoadKind) -> Result<Done, Failed> {
-        self.rewind()
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { count, .. } => Ok(self.done(count.into())),
+            Motion::SpaceToEndOfData | Motion::Erase(_) => Ok(self.done(0)),
+            Motion::Locate(to) => {
+                self.0.object = to.object;
+                Ok(self.done(0))
+            }
+            Motion::Rewind | Motion::Load(_) => {
+                self.0 = Position::default();
+                Ok(self.done(0))
+            }
+            Motion::Space { .. } | Motion::MakePartitions(_) => self.refused(),
+        }
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.refused()
-    }
-
-    fn erase(&mut self, _extent: EraseExtent) -> Result<Done, Failed> {
-        Ok(self.done(0))
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -129,7 +114,7 @@ impl Drive for NullDrive {
         Ok(())
     }
 
-    fn make_partitions(&mut self, _partitioning: Partitioning) -> Result<Done, Failed> {
-        self.refused()
+    fn take_recovered(&mut self) -> u32 {
+        0
     }
 }

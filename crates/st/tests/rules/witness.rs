@@ -3,9 +3,8 @@
 use std::ops::{Deref, DerefMut};
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer,
-    WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind, Mark, Mode,
+    ModeSelect, Motion, Partitioning, Position, ReadDone, Sense, SpaceUnit, Transfer, WriteMode,
 };
 use pseudotape_testkit::ModelDrive;
 
@@ -114,41 +113,23 @@ impl Drive for Witness {
         self.drive.extend(data)
     }
 
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.hear(Told::Marks(mark, count, mode))?;
-        self.drive.write_marks(mark, count, mode)
-    }
-
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.hear(Told::Space(unit, count))?;
-        self.drive.space(unit, count)
-    }
-
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.fails.take().map_or(Ok(()), Err)?;
-        self.drive.space_to_end_of_data()
-    }
-
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.drive.locate(to)
-    }
-
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.drive.rewind()
-    }
-
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.hear(Told::Load(kind))?;
-        self.drive.load(kind)
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        match motion {
+            Motion::WriteMarks { mark, count, mode } => {
+                self.hear(Told::Marks(mark, count, mode))?
+            }
+            Motion::Space { unit, count } => self.hear(Told::Space(unit, count))?,
+            Motion::SpaceToEndOfData => self.fails.take().map_or(Ok(()), Err)?,
+            Motion::Load(kind) => self.hear(Told::Load(kind))?,
+            Motion::Erase(extent) => self.hear(Told::Erase(extent))?,
+            Motion::MakePartitions(partitioning) => self.hear(Told::Partitions(partitioning))?,
+            Motion::Locate(_) | Motion::Rewind => {}
+        }
+        self.drive.execute(motion)
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
         self.drive.unload()
-    }
-
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.hear(Told::Erase(extent))?;
-        self.drive.erase(extent)
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
@@ -162,10 +143,5 @@ impl Drive for Witness {
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.hear(Told::Door(door))?;
         self.drive.set_door(door)
-    }
-
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.hear(Told::Partitions(partitioning))?;
-        self.drive.make_partitions(partitioning)
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, LoadKind,
-    Mark, Mode, ModeSelect, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Transfer,
 };
 
 /// Waits before each write.
@@ -45,29 +45,11 @@ impl<D: Drive> Drive for Slow<D> {
     fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
         self.drive.extend(data)
     }
-    fn write_marks(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<Done, Failed> {
-        self.drive.write_marks(mark, count, mode)
-    }
-    fn space(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
-        self.drive.space(unit, count)
-    }
-    fn space_to_end_of_data(&mut self) -> Result<Done, Failed> {
-        self.drive.space_to_end_of_data()
-    }
-    fn locate(&mut self, to: Address) -> Result<Done, Failed> {
-        self.drive.locate(to)
-    }
-    fn rewind(&mut self) -> Result<Done, Failed> {
-        self.drive.rewind()
-    }
-    fn load(&mut self, kind: LoadKind) -> Result<Done, Failed> {
-        self.drive.load(kind)
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        self.drive.execute(motion)
     }
     fn unload(&mut self) -> Result<(), Failed> {
         self.drive.unload()
-    }
-    fn erase(&mut self, extent: EraseExtent) -> Result<Done, Failed> {
-        self.drive.erase(extent)
     }
     fn position(&mut self) -> Result<Position, Failed> {
         self.drive.position()
@@ -78,7 +60,8 @@ impl<D: Drive> Drive for Slow<D> {
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.drive.set_door(door)
     }
-    fn make_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
-        self.drive.make_partitions(partitioning)
+
+    fn take_recovered(&mut self) -> u32 {
+        self.drive.take_recovered()
     }
 }

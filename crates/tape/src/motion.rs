@@ -1,0 +1,51 @@
+use crate::drive::{EraseExtent, LoadKind, Mark, Partitioning, SpaceUnit, WriteMode};
+use crate::numbers::Address;
+
+/// An operation that transfers no block and answers with [`Done`](crate::Done), as a value.
+///
+/// A value can be queued, sent, compared and forwarded: a drive over other drives needs one line for all of
+/// them ([`Drive::execute`](crate::Drive::execute)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Motion {
+    /// Writes marks here; what was recorded behind is gone (WRITE FILEMARKS).
+    ///
+    /// With [`WriteMode::Commit`], a count of 0 included, everything written before is on stable
+    /// storage when this returns. Early warning and physical end as for [`Drive::write`](crate::Drive::write).
+    WriteMarks {
+        /// Which kind of mark.
+        mark: Mark,
+        /// How many.
+        count: u32,
+        /// Whether the drive waits for stable storage.
+        mode: WriteMode,
+    },
+    /// Moves over units, backwards where the count is negative (SPACE).
+    ///
+    /// | met | result | position after |
+    /// |---|---|---|
+    /// | all | whole count | behind the last one (before it when going backwards) |
+    /// | a mark, while counting blocks (or a setmark, counting filemarks) | count so far, `stop` | on its far side |
+    /// | end of data | count so far, [`Stop::EndOfData`](crate::Stop::EndOfData) | there |
+    /// | beginning of partition | count so far, [`Stop::BeginningOfPartition`](crate::Stop::BeginningOfPartition) | there |
+    Space {
+        /// What is counted.
+        unit: SpaceUnit,
+        /// How many of them.
+        count: i64,
+    },
+    /// Moves to the end of data (SPACE, code 3).
+    SpaceToEndOfData,
+    /// Moves to an object, in the current or another partition (LOCATE).
+    ///
+    /// Behind the end of data: [`Stop::EndOfData`](crate::Stop::EndOfData), positioned there. A
+    /// partition that the medium does not have: [`Sense::IllegalRequest`](crate::Sense::IllegalRequest).
+    Locate(Address),
+    /// Moves to the beginning of the current partition; commits (REWIND).
+    Rewind,
+    /// Loads the medium that is in the drive, to the beginning of partition 0 (LOAD).
+    Load(LoadKind),
+    /// Erases from here on (ERASE).
+    Erase(EraseExtent),
+    /// Cuts the medium into partitions, losing what is recorded; ends at the beginning of partition 0.
+    MakePartitions(Partitioning),
+}
