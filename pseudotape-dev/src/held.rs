@@ -6,7 +6,7 @@ use anyhow::Result;
 use pseudotape_drive::{FileMedium, ImageDrive, Overrides};
 use pseudotape_slave::SlaveDrive;
 use pseudotape_st::{EndOfTape, Options};
-use pseudotape_tape::{Drive, Position};
+use pseudotape_tape::{Drive, Position, Volume};
 
 use crate::config::ImageConfig;
 use crate::slave_end::SlaveSide;
@@ -85,8 +85,8 @@ impl Held {
     /// Where the tape is, as far as is known without asking.
     pub(crate) fn peek_position(&self) -> Option<Position> {
         match self {
-            Held::Image(drive) => drive.peek_position(),
-            Held::Slave(drive, _) => drive.peek_position(),
+            Held::Image(drive) => drive.known_position(),
+            Held::Slave(drive, _) => drive.known_position(),
         }
     }
 

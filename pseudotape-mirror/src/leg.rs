@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use pseudotape_tape::Noted;
 use pseudotape_tape::{
     Address, Capacity, Done, Drive, Failed, Mode, ModeSelect, ObjectNumber, PartitionNumber,
     Position, ReadDone, Sense,
@@ -91,18 +92,6 @@ impl LegOptions {
             ..LegOptions::default()
         }
     }
-}
-
-/// What a volume says of its being a copy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Noted {
-    /// It has no place for that.
-    #[default]
-    NoPlace,
-    /// Nothing is wrong with it.
-    Mirrored,
-    /// From this object on it is no copy.
-    NotMirroredFrom(ObjectNumber),
 }
 
 /// What a leg ends in: a drive, which perhaps can note on its volume since where it is no copy.

@@ -202,7 +202,7 @@ impl MirrorDrive {
             leg: options.name.clone(),
             reason,
         };
-        pseudotape_copy::make_ready(drive.drive()).map_err(|error| failed(error.to_string()))?;
+        pseudotape_tape::make_ready(drive.drive()).map_err(|error| failed(error.to_string()))?;
         let seat = Arc::new(Seat {
             core: Mutex::new(Core {
                 name: options.name.clone(),

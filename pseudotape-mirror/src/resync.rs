@@ -27,7 +27,7 @@ impl MirrorDrive {
             return Err(LegError::InStep(name.to_owned()));
         }
         if let Some(mut new) = new {
-            let ready = pseudotape_copy::make_ready(new.drive.drive());
+            let ready = pseudotape_tape::make_ready(new.drive.drive());
             ready.map_err(|failed| LegError::Failed {
                 leg: name.to_owned(),
                 reason: failed.to_string(),
@@ -124,7 +124,7 @@ impl MirrorDrive {
 /// Copies from the last common object on, partition by partition.
 fn bring_in_step(from: &mut Core, to: &mut Core) -> Result<Resynced, String> {
     let text = |error: pseudotape_tape::Failed| error.to_string();
-    pseudotape_copy::make_ready(to.drive()).map_err(text)?;
+    pseudotape_tape::make_ready(to.drive()).map_err(text)?;
     let last = from.drive().mode().map_err(text)?.last_partition;
     let other = to.drive().mode().map_err(text)?.last_partition;
     if last != other {
@@ -176,8 +176,13 @@ fn bring_partition(
     }
     loop {
         let options = pseudotape_copy::Options::default();
-        let copied = pseudotape_copy::copy(from.drive(), to.drive(), options, &mut go_on)
-            .map_err(|error| error.to_string())?;
+        let copied = pseudotape_copy::copy(
+            from.drive(),
+            &mut pseudotape_tape::Bare(to.drive()),
+            options,
+            &mut go_on,
+        )
+        .map_err(|error| error.to_string())?;
         total.copied += copied.blocks + copied.filemarks + copied.setmarks;
         total.bytes += copied.bytes;
         match copied.ending {

@@ -115,7 +115,10 @@ fn what_tests_use_stays_out_of_the_product() {
 /// of remote drives once (ST-STAT-05).
 #[test]
 fn adaptors_keep_every_method_of_the_seam() {
-    for (name, file) in [("Drive", "crates/tape/src/drive.rs")] {
+    for (name, file) in [
+        ("Drive", "crates/tape/src/drive.rs"),
+        ("Volume", "crates/tape/src/volume.rs"),
+    ] {
         let text = std::fs::read_to_string(root().join(file)).expect("the trait is there");
         let methods = trait_methods(&text, name);
         assert!(methods.required.len() > 5, "{name}: {methods:?}");

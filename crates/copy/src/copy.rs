@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use pseudotape_tape::{
-    Done, Drive, Failed, Mark, ObjectNumber, Position, Sense, Transfer, WriteMode,
+    Done, Drive, Failed, Mark, ObjectNumber, Position, Sense, Transfer, Volume, WriteMode,
 };
 
 use crate::ahead::{Ahead, read_ahead};
@@ -26,31 +26,6 @@ pub enum Unreadable {
 pub struct Options {
     /// What becomes of a block that can't be read.
     pub unreadable: Unreadable,
-}
-
-/// What is copied to: a drive that perhaps can record that a block was unreadable.
-pub trait Target: Send {
-    /// The drive.
-    fn drive(&mut self) -> &mut dyn Drive;
-
-    /// Records a block that was unreadable where it was copied from.
-    fn record_unreadable(&mut self) -> Result<Done, Failed>;
-}
-
-/// A drive that can't record unreadable blocks.
-pub struct Plain<'a>(
-    /// The drive.
-    pub &'a mut dyn Drive,
-);
-
-impl Target for Plain<'_> {
-    fn drive(&mut self) -> &mut dyn Drive {
-        self.0
-    }
-
-    fn record_unreadable(&mut self) -> Result<Done, Failed> {
-        Err(Failed::at(Sense::IllegalRequest, self.0.position().ok()))
-    }
 }
 
 /// Why a copy ended.
@@ -102,24 +77,13 @@ pub struct Copied {
 /// The source is anywhere behind what was copied. `progress` is asked about every 2 MiB whether to go on.
 pub fn copy(
     from: &mut dyn Drive,
-    to: &mut dyn Drive,
-    options: Options,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Copied, Error> {
-    copy_onto(from, &mut Plain(to), options, progress)
-}
-
-/// As [`copy`], onto what can perhaps record unreadable blocks.
-pub fn copy_onto(
-    from: &mut dyn Drive,
-    to: &mut dyn Target,
+    to: &mut dyn Volume,
     options: Options,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Copied, Error> {
     let reading = Reading::new(from, Side::First)?;
     let first = reading.object();
     let target = to
-        .drive()
         .position()
         .map_err(|failed| write_error(first, "tell the position", failed))?;
     let mut writing = Writing {
@@ -155,7 +119,7 @@ fn write_error(object: ObjectNumber, action: &'static str, failed: Failed) -> Er
 }
 
 struct Writing<'a> {
-    to: &'a mut dyn Target,
+    to: &'a mut dyn Volume,
     options: Options,
     copied: Copied,
     /// The target is behind early warning.
@@ -223,10 +187,10 @@ impl Writing<'_> {
 
     fn block(&mut self, length: u32, block: &[u8]) -> Result<bool, Error> {
         let object = self.copied.next;
-        let done = match self.to.drive().write(Transfer::Variable, block) {
+        let done = match self.to.write(Transfer::Variable, block) {
             Ok(done) => done,
             Err(failed) => {
-                let limits = self.to.drive().block_limits();
+                let limits = self.to.block_limits();
                 let takes = limits.contain(length.into())
                     && length.is_multiple_of(limits.granularity_bytes.max(1));
                 return Err(match failed.sense {
@@ -250,7 +214,7 @@ impl Writing<'_> {
     }
 
     fn mark(&mut self, mark: Mark) -> Result<bool, Error> {
-        let written = self.to.drive().write_marks(mark, 1, WriteMode::Immediate);
+        let written = self.to.write_marks(mark, 1, WriteMode::Immediate);
         let done =
             written.map_err(|failed| write_error(self.copied.next, "write a mark", failed))?;
         let fitted = self.written(done)?;
@@ -268,7 +232,7 @@ impl Writing<'_> {
             let object = self.copied.next;
             let done = self
                 .to
-                .record_unreadable()
+                .record_unreadable(0)
                 .map_err(|failed| Error::NotRecordable { object, failed })?;
             if !self.written(done)? {
                 return Ok(false);
@@ -303,7 +267,7 @@ impl Writing<'_> {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        let drive = self.to.drive();
+        let drive: &mut dyn Drive = self.to;
         let committed = drive.write_marks(Mark::Filemark, 0, WriteMode::Commit);
         match committed {
             Ok(done) => {

@@ -13,7 +13,7 @@ mod reading;
 mod ready;
 
 pub use compare::{Comparison, Difference, compare, last_common_object};
-pub use copy::{Copied, Ending, Options, Plain, Target, Unreadable, copy, copy_onto};
+pub use copy::{Copied, Ending, Options, Unreadable, copy};
 pub use error::{Error, Side};
 pub use object::{Gap, Object, Progress};
-pub use ready::{go_to, make_ready};
+pub use ready::go_to;

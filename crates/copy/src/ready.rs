@@ -1,20 +1,6 @@
-use pseudotape_tape::{Address, Drive, Failed, ObjectNumber, PartitionNumber, Sense};
+use pseudotape_tape::{Address, Drive, ObjectNumber, PartitionNumber};
 
 use crate::error::{Error, Side};
-
-/// Unit attentions that may wait in a drive one behind the other.
-const ATTENTIONS_MAX: u32 = 4;
-
-/// Fetches pending unit attentions, so that the next operation is not told of them.
-pub fn make_ready(drive: &mut dyn Drive) -> Result<(), Failed> {
-    for _ in 0..ATTENTIONS_MAX {
-        match drive.test_ready() {
-            Err(failed) if matches!(failed.sense, Sense::MediumChanged | Sense::Reset) => {}
-            other => return other,
-        }
-    }
-    drive.test_ready()
-}
 
 /// Goes before an object of a partition; an error where the drive ends up elsewhere.
 pub fn go_to(

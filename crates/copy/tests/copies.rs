@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use pseudotape_copy::{
-    Comparison, Copied, Ending, Error, Gap, Object, Options, Plain, Progress, Side, Target,
-    Unreadable, compare, copy, copy_onto, go_to, last_common_object,
+    Comparison, Copied, Ending, Error, Gap, Object, Options, Progress, Side, Unreadable, compare,
+    copy, go_to, last_common_object,
 };
 use pseudotape_drive::Personality;
-use pseudotape_tape::{Done, Drive, Failed, ObjectNumber, Sense};
+use pseudotape_tape::{Bare, Drive, ObjectNumber, Sense};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
 
 fn on(_: Progress) -> ControlFlow<()> {
@@ -66,22 +66,6 @@ fn compared(a: &mut ModelDrive, b: &mut ModelDrive) -> Comparison {
     a.rewind().unwrap();
     b.rewind().unwrap();
     compare(a, b, &mut on).expect("nothing fails")
-}
-
-/// A model that records what was unreadable.
-struct Recording(ModelDrive);
-
-impl Target for Recording {
-    fn drive(&mut self) -> &mut dyn Drive {
-        &mut self.0
-    }
-
-    fn record_unreadable(&mut self) -> Result<Done, Failed> {
-        let done = self.0.write(pseudotape_tape::Transfer::Variable, b"?")?;
-        let objects = &mut self.0.cartridge_mut().expect("a cartridge").partitions[0];
-        *objects.last_mut().expect("just written") = ModelObject::Damaged(0);
-        Ok(done)
-    }
 }
 
 fn object() -> impl Strategy<Value = ModelObject> {
@@ -153,20 +137,20 @@ proptest! {
         let lost: u64 = copied.unreadable.iter().map(|gap| gap.objects).sum();
         prop_assert_eq!(lost as usize, source.len() - readable.len());
 
-        let mut recorded = Recording(blank());
+        let mut recorded = blank();
         let options = Options { unreadable: Unreadable::Record };
-        let copied = copy_onto(&mut tape(source.clone()), &mut recorded, options, &mut on).unwrap();
+        let copied = copy(&mut tape(source.clone()), &mut recorded, options, &mut on).unwrap();
         prop_assert_eq!(copied.ending, Ending::Complete);
         let same_places = |a: &ModelObject, b: &ModelObject| match (a, b) {
             (ModelObject::Damaged(_), ModelObject::Damaged(_)) => true,
             (a, b) => a == b,
         };
-        prop_assert!(source.len() == objects(&recorded.0).len()
-            && source.iter().zip(objects(&recorded.0)).all(|(a, b)| same_places(a, b)));
-        let found = compared(&mut tape(source.clone()), &mut recorded.0);
+        prop_assert!(source.len() == objects(&recorded).len()
+            && source.iter().zip(objects(&recorded)).all(|(a, b)| same_places(a, b)));
+        let found = compared(&mut tape(source.clone()), &mut recorded);
         prop_assert!(found.difference.is_none() && !found.is_identical());
         prop_assert_eq!(&found.unreadable, &copied.unreadable);
-        let common = last_common_object(&mut tape(source.clone()), &mut recorded.0, &mut on).unwrap();
+        let common = last_common_object(&mut tape(source.clone()), &mut recorded, &mut on).unwrap();
         prop_assert_eq!(common.map_or(0, |last| last.0 as usize + 1), first_damaged(&source).unwrap());
     }
 
@@ -343,7 +327,7 @@ fn a_drive_that_fails_is_named_with_the_object() {
     let options = Options {
         unreadable: Unreadable::Record,
     };
-    let error = copy_onto(&mut damaged, &mut Plain(plain), options, &mut on).unwrap_err();
+    let error = copy(&mut damaged, &mut Bare(plain), options, &mut on).unwrap_err();
     assert!(
         matches!(
             error,

@@ -36,6 +36,7 @@ mod read;
 mod request;
 mod space;
 mod state;
+mod volume;
 mod write;
 
 pub use error::Error;

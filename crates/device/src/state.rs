@@ -211,11 +211,6 @@ impl DeviceDrive {
         &self.path
     }
 
-    /// Takes the text of the last trouble: what a sense can't say.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take()
-    }
-
     /// Where the tape is; `None` without a medium, or not known.
     pub(crate) fn here(&self) -> Option<Position> {
         match (self.readiness, self.medium.place) {

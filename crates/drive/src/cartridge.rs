@@ -117,6 +117,13 @@ impl<M: Medium> Cartridge<M> {
         self.image(0).barcode()
     }
 
+    /// Rises with each commit of a change in any partition.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        let generations = self.partitions.iter().map(Image::generation);
+        generations.fold(0, u64::saturating_add)
+    }
+
     /// How many partitions there are.
     #[must_use]
     pub fn partition_count(&self) -> u8 {

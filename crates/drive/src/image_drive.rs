@@ -189,17 +189,6 @@ impl<M: Medium> ImageDrive<M> {
         &self.personality
     }
 
-    /// Where the tape is, without touching anything; `None` without a loaded medium.
-    #[must_use]
-    pub fn peek_position(&self) -> Option<pseudotape_tape::Position> {
-        self.place()
-    }
-
-    /// Takes the text of the last trouble with the image: what a sense can't say.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take()
-    }
-
     pub(crate) fn inquiry(&self) -> Identity {
         Identity {
             vendor: self.personality.vendor.into(),

@@ -5,11 +5,14 @@ mod cartridge;
 mod image_drive;
 mod medium;
 mod motion;
+mod null;
 mod personality;
 mod state;
 mod transfer;
+mod volume;
 
 pub use cartridge::{Cartridge, CartridgeError, Medium};
 pub use image_drive::{EarlyWarning, ImageDrive, Overrides};
 pub use medium::{FileMedium, MemoryMedium};
+pub use null::{NullDrive, NullLimits};
 pub use personality::{AfterUnload, ErasePolicy, Personality};

@@ -13,7 +13,7 @@ impl<M: Medium> ImageDrive<M> {
     ///
     /// `length_bytes` is its length there, 0 where that is not known; it counts as that much of the
     /// capacity. Early warning and physical end as for a write.
-    pub fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
+    pub(crate) fn put_bad_block(&mut self, length_bytes: u32) -> Result<Done, Failed> {
         self.begin_change()?;
         if u64::from(length_bytes) > self.limits().room(self.used_before_here()) {
             return Ok(self.done(0, Some(Stop::EndOfPartition)));

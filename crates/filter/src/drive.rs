@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    ObjectNumber, Position, ReadDone, Sense, Stop, Transfer,
+    Noted, ObjectNumber, Position, ReadDone, Sense, Stop, Transfer, Volume, VolumeError,
+    VolumeIdentity, Writability,
 };
 
 use crate::codec::{Decoder, Encoder, Filter};
@@ -64,11 +65,6 @@ impl<D: Drive> FilterDrive<D> {
     #[must_use]
     pub fn into_below(self) -> D {
         self.below
-    }
-
-    /// Takes the text of the last trouble: what a sense can't say.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take()
     }
 
     fn refuse<T>(&mut self, sense: Sense, count: u64) -> Result<T, Failed> {
@@ -321,5 +317,41 @@ impl<D: Drive> Drive for FilterDrive<D> {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.below.set_door(door)
+    }
+}
+
+impl<V: Volume> Volume for FilterDrive<V> {
+    /// The filter's own trouble first, else that of the drive below.
+    fn take_trouble(&mut self) -> Option<String> {
+        let own = self.trouble.take();
+        own.or_else(|| self.below.take_trouble())
+    }
+
+    fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
+        self.below.record_unreadable(length_bytes)
+    }
+
+    fn noted(&self) -> Noted {
+        self.below.noted()
+    }
+
+    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        self.below.note_not_mirrored(from)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.below.known_position()
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        self.below.volume_identity()
+    }
+
+    fn writability(&mut self) -> Writability {
+        self.below.writability()
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
+        Box::new(self.below).finish()
     }
 }

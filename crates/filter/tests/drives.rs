@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
 use pseudotape_filter::{Compression, Filter, FilterDrive, Key};
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
-use pseudotape_tape::{Drive, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, WriteMode};
+use pseudotape_tape::{
+    Drive, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, Volume, WriteMode,
+};
 use pseudotape_testkit::{
     ModelCartridge, ModelDrive, ModelObject, Operation, Recovering, SUITE, SuiteMedium, block_of,
     compare, operation,

@@ -4,7 +4,9 @@ use pseudotape_tape::{Mark, ObjectNumber};
 
 use crate::file_store::Access;
 use crate::frame::{Frame, Key, Kind, Level};
-use crate::header::{CreateParameters, VolumeId};
+use pseudotape_tape::VolumeId;
+
+use crate::header::CreateParameters;
 use crate::image::{Image, Place, key_of};
 use crate::layout::{LABEL_BYTES, RECORDS_OFFSET, SLOT_OFFSETS};
 use crate::memory_store::MemoryStore;

@@ -3,7 +3,7 @@
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use pseudotape_tape::{BlockLimits, PartitionNumber};
+use pseudotape_tape::{BlockLimits, PartitionNumber, VolumeId};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -49,16 +49,6 @@ pub struct HeaderBytes {
 }
 
 const _: () = assert!(size_of::<HeaderBytes>() == 128);
-
-/// Identity of a volume; every format of a medium makes a new one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct VolumeId(pub Uuid);
-
-impl std::fmt::Display for VolumeId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Whether recorded data may be overwritten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

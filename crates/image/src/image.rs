@@ -170,6 +170,12 @@ impl<S: Store> Image<S> {
         self.access
     }
 
+    /// Rises with each commit of a change: the sequence number of the state in memory.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.state.sequence
+    }
+
     /// The volume's label; may be empty.
     #[must_use]
     pub fn label(&self) -> &str {

@@ -33,13 +33,14 @@ pub use commit::WriteProtect;
 pub use error::Error;
 pub use file_store::{Access, FileStore};
 pub use fuzz::{fuzz_open, fuzz_records};
-pub use header::{CreateParameters, Header, Rewriting, VolumeId};
+pub use header::{CreateParameters, Header, Rewriting};
 pub use image::{Image, Place};
 pub use layout::{
     BARCODE_BYTES, FRAME_BYTES, LABEL_BYTES, MAJOR_VERSION, MAX_BLOCK_BYTES, MINOR_VERSION,
     RECORDS_OFFSET,
 };
 pub use memory_store::MemoryStore;
+pub use pseudotape_tape::VolumeId;
 pub use read::{Ahead, Object};
 pub use report::{Gap, OpenReport, TornTail};
 pub use space::Spaced;

@@ -7,8 +7,9 @@ use std::os::unix::net::UnixStream;
 use pseudotape_device::DeviceDrive;
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    ObjectNumber, Position, ReadDone, Sense, Transfer,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
+    ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability, commit_before_end,
 };
 
 use crate::channel::Channel;
@@ -118,11 +119,6 @@ impl RmtDrive {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Takes the text of the last trouble: what a sense can't say.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take().or_else(|| self.drive.take_trouble())
     }
 
     /// Does an operation; what it says of the place is kept, and the end of the connection told once.
@@ -327,5 +323,50 @@ impl Drive for RmtDrive {
 
     fn take_recovered(&mut self) -> u32 {
         self.drive.take_recovered()
+    }
+}
+
+impl Volume for RmtDrive {
+    fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take().or_else(|| self.drive.take_trouble())
+    }
+
+    /// No request writes such a record.
+    fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
+        let position = self.position().ok();
+        Err(Failed::at(Sense::IllegalRequest, position))
+    }
+
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+
+    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.sure
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        match self.drive.writability() {
+            Writability::OpenedReadOnly => Writability::OpenedReadOnly,
+            _ if self.gone => Writability::Unknown,
+            told => told,
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
+        commit_before_end(&mut *self).map_err(|failed| {
+            let name = &self.name;
+            VolumeError::new(format!(
+                "{name}: {failed}: what was written last may not be there"
+            ))
+        })
     }
 }

@@ -30,7 +30,7 @@ pub use operation::Dialect;
 pub use remote::{Access, BadRemote, Limits, Reach, Remote};
 pub use server::{ServeError, ServerOptions, serve};
 pub use shelf::Shelf;
-pub use st_tape::{Holder, StTape};
+pub use st_tape::StTape;
 
 /// Longest record that goes over a connection.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use pseudotape_device::TapeNode;
 use pseudotape_mtio::{MtGet, MtOp, Operation};
 use pseudotape_st::{Access, Caller, Node, OpenFlags, Opening, Options, St};
-use pseudotape_tape::Drive;
+use pseudotape_tape::{Drive, Volume};
 
 /// A drive with its driver. Clones are the same drive: what one opening leaves, the next one finds.
 #[derive(Clone)]
@@ -16,21 +16,27 @@ pub struct StTape {
     caller: Caller,
 }
 
-/// Whatever holds the drive, and lets go of it in order when it is dropped.
-pub trait Holder: Send {
-    /// The drive.
-    fn drive(&mut self) -> &mut dyn Drive;
+struct Shared {
+    st: St,
+    /// Taken when nobody holds the tape any more.
+    volume: Option<Box<dyn Volume>>,
 }
 
-impl Holder for Box<dyn Drive> {
-    fn drive(&mut self) -> &mut dyn Drive {
-        self.as_mut()
+impl Shared {
+    fn parts(&mut self) -> (&mut St, &mut dyn Drive) {
+        let volume = self.volume.as_mut().expect("only a drop takes it");
+        (&mut self.st, volume)
     }
 }
 
-struct Shared {
-    st: St,
-    holder: Box<dyn Holder>,
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(volume) = self.volume.take()
+            && let Err(error) = volume.finish()
+        {
+            log::error!("{error}");
+        }
+    }
 }
 
 fn errno(errno: pseudotape_st::Errno) -> Errno {
@@ -41,12 +47,12 @@ impl StTape {
     /// A drive that this process holds. Clients may do everything but set options of the driver, partitions included,
     /// which stay as the server's owner wants them.
     #[must_use]
-    pub fn new(holder: impl Holder + 'static) -> Self {
+    pub fn new(volume: Box<dyn Volume>) -> Self {
         let st = St::new(&Options::default());
         StTape {
             shared: Arc::new(Mutex::new(Shared {
                 st,
-                holder: Box::new(holder),
+                volume: Some(volume),
             })),
             caller: Caller { privileged: false },
         }
@@ -63,9 +69,9 @@ impl StTape {
     /// is ENOMEDIUM at once, where a node would wait for one.
     pub fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
         let mut shared = self.lock();
-        let Shared { st, holder } = &mut *shared;
+        let (st, drive) = shared.parts();
         let node = Node { mode: 0, rewinding };
-        match st.open(holder.drive(), node, flags).map_err(errno)? {
+        match st.open(drive, node, flags).map_err(errno)? {
             Opening::Open => {
                 drop(shared);
                 Ok(Box::new(OpenStTape {
@@ -103,8 +109,8 @@ impl OpenStTape {
         call: impl FnOnce(&mut St, &mut dyn Drive) -> Result<T, pseudotape_st::Errno>,
     ) -> Result<T, Errno> {
         let mut shared = self.tape.lock();
-        let Shared { st, holder } = &mut *shared;
-        call(st, holder.drive()).map_err(errno)
+        let (st, drive) = shared.parts();
+        call(st, drive).map_err(errno)
     }
 }
 

@@ -5,7 +5,7 @@ use pseudotape_device::TapeNode;
 use pseudotape_drive::Personality;
 use pseudotape_rmt::{Dialect, ServeError, ServerOptions, Shelf, StTape, System, serve};
 use pseudotape_st::OpenFlags;
-use pseudotape_tape::Drive;
+use pseudotape_tape::{Bare, Drive};
 use pseudotape_testkit::{ModelCartridge, ModelDrive};
 
 const DOCUMENT: &str = include_str!("../../../docs/RMT.md");
@@ -18,7 +18,7 @@ impl One {
         let mut drive = ModelDrive::new(Personality::default());
         drive.insert(ModelCartridge::default());
         let drive: Box<dyn Drive> = Box::new(drive);
-        One(StTape::new(drive))
+        One(StTape::new(Box::new(Bare(drive))))
     }
 }
 

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use pseudotape_device::TapeNode;
 use pseudotape_rmt::{Error, Limits, Reach, Remote, RmtDrive, ServerOptions, Shelf, StTape, serve};
 use pseudotape_st::OpenFlags;
-use pseudotape_tape::{BlockLimits, Drive, Mark, Sense, Stop, Transfer, WriteMode};
+use pseudotape_tape::{Bare, BlockLimits, Drive, Mark, Sense, Stop, Transfer, Volume, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, block_of};
 
 #[derive(Clone)]
@@ -30,7 +30,7 @@ fn model() -> One {
     drive.insert(ModelCartridge::default());
     drive.clear_attention();
     let drive: Box<dyn Drive> = Box::new(drive);
-    One(StTape::new(drive))
+    One(StTape::new(Box::new(Bare(drive))))
 }
 
 fn remote() -> Remote {

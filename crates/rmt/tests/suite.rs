@@ -9,7 +9,7 @@ use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personali
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_rmt::{Reach, Remote, RmtDrive, ServerOptions, Shelf, StTape, serve};
 use pseudotape_st::OpenFlags;
-use pseudotape_tape::Drive;
+use pseudotape_tape::{Bare, Drive};
 use pseudotape_testkit::{Recovering, SUITE, SuiteMedium, drive_suite, suite};
 
 struct One(StTape);
@@ -44,7 +44,7 @@ fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
 
 fn remote(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
-    let tape = StTape::new(image(personality, wanted)).with_options();
+    let tape = StTape::new(Box::new(Bare(image(personality, wanted)))).with_options();
     thread::spawn(move || {
         let reader = theirs.try_clone().expect("a second handle");
         serve(reader, theirs, &mut One(tape), ServerOptions::default())

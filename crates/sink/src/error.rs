@@ -127,12 +127,4 @@ pub enum Error {
     /// A remote tape can't be opened.
     #[error(transparent)]
     Rmt(#[from] pseudotape_rmt::Error),
-    /// Not everything could be brought to stable storage at the end.
-    #[error("{sink}: {reason}: what was written last may not be there")]
-    Unfinished {
-        /// The sink.
-        sink: String,
-        /// The drive's reason.
-        reason: String,
-    },
 }

@@ -16,14 +16,11 @@
 
 mod error;
 mod image;
-mod null;
 mod open;
 mod sink;
 mod text;
 
 pub use error::{Error, SpecificationError};
-pub use null::NullDrive;
-pub use open::OpenSink;
 pub use pseudotape_filter::Compression;
 pub use pseudotape_image::Access;
 pub use sink::{ImageSink, Limits, Place, RmtSink, Sink};

@@ -5,107 +5,15 @@ use std::path::Path;
 
 use nix::sys::statfs::{FUSE_SUPER_MAGIC, statfs};
 use pseudotape_device::DeviceDrive;
-use pseudotape_drive::{FileMedium, ImageDrive};
+use pseudotape_drive::{NullDrive, NullLimits};
 use pseudotape_filter::{Filter, FilterDrive, Key};
 use pseudotape_image::Access;
 use pseudotape_rmt::{Reach, Remote, RmtDrive};
-use pseudotape_tape::{Drive, Mark, Sense, WriteMode};
+use pseudotape_tape::Volume;
 
 use crate::error::Error;
 use crate::image;
-use crate::null::NullDrive;
 use crate::sink::{ImageSink, Limits, Place, RmtSink, Sink};
-
-/// A sink that was opened: a drive with a medium in it.
-pub enum OpenSink {
-    /// An image, locked against others as long as this lives.
-    Image(Box<ImageDrive<FileMedium>>),
-    /// A tape node of this machine.
-    Device(Box<DeviceDrive>),
-    /// A tape of another machine.
-    Rmt(Box<RmtDrive>),
-    /// An image behind a filter.
-    FilteredImage(Box<FilterDrive<ImageDrive<FileMedium>>>),
-    /// A tape node behind a filter.
-    FilteredDevice(Box<FilterDrive<DeviceDrive>>),
-    /// A remote tape behind a filter.
-    FilteredRmt(Box<FilterDrive<RmtDrive>>),
-    /// Any other drive.
-    Drive(Box<dyn Drive>),
-}
-
-impl OpenSink {
-    /// The drive.
-    pub fn drive(&mut self) -> &mut dyn Drive {
-        match self {
-            OpenSink::Image(drive) => drive.as_mut(),
-            OpenSink::Device(drive) => drive.as_mut(),
-            OpenSink::Rmt(drive) => drive.as_mut(),
-            OpenSink::FilteredImage(drive) => drive.as_mut(),
-            OpenSink::FilteredDevice(drive) => drive.as_mut(),
-            OpenSink::FilteredRmt(drive) => drive.as_mut(),
-            OpenSink::Drive(drive) => drive.as_mut(),
-        }
-    }
-
-    /// The drive over the image, where it is one; behind a filter its blocks are frames.
-    pub fn image(&mut self) -> Option<&mut ImageDrive<FileMedium>> {
-        match self {
-            OpenSink::Image(drive) => Some(drive),
-            OpenSink::FilteredImage(drive) => Some(drive.below_mut()),
-            OpenSink::Device(_)
-            | OpenSink::Rmt(_)
-            | OpenSink::FilteredDevice(_)
-            | OpenSink::FilteredRmt(_)
-            | OpenSink::Drive(_) => None,
-        }
-    }
-
-    /// Takes the text of the last trouble, where the drive has one: what a sense can't say.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        match self {
-            OpenSink::Image(drive) => drive.take_trouble(),
-            OpenSink::Device(drive) => drive.take_trouble(),
-            OpenSink::Rmt(drive) => drive.take_trouble(),
-            OpenSink::FilteredImage(drive) => {
-                let own = drive.take_trouble();
-                own.or_else(|| drive.below_mut().take_trouble())
-            }
-            OpenSink::FilteredDevice(drive) => {
-                let own = drive.take_trouble();
-                own.or_else(|| drive.below_mut().take_trouble())
-            }
-            OpenSink::FilteredRmt(drive) => {
-                let own = drive.take_trouble();
-                own.or_else(|| drive.below_mut().take_trouble())
-            }
-            OpenSink::Drive(_) => None,
-        }
-    }
-
-    /// Brings everything to stable storage and closes the sink.
-    ///
-    /// Without this an image is left as a crash of the program leaves it: nothing written is lost.
-    pub fn finish(mut self, sink: &Sink) -> Result<(), Error> {
-        if let Some(drive) = self.image() {
-            return match drive.eject() {
-                Some(cartridge) => Ok(cartridge.finish()?),
-                None => Ok(()),
-            };
-        }
-        match self
-            .drive()
-            .write_marks(Mark::Filemark, 0, WriteMode::Commit)
-        {
-            // What can't be written has nothing to commit.
-            Err(failed) if failed.sense != Sense::WriteProtected => Err(Error::Unfinished {
-                sink: sink.to_string(),
-                reason: failed.to_string(),
-            }),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// What is at a path.
 enum Found {
@@ -151,9 +59,9 @@ impl Sink {
     /// Opens what the specification names.
     ///
     /// Blocks for as long as the host takes. The tape is where the drive has it: an image at its beginning.
-    pub fn open(&self, access: Access) -> Result<OpenSink, Error> {
+    pub fn open(&self, access: Access) -> Result<Box<dyn Volume>, Error> {
         let filter = self.filter()?;
-        let opened = match &self.place {
+        let opened: Box<dyn Volume> = match &self.place {
             Place::Path(path) => match look(path)? {
                 Found::Image => open_image(&existing(path), access)?,
                 Found::Device => open_device(path, access)?,
@@ -167,16 +75,13 @@ impl Sink {
             Place::Image(image) => open_image(image, access)?,
             Place::Device(path) => open_device(path, access)?,
             Place::Rmt(rmt) => open_remote(rmt, access)?,
-            Place::Null(limits) => {
-                let drive = NullDrive::new(*limits);
-                return Ok(OpenSink::Drive(match filter {
-                    Some(filter) => Box::new(FilterDrive::new(drive, filter)),
-                    None => Box::new(drive),
-                }));
-            }
+            Place::Null(limits) => Box::new(NullDrive::new(NullLimits {
+                capacity_bytes: limits.capacity_bytes,
+                early_warning_bytes: limits.early_warning_bytes,
+            })),
         };
         Ok(match filter {
-            Some(filter) => opened.behind(filter),
+            Some(filter) => Box::new(FilterDrive::new(opened, filter)),
             None => opened,
         })
     }
@@ -196,26 +101,6 @@ impl Sink {
     }
 }
 
-impl OpenSink {
-    fn behind(self, filter: Filter) -> Self {
-        match self {
-            OpenSink::Image(drive) => {
-                OpenSink::FilteredImage(Box::new(FilterDrive::new(*drive, filter)))
-            }
-            OpenSink::Device(drive) => {
-                OpenSink::FilteredDevice(Box::new(FilterDrive::new(*drive, filter)))
-            }
-            OpenSink::Rmt(drive) => {
-                OpenSink::FilteredRmt(Box::new(FilterDrive::new(*drive, filter)))
-            }
-            other @ (OpenSink::FilteredImage(_)
-            | OpenSink::FilteredDevice(_)
-            | OpenSink::FilteredRmt(_)
-            | OpenSink::Drive(_)) => other,
-        }
-    }
-}
-
 fn existing(path: &Path) -> ImageSink {
     ImageSink {
         path: path.to_owned(),
@@ -224,19 +109,19 @@ fn existing(path: &Path) -> ImageSink {
     }
 }
 
-fn open_image(image: &ImageSink, access: Access) -> Result<OpenSink, Error> {
-    Ok(OpenSink::Image(Box::new(image::open(image, access)?)))
+fn open_image(image: &ImageSink, access: Access) -> Result<Box<dyn Volume>, Error> {
+    Ok(Box::new(image::open(image, access)?))
 }
 
-fn open_device(path: &Path, access: Access) -> Result<OpenSink, Error> {
+fn open_device(path: &Path, access: Access) -> Result<Box<dyn Volume>, Error> {
     let access = match access {
         Access::ReadOnly => pseudotape_device::Access::ReadOnly,
         Access::ReadWrite => pseudotape_device::Access::ReadWrite,
     };
-    Ok(OpenSink::Device(Box::new(DeviceDrive::open(path, access)?)))
+    Ok(Box::new(DeviceDrive::open(path, access)?))
 }
 
-fn open_remote(rmt: &RmtSink, access: Access) -> Result<OpenSink, Error> {
+fn open_remote(rmt: &RmtSink, access: Access) -> Result<Box<dyn Volume>, Error> {
     let named = rmt.tape.parse::<Remote>();
     let mut remote = named.map_err(|error| Error::Remote(error.to_string()))?;
     remote.access = match access {
@@ -249,5 +134,5 @@ fn open_remote(rmt: &RmtSink, access: Access) -> Result<OpenSink, Error> {
     if let Some(command) = &rmt.command {
         remote.reach = Reach::Command(command.split_whitespace().map(OsString::from).collect());
     }
-    Ok(OpenSink::Rmt(Box::new(RmtDrive::connect(&remote)?)))
+    Ok(Box::new(RmtDrive::connect(&remote)?))
 }

@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use pseudotape_sink::{Access, Error, OpenSink, Sink};
-use pseudotape_tape::{Drive, Mark, Sense, Stop, Transfer, WriteMode};
+use pseudotape_sink::{Access, Error, Sink};
+use pseudotape_tape::{Drive, Mark, Sense, Stop, Transfer, Volume, WriteMode};
 
 fn sink(text: &str) -> Sink {
     text.parse().expect(text)
 }
 
-fn opened(text: &str, access: Access) -> OpenSink {
+fn opened(text: &str, access: Access) -> Box<dyn Volume> {
     sink(text).open(access).expect(text)
 }
 
@@ -22,11 +22,8 @@ fn refused(text: &str, access: Access) -> Error {
     }
 }
 
-fn write(open: &mut OpenSink, data: &[u8]) {
-    let done = open
-        .drive()
-        .write(Transfer::Variable, data)
-        .expect("it fits");
+fn write(open: &mut Box<dyn Volume>, data: &[u8]) {
+    let done = open.write(Transfer::Variable, data).expect("it fits");
     assert_eq!(done.count, 1);
 }
 
@@ -61,30 +58,29 @@ fn an_image_is_made_once_and_opened_from_then_on() {
     );
 
     let mut open = opened(&made, Access::ReadWrite);
-    let capacity = open.drive().capacity().unwrap();
+    let capacity = open.capacity().unwrap();
     assert_eq!(
         (capacity.total_bytes, capacity.early_warning_bytes),
         (Some(1 << 20), 64 << 10)
     );
     write(&mut open, b"block");
-    open.drive()
-        .write_marks(Mark::Setmark, 1, WriteMode::Commit)
+    open.write_marks(Mark::Setmark, 1, WriteMode::Commit)
         .unwrap();
-    open.finish(&sink(&made)).unwrap();
+    open.finish().unwrap();
 
     let mut again = opened(&made, Access::ReadWrite);
-    assert_eq!(read(again.drive()), b"block");
+    assert_eq!(read(&mut again), b"block");
     assert!(matches!(
         refused(&path, Access::ReadOnly),
         Error::Image(pseudotape_image::Error::InUse { .. })
     ));
-    again.finish(&sink(&made)).unwrap();
+    again.finish().unwrap();
     let mut one = opened(&path, Access::ReadOnly);
     let mut other = opened(&path, Access::ReadOnly);
-    assert_eq!(read(one.drive()), read(other.drive()));
-    let failed = one.drive().write(Transfer::Variable, b"x").unwrap_err();
+    assert_eq!(read(&mut one), read(&mut other));
+    let failed = one.write(Transfer::Variable, b"x").unwrap_err();
     assert_eq!(failed.sense, Sense::WriteProtected);
-    one.finish(&sink(&path)).unwrap();
+    one.finish().unwrap();
 }
 
 #[test]
@@ -96,9 +92,9 @@ fn limits_of_the_text_stand_in_place_of_the_images_own() {
         &format!("image:{path},capacity=5000,early-warning=1000"),
         Access::ReadWrite,
     );
-    let done = open.drive().write(Transfer::Variable, &[0; 4000]).unwrap();
+    let done = open.write(Transfer::Variable, &[0; 4000]).unwrap();
     assert_eq!(done.stop, Some(Stop::EarlyWarning));
-    let done = open.drive().write(Transfer::Variable, &[0; 4000]).unwrap();
+    let done = open.write(Transfer::Variable, &[0; 4000]).unwrap();
     assert_eq!((done.count, done.stop), (0, Some(Stop::EndOfPartition)));
 }
 
@@ -116,27 +112,24 @@ fn filters_lie_before_any_sink() {
     let block = vec![b'x'; 100_000];
     write(&mut open, &block);
     assert!(
-        open.drive().capacity().unwrap().used_bytes < 1000,
+        open.capacity().unwrap().used_bytes < 1000,
         "it was compressed"
     );
-    open.finish(&sink(&specification)).unwrap();
+    open.finish().unwrap();
 
     let mut open = opened(&specification, Access::ReadOnly);
-    assert_eq!(read(open.drive()), block);
+    assert_eq!(read(&mut open), block);
     for (reader, words) in [
         (format!("aes={wrong}+{path}"), "another key"),
         (format!("lz4+{path}"), "it is encrypted"),
     ] {
         let mut open = opened(&reader, Access::ReadOnly);
-        let failed = open
-            .drive()
-            .read(Transfer::Variable, &mut [0; 10])
-            .unwrap_err();
+        let failed = open.read(Transfer::Variable, &mut [0; 10]).unwrap_err();
         assert_eq!(failed.sense, Sense::MediumError);
         let trouble = open.take_trouble().expect("the cause is told");
         assert!(trouble.contains(words), "{trouble}");
     }
-    let text = read(opened(&path, Access::ReadOnly).drive());
+    let text = read(&mut opened(&path, Access::ReadOnly));
     assert!(
         !text.windows(4).any(|bytes| bytes == b"xxxx"),
         "it was encrypted"
@@ -147,7 +140,7 @@ fn filters_lie_before_any_sink() {
     ));
     let mut null = opened("lz4+null", Access::ReadWrite);
     write(&mut null, &block);
-    assert!(null.drive().capacity().unwrap().used_bytes < 1000);
+    assert!(null.capacity().unwrap().used_bytes < 1000);
 }
 
 #[test]

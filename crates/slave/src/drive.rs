@@ -6,7 +6,8 @@ use std::thread;
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    ObjectNumber, PartitionNumber, Position, ReadDone, Sense, Stop, Transfer,
+    Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, Stop, Transfer, Volume,
+    VolumeError, VolumeIdentity, Writability, commit_before_end, writability_by_mode,
 };
 
 use crate::check::Asked;
@@ -53,17 +54,6 @@ impl SlaveDrive {
             recovered: 0,
         };
         Ok((drive, SlavePort::new(inner)))
-    }
-
-    /// Where the tape is, as the last operation told it; asks nobody.
-    #[must_use]
-    pub fn peek_position(&self) -> Option<Position> {
-        self.position.filter(|_| self.inner.is_attached())
-    }
-
-    /// Takes the text of the last trouble with a slave: what a sense can't say.
-    pub fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take()
     }
 
     /// Asks; a slave that fails in it is lost.
@@ -368,5 +358,48 @@ impl Drive for SlaveDrive {
 
     fn take_recovered(&mut self) -> u32 {
         std::mem::take(&mut self.recovered)
+    }
+}
+
+impl Volume for SlaveDrive {
+    fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// The protocol has no such request.
+    fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
+        Err(Failed::at(Sense::IllegalRequest, self.known_position()))
+    }
+
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+
+    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+
+    /// As the last operation told it.
+    fn known_position(&self) -> Option<Position> {
+        self.position.filter(|_| self.inner.is_attached())
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        match self.inner.is_attached() {
+            true => writability_by_mode(self),
+            false => Writability::Unknown,
+        }
+    }
+
+    /// Commits where a slave is attached, and sends the slave away.
+    fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
+        if !self.inner.is_attached() {
+            return Ok(());
+        }
+        commit_before_end(&mut *self).map_err(VolumeError::new)
     }
 }

@@ -16,7 +16,7 @@ use pseudotape_slave::{
 };
 use pseudotape_tape::{
     Drive, EraseExtent, LoadKind, Mark, ModeSelect, Motion, ObjectNumber, Sense, SpaceUnit,
-    Transfer, WriteMode,
+    Transfer, Volume, WriteMode,
 };
 use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
 
@@ -71,7 +71,7 @@ fn without_a_slave_nothing_answers() {
         drive.capacity().unwrap_err().sense,
     ];
     assert_eq!(senses, [Sense::NoDrive; 14]);
-    assert_eq!(drive.peek_position(), None);
+    assert_eq!(drive.known_position(), None);
     assert_eq!(drive.identity().product, "SLAVE");
     assert!(!port.is_attached());
     assert!(!port.wait_attached(Duration::from_millis(1)));
@@ -107,7 +107,7 @@ fn a_new_slave_is_told_once_and_stands_at_its_beginning() {
     let changed = drive.write(Transfer::Variable, b"x").unwrap_err();
     assert_eq!(changed.sense, Sense::MediumChanged);
     assert_eq!(
-        drive.peek_position().map(|at| at.object),
+        drive.known_position().map(|at| at.object),
         Some(ObjectNumber(0))
     );
     let mut buffer = [0; 16];

@@ -1,4 +1,5 @@
-//! The names of the things of tape, and [`Drive`], the one seam of the system.
+//! The names of the things of tape, and [`Drive`], the one seam of the system; [`Volume`] is a drive with an opened
+//! volume in it.
 //!
 //! A [`Drive`] is SSC (SCSI Stream Commands) without SCSI. Reaching a filemark, the end of data or
 //! early warning is not an error but a [`Stop`]: success with news. After every operation, failed
@@ -6,11 +7,14 @@
 //!
 //! This crate does no I/O, starts no threads and does not know Linux.
 
+mod adaptor;
 mod drive;
 mod motion;
 mod numbers;
 mod outcome;
+mod volume;
 
+pub use adaptor::Bare;
 pub use drive::{
     Door, Drive, EraseExtent, LoadKind, Mark, ModeSelect, Partitioning, SpaceUnit, Transfer,
     WriteMode,
@@ -21,3 +25,7 @@ pub use numbers::{
     Position,
 };
 pub use outcome::{Done, Failed, ReadDone, Sense, Stop};
+pub use volume::{
+    Noted, Volume, VolumeError, VolumeId, VolumeIdentity, Writability, commit_before_end,
+    make_ready, writability_by_mode,
+};

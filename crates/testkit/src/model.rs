@@ -3,8 +3,9 @@
 use pseudotape_drive::{ErasePolicy, Personality};
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
-    LoadKind, Mark, Mode, ModeSelect, Motion, ObjectNumber, PartitionNumber, Partitioning,
-    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Partitioning,
+    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability, WriteMode,
 };
 
 use crate::cartridge::{ModelCartridge, ModelObject};
@@ -591,6 +592,49 @@ impl Drive for ModelDrive {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.door = door;
+        Ok(())
+    }
+}
+
+impl Volume for ModelDrive {
+    fn take_trouble(&mut self) -> Option<String> {
+        None
+    }
+
+    fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
+        self.begin_write()?;
+        if !self.fits(length_bytes.into()) {
+            return Ok(self.done(0, Some(Stop::EndOfPartition)));
+        }
+        self.put(ModelObject::Damaged(length_bytes));
+        Ok(self.after_write(1))
+    }
+
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+
+    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        (self.loaded && self.cartridge.is_some()).then(|| self.here())
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        match &self.cartridge {
+            Some(cartridge) if cartridge.write_protected => Writability::Protected,
+            Some(_) => Writability::Writable,
+            None => Writability::Unknown,
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Ok(())
     }
 }

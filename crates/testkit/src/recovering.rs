@@ -3,8 +3,8 @@
 use std::ops::{Deref, DerefMut};
 
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
-    ReadDone, Transfer,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
+    ObjectNumber, Position, ReadDone, Transfer, Volume, VolumeError, VolumeIdentity, Writability,
 };
 
 /// A drive whose first writes succeed after a repair (RECOVERED ERROR), one error each.
@@ -101,5 +101,39 @@ impl<D: Drive> Drive for Recovering<D> {
 
     fn take_recovered(&mut self) -> u32 {
         std::mem::take(&mut self.recovered).saturating_add(self.drive.take_recovered())
+    }
+}
+
+impl<V: Volume> Volume for Recovering<V> {
+    fn take_trouble(&mut self) -> Option<String> {
+        self.drive.take_trouble()
+    }
+
+    fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
+        self.drive.record_unreadable(length_bytes)
+    }
+
+    fn noted(&self) -> Noted {
+        self.drive.noted()
+    }
+
+    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        self.drive.note_not_mirrored(from)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.drive.known_position()
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        self.drive.volume_identity()
+    }
+
+    fn writability(&mut self) -> Writability {
+        self.drive.writability()
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
+        Box::new(self.drive).finish()
     }
 }

@@ -115,7 +115,7 @@ impl Desk {
                     "a program is in the middle of a file: let it end, or unload by 'mt offline', or say --force"
                 );
                 // Whoever finds new volumes hears of the next ones.
-                let ready = pseudotape_copy::make_ready(&mut deck.mirror);
+                let ready = pseudotape_tape::make_ready(&mut deck.mirror);
                 let unloaded = ready.and_then(|()| deck.mirror.unload());
                 // Also those that were refused or lost go out.
                 let ejected = deck.eject();

@@ -3,8 +3,8 @@
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 
-use pseudotape_sink::{Access, Error, OpenSink, Place, Sink};
-use pseudotape_tape::{Drive, ObjectNumber, Sense};
+use pseudotape_sink::{Access, Error, Place, Sink};
+use pseudotape_tape::{Drive, ObjectNumber, Volume};
 
 use crate::leg::{Keeps, LegDrive, LegOptions, NewLeg, Noted};
 
@@ -16,8 +16,7 @@ pub(crate) struct Opened {
 
 /// An open sink.
 pub(crate) struct SinkLeg {
-    sink: Sink,
-    open: OpenSink,
+    open: Box<dyn Volume>,
 }
 
 /// Opens a sink as a leg. What can't be written is a protected volume, as in any drive.
@@ -36,10 +35,7 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
         Place::Null(_) => Keeps::Nothing,
         Place::Path(_) | Place::Image(_) | Place::Device(_) | Place::Rmt(_) => Keeps::Blocks,
     };
-    let drive = Box::new(SinkLeg {
-        sink: sink.clone(),
-        open,
-    });
+    let drive = Box::new(SinkLeg { open });
     let options = LegOptions {
         keeps,
         ..options.clone()
@@ -66,46 +62,23 @@ fn is_read_only(error: &Error) -> bool {
 
 impl LegDrive for SinkLeg {
     fn drive(&mut self) -> &mut dyn Drive {
-        self.open.drive()
+        &mut self.open
     }
 
     fn noted(&mut self) -> Noted {
-        match self.open.image().and_then(|image| image.cartridge()) {
-            Some(cartridge) => match cartridge.incomplete_from() {
-                Some(from) => Noted::NotMirroredFrom(from),
-                None => Noted::Mirrored,
-            },
-            None => Noted::NoPlace,
-        }
+        Volume::noted(&self.open)
     }
 
     fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String> {
-        let Some(cartridge) = self.open.image().and_then(|image| image.cartridge_mut()) else {
-            return Ok(false);
-        };
-        if cartridge.incomplete_from() != from {
-            let noted = cartridge.set_incomplete_from(from);
-            noted.map_err(|error| error.to_string())?;
-        }
-        Ok(true)
+        let noted = Volume::note_not_mirrored(&mut self.open, from);
+        noted.map_err(|error| error.to_string())
     }
 
     fn take_trouble(&mut self) -> Option<String> {
-        self.open.take_trouble()
+        Volume::take_trouble(&mut self.open)
     }
 
-    fn finish(mut self: Box<Self>) -> Result<(), String> {
-        if self.open.image().is_none() && is_empty(self.open.drive()) {
-            // What was unloaded was committed then.
-            return Ok(());
-        }
-        let SinkLeg { sink, open } = *self;
-        open.finish(&sink).map_err(|error| error.to_string())
+    fn finish(self: Box<Self>) -> Result<(), String> {
+        Volume::finish(Box::new(self.open)).map_err(|error| error.to_string())
     }
-}
-
-/// Whether nothing is in a drive, as far as it can say.
-fn is_empty(drive: &mut dyn Drive) -> bool {
-    let ready = pseudotape_copy::make_ready(drive);
-    matches!(ready, Err(failed) if matches!(failed.sense, Sense::NoMedium | Sense::NotReady))
 }

@@ -14,6 +14,7 @@ use pseudotape_mirror::messages::MirrorStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_slave::{Options, SlaveDrive, SlaveListener, SlavePort};
 use pseudotape_tape::{Drive, Failed, Mark, Sense, Transfer, WriteMode};
+use pseudotape_tape::{Noted, Volume};
 use tempfile::TempDir;
 
 use crate::support::{Object, contents};
@@ -270,14 +271,17 @@ impl Place {
 
 /// From which object on an image says that it is no copy.
 pub fn mark_of(path: &Path) -> Option<u64> {
-    let mut open = Sink::at(path).open(Access::ReadOnly).unwrap();
-    let cartridge = open.image().unwrap().cartridge().unwrap();
-    cartridge.incomplete_from().map(|object| object.0)
+    let open = Sink::at(path).open(Access::ReadOnly).unwrap();
+    match open.noted() {
+        Noted::NotMirroredFrom(object) => Some(object.0),
+        Noted::Mirrored => None,
+        Noted::NoPlace => panic!("{}: an image has a place for the note", path.display()),
+    }
 }
 
 pub fn contents_of(path: &Path) -> Vec<Object> {
     let mut open = Sink::at(path).open(Access::ReadOnly).unwrap();
-    contents(open.drive())
+    contents(&mut *open)
 }
 
 impl Drop for Place {

@@ -188,7 +188,7 @@ pub(crate) fn run(options: &CompareOptions, screen: &Screen) -> Result<Verdict> 
 fn one(partition: u8, a: &mut Tape, b: &mut Tape, meter: &mut Meter) -> Result<Partition> {
     a.go_to(Some(partition), 0)?;
     b.go_to(Some(partition), 0)?;
-    let found = compare(a.open.drive(), b.open.drive(), &mut |progress| {
+    let found = compare(&mut a.open, &mut b.open, &mut |progress| {
         meter.at(progress.bytes);
         ControlFlow::Continue(())
     })

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 use anyhow::{Result, anyhow, bail, ensure};
 use pseudotape_control::HumanBytes;
 use pseudotape_copy::{
-    Copied, Ending, Gap, Object, Options, Progress, Side, Target, Unreadable, compare, copy_onto,
+    Copied, Ending, Gap, Object, Options, Progress, Side, Unreadable, compare, copy,
 };
-use pseudotape_sink::{Access, OpenSink, Place};
-use pseudotape_tape::{Done, Drive, EraseExtent, Failed, ObjectNumber, Sense, Stop, Transfer};
+use pseudotape_sink::{Access, Place};
+use pseudotape_tape::{Drive, EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
 use super::meter::{Meter, rate};
@@ -168,9 +168,9 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
 
     let left = known_bytes.map(|bytes| bytes.saturating_sub(already.map_or(0, |a| a.bytes)));
     let mut meter = Meter::new("copied", left, screen);
-    let copied = copy_onto(
-        source.open.drive(),
-        &mut Onto(&mut target.open),
+    let copied = copy(
+        &mut source.open,
+        &mut target.open,
         Options {
             unreadable: match options.damaged {
                 Damaged::Stop => Unreadable::Stop,
@@ -230,15 +230,16 @@ fn make_missing(options: &CopyOptions, source: &mut Tape) -> Result<()> {
         return Ok(());
     }
     let mut parameters = fresh()?;
-    if let Some(cartridge) = source.open.image().and_then(|drive| drive.cartridge()) {
-        let header = cartridge.header();
-        parameters.header.block_limits = header.block_limits;
+    let identity = source.open.volume_identity();
+    if identity.id.is_some() {
         // Of a filtered volume the lengths of blocks are not those that are copied.
         if !(options.source.is_filtered() || options.target.is_filtered()) {
-            parameters.header.capacity_bytes = header.capacity_bytes;
-            parameters.header.early_warning_bytes = header.early_warning_bytes;
+            let capacity = source.capacity()?;
+            parameters.header.block_limits = source.drive().block_limits();
+            parameters.header.capacity_bytes = capacity.total_bytes;
+            parameters.header.early_warning_bytes = capacity.early_warning_bytes;
         }
-        parameters.label = cartridge.label().to_owned();
+        parameters.label = identity.label;
     }
     make(path, &parameters)
 }
@@ -315,7 +316,7 @@ fn verify(
     let recorded = target.known_bytes()?;
     let total = recorded.into_iter().chain(known_bytes).min();
     let mut meter = Meter::new("compared", total, screen);
-    let compared = compare(source.open.drive(), target.open.drive(), &mut |progress| {
+    let compared = compare(&mut source.open, &mut target.open, &mut |progress| {
         meter.at(progress.bytes);
         ControlFlow::Continue(())
     })
@@ -349,24 +350,4 @@ fn ends_behind(tape: &mut Tape, object: u64) -> Result<bool> {
     tape.go_to(Some(0), object)?;
     let met = tape.drive().read(Transfer::Variable, &mut [0]);
     Ok(met.is_ok_and(|done| done.stop == Some(Stop::EndOfData)))
-}
-
-/// A sink that records unreadable blocks where it is an image.
-struct Onto<'a>(&'a mut OpenSink);
-
-impl Target for Onto<'_> {
-    fn drive(&mut self) -> &mut dyn Drive {
-        self.0.drive()
-    }
-
-    fn record_unreadable(&mut self) -> Result<Done, Failed> {
-        match self.0.image() {
-            // A sense does not say how long it was.
-            Some(drive) => drive.record_unreadable(0),
-            None => Err(Failed::at(
-                Sense::IllegalRequest,
-                self.0.drive().position().ok(),
-            )),
-        }
-    }
 }

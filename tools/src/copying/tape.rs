@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use pseudotape_copy::{Error, Side, go_to, make_ready};
+use pseudotape_copy::{Error, Side, go_to};
 use pseudotape_image::Error as ImageError;
-use pseudotape_sink::{Access, OpenSink, Place, Sink};
-use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber};
+use pseudotape_sink::{Access, Place, Sink};
+use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber, Volume, make_ready};
 
 use crate::image::in_use;
 use crate::screen::{counted, printable};
 
 pub(crate) struct Tape {
     pub(crate) sink: Sink,
-    pub(crate) open: OpenSink,
+    pub(crate) open: Box<dyn Volume>,
     pub(crate) side: Side,
 }
 
@@ -37,7 +37,7 @@ impl Tape {
     }
 
     pub(crate) fn drive(&mut self) -> &mut dyn Drive {
-        self.open.drive()
+        &mut self.open
     }
 
     /// How messages call it.
@@ -80,15 +80,17 @@ impl Tape {
 
     /// Bytes of blocks recorded, where the drive knows it.
     pub(crate) fn known_bytes(&mut self) -> Result<Option<u64>> {
-        Ok(match self.open.image() {
-            Some(_) if !self.sink.is_filtered() => Some(self.capacity()?.used_bytes),
-            _ => None,
+        // Only an image knows who it is, and behind a filter what it counts are frames.
+        let is_image = self.open.volume_identity().id.is_some();
+        Ok(match is_image && !self.sink.is_filtered() {
+            true => Some(self.capacity()?.used_bytes),
+            false => None,
         })
     }
 
     pub(crate) fn finish(self) -> Result<()> {
         let name = self.name();
-        self.open.finish(&self.sink).with_context(|| name)
+        self.open.finish().with_context(|| name)
     }
 }
 

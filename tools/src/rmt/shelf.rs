@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use pseudotape_device::{Node, TapeNode};
-use pseudotape_rmt::{Holder, Shelf, StTape};
-use pseudotape_sink::{OpenSink, Sink};
+use pseudotape_rmt::{Shelf, StTape};
+use pseudotape_sink::Sink;
 use pseudotape_st::{Access, OpenFlags};
-use pseudotape_tape::Drive;
 
 use crate::rmt::config::{TapeConfig, TapeKind};
 
@@ -119,11 +118,7 @@ impl Served {
             log::error!("{error}");
             errno_of(&error)
         })?;
-        let held = Held {
-            sink: sink.clone(),
-            open: Some(open),
-        };
-        let drive = StTape::new(held);
+        let drive = StTape::new(open);
         *kept = Some(drive.clone());
         Ok(drive)
     }
@@ -164,28 +159,6 @@ fn open_node(path: &Path, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> 
         return Err(errno);
     }
     Ok(Box::new(node))
-}
-
-/// An open sink, finished when nobody holds it any more.
-struct Held {
-    sink: Sink,
-    open: Option<OpenSink>,
-}
-
-impl Holder for Held {
-    fn drive(&mut self) -> &mut dyn Drive {
-        self.open.as_mut().expect("only a drop takes it").drive()
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(open) = self.open.take()
-            && let Err(error) = open.finish(&self.sink)
-        {
-            log::error!("{error}");
-        }
-    }
 }
 
 /// The path that a sink's owner wrote, where it has one.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use pseudotape_drive::{NullDrive, NullLimits};
 use pseudotape_mirror::{Keeps, LegOptions, MirrorDrive, MirrorOptions, NewLeg};
-use pseudotape_sink::{Limits, NullDrive};
 use pseudotape_tape::{Drive, Transfer};
 
 use crate::in_process::new_drive;
@@ -49,7 +49,7 @@ fn leg(name: &str, drive: impl Drive + 'static) -> NewLeg {
 }
 
 fn null_leg() -> NewLeg {
-    let mut leg = leg("null", NullDrive::new(Limits::default()));
+    let mut leg = leg("null", NullDrive::new(NullLimits::default()));
     leg.options.keeps = Keeps::Nothing;
     leg
 }

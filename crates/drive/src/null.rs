@@ -2,11 +2,19 @@
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
-    LoadKind, Mark, Mode, ModeSelect, Motion, ObjectNumber, PartitionNumber, Partitioning,
-    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Partitioning,
+    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability, WriteMode,
 };
 
-use crate::sink::Limits;
+/// Where the medium of a [`NullDrive`] ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NullLimits {
+    /// Bytes of blocks up to the physical end.
+    pub capacity_bytes: Option<u64>,
+    /// Length of the early-warning zone.
+    pub early_warning_bytes: Option<u64>,
+}
 
 /// What is kept of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +82,7 @@ fn step(kind: Kind, unit: SpaceUnit) -> Step {
 /// Takes as much memory as the lengths of blocks change: 48 bytes for each row of equal objects.
 #[derive(Clone, Debug)]
 pub struct NullDrive {
-    limits: Limits,
+    limits: NullLimits,
     runs: Vec<Run>,
     end: Before,
     here: Before,
@@ -94,7 +102,7 @@ const LIMITS: BlockLimits = BlockLimits {
 impl NullDrive {
     /// A drive with an empty medium that ends at these limits.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: NullLimits) -> Self {
         NullDrive {
             limits,
             runs: Vec::new(),
@@ -460,5 +468,43 @@ impl Drive for NullDrive {
 
     fn take_recovered(&mut self) -> u32 {
         0
+    }
+}
+
+/// Nothing is kept, so that nothing is there to be noted, named or closed.
+impl Volume for NullDrive {
+    fn take_trouble(&mut self) -> Option<String> {
+        None
+    }
+
+    fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
+        self.fail(Sense::IllegalRequest)
+    }
+
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+
+    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.loaded.then(|| self.at())
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        match self.loaded {
+            true => Writability::Writable,
+            false => Writability::Unknown,
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
+        Ok(())
     }
 }

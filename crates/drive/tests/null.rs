@@ -2,14 +2,15 @@
 
 use proptest::prelude::*;
 use pseudotape_drive::Personality;
-use pseudotape_sink::{Limits, NullDrive};
+use pseudotape_drive::{NullDrive, NullLimits};
+
 use pseudotape_tape::Drive;
 use pseudotape_testkit::{
     Answer, ModelCartridge, ModelDrive, ModelObject, Operation, SuiteMedium, operation, suite,
 };
 
 fn null(_: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
-    Box::new(NullDrive::new(Limits {
+    Box::new(NullDrive::new(NullLimits {
         capacity_bytes: medium.capacity_bytes,
         early_warning_bytes: Some(medium.early_warning_bytes),
     }))
@@ -42,14 +43,14 @@ proptest! {
         operations in prop::collection::vec(operation(), 1..80),
     ) {
         let mut model = ModelDrive::new(Personality {
-            limits: NullDrive::new(Limits::default()).block_limits(),
+            limits: NullDrive::new(NullLimits::default()).block_limits(),
             setmarks: true,
             max_partitions: 1,
             ..Personality::default()
         });
         model.insert(ModelCartridge { capacity_bytes, early_warning_bytes, ..ModelCartridge::default() });
         model.clear_attention();
-        let mut null = NullDrive::new(Limits { capacity_bytes, early_warning_bytes: Some(early_warning_bytes) });
+        let mut null = NullDrive::new(NullLimits { capacity_bytes, early_warning_bytes: Some(early_warning_bytes) });
         for (number, operation) in operations.iter().enumerate() {
             let (expected, found) = (operation.run(&mut model), operation.run(&mut null));
             let keep = match (operation, &found) {

@@ -1,0 +1,52 @@
+//! The medium of another drive as an opened volume.
+
+use pseudotape_tape::{
+    Done, Drive, Failed, Noted, ObjectNumber, Position, Sense, Volume, VolumeError, VolumeIdentity,
+    Writability, commit_before_end, writability_by_mode,
+};
+
+use crate::state::{Access, DeviceDrive};
+
+impl Volume for DeviceDrive {
+    fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    /// No request writes such a record.
+    fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
+        let position = self.position().ok();
+        Err(Failed::at(Sense::IllegalRequest, position))
+    }
+
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+
+    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.here()
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        match self.access {
+            Access::ReadOnly => Writability::OpenedReadOnly,
+            Access::ReadWrite => writability_by_mode(self),
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
+        commit_before_end(&mut *self).map_err(|failed| {
+            let path = self.path().display();
+            VolumeError::new(format!(
+                "{path}: {failed}: what was written last may not be there"
+            ))
+        })
+    }
+}

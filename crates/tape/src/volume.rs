@@ -1,0 +1,156 @@
+//! An opened volume: what every holder of a drive needs to know beside the drive's operations.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::drive::{Drive, WriteMode};
+use crate::numbers::{ObjectNumber, Position};
+use crate::outcome::{Done, Failed, Sense};
+
+/// Identity of a volume; every format of a medium makes a new one. Text form: as a UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VolumeId(pub uuid::Uuid);
+
+impl fmt::Display for VolumeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a volume says of itself. What it has no place for is `None` or empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeIdentity {
+    /// Its identity.
+    pub id: Option<VolumeId>,
+    /// Its label; may be empty.
+    pub label: String,
+    /// Its barcode; may be empty.
+    pub barcode: String,
+    /// Rises with each commit of a change, on this medium alone: two looks that differ in it saw the volume before and
+    /// after a change.
+    pub generation: Option<u64>,
+}
+
+/// What a volume says of its being a copy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Noted {
+    /// The volume has no place for such a note.
+    #[default]
+    NoPlace,
+    /// No object is missing.
+    Mirrored,
+    /// From this object on the volume is no copy.
+    NotMirroredFrom(ObjectNumber),
+}
+
+/// Whether a volume can be written at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writability {
+    /// Nothing is known that forbids it.
+    Writable,
+    /// The volume was opened for reading: because its holder asked for that, or because the host allows no more.
+    OpenedReadOnly,
+    /// The write-protect switch of the cartridge is on.
+    Protected,
+    /// There is no medium, or the drive can't be asked.
+    Unknown,
+}
+
+/// Why a volume could not be closed, or a note could not be written on it. Its text names the volume where the
+/// volume's kind knows a name.
+#[derive(Debug)]
+pub struct VolumeError(Box<dyn Error + Send + Sync>);
+
+impl VolumeError {
+    /// From the cause.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        VolumeError(cause.into())
+    }
+}
+
+impl fmt::Display for VolumeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for VolumeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// A volume that was opened: a drive with a medium in it, and what the holder of the drive needs beside the operations.
+///
+/// No method has a default: an adaptor that forgets one does not compile.
+pub trait Volume: Drive {
+    /// Takes the text of the last trouble: what a sense can't say. Each trouble is told once.
+    fn take_trouble(&mut self) -> Option<String>;
+
+    /// Records a block that could not be read where it was copied from; reading it here is a medium error.
+    ///
+    /// `length_bytes` is its length there, 0 where that is not known; it counts as that much of the capacity. Early
+    /// warning and physical end as for [`Drive::write`]. A volume that has no such record answers
+    /// [`Sense::IllegalRequest`] and is unchanged.
+    fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed>;
+
+    /// What is noted on the volume about its being a copy. Moves nothing.
+    fn noted(&self) -> Noted;
+
+    /// Notes on the volume that it is no copy from an object on, or (`None`) that it is a copy again. `false` where
+    /// the volume has no place for that.
+    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, VolumeError>;
+
+    /// Where the tape is, as far as that is known without asking the drive. Never blocks.
+    fn known_position(&self) -> Option<Position>;
+
+    /// What the volume says of itself.
+    fn volume_identity(&self) -> VolumeIdentity;
+
+    /// Whether the volume can be written at all. Asks the drive where only the drive knows.
+    fn writability(&mut self) -> Writability;
+
+    /// Brings everything to stable storage and closes the volume.
+    ///
+    /// Without this an image is left as a crash of the program leaves it: nothing written is lost. After an error
+    /// what was committed before is on the volume.
+    fn finish(self: Box<Self>) -> Result<(), VolumeError>;
+}
+
+/// Unit attentions that may wait in a drive one behind the other.
+const ATTENTIONS_MAX: u32 = 4;
+
+/// Fetches pending unit attentions, so that the next operation is not told of them.
+pub fn make_ready(drive: &mut dyn Drive) -> Result<(), Failed> {
+    for _ in 0..ATTENTIONS_MAX {
+        match drive.test_ready() {
+            Err(failed) if matches!(failed.sense, Sense::MediumChanged | Sense::Reset) => {}
+            other => return other,
+        }
+    }
+    drive.test_ready()
+}
+
+/// What [`Volume::finish`] does for a drive whose medium is not ours to close: commits what was written.
+///
+/// An unloaded medium was committed by its unload, and a protected one has nothing to commit.
+pub fn commit_before_end(drive: &mut dyn Drive) -> Result<(), Failed> {
+    match make_ready(drive) {
+        Err(failed) if matches!(failed.sense, Sense::NoMedium | Sense::NotReady) => return Ok(()),
+        // The commit says what is wrong.
+        Ok(()) | Err(_) => {}
+    }
+    match drive.write_marks(crate::Mark::Filemark, 0, WriteMode::Commit) {
+        Err(failed) if failed.sense != Sense::WriteProtected => Err(failed),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What a drive whose mode can be asked says of its medium.
+pub fn writability_by_mode(drive: &mut dyn Drive) -> Writability {
+    match drive.mode() {
+        Ok(mode) if mode.write_protected => Writability::Protected,
+        Ok(_) => Writability::Writable,
+        Err(_) => Writability::Unknown,
+    }
+}
