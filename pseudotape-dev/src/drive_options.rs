@@ -39,7 +39,7 @@ impl TapeDrive {
         };
         let state = &mut *state;
         for option in set {
-            if let Err(errno) = state.st.change_option(state.held.drive(), mode, option) {
+            if let Err(errno) = state.st.change_option(state.slot.drive(), mode, option) {
                 bail!("drive {} refuses {option:?}: {errno}", self.number());
             }
         }

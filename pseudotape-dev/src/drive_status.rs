@@ -2,11 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use pseudotape_bay::{Loaded, Slot};
 use pseudotape_control::{CapacityStatus, DriveStatus, MediumStatus, PositionStatus};
-use pseudotape_drive::{Cartridge, FileMedium, ImageDrive};
-use pseudotape_tape::Drive;
 
-use crate::held::Held;
 use crate::tape_drive::{DriveState, TapeDrive};
 
 /// How long a call may last without being noticed by who asks for the status.
@@ -48,27 +46,35 @@ impl TapeDrive {
 
     fn look(&self, state: &mut DriveState) -> DriveStatus {
         let snapshot = state.st.snapshot();
-        let position = state.held.peek_position().map(|at| PositionStatus {
+        let position = state.slot.known_position().map(|at| PositionStatus {
             partition: at.partition.0,
             file: snapshot.file.map(i64::from),
             block: snapshot.block.map(i64::from),
             object: at.object.0,
         });
-        let (medium, capacity) = match &mut state.held {
-            Held::Image(drive) => (medium_status(drive), capacity_status(drive)),
-            // Only its slave knows, and it is not asked.
-            Held::Slave(..) => (None, None),
-        };
+        let loaded = state.slot.loaded();
+        let medium = loaded
+            .as_ref()
+            .map(|loaded| medium_status(&state.slot, loaded));
+        // Where the volume is another hand's, only that hand knows, and it is not asked.
+        let capacity = loaded.and_then(|loaded| capacity_status(&mut state.slot, &loaded));
+        let personality = state.slot.personality();
+        let personality = personality.map_or("slave", |personality| personality.name);
+        let personality = personality.to_owned();
+        let identity = state.slot.drive().identity();
         let seen = self.seen();
         DriveStatus {
             drive: self.number(),
             nodes: seen.nodes.clone(),
-            identity: state.held.identity(),
-            personality: state.held.personality().to_owned(),
+            identity: format!(
+                "{} {} {} {}",
+                identity.vendor, identity.product, identity.revision, identity.serial
+            ),
+            personality,
             medium,
             position,
             capacity,
-            transfer: state.transfer,
+            transfer: state.holder.transfer,
             flags: snapshot
                 .general
                 .iter_names()
@@ -76,7 +82,7 @@ impl TapeDrive {
                 .collect(),
             block_size: snapshot.block_size,
             density: snapshot.density,
-            last_error: state.last_error.clone().or(snapshot.last_error),
+            last_error: state.holder.last_error.clone().or(snapshot.last_error),
             open: seen.opener.clone(),
             busy: false,
             slave: self.slave_side().map(|side| side.status()),
@@ -84,27 +90,27 @@ impl TapeDrive {
     }
 }
 
-fn medium_status(images: &ImageDrive<FileMedium>) -> Option<MediumStatus> {
-    let cartridge = images.cartridge()?;
-    Some(MediumStatus {
-        image: cartridge.medium().path().to_owned(),
-        volume: cartridge.header().volume.to_string(),
-        label: Some(cartridge.label().to_owned()).filter(|label| !label.is_empty()),
-        barcode: Some(cartridge.barcode().to_owned()).filter(|barcode| !barcode.is_empty()),
-        loaded: images.is_loaded(),
-        write_protected: cartridge.is_write_protected(),
-        worm: cartridge.is_worm(),
-        partitions: cartridge.partition_count(),
-    })
+fn medium_status(slot: &Slot, loaded: &Loaded) -> MediumStatus {
+    let volume = slot.volume().volume_identity();
+    MediumStatus {
+        image: loaded.name.clone(),
+        volume: volume.id.map(|id| id.to_string()).unwrap_or_default(),
+        label: Some(volume.label).filter(|label| !label.is_empty()),
+        barcode: Some(volume.barcode).filter(|barcode| !barcode.is_empty()),
+        loaded: loaded.ready,
+        write_protected: loaded.write_protected,
+        worm: loaded.worm,
+        partitions: loaded.partitions,
+    }
 }
 
-fn capacity_status(images: &mut ImageDrive<FileMedium>) -> Option<CapacityStatus> {
-    let capacity = images.capacity().ok()?;
+fn capacity_status(slot: &mut Slot, loaded: &Loaded) -> Option<CapacityStatus> {
+    let capacity = slot.drive().capacity().ok()?;
     Some(CapacityStatus {
         total_bytes: capacity.total_bytes,
         early_warning_bytes: capacity.early_warning_bytes,
         used_bytes: capacity.used_bytes,
         left_bytes: capacity.left_bytes(),
-        host_bytes: images.cartridge().map_or(0, Cartridge::host_bytes),
+        host_bytes: loaded.host_bytes,
     })
 }

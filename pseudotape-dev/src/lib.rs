@@ -8,7 +8,6 @@ pub mod drive_options;
 mod drive_status;
 mod frontend;
 pub mod fuse;
-mod held;
 mod operator;
 pub mod run;
 mod slave_end;

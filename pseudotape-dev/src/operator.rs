@@ -1,47 +1,33 @@
-//! What an operator does with a drive: cartridges in and out, the switch, the reset.
+//! What an operator does with a drive: volumes in and out, the switch, the reset.
 
 use std::path::Path;
 use std::sync::MutexGuard;
 
-use anyhow::{Context, Result, bail, ensure};
-use pseudotape_drive::{Cartridge, CartridgeError, FileMedium};
-use pseudotape_image::{Access, Error, OpenReport, WriteProtect};
-use pseudotape_tape::Door;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use pseudotape_bay::{Error, place_named};
+use pseudotape_image::WriteProtect;
 
 use crate::tape_drive::{DriveState, TapeDrive};
 
 impl TapeDrive {
-    /// Puts an image into the drive and loads it.
-    pub fn load(&self, image: &Path) -> Result<String> {
+    /// Loads a volume: the image at a path, or what a specification names (`zstd+image:PATH`, `rmt:HOST:TAPE`).
+    pub fn load(&self, volume: &Path) -> Result<String> {
         let mut state = self.state_with_cartridges()?;
-        ensure!(!state.ending, "the daemon is ending");
-        let drive = state.held.images()?;
-        if let Some(cartridge) = drive.cartridge() {
-            let holds = cartridge.medium().path().display().to_string();
-            bail!(
-                "drive {} already holds {holds}: unload it first",
-                self.number()
-            );
-        }
-        let (cartridge, reports) = open_cartridge(image)?;
+        ensure!(!state.holder.ending, "the daemon is ending");
+        let sink = match volume.to_str() {
+            Some(text) => place_named(text)?,
+            None => pseudotape_sink::Sink::at(volume),
+        };
+        let loaded = state.slot.load(&sink);
+        let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
         for report in reports.iter().filter(|report| !report.is_clean()) {
-            log::warn!("drive {}: {}: {report}", self.number(), image.display());
+            log::warn!("drive {}: {name}: {report}", self.number());
         }
-        if drive.insert(cartridge).is_err() {
-            bail!(
-                "drive {} already holds a cartridge: unload it first",
-                self.number()
-            );
-        }
-        log::info!("drive {}: loaded {}", self.number(), image.display());
-        Ok(format!(
-            "loaded {} into drive {}",
-            image.display(),
-            self.number()
-        ))
+        log::info!("drive {}: loaded {name}", self.number());
+        Ok(format!("loaded {name} into drive {}", self.number()))
     }
 
-    /// Takes the cartridge out: commits and closes its image.
+    /// Takes the volume out: commits and closes it.
     pub fn unload(&self, force: bool) -> Result<String> {
         let mut state = self.state_with_cartridges()?;
         if let (Some(opener), false) = (&self.seen().opener, force) {
@@ -52,13 +38,7 @@ impl TapeDrive {
                 opener.pid
             );
         }
-        ensure!(
-            force || state.held.images()?.door() == Door::Unlocked,
-            "drive {} is locked by a program ('mt lock'): 'mt unlock' unlocks it, --force takes the cartridge out all the same",
-            self.number()
-        );
-        state
-            .take_out(self.number())?
+        self.take_out(&mut state, force)?
             .with_context(|| format!("drive {} holds no cartridge", self.number()))
     }
 
@@ -66,19 +46,17 @@ impl TapeDrive {
     pub fn write_protect(&self, on: bool) -> Result<String> {
         let mut state = self.state_with_cartridges()?;
         ensure!(
-            state.handle.is_none(),
+            state.holder.open.is_none(),
             "drive {} is in use: the switch can't be moved while a program has it open",
             self.number()
         );
-        let drive = state.held.images()?;
-        let cartridge = drive
-            .cartridge_mut()
-            .with_context(|| format!("drive {} holds no cartridge", self.number()))?;
-        cartridge.set_write_protect(if on {
+        let protection = if on {
             WriteProtect::On
         } else {
             WriteProtect::Off
-        })?;
+        };
+        let moved = state.slot.write_protect(protection);
+        moved.map_err(|error| self.refusal(error))?;
         let what = if on { "write protected" } else { "writable" };
         Ok(format!(
             "the cartridge in drive {} is {what}",
@@ -88,7 +66,8 @@ impl TapeDrive {
 
     /// Resets the drive: its position is lost until rewind.
     pub fn reset(&self) -> Result<String> {
-        self.state_with_cartridges()?.held.images()?.reset();
+        let reset = self.state_with_cartridges()?.slot.reset();
+        reset.map_err(|error| self.refusal(error))?;
         log::info!("drive {}: reset", self.number());
         Ok(format!(
             "drive {} was reset: its position is lost until rewind",
@@ -96,54 +75,45 @@ impl TapeDrive {
         ))
     }
 
-    /// The lock of a drive whose cartridges are images. Another one's can last, and is not waited for.
+    /// Commits and closes the volume; says what was taken out, `None` where there was none.
+    pub(crate) fn take_out(&self, state: &mut DriveState, force: bool) -> Result<Option<String>> {
+        let number = self.number();
+        match state.slot.unload(force) {
+            Ok(name) => {
+                log::info!("drive {number}: unloaded {name}");
+                Ok(Some(format!("unloaded {name} from drive {number}")))
+            }
+            Err(Error::Empty) => Ok(None),
+            Err(error @ Error::Unfinished { .. }) => {
+                let message = error.to_string();
+                log::error!("drive {number}: {message}");
+                state.holder.last_error = Some(message.clone());
+                bail!("{message}");
+            }
+            Err(error) => Err(self.refusal(error)),
+        }
+    }
+
+    /// The bay says what is wrong; which drive it is, the daemon knows.
+    fn refusal(&self, error: Error) -> anyhow::Error {
+        let number = self.number();
+        match error {
+            Error::Holds { holds } => {
+                anyhow!("drive {number} already holds {holds}: unload it first")
+            }
+            Error::Empty => anyhow!("drive {number} holds no cartridge"),
+            Error::Locked => anyhow!(
+                "drive {number} is locked by a program ('mt lock'): 'mt unlock' unlocks it, --force takes the cartridge out all the same"
+            ),
+            error => anyhow::Error::from(error),
+        }
+    }
+
+    /// The lock of a drive into which volumes are loaded here. Another one's can last, and is not waited for.
     fn state_with_cartridges(&self) -> Result<MutexGuard<'_, DriveState>> {
         match self.slave_side() {
             Some(side) => Err(side.has_the_cartridges()),
             None => Ok(self.state()),
         }
-    }
-}
-
-fn open_cartridge(image: &Path) -> Result<(Cartridge<FileMedium>, Vec<OpenReport>)> {
-    // A file that can't be written is a protected cartridge, as on any drive.
-    let writable = Cartridge::open(FileMedium::new(image, Access::ReadWrite));
-    match writable {
-        Err(error) if is_read_only(&error) => {
-            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
-        }
-        result => result,
-    }
-    .with_context(|| format!("can't load {}", image.display()))
-}
-
-fn is_read_only(error: &CartridgeError) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    match error {
-        CartridgeError::Image(Error::Unopenable { source, .. }) => {
-            matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
-        }
-        CartridgeError::Image(Error::ReadOnlyFeatures { .. }) => true,
-        CartridgeError::Image(_) | CartridgeError::Mismatch { .. } => false,
-    }
-}
-
-impl DriveState {
-    /// Commits and closes the cartridge; says what was taken out, `None` where there was none.
-    pub(crate) fn take_out(&mut self, number: u32) -> Result<Option<String>> {
-        let Some(cartridge) = self.held.images()?.eject() else {
-            return Ok(None);
-        };
-        let path = cartridge.medium().path().display().to_string();
-        if let Err(error) = cartridge.finish() {
-            let message = format!("{path}: {error}");
-            log::error!("drive {number}: {message}");
-            self.last_error = Some(message.clone());
-            bail!(
-                "{message}: what was written after the last commit may be lost; 'pseudotape verify' tells"
-            );
-        }
-        log::info!("drive {number}: unloaded {path}");
-        Ok(Some(format!("unloaded {path} from drive {number}")))
     }
 }

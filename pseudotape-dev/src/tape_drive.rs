@@ -1,16 +1,17 @@
 //! One drive as the daemon holds it: st, the drive and what the operator wants to know, behind one lock.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use pseudotape_bay::{Bay, BayState, Slot};
 use pseudotape_chardev::Handle;
 use pseudotape_control::{DriveStatus, OpenStatus, TransferStatus};
-use pseudotape_st::{Errno, Node, OpenFlags, St};
+use pseudotape_drive::Overrides;
+use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
 use crate::config::{DriveConfig, HeldConfig};
-use crate::held::Held;
 use crate::slave_end::SlaveSide;
 
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
@@ -21,7 +22,7 @@ pub struct TapeDrive {
     number: u32,
     slave: Option<Arc<SlaveSide>>,
     pub(crate) seen: Mutex<Seen>,
-    state: Mutex<DriveState>,
+    bay: Bay<Files>,
 }
 
 /// An open that waits for a slave.
@@ -52,54 +53,68 @@ pub(crate) struct Seen {
     pub(crate) nodes: Vec<PathBuf>,
 }
 
-/// What the lock protects.
-pub(crate) struct DriveState {
-    pub(crate) st: St,
-    pub(crate) held: Held,
+/// What the lock of a drive protects.
+pub(crate) type DriveState = BayState<Files>;
+
+/// What the daemon keeps of a drive under its lock, beside the driver and the volume: for as long as the drive lives,
+/// and for as long as a file is open.
+pub(crate) struct Files {
     pub(crate) transfer: TransferStatus,
     /// The open file, or the open that waits.
-    pub(crate) handle: Option<Handle>,
-    /// Whether the open file has written.
-    pub(crate) wrote: bool,
+    pub(crate) open: Option<OpenFile>,
     /// An error that a close could not report; the next blocking open does.
     pub(crate) untold: Option<Errno>,
     pub(crate) last_error: Option<String>,
-    /// A write of several pieces was allowed, and its data is still on its way.
-    pub(crate) announced: bool,
     /// The daemon ends: nothing new begins.
     pub(crate) ending: bool,
-    /// The open that waits is one for a slave.
-    pub(crate) awaiting: Option<Awaiting>,
     next_handle: u64,
+}
+
+/// One open file, from its open to its close.
+pub(crate) struct OpenFile {
+    pub(crate) handle: Handle,
+    /// Whether it has written.
+    pub(crate) wrote: bool,
+    /// A write of several pieces was allowed, and its data is still on its way.
+    pub(crate) announced: bool,
+    /// It is not open yet, but waits for a slave.
+    pub(crate) awaiting: Option<Awaiting>,
 }
 
 impl TapeDrive {
     /// A drive as configured, with its cartridge if it has one.
     pub fn new(number: u32, config: &DriveConfig) -> Result<TapeDrive> {
-        let (held, slave) = match &config.held {
-            HeldConfig::Image(image) => (Held::image(image), None),
+        let (slot, slave) = match &config.held {
+            HeldConfig::Image(image) => {
+                let overrides = Overrides {
+                    capacity_bytes: image.capacity_bytes,
+                    early_warning: image.early_warning,
+                };
+                let slot = Slot::new(image.personality, image.serial.clone(), overrides);
+                (slot, None)
+            }
             HeldConfig::Slave(slave) => {
                 let (drive, side) = SlaveSide::new(number, slave)?;
-                (Held::Slave(Box::new(drive), Arc::clone(&side)), Some(side))
+                (Slot::fixed(Box::new(drive)), Some(side))
             }
+        };
+        let options = Options {
+            end_of_tape: config.end_of_tape,
+            ..Options::default()
+        };
+        let files = Files {
+            transfer: TransferStatus::default(),
+            open: None,
+            untold: None,
+            last_error: None,
+            ending: false,
+            next_handle: 1,
         };
         let drive = TapeDrive {
             number,
             slave,
             seen: Mutex::default(),
-            state: Mutex::new(DriveState {
-                st: St::new(&held.st_options(config.end_of_tape)),
-                held,
-                transfer: TransferStatus::default(),
-                handle: None,
-                wrote: false,
-                untold: None,
-                last_error: None,
-                announced: false,
-                ending: false,
-                awaiting: None,
-                next_handle: 1,
-            }),
+            bay: Bay::new(slot, &options, files),
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -152,30 +167,35 @@ impl TapeDrive {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A panic while the lock was held is a bug that was printed when it happened. What is on the image
-    /// checks itself, and a program that waits for its tape is served better by going on than by a hang.
+    /// The drive, when no call has it.
     pub(crate) fn state(&self) -> MutexGuard<'_, DriveState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bay.lock()
     }
 
     /// As [`TapeDrive::state`], but `None` where a call has the lock.
     pub(crate) fn idle_state(&self) -> Option<MutexGuard<'_, DriveState>> {
-        match self.state.try_lock() {
-            Ok(state) => Some(state),
-            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        self.bay.try_lock()
     }
 
     /// The open file is closed, or did not come to be.
     pub(crate) fn forget_open(&self, state: &mut DriveState) {
-        state.handle = None;
-        state.awaiting = None;
-        state.announced = false;
-        state.wrote = false;
+        state.holder.open = None;
         let mut seen = self.seen();
         seen.opener = None;
         seen.closing = false;
+    }
+
+    /// After any call: keeps and logs what an errno can't say.
+    pub(crate) fn note_trouble(&self, state: &mut DriveState) {
+        let Some(mut trouble) = state.slot.take_trouble() else {
+            return;
+        };
+        if let Some(side) = &self.slave {
+            let holder = side.holder_name().unwrap_or_default();
+            trouble = format!("{trouble} [{holder}]");
+        }
+        log::error!("drive {}: {trouble}", self.number);
+        state.holder.last_error = Some(trouble);
     }
 
     /// Whether a program has the drive open, and is not about to close it.
@@ -196,33 +216,49 @@ impl TapeDrive {
             side.end();
         }
         let mut state = self.state();
-        while state.announced && Instant::now() < deadline {
+        while state.holder.is_announced() && Instant::now() < deadline {
             drop(state);
             std::thread::sleep(Duration::from_millis(2));
             state = self.state();
         }
-        state.ending = true;
+        state.holder.ending = true;
         match self.slave {
-            None => state.take_out(self.number).map(|_| ()),
+            None => self.take_out(&mut state, true).map(|_| ()),
             Some(_) => Ok(()),
         }
     }
 }
 
-impl DriveState {
-    /// A handle that no open file had before.
-    pub(crate) fn new_handle(&mut self) -> Handle {
+impl Files {
+    /// Opens a file with a handle that no open file had before.
+    pub(crate) fn open(&mut self, awaiting: Option<Awaiting>) -> Handle {
         let handle = Handle(self.next_handle);
         self.next_handle += 1;
+        self.open = Some(OpenFile {
+            handle,
+            wrote: false,
+            announced: false,
+            awaiting,
+        });
         handle
     }
 
-    /// After any call: keeps and logs what an errno can't say.
-    pub(crate) fn note_trouble(&mut self, number: u32) {
-        if let Some(trouble) = self.held.take_trouble() {
-            log::error!("drive {number}: {trouble}");
-            self.last_error = Some(trouble);
+    /// The open file, where it is the one of this handle.
+    pub(crate) fn file(&mut self, handle: Handle) -> Option<&mut OpenFile> {
+        self.open.as_mut().filter(|open| open.handle == handle)
+    }
+
+    fn is_announced(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.announced)
+    }
+
+    /// Notes what a write did.
+    pub(crate) fn count_written(&mut self, calls: u64, bytes: usize) {
+        if let Some(open) = &mut self.open {
+            open.wrote = true;
         }
+        self.transfer.writes += calls;
+        self.transfer.written_bytes += bytes as u64;
     }
 }
 

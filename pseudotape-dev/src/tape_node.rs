@@ -10,7 +10,7 @@ use pseudotape_control::OpenStatus;
 use pseudotape_mtio::{Command, MtOp, Width};
 use pseudotape_st::{Access, Node, OpenFlags, Opening};
 
-use crate::tape_drive::{Awaiting, DriveState, TapeDrive};
+use crate::tape_drive::{Awaiting, DriveState, OpenFile, TapeDrive};
 use crate::{MAX_BLOCK_BYTES, program_name};
 
 /// A node of a drive.
@@ -40,24 +40,26 @@ impl TapeNode {
         work: impl FnOnce(&mut DriveState) -> Result<T, pseudotape_st::Errno>,
     ) -> Result<T, Errno> {
         let mut state = self.drive.state();
-        if state.handle != Some(handle) || state.ending {
+        if state.holder.ending || state.holder.file(handle).is_none() {
             // The frontend keeps to its open files, so this is a call that outlived its drive.
             return Err(Errno::EIO);
         }
         let result = work(&mut state);
         if result.is_err() {
-            state.note_trouble(self.drive.number());
-            if !self.has_slave() {
+            self.drive.note_trouble(&mut state);
+            if !self.has_slave()
+                && let Some(open) = state.holder.file(handle)
+            {
                 // Told by this: that the close fails as well is no news for the next open.
-                state.wrote = false;
+                open.wrote = false;
             }
         }
         result.map_err(number)
     }
 
     fn try_open(&self, state: &mut DriveState, flags: OpenFlags) -> Result<Opening, Errno> {
-        let opening = state.st.open(state.held.drive(), self.node, flags);
-        state.note_trouble(self.drive.number());
+        let opening = state.st.open(state.slot.drive(), self.node, flags);
+        self.drive.note_trouble(state);
         opening.map_err(number)
     }
 
@@ -118,7 +120,7 @@ impl CharDevice for TapeNode {
             None => self.drive.state(),
         };
         let state = &mut *state;
-        if state.ending {
+        if state.holder.ending {
             return Err(Errno(libc::ENXIO));
         }
         if flags & libc::O_DIRECT.unsigned_abs() != 0 {
@@ -126,18 +128,18 @@ impl CharDevice for TapeNode {
             return Err(Errno(libc::EINVAL));
         }
         let flags = open_flags(flags);
-        if let Some(untold) = state
-            .untold
-            .filter(|_| state.handle.is_none() && !flags.nonblock)
+        let files = &mut state.holder;
+        if files.open.is_none()
+            && !flags.nonblock
+            && let Some(untold) = files.untold.take()
         {
-            state.untold = None;
             log::warn!(
                 "{}: told the error of an earlier close ({untold}) to this open",
                 self.name
             );
             return Err(number(untold));
         }
-        if state.handle.is_none() {
+        if files.open.is_none() {
             self.drive.seen().opener = Some(OpenStatus {
                 pid: caller.tid,
                 program: program_name(caller.tid),
@@ -146,22 +148,20 @@ impl CharDevice for TapeNode {
             });
         }
         let wait = self.slave_wait(flags);
-        if state.awaiting.is_some() {
+        let waits = |open: &OpenFile| open.awaiting.is_some();
+        if files.open.as_ref().is_some_and(waits) {
             return Err(Errno::EBUSY);
         }
-        let is_free = state.handle.is_none();
+        let is_free = files.open.is_none();
         match (self.try_open(state, flags), wait) {
             (Ok(opening), _) => {
-                let handle = state.new_handle();
-                state.handle = Some(handle);
+                let handle = state.holder.open(None);
                 Ok(self.opened(handle, opening))
             }
             (Err(Errno(libc::ENXIO)), Some(wait)) if is_free && !self.has_slave() => {
                 log::debug!("{}: waits for a slave", self.name);
                 let until = Instant::now() + wait;
-                let handle = state.new_handle();
-                state.handle = Some(handle);
-                state.awaiting = Some(Awaiting { flags, until });
+                let handle = state.holder.open(Some(Awaiting { flags, until }));
                 // Behind the slave there may be a medium to wait for.
                 Ok(Opened::Waiting(handle, wait + self.open_wait))
             }
@@ -177,10 +177,11 @@ impl CharDevice for TapeNode {
     fn open_again(&self, handle: Handle) -> Result<Opened, Errno> {
         let mut state = self.drive.state();
         let state = &mut *state;
-        if state.handle != Some(handle) || state.ending {
+        if state.holder.ending || state.holder.file(handle).is_none() {
             return Err(Errno(libc::ENXIO));
         }
-        let answer = match state.awaiting {
+        let file = state.holder.file(handle);
+        let answer = match file.and_then(|open| open.awaiting) {
             Some(Awaiting { until, .. }) if !self.has_slave() => {
                 let left = until.saturating_duration_since(Instant::now());
                 if left.is_zero() {
@@ -195,11 +196,13 @@ impl CharDevice for TapeNode {
                     return Ok(Opened::Waiting(handle, self.open_wait));
                 }
                 opening => {
-                    state.awaiting = None;
+                    if let Some(open) = state.holder.file(handle) {
+                        open.awaiting = None;
+                    }
                     opening
                 }
             },
-            None => state.st.open_again(state.held.drive()).map_err(number),
+            None => state.st.open_again(state.slot.drive()).map_err(number),
         };
         match answer {
             Ok(opening) => Ok(self.opened(handle, opening)),
@@ -212,10 +215,14 @@ impl CharDevice for TapeNode {
 
     fn abandon_open(&self, handle: Handle) -> Errno {
         let mut state = self.drive.state();
-        let awaiting = state.awaiting.take();
-        if state.handle == Some(handle) {
-            self.drive.forget_open(&mut state);
-        }
+        let awaiting = match state.holder.file(handle) {
+            Some(open) => {
+                let awaiting = open.awaiting;
+                self.drive.forget_open(&mut state);
+                awaiting
+            }
+            None => None,
+        };
         match awaiting {
             Some(_) => Errno(libc::ENXIO),
             None => number(state.st.abandon_open()),
@@ -224,34 +231,38 @@ impl CharDevice for TapeNode {
 
     fn read(&self, handle: Handle, buffer: &mut [u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            let count = state.st.read(state.held.drive(), buffer)?;
-            state.transfer.reads += 1;
-            state.transfer.read_bytes += count as u64;
+            let count = state.st.read(state.slot.drive(), buffer)?;
+            state.holder.transfer.reads += 1;
+            state.holder.transfer.read_bytes += count as u64;
             Ok(count)
         })
     }
 
     fn check_write(&self, handle: Handle, length_bytes: usize) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            let room = state.st.check_write(state.held.drive(), length_bytes)?;
-            state.announced = true;
+            let room = state.st.check_write(state.slot.drive(), length_bytes)?;
+            if let Some(open) = state.holder.file(handle) {
+                open.announced = true;
+            }
             Ok(room)
         })
     }
 
     fn write(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            state.announced = false;
-            let count = state.st.write(state.held.drive(), data)?;
-            state.count_written(1, count);
+            if let Some(open) = state.holder.file(handle) {
+                open.announced = false;
+            }
+            let count = state.st.write(state.slot.drive(), data)?;
+            state.holder.count_written(1, count);
             Ok(count)
         })
     }
 
     fn extend(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            let count = state.st.extend(state.held.drive(), data)?;
-            state.count_written(0, count);
+            let count = state.st.extend(state.slot.drive(), data)?;
+            state.holder.count_written(0, count);
             Ok(count)
         })
     }
@@ -260,7 +271,7 @@ impl CharDevice for TapeNode {
         let mut state = self.drive.state();
         match usize::try_from(state.st.snapshot().block_size) {
             Ok(0) | Err(_) => Unmeasured::Block {
-                max_bytes: state.held.drive().block_limits().max_bytes as usize,
+                max_bytes: state.slot.drive().block_limits().max_bytes as usize,
             },
             Ok(block_bytes) => Unmeasured::Stream { block_bytes },
         }
@@ -279,25 +290,25 @@ impl CharDevice for TapeNode {
             Command::Operation => {
                 let operation =
                     MtOp::decode(request.input).map_err(|_| pseudotape_st::Errno::Invalid)?;
-                state.st.op(state.held.drive(), operation, caller)?;
+                state.st.op(state.slot.drive(), operation, caller)?;
                 Ok(0)
             }
             Command::Status(_) => {
                 state
                     .st
-                    .get(state.held.drive())?
+                    .get(state.slot.drive())?
                     .encode(width(request.word_size), output);
                 Ok(0)
             }
             Command::Position(_) => {
                 state
                     .st
-                    .pos(state.held.drive())?
+                    .pos(state.slot.drive())?
                     .encode(width(request.word_size), output);
                 Ok(0)
             }
             Command::Other(command) => {
-                Err(state.st.other_ioctl(state.held.drive(), command, caller))
+                Err(state.st.other_ioctl(state.slot.drive(), command, caller))
             }
         })
     }
@@ -313,21 +324,22 @@ impl CharDevice for TapeNode {
         self.drive.seen().closing = true;
         let mut state = self.drive.state();
         let state = &mut *state;
-        if state.handle != Some(handle) {
+        let Some(file) = state.holder.file(handle) else {
             self.drive.seen().closing = false;
             return Err(Errno::EIO);
-        }
+        };
+        let wrote = file.wrote;
         // What is known before, the program was told by the calls that failed.
         let foretold = state.st.foretell_close().is_some();
-        let result = state.st.close(state.held.drive());
-        state.note_trouble(self.drive.number());
-        let wrote = state.wrote && !foretold;
+        let result = state.st.close(state.slot.drive());
+        self.drive.note_trouble(state);
+        let wrote = wrote && !foretold;
         self.drive.forget_open(state);
         if let (Err(errno), true) = (result, wrote) {
             let message = format!("{}: close after writing failed: {errno}", self.name);
             log::error!("{message}");
-            state.last_error = Some(message);
-            state.untold = Some(errno);
+            state.holder.last_error = Some(message);
+            state.holder.untold = Some(errno);
         }
         result.map_err(number)
     }
@@ -338,13 +350,5 @@ impl CharDevice for TapeNode {
 
     fn waits_for_others(&self) -> bool {
         self.drive.slave_side().is_some()
-    }
-}
-
-impl DriveState {
-    fn count_written(&mut self, calls: u64, bytes: usize) {
-        self.wrote = true;
-        self.transfer.writes += calls;
-        self.transfer.written_bytes += bytes as u64;
     }
 }

@@ -231,8 +231,9 @@ pub(crate) struct LoadOptions {
     /// Number of the drive: N of /dev/pmtmN.
     #[arg(value_name = "DRIVE")]
     pub drive: u32,
-    /// The image file.
-    #[arg(value_name = "IMAGE")]
+    /// The image file, or another volume by its specification: zstd+image:PATH, aes=KEYFILE+image:PATH, device:PATH,
+    /// rmt:[USER@]HOST:TAPE.
+    #[arg(value_name = "VOLUME")]
     pub image: PathBuf,
 }
 

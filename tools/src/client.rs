@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pseudotape_control::{OptionsStatus, Request, Response, Status};
+use pseudotape_sink::{Place, Sink};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -95,10 +96,20 @@ pub(crate) fn load(
     daemon: &Daemon,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    // The daemon runs in another directory. Whether the image is there is the daemon's to say: it
+    // The daemon runs in another directory. Whether the volume is there is the daemon's to say: it
     // may see files that this user can't.
-    let image = std::path::absolute(&options.image)
-        .with_context(|| format!("'{}' is no path", options.image.display()))?;
+    let named = options.image.display();
+    let sink = match options.image.to_str() {
+        Some(text) => pseudotape_bay::place_named(text)?,
+        None => Sink::at(&options.image),
+    };
+    let sink = sink
+        .absolute()
+        .with_context(|| format!("'{named}' is no path"))?;
+    let image = match &sink.place {
+        Place::Path(path) if !sink.is_filtered() => path.clone(),
+        _ => sink.to_string().into(),
+    };
     let drive = options.drive;
     screen.show(&daemon.order(&Request::Load { drive, image })?)?;
     Ok(Verdict::Well)

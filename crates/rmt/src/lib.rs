@@ -18,7 +18,6 @@ mod reply;
 mod request;
 mod server;
 mod shelf;
-mod st_tape;
 mod wire;
 
 pub use drive::RmtDrive;
@@ -30,7 +29,6 @@ pub use operation::Dialect;
 pub use remote::{Access, BadRemote, Limits, Reach, Remote};
 pub use server::{ServeError, ServerOptions, serve};
 pub use shelf::Shelf;
-pub use st_tape::StTape;
 
 /// Longest record that goes over a connection.
 pub const MAX_RECORD_BYTES: usize = 16 << 20;

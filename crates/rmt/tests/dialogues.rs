@@ -1,9 +1,10 @@
 //! PT-03. The dialogues of docs/RMT.md, byte by byte; names that lead nowhere; errors of other systems' numbers.
 
 use nix::errno::Errno;
+use pseudotape_bay::StTape;
 use pseudotape_device::TapeNode;
 use pseudotape_drive::Personality;
-use pseudotape_rmt::{Dialect, ServeError, ServerOptions, Shelf, StTape, System, serve};
+use pseudotape_rmt::{Dialect, ServeError, ServerOptions, Shelf, System, serve};
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{Bare, Drive};
 use pseudotape_testkit::{ModelCartridge, ModelDrive};

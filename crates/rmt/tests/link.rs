@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use pseudotape_bay::StTape;
 use pseudotape_device::TapeNode;
-use pseudotape_rmt::{Error, Limits, Reach, Remote, RmtDrive, ServerOptions, Shelf, StTape, serve};
+use pseudotape_rmt::{Error, Limits, Reach, Remote, RmtDrive, ServerOptions, Shelf, serve};
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{Bare, BlockLimits, Drive, Mark, Sense, Stop, Transfer, Volume, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, block_of};

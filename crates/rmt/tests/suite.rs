@@ -4,10 +4,11 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use nix::errno::Errno;
+use pseudotape_bay::StTape;
 use pseudotape_device::TapeNode;
 use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
-use pseudotape_rmt::{Reach, Remote, RmtDrive, ServerOptions, Shelf, StTape, serve};
+use pseudotape_rmt::{Reach, Remote, RmtDrive, ServerOptions, Shelf, serve};
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{Bare, Drive};
 use pseudotape_testkit::{Recovering, SUITE, SuiteMedium, drive_suite, suite};

@@ -128,3 +128,20 @@ pub enum Error {
     #[error(transparent)]
     Rmt(#[from] pseudotape_rmt::Error),
 }
+
+/// Whether the host refused only the writing: what was asked for can still be opened for reading, as a protected
+/// volume.
+#[must_use]
+pub fn is_read_only(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            );
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -20,7 +20,7 @@ mod open;
 mod sink;
 mod text;
 
-pub use error::{Error, SpecificationError};
+pub use error::{Error, SpecificationError, is_read_only};
 pub use pseudotape_filter::Compression;
 pub use pseudotape_image::Access;
 pub use sink::{ImageSink, Limits, Place, RmtSink, Sink};

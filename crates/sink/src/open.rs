@@ -86,6 +86,16 @@ impl Sink {
         })
     }
 
+    /// Whether a tape node is at the path that it names. A node of a FUSE mount looks like a file: `device:PATH` names it.
+    #[must_use]
+    pub fn is_node(&self) -> bool {
+        match &self.place {
+            Place::Device(_) => true,
+            Place::Path(path) => matches!(look(path), Ok(Found::Device)),
+            Place::Image(_) | Place::Rmt(_) | Place::Null(_) => false,
+        }
+    }
+
     /// What is unwise about the specification, though it works: a key that others can read.
     #[must_use]
     pub fn warning(&self) -> Option<String> {

@@ -68,6 +68,20 @@ impl Sink {
         Place::Path(path.to_owned()).into()
     }
 
+    /// The same with every path absolute: for a program that runs in another directory.
+    pub fn absolute(&self) -> std::io::Result<Self> {
+        let mut sink = self.clone();
+        match &mut sink.place {
+            Place::Path(path) | Place::Device(path) => *path = std::path::absolute(&path)?,
+            Place::Image(image) => image.path = std::path::absolute(&image.path)?,
+            Place::Rmt(_) | Place::Null(_) => {}
+        }
+        if let Some(key) = &mut sink.key_file {
+            *key = std::path::absolute(&key)?;
+        }
+        Ok(sink)
+    }
+
     /// Whether blocks are changed on their way.
     #[must_use]
     pub fn is_filtered(&self) -> bool {

@@ -1,9 +1,6 @@
 //! A leg that ends in a sink.
 
-use std::error::Error as _;
-use std::io::{self, ErrorKind};
-
-use pseudotape_sink::{Access, Error, Place, Sink};
+use pseudotape_sink::{Access, Error, Place, Sink, is_read_only};
 use pseudotape_tape::{Drive, ObjectNumber, Volume};
 
 use crate::leg::{Keeps, LegDrive, LegOptions, NewLeg, Noted};
@@ -44,20 +41,6 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
         leg: NewLeg { options, drive },
         sink: sink.clone(),
     })
-}
-
-fn is_read_only(error: &Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-            );
-        }
-        cause = error.source();
-    }
-    false
 }
 
 impl LegDrive for SinkLeg {

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use pseudotape_bay::StTape;
 use pseudotape_device::{Node, TapeNode};
-use pseudotape_rmt::{Shelf, StTape};
+use pseudotape_rmt::Shelf;
 use pseudotape_sink::Sink;
 use pseudotape_st::{Access, OpenFlags};
 

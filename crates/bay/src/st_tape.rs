@@ -1,7 +1,7 @@
 //! A drive of this process as a tape: everything that a program would see of it comes from st.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use pseudotape_device::TapeNode;
@@ -9,30 +9,29 @@ use pseudotape_mtio::{MtGet, MtOp, Operation};
 use pseudotape_st::{Access, Caller, Node, OpenFlags, Opening, Options, St};
 use pseudotape_tape::{Drive, Volume};
 
+use crate::bay::Bay;
+use crate::slot::Slot;
+
 /// A drive with its driver. Clones are the same drive: what one opening leaves, the next one finds.
 #[derive(Clone)]
 pub struct StTape {
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Shared>,
     caller: Caller,
 }
 
-struct Shared {
-    st: St,
-    /// Taken when nobody holds the tape any more.
-    volume: Option<Box<dyn Volume>>,
-}
+/// The bay; finished when nobody holds it any more.
+struct Shared(Option<Bay<()>>);
 
 impl Shared {
-    fn parts(&mut self) -> (&mut St, &mut dyn Drive) {
-        let volume = self.volume.as_mut().expect("only a drop takes it");
-        (&mut self.st, volume)
+    fn bay(&self) -> &Bay<()> {
+        self.0.as_ref().expect("only a drop takes it")
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(volume) = self.volume.take()
-            && let Err(error) = volume.finish()
+        if let Some(bay) = self.0.take()
+            && let Err(error) = bay.into_slot().finish()
         {
             log::error!("{error}");
         }
@@ -48,12 +47,9 @@ impl StTape {
     /// which stay as the server's owner wants them.
     #[must_use]
     pub fn new(volume: Box<dyn Volume>) -> Self {
-        let st = St::new(&Options::default());
+        let bay = Bay::new(Slot::fixed(volume), &Options::default(), ());
         StTape {
-            shared: Arc::new(Mutex::new(Shared {
-                st,
-                volume: Some(volume),
-            })),
+            shared: Arc::new(Shared(Some(bay))),
             caller: Caller { privileged: false },
         }
     }
@@ -68,12 +64,12 @@ impl StTape {
     /// Opens it as a node, rewinding at close or not. A drive that is open already is EBUSY; one without a medium
     /// is ENOMEDIUM at once, where a node would wait for one.
     pub fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
-        let mut shared = self.lock();
-        let (st, drive) = shared.parts();
+        let mut state = self.shared.bay().lock();
+        let (st, drive) = state.parts();
         let node = Node { mode: 0, rewinding };
         match st.open(drive, node, flags).map_err(errno)? {
             Opening::Open => {
-                drop(shared);
+                drop(state);
                 Ok(Box::new(OpenStTape {
                     tape: self.clone(),
                     access: flags.access,
@@ -82,11 +78,6 @@ impl StTape {
             }
             Opening::Waiting => Err(errno(st.abandon_open())),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        // A panic in the middle of a call leaves a drive that says itself where it is.
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,8 +99,8 @@ impl OpenStTape {
         &self,
         call: impl FnOnce(&mut St, &mut dyn Drive) -> Result<T, pseudotape_st::Errno>,
     ) -> Result<T, Errno> {
-        let mut shared = self.tape.lock();
-        let (st, drive) = shared.parts();
+        let mut state = self.tape.shared.bay().lock();
+        let (st, drive) = state.parts();
         call(st, drive).map_err(errno)
     }
 }

@@ -1,0 +1,75 @@
+use pseudotape_drive::CartridgeError;
+use pseudotape_sink::SpecificationError;
+use pseudotape_tape::VolumeError;
+
+/// Why a volume is not loaded, unloaded or protected. Texts name what is wrong and the way out, not the drive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Another volume is in.
+    #[error("it already holds {holds}: unload it first")]
+    Holds {
+        /// The volume.
+        holds: String,
+    },
+    /// No volume is in.
+    #[error("it holds no cartridge")]
+    Empty,
+    /// The volume comes and goes by another hand.
+    #[error("its volume can't be changed here")]
+    Fixed,
+    /// A program has locked the door.
+    #[error(
+        "it is locked by a program ('mt lock'): 'mt unlock' unlocks it, --force takes the cartridge out all the same"
+    )]
+    Locked,
+    /// A text that names no volume.
+    #[error(transparent)]
+    Specification(#[from] SpecificationError),
+    /// An image can't be loaded.
+    #[error("can't load {name}: {source}")]
+    Image {
+        /// Its path.
+        name: String,
+        /// Why.
+        source: CartridgeError,
+    },
+    /// What the specification names can't be opened.
+    #[error("can't load {name}: {source}")]
+    Sink {
+        /// The specification.
+        name: String,
+        /// Why.
+        source: pseudotape_sink::Error,
+    },
+    /// The switch is the drive's own business: only that of an image can be moved here.
+    #[error("the write-protect switch of {name} can't be moved here")]
+    NoSwitch {
+        /// The volume.
+        name: String,
+    },
+    /// The switch of an image can't be moved.
+    #[error("{name}: {source}")]
+    Switch {
+        /// The image.
+        name: String,
+        /// Why.
+        source: pseudotape_image::Error,
+    },
+    /// Only a drive of ours can be reset here.
+    #[error("the drive of {name} can't be reset here")]
+    NoReset {
+        /// The volume.
+        name: String,
+    },
+    /// Not everything came to stable storage.
+    #[error(
+        "{name}: {source}: what was written after the last commit may be lost; 'pseudotape verify' tells"
+    )]
+    Unfinished {
+        /// The volume.
+        name: String,
+        /// Why.
+        source: VolumeError,
+    },
+}

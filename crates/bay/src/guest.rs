@@ -1,0 +1,106 @@
+//! A volume that brought its own drive.
+
+use pseudotape_tape::{
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
+    ReadDone, Sense, Transfer, Volume,
+};
+
+/// The volume in the slot, as st sees it: the first operation is told that the medium may have changed, and the door
+/// is known without asking.
+pub(crate) struct Guest {
+    pub(crate) volume: Box<dyn Volume>,
+    /// Its specification, for messages.
+    pub(crate) name: String,
+    pub(crate) door: Door,
+    news: bool,
+}
+
+impl Guest {
+    pub(crate) fn new(volume: Box<dyn Volume>, name: String) -> Self {
+        Guest {
+            volume,
+            name,
+            door: Door::Unlocked,
+            news: true,
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Failed> {
+        match std::mem::take(&mut self.news) {
+            true => Err(Failed::at(
+                Sense::MediumChanged,
+                self.volume.known_position(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Drive for Guest {
+    fn identity(&self) -> Identity {
+        self.volume.identity()
+    }
+
+    fn block_limits(&self) -> BlockLimits {
+        self.volume.block_limits()
+    }
+
+    fn test_ready(&mut self) -> Result<(), Failed> {
+        self.begin()?;
+        self.volume.test_ready()
+    }
+
+    /// MODE SENSE is answered without telling news, as by a drive of ours.
+    fn mode(&mut self) -> Result<Mode, Failed> {
+        self.volume.mode()
+    }
+
+    fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
+        self.begin()?;
+        self.volume.set_mode(change)
+    }
+
+    fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
+        self.begin()?;
+        self.volume.read(transfer, buffer)
+    }
+
+    fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
+        self.begin()?;
+        self.volume.write(transfer, data)
+    }
+
+    fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
+        self.begin()?;
+        self.volume.extend(data)
+    }
+
+    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
+        self.begin()?;
+        self.volume.execute(motion)
+    }
+
+    fn unload(&mut self) -> Result<(), Failed> {
+        self.begin()?;
+        self.volume.unload()
+    }
+
+    fn position(&mut self) -> Result<Position, Failed> {
+        self.begin()?;
+        self.volume.position()
+    }
+
+    fn capacity(&mut self) -> Result<Capacity, Failed> {
+        self.volume.capacity()
+    }
+
+    fn set_door(&mut self, door: Door) -> Result<(), Failed> {
+        self.volume.set_door(door)?;
+        self.door = door;
+        Ok(())
+    }
+
+    fn take_recovered(&mut self) -> u32 {
+        self.volume.take_recovered()
+    }
+}

@@ -1,0 +1,17 @@
+//! A bay: a drive behind `st`, its lock, and the loading and unloading of volumes by specification.
+//!
+//! The device daemon has one for each drive, the rmt server one for each tape that is no node. A [`Slot`] is the part
+//! that holds the volume: any sink (an image, a filtered image, a tape node, a remote tape) can be in it.
+
+mod bay;
+mod error;
+mod guest;
+mod place;
+mod slot;
+mod st_tape;
+
+pub use bay::{Bay, BayState};
+pub use error::Error;
+pub use place::place_named;
+pub use slot::{Loaded, Slot};
+pub use st_tape::StTape;

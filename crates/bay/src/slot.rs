@@ -1,0 +1,320 @@
+//! The place in a bay for one volume.
+
+use std::path::{Path, PathBuf};
+
+use pseudotape_drive::{
+    Cartridge, CartridgeError, FileMedium, ImageDrive, Medium, Overrides, Personality,
+};
+use pseudotape_image::{Access, Error as ImageError, OpenReport, WriteProtect};
+use pseudotape_sink::{Place, Sink, is_read_only};
+use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError};
+
+use crate::error::Error;
+use crate::guest::Guest;
+
+/// What is in the slot, as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// The image, or the specification of anything else.
+    pub name: PathBuf,
+    /// Whether the drive can work on it: not unloaded by a program.
+    pub ready: bool,
+    /// Whether a write is refused: by the switch, or because of how the volume was opened.
+    pub write_protected: bool,
+    /// Whether data can only be appended.
+    pub worm: bool,
+    /// How many partitions there are; 1 where that is not known.
+    pub partitions: u8,
+    /// Bytes of the image files; 0 for anything else.
+    pub host_bytes: u64,
+}
+
+/// A drive of ours, and what was loaded in place of an image.
+struct Own {
+    drive: Box<ImageDrive<FileMedium>>,
+    guest: Option<Box<Guest>>,
+}
+
+enum Contents {
+    /// Volumes are loaded here by their specification.
+    Own(Own),
+    /// The volume comes and goes by another hand: a slave, a tape that a server holds for good.
+    Fixed(Box<dyn Volume>),
+}
+
+/// The place for one volume: what st drives.
+///
+/// An image that is not filtered goes into a drive of ours, with its personality. Every other sink brings a drive of
+/// its own, which st sees until it is unloaded.
+pub struct Slot(Contents);
+
+impl Slot {
+    /// A slot with an empty drive of this kind.
+    #[must_use]
+    pub fn new(personality: Personality, serial: String, overrides: Overrides) -> Self {
+        Slot(Contents::Own(Own {
+            drive: Box::new(ImageDrive::new(personality, serial, overrides)),
+            guest: None,
+        }))
+    }
+
+    /// A slot whose volume is not loaded and unloaded here.
+    #[must_use]
+    pub fn fixed(volume: Box<dyn Volume>) -> Self {
+        Slot(Contents::Fixed(volume))
+    }
+
+    /// The drive, for st.
+    pub fn drive(&mut self) -> &mut dyn Drive {
+        match &mut self.0 {
+            Contents::Own(Own {
+                guest: Some(guest), ..
+            }) => &mut **guest,
+            Contents::Own(Own { drive, .. }) => &mut **drive,
+            Contents::Fixed(volume) => volume,
+        }
+    }
+
+    /// The volume, for those who hold it.
+    #[must_use]
+    pub fn volume(&self) -> &dyn Volume {
+        match &self.0 {
+            Contents::Own(Own {
+                guest: Some(guest), ..
+            }) => &*guest.volume,
+            Contents::Own(Own { drive, .. }) => &**drive,
+            Contents::Fixed(volume) => &**volume,
+        }
+    }
+
+    fn volume_mut(&mut self) -> &mut dyn Volume {
+        match &mut self.0 {
+            Contents::Own(Own {
+                guest: Some(guest), ..
+            }) => &mut *guest.volume,
+            Contents::Own(Own { drive, .. }) => &mut **drive,
+            Contents::Fixed(volume) => &mut **volume,
+        }
+    }
+
+    /// What kind of drive of ours it is, whatever is loaded; `None` where the drive is another hand's.
+    #[must_use]
+    pub fn personality(&self) -> Option<&Personality> {
+        match &self.0 {
+            Contents::Own(own) => Some(own.drive.personality()),
+            Contents::Fixed(_) => None,
+        }
+    }
+
+    /// Takes the text of the last trouble: what an errno can't say.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.volume_mut().take_trouble()
+    }
+
+    /// Where the tape is, as far as that is known without asking.
+    #[must_use]
+    pub fn known_position(&self) -> Option<Position> {
+        self.volume().known_position()
+    }
+
+    /// Whether a program prevents the removal of the volume.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        match &self.0 {
+            Contents::Own(Own {
+                guest: Some(guest), ..
+            }) => guest.door,
+            Contents::Own(Own { drive, .. }) => drive.door(),
+            Contents::Fixed(_) => Door::Unlocked,
+        }
+    }
+
+    /// What is loaded; `None` where nothing is, or where it is another hand's. Asks no drive.
+    #[must_use]
+    pub fn loaded(&self) -> Option<Loaded> {
+        let Contents::Own(own) = &self.0 else {
+            return None;
+        };
+        if let Some(guest) = &own.guest {
+            return Some(Loaded {
+                name: guest.name.clone().into(),
+                ready: true,
+                write_protected: false,
+                worm: false,
+                partitions: 1,
+                host_bytes: 0,
+            });
+        }
+        let cartridge = own.drive.cartridge()?;
+        Some(Loaded {
+            name: cartridge.medium().path().to_owned(),
+            ready: own.drive.is_loaded(),
+            write_protected: cartridge.is_write_protected()
+                || cartridge.medium().access() == Access::ReadOnly,
+            worm: cartridge.is_worm(),
+            partitions: cartridge.partition_count(),
+            host_bytes: cartridge.host_bytes(),
+        })
+    }
+
+    /// Loads what a specification names; says how it is called in messages, and what was found damaged.
+    ///
+    /// What can't be written is a protected volume, as in any drive.
+    pub fn load(&mut self, sink: &Sink) -> Result<(String, Vec<OpenReport>), Error> {
+        if let Some(loaded) = self.loaded() {
+            return Err(Error::Holds {
+                holds: loaded.name.display().to_string(),
+            });
+        }
+        let Contents::Own(own) = &mut self.0 else {
+            return Err(Error::Fixed);
+        };
+        match plain_image(sink) {
+            Some(path) => own.load_image(path),
+            None => own.load_guest(sink),
+        }
+    }
+
+    /// Takes the volume out: commits and closes it. Says how it is called in messages.
+    ///
+    /// A locked door stops only an operator who does not insist.
+    pub fn unload(&mut self, force: bool) -> Result<String, Error> {
+        if !force && self.door() == Door::Locked {
+            return Err(Error::Locked);
+        }
+        let Contents::Own(own) = &mut self.0 else {
+            return Err(Error::Fixed);
+        };
+        let unfinished = |name: &String, source| Error::Unfinished {
+            name: name.clone(),
+            source,
+        };
+        if let Some(guest) = own.guest.take() {
+            let Guest { volume, name, .. } = *guest;
+            volume
+                .finish()
+                .map_err(|source| unfinished(&name, source))?;
+            return Ok(name);
+        }
+        let cartridge = own.drive.eject().ok_or(Error::Empty)?;
+        let name = cartridge.medium().path().display().to_string();
+        let finished = cartridge.finish();
+        finished.map_err(|source| unfinished(&name, VolumeError::new(source)))?;
+        Ok(name)
+    }
+
+    /// Moves the write-protect switch of an image.
+    pub fn write_protect(&mut self, protection: WriteProtect) -> Result<(), Error> {
+        let Contents::Own(own) = &mut self.0 else {
+            return Err(Error::Fixed);
+        };
+        if let Some(guest) = &own.guest {
+            let name = guest.name.clone();
+            return Err(Error::NoSwitch { name });
+        }
+        let cartridge = own.drive.cartridge_mut().ok_or(Error::Empty)?;
+        let name = cartridge.medium().path().display().to_string();
+        let moved = cartridge.set_write_protect(protection);
+        moved.map_err(|source| Error::Switch { name, source })
+    }
+
+    /// Resets a drive of ours: its position is lost until rewind.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        match &mut self.0 {
+            Contents::Own(Own {
+                guest: Some(guest), ..
+            }) => Err(Error::NoReset {
+                name: guest.name.clone(),
+            }),
+            Contents::Own(Own { drive, .. }) => {
+                drive.reset();
+                Ok(())
+            }
+            Contents::Fixed(_) => Err(Error::Fixed),
+        }
+    }
+
+    /// Brings everything to stable storage and closes the volume, whoever's it is.
+    pub fn finish(self) -> Result<(), VolumeError> {
+        match self.0 {
+            Contents::Own(Own {
+                guest: Some(guest), ..
+            }) => guest.volume.finish(),
+            Contents::Own(Own { drive, .. }) => drive.finish(),
+            Contents::Fixed(volume) => volume.finish(),
+        }
+    }
+}
+
+impl Own {
+    fn load_image(&mut self, path: &Path) -> Result<(String, Vec<OpenReport>), Error> {
+        let name = path.display().to_string();
+        let opened = open_cartridge(path);
+        let (cartridge, reports) = opened.map_err(|source| Error::Image {
+            name: name.clone(),
+            source,
+        })?;
+        match self.drive.insert(cartridge) {
+            Ok(()) => Ok((name, reports)),
+            Err(_) => Err(Error::Holds {
+                holds: "a cartridge".to_owned(),
+            }),
+        }
+    }
+
+    fn load_guest(&mut self, sink: &Sink) -> Result<(String, Vec<OpenReport>), Error> {
+        let name = sink.to_string();
+        if let Some(warning) = sink.warning() {
+            log::warn!("{name}: {warning}");
+        }
+        let volume = match sink.open(Access::ReadWrite) {
+            Err(error) if is_read_only(&error) => sink.open(Access::ReadOnly).or(Err(error)),
+            opened => opened,
+        };
+        let volume = volume.map_err(|source| Error::Sink {
+            name: name.clone(),
+            source,
+        })?;
+        self.guest = Some(Box::new(Guest::new(volume, name.clone())));
+        Ok((name, Vec::new()))
+    }
+}
+
+/// The image that goes into a drive of ours: one that is there, without a filter and without limits of its own.
+fn plain_image(sink: &Sink) -> Option<&Path> {
+    if sink.is_filtered() {
+        return None;
+    }
+    match &sink.place {
+        // A path to something else is told what it is when it is opened.
+        Place::Path(path) if !sink.is_node() => Some(path),
+        Place::Image(image) if !image.create && image.limits == Default::default() => {
+            Some(&image.path)
+        }
+        Place::Path(_) | Place::Image(_) | Place::Device(_) | Place::Rmt(_) | Place::Null(_) => {
+            None
+        }
+    }
+}
+
+fn open_cartridge(
+    image: &Path,
+) -> Result<(Cartridge<FileMedium>, Vec<OpenReport>), CartridgeError> {
+    match Cartridge::open(FileMedium::new(image, Access::ReadWrite)) {
+        Err(error) if only_readable(&error) => {
+            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
+        }
+        result => result,
+    }
+}
+
+fn only_readable(error: &CartridgeError) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error {
+        CartridgeError::Image(ImageError::Unopenable { source, .. }) => {
+            matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+        }
+        CartridgeError::Image(ImageError::ReadOnlyFeatures { .. }) => true,
+        CartridgeError::Image(_) | CartridgeError::Mismatch { .. } => false,
+    }
+}

@@ -1,0 +1,199 @@
+//! What can be loaded into a bay, and how st sees it come and go (PT-01, PT-08).
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use pseudotape_bay::{Bay, Error, Slot, place_named};
+use pseudotape_drive::{Overrides, Personality};
+use pseudotape_image::WriteProtect;
+use pseudotape_sink::{Access as SinkAccess, Sink};
+use pseudotape_st::{Access, Errno, Node, OpenFlags, Opening, Options};
+use pseudotape_tape::{Bare, Door, Noted};
+use pseudotape_testkit::{ModelCartridge, ModelDrive};
+
+const NODE: Node = Node {
+    mode: 0,
+    rewinding: true,
+};
+
+const READ_WRITE: OpenFlags = OpenFlags {
+    access: Access::ReadWrite,
+    nonblock: true,
+};
+
+fn bay() -> Bay<()> {
+    let slot = Slot::new(Personality::default(), "BAY".into(), Overrides::default());
+    Bay::new(slot, &Options::default(), ())
+}
+
+/// Makes a blank image.
+fn blank(directory: &Path, name: &str) -> String {
+    let path = directory.join(name).display().to_string();
+    let made: Sink = format!("image:{path},create").parse().unwrap();
+    made.open(SinkAccess::ReadWrite).unwrap().finish().unwrap();
+    path
+}
+
+fn key(directory: &Path) -> String {
+    let path = directory.join("key");
+    fs::write(&path, [7; 32]).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
+fn load(bay: &Bay<()>, text: &str) -> Result<String, Error> {
+    let sink = place_named(text)?;
+    bay.lock().slot.load(&sink).map(|(name, _)| name)
+}
+
+fn open(bay: &Bay<()>) -> Result<Opening, Errno> {
+    let mut state = bay.lock();
+    let (st, drive) = state.parts();
+    st.open(drive, NODE, READ_WRITE)
+}
+
+fn close(bay: &Bay<()>) {
+    let mut state = bay.lock();
+    let (st, drive) = state.parts();
+    st.close(drive).unwrap();
+}
+
+/// Writes a block as a program does, with a filemark and a rewind by the close.
+fn write(bay: &Bay<()>, block: &[u8]) {
+    assert_eq!(open(bay), Ok(Opening::Open));
+    {
+        let mut state = bay.lock();
+        let (st, drive) = state.parts();
+        assert_eq!(st.write(drive, block), Ok(block.len()));
+    }
+    close(bay);
+}
+
+fn read(bay: &Bay<()>) -> Vec<u8> {
+    assert_eq!(open(bay), Ok(Opening::Open));
+    let mut buffer = vec![0; 1 << 16];
+    let length = {
+        let mut state = bay.lock();
+        let (st, drive) = state.parts();
+        st.read(drive, &mut buffer).unwrap()
+    };
+    buffer.truncate(length);
+    close(bay);
+    buffer
+}
+
+#[test]
+fn an_image_and_any_filtered_one_can_be_behind_one_node() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = blank(directory.path(), "plain.ptape");
+    let under = blank(directory.path(), "under.ptape");
+    let secret = format!("zstd+aes={}+image:{under}", key(directory.path()));
+    let bay = bay();
+    for (text, block) in [
+        (&plain, &b"plain"[..]),
+        (&secret, b"secret"),
+        (&plain, b"again"),
+    ] {
+        load(&bay, text).unwrap();
+        write(&bay, block);
+        assert_eq!(read(&bay), block, "{text}");
+        bay.lock().slot.unload(false).unwrap();
+        assert!(bay.lock().slot.loaded().is_none());
+    }
+    // What is on the image are frames: nothing of the block, and the volume opens only with its key.
+    let bytes = fs::read(&under).unwrap();
+    assert!(!bytes.windows(6).any(|window| window == b"secret"));
+    load(&bay, &secret).unwrap();
+    assert_eq!(read(&bay), b"secret");
+}
+
+#[test]
+fn an_empty_bay_has_no_medium_and_says_so_after_an_unload() {
+    let directory = tempfile::tempdir().unwrap();
+    let under = blank(directory.path(), "a.ptape");
+    let bay = bay();
+    let opened_without_medium = |bay: &Bay<()>| {
+        // O_NONBLOCK opens an empty drive; writing is what fails.
+        let opened = open(bay);
+        let mut state = bay.lock();
+        let (st, drive) = state.parts();
+        let result = opened.and_then(|_| st.write(drive, b"x").map(drop));
+        // Nothing was written: what the close says is no matter here.
+        let closed = st.close(drive);
+        result.and(closed)
+    };
+    assert!(opened_without_medium(&bay).is_err());
+    load(&bay, &format!("lz4+image:{under}")).unwrap();
+    write(&bay, b"x");
+    bay.lock().slot.unload(false).unwrap();
+    assert!(opened_without_medium(&bay).is_err());
+}
+
+#[test]
+fn what_can_not_be_loaded_or_unloaded_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let one = blank(directory.path(), "one.ptape");
+    let bay = bay();
+    assert!(matches!(bay.lock().slot.unload(true), Err(Error::Empty)));
+    let missing = directory.path().join("missing").display().to_string();
+    assert!(matches!(load(&bay, &missing), Err(Error::Image { name, .. }) if name == missing));
+    let text = format!("zstd+image:{missing}");
+    assert!(matches!(load(&bay, &text), Err(Error::Sink { name, .. }) if name == text));
+    assert!(matches!(load(&bay, "tape:x"), Err(Error::Specification(_))));
+    load(&bay, &one).unwrap();
+    assert!(matches!(load(&bay, &one), Err(Error::Holds { holds }) if holds == one));
+    bay.lock().slot.drive().set_door(Door::Locked).unwrap();
+    assert!(matches!(bay.lock().slot.unload(false), Err(Error::Locked)));
+    assert_eq!(bay.lock().slot.unload(true).unwrap(), one);
+}
+
+#[test]
+fn the_door_of_a_filtered_volume_is_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!("lz4+image:{}", blank(directory.path(), "a.ptape"));
+    let bay = bay();
+    load(&bay, &text).unwrap();
+    bay.lock().slot.drive().set_door(Door::Locked).unwrap();
+    assert!(matches!(bay.lock().slot.unload(false), Err(Error::Locked)));
+    assert!(matches!(
+        bay.lock().slot.write_protect(WriteProtect::On),
+        Err(Error::NoSwitch { name }) if name == text
+    ));
+    assert!(matches!(bay.lock().slot.reset(), Err(Error::NoReset { name }) if name == text));
+    assert_eq!(bay.lock().slot.unload(true).unwrap(), text);
+}
+
+#[test]
+fn the_identity_of_a_volume_goes_through_its_filter() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = blank(directory.path(), "a.ptape");
+    let bay = bay();
+    load(&bay, &path).unwrap();
+    let plain = bay.lock().slot.volume().volume_identity();
+    assert!(plain.id.is_some());
+    bay.lock().slot.unload(false).unwrap();
+    load(&bay, &format!("zstd+image:{path}")).unwrap();
+    let filtered = bay.lock().slot.volume().volume_identity();
+    assert_eq!((plain.id, plain.label), (filtered.id, filtered.label));
+    assert_eq!(bay.lock().slot.volume().noted(), Noted::Mirrored);
+}
+
+#[test]
+fn a_fixed_volume_is_not_changed_by_an_operator() {
+    let mut model = ModelDrive::new(Personality::default());
+    model.insert(ModelCartridge::default());
+    let bay = Bay::new(Slot::fixed(Box::new(Bare(model))), &Options::default(), ());
+    write(&bay, b"fixed");
+    assert_eq!(read(&bay), b"fixed");
+    let mut state = bay.lock();
+    assert!(matches!(state.slot.unload(true), Err(Error::Fixed)));
+    assert!(matches!(
+        state.slot.load(&"null".parse().unwrap()),
+        Err(Error::Fixed)
+    ));
+    assert!(matches!(state.slot.reset(), Err(Error::Fixed)));
+    assert!(state.slot.loaded().is_none());
+    drop(state);
+    bay.into_slot().finish().unwrap();
+}
