@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pseudotape_control::{OptionsStatus, Request, Response, Status};
-use pseudotape_sink::{Place, Sink};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -98,18 +97,7 @@ pub(crate) fn load(
 ) -> anyhow::Result<Verdict> {
     // The daemon runs in another directory. Whether the volume is there is the daemon's to say: it
     // may see files that this user can't.
-    let named = options.image.display();
-    let sink = match options.image.to_str() {
-        Some(text) => pseudotape_bay::place_named(text)?,
-        None => Sink::at(&options.image),
-    };
-    let sink = sink
-        .absolute()
-        .with_context(|| format!("'{named}' is no path"))?;
-    let image = match &sink.place {
-        Place::Path(path) if !sink.is_filtered() => path.clone(),
-        _ => sink.to_string().into(),
-    };
+    let image = pseudotape_bay::absolute_name(&options.image)?;
     let drive = options.drive;
     screen.show(&daemon.order(&Request::Load { drive, image })?)?;
     Ok(Verdict::Well)

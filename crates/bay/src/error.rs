@@ -26,6 +26,14 @@ pub enum Error {
     /// A text that names no volume.
     #[error(transparent)]
     Specification(#[from] SpecificationError),
+    /// A relative path in a directory that is gone.
+    #[error("can't make '{name}' an absolute path: {source}")]
+    Path {
+        /// The text.
+        name: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// An image can't be loaded.
     #[error("can't load {name}: {source}")]
     Image {

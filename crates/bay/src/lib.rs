@@ -12,6 +12,6 @@ mod st_tape;
 
 pub use bay::{Bay, BayState};
 pub use error::Error;
-pub use place::place_named;
+pub use place::{absolute_name, place_named};
 pub use slot::{Loaded, Slot};
 pub use st_tape::StTape;

@@ -1,6 +1,6 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use pseudotape_sink::Sink;
+use pseudotape_sink::{Place, Sink};
 
 use crate::error::Error;
 
@@ -16,10 +16,24 @@ pub fn place_named(text: &str) -> Result<Sink, Error> {
     Ok(text.parse::<Sink>()?)
 }
 
+/// The same name with every path in it absolute, for a program that runs in another directory.
+pub fn absolute_name(named: &Path) -> Result<PathBuf, Error> {
+    let sink = match named.to_str() {
+        Some(text) => place_named(text)?,
+        None => Sink::at(named),
+    };
+    let sink = sink.absolute().map_err(|source| Error::Path {
+        name: named.display().to_string(),
+        source,
+    })?;
+    Ok(match &sink.place {
+        Place::Path(path) if !sink.is_filtered() => path.clone(),
+        _ => sink.to_string().into(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use pseudotape_sink::Place;
-
     use super::*;
 
     #[test]
@@ -28,6 +42,19 @@ mod tests {
             let sink = place_named(text).unwrap();
             assert_eq!(sink.place, Place::Path(text.into()), "{text}");
         }
+        for text in [
+            "zstd+aes=/k+image:/srv/a\\,b.ptape",
+            "/srv/a,b+c",
+            "rmt:host:tape",
+        ] {
+            assert_eq!(absolute_name(Path::new(text)).unwrap(), Path::new(text));
+        }
+        let relative = absolute_name(Path::new("lz4+image:a.ptape")).unwrap();
+        let absolute = std::path::absolute("a.ptape").unwrap();
+        assert_eq!(
+            relative,
+            Path::new(&format!("lz4+image:{}", absolute.display()))
+        );
         let null = place_named("null:capacity=1M").unwrap();
         assert!(matches!(null.place, Place::Null(_)));
         let filtered = place_named("zstd+image:/srv/a.ptape").unwrap();

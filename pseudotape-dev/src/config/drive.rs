@@ -224,7 +224,7 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
         image: table
             .image
             .filter(|image| !image.as_os_str().is_empty())
-            .map(absolute)
+            .map(|image| pseudotape_bay::absolute_name(&image))
             .transpose()?,
         personality,
         serial: table.serial.unwrap_or_else(|| format!("PT{number:08}")),

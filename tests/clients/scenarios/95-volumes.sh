@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Volumes that are no plain images behind a node of the device daemon: compressed, encrypted, remote; and back again.
+
+cartridge plain
+cartridge packed
+cartridge secret
+head -c 32 /dev/urandom >key
+chmod 600 key
+tree_small=$WORK/tree
+mkdir -p "$tree_small"
+pattern 3 300000 >"$tree_small/data"
+yes 'a line that is found again in no encrypted image' | head -n 20000 >"$tree_small/text"
+
+drive_up "image=zstd+image:$WORK/packed.ptape"
+backup() {
+    check "tar writes to $1" tar -b 128 -cf "$NODE" -C "$tree_small" .
+    check "rewind $1" mt-st -f "$NODE" rewind
+    check "tar compares $1" tar -b 128 --compare -f "$NODE" -C "$tree_small"
+}
+backup "a compressed volume"
+check "unload" pseudotape unload 0
+size=$(stat -c %s packed.ptape)
+[ "$size" -lt 700000 ] && ok "the compressed volume is smaller than what is on it" ||
+    fail "the compressed volume is smaller than what is on it" "$size bytes"
+
+check "load an encrypted volume by a relative path" pseudotape load 0 "aes=key+image:secret.ptape"
+says "the status names it" 0 "aes=.*secret.ptape" pseudotape status
+backup "an encrypted volume"
+says "the door of it is kept" 2 'mt unlock' sh -c "mt-st -f '$NODE' lock && pseudotape unload 0"
+check "unlocked" mt-st -f "$NODE" unlock
+check "unload it" pseudotape unload 0
+grep -q 'found again' secret.ptape && fail "nothing of the text is in the image" "it is" || ok "nothing of the text is in the image"
+
+check "load a plain image" pseudotape load 0 "$WORK/plain.ptape"
+backup "a plain image"
+check "unload the plain image" pseudotape unload 0
+
+check "load the encrypted volume again" pseudotape load 0 "aes=$WORK/key+image:$WORK/secret.ptape"
+check "what was written there is there" tar -b 128 --compare -f "$NODE" -C "$tree_small"
+says "its image is in use" 2 'in use' pseudotape verify secret.ptape
+check "unload and leave" pseudotape unload 0
+says "a volume that is not there" 2 'nothing.ptape' pseudotape load 0 "zstd+image:$WORK/nothing.ptape"
+says "a kind that there is not" 2 "no kind of sink 'floppy'" pseudotape load 0 "floppy:x"
+drive_down
