@@ -7,6 +7,7 @@ mod medium;
 mod motion;
 mod null;
 mod personality;
+mod sense;
 mod state;
 mod transfer;
 mod volume;

@@ -3,6 +3,7 @@ use pseudotape_tape::{Done, Failed, PartitionNumber, Position, Sense, Stop};
 
 use crate::cartridge::{Cartridge, Medium};
 use crate::image_drive::{ImageDrive, Limits, Overrides};
+use crate::sense::sense_of;
 
 impl<M: Medium> ImageDrive<M> {
     /// What every operation on the medium does first: tells a pending unit attention, then requires a
@@ -114,14 +115,7 @@ impl<M: Medium> ImageDrive<M> {
 
     /// Turns an error of the image into a sense, and keeps its text for the log and the status.
     pub(crate) fn failed(&mut self, error: &Error, count: u64) -> Failed {
-        let sense = match error {
-            error if error.is_damage() => Sense::MediumError,
-            Error::WriteProtected | Error::ReadOnly => Sense::WriteProtected,
-            Error::BlockLength { .. } | Error::NotWholeBlocks { .. } | Error::NotExtendable => {
-                Sense::IllegalRequest
-            }
-            _ => Sense::HardwareError,
-        };
+        let sense = sense_of(error);
         let place = self.place();
         self.trouble = Some(match place {
             Some(at) => format!(
