@@ -22,18 +22,23 @@ use recorded::{Mount, errno, open};
 
 const MIB: usize = 1 << 20;
 
+/// How long a loaded machine may take for what comes soon on an idle one.
+const LONG: Duration = Duration::from_secs(100);
+
 #[test]
 fn a_slow_device_does_not_hold_up_another_one() {
     let mount = Mount::new();
-    mount.device.set_delay(Duration::from_secs(2));
+    let held = mount.device.hold();
     let mut slow = mount.open();
     let writer = thread::spawn(move || slow.write(b"slowly").expect("it is written"));
-    thread::sleep(Duration::from_millis(200));
-    let since = Instant::now();
+    wait_until("the slow write came", || held.calls() == 1);
     let mut other = open(&mount.directory.path().join("pmtm1"));
-    other.write_all(b"at once").expect("it is written");
-    assert!(since.elapsed() < Duration::from_secs(1));
+    let quick = thread::spawn(move || other.write_all(b"at once").expect("it is written"));
+    wait_until("the other one is written", || quick.is_finished());
+    assert!(!writer.is_finished(), "the slow one waits");
     assert_eq!(mount.other.take_written(), [b"at once".to_vec()]);
+    drop(held);
+    quick.join().expect("no panic");
     writer.join().expect("the slow one is written too");
 }
 
@@ -59,16 +64,19 @@ fn signal(child: &Child, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(pid, signal).expect("it is our child");
 }
 
-/// Waits until such a call has reached the device.
-fn wait_for(mount: &Mount, wanted: impl Fn(&Event) -> bool) {
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(20) {
-        if mount.device.take_events().iter().any(&wanted) {
-            return;
-        }
+    while !is_so() {
+        assert!(since.elapsed() < LONG, "never: {what}");
         thread::sleep(Duration::from_millis(5));
     }
-    panic!("it did not come");
+}
+
+/// Waits until such a call has reached the device.
+fn wait_for(mount: &Mount, wanted: impl Fn(&Event) -> bool) {
+    wait_until("the call came", || {
+        mount.device.take_events().iter().any(&wanted)
+    });
 }
 
 fn wait_for_check(mount: &Mount) {
@@ -82,20 +90,17 @@ fn wait_for_open(mount: &Mount) {
 #[test]
 fn a_writer_killed_in_mid_call_leaves_no_part_of_a_record() {
     let mount = Mount::new();
-    mount.device.set_check_delay(Duration::from_millis(300));
+    let held = mount.device.hold();
     let mut child = dd_record(&mount, 16 * MIB);
     wait_for_check(&mount);
     signal(&child, nix::sys::signal::Signal::SIGKILL);
+    // The kernel lets the process die only when the piece that it waits for is answered.
+    drop(held);
     let status = child.wait().expect("it ends");
     assert_eq!(status.signal(), Some(libc::SIGKILL));
-    let since = Instant::now();
-    while mount.device.open_count() > 0 && since.elapsed() < Duration::from_secs(5) {
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert_eq!(mount.device.open_count(), 0, "its file is closed");
+    wait_until("its file is closed", || mount.device.open_count() == 0);
     assert!(mount.device.take_written().is_empty());
     // The next one writes as usual.
-    mount.device.set_check_delay(Duration::ZERO);
     assert!(
         dd_record(&mount, 16 * MIB)
             .wait()
@@ -109,10 +114,11 @@ fn a_writer_killed_in_mid_call_leaves_no_part_of_a_record() {
 #[test]
 fn a_signal_in_mid_call_leaves_the_record_whole() {
     let mount = Mount::new();
-    mount.device.set_check_delay(Duration::from_millis(200));
+    let held = mount.device.hold();
     let child = dd_record(&mount, 8 * MIB);
     wait_for_check(&mount);
     signal(&child, nix::sys::signal::Signal::SIGUSR1);
+    drop(held);
     let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success());
     let lengths: Vec<_> = mount.device.take_written().iter().map(Vec::len).collect();
@@ -122,24 +128,26 @@ fn a_signal_in_mid_call_leaves_the_record_whole() {
 #[test]
 fn a_waiting_open_ends_by_a_signal() {
     let mount = Mount::new();
-    mount.device.set_not_ready(Duration::from_secs(60));
+    mount.device.set_not_ready(10 * LONG);
     let mut child = dd_record(&mount, 512);
     wait_for_open(&mount);
+    // However long this is, the open still waits: only the time limit of the device would end it.
     thread::sleep(Duration::from_millis(100));
     assert_eq!(child.try_wait().expect("it can be asked"), None, "it waits");
     let since = Instant::now();
     signal(&child, nix::sys::signal::Signal::SIGTERM);
     assert!(!child.wait().expect("it ends").success());
-    assert!(since.elapsed() < Duration::from_secs(5));
+    assert!(since.elapsed() < LONG);
     assert!(mount.device.take_events().contains(&Event::AbandonOpen));
 }
 
 #[test]
 fn a_waiting_open_goes_on_when_the_device_is_ready() {
     let mount = Mount::new();
-    mount.device.set_not_ready(Duration::from_secs(60));
+    mount.device.set_not_ready(10 * LONG);
     let mut child = dd_record(&mount, 512);
     wait_for_open(&mount);
+    // Mostly it waits by then; an open that comes later finds the device ready.
     thread::sleep(Duration::from_millis(100));
     mount.device.set_ready();
     assert!(child.wait().expect("it ends").success());
@@ -210,6 +218,7 @@ fn unmounting_closes_what_is_open_and_its_callers_get_an_error_at_once() {
 #[test]
 fn a_write_in_hand_is_finished_before_unmounting() {
     let mut mount = Mount::new();
+    // A machine that is slower than this unmounts when nothing is in hand any more, which passes too.
     mount.device.set_delay(Duration::from_millis(300));
     let mut file = mount.open();
     let writer = thread::spawn(move || file.write(&vec![1; 4 * MIB]).expect("it is written"));
@@ -259,7 +268,7 @@ fn a_directory_is_not_mounted_twice() {
 fn a_mount_that_someone_else_unmounts_says_so() {
     let mut mount = Mount::new();
     nix::mount::umount(mount.directory.path()).expect("root can unmount");
-    let why = mount.ended.recv_timeout(Duration::from_secs(10));
+    let why = mount.ended.recv_timeout(LONG);
     assert!(why.expect("it is told").contains("was unmounted"));
     mount.unmount();
 }

@@ -73,10 +73,13 @@ impl Drop for Mount {
     }
 }
 
+/// How long a loaded machine may take for what comes soon on an idle one.
+const LONG: Duration = Duration::from_secs(100);
+
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let since = Instant::now();
     while !is_so() {
-        assert!(since.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(since.elapsed() < LONG, "{what}");
         thread::sleep(Duration::from_millis(2));
     }
 }
@@ -173,6 +176,7 @@ fn calls_that_wait_for_a_stream_do_not_take_its_thread() {
         .collect();
     let mut write = drive.try_clone().expect("one more descriptor");
     let writer = thread::spawn(move || write.write(b"record").expect("it is written"));
+    // Lets most of them come. However many do, none is answered before the slave writes.
     thread::sleep(Duration::from_millis(200));
     assert!(!writer.is_finished(), "it waits for the slave");
     mount
@@ -207,7 +211,7 @@ fn an_unmount_ends_reads_that_wait() {
     let since = Instant::now();
     let mounted = mount.mounted.take().expect("it is mounted");
     mounted.unmount().expect("it can be unmounted");
-    assert!(since.elapsed() < Duration::from_secs(3));
+    assert!(since.elapsed() < LONG);
     let errno = reader.join().expect("no panic");
     assert!(
         [libc::ECONNABORTED, libc::ENOTCONN, libc::ENODEV, libc::EIO].contains(&errno),

@@ -1,7 +1,7 @@
 //! A device that keeps what it was asked: for tests of what stands above it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::device::{
@@ -49,6 +49,7 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Recorder {
     state: Mutex<State>,
+    let_go: Condvar,
     max_transfer_bytes: usize,
 }
 
@@ -67,9 +68,29 @@ struct State {
     not_ready: bool,
     wait: Duration,
     delay: Duration,
-    check_delay: Duration,
     waits_for: Option<Arc<Pipe>>,
+    held: bool,
+    held_calls: usize,
     ioctl_output: Vec<u8>,
+}
+
+/// Calls of a device wait as long as this lives; see [`Recorder::hold`].
+#[derive(Debug)]
+pub struct Held<'a>(&'a Recorder);
+
+impl Held<'_> {
+    /// How many calls wait now.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.0.lock().held_calls
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.lock().held = false;
+        self.0.let_go.notify_all();
+    }
 }
 
 impl Default for Recorder {
@@ -84,6 +105,7 @@ impl Recorder {
     pub fn new(max_transfer_bytes: usize) -> Self {
         Recorder {
             max_transfer_bytes,
+            let_go: Condvar::new(),
             state: Mutex::new(State {
                 written: Vec::new(),
                 to_read: VecDeque::new(),
@@ -98,8 +120,9 @@ impl Recorder {
                 not_ready: false,
                 wait: Duration::from_secs(120),
                 delay: Duration::ZERO,
-                check_delay: Duration::ZERO,
                 waits_for: None,
+                held: false,
+                held_calls: 0,
                 ioctl_output: Vec::new(),
             }),
         }
@@ -177,9 +200,11 @@ impl Recorder {
         self.lock().waits_for = Some(stream);
     }
 
-    /// How long each check of a write takes.
-    pub fn set_check_delay(&self, delay: Duration) {
-        self.lock().check_delay = delay;
+    /// Lets each read, write, check of a write and `ioctl` wait until the answer is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Held<'_> {
+        self.lock().held = true;
+        Held(self)
     }
 
     /// What each `ioctl` gives back.
@@ -201,6 +226,17 @@ impl Recorder {
         if delay > Duration::ZERO {
             std::thread::sleep(delay);
         }
+        self.wait_while_held();
+    }
+
+    fn wait_while_held(&self) {
+        let mut state = self.lock();
+        state.held_calls += 1;
+        let mut state = self
+            .let_go
+            .wait_while(state, |state| state.held)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.held_calls -= 1;
     }
 }
 
@@ -290,11 +326,8 @@ impl CharDevice for Recorder {
         let mut state = self.lock();
         state.events.push(Event::CheckWrite(length_bytes));
         let decision = state.decide(length_bytes);
-        let delay = state.check_delay;
         drop(state);
-        if delay > Duration::ZERO {
-            std::thread::sleep(delay);
-        }
+        self.wait_while_held();
         decision
     }
 
