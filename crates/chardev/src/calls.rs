@@ -45,6 +45,8 @@ pub trait Calls: Send + Sync {
 #[derive(Debug)]
 pub struct ProcCalls {
     available: bool,
+    /// How long a task may be on its way to sleep.
+    settle_max: Duration,
 }
 
 /// The kernel moves no more by one call (`MAX_RW_COUNT` at 4 KiB pages).
@@ -74,6 +76,7 @@ impl ProcCalls {
     pub fn new() -> Self {
         ProcCalls {
             available: File::open("/proc/self/syscall").is_ok(),
+            settle_max: SETTLE_MAX,
         }
     }
 
@@ -95,7 +98,7 @@ impl Calls for ProcCalls {
         if !self.available || tid == 0 {
             return None;
         }
-        let blocked = blocked_call(tid).ok()??;
+        let blocked = blocked_call(tid, self.settle_max).ok()??;
         let kind = kind_of(blocked.number, direction)?;
         let length_bytes = match kind.shape {
             CallShape::Plain => blocked.count,
@@ -125,7 +128,7 @@ enum Answer {
     Elsewhere,
 }
 
-fn blocked_call(tid: u32) -> io::Result<Option<Blocked>> {
+fn blocked_call(tid: u32, settle_max: Duration) -> io::Result<Option<Blocked>> {
     let file = File::open(ProcPath::new(tid, "syscall").as_str())?;
     let mut text = [0_u8; 256];
     let mut tries = 0;
@@ -142,7 +145,7 @@ fn blocked_call(tid: u32) -> io::Result<Option<Blocked>> {
         tries += 1;
         if tries <= SETTLE_YIELDS {
             thread::yield_now();
-        } else if since.get_or_insert_with(Instant::now).elapsed() < SETTLE_MAX {
+        } else if since.get_or_insert_with(Instant::now).elapsed() < settle_max {
             thread::sleep(pause);
             pause = SETTLE_PAUSE_MAX.min(pause * 2);
         } else {
@@ -285,6 +288,9 @@ mod tests {
 
     use super::*;
 
+    /// How long a loaded machine may take for what comes soon on an idle one.
+    const LONG: Duration = Duration::from_secs(100);
+
     #[test]
     fn a_blocked_call_is_read_from_its_line() {
         let line = b"1 0x4 0x7f0000001000 0x40000 0x0 0x0 0x0 0x7ffd0 0x7f01\n";
@@ -326,12 +332,27 @@ mod tests {
 
     /// Blocks a thread in a call on a full pipe and asks about it.
     fn asked_about(call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send) -> Option<Call> {
-        asked_after(Duration::from_millis(50), call)
+        asked_when(sleeps_in_a_write, call)
     }
 
-    /// As [`asked_about`], so long after the thread told its number.
-    fn asked_after(
-        pause: Duration,
+    /// Waits until the thread sleeps in a call that writes.
+    fn sleeps_in_a_write(tid: u32) {
+        let began = Instant::now();
+        loop {
+            let line = std::fs::read(format!("/proc/{tid}/syscall")).expect("the thread lives");
+            if let Some(Answer::Blocked(blocked)) = parse(&line)
+                && kind_of(blocked.number, Direction::Write).is_some()
+            {
+                return;
+            }
+            assert!(began.elapsed() < LONG, "it never sleeps");
+            thread::yield_now();
+        }
+    }
+
+    /// As [`asked_about`], when the thread has told its number and this has returned.
+    fn asked_when(
+        ready: impl FnOnce(u32),
         call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send,
     ) -> Option<Call> {
         let (mut reader, mut writer) = io::pipe().expect("a pipe can be made");
@@ -351,8 +372,12 @@ mod tests {
                 call(&mut writer).expect("the pipe is emptied");
             });
             let tid: u32 = receive.recv().expect("the thread starts");
-            thread::sleep(pause);
-            let answer = ProcCalls::new().call_of(tid, Direction::Write);
+            ready(tid);
+            let calls = ProcCalls {
+                settle_max: LONG,
+                ..ProcCalls::new()
+            };
+            let answer = calls.call_of(tid, Direction::Write);
             let mut sink = Vec::new();
             reader
                 .read_to_end(&mut sink)
@@ -390,13 +415,16 @@ mod tests {
     #[test]
     fn a_task_that_is_late_to_sleep_is_waited_for() {
         let data = vec![1_u8; 300_000];
-        let call = asked_after(Duration::ZERO, move |pipe| {
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_millis(150) {
-                std::hint::spin_loop();
-            }
-            pipe.write(&data)
-        });
+        let call = asked_when(
+            |_| {},
+            move |pipe| {
+                let began = Instant::now();
+                while began.elapsed() < Duration::from_millis(150) {
+                    std::hint::spin_loop();
+                }
+                pipe.write(&data)
+            },
+        );
         assert_eq!(call.map(|call| call.length_bytes), Some(300_000));
     }
 
