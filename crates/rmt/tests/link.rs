@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,9 +43,9 @@ fn remote() -> Remote {
         granularity_bytes: 1,
     });
     remote.limits = Limits {
-        connect: Duration::from_secs(5),
-        reply: Duration::from_secs(5),
-        long_reply: Duration::from_secs(5),
+        connect: Duration::from_secs(60),
+        reply: Duration::from_secs(60),
+        long_reply: Duration::from_secs(60),
     };
     remote
 }
@@ -62,13 +63,19 @@ fn served(mut shelf: One) -> UnixStream {
 }
 
 /// A wire that carries everything so much later, in order.
-fn delayed(server: UnixStream, way: Duration) -> UnixStream {
+///
+/// Its second half counts the ways there and back: how often the client sent something after it had an answer. That
+/// is a number of the protocol, and no time: a machine that stands still for a while does not change it.
+fn delayed(server: UnixStream, way: Duration) -> (UnixStream, Arc<Trips>) {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
-    let forward = |mut from: UnixStream, mut to: UnixStream| {
+    let trips = Arc::new(Trips::default());
+    let forward = |mut from: UnixStream, mut to: UnixStream, heard: fn(&Trips)| {
+        let trips = Arc::clone(&trips);
         let (send, arrive) = mpsc::channel::<(Instant, Vec<u8>)>();
         thread::spawn(move || {
             let mut buffer = vec![0; 1 << 16];
             while let Ok(some) = from.read(&mut buffer) {
+                heard(&trips);
                 if some == 0
                     || send
                         .send((Instant::now() + way, buffer[..some].to_vec()))
@@ -88,9 +95,36 @@ fn delayed(server: UnixStream, way: Duration) -> UnixStream {
             to.shutdown(std::net::Shutdown::Write).ok();
         });
     };
-    forward(theirs.try_clone().unwrap(), server.try_clone().unwrap());
-    forward(server, theirs);
-    ours
+    forward(
+        theirs.try_clone().unwrap(),
+        server.try_clone().unwrap(),
+        Trips::asked,
+    );
+    forward(server, theirs, Trips::answered);
+    (ours, trips)
+}
+
+/// Ways there and back on a wire.
+#[derive(Default)]
+struct Trips {
+    count: AtomicU32,
+    is_under_way: AtomicBool,
+}
+
+impl Trips {
+    fn asked(&self) {
+        if !self.is_under_way.swap(true, Ordering::SeqCst) {
+            self.count.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn answered(&self) {
+        self.is_under_way.store(false, Ordering::SeqCst);
+    }
+
+    fn count(&self) -> u32 {
+        self.count.load(Ordering::SeqCst)
+    }
 }
 
 /// A wire that is cut when it has carried so many bytes to the server.
@@ -127,19 +161,17 @@ fn write(drive: &mut dyn Drive, seed: u64, length: usize) -> Result<u64, pseudot
 #[test]
 fn latency_of_200_ms_changes_no_order_and_costs_one_way_there_and_back_a_record() {
     const WAY: Duration = Duration::from_millis(100);
-    let stream = delayed(served(model()), WAY);
+    let (stream, trips) = delayed(served(model()), WAY);
     let mut drive = RmtDrive::over_unix(stream, &remote()).unwrap();
+    let before = trips.count();
     let begin = Instant::now();
     for seed in 0..10 {
         assert_eq!(write(&mut drive, seed, 5000 + seed as usize), Ok(seed + 1));
     }
     let took = begin.elapsed();
-    // The first write asks st to forget its turns, too.
     assert!(took >= 20 * WAY, "{took:?}: the delay is not there");
-    assert!(
-        took < 30 * WAY,
-        "{took:?} for 10 records: more than a way there and back each"
-    );
+    // The first write asks st to forget its turns, too.
+    assert_eq!(trips.count() - before, 11, "a way there and back each");
     drive
         .write_marks(Mark::Filemark, 1, WriteMode::Commit)
         .unwrap();
@@ -236,8 +268,9 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
         while theirs.read(&mut buffer).is_ok_and(|some| some > 0) {}
     });
     let mut remote = remote();
-    remote.limits.reply = Duration::from_millis(300);
-    remote.limits.long_reply = Duration::from_millis(300);
+    // Long enough for the answers that do come on a loaded machine.
+    remote.limits.reply = Duration::from_secs(3);
+    remote.limits.long_reply = Duration::from_secs(3);
     let mut drive = RmtDrive::over_unix(ours, &remote).unwrap();
     write(&mut drive, 0, 100).unwrap();
     silence.send(()).unwrap();
@@ -248,7 +281,7 @@ fn a_server_that_falls_silent_is_given_up_in_time() {
         .unwrap();
     assert_eq!(failed.sense, Sense::HardwareError);
     assert!(
-        begin.elapsed() < Duration::from_secs(3),
+        begin.elapsed() < Duration::from_secs(30),
         "{:?}",
         begin.elapsed()
     );
