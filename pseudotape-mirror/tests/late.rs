@@ -44,7 +44,7 @@ fn queued(board: &LegBoard) -> (u64, u64) {
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(began.elapsed() < Duration::from_secs(100), "{what}");
         thread::yield_now();
     }
 }
@@ -63,6 +63,7 @@ fn a_queue_is_bounded_in_bytes_and_the_program_waits_when_it_is_full() {
     wait_until("the queue fills", || {
         queued(&board) == (4 * BLOCK as u64, 4)
     });
+    // Gives a fifth one the time to come. A slower machine gives it less, and fails for no other reason.
     thread::sleep(Duration::from_millis(50));
     assert_eq!(queued(&board), (4 * BLOCK as u64, 4));
     assert!(!writer.is_finished(), "it waits");
@@ -87,6 +88,7 @@ fn marks_fill_a_queue_too() {
         mirror
     });
     wait_until("the queue fills", || queued(&board).1 >= 70);
+    // As above.
     thread::sleep(Duration::from_millis(50));
     assert!(queued(&board).1 <= 5000 / 64 + 1, "{:?}", queued(&board));
     late.hold(false);
@@ -136,6 +138,8 @@ fn a_leg_is_caught_up_before_the_unload_is_answered_and_a_deferred_one_afterward
             ..Faults::default()
         });
         let (mut mirror, _) = pair(&late, when, Class::Required, 1 << 20);
+        // Held, so that the lag does not depend on which thread is the faster one.
+        late.hold(true);
         (0..20).for_each(|number| write(&mut mirror, number).unwrap());
         // A commit alone waits for nobody who promised nothing.
         commit(&mut mirror).unwrap();
@@ -147,8 +151,8 @@ fn a_leg_is_caught_up_before_the_unload_is_answered_and_a_deferred_one_afterward
         );
         let stored = board.stored_bytes.load(Ordering::Relaxed);
         assert!(stored + bytes <= 20 * BLOCK as u64);
-        if when == When::Deferred {
-            late.hold(true);
+        if when == When::Unload {
+            late.hold(false);
         }
         mirror.unload().unwrap();
         if when == When::Unload {

@@ -203,7 +203,7 @@ fn release_closes_the_file() {
 #[test]
 fn an_open_waits_until_the_device_is_ready() {
     let (device, kernel, _node) = served();
-    device.set_not_ready(Duration::from_secs(60));
+    device.set_not_ready(Duration::from_secs(600));
     let unique = kernel.send(OPEN, &words(&[0x8002, 0]));
     // Others are served in the meantime.
     assert_eq!(kernel.call(9999, b"").0, ENOSYS);
@@ -226,7 +226,7 @@ fn a_waiting_open_ends_when_its_time_is_up() {
 #[test]
 fn a_waiting_open_is_interrupted_and_other_calls_are_not() {
     let (device, kernel, _node) = served();
-    device.set_not_ready(Duration::from_secs(60));
+    device.set_not_ready(Duration::from_secs(600));
     let unique = kernel.send(OPEN, &words(&[0x8002, 0]));
     kernel.send(INTERRUPT, &long_words(&[99]));
     kernel.send(INTERRUPT, &long_words(&[unique]));
@@ -241,7 +241,7 @@ fn a_waiting_open_is_interrupted_and_other_calls_are_not() {
 #[test]
 fn as_many_opens_as_the_limit_wait_and_one_more_is_busy() {
     let (device, kernel, node) = served();
-    device.set_not_ready(Duration::from_secs(60));
+    device.set_not_ready(Duration::from_secs(600));
     for _ in 0..WAITING_OPENS_MAX {
         kernel.send(OPEN, &words(&[0x8002, 0]));
     }
@@ -284,7 +284,7 @@ fn the_kernels_end_ends_the_node_and_is_told() {
             assert_eq!(kernel.call(DESTROY, b"").0, 0);
         }
         drop(kernel);
-        let why = ended.recv_timeout(Duration::from_secs(10));
+        let why = ended.recv_timeout(Duration::from_secs(100));
         assert!(why.expect("it is told").contains("pmtm0"));
         assert!(matches!(node.join(), Err(CuseError::Ended { .. })));
     }
