@@ -6,21 +6,20 @@ writer() {
     : >"$WORK/acknowledged"
     python3 "$PT_ROOT/tests/clients/tools/writer.py" "$NODE" "$1" "$WORK/acknowledged" >"$WORK/writer.out" 2>&1 &
     WRITER=$!
-    # some records, and then another moment
+    # so many records that it is in the middle of writing
     local tenths=0
-    until [ -s "$WORK/acknowledged" ] || [ $tenths -gt 200 ]; do
+    until [ "0$(cat "$WORK/acknowledged")" -ge 20 ] || [ $tenths -gt 600 ]; do
         sleep 0.1
         tenths=$((tenths + 1))
     done
-    sleep 0.3
 }
 
 # writer_ended NAME PATTERN: it is over, by an error that matches
 writer_ended() {
     local tenths=0
     while kill -0 "$WRITER" 2>/dev/null; do
-        if [ $tenths -gt 50 ]; then
-            fail "$1" "still there after 5 s"
+        if [ $tenths -gt 600 ]; then
+            fail "$1" "still there after 60 s"
             kill -KILL "$WRITER"
             return
         fi
@@ -62,9 +61,9 @@ for size in 10240 1048576; do
     drive_up "image=$WORK/kill$size.ptape"
     writer $size
     kill -KILL "$DAEMON"
-    daemon_gone 5 2>/dev/null
+    daemon_gone 50 2>/dev/null
     # a node that is still there (FUSE) fails, one that is gone (CUSE) is not found; neither blocks
-    CHECK_SECONDS=2 says "opening the node of a dead daemon fails at once" 1 \
+    CHECK_SECONDS=20 says "opening the node of a dead daemon fails at once" 1 \
         'No such file|not connected|No such device' head -c 1 "$NODE"
     # a number: as above
     writer_ended "SIGKILL during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|[0-9]+)$'

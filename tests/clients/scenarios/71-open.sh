@@ -9,6 +9,6 @@ drive_down
 
 export DAEMON_OPTIONS="--open-wait 1"
 drive_up ""
-CHECK_SECONDS=5 says "open gives up after --open-wait" 1 'No medium found' head -c 1 "$NODE"
+CHECK_SECONDS=50 says "open gives up after --open-wait" 1 'No medium found' head -c 1 "$NODE"
 says "mt status of an empty drive" 0 'DR_OPEN' mt-st -f "$NODE" status
 drive_down

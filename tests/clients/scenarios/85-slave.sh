@@ -17,7 +17,7 @@ serve() {
 slave_is_there() {
     local tenths=0
     until pseudotape status 0 --json | tr -d ' \n' | grep -q "\"holder\":[^}]*${1//\"/\\\"}"; do
-        [ $tenths -lt 100 ] || {
+        [ $tenths -lt 600 ] || {
             fail "the slave end has $1" "$(pseudotape status 0) $(cat "$WORK/serve.out")"
             return 1
         }
@@ -30,8 +30,8 @@ slave_is_there() {
 ends() {
     local tenths=0 code=0
     while kill -0 "$2" 2>/dev/null; do
-        [ $tenths -lt 100 ] || {
-            fail "$1" "still there after 10 s"
+        [ $tenths -lt 600 ] || {
+            fail "$1" "still there after 60 s"
             kill -KILL "$2"
             return
         }
@@ -77,7 +77,7 @@ for way in node socket; do
     slave_up
     serve "$place"
     kill -KILL "$DAEMON"
-    daemon_gone 5 2>/dev/null
+    daemon_gone 50 2>/dev/null
     ends "kill -9 of the daemon ends the slave at the $way" $SERVE '[02]'
     says "it says what happened ($way)" 0 'hung up|no longer the drive behind' cat "$WORK/serve.out"
     nodes_clear
@@ -90,14 +90,14 @@ for way in node socket; do
     slave_is_there '"pid"'
     python3 -c "$write_code" "$NODE" >"$WORK/writer.out" 2>&1 &
     WRITER=$!
+    # the slave stops itself when the write is there
     tenths=0
-    while pseudotape status 0 --json | grep -q '"open": null'; do
-        [ $tenths -lt 300 ] || fail "a writer opens the drive ($way)" "$(cat "$WORK/writer.out")"
-        [ $tenths -lt 300 ] || break
+    until grep -q '^State:[[:space:]]*T' /proc/$SERVE/status; do
+        [ $tenths -lt 600 ] || fail "a write reaches the slave ($way)" "$(cat "$WORK/writer.out" "$WORK/serve.out")"
+        [ $tenths -lt 600 ] || break
         sleep 0.1
         tenths=$((tenths + 1))
     done
-    sleep 0.5 # its write is at the slave by then
     drive_down
     ends "SIGTERM with a slave that hangs ends the writer ($way)" $WRITER 1
     says "its write failed ($way)" 0 'Errno (5|103|107)' cat "$WORK/writer.out"

@@ -12,7 +12,7 @@ slave() {
     SLAVE=$!
     local tenths=0
     until pseudotape status 0 --json | grep -q '"way"'; do
-        [ $tenths -lt 100 ] || {
+        [ $tenths -lt 600 ] || {
             fail "$1 attaches" "$(cat "$WORK/slave.out")"
             return 1
         }
@@ -24,8 +24,8 @@ slave() {
 slave_ended() {
     local tenths=0
     while kill -0 $SLAVE 2>/dev/null; do
-        [ $tenths -lt 100 ] || {
-            fail "$1" "still there after 10 s"
+        [ $tenths -lt 600 ] || {
+            fail "$1" "still there after 60 s"
             kill -KILL $SLAVE
             return
         }

@@ -73,8 +73,8 @@ endless enough
 reaches "the program writes" stored far 20
 kill -STOP $RMT_SERVER
 reaches "the status tells that a call lasts" hangs
-says "and answers at once" 0 'busy       a call of the program, for' timeout 3 pseudotape-mirror status
-says "each of many times" 0 '' timeout 20 pseudotape-mirror status --watch=0.1 --looks 10
+says "and answers at once" 0 'busy       a call of the program, for' timeout 30 pseudotape-mirror status
+says "each of many times" 0 '' timeout 50 pseudotape-mirror status --watch=0.1 --looks 10
 here=$(leg a object)
 kill -CONT $RMT_SERVER
 reaches "the program goes on" stored far $((here + 5))

