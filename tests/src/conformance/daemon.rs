@@ -24,10 +24,7 @@ pub const OPEN_WAIT_SECONDS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a close may be on its way.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How long a close is waited for where the scenario may as well have the file open.
-const CLOSE_GRACE: Duration = Duration::from_millis(300);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What is needed to run scenarios on nodes.
 #[derive(Clone, Debug)]
@@ -217,9 +214,15 @@ impl DaemonOperator {
     }
 
     /// Waits for the last close, which reaches the daemon after close(2) returned: its filemark comes before the hand.
+    ///
+    /// Nothing is waited for where the scenario still has the node open.
     fn wait_closed(&self) -> Result<(), HookError> {
         let begin = Instant::now();
-        while begin.elapsed() < CLOSE_GRACE {
+        while begin.elapsed() < CLOSE_PATIENCE
+            && !self
+                .is_open_here()
+                .map_err(|error| failed("status", error))?
+        {
             match call(&self.setup.control(), &Request::Status, PATIENCE) {
                 Ok(Response::Status(status)) => {
                     if status.drives.iter().all(|drive| drive.open.is_none()) {
@@ -232,6 +235,22 @@ impl DaemonOperator {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// Whether this process, which runs the scenario, has a tape node open.
+    fn is_open_here(&self) -> std::io::Result<bool> {
+        let nodes = std::fs::canonicalize(self.setup.nodes())?;
+        for descriptor in std::fs::read_dir("/proc/self/fd")? {
+            // The descriptor that lists the directory is gone by now.
+            let Ok(path) = std::fs::read_link(descriptor?.path()) else {
+                continue;
+            };
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if path.parent() == Some(&nodes) && name.contains("pmtm") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn take_out(&self) -> Result<(), HookError> {
