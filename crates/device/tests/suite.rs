@@ -1,0 +1,101 @@
+//! PT-08. A drive behind our st runs the suite of every drive: one that says where it is, and one that does not.
+
+mod common;
+
+use common::{Call, Tape};
+use nix::errno::Errno;
+use pseudotape_drive::Personality;
+use pseudotape_tape::Drive;
+use pseudotape_testkit::{SUITE, SuiteMedium, drive_suite, suite};
+
+fn asked(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
+    Box::new(Tape::new(personality, wanted).drive())
+}
+
+/// As an emulation that refuses `MTIOCPOS` and `MTSEEK`.
+fn counted(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
+    let tape = Tape::new(personality, wanted);
+    tape.always(Call::Object, Errno::EIO);
+    tape.always(Call::Operate(pseudotape_mtio::Operation::Seek), Errno::EIO);
+    let mut drive = tape.drive();
+    // Nobody knows where the tape is before.
+    drive.rewind().expect("it is loaded");
+    Box::new(drive)
+}
+
+/// What no request of mtio can do.
+const IMPOSSIBLE: [(&str, &str); 2] = [
+    (
+        "only_the_block_just_written_can_be_extended",
+        "no driver lengthens a block",
+    ),
+    (
+        "capacity_counts_bytes_of_blocks",
+        "no request tells the capacity",
+    ),
+];
+
+/// What can't be done besides where places are counted.
+const IMPOSSIBLE_COUNTED: [(&str, &str); 2] = [
+    (
+        "a_worm_medium_is_only_appended_to",
+        "without a place, a refused write may have moved the tape",
+    ),
+    (
+        "partitions_keep_their_own_objects",
+        "st can't even open such a drive once it may use partitions",
+    ),
+];
+
+macro_rules! possible_asked {
+    ($($case:ident)*) => { $(possible_asked! { @one $case })* };
+    (@one only_the_block_just_written_can_be_extended) => {};
+    (@one capacity_counts_bytes_of_blocks) => {};
+    (@one $case:ident) => {
+        #[test]
+        fn $case() {
+            suite::$case(&asked);
+        }
+    };
+}
+
+macro_rules! possible_counted {
+    ($($case:ident)*) => { $(possible_counted! { @one $case })* };
+    (@one only_the_block_just_written_can_be_extended) => {};
+    (@one capacity_counts_bytes_of_blocks) => {};
+    (@one a_worm_medium_is_only_appended_to) => {};
+    (@one partitions_keep_their_own_objects) => {};
+    (@one $case:ident) => {
+        #[test]
+        fn $case() {
+            suite::$case(&counted);
+        }
+    };
+}
+
+mod that_says_where_it_is {
+    use super::*;
+    drive_suite!(@list [possible_asked]);
+}
+
+mod that_is_counted {
+    use super::*;
+    drive_suite!(@list [possible_counted]);
+}
+
+#[test]
+fn what_is_left_out_of_the_suite_is_really_impossible() {
+    let left_out = |make: suite::Make<'_>, cases: &[(&str, &str)]| {
+        for (name, reason) in cases {
+            let case = SUITE
+                .iter()
+                .find(|case| case.name == *name)
+                .expect("a case of the suite");
+            let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (case.run)(make)));
+            assert!(run.is_err(), "{name} works, in spite of: {reason}");
+        }
+    };
+    left_out(&asked, &IMPOSSIBLE);
+    left_out(&counted, &IMPOSSIBLE);
+    left_out(&counted, &IMPOSSIBLE_COUNTED);
+}
