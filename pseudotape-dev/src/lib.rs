@@ -14,6 +14,8 @@ mod slave_end;
 mod slave_node;
 pub mod tape_drive;
 pub mod tape_node;
+#[cfg(test)]
+mod tape_node_test;
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;
