@@ -127,7 +127,19 @@ mod tests {
         files.cut(2);
         assert_eq!(files.file_at(2), Some(0));
         assert_eq!(files.start_of(1), None);
+        // What was known before teaches nothing of what is behind it.
+        files.saw_blocks(1, 1);
+        files.saw_blocks(2, 0);
+        assert_eq!((files.covered(), files.ended()), (2, true));
         files.cut(9);
         assert_eq!((files.covered(), files.ended()), (2, false));
+        // Only an end where the knowledge ends is one.
+        files.saw_end(1);
+        files.saw_end(3);
+        assert!(!files.ended());
+        files.saw_end(2);
+        assert!(files.ended());
+        files.saw_mark(2);
+        assert_eq!((files.covered(), files.ended()), (3, false));
     }
 }

@@ -386,6 +386,8 @@ fn a_filemark_that_failed_is_counted_by_the_place() {
                 let done = put.expect("they are there");
                 assert_eq!((done.count, done.position.object.0), (3, place));
                 assert!(done.position.past_early_warning);
+                let before = drive.locate(to(3)).expect("it is there");
+                assert!(!before.position.past_early_warning);
             }
             Some(count) => {
                 let failed = put.expect_err("none is there");
@@ -664,4 +666,94 @@ fn a_drive_says_what_it_is_and_where() {
     assert_eq!(drive.path(), "tape");
     assert_eq!(drive.identity().vendor, "REMOTE");
     assert!(format!("{drive:?}").contains("DeviceDrive"));
+}
+
+#[test]
+fn a_close_that_fails_is_noted_unless_the_drive_is_gone() {
+    for (errno, noted) in [
+        (Errno::EIO, true),
+        (Errno::ENODEV, false),
+        (Errno::ENOMEDIUM, false),
+    ] {
+        let tape = Tape::generic();
+        let mut drive = tape.known();
+        drive.unload().expect("nothing keeps it");
+        tape.refuse(Call::Operate(Operation::Tell), errno);
+        let failed = drive.test_ready().expect_err("it is looked at again");
+        assert_eq!(failed.sense, Sense::NoMedium);
+        let trouble = drive.take_trouble();
+        assert_eq!(trouble.is_some(), noted, "{trouble:?}");
+        if let Some(trouble) = trouble {
+            assert!(trouble.contains("closing"), "{trouble}");
+        }
+    }
+}
+
+#[test]
+fn options_that_only_root_may_set_are_not_needed() {
+    for errno in [Errno::EPERM, Errno::EINVAL, Errno::ENOSYS] {
+        let tape = Tape::generic();
+        tape.refuse(Call::Operate(Operation::SetDriveBuffer), errno);
+        let mut drive = tape.drive_with(Access::ReadWrite, None).expect("it opens");
+        assert_eq!(object(&mut drive), 0, "{errno}");
+    }
+}
+
+#[test]
+fn partitions_that_only_root_may_allow_are_refused() {
+    let tape = Tape::generic();
+    let mut drive = tape.known();
+    tape.always(Call::Operate(Operation::SetDriveBuffer), Errno::EPERM);
+    for failed in [
+        drive
+            .make_partitions(Partitioning::SecondOf(1))
+            .expect_err("not allowed"),
+        drive
+            .locate(Address {
+                partition: Some(PartitionNumber(1)),
+                object: ObjectNumber(0),
+            })
+            .expect_err("not allowed"),
+    ] {
+        assert_eq!((failed.sense, at(failed)), (Sense::IllegalRequest, Some(0)));
+    }
+    assert!(
+        !tape
+            .take_operations()
+            .iter()
+            .any(|(operation, _)| *operation == Operation::MakePartitions)
+    );
+}
+
+/// A plain file takes reads and writes, and no request of a tape.
+#[test]
+fn a_node_is_system_calls_and_nothing_else() {
+    use pseudotape_device::{Node, TapeNode};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plain");
+    let file = || {
+        std::fs::File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .expect("a file")
+    };
+    let node = Node::from(file());
+    assert_eq!(node.write(b"some bytes"), Ok(10));
+    assert_eq!(node.write_unmarked(b"more"), Ok(4));
+    assert_eq!(node.status(), Err(Errno::ENOTTY));
+    assert_eq!(node.object(), Err(Errno::ENOTTY));
+    assert_eq!(node.operate(Operation::Rewind, 1), Err(Errno::ENOTTY));
+    assert_eq!(node.cancel_filemark(), Ok(()));
+    assert_eq!(Box::new(node).close(), Ok(()));
+    let node = Node::from(file());
+    let mut buffer = [0; 20];
+    assert_eq!(node.read(&mut buffer), Ok(14));
+    assert_eq!(&buffer[..14], b"some bytesmore");
+    assert_eq!(node.read(&mut buffer), Ok(0));
+    let read_only = Node::from(std::fs::File::open(&path).expect("it is there"));
+    assert_eq!(read_only.write(b"x"), Err(Errno::EBADF));
+    assert_eq!(read_only.write_unmarked(b"x"), Err(Errno::EBADF));
 }

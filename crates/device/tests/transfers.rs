@@ -816,3 +816,117 @@ fn a_drive_that_stays_in_fixed_block_mode_is_refused() {
         .expect_err("it stays");
     assert!(error.to_string().contains("fixed block mode"), "{error}");
 }
+
+#[test]
+fn a_place_that_the_driver_made_up_is_no_place() {
+    for (file, block) in [(5, 0), (1, 3)] {
+        let tape = counted();
+        let mut drive = tape.known();
+        drive.rewind().expect("rewinds");
+        write(&mut drive, 10);
+        filemarks(&mut drive, 1);
+        write(&mut drive, 10);
+        drop(drive);
+        tape.world().status = Some(if file == 5 {
+            |status| (status.file, status.block) = (5, 0)
+        } else {
+            |status| (status.file, status.block) = (1, 3)
+        });
+        let mut drive = tape.known();
+        tape.mend_status();
+        let failed = drive.position().expect_err("it is not on this tape");
+        assert_eq!(failed, Failed::at(Sense::Reset, None), "{file}/{block}");
+        drive.rewind().expect("that is a place");
+        assert_eq!(object(&mut drive), 0);
+    }
+}
+
+#[test]
+fn a_driver_that_knows_no_numbers_leaves_a_counted_tape_without_a_place() {
+    let tape = counted();
+    let mut drive = tape.known();
+    let failed = drive.position().expect_err("nobody knows");
+    assert_eq!(failed.sense, Sense::Reset);
+    let failed = drive.space(SpaceUnit::Blocks, 1).expect_err("nobody knows");
+    assert_eq!(failed.sense, Sense::Reset);
+    // Going to an object is a motion to a place of its own.
+    let done = drive.locate(to(0)).expect("to the beginning");
+    assert_eq!(done.position.object.0, 0);
+}
+
+#[test]
+fn spacing_on_a_counted_tape_counts_what_lies_before_a_stop() {
+    let tape = counted();
+    let mut drive = tape.known();
+    drive.rewind().expect("rewinds");
+    for _ in 0..3 {
+        write(&mut drive, 10);
+    }
+    filemarks(&mut drive, 1);
+    write(&mut drive, 10);
+    for seen in [true, false] {
+        for (unit, from, count, done, stop, behind) in [
+            (SpaceUnit::Blocks, 0, 2, 2, None, 2),
+            (SpaceUnit::Blocks, 0, 3, 3, None, 3),
+            (SpaceUnit::Blocks, 0, 4, 3, Some(Stop::Filemark), 4),
+            (SpaceUnit::Blocks, 4, 5, 1, Some(Stop::EndOfData), 5),
+            (SpaceUnit::Blocks, 5, 1, 0, Some(Stop::EndOfData), 5),
+            (SpaceUnit::Blocks, 5, 0, 0, None, 5),
+            (SpaceUnit::Blocks, 5, -2, 1, Some(Stop::Filemark), 3),
+            (SpaceUnit::Blocks, 3, -3, 3, None, 0),
+            (
+                SpaceUnit::Blocks,
+                2,
+                -5,
+                2,
+                Some(Stop::BeginningOfPartition),
+                0,
+            ),
+            (SpaceUnit::Filemarks, 0, 1, 1, None, 4),
+            (SpaceUnit::Filemarks, 0, 2, 1, Some(Stop::EndOfData), 5),
+            (SpaceUnit::Filemarks, 5, -1, 1, None, 3),
+            (
+                SpaceUnit::Filemarks,
+                5,
+                -2,
+                1,
+                Some(Stop::BeginningOfPartition),
+                0,
+            ),
+        ] {
+            if !seen {
+                drive.rewind().expect("rewinds");
+                drop(drive);
+                drive = tape.known();
+                drive.rewind().expect("rewinds");
+            }
+            drive.locate(to(from)).expect("it is there");
+            let moved = drive.space(unit, count).expect("moves");
+            assert_eq!(
+                (moved.count, moved.stop, moved.position.object.0),
+                (done, stop, behind),
+                "{count} {unit:?} from {from}, seen before: {seen}"
+            );
+            // What is read there is what is there.
+            let next = read(&mut drive, 10).expect("reads");
+            let expected = match behind {
+                3 => Some(Stop::Filemark),
+                5 => Some(Stop::EndOfData),
+                _ => None,
+            };
+            assert_eq!(next.stop, expected, "{count} {unit:?} from {from}");
+        }
+    }
+}
+
+#[test]
+fn marks_on_a_counted_tape_that_failed_are_counted_by_the_driver() {
+    let tape = counted();
+    let mut drive = tape.known();
+    drive.rewind().expect("rewinds");
+    write(&mut drive, 10);
+    tape.do_and_refuse(Call::Operate(Operation::WriteFilemarks), Errno::EIO);
+    let done = filemarks(&mut drive, 2);
+    assert_eq!((done.count, done.position.object.0), (2, 3));
+    assert_eq!(done.position.file.map(|file| file.0), Some(2));
+}

@@ -147,6 +147,10 @@ impl Tape {
         world.status = None;
     }
 
+    pub fn mend_status(&self) {
+        self.world().status = None;
+    }
+
     pub fn take_operations(&self) -> Vec<(Operation, i32)> {
         std::mem::take(&mut self.world().operations)
     }
