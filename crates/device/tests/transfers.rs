@@ -930,3 +930,159 @@ fn marks_on_a_counted_tape_that_failed_are_counted_by_the_driver() {
     assert_eq!((done.count, done.position.object.0), (2, 3));
     assert_eq!(done.position.file.map(|file| file.0), Some(2));
 }
+
+#[test]
+fn a_read_that_failed_is_looked_into_until_its_reason_is_known() {
+    let tape = Tape::generic();
+    let mut drive = tape.known();
+    for _ in 0..3 {
+        write(&mut drive, 10);
+    }
+    let from = |drive: &mut dyn Drive, object| {
+        drive.locate(to(object)).expect("it is there");
+        read(drive, 10)
+    };
+    // Once, and then it is read: another medium's news.
+    tape.refuse(Call::Read, Errno::EIO);
+    let failed = from(&mut drive, 1).expect_err("it fails");
+    assert_eq!((failed.sense, at(failed)), (Sense::MediumChanged, Some(1)));
+    assert_eq!(object(&mut drive), 1);
+    // Again and again, without moving: damage, which is passed.
+    tape.fault(Call::Read, Errno::EIO, 0, 2, false);
+    let failed = from(&mut drive, 1).expect_err("it fails");
+    assert_eq!((failed.sense, at(failed)), (Sense::MediumError, Some(2)));
+    assert_eq!(object(&mut drive), 2);
+    // Again, and passed by that.
+    tape.refuse(Call::Read, Errno::EIO);
+    tape.do_and_refuse(Call::Read, Errno::EIO);
+    let failed = from(&mut drive, 1).expect_err("it fails");
+    assert_eq!((failed.sense, at(failed)), (Sense::MediumError, Some(2)));
+    // Passed at once.
+    tape.do_and_refuse(Call::Read, Errno::EIO);
+    let failed = from(&mut drive, 1).expect_err("it fails");
+    assert_eq!((failed.sense, at(failed)), (Sense::MediumError, Some(2)));
+    // Nothing is there at all.
+    tape.refuse(Call::Read, Errno::EIO);
+    let done = from(&mut drive, 3).expect("the end");
+    assert_eq!(
+        (done.stop, done.position.object.0),
+        (Some(Stop::EndOfData), 3)
+    );
+    // Another reason is told as it is, also where it comes the second time.
+    tape.refuse(Call::Read, Errno::EIO);
+    tape.refuse(Call::Read, Errno::ENODEV);
+    let failed = from(&mut drive, 1).expect_err("it is gone");
+    assert_eq!(failed, Failed::at(Sense::NoDrive, None));
+}
+
+#[test]
+fn a_read_that_ends_elsewhere_tells_where() {
+    for errno in [Errno::ENOMEM, Errno::EIO] {
+        for (there, sense) in [(0, Sense::MediumChanged), (1, Sense::HardwareError)] {
+            let tape = Tape::generic();
+            let mut drive = tape.known();
+            for _ in 0..4 {
+                write(&mut drive, 10);
+            }
+            drive.locate(to(3)).expect("it is there");
+            // Somebody else moves it.
+            tape.world().drive.locate(to(there)).expect("it is there");
+            tape.refuse(Call::Read, errno);
+            let failed = read(&mut drive, 10).expect_err("it is elsewhere");
+            assert_eq!((failed.sense, at(failed)), (sense, Some(there)), "{errno}");
+        }
+    }
+}
+
+#[test]
+fn a_step_that_failed_tells_how_far_it_came() {
+    let tape = Tape::generic();
+    let mut drive = tape.known();
+    for _ in 0..6 {
+        write(&mut drive, 10);
+    }
+    drive.locate(to(1)).expect("it is there");
+    tape.do_and_refuse(Call::Operate(Operation::ForwardBlocks), Errno::EIO);
+    let failed = drive.space(SpaceUnit::Blocks, 3).expect_err("it fails");
+    assert_eq!(
+        (failed.sense, failed.count, at(failed)),
+        (Sense::MediumError, 3, Some(4))
+    );
+    // Where it did not move at all, too.
+    tape.refuse(Call::Operate(Operation::ForwardBlocks), Errno::EIO);
+    let failed = drive.space(SpaceUnit::Blocks, 1).expect_err("it fails");
+    assert_eq!(
+        (failed.sense, failed.count, at(failed)),
+        (Sense::MediumError, 0, Some(4))
+    );
+    // A drive that goes back when it is sent forward has a fault.
+    tape.world().drive.locate(to(1)).expect("it is there");
+    tape.do_and_refuse(Call::Operate(Operation::ForwardBlocks), Errno::EIO);
+    let failed = drive.space(SpaceUnit::Blocks, 1).expect_err("it fails");
+    assert_eq!((failed.sense, at(failed)), (Sense::HardwareError, Some(2)));
+    // So has one that says that all is well, and is elsewhere.
+    drive.locate(to(4)).expect("it is there");
+    for count in [1, -1] {
+        tape.world().drive.locate(to(2)).expect("it is there");
+        let failed = drive
+            .space(SpaceUnit::Blocks, count)
+            .expect_err("elsewhere");
+        assert_eq!(failed.sense, Sense::HardwareError);
+        drive.locate(to(4)).expect("it is there");
+    }
+}
+
+#[test]
+fn setmarks_before_a_failure_are_counted() {
+    let tape = dds();
+    let mut drive = tape.known();
+    for _ in 0..3 {
+        drive
+            .write_marks(Mark::Setmark, 1, WriteMode::Commit)
+            .expect("takes it");
+    }
+    drive.rewind().expect("rewinds");
+    tape.fault(
+        Call::Operate(Operation::ForwardSetmarks),
+        Errno::EPERM,
+        2,
+        1,
+        false,
+    );
+    let failed = drive.space(SpaceUnit::Setmarks, 3).expect_err("it fails");
+    assert_eq!(
+        (failed.sense, failed.count, at(failed)),
+        (Sense::IllegalRequest, 2, Some(2))
+    );
+}
+
+#[test]
+fn a_driver_without_file_numbers_steps_over_one_filemark_at_a_time() {
+    let tape = Tape::generic();
+    let mut drive = tape.known();
+    for _ in 0..3 {
+        write(&mut drive, 10);
+        filemarks(&mut drive, 1);
+    }
+    write(&mut drive, 10);
+    tape.world().status = Some(|status| status.file = -1);
+    for (from, count, done, stop, behind) in [
+        (0, 2, 2, None, 4),
+        (0, 5, 3, Some(Stop::EndOfData), 7),
+        (7, -2, 2, None, 3),
+        (7, -4, 3, Some(Stop::BeginningOfPartition), 0),
+    ] {
+        drive.locate(to(from)).expect("it is there");
+        tape.take_operations();
+        let moved = drive.space(SpaceUnit::Filemarks, count).expect("moves");
+        assert_eq!(
+            (moved.count, moved.stop, moved.position.object.0),
+            (done, stop, behind),
+            "{count} from {from}"
+        );
+        let steps = [Operation::ForwardFilemarks, Operation::BackFilemarks];
+        for (operation, count) in tape.take_operations() {
+            assert!(!steps.contains(&operation) || count == 1, "{operation:?}");
+        }
+    }
+}
