@@ -9,7 +9,8 @@ use pseudotape_drive::Personality;
 use pseudotape_mtio::{GeneralStatus, Operation};
 use pseudotape_tape::{
     Address, BlockLimits, Door, Drive, EraseExtent, Failed, LoadKind, Mark, ModeSelect,
-    ObjectNumber, PartitionNumber, Partitioning, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    ObjectNumber, PartitionNumber, Partitioning, Sense, SpaceUnit, Stop, Transfer, Volume,
+    WriteMode,
 };
 use pseudotape_testkit::SuiteMedium;
 

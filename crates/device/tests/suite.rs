@@ -24,7 +24,7 @@ fn counted(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
 }
 
 /// What no request of mtio can do.
-const IMPOSSIBLE: [(&str, &str); 2] = [
+const IMPOSSIBLE: [(&str, &str); 3] = [
     (
         "only_the_block_just_written_can_be_extended",
         "no driver lengthens a block",
@@ -32,6 +32,10 @@ const IMPOSSIBLE: [(&str, &str); 2] = [
     (
         "capacity_counts_bytes_of_blocks",
         "no request tells the capacity",
+    ),
+    (
+        "what_a_drive_recovered_is_told_once",
+        "nothing below this node recovers an error; transfers.rs asks it of the status itself",
     ),
 ];
 
@@ -51,6 +55,7 @@ macro_rules! possible_asked {
     ($($case:ident)*) => { $(possible_asked! { @one $case })* };
     (@one only_the_block_just_written_can_be_extended) => {};
     (@one capacity_counts_bytes_of_blocks) => {};
+    (@one what_a_drive_recovered_is_told_once) => {};
     (@one $case:ident) => {
         #[test]
         fn $case() {
@@ -63,6 +68,7 @@ macro_rules! possible_counted {
     ($($case:ident)*) => { $(possible_counted! { @one $case })* };
     (@one only_the_block_just_written_can_be_extended) => {};
     (@one capacity_counts_bytes_of_blocks) => {};
+    (@one what_a_drive_recovered_is_told_once) => {};
     (@one a_worm_medium_is_only_appended_to) => {};
     (@one partitions_keep_their_own_objects) => {};
     (@one $case:ident) => {

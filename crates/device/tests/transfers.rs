@@ -11,7 +11,7 @@ use pseudotape_drive::Personality;
 use pseudotape_mtio::{GeneralStatus, Operation};
 use pseudotape_tape::{
     Address, BlockLimits, Door, Drive, Failed, LoadKind, Mark, ModeSelect, ObjectNumber, Sense,
-    SpaceUnit, Stop, Transfer, WriteMode,
+    SpaceUnit, Stop, Transfer, Volume, WriteMode,
 };
 use pseudotape_testkit::{SuiteMedium, block_of};
 

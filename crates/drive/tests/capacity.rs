@@ -7,7 +7,7 @@ use pseudotape_drive::{Cartridge, EarlyWarning, ImageDrive, MemoryMedium, Overri
 use pseudotape_image::WriteProtect;
 use pseudotape_tape::{
     Address, Capacity, Drive, Mark, ObjectNumber, PartitionNumber, Partitioning, Sense, Stop,
-    Transfer, WriteMode,
+    Transfer, Volume, WriteMode,
 };
 
 #[test]

@@ -6,7 +6,7 @@ use common::{faulty, filemarks, fixed, named, object, read, write};
 use pseudotape_drive::Personality;
 use pseudotape_image::{FRAME_BYTES, RECORDS_OFFSET};
 use pseudotape_tape::{
-    Door, Drive, EraseExtent, Failed, LoadKind, Mark, Partitioning, Sense, Stop, Transfer,
+    Door, Drive, EraseExtent, Failed, LoadKind, Mark, Partitioning, Sense, Stop, Transfer, Volume,
     WriteMode,
 };
 use pseudotape_testkit::store::StoreFault;

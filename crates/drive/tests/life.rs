@@ -10,7 +10,7 @@ use pseudotape_drive::{
 use pseudotape_image::{Access, Error, WriteProtect};
 use pseudotape_tape::{
     Address, Door, Drive, EraseExtent, Failed, LoadKind, Mark, ModeSelect, ObjectNumber,
-    PartitionNumber, Partitioning, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    PartitionNumber, Partitioning, Sense, SpaceUnit, Stop, Transfer, Volume, WriteMode,
 };
 
 fn cartridge() -> Cartridge<MemoryMedium> {
@@ -26,7 +26,7 @@ fn an_empty_drive_has_no_medium_for_anything() {
     let mut drive = empty(Personality::default());
     assert!(!drive.is_loaded());
     assert!(drive.cartridge().is_none() && drive.cartridge_mut().is_none());
-    assert_eq!(drive.peek_position(), None);
+    assert_eq!(drive.known_position(), None);
     assert_eq!(drive.take_trouble(), None);
     let address = Address {
         partition: None,
@@ -116,7 +116,7 @@ fn a_cartridge_taken_out_in_the_middle_comes_back_at_its_beginning() {
     drive.clear_attention();
     let at = drive.position().expect("loaded");
     assert_eq!((at.partition.0, at.object.0), (0, 0));
-    assert_eq!(drive.peek_position(), Some(at));
+    assert_eq!(drive.known_position(), Some(at));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn unloading_goes_to_the_beginning_and_loading_brings_the_medium_back() {
         drive.unload().expect("nothing keeps it");
         assert!(!drive.is_loaded());
         assert!(drive.cartridge().is_some(), "it is still in the drive");
-        assert_eq!(drive.peek_position(), None);
+        assert_eq!(drive.known_position(), None);
         for failed in [
             drive.test_ready().expect_err("unloaded"),
             drive.rewind().expect_err("unloaded"),
