@@ -60,7 +60,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
     match cli.command {
         Command::Run(options) => {
             let config = config::read(&options, cli.control.as_deref())?;
-            daemon::run(&config)
+            daemon::run(&config).map(|ending| match ending {
+                daemon::Ending::Well => Verdict::Well,
+                daemon::Ending::Degraded => Verdict::Degraded,
+            })
         }
         Command::Status(options) => watch::run(&options, &client, &screen),
         Command::Load(options) => {

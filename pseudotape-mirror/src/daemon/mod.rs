@@ -10,4 +10,4 @@ mod run;
 mod served;
 mod sink_leg;
 
-pub use run::run;
+pub use run::{Ending, run};

@@ -11,7 +11,6 @@ use pseudotape_tape::Drive;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::command::Verdict;
 use crate::config::Config;
 use crate::daemon::attach::{self, SlaveEnd};
 use crate::daemon::deck::{self, Deck};
@@ -36,8 +35,17 @@ pub(crate) enum Event {
     ServingEnded,
 }
 
+/// How the daemon ended, where it could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Every volume is a copy.
+    Well,
+    /// Some volume is no copy, or the daemon ended by itself.
+    Degraded,
+}
+
 /// Is the mirror until a signal asks to end; then brings all legs to stable storage.
-pub fn run(config: &Config) -> Result<Verdict> {
+pub fn run(config: &Config) -> Result<Ending> {
     // Before anything else, so that an early SIGTERM ends cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (asked, ends) = channel();
@@ -83,7 +91,7 @@ pub fn run(config: &Config) -> Result<Verdict> {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
         log::debug!("can't tell systemd that the mirror ends: {error}");
     }
-    // Whoever asks has to see that it ends, and an order that goes on has to end first.
+    // A command that asks has to see that the daemon ends, and an order that goes on has to end first.
     drop(control);
     let ended = desk.end();
     let status = public.status();
@@ -94,11 +102,7 @@ pub fn run(config: &Config) -> Result<Verdict> {
     }
     ended?;
     let well = matches!(event, Event::Signal(_)) && !status.degraded;
-    Ok(if !well {
-        Verdict::Degraded
-    } else {
-        Verdict::Well
-    })
+    Ok(if well { Ending::Well } else { Ending::Degraded })
 }
 
 fn load(config: &Config, deck: &mut Deck) -> Result<()> {
