@@ -1,98 +1,150 @@
 //! What changes a volume, as a value that every leg can be given.
 
-use pseudotape_tape::{BlockLimits, Done, Drive, EraseExtent, Failed, Mark, Transfer, WriteMode};
+use pseudotape_tape::{BlockLimits, Done, Drive, EraseExtent, Failed, Motion, Transfer, WriteMode};
 
-use crate::late::Kind;
+/// What is done with the volume at the place where the tape is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Blocks(Transfer),
+    Extend,
+    /// Marks are written, or something is erased.
+    Motion(Motion),
+}
 
-/// A change of the volume at the place where the tape is.
+/// A deed with its data, which belongs to whoever asked, or to a queue.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Change<'a> {
-    Blocks(Transfer, &'a [u8]),
-    Extend(&'a [u8]),
-    Marks(Mark, u32, WriteMode),
-    Erase(EraseExtent),
+pub(crate) struct Change<'a> {
+    pub(crate) deed: Deed,
+    /// Empty for what is no block.
+    pub(crate) data: &'a [u8],
 }
 
 impl<'a> Change<'a> {
-    pub(crate) fn run(&self, drive: &mut dyn Drive) -> Result<Done, Failed> {
-        match *self {
-            Change::Blocks(transfer, data) => drive.write(transfer, data),
-            Change::Extend(data) => drive.extend(data),
-            Change::Marks(mark, count, mode) => drive.write_marks(mark, count, mode),
-            Change::Erase(extent) => drive.erase(extent),
+    pub(crate) fn blocks(transfer: Transfer, data: &'a [u8]) -> Self {
+        Change {
+            deed: Deed::Blocks(transfer),
+            data,
         }
+    }
+
+    /// Lengthens the last block.
+    pub(crate) fn extend(data: &'a [u8]) -> Self {
+        Change {
+            deed: Deed::Extend,
+            data,
+        }
+    }
+
+    /// Writes marks or erases.
+    pub(crate) fn motion(motion: Motion) -> Self {
+        Change {
+            deed: Deed::Motion(motion),
+            data: &[],
+        }
+    }
+
+    /// Makes the end of data here.
+    pub(crate) fn cut() -> Self {
+        Change::motion(Motion::Erase(EraseExtent::Short))
+    }
+
+    pub(crate) fn run(&self, drive: &mut dyn Drive) -> Result<Done, Failed> {
+        match self.deed {
+            Deed::Blocks(transfer) => drive.write(transfer, self.data),
+            Deed::Extend => drive.extend(self.data),
+            Deed::Motion(motion) => drive.execute(motion),
+        }
+    }
+
+    /// How many bytes of blocks it has.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.data.len() as u64
     }
 
     /// How many objects it makes.
     pub(crate) fn units(&self) -> u64 {
-        match *self {
-            Change::Blocks(Transfer::Variable, _) => 1,
-            Change::Blocks(Transfer::Fixed(size), data) => {
-                data.len() as u64 / u64::from(size.get())
-            }
-            Change::Marks(_, count, _) => count.into(),
-            Change::Extend(_) | Change::Erase(_) => 0,
+        match self.deed {
+            Deed::Blocks(Transfer::Variable) => 1,
+            Deed::Blocks(Transfer::Fixed(size)) => self.bytes() / u64::from(size.get()),
+            Deed::Motion(Motion::WriteMarks { count, .. }) => count.into(),
+            Deed::Extend | Deed::Motion(_) => 0,
         }
     }
 
     /// What a complete answer counts.
     pub(crate) fn whole_count(&self) -> u64 {
-        match self {
-            Change::Extend(_) => 1,
-            other => other.units(),
+        match self.deed {
+            Deed::Extend => 1,
+            Deed::Blocks(_) | Deed::Motion(_) => self.units(),
         }
+    }
+
+    /// How many bytes so many of its objects have.
+    pub(crate) fn bytes_of(&self, objects: u64) -> u64 {
+        match self.deed {
+            Deed::Blocks(Transfer::Fixed(size)) => objects.saturating_mul(size.get().into()),
+            Deed::Blocks(Transfer::Variable) if objects > 0 => self.bytes(),
+            Deed::Blocks(_) | Deed::Extend | Deed::Motion(_) => 0,
+        }
+    }
+
+    /// Whether it makes objects at the place where it is done.
+    pub(crate) fn makes_objects(&self) -> bool {
+        self.units() > 0
     }
 
     /// Whether it is only a commit.
     pub(crate) fn changes_nothing(&self) -> bool {
-        matches!(self, Change::Marks(_, 0, _))
+        matches!(self.deed, Deed::Motion(Motion::WriteMarks { count: 0, .. }))
     }
 
-    pub(crate) fn data(&self) -> &'a [u8] {
-        match *self {
-            Change::Blocks(_, data) | Change::Extend(data) => data,
-            Change::Marks(..) | Change::Erase(_) => &[],
-        }
+    /// Whether everything is on stable storage when it is done.
+    pub(crate) fn commits(&self) -> bool {
+        let mode = match self.deed {
+            Deed::Motion(Motion::WriteMarks { mode, .. }) => mode,
+            Deed::Blocks(_) | Deed::Extend | Deed::Motion(_) => WriteMode::Immediate,
+        };
+        mode == WriteMode::Commit
+    }
+
+    pub(crate) fn is_extension(&self) -> bool {
+        self.deed == Deed::Extend
+    }
+
+    pub(crate) fn is_blocks(&self) -> bool {
+        matches!(self.deed, Deed::Blocks(_))
+    }
+
+    pub(crate) fn is_erasure(&self) -> bool {
+        matches!(self.deed, Deed::Motion(Motion::Erase(_)))
     }
 
     /// One of its objects alone; a commit comes with the last one.
     pub(crate) fn unit(&self, number: u64) -> Change<'a> {
-        match *self {
-            Change::Blocks(Transfer::Fixed(size), data) => {
-                let size = size.get() as usize;
-                let start = usize::try_from(number).map_or(data.len(), |n| n * size);
-                let part = data.get(start..start + size).unwrap_or_default();
-                Change::Blocks(Transfer::Variable, part)
+        match self.deed {
+            Deed::Blocks(Transfer::Fixed(size)) => {
+                let mut parts = self.data.chunks(size.get() as usize);
+                let part = usize::try_from(number).ok().and_then(|n| parts.nth(n));
+                Change::blocks(Transfer::Variable, part.unwrap_or_default())
             }
-            Change::Marks(mark, count, mode) => {
-                let last = number + 1 == u64::from(count);
-                let mode = if last { mode } else { WriteMode::Immediate };
-                Change::Marks(mark, 1, mode)
+            Deed::Motion(Motion::WriteMarks { mark, count, mode }) => {
+                let is_last = number.saturating_add(1) == u64::from(count);
+                let mode = if is_last { mode } else { WriteMode::Immediate };
+                let count = 1;
+                Change::motion(Motion::WriteMarks { mark, count, mode })
             }
-            other => other,
-        }
-    }
-
-    /// What a queue keeps of it, beside its data; `None` where it can't wait.
-    pub(crate) fn kind(&self) -> Option<Kind> {
-        match *self {
-            Change::Blocks(transfer, _) => Some(Kind::Blocks(transfer)),
-            Change::Marks(mark, count, mode) => Some(Kind::Marks(mark, count, mode)),
-            Change::Erase(extent) => Some(Kind::Erase(extent)),
-            Change::Extend(_) => None,
+            Deed::Blocks(Transfer::Variable) | Deed::Extend | Deed::Motion(_) => *self,
         }
     }
 
     /// Whether its blocks are of lengths that these limits allow.
     pub(crate) fn is_within(&self, limits: BlockLimits) -> bool {
-        let Change::Blocks(transfer, data) = self else {
-            return true;
+        let size = match self.deed {
+            Deed::Blocks(Transfer::Variable) => self.data.len(),
+            Deed::Blocks(Transfer::Fixed(size)) => size.get() as usize,
+            Deed::Extend | Deed::Motion(_) => return true,
         };
-        let size = match transfer {
-            Transfer::Variable => data.len(),
-            Transfer::Fixed(size) => size.get() as usize,
-        };
-        data.len().is_multiple_of(size.max(1)) && takes(limits, size as u64)
+        self.data.len().is_multiple_of(size.max(1)) && takes(limits, size as u64)
     }
 }
 

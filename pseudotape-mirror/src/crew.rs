@@ -6,18 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-/// Most workers of a crew: their set is a `u8`.
-pub(crate) const MAX_WORKERS: usize = 8;
+use crate::set::{LegNumber, LegSet, MAX_LEGS, PerLeg};
 
 /// Work that is lent to workers, each of which gets its own number.
-type Work<'a> = &'a (dyn Fn(usize) + Sync + 'a);
+type Work<'a> = &'a (dyn Fn(LegNumber) + Sync + 'a);
 
 enum Slot {
     /// Nothing to do.
     Idle,
-    /// To be done; whoever put it here waits for `Done`.
+    /// To be done. The thread that put the work here waits for `Done`.
     Called(Work<'static>),
-    /// Done; whether it panicked.
+    /// Done, perhaps by a panic.
     Done { panicked: bool },
     /// The thread is to end.
     End,
@@ -34,7 +33,7 @@ impl Desk {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, number: usize) {
+    fn serve(&self, number: LegNumber) {
         let mut slot = self.slot();
         loop {
             match *slot {
@@ -56,7 +55,7 @@ impl Desk {
         }
     }
 
-    /// Waits until the work that was put here is done; says whether it panicked.
+    /// Waits until the work that was put here is done, and says whether that panicked.
     fn wait(&self) -> bool {
         let mut slot = self.slot();
         loop {
@@ -70,29 +69,31 @@ impl Desk {
 }
 
 struct Worker {
+    number: LegNumber,
     desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Workers by number; they end with this.
+/// One worker for each leg. The workers end with their crew.
 #[derive(Default)]
 pub(crate) struct Crew {
     workers: Vec<Worker>,
 }
 
-/// Waits for all that were called, also when the caller panics.
+/// Waits for all workers that were called, also when the caller panics.
 struct Calls<'a> {
     crew: &'a Crew,
-    called: u8,
+    called: LegSet,
     panicked: bool,
 }
 
 impl Calls<'_> {
     fn wait(&mut self) {
-        while self.called != 0 {
-            let number = self.called.trailing_zeros() as usize;
-            self.called &= self.called - 1;
-            self.panicked |= self.crew.workers[number].desk.wait();
+        for worker in &self.crew.workers {
+            if self.called.has(worker.number) {
+                self.called = self.called.without(worker.number);
+                self.panicked |= worker.desk.wait();
+            }
         }
     }
 }
@@ -104,11 +105,11 @@ impl Drop for Calls<'_> {
 }
 
 impl Crew {
-    /// Starts one thread for each name.
+    /// Starts one thread for each name; the first name is that of the first leg.
     pub(crate) fn start(names: &[String]) -> std::io::Result<Crew> {
-        assert!(names.len() <= MAX_WORKERS, "the set of workers is a u8");
+        let numbers = LegSet::choose(names.len(), |_| true);
         let mut crew = Crew::default();
-        for (number, name) in names.iter().enumerate() {
+        for (number, name) in numbers.iter().zip(names) {
             let desk = Arc::new(Desk {
                 slot: Mutex::new(Slot::Idle),
                 called: Condvar::new(),
@@ -119,6 +120,7 @@ impl Crew {
                 .name(format!("leg {name}"))
                 .spawn(move || served.serve(number))?;
             crew.workers.push(Worker {
+                number,
                 desk,
                 thread: Some(thread),
             });
@@ -126,9 +128,32 @@ impl Crew {
         Ok(crew)
     }
 
-    /// Has the workers of `set` (bit n: worker n) do `work` while the caller does `own`; returns when all
-    /// are done. Panics where one of them did.
-    pub(crate) fn run(&mut self, set: u8, work: Work<'_>, own: impl FnOnce()) {
+    /// Has work done for each leg of two sets: for the legs that are `lent` by their workers, for those that are
+    /// `own` by the caller, one after the other. Returns all answers when all are there; allocates nothing.
+    /// Panics where the work of some leg did.
+    pub(crate) fn run<R: Send>(
+        &mut self,
+        lent: LegSet,
+        own: LegSet,
+        work: &(dyn Fn(LegNumber) -> R + Sync),
+    ) -> PerLeg<R> {
+        let answers: [Mutex<Option<R>>; MAX_LEGS] = std::array::from_fn(|_| Mutex::new(None));
+        let answer = |number: LegNumber| {
+            let answer = work(number);
+            if let Some(place) = answers.get(number.index()) {
+                *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            }
+        };
+        self.lend(lent, &answer, || own.iter().for_each(answer));
+        PerLeg::new(answers.map(|place| {
+            let answer = place.into_inner();
+            answer.unwrap_or_else(PoisonError::into_inner)
+        }))
+    }
+
+    /// Has the workers of a set do `work` while the caller does `own`; returns when all are done. Panics where
+    /// one of them did.
+    fn lend(&mut self, set: LegSet, work: Work<'_>, own: impl FnOnce()) {
         // SAFETY: only the lifetime changes. A worker uses the reference between finding `Called` and
         // setting `Done`, and has no copy of it afterwards. `calls` waits for the `Done` of every worker
         // that was called before this function returns or unwinds, that is, while `work` is borrowed;
@@ -136,13 +161,13 @@ impl Crew {
         let work = unsafe { std::mem::transmute::<Work<'_>, Work<'static>>(work) };
         let mut calls = Calls {
             crew: self,
-            called: 0,
+            called: LegSet::EMPTY,
             panicked: false,
         };
-        for (number, worker) in self.workers.iter().enumerate() {
-            if set & (1 << number) != 0 {
+        for worker in &self.workers {
+            if set.has(worker.number) {
                 *worker.desk.slot() = Slot::Called(work);
-                calls.called |= 1 << number;
+                calls.called = calls.called.with(worker.number);
                 worker.desk.called.notify_one();
             }
         }
@@ -176,26 +201,48 @@ mod tests {
         Crew::start(&names).unwrap()
     }
 
+    fn set(bits: u8) -> LegSet {
+        LegSet::choose(MAX_LEGS, |leg| bits & (1 << leg.index()) != 0)
+    }
+
     #[test]
     fn everyone_called_reads_the_borrowed_data_and_nobody_else() {
         let mut crew = crew(8);
         for round in 0..200_u64 {
             let data = vec![round; 100];
             let sums: Vec<_> = (0..8).map(|_| AtomicU64::new(u64::MAX)).collect();
-            let set = round as u8;
+            let called = set(round as u8);
             let mut own = 0;
-            crew.run(
-                set,
-                &|number| sums[number].store(data.iter().sum(), Ordering::SeqCst),
+            crew.lend(
+                called,
+                &|leg| sums[leg.index()].store(data.iter().sum(), Ordering::SeqCst),
                 || own = data.len(),
             );
             drop(data);
             assert_eq!(own, 100);
-            for (number, sum) in sums.iter().enumerate() {
-                let called = set & (1 << number) != 0;
-                let expected = if called { round * 100 } else { u64::MAX };
-                assert_eq!(sum.load(Ordering::SeqCst), expected);
+            for leg in set(u8::MAX).iter() {
+                let expected = if called.has(leg) {
+                    round * 100
+                } else {
+                    u64::MAX
+                };
+                assert_eq!(sums[leg.index()].load(Ordering::SeqCst), expected);
             }
+        }
+    }
+
+    #[test]
+    fn the_answers_of_the_workers_and_of_the_caller_come_back_with_their_legs() {
+        let mut crew = crew(5);
+        let caller = std::thread::current().id();
+        let answers = crew.run(set(0b1_0110), set(0b0_1001), &|leg| {
+            (leg.index(), std::thread::current().id() == caller)
+        });
+        let found: Vec<_> = answers.into_iter().collect();
+        let expected = [true, false, false, true, false];
+        assert_eq!(found.len(), expected.len());
+        for ((leg, answer), by_caller) in found.into_iter().zip(expected) {
+            assert_eq!(answer, (leg.index(), by_caller));
         }
     }
 
@@ -205,8 +252,8 @@ mod tests {
         let done = AtomicU64::new(0);
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let data = vec![7_u64; 1000];
-            crew.run(
-                0b11,
+            crew.lend(
+                set(0b11),
                 &|_| {
                     std::thread::sleep(std::time::Duration::from_millis(20));
                     done.fetch_add(data.iter().sum(), Ordering::SeqCst);
@@ -216,24 +263,17 @@ mod tests {
         }));
         assert!(caught.is_err());
         assert_eq!(done.load(Ordering::SeqCst), 14_000);
-        crew.run(0b11, &|_| {}, || {});
+        crew.lend(set(0b11), &|_| {}, || {});
     }
 
     #[test]
     fn a_panic_of_a_worker_reaches_the_caller_and_leaves_the_crew_usable() {
         let mut crew = crew(2);
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            crew.run(0b10, &|_| panic!("the worker's share"), || {});
+            crew.run(set(0b10), LegSet::EMPTY, &|_| panic!("the worker's share"));
         }));
         assert!(caught.is_err());
-        let done = AtomicU64::new(0);
-        crew.run(
-            0b11,
-            &|_| {
-                done.fetch_add(1, Ordering::SeqCst);
-            },
-            || {},
-        );
-        assert_eq!(done.load(Ordering::SeqCst), 2);
+        let answers = crew.run(set(0b11), LegSet::EMPTY, &|leg| leg.index());
+        assert_eq!(answers.into_iter().count(), 2);
     }
 }

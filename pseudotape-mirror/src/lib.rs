@@ -9,21 +9,15 @@ pub mod command;
 pub mod config;
 mod crew;
 pub mod daemon;
-mod drive;
-mod extend;
-mod late;
 mod leg;
+mod legs;
 pub mod messages;
 mod mirror;
-mod motion;
-mod read;
-mod resync;
 mod set;
-mod settle;
-mod volumes;
-mod write;
 
-pub use leg::{Class, Keeps, LegBoard, LegDrive, LegOptions, LegState, NewLeg, Noted, When};
-pub use mirror::{InsertError, MAX_LEGS, MirrorDrive, MirrorOptions};
-pub use resync::Resynced;
-pub use volumes::{EjectedLeg, LegError};
+pub use leg::{
+    Cause, Class, Keeps, LegBoard, LegDrive, LegFailure, LegOptions, LegState, NewLeg, Noted, When,
+};
+pub use mirror::{
+    EjectedLeg, InsertError, LegError, MAX_LEGS, MirrorDrive, MirrorOptions, Resynced,
+};

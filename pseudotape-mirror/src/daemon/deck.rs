@@ -11,7 +11,7 @@ use crate::config::{Config, LegConfig};
 use crate::daemon::gone::Gone;
 use crate::daemon::public::{Public, Volume};
 use crate::daemon::sink_leg::{self, Opened};
-use crate::leg::{LegOptions, When};
+use crate::leg::{LegFailure, LegOptions, When};
 use crate::mirror::MirrorDrive;
 
 /// The mirror, and what is or was in its legs.
@@ -26,15 +26,17 @@ pub(crate) struct Deck {
 /// A volume that is being closed.
 pub(crate) struct Leaving {
     name: String,
-    thread: JoinHandle<Result<(), String>>,
+    thread: JoinHandle<Result<(), LegFailure>>,
 }
 
 impl Leaving {
     /// Waits until it is closed.
     pub(crate) fn wait(self) -> Result<(), String> {
         let Leaving { name, thread } = self;
-        let finished = thread.join().unwrap_or_else(|_| Err("it panicked".into()));
-        finished.map_err(|reason| format!("leg {name}: {reason}"))
+        match thread.join() {
+            Ok(finished) => finished.map_err(|failure| failure.to_string()),
+            Err(_) => Err(format!("leg {name}: it panicked")),
+        }
     }
 }
 
@@ -119,8 +121,8 @@ impl Deck {
                 .name(format!("close {name}"))
                 .spawn(move || {
                     let finished = ejected.finish();
-                    if let Err(reason) = &finished {
-                        log::error!("leg {}: {reason}", options.name);
+                    if let Err(failure) = &finished {
+                        log::error!("{failure}");
                     }
                     public.set_volume(&options.name, Volume::None);
                     finished
@@ -149,16 +151,7 @@ impl Deck {
 
     /// Closes a leg that is out of step, or was dropped; until another drive is put there nobody answers.
     pub(crate) fn part_with(&mut self, name: &str) -> Result<()> {
-        let Some(leg) = self.mirror.legs.iter().find(|leg| leg.name() == name) else {
-            bail!("there is no leg {name}: the legs are {}", self.names());
-        };
-        if leg.in_step() {
-            bail!("leg {name} is in step: there is nothing to bring back");
-        }
-        let mut core = leg.seat.core();
-        let old = std::mem::replace(&mut core.drive, Box::new(Gone));
-        core.at = None;
-        drop(core);
+        let old = self.mirror.replace_drive(name, Box::new(Gone))?;
         if let Err(reason) = old.finish() {
             // It was no copy any more.
             log::warn!("leg {name}: {reason}");

@@ -17,7 +17,7 @@ use crate::daemon::public::Public;
 use crate::daemon::served::Announced;
 use crate::daemon::sink_leg;
 use crate::messages::{LegVolume, Request, Response};
-use crate::resync::Resynced;
+use crate::mirror::Resynced;
 
 /// How long the device daemon may take to greet a mirror that came again.
 const GREETING: Duration = Duration::from_secs(10);
@@ -209,9 +209,7 @@ impl Desk {
     /// Brings all legs to stable storage, at the end of the daemon.
     pub(crate) fn end(&self) -> Result<()> {
         let mut deck = self.deck.for_operator();
-        if let Some(at) = deck.mirror.at {
-            deck.mirror.drop_surplus(at);
-        }
+        deck.mirror.drop_surplus_here();
         let ejected = deck.eject();
         let mut failures: Vec<_> = ejected
             .err()

@@ -361,10 +361,10 @@ mod tests {
     fn advice_is_given_for_what_is_no_copy() {
         let mut leg = sampled(&[]);
         assert_eq!(leg.status().advice, None);
-        leg.board.set_state(LegState::OutOfStep {
+        leg.board = Arc::new(LegBoard::showing(LegState::OutOfStep {
             from: pseudotape_tape::ObjectNumber(3),
             reason: "cut".into(),
-        });
+        }));
         let lost = leg.status();
         assert!(lost.advice.unwrap().contains("resync a"));
         assert_eq!(

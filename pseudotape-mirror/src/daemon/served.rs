@@ -162,7 +162,7 @@ impl Drive for Served {
         self.public.begin_call();
         let mut deck = self.deck.for_program();
         let mut result = deck.mirror.unload();
-        if deck.mirror.unloaded.is_some() {
+        if deck.mirror.is_unloaded() {
             log::info!("the program unloaded the volumes");
             if let Err(error) = deck.eject() {
                 log::error!("after the unload: {error:#}");

@@ -183,7 +183,7 @@ pub fn finish(mut mirror: MirrorDrive) -> Result<(), String> {
         .eject()
         .into_iter()
         .try_for_each(|(options, board, leg)| {
-            leg.finish()?;
+            leg.finish().map_err(|failure| failure.to_string())?;
             match board.state() {
                 pseudotape_mirror::LegState::InStep => Ok(()),
                 state => Err(format!("leg {}: {state:?}", options.name)),

@@ -6,28 +6,32 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use pseudotape_tape::{
-    Done, Drive, EraseExtent, Failed, Mark, ObjectNumber, Position, Sense, Stop, Transfer,
-    WriteMode,
-};
+use pseudotape_tape::{Done, Failed, ObjectNumber, Position, Sense, Stop};
 
-use crate::leg::{ALL_COMMITTED, Core, Seat, elsewhere, first_lost, objects_before, same_place};
+use crate::change::{Change, Deed};
+use crate::leg::core::Core;
+use crate::leg::end::Uncommitted;
+use crate::leg::fault::Cause;
+use crate::leg::judge::{Verdict, judge};
+use crate::leg::place::{elsewhere, same_place};
+use crate::leg::seat::Seat;
 
 /// Buffers that are kept for further entries, at most.
 const FREE_BUFFERS: usize = 32;
 
-/// What is done with the volume.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    Blocks(Transfer),
-    Marks(Mark, u32, WriteMode),
-    Erase(EraseExtent),
+/// What a queue has to do with the volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// The data of a change is in its entry.
+    Change(Deed),
+    /// The last thing that is done with a volume.
     Unload,
 }
 
+/// Something that waits in a queue.
 struct Entry {
     at: Position,
-    kind: Kind,
+    task: Task,
     data: Vec<u8>,
     /// What it counts against the limit: its bytes, and something for each object.
     weight: u64,
@@ -35,9 +39,9 @@ struct Entry {
 
 /// A failure of a late leg, found after its operation was answered.
 #[derive(Clone, Debug)]
-pub(crate) struct LateFailure {
-    pub(crate) from: ObjectNumber,
-    pub(crate) reason: String,
+pub(super) struct LateFailure {
+    pub(super) from: ObjectNumber,
+    pub(super) cause: Box<Cause>,
 }
 
 #[derive(Default)]
@@ -74,7 +78,7 @@ impl Shared {
 }
 
 /// A bounded queue and the thread that empties it.
-pub(crate) struct Late {
+pub(super) struct Late {
     shared: Arc<Shared>,
     seat: Arc<Seat>,
     thread: Option<JoinHandle<()>>,
@@ -86,7 +90,7 @@ pub(crate) struct Late {
 }
 
 impl Late {
-    pub(crate) fn start(name: &str, seat: &Arc<Seat>, limit_bytes: u64) -> std::io::Result<Late> {
+    pub(super) fn start(name: &str, seat: &Arc<Seat>, limit_bytes: u64) -> std::io::Result<Late> {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue::default()),
             changed: Condvar::new(),
@@ -106,18 +110,17 @@ impl Late {
     }
 
     /// Whether an entry of this weight can wait at all.
-    pub(crate) fn takes(&self, weight: u64) -> bool {
+    pub(super) fn takes(&self, weight: u64) -> bool {
         weight <= self.limit_bytes
     }
 
     /// Whether what comes at a place follows what is in the queue.
-    pub(crate) fn continues(&self, at: Position) -> bool {
-        self.tail
-            .is_some_and(|tail| crate::leg::same_place(tail, at))
+    pub(super) fn continues(&self, at: Position) -> bool {
+        self.tail.is_some_and(|tail| same_place(tail, at))
     }
 
     /// Catches up, and goes to a place.
-    pub(crate) fn begin_at(&mut self, at: Position) -> Result<(), Failed> {
+    pub(super) fn begin_at(&mut self, at: Position) -> Result<(), Failed> {
         self.drain();
         self.tail = None;
         self.seat.core().go_to(at)?;
@@ -126,25 +129,25 @@ impl Late {
     }
 
     /// The leg was, or will be, moved otherwise.
-    pub(crate) fn forget_tail(&mut self) {
+    pub(super) fn forget_tail(&mut self) {
         self.tail = None;
     }
 
     /// Keeps room in the queue, and waits for it, before anything is written elsewhere. `false` where the leg
     /// met early warning meanwhile: what was counted by then surely fits behind it, and nothing more.
-    pub(crate) fn admit(&mut self, weight: u64) -> bool {
+    pub(super) fn admit(&mut self, weight: u64) -> bool {
         let mut queue = self.room_for(weight);
         if queue.warned {
             return false;
         }
-        queue.weight += weight;
+        queue.weight = queue.weight.saturating_add(weight);
         drop(queue);
-        self.admitted += weight;
+        self.admitted = self.admitted.saturating_add(weight);
         true
     }
 
     /// Gives back what was admitted and did not come.
-    pub(crate) fn dismiss(&mut self) {
+    pub(super) fn dismiss(&mut self) {
         let weight = std::mem::take(&mut self.admitted);
         if weight > 0 {
             let mut queue = self.shared.queue();
@@ -155,7 +158,7 @@ impl Late {
     fn room_for(&self, weight: u64) -> MutexGuard<'_, Queue> {
         let mut queue = self.shared.queue();
         while queue.weight > 0
-            && queue.weight + weight > self.limit_bytes
+            && queue.weight.saturating_add(weight) > self.limit_bytes
             && queue.failure.is_none()
         {
             queue = self.shared.wait(queue);
@@ -164,10 +167,10 @@ impl Late {
     }
 
     /// Puts an entry; waits while the queue is full, unless it was admitted.
-    pub(crate) fn put(
+    pub(super) fn put(
         &mut self,
         at: Position,
-        kind: Kind,
+        task: Task,
         data: &[u8],
         weight: u64,
         behind: Position,
@@ -179,7 +182,7 @@ impl Late {
             0 => self.shared.queue(),
             rest => {
                 let mut queue = self.room_for(rest);
-                queue.weight += rest;
+                queue.weight = queue.weight.saturating_add(rest);
                 queue
             }
         };
@@ -195,21 +198,17 @@ impl Late {
         queue.bytes += data.len() as u64;
         queue.entries.push_back(Entry {
             at,
-            kind,
+            task,
             data: buffer,
             weight,
         });
-        self.tell(&queue);
+        tell(&self.seat, &queue);
         drop(queue);
         self.shared.changed.notify_all();
     }
 
-    fn tell(&self, queue: &Queue) {
-        tell(&self.seat, queue);
-    }
-
     /// Waits until everything is stored, or nothing more can be.
-    pub(crate) fn drain(&self) {
+    pub(super) fn drain(&self) {
         let mut queue = self.shared.queue();
         while (queue.busy || !queue.entries.is_empty()) && queue.failure.is_none() {
             queue = self.shared.wait(queue);
@@ -220,12 +219,12 @@ impl Late {
     }
 
     /// The failure, if there is one: nothing is stored until [`Late::begin_anew`].
-    pub(crate) fn failure(&self) -> Option<LateFailure> {
+    pub(super) fn failure(&self) -> Option<LateFailure> {
         self.shared.queue().failure.clone()
     }
 
     /// Forgets a failure, after the leg was brought in step again.
-    pub(crate) fn begin_anew(&mut self) {
+    pub(super) fn begin_anew(&mut self) {
         let mut queue = self.shared.queue();
         queue.failure = None;
         queue.warned = false;
@@ -233,7 +232,7 @@ impl Late {
     }
 
     /// Whether the leg met early warning since it was asked last.
-    pub(crate) fn take_warning(&mut self) -> bool {
+    pub(super) fn take_warning(&mut self) -> bool {
         std::mem::take(&mut self.shared.queue().warned)
     }
 }
@@ -252,15 +251,17 @@ impl Drop for Late {
     }
 }
 
+/// Shows on the board what waits.
 fn tell(seat: &Seat, queue: &Queue) {
     let objects = queue.entries.len() as u64 + u64::from(queue.busy);
-    let board = &seat.board;
+    let board = seat.board();
     board.queued_bytes.store(queue.bytes, Ordering::Relaxed);
     board.queued_objects.store(objects, Ordering::Relaxed);
 }
 
+/// The thread of a late leg: stores one entry after the other until it is told to end.
 fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
-    let mut uncommitted = ALL_COMMITTED;
+    let mut uncommitted = Uncommitted::nothing();
     let mut queue = shared.queue();
     loop {
         if queue.failure.is_some() {
@@ -277,30 +278,24 @@ fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
         };
         queue.busy = true;
         drop(queue);
-        // Whoever waits for this queue must not wait for a thread that is gone.
-        let applied = catch_unwind(AssertUnwindSafe(|| apply(&mut seat.core(), &entry)));
-        let applied = applied.unwrap_or_else(|_| {
-            Err(Unstored {
-                reason: "its drive panicked".into(),
-                how: Failed::at(Sense::HardwareError, None),
-            })
+        // A thread that waits for this queue must not wait for a thread that is gone.
+        let stored = catch_unwind(AssertUnwindSafe(|| entry.store(&mut seat.core())));
+        let stored = stored.unwrap_or_else(|_| {
+            let nowhere = Failed::at(Sense::HardwareError, None);
+            Err(Unstored::new(nowhere, Cause::Panicked))
         });
-        let from = entry.first_unsure(&mut uncommitted, applied.as_ref().err().map(|e| &e.how));
+        let stored = entry.account(&mut uncommitted, stored);
         queue = shared.queue();
         queue.busy = false;
-        queue.bytes -= entry.data.len() as u64;
+        queue.bytes = queue.bytes.saturating_sub(entry.data.len() as u64);
         queue.weight = queue.weight.saturating_sub(entry.weight);
-        match applied {
+        match stored {
             Ok(done) => {
                 queue.warned |= done.stop == Some(Stop::EarlyWarning);
-                let board = &seat.board;
-                let object = done.position.object.0;
-                board.object.store(object, Ordering::Relaxed);
-                board
-                    .stored_bytes
-                    .fetch_add(entry.data.len() as u64, Ordering::Relaxed);
+                seat.board().show_place(done.position);
+                seat.board().count_stored(entry.data.len() as u64);
             }
-            Err(Unstored { reason, .. }) => queue.failure = Some(LateFailure { from, reason }),
+            Err(failure) => queue.failure = Some(failure),
         }
         let length = entry.data.capacity() as u64;
         if queue.free.len() < FREE_BUFFERS && queue.free_bytes + length <= limit_bytes {
@@ -312,99 +307,90 @@ fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
     }
 }
 
+/// Why an entry is not on the volume as it should be.
+struct Unstored {
+    failed: Failed,
+    cause: Cause,
+}
+
+impl Unstored {
+    fn new(failed: Failed, cause: Cause) -> Box<Self> {
+        Box::new(Unstored { failed, cause })
+    }
+}
+
 impl Entry {
-    /// The first object that is not sure where this entry failed; keeps account of what is not yet on
-    /// stable storage.
-    fn first_unsure(
-        &self,
-        uncommitted: &mut ObjectNumber,
-        failed: Option<&Failed>,
-    ) -> ObjectNumber {
-        let begins = objects_before(self.at);
-        let commits = matches!(
-            self.kind,
-            Kind::Marks(_, _, WriteMode::Commit) | Kind::Unload
-        );
-        let before = (*uncommitted).min(begins);
-        *uncommitted = if commits && failed.is_none() {
-            ALL_COMMITTED
-        } else {
-            before
+    /// Does what waits with the drive.
+    fn store(&self, core: &mut Core) -> Result<Done, Box<Unstored>> {
+        let at = self.at;
+        let deed = match self.task {
+            Task::Change(deed) => deed,
+            Task::Unload => return self.unload(core),
         };
-        match failed {
-            Some(failed) if !commits => first_lost(failed, self.at, before),
-            Some(_) | None => before,
+        let change = Change {
+            deed,
+            data: &self.data,
+        };
+        let answer = core.act_at(at, |drive| change.run(drive));
+        match judge(change, at, true, answer) {
+            // All of it was promised.
+            Verdict::Did(done) if done.count < change.units() => {
+                let cause = Cause::Full {
+                    missing: change.units() - done.count,
+                    asked: change.units(),
+                    behind: at.object,
+                };
+                Err(Unstored::new(elsewhere(&done), cause))
+            }
+            Verdict::Did(done) => Ok(done),
+            Verdict::Refused(failed, cause) | Verdict::Lost(failed, cause) => {
+                Err(Unstored::new(failed, cause))
+            }
         }
     }
-}
 
-/// Why an entry is not on the leg as it should be.
-struct Unstored {
-    reason: String,
-    how: Failed,
-}
+    fn unload(&self, core: &mut Core) -> Result<Done, Box<Unstored>> {
+        let there = Done {
+            count: 0,
+            stop: None,
+            position: self.at,
+        };
+        let unloaded = core.act_at(self.at, |drive| match drive.unload() {
+            Err(failed) if failed.sense != Sense::NoMedium => Err(failed),
+            Ok(()) | Err(_) => Ok(there),
+        });
+        let done = unloaded.map_err(|fault| Unstored::new(fault.failed, fault.into()))?;
+        core.forget_place();
+        Ok(done)
+    }
 
-fn apply(core: &mut Core, entry: &Entry) -> Result<Done, Unstored> {
-    let done = core
-        .go_to(entry.at)
-        .and_then(|()| core.act(|drive| run(drive, entry)));
-    let done = done.map_err(|how| Unstored {
-        reason: core.explain(&how),
-        how,
-    })?;
-    let not_so = |reason: String| Unstored {
-        reason,
-        how: elsewhere(&done),
-    };
-    let units = match entry.kind {
-        Kind::Blocks(Transfer::Variable) => 1,
-        Kind::Blocks(Transfer::Fixed(size)) => entry.data.len() as u64 / u64::from(size.get()),
-        Kind::Marks(_, count, _) => count.into(),
-        Kind::Erase(_) | Kind::Unload => 0,
-    };
-    if matches!(entry.kind, Kind::Unload) {
-        core.at = None;
-        return Ok(done);
-    }
-    let expected = Position {
-        object: ObjectNumber(entry.at.object.0 + units),
-        ..entry.at
-    };
-    if done.count < units {
-        return Err(not_so(format!(
-            "{} of {units} objects did not fit behind object {}",
-            units - done.count,
-            entry.at.object
-        )));
-    }
-    if !same_place(done.position, expected) {
-        return Err(not_so(format!(
-            "its tape is at object {} of partition {}, and should be at object {} of partition {}",
-            done.position.object, done.position.partition, expected.object, expected.partition
-        )));
-    }
-    Ok(done)
-}
-
-fn run(drive: &mut dyn Drive, entry: &Entry) -> Result<Done, Failed> {
-    match entry.kind {
-        Kind::Blocks(transfer) => drive.write(transfer, &entry.data),
-        Kind::Marks(mark, count, mode) => drive.write_marks(mark, count, mode),
-        Kind::Erase(extent) => drive.erase(extent),
-        Kind::Unload => drive
-            .unload()
-            .map(|()| Done {
-                count: 0,
-                stop: None,
-                position: entry.at,
-            })
-            .or_else(|failed| match failed.sense {
-                Sense::NoMedium => Ok(Done {
-                    count: 0,
-                    stop: None,
-                    position: entry.at,
-                }),
-                _ => Err(failed),
-            }),
+    /// Keeps account of what is not yet on stable storage, and says from where on nothing is sure.
+    fn account(
+        &self,
+        uncommitted: &mut Uncommitted,
+        stored: Result<Done, Box<Unstored>>,
+    ) -> Result<Done, LateFailure> {
+        let before = *uncommitted;
+        let commits = match self.task {
+            Task::Change(deed) => Change { deed, data: &[] }.commits(),
+            Task::Unload => true,
+        };
+        if commits && stored.is_ok() {
+            *uncommitted = Uncommitted::nothing();
+        } else {
+            uncommitted.changes(self.at);
+        }
+        stored.map_err(|unstored| {
+            let Unstored { failed, cause } = *unstored;
+            let from = match self.task {
+                Task::Change(deed) => {
+                    let change = Change { deed, data: &[] };
+                    before.first_after(change, &failed, self.at)
+                }
+                Task::Unload => before.first_before(self.at),
+            };
+            let cause = Box::new(cause);
+            LateFailure { from, cause }
+        })
     }
 }

@@ -5,8 +5,8 @@ use pseudotape_tape::{
     ReadDone, Transfer,
 };
 
+use super::MirrorDrive;
 use crate::change::Change;
-use crate::mirror::MirrorDrive;
 
 impl Drive for MirrorDrive {
     fn identity(&self) -> Identity {
@@ -24,11 +24,8 @@ impl Drive for MirrorDrive {
     /// Blocks that one leg could not read and another could, and what the legs' drives recovered.
     fn take_recovered(&mut self) -> u32 {
         let own = std::mem::take(&mut self.recovered);
-        self.legs.iter().fold(own, |sum, leg| {
-            // One that is working is asked the next time.
-            let core = leg.seat.core.try_lock();
-            sum.saturating_add(core.map_or(0, |mut core| core.drive().take_recovered()))
-        })
+        let legs = self.legs.iter().map(crate::leg::Leg::take_recovered);
+        legs.fold(own, u32::saturating_add)
     }
 
     fn mode(&mut self) -> Result<Mode, Failed> {
@@ -44,24 +41,21 @@ impl Drive for MirrorDrive {
     }
 
     fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
-        self.change(Change::Blocks(transfer, data))
+        self.change(Change::blocks(transfer, data))
     }
 
     fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
-        self.change(Change::Extend(data))
+        self.change(Change::extend(data))
     }
 
     fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
         match motion {
-            Motion::WriteMarks { mark, count, mode } => self.put_marks(mark, count, mode),
-            Motion::Space { .. } | Motion::SpaceToEndOfData => {
-                self.motion(None, &|drive| drive.execute(motion))
-            }
-            Motion::Locate(to) => self.motion(Some(to), &|drive| drive.execute(motion)),
+            Motion::WriteMarks { .. } | Motion::Erase(_) => self.change(Change::motion(motion)),
+            Motion::Space { .. } | Motion::SpaceToEndOfData => self.move_all(motion, None),
+            Motion::Locate(to) => self.move_all(motion, Some(to)),
             Motion::Rewind => self.rewind_all(),
-            Motion::Load(kind) => self.load_all(kind),
-            Motion::Erase(extent) => self.change(Change::Erase(extent)),
-            Motion::MakePartitions(partitioning) => self.cut(partitioning),
+            Motion::Load(_) => self.load_all(motion),
+            Motion::MakePartitions(_) => self.make_partitions_on_all(motion),
         }
     }
 

@@ -1,0 +1,131 @@
+//! Whether a leg is a copy.
+//!
+//! This is written in three places: in the leg, on its board and on its volume. Only the methods here write it,
+//! always in all three.
+
+use pseudotape_tape::ObjectNumber;
+
+use super::{Cause, Class, Leg, LegState, Noted};
+
+impl Leg {
+    /// The volume has no copy of what comes from an object on. The volume is marked, where it can be, and the log
+    /// says what to do. Nothing where the leg is no copy already.
+    pub(crate) fn lose(&mut self, from: ObjectNumber, cause: &Cause) {
+        if !self.in_step() {
+            return;
+        }
+        let reason = cause.to_string();
+        let name = &self.options.name;
+        let what = match self.options.class {
+            Class::Required => "required: what writes fails until then",
+            Class::Spare => "spare: the job goes on without it",
+        };
+        log::error!(
+            "leg {name}: not mirrored from object {from} on: {reason} ({what}; 'pseudotape-mirror resync {name}', or 'return {name}' to open it anew, brings it back, 'drop {name}' goes on without it)"
+        );
+        self.end.lost();
+        self.board().note_error(&reason);
+        self.set_state(LegState::OutOfStep { from, reason });
+        self.mark(from);
+    }
+
+    /// The volume was marked before it was put in: the leg is no copy from an object on.
+    pub(crate) fn set_aside(&mut self, from: ObjectNumber, cause: &Cause) {
+        let reason = cause.to_string();
+        self.board().note_error(&reason);
+        self.set_state(LegState::OutOfStep { from, reason });
+    }
+
+    /// What waited in the queue when the leg was taken out could not be stored.
+    pub(super) fn failed_after_all(&mut self, from: ObjectNumber, cause: &Cause) {
+        let (name, reason) = (self.name(), cause.to_string());
+        log::error!("leg {name}: not mirrored from object {from} on: {reason}");
+        self.board().note_error(&reason);
+        self.set_state(LegState::OutOfStep { from, reason });
+        self.mark(from);
+    }
+
+    /// The operator takes the leg out, which has everything up to here if it was a copy.
+    pub(crate) fn drop_out(&mut self, here: ObjectNumber) {
+        let from = self.no_copy_from().unwrap_or(here);
+        self.set_state(LegState::Dropped { from });
+        self.mark(from);
+        let name = self.name();
+        log::warn!("leg {name}: dropped by the operator: not mirrored from object {from} on");
+    }
+
+    /// Something was written on the other legs: one that is no copy from a later object on is none from here on.
+    pub(crate) fn lower(&mut self, from: ObjectNumber) {
+        if self.no_copy_from().is_some_and(|before| before > from) {
+            self.set_no_copy_from(from);
+        }
+    }
+
+    /// Perhaps another volume is in the drive: until something is copied onto it, it is a copy of nothing.
+    pub(crate) fn holds_nothing(&mut self) {
+        self.set_no_copy_from(ObjectNumber(0));
+    }
+
+    /// The volume is a copy, whatever its mark says. An error where the mark stays.
+    pub(crate) fn trust(&mut self) -> Result<(), Cause> {
+        let unmarked = self.core().volume().note_not_mirrored(None);
+        unmarked.map_err(|reason| Cause::NotMarked { reason })?;
+        self.set_state(LegState::InStep);
+        Ok(())
+    }
+
+    /// The volume was made a copy again. An error where its mark stays: then it is none.
+    pub(crate) fn back_in_step(&mut self) -> Result<(), Cause> {
+        let unmarked = self.core().volume().note_not_mirrored(None);
+        unmarked.map_err(|reason| Cause::StillMarked { reason })?;
+        self.set_state(LegState::InStep);
+        self.end.back_in_step();
+        self.board().forget_errors();
+        if let Some(late) = &mut self.late {
+            late.begin_anew();
+        }
+        Ok(())
+    }
+
+    /// What is marked on the volume.
+    pub(crate) fn noted(&self) -> Noted {
+        self.core().volume().noted()
+    }
+
+    /// Whether the volume is marked as no copy.
+    pub(crate) fn is_marked(&self) -> bool {
+        matches!(self.noted(), Noted::NotMirroredFrom(_))
+    }
+
+    fn no_copy_from(&self) -> Option<ObjectNumber> {
+        match self.state {
+            LegState::InStep => None,
+            LegState::OutOfStep { from, .. } | LegState::Dropped { from } => Some(from),
+        }
+    }
+
+    fn set_no_copy_from(&mut self, now: ObjectNumber) {
+        let mut state = self.state.clone();
+        match &mut state {
+            LegState::InStep => return,
+            LegState::OutOfStep { from, .. } | LegState::Dropped { from } => *from = now,
+        }
+        self.set_state(state);
+        self.mark(now);
+    }
+
+    fn set_state(&mut self, state: LegState) {
+        self.state = state;
+        self.board().set_state(self.state.clone());
+    }
+
+    fn mark(&self, from: ObjectNumber) {
+        let marked = self.core().volume().note_not_mirrored(Some(from));
+        if let Err(error) = marked {
+            let name = self.name();
+            log::warn!(
+                "leg {name}: its volume can't be marked as not mirrored from object {from} on: {error}"
+            );
+        }
+    }
+}

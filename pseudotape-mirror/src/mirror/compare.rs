@@ -1,0 +1,182 @@
+//! Whether two volumes are copies of each other, as far as their ends tell.
+
+use std::fmt;
+
+use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, ReadDone, Sense, Transfer};
+
+use crate::leg::{Core, Leg, LegFailure};
+
+/// How many objects at the beginning and before the end of the data are compared when volumes are put in.
+const COMPARED_OBJECTS: u64 = 4;
+/// Blocks up to this length are read at the first attempt.
+const USUAL_BLOCK_BYTES: usize = 256 << 10;
+
+/// Where two volumes differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Difference {
+    /// How many partitions they have.
+    Partitions(u16, u16),
+    /// How many objects a partition holds.
+    Length { partition: u8, ends: [u64; 2] },
+    /// What an object is.
+    Object { partition: u8, object: u64 },
+    /// No block of one of them could be read, so that nothing says that they are the same.
+    Unreadable {
+        partition: u8,
+        leg: String,
+        blocks: u64,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Partitions(one, other) => {
+                write!(f, "one has {one} partitions, the other {other}")
+            }
+            Difference::Length {
+                partition,
+                ends: [one, other],
+            } => write!(
+                f,
+                "partition {partition} holds {one} objects on one, {other} on the other"
+            ),
+            Difference::Object { partition, object } => {
+                write!(f, "object {object} of partition {partition} differs")
+            }
+            Difference::Unreadable {
+                partition,
+                leg,
+                blocks,
+            } => write!(
+                f,
+                "none of {blocks} blocks of partition {partition} that were compared can be read from leg {leg}: damage, or another key"
+            ),
+        }
+    }
+}
+
+/// Where two volumes differ, as far as their ends tell.
+pub(super) fn difference(a: &Leg, b: &Leg) -> Result<Option<Difference>, LegFailure> {
+    let last = |leg: &Leg| {
+        let mode = leg.core().drive().mode();
+        mode.map_err(|failed| leg.failure(failed.into()))
+    };
+    let (last_a, last_b) = (last(a)?.last_partition, last(b)?.last_partition);
+    if last_a != last_b {
+        let count = |last| u16::from(last) + 1;
+        return Ok(Some(Difference::Partitions(count(last_a), count(last_b))));
+    }
+    for partition in 0..=last_a {
+        if let Some(difference) = difference_in(partition, a, b)? {
+            return Ok(Some(difference));
+        }
+    }
+    Ok(None)
+}
+
+fn difference_in(partition: u8, a: &Leg, b: &Leg) -> Result<Option<Difference>, LegFailure> {
+    let end = |leg: &Leg| {
+        let end = end_of(&mut leg.core(), partition);
+        end.map_err(|failed| leg.failure(failed.into()))
+    };
+    let ends = [end(a)?, end(b)?];
+    let [end, other_end] = ends;
+    if end != other_end {
+        return Ok(Some(Difference::Length { partition, ends }));
+    }
+    let read = |leg: &Leg, object| {
+        let found = object_at(&mut leg.core(), partition, object);
+        found.map_err(|failed| leg.failure(failed.into()))
+    };
+    let last = end.saturating_sub(COMPARED_OBJECTS);
+    let mut verified_blocks = 0_u64;
+    let (mut damaged_a, mut damaged_b) = (0_u64, 0_u64);
+    for object in (0..last.min(COMPARED_OBJECTS)).chain(last..end) {
+        match (read(a, object)?, read(b, object)?) {
+            (Some(one), Some(other)) if one != other => {
+                return Ok(Some(Difference::Object { partition, object }));
+            }
+            (Some(one), Some(_)) => verified_blocks += u64::from(one.is_block()),
+            // The block of the other leg is read in its place.
+            (one, other) => {
+                damaged_a += u64::from(one.is_none());
+                damaged_b += u64::from(other.is_none());
+            }
+        }
+    }
+    for (leg, blocks) in [(a, damaged_a), (b, damaged_b)] {
+        if blocks > 0 && verified_blocks == 0 {
+            let leg = leg.name().to_owned();
+            return Ok(Some(Difference::Unreadable {
+                partition,
+                leg,
+                blocks,
+            }));
+        }
+        if blocks > 0 {
+            let text = format!("{blocks} blocks of partition {partition} can't be read");
+            let name = leg.name();
+            log::warn!("leg {name}: {text}; the other legs' are read in their place");
+            leg.note_damage(&text, false);
+        }
+    }
+    Ok(None)
+}
+
+/// How many objects a partition holds.
+pub(super) fn end_of(core: &mut Core, partition: u8) -> Result<u64, Failed> {
+    let beginning = Address {
+        partition: Some(PartitionNumber(partition)),
+        object: ObjectNumber(0),
+    };
+    core.act(|drive| drive.locate(beginning))?;
+    let done = core.act(|drive| drive.space_to_end_of_data())?;
+    Ok(done.position.object.0)
+}
+
+/// What is at an object.
+#[derive(PartialEq, Eq)]
+struct Found {
+    stop: Option<pseudotape_tape::Stop>,
+    block_length: u32,
+    data: Vec<u8>,
+}
+
+impl Found {
+    fn is_block(&self) -> bool {
+        self.stop.is_none()
+    }
+}
+
+/// What is at an object; `None` where it is damaged.
+fn object_at(core: &mut Core, partition: u8, object: u64) -> Result<Option<Found>, Failed> {
+    let place = Address {
+        partition: Some(PartitionNumber(partition)),
+        object: ObjectNumber(object),
+    };
+    let mut length = USUAL_BLOCK_BYTES;
+    loop {
+        core.act(|drive| drive.locate(place))?;
+        let mut data = vec![0; length];
+        let ReadDone {
+            stop,
+            block_length,
+            bytes,
+            ..
+        } = match core.read(Transfer::Variable, &mut data) {
+            Ok(done) => done,
+            Err(failed) if failed.sense == Sense::MediumError => return Ok(None),
+            Err(failed) => return Err(failed),
+        };
+        if block_length as usize <= length {
+            data.truncate(bytes);
+            return Ok(Some(Found {
+                stop,
+                block_length,
+                data,
+            }));
+        }
+        length = block_length as usize;
+    }
+}

@@ -1,0 +1,99 @@
+//! Writing near the end of a leg: object by object.
+
+use pseudotape_tape::{Done, Failed, Position};
+
+use super::MirrorDrive;
+use super::settle::Together;
+use crate::change::Change;
+use crate::set::LegSet;
+
+/// The legs by what they say of their room for one object.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rooms {
+    /// Too little. Their own answer counts; in all likelihood that ends the operation.
+    full: LegSet,
+    /// They can't say.
+    unsure: LegSet,
+    /// Enough.
+    sure: LegSet,
+}
+
+impl MirrorDrive {
+    /// Writes object by object. Legs that can't say how much fits go first, one by one, so that a refusal leaves the
+    /// others as they were.
+    pub(super) fn change_by_objects(
+        &mut self,
+        change: Change<'_>,
+        at: Position,
+    ) -> Result<Done, Failed> {
+        let mut total = Together::new(0, at.file);
+        let mut here = at;
+        for number in 0..change.units() {
+            let one = self.change_one(change.unit(number), here);
+            let one = one.map_err(|failed| Failed {
+                count: number,
+                ..failed
+            })?;
+            here = self.here_after(here, one);
+            self.arrive(Some(here));
+            total.count = total.count.saturating_add(one.count);
+            total.warned |= one.warned;
+            total.full |= one.full;
+            if one.full {
+                break;
+            }
+        }
+        let late = self.legs.late();
+        self.legs.of_mut(late).for_each(|leg| leg.forget_tail());
+        Ok(self.done(change.units(), total, here))
+    }
+
+    fn change_one(&mut self, unit: Change<'_>, at: Position) -> Result<Together, Failed> {
+        self.leave_queues();
+        self.check_legs()?;
+        let Rooms { full, unsure, sure } = self.ask_for_room(unit, at);
+        self.check_legs()?;
+        let mut together = Together::new(1, at.file);
+        let mut written = LegSet::EMPTY;
+        let alone = full.one_by_one().chain(unsure.one_by_one());
+        for set in alone.chain((!sure.is_empty()).then_some(sure)) {
+            let one = self.on_legs(set, unit, at);
+            let ends = one.as_ref().map_or(true, |one| one.full || one.count < 1);
+            if ends && !written.is_empty() {
+                self.take_back(written, at);
+                let others = self.legs.in_step().minus(written);
+                self.others_lost(others, at);
+            }
+            let one = one?;
+            together.warned |= one.warned;
+            together.file = one.file;
+            if ends {
+                return Ok(Together {
+                    full: true,
+                    warned: together.warned,
+                    ..Together::new(0, at.file)
+                });
+            }
+            written = written.or(set);
+        }
+        Ok(together)
+    }
+
+    /// Asks each leg whether an object fits at a place, after the tape was brought there.
+    fn ask_for_room(&mut self, unit: Change<'_>, at: Position) -> Rooms {
+        let mut rooms = Rooms::default();
+        for number in self.legs.in_step().iter() {
+            let leg = &mut self.legs[number];
+            match leg.measure_at(at).map(|capacity| capacity.room_bytes) {
+                Ok(Some(room)) if room < unit.bytes() => rooms.full = rooms.full.with(number),
+                Ok(Some(_)) if unit.is_blocks() => rooms.sure = rooms.sure.with(number),
+                Ok(_) => rooms.unsure = rooms.unsure.with(number),
+                Err(failed) => {
+                    let cause = leg.explain(&failed);
+                    leg.lose(at.object, &cause);
+                }
+            }
+        }
+        rooms
+    }
+}

@@ -1,0 +1,174 @@
+//! How a leg comes back in step.
+
+use std::ops::ControlFlow;
+
+use pseudotape_copy::{Copied, Ending};
+use pseudotape_tape::{Address, EraseExtent, Mark, ObjectNumber, PartitionNumber, Stop, WriteMode};
+
+use super::MirrorDrive;
+use super::compare::end_of;
+use super::volumes::LegError;
+use crate::leg::{Cause, Core, NewLeg, Noted};
+use crate::set::LegNumber;
+
+/// What a resync did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resynced {
+    /// Objects that were the same on both, and stayed.
+    pub common: u64,
+    /// Objects that were copied.
+    pub copied: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl MirrorDrive {
+    /// Gives a leg another drive, with its medium loaded, and brings it in step.
+    pub fn return_leg(&mut self, name: &str, new: Option<NewLeg>) -> Result<Resynced, LegError> {
+        let number = self.out_of_step(name)?;
+        if let Some(mut new) = new {
+            let leg = &mut self.legs[number];
+            let ready = pseudotape_tape::make_ready(new.drive.drive());
+            ready.map_err(|failed| leg.failure(Cause::failed(failed)))?;
+            let noted = new.drive.noted();
+            drop(leg.replace_drive(new.drive));
+            if !matches!(noted, Noted::NotMirroredFrom(_)) {
+                leg.holds_nothing();
+            }
+        }
+        self.resync(name)
+    }
+
+    /// Brings a leg in step: what it verifiably shares with the leg that reads stays, what follows is copied.
+    ///
+    /// Reads both from their beginning, so that it may take as long as a restore; meanwhile the drive waits.
+    pub fn resync(&mut self, name: &str) -> Result<Resynced, LegError> {
+        let number = self.named(name)?;
+        if let Some(refused) = &self.refused {
+            return Err(LegError::Refused(refused.clone()));
+        }
+        self.hear_late();
+        if self.legs[number].in_step() {
+            self.catch_up();
+            if self.legs[number].in_step() {
+                return Ok(Resynced::default());
+            }
+        }
+        if self.unloaded.is_some() {
+            return Err(LegError::Unloaded);
+        }
+        self.last.is_block(None);
+        let source = self.reader_now().map_err(|_| LegError::NoSource)?;
+        let total = self.copy_between(source, number);
+        let leg = &mut self.legs[number];
+        let total = total.map_err(|cause| leg.failure(cause))?;
+        let back = leg.back_in_step();
+        back.map_err(|cause| leg.failure(cause))?;
+        // Another drive perhaps takes other blocks.
+        self.limits = self.common_limits();
+        log::info!(
+            "leg {name}: in step again: {} objects were there, {} were copied",
+            total.common,
+            total.copied
+        );
+        Ok(total)
+    }
+
+    fn copy_between(&self, source: LegNumber, number: LegNumber) -> Result<Resynced, Cause> {
+        let mut from = self.legs[source].core();
+        let mut to = self.legs[number].core();
+        let total = bring_in_step(&mut from, &mut to);
+        from.forget_place();
+        to.forget_place();
+        total.map_err(|cause| to.explain_cause(cause))
+    }
+}
+
+/// Copies from the last common object on, partition by partition.
+fn bring_in_step(from: &mut Core, to: &mut Core) -> Result<Resynced, Cause> {
+    pseudotape_tape::make_ready(to.drive())?;
+    let needs = from.drive().mode()?.last_partition;
+    let has = to.drive().mode()?.last_partition;
+    if needs != has {
+        return Err(Cause::Partitions {
+            has: u16::from(has) + 1,
+            needs: u16::from(needs) + 1,
+        });
+    }
+    let mut total = Resynced::default();
+    for partition in 0..=needs {
+        bring_partition(from, to, partition, &mut total)?;
+    }
+    Ok(total)
+}
+
+fn bring_partition(
+    from: &mut Core,
+    to: &mut Core,
+    partition: u8,
+    total: &mut Resynced,
+) -> Result<(), Cause> {
+    let (end, other_end) = (end_of(from, partition)?, end_of(to, partition)?);
+    let mut go_on = |_| ControlFlow::Continue(());
+    let last = pseudotape_copy::last_common_object(from.drive(), to.drive(), &mut go_on)?;
+    let common = match last {
+        None => 0,
+        Some(last) => last.0.checked_add(1).ok_or(Cause::Uncountable(last))?,
+    };
+    total.common = total.common.saturating_add(common);
+    if common == end && common == other_end {
+        return Ok(());
+    }
+    let place = |object| Address {
+        partition: Some(PartitionNumber(partition)),
+        object,
+    };
+    let behind_common = place(ObjectNumber(common));
+    from.act(|drive| drive.locate(behind_common))?;
+    to.act(|drive| drive.locate(behind_common))?;
+    if common < other_end {
+        // Also where it can't erase: what is written first makes the rest go.
+        let erased = to.act(|drive| drive.erase(EraseExtent::Short));
+        if let (Err(failed), true) = (erased, common == end) {
+            return Err(Cause::NotErased { failed });
+        }
+        to.act(|drive| drive.locate(behind_common))?;
+    }
+    loop {
+        let options = pseudotape_copy::Options::default();
+        let copied = pseudotape_copy::copy(
+            from.drive(),
+            &mut pseudotape_tape::Bare(to.drive()),
+            options,
+            &mut go_on,
+        )?;
+        total.add(&copied);
+        match copied.ending {
+            Ending::Complete => break,
+            Ending::EarlyWarning => {
+                from.act(|drive| drive.locate(place(copied.next)))?;
+            }
+            Ending::PhysicalEnd => return Err(Cause::TooShort(copied.next)),
+            Ending::Unreadable => return Err(Cause::SourceDamaged(copied.next)),
+            Ending::Cancelled => return Err(Cause::Cancelled),
+        }
+    }
+    let done = to.act(|drive| drive.write_marks(Mark::Filemark, 0, WriteMode::Commit))?;
+    match done.stop {
+        Some(Stop::EndOfPartition) => Err(Cause::NoRoom),
+        _ if done.position.object.0 == end => Ok(()),
+        _ => Err(Cause::WrongEnd {
+            is: done.position.object,
+            should: end,
+        }),
+    }
+}
+
+impl Resynced {
+    fn add(&mut self, copied: &Copied) {
+        for objects in [copied.blocks, copied.filemarks, copied.setmarks] {
+            self.copied = self.copied.saturating_add(objects);
+        }
+        self.bytes = self.bytes.saturating_add(copied.bytes);
+    }
+}

@@ -1,0 +1,213 @@
+//! The volumes in the mirror: whether they agree, which one is right, and how they are taken out.
+
+use std::sync::Arc;
+
+use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, Sense};
+
+use super::MirrorDrive;
+use super::compare::difference;
+use crate::crew::Crew;
+use crate::leg::{Cause, LastChange, Leg, LegBoard, LegDrive, LegFailure, LegOptions};
+use crate::set::{LegNumber, LegSet};
+
+/// Why a leg can't be brought back, dropped or trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum LegError {
+    /// No leg of this name.
+    #[error("there is no leg {name}: the legs are {legs}")]
+    Unknown {
+        /// Asked for.
+        name: String,
+        /// All there are.
+        legs: String,
+    },
+    /// It is in step.
+    #[error("leg {0} is in step: there is nothing to bring back")]
+    InStep(String),
+    /// It is in step and the only one.
+    #[error("leg {0} is the last one in step: without it there is no copy left")]
+    Last(String),
+    /// Nothing to trust.
+    #[error("the legs agree: there is nothing to decide")]
+    Agreed,
+    /// No leg to copy from.
+    #[error("no leg is in step that could be copied from: 'trust LEG' says which one is right")]
+    NoSource,
+    /// The legs were refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The program unloaded the volumes.
+    #[error("the volumes are unloaded: load them first")]
+    Unloaded,
+    /// The copying failed.
+    #[error(transparent)]
+    Failed(#[from] LegFailure),
+}
+
+impl MirrorDrive {
+    /// As [`MirrorDrive::look_at_volumes`], after a load: a leg that can't be read is out of step.
+    pub(super) fn look_again(&mut self) -> Result<(), Failed> {
+        while let Err(failure) = self.look_at_volumes() {
+            match self.legs.named(&failure.leg) {
+                Some(number) if self.legs.in_step().len() > 1 => {
+                    self.legs[number].lose(failure.from, &failure.cause);
+                }
+                Some(_) | None => return Err(Failed::at(Sense::HardwareError, None)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the lengths of the volumes, and what is at their common end; goes to the beginning.
+    /// Where they disagree, they are refused.
+    pub(super) fn look_at_volumes(&mut self) -> Result<(), LegFailure> {
+        self.protected = false;
+        for leg in self.legs.of(self.legs.in_step()) {
+            let mode = leg.core().drive().mode();
+            let mode = mode.map_err(|failed| leg.failure(failed.into()))?;
+            self.protected |= mode.write_protected;
+        }
+        let keeping = self.legs.keeping();
+        let Some(first) = keeping.first() else {
+            return self.go_to_beginning();
+        };
+        self.refused = None;
+        let first_leg = &self.legs[first];
+        for other in self.legs.of(keeping.without(first)) {
+            if let Some(difference) = difference(first_leg, other)? {
+                let text = format!(
+                    "legs {} and {} disagree: {difference}; 'pseudotape-mirror trust LEG' says which is right, 'pseudotape-mirror resync LEG' brings the other one in step then",
+                    first_leg.name(),
+                    other.name()
+                );
+                log::error!("{text}");
+                self.refused = Some(text);
+                break;
+            }
+        }
+        self.go_to_beginning()
+    }
+
+    fn go_to_beginning(&mut self) -> Result<(), LegFailure> {
+        let beginning = Address {
+            partition: Some(PartitionNumber(0)),
+            object: ObjectNumber(0),
+        };
+        for leg in self.legs.of(self.legs.in_step()) {
+            let done = leg.core().act(|drive| drive.locate(beginning));
+            let done = done.map_err(|failed| leg.failure(failed.into()))?;
+            self.at = Some(done.position);
+        }
+        self.forget_places();
+        Ok(())
+    }
+
+    /// Takes the legs out; the caller closes them.
+    pub fn eject(&mut self) -> Vec<(LegOptions, Arc<LegBoard>, EjectedLeg)> {
+        self.look_for_surplus();
+        self.drop_surplus(self.at.unwrap_or_default());
+        self.crew = Crew::default();
+        self.at = None;
+        self.unloaded = None;
+        self.refused = None;
+        self.attention = None;
+        self.last = LastChange::default();
+        self.protected = false;
+        let legs = std::mem::take(&mut self.legs).into_vec().into_iter();
+        let ejected = legs.map(|leg| {
+            let board = Arc::clone(leg.board());
+            (leg.options().clone(), board, EjectedLeg(leg))
+        });
+        ejected.collect()
+    }
+
+    /// The legs: how each is treated, its state and what else is known of it.
+    pub fn legs(&self) -> impl Iterator<Item = (&LegOptions, Arc<LegBoard>)> {
+        let legs = self.legs.iter();
+        legs.map(|leg| (leg.options(), Arc::clone(leg.board())))
+    }
+
+    /// Which leg has this name.
+    pub(super) fn named(&self, name: &str) -> Result<LegNumber, LegError> {
+        let found = self.legs.named(name);
+        found.ok_or_else(|| LegError::Unknown {
+            name: name.to_owned(),
+            legs: self.legs.names(),
+        })
+    }
+
+    /// Which leg has this name; an error where it is in step.
+    pub(super) fn out_of_step(&self, name: &str) -> Result<LegNumber, LegError> {
+        let number = self.named(name)?;
+        if self.legs[number].in_step() {
+            return Err(LegError::InStep(name.to_owned()));
+        }
+        Ok(number)
+    }
+
+    /// Says which leg is right: those that differ from it are out of step from where they differ on, and
+    /// wait for a resync.
+    pub fn trust(&mut self, name: &str) -> Result<Vec<String>, LegError> {
+        let trusted = self.named(name)?;
+        if self.refused.take().is_none() {
+            return Err(LegError::Agreed);
+        }
+        let leg = &mut self.legs[trusted];
+        let unmarked = leg.trust();
+        unmarked.map_err(|cause| leg.failure(cause))?;
+        let mut lost = Vec::new();
+        self.last.is_block(None);
+        for number in self.legs.keeping().without(trusted).iter() {
+            let cause = match difference(&self.legs[trusted], &self.legs[number]) {
+                _ if self.legs[number].is_marked() => Cause::Marked { from: None },
+                Ok(None) => continue,
+                Ok(Some(difference)) => Cause::Differs {
+                    trusted: name.to_owned(),
+                    difference: difference.to_string(),
+                },
+                Err(failure) => *failure.cause,
+            };
+            let leg = &mut self.legs[number];
+            leg.lose(ObjectNumber(0), &cause);
+            lost.push(leg.name().to_owned());
+        }
+        self.reader = trusted;
+        self.go_to_beginning()?;
+        self.attention = Some(Sense::MediumChanged);
+        Ok(lost)
+    }
+
+    /// Takes a leg out of the mirror: the job goes on without it.
+    pub fn drop_leg(&mut self, name: &str) -> Result<(), LegError> {
+        let number = self.named(name)?;
+        // What the leg could not store is missing on it, whatever it was told since.
+        self.legs[number].catch_up();
+        self.hear_late();
+        if self.legs.in_step() == LegSet::only(number) {
+            return Err(LegError::Last(name.to_owned()));
+        }
+        let here = self.object_here();
+        self.legs[number].drop_out(here);
+        Ok(())
+    }
+
+    /// Puts another drive in the place of that of a leg that is out of step, or was dropped; returns the old one.
+    pub(crate) fn replace_drive(
+        &mut self,
+        name: &str,
+        drive: Box<dyn LegDrive>,
+    ) -> Result<Box<dyn LegDrive>, LegError> {
+        let number = self.out_of_step(name)?;
+        Ok(self.legs[number].replace_drive(drive))
+    }
+}
+
+/// A leg that was taken out: late, it may still have to catch up.
+pub struct EjectedLeg(Leg);
+
+impl EjectedLeg {
+    /// Stores what waits, then closes. May take as long as the storing takes.
+    pub fn finish(self) -> Result<(), LegFailure> {
+        self.0.finish()
+    }
+}
