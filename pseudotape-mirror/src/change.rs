@@ -2,20 +2,20 @@
 
 use pseudotape_tape::{BlockLimits, Done, Drive, EraseExtent, Failed, Motion, Transfer, WriteMode};
 
-/// What is done with the volume at the place where the tape is.
+/// An operation that changes the volume where the tape is, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
     Blocks(Transfer),
     Extend,
-    /// Marks are written, or something is erased.
+    /// Writes marks or erases. Other motions change nothing and are never here.
     Motion(Motion),
 }
 
-/// A deed with its data, which belongs to whoever asked, or to a queue.
+/// A deed and its data. The data belongs to the caller or to an entry of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change<'a> {
     pub(crate) deed: Deed,
-    /// Empty for what is no block.
+    /// Empty where no block is written.
     pub(crate) data: &'a [u8],
 }
 
@@ -56,12 +56,12 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// How many bytes of blocks it has.
+    /// How many bytes of blocks the change has.
     pub(crate) fn bytes(&self) -> u64 {
         self.data.len() as u64
     }
 
-    /// How many objects it makes.
+    /// How many objects the change makes.
     pub(crate) fn units(&self) -> u64 {
         match self.deed {
             Deed::Blocks(Transfer::Variable) => 1,
@@ -79,7 +79,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// How many bytes so many of its objects have.
+    /// How many bytes the first so many of the objects have.
     pub(crate) fn bytes_of(&self, objects: u64) -> u64 {
         match self.deed {
             Deed::Blocks(Transfer::Fixed(size)) => objects.saturating_mul(size.get().into()),
@@ -88,17 +88,17 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Whether it makes objects at the place where it is done.
+    /// Whether the change makes objects.
     pub(crate) fn makes_objects(&self) -> bool {
         self.units() > 0
     }
 
-    /// Whether it is only a commit.
+    /// Whether the change is only a commit (marks with a count of 0).
     pub(crate) fn changes_nothing(&self) -> bool {
         matches!(self.deed, Deed::Motion(Motion::WriteMarks { count: 0, .. }))
     }
 
-    /// Whether everything is on stable storage when it is done.
+    /// Whether everything is on stable storage when the change is done.
     pub(crate) fn commits(&self) -> bool {
         let mode = match self.deed {
             Deed::Motion(Motion::WriteMarks { mode, .. }) => mode,
@@ -119,7 +119,7 @@ impl<'a> Change<'a> {
         matches!(self.deed, Deed::Motion(Motion::Erase(_)))
     }
 
-    /// One of its objects alone; a commit comes with the last one.
+    /// The change that makes one of the objects alone. Only the last one commits.
     pub(crate) fn unit(&self, number: u64) -> Change<'a> {
         match self.deed {
             Deed::Blocks(Transfer::Fixed(size)) => {
@@ -137,7 +137,7 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Whether its blocks are of lengths that these limits allow.
+    /// Whether these limits allow the lengths of the blocks.
     pub(crate) fn is_within(&self, limits: BlockLimits) -> bool {
         let size = match self.deed {
             Deed::Blocks(Transfer::Variable) => self.data.len(),

@@ -1,4 +1,4 @@
-//! The mirror and the volumes in it: how they come in and go out.
+//! The volumes in the mirror: how they come in and go out.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,12 +14,12 @@ use crate::daemon::sink_leg::{self, Opened};
 use crate::leg::{LegFailure, LegOptions, When};
 use crate::mirror::MirrorDrive;
 
-/// The mirror, and what is or was in its legs.
+/// The mirror, and which volumes are or were in its legs.
 pub(crate) struct Deck {
     pub(crate) mirror: MirrorDrive,
     legs: Vec<LegConfig>,
     public: Arc<Public>,
-    /// Volumes that were unloaded and still get what is in their queues.
+    /// Volumes that were unloaded, and whose queues are not empty yet.
     leaving: Vec<Leaving>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Leaving {
 }
 
 impl Leaving {
-    /// Waits until it is closed.
+    /// Waits until the volume is closed.
     pub(crate) fn wait(self) -> Result<(), String> {
         let Leaving { name, thread } = self;
         match thread.join() {
@@ -50,7 +50,7 @@ impl Deck {
         }
     }
 
-    /// How the legs are treated, and what is or was in them.
+    /// How the legs are treated, and which volumes are or were in them.
     pub(crate) fn legs(&self) -> &[LegConfig] {
         &self.legs
     }
@@ -73,7 +73,7 @@ impl Deck {
         self.mirror.has_legs()
     }
 
-    /// Puts in what was opened, for each leg of the configuration in its order.
+    /// Puts opened volumes in, one for each leg, in the order of the configuration.
     pub(crate) fn insert(&mut self, opened: Vec<Opened>) -> Result<()> {
         let opened = opened.into_iter().map(|Opened { leg, sink }| (leg, sink));
         let (legs, sinks): (Vec<_>, Vec<_>) = opened.unzip();
@@ -89,7 +89,7 @@ impl Deck {
         Ok(())
     }
 
-    /// Opens again what was in last, after a program unloaded it and now loads. Nothing where that is in.
+    /// Opens the last volumes again: a program unloaded them, and loads now. Nothing where volumes are in.
     pub(crate) fn insert_again(&mut self) -> Result<()> {
         if self.is_loaded() {
             return Ok(());
@@ -103,7 +103,7 @@ impl Deck {
         }
         let opened = open(&self.legs, &sinks)?;
         self.insert(opened)?;
-        // The attention of new volumes is for whoever finds them, not for whoever loads them.
+        // A program that loads volumes knows that they are new: it is not told of a changed medium.
         if let Err(failed) = self.mirror.test_ready() {
             log::debug!("after the load: {failed}");
         }
@@ -149,11 +149,11 @@ impl Deck {
         std::mem::take(&mut self.leaving)
     }
 
-    /// Closes a leg that is out of step, or was dropped; until another drive is put there nobody answers.
+    /// Closes a leg that is out of step, or was dropped. In its place is no drive until another one is put there.
     pub(crate) fn part_with(&mut self, name: &str) -> Result<()> {
         let old = self.mirror.replace_drive(name, Box::new(Gone))?;
         if let Err(reason) = old.finish() {
-            // It was no copy any more.
+            // Only a warning: the volume was no copy any more.
             log::warn!("leg {name}: {reason}");
         }
         Ok(())

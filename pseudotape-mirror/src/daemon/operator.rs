@@ -1,4 +1,4 @@
-//! What operators ask for.
+//! Does what operators ask for.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Desk {
     pub(crate) public: Arc<Public>,
     pub(crate) end: Arc<SlaveEnd>,
     pub(crate) announced: Arc<Announced>,
-    /// One order after the other.
+    /// Held by an order, so that orders are done one after the other.
     pub(crate) orders: Mutex<()>,
 }
 
@@ -87,7 +87,7 @@ impl Desk {
         ))
     }
 
-    /// Has the device daemon greet the mirror again, which is when it hears of limits.
+    /// Has the device daemon greet the mirror again: at a greeting it hears of the block limits.
     fn tell_limits(&self, limits: BlockLimits) {
         let BlockLimits {
             min_bytes,
@@ -114,10 +114,10 @@ impl Desk {
                     force || !self.public.is_in_file(),
                     "a program is in the middle of a file: let it end, or unload by 'mt offline', or say --force"
                 );
-                // Whoever finds new volumes hears of the next ones.
+                // The attention of volumes that nobody used must not fail this unload.
                 let ready = pseudotape_tape::make_ready(&mut deck.mirror);
                 let unloaded = ready.and_then(|()| deck.mirror.unload());
-                // Also those that were refused or lost go out.
+                // Volumes that were refused or are out of step are taken out too.
                 let ejected = deck.eject();
                 let leaving = deck.take_leaving();
                 ejected?;
@@ -182,7 +182,7 @@ impl Desk {
             Some(text) => text.parse()?,
             None => old.with_context(|| format!("leg {leg} has no sink: return {leg}=SINK"))?,
         };
-        // First, since the old one may be the same.
+        // Before the new sink is opened, since it may be the old one.
         deck.part_with(leg)?;
         let opened = sink_leg::open(&options, &sink).with_context(|| format!("leg {leg}"))?;
         deck.set_sink(leg, &sink);
@@ -219,7 +219,7 @@ impl Desk {
         for leaving in deck.take_leaving() {
             failures.extend(leaving.wait().err());
         }
-        // With the lock: what the program asks meanwhile is never answered.
+        // Under the lock of the mirror: a call of the program that waits for the lock is never answered.
         self.end.hang_up();
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(())

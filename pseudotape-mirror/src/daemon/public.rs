@@ -1,4 +1,4 @@
-//! What the status tells: kept beside the mirror, so that nobody who asks waits for a leg.
+//! What the status tells. It is kept beside the mirror, so that a client that asks never waits for a leg.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::messages::{
     BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
 };
 
-/// Over how many looks, a second apart, the throughput is told.
+/// The throughput is told over so many samples, which are a second apart.
 const SAMPLES: usize = 5;
 
 /// Whether a volume is in a leg.
@@ -23,11 +23,11 @@ const SAMPLES: usize = 5;
 pub(crate) enum Volume {
     None,
     In,
-    /// Unloaded, but its queue is not empty yet.
+    /// The volume was unloaded, and its queue is not empty yet.
     Leaving,
 }
 
-/// A leg, and what can be asked of it without waiting.
+/// A leg, as far as it can be asked without waiting.
 pub(crate) struct PublicLeg {
     options: LegOptions,
     sink: Option<Sink>,
@@ -36,12 +36,12 @@ pub(crate) struct PublicLeg {
     samples: VecDeque<(Instant, u64)>,
 }
 
-/// How far the program is.
+/// Where the program is on the tape.
 #[derive(Default)]
 struct Progress {
     at: Option<Position>,
     in_file: bool,
-    /// Since when a call of the program is being worked on.
+    /// When the call of the program began that is in hand.
     working: Option<Instant>,
 }
 
@@ -63,15 +63,15 @@ pub(crate) struct Public {
     limits: Mutex<BlockLimits>,
 }
 
-/// What a call of the program did to where the tape is.
+/// Where the tape is after a call of the program.
 pub(crate) enum Effect {
-    /// Nothing.
+    /// Where it was before.
     None,
-    /// The tape is there, after writing blocks.
+    /// At this place, after blocks were written.
     Wrote(Option<Position>),
-    /// The tape is there, and what was written before is a whole file, or was left behind.
+    /// At this place, and not in the middle of a file that the program writes.
     Settled(Option<Position>),
-    /// The tape is there, after reading.
+    /// At this place, after something was read.
     At(Option<Position>),
 }
 
@@ -105,7 +105,7 @@ impl Public {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the mirror takes now.
+    /// The block lengths that the mirror takes now.
     pub(crate) fn limits(&self) -> BlockLimits {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,7 +119,7 @@ impl Public {
         self.progress().working = Some(Instant::now());
     }
 
-    /// It ended.
+    /// A call of the program ended.
     pub(crate) fn end_call(&self, effect: Effect) {
         let mut progress = self.progress();
         progress.working = None;
@@ -132,7 +132,7 @@ impl Public {
         (progress.at, progress.in_file) = (at, in_file);
     }
 
-    /// Whether a program wrote blocks and nothing behind them yet.
+    /// Whether a program wrote blocks, and no mark behind them yet.
     pub(crate) fn is_in_file(&self) -> bool {
         self.progress().in_file
     }
@@ -187,19 +187,19 @@ impl Public {
         }
     }
 
-    /// Nothing is in any more.
+    /// No volumes are in any more.
     pub(crate) fn set_unloaded(&self) {
         self.state().refused = None;
         *self.progress() = Progress::default();
     }
 
-    /// An operation of the operator goes on as long as what is returned lives.
+    /// An operation of the operator goes on until the returned value is dropped.
     pub(crate) fn operation(self: &Arc<Self>, what: String) -> Operation {
         self.state().operation = Some((what, Instant::now()));
         Operation(Arc::clone(self))
     }
 
-    /// Notes how far each leg is; once a second.
+    /// Notes how much each leg has stored. To be called once a second.
     pub(crate) fn sample(&self) {
         let now = Instant::now();
         for leg in &mut self.state().legs {
@@ -211,7 +211,7 @@ impl Public {
         }
     }
 
-    /// All of it.
+    /// The whole status.
     pub(crate) fn status(&self) -> MirrorStatus {
         let (at, in_file, working) = {
             let progress = self.progress();
@@ -320,7 +320,7 @@ impl PublicLeg {
     }
 }
 
-/// Something that an operator asked for, while it goes on.
+/// An operation of the operator that goes on.
 pub(crate) struct Operation(Arc<Public>);
 
 impl Drop for Operation {

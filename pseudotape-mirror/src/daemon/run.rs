@@ -20,7 +20,7 @@ use crate::daemon::public::Public;
 use crate::daemon::served::{Announced, Served};
 use crate::mirror::MirrorDrive;
 
-/// How often is noted how far each leg is.
+/// How often the throughput is sampled.
 const SAMPLE: Duration = Duration::from_secs(1);
 /// Who may use the control socket: root and the group.
 const CONTROL_MODE: u32 = 0o660;
@@ -31,7 +31,7 @@ const EXIT_IMPATIENT: i32 = 1;
 pub(crate) enum Event {
     /// A signal that asks to end.
     Signal(i32),
-    /// The thread at the slave end is no more, which is a fault of ours.
+    /// The thread at the slave end ended, which is an error of this program.
     ServingEnded,
 }
 
@@ -115,7 +115,7 @@ fn load(config: &Config, deck: &mut Deck) -> Result<()> {
     deck.insert(opened)
 }
 
-/// The first signal asks to end; the next one does not wait.
+/// Listens for signals: the first one asks the daemon to end, the next one ends it at once.
 fn listen(mut signals: Signals, asked: Sender<Event>) -> Result<()> {
     std::thread::Builder::new()
         .name("signals".into())

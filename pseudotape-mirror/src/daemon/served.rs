@@ -1,4 +1,5 @@
-//! The mirror as the slave protocol serves it: each call takes the lock, and leaves a note for the status.
+//! The mirror as the slave protocol serves it. Each call takes the lock of the mirror, and tells the status where
+//! the tape is.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +13,12 @@ use crate::daemon::gate::Gate;
 use crate::daemon::public::{Effect, Public};
 use crate::mirror::MirrorDrive;
 
-/// What the device daemon was told at its greeting.
+/// The block limits that the device daemon was told at its greeting.
 #[derive(Default)]
 pub(crate) struct Announced(Mutex<Option<BlockLimits>>);
 
 impl Announced {
-    /// What it was told, if it was.
+    /// The limits, if a device daemon was greeted.
     pub(crate) fn limits(&self) -> Option<BlockLimits> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -93,13 +94,13 @@ fn place(result: &Result<Done, Failed>) -> Option<Position> {
 
 impl Drive for Served {
     fn identity(&self) -> Identity {
-        // Asked by the greeting.
+        // Only a greeting asks for the identity.
         self.public.set_attached(true, None);
         self.identity.clone()
     }
 
     fn block_limits(&self) -> BlockLimits {
-        // Without the lock: a greeting has to be answered soon.
+        // Without the lock of the mirror: a greeting has to be answered soon.
         let limits = self.public.limits();
         self.announced.set(Some(limits));
         limits
@@ -142,7 +143,7 @@ impl Drive for Served {
     fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
         match motion {
             Motion::Load(kind) => self.load_again(kind),
-            // Only stores what was written.
+            // Only a commit: a file that the program writes goes on.
             Motion::WriteMarks { count: 0, .. } => self.call(
                 |result| Effect::At(place(result)),
                 |mirror| mirror.execute(motion),

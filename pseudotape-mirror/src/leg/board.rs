@@ -8,19 +8,19 @@ use pseudotape_tape::{ObjectNumber, Position};
 /// Whether a leg is a copy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LegState {
-    /// It holds what the program wrote, or has it in its queue.
+    /// The volume holds what the program wrote, or the queue of the leg does.
     #[default]
     InStep,
-    /// It failed, or is somewhere else: no copy from an object on.
+    /// The leg failed, or its tape is at another place than the others': no copy from an object on.
     OutOfStep {
-        /// The first object that it does not surely hold.
+        /// The first object that the volume does not surely hold.
         from: ObjectNumber,
-        /// Why.
+        /// Why the leg is no copy.
         reason: String,
     },
-    /// The operator took it out.
+    /// The operator took the leg out of the mirror.
     Dropped {
-        /// The first object that it does not hold.
+        /// The first object that the volume does not hold.
         from: ObjectNumber,
     },
 }
@@ -30,15 +30,15 @@ pub enum LegState {
 pub struct LegBoard {
     /// Bytes of blocks stored since the volume was put in.
     pub stored_bytes: AtomicU64,
-    /// The object behind the last one stored or moved over.
+    /// The object that the tape is before.
     pub object: AtomicU64,
-    /// Bytes that wait in its queue.
+    /// Bytes that wait in the queue of the leg.
     pub queued_bytes: AtomicU64,
-    /// Objects that wait in its queue.
+    /// Objects that wait in the queue of the leg.
     pub queued_objects: AtomicU64,
-    /// Room up to the physical end; `u64::MAX`: unknown.
+    /// Bytes that fit before the physical end. `u64::MAX` means that this is not known.
     pub room_bytes: AtomicU64,
-    /// Blocks that were read from another leg in its place.
+    /// Blocks that this leg could not read and another leg could.
     pub repairs: AtomicU64,
     text: Mutex<(LegState, Option<String>)>,
 }
@@ -53,12 +53,12 @@ impl LegBoard {
         self.text().0.clone()
     }
 
-    /// Only a leg knows what it is.
+    /// Shows a new state. Only the leg itself may do that.
     pub(super) fn set_state(&self, state: LegState) {
         self.text().0 = state;
     }
 
-    /// A board that shows this.
+    /// A board that shows this state.
     #[cfg(test)]
     pub(crate) fn showing(state: LegState) -> Self {
         let board = LegBoard::default();
@@ -66,7 +66,7 @@ impl LegBoard {
         board
     }
 
-    /// The first thing that went wrong.
+    /// The first thing that went wrong with the leg.
     pub fn first_error(&self) -> Option<String> {
         self.text().1.clone()
     }

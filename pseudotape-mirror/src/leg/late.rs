@@ -1,4 +1,4 @@
-//! The queue of a leg that has what was written later.
+//! The queue of a late leg, and the thread that empties the queue.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,15 +16,15 @@ use crate::leg::judge::{Verdict, judge};
 use crate::leg::place::{elsewhere, same_place};
 use crate::leg::seat::Seat;
 
-/// Buffers that are kept for further entries, at most.
+/// At most so many empty buffers are kept for further entries.
 const FREE_BUFFERS: usize = 32;
 
-/// What a queue has to do with the volume.
+/// What an entry of a queue has the thread do with the volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
-    /// The data of a change is in its entry.
+    /// A change. Its data is in the entry.
     Change(Deed),
-    /// The last thing that is done with a volume.
+    /// An unload, which is the last entry for a volume.
     Unload,
 }
 
@@ -33,11 +33,11 @@ struct Entry {
     at: Position,
     task: Task,
     data: Vec<u8>,
-    /// What it counts against the limit: its bytes, and something for each object.
+    /// What the entry counts against the limit of the queue: its bytes, and something for each object.
     weight: u64,
 }
 
-/// A failure of a late leg, found after its operation was answered.
+/// A failure of a late leg, which comes after its operation was answered.
 #[derive(Clone, Debug)]
 pub(super) struct LateFailure {
     pub(super) from: ObjectNumber,
@@ -47,15 +47,15 @@ pub(super) struct LateFailure {
 #[derive(Default)]
 struct Queue {
     entries: VecDeque<Entry>,
-    /// Of the entries, the one being worked on included.
+    /// Bytes of all entries, and of the one that is being stored.
     bytes: u64,
-    /// As the limit counts.
+    /// Weight of all entries, of the one that is being stored, and of what was admitted.
     weight: u64,
     busy: bool,
     failure: Option<LateFailure>,
     warned: bool,
     ends: bool,
-    /// Empty buffers, no larger together than the limit.
+    /// Empty buffers. Together they are no larger than the limit of the queue.
     free: Vec<Vec<u8>>,
     free_bytes: u64,
 }
@@ -83,9 +83,9 @@ pub(super) struct Late {
     seat: Arc<Seat>,
     thread: Option<JoinHandle<()>>,
     limit_bytes: u64,
-    /// Room in the queue that is kept for what is being written elsewhere.
+    /// Weight that is kept free in the queue for a record that other legs are writing.
     admitted: u64,
-    /// Behind the last entry; `None`: not known, or the leg was moved otherwise.
+    /// The place behind the last entry. `None` where the tape was moved by something else than the queue.
     tail: Option<Position>,
 }
 
@@ -114,12 +114,12 @@ impl Late {
         weight <= self.limit_bytes
     }
 
-    /// Whether what comes at a place follows what is in the queue.
+    /// Whether a change at this place follows the last entry of the queue.
     pub(super) fn continues(&self, at: Position) -> bool {
         self.tail.is_some_and(|tail| same_place(tail, at))
     }
 
-    /// Catches up, and goes to a place.
+    /// Waits until everything is stored, and goes to a place.
     pub(super) fn begin_at(&mut self, at: Position) -> Result<(), Failed> {
         self.drain();
         self.tail = None;
@@ -128,13 +128,15 @@ impl Late {
         Ok(())
     }
 
-    /// The leg was, or will be, moved otherwise.
+    /// The tape was, or will be, moved by something else than the queue.
     pub(super) fn forget_tail(&mut self) {
         self.tail = None;
     }
 
-    /// Keeps room in the queue, and waits for it, before anything is written elsewhere. `false` where the leg
-    /// met early warning meanwhile: what was counted by then surely fits behind it, and nothing more.
+    /// Keeps room in the queue for a record before other legs write that record; waits until there is room.
+    ///
+    /// Returns `false` where the leg met early warning meanwhile. All that was admitted before fits behind early
+    /// warning; a further record perhaps does not.
     pub(super) fn admit(&mut self, weight: u64) -> bool {
         let mut queue = self.room_for(weight);
         if queue.warned {
@@ -146,7 +148,7 @@ impl Late {
         true
     }
 
-    /// Gives back what was admitted and did not come.
+    /// Gives back the room that was kept for a record which did not come.
     pub(super) fn dismiss(&mut self) {
         let weight = std::mem::take(&mut self.admitted);
         if weight > 0 {
@@ -166,7 +168,7 @@ impl Late {
         queue
     }
 
-    /// Puts an entry; waits while the queue is full, unless it was admitted.
+    /// Appends an entry. Waits while the queue is full, unless room was kept for the entry.
     pub(super) fn put(
         &mut self,
         at: Position,
@@ -187,7 +189,7 @@ impl Late {
             }
         };
         if queue.failure.is_some() {
-            // What follows a failure can't be stored; the mirror hears of the failure.
+            // After a failure nothing can be stored. The mirror hears of the failure.
             queue.weight = 0;
             return;
         }
@@ -207,7 +209,7 @@ impl Late {
         self.shared.changed.notify_all();
     }
 
-    /// Waits until everything is stored, or nothing more can be.
+    /// Waits until everything is stored, or until a failure ends the storing.
     pub(super) fn drain(&self) {
         let mut queue = self.shared.queue();
         while (queue.busy || !queue.entries.is_empty()) && queue.failure.is_none() {
@@ -218,7 +220,7 @@ impl Late {
         }
     }
 
-    /// The failure, if there is one: nothing is stored until [`Late::begin_anew`].
+    /// The failure, if there is one. After a failure nothing is stored until [`Late::begin_anew`].
     pub(super) fn failure(&self) -> Option<LateFailure> {
         self.shared.queue().failure.clone()
     }
@@ -231,14 +233,14 @@ impl Late {
         self.tail = None;
     }
 
-    /// Whether the leg met early warning since it was asked last.
+    /// Whether the leg met early warning since the last call.
     pub(super) fn take_warning(&mut self) -> bool {
         std::mem::take(&mut self.shared.queue().warned)
     }
 }
 
 impl Drop for Late {
-    /// Stores what waits first.
+    /// Stores what waits, and ends the thread.
     fn drop(&mut self) {
         self.drain();
         self.shared.queue().ends = true;
@@ -307,7 +309,7 @@ fn work(shared: &Shared, seat: &Seat, limit_bytes: u64) {
     }
 }
 
-/// Why an entry is not on the volume as it should be.
+/// Why an entry is not, or not wholly, on the volume.
 struct Unstored {
     failed: Failed,
     cause: Cause,
@@ -320,7 +322,7 @@ impl Unstored {
 }
 
 impl Entry {
-    /// Does what waits with the drive.
+    /// Has the drive do what the entry says.
     fn store(&self, core: &mut Core) -> Result<Done, Box<Unstored>> {
         let at = self.at;
         let deed = match self.task {
@@ -333,7 +335,7 @@ impl Entry {
         };
         let answer = core.act_at(at, |drive| change.run(drive));
         match judge(change, at, true, answer) {
-            // All of it was promised.
+            // The program was told that all of these objects are written.
             Verdict::Did(done) if done.count < change.units() => {
                 let cause = Cause::Full {
                     missing: change.units() - done.count,
@@ -364,7 +366,8 @@ impl Entry {
         Ok(done)
     }
 
-    /// Keeps account of what is not yet on stable storage, and says from where on nothing is sure.
+    /// Notes what is not yet on stable storage. Where the entry failed: says which object is the first that is
+    /// not sure.
     fn account(
         &self,
         uncommitted: &mut Uncommitted,

@@ -16,15 +16,15 @@ pub enum Class {
     Spare,
 }
 
-/// When a leg has what was written.
+/// When a leg has stored what the program wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum When {
-    /// When the write is answered.
+    /// Before the write is answered.
     #[default]
     Sync,
-    /// When the unload is answered.
+    /// Before the unload is answered.
     Unload,
-    /// Some time afterwards.
+    /// Some time after the unload.
     Deferred,
 }
 
@@ -34,7 +34,7 @@ pub enum Keeps {
     /// All of it.
     #[default]
     Blocks,
-    /// Nothing: it never waits, is never read and is nowhere (the null drive).
+    /// Nothing. Such a leg (the null drive) never waits, is never read and has no position.
     Nothing,
 }
 
@@ -63,20 +63,20 @@ names!(When: Sync "sync", Unload "unload", Deferred "deferred");
 /// How a leg is treated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LegOptions {
-    /// Its name.
+    /// The name of the leg.
     pub name: String,
-    /// What its failure means.
+    /// What a failure of the leg means.
     pub class: Class,
-    /// When it has what was written.
+    /// When the leg has stored what the program wrote.
     pub when: When,
-    /// What it keeps.
+    /// What the leg keeps of a block.
     pub keeps: Keeps,
-    /// How much it surely takes behind early warning, where the drive can't say how much fits.
+    /// How many bytes surely fit behind early warning, where the drive can't say how much fits.
     pub reserve_bytes: Option<u64>,
 }
 
 impl LegOptions {
-    /// A required leg that has everything at once.
+    /// A required leg that stores everything before the write is answered.
     #[must_use]
     pub fn named(name: &str) -> Self {
         LegOptions {
@@ -125,9 +125,9 @@ impl<D: Drive> LegDrive for D {
     }
 }
 
-/// A leg to be put in.
+/// A leg that is to be put in.
 pub struct NewLeg {
-    /// How it is treated.
+    /// How the leg is treated.
     pub options: LegOptions,
     /// What it ends in; the medium is loaded.
     pub drive: Box<dyn LegDrive>,

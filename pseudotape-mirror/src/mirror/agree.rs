@@ -8,8 +8,8 @@ use crate::leg::{Answer, Cause, same_place};
 use crate::set::{LegNumber, LegSet, PerLeg};
 
 impl MirrorDrive {
-    /// The answer of the legs of a set, where they agree; those that do not agree are out of step. Where all keep
-    /// nothing, one of them tells.
+    /// Makes one answer of the answers to a motion. Legs that do not agree with the believed one are out of step.
+    /// Only legs that keep blocks are asked, unless there is none.
     pub(super) fn agree_on(
         &mut self,
         set: LegSet,
@@ -38,12 +38,12 @@ impl MirrorDrive {
                     other: self.legs[first].name().to_owned(),
                     others: other.position,
                 },
-                // Where one did it, one is believed.
+                // Can't be: where one leg did the motion, some leg is believed.
                 (Ok(_), None) => continue,
                 (Err(fault), _) => fault.clone().into(),
             };
             let leg = &mut self.legs[number];
-            // A drive stores what waits in it before it moves: that is not sure then.
+            // Before a drive moves, it stores what it has buffered. After a failure that is not sure.
             let from = leg.end().uncommitted().first_up_to(at.object);
             leg.lose(from, &cause);
         }
@@ -57,8 +57,8 @@ impl MirrorDrive {
         Ok(done)
     }
 
-    /// Which leg's answer counts where they differ: one that is where the motion was to end; else what most
-    /// say; else that of the leg that reads, from which the program has what it knows of the tape.
+    /// Which answer is believed where answers differ: first, that of a leg that is where the motion was to end;
+    /// then the answer that most legs gave; then that of the leg that reads, since the program has read there.
     fn believed(
         &self,
         set: LegSet,
@@ -80,7 +80,7 @@ impl MirrorDrive {
             let is_whole = self.legs[*number].end().surplus().is_none();
             (is_there(one.position), is_whole, same.count())
         };
-        // Of two that are as good the last is taken: the leg that reads.
+        // Of two answers of the same weight the last one is taken: that of the leg that reads.
         let last = if set.has(self.reader) {
             self.reader
         } else {
@@ -90,7 +90,7 @@ impl MirrorDrive {
         order.max_by_key(weight)
     }
 
-    /// What legs answered to something that tells no position.
+    /// Makes one answer of the answers to an operation that tells no position.
     pub(super) fn agree_on_nothing(
         &mut self,
         set: LegSet,
@@ -106,7 +106,7 @@ impl MirrorDrive {
         for (number, answer) in answers {
             if let Err(fault) = answer {
                 let leg = &mut self.legs[number];
-                // What was not committed before perhaps never was.
+                // What had not been committed before is perhaps lost.
                 let from = leg.end().uncommitted().first_up_to(at.object);
                 leg.lose(from, &fault.into());
             }
@@ -115,12 +115,12 @@ impl MirrorDrive {
     }
 }
 
-/// Whether two legs say the same of a motion.
+/// Whether two legs gave the same answer to a motion.
 fn agree(a: &Done, b: &Done) -> bool {
     same_place(a.position, b.position) && (a.count, met(a)) == (b.count, met(b))
 }
 
-/// What a motion met, as far as legs have to agree: not where their ends are.
+/// What a motion met. Early warning does not count: the ends of legs are at different places.
 fn met(done: &Done) -> Option<Stop> {
     done.stop.filter(|stop| *stop != Stop::EarlyWarning)
 }

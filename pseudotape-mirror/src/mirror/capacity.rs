@@ -8,7 +8,7 @@ use super::MirrorDrive;
 use crate::leg::Leg;
 
 impl MirrorDrive {
-    /// The smallest of all: what fits on every leg.
+    /// What fits on every leg: the smallest of all.
     pub(super) fn capacity_now(&mut self) -> Result<Capacity, Failed> {
         self.require_medium()?;
         let mut all = Capacity::default();
@@ -70,7 +70,7 @@ fn capacity_of(leg: &mut Leg, at: Option<Position>) -> Result<Capacity, Failed> 
     }
 }
 
-/// The lesser one of two numbers, of which one that is not known does not count.
+/// The lesser one of two numbers. A number that is not known does not count.
 fn least(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),

@@ -1,4 +1,4 @@
-//! Whether two volumes are copies of each other, as far as their ends tell.
+//! Compares two volumes by their lengths and by the objects at their ends.
 
 use std::fmt;
 
@@ -14,13 +14,13 @@ const USUAL_BLOCK_BYTES: usize = 256 << 10;
 /// Where two volumes differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Difference {
-    /// How many partitions they have.
+    /// The volumes have different numbers of partitions.
     Partitions(u16, u16),
-    /// How many objects a partition holds.
+    /// A partition holds different numbers of objects.
     Length { partition: u8, ends: [u64; 2] },
-    /// What an object is.
+    /// An object is not the same on both.
     Object { partition: u8, object: u64 },
-    /// No block of one of them could be read, so that nothing says that they are the same.
+    /// No block of one volume could be read, so that nothing shows that the volumes are the same.
     Unreadable {
         partition: u8,
         leg: String,
@@ -56,7 +56,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Where two volumes differ, as far as their ends tell.
+/// Looks where two volumes differ in their lengths, or in the objects at their ends.
 pub(super) fn difference(a: &Leg, b: &Leg) -> Result<Option<Difference>, LegFailure> {
     let last = |leg: &Leg| {
         let mode = leg.core().drive().mode();
@@ -98,7 +98,7 @@ fn difference_in(partition: u8, a: &Leg, b: &Leg) -> Result<Option<Difference>, 
                 return Ok(Some(Difference::Object { partition, object }));
             }
             (Some(one), Some(_)) => verified_blocks += u64::from(one.is_block()),
-            // The block of the other leg is read in its place.
+            // A block that only one leg can read is no difference: it is read from that leg.
             (one, other) => {
                 damaged_a += u64::from(one.is_none());
                 damaged_b += u64::from(other.is_none());

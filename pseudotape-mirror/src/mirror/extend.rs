@@ -11,8 +11,9 @@ use crate::set::{LegNumber, LegSet};
 impl MirrorDrive {
     /// Lengthens the last block on every leg, or on none where one of them can't.
     ///
-    /// A block can't be shortened again, only written anew. So legs that never lengthened one are asked first, with
-    /// nothing to add; and those behind early warning that can't say how much fits go first, one by one.
+    /// A block can't be shortened again, only written anew. So legs that never lengthened a block are first told to
+    /// add nothing, which shows whether they can. Legs behind early warning that can't say how much fits go before
+    /// the others, one by one.
     pub(super) fn extend_all(&mut self, change: Change<'_>, at: Position) -> Result<Done, Failed> {
         let length = change.bytes();
         self.leave_queues();
@@ -139,7 +140,7 @@ impl MirrorDrive {
     }
 }
 
-/// Whether this is an answer: the block was lengthened, or there was no room for that.
+/// Whether the drive did what it may do: it lengthened the block, or had no room for that.
 fn is_answer(leg: &Leg, done: &Done, at: Position) -> bool {
     let is_there = same_place(done.position, at) || !leg.keeps_blocks();
     let is_full = done.count == 0 && done.stop == Some(Stop::EndOfPartition);

@@ -1,4 +1,4 @@
-//! How legs are made to hold the same after they did different things.
+//! How legs are made to hold the same objects after they did different things.
 
 use pseudotape_tape::Position;
 

@@ -1,4 +1,4 @@
-//! What it means for an operation that legs are out of step.
+//! When an operation fails because legs are out of step.
 
 use pseudotape_tape::{Failed, Position, Sense};
 

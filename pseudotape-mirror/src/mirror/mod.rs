@@ -37,19 +37,19 @@ pub use insert::InsertError;
 pub use resync::Resynced;
 pub use volumes::{EjectedLeg, LegError};
 
-/// What the mirror is.
+/// How a mirror works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MirrorOptions {
-    /// With fewer legs in step, what writes fails.
+    /// With fewer legs in step, operations that write fail.
     pub min_legs: usize,
-    /// Every read is done on all legs, and compared.
+    /// Every read is done on all legs, and what they read is compared.
     pub verify_reads: bool,
-    /// Longest queue of a late leg.
+    /// Most that the queue of a late leg holds.
     pub queue_bytes: u64,
-    /// Legs whose writes lately took no longer than this, all in all, are written one after the other by the
-    /// thread that has the record: to wake their own would take longer.
+    /// Legs whose writes together took no longer than this lately are written one after the other by the thread
+    /// that has the record. To wake their own threads would take longer.
     pub waking: Duration,
-    /// Serial number.
+    /// Serial number of the drive that the mirror is.
     pub serial: String,
 }
 
@@ -75,7 +75,7 @@ pub struct MirrorDrive {
     /// Where the tape is; `None`: not known, or no medium.
     at: Option<Position>,
     attention: Option<Sense>,
-    /// What a drive whose medium was unloaded says.
+    /// After an unload: the failure of operations on the medium.
     unloaded: Option<Sense>,
     /// Why the legs were refused, until the operator says which one is right.
     refused: Option<String>,
@@ -83,7 +83,7 @@ pub struct MirrorDrive {
     /// Which leg reads.
     reader: LegNumber,
     protected: bool,
-    /// Reads that another leg was needed for, not yet told.
+    /// Reads that needed a second leg, and that nobody was told of yet.
     recovered: u32,
 }
 
@@ -125,7 +125,7 @@ impl MirrorDrive {
         !self.legs.is_empty()
     }
 
-    /// Whether a program unloaded the volumes, which are in nevertheless.
+    /// Whether a program unloaded the volumes, and the legs are still here.
     pub(crate) fn is_unloaded(&self) -> bool {
         self.unloaded.is_some()
     }
@@ -156,7 +156,7 @@ impl MirrorDrive {
         Ok(())
     }
 
-    /// The tape's place after it was lost: the leg that reads says where it is.
+    /// Finds the place of the tape after it was lost: the leg that reads says where its tape is.
     fn find(&mut self) -> Result<Position, Failed> {
         let at = self.ask_reader(Core::find)?;
         self.at = Some(at);
@@ -178,7 +178,7 @@ impl MirrorDrive {
         }
     }
 
-    /// What all legs in step take.
+    /// The block lengths that all legs in step take.
     fn common_limits(&self) -> BlockLimits {
         let legs = self.legs.of(self.legs.in_step());
         let limits = legs.map(|leg| leg.core().drive().block_limits());

@@ -20,8 +20,8 @@ impl MirrorDrive {
         Ok(mode)
     }
 
-    /// Changes the mode of all legs, or of none: what one of them can't do is refused. One that fails
-    /// otherwise is out of step.
+    /// Changes the mode of all legs, or of none: a change that one drive can't make is refused. A leg that fails
+    /// in another way is out of step.
     pub(super) fn change_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
         let at = self.begin()?;
         let losses = self.losses();

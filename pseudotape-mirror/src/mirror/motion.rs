@@ -5,8 +5,8 @@ use pseudotape_tape::{Address, Done, Failed, Motion, ObjectNumber, PartitionNumb
 use super::MirrorDrive;
 
 impl MirrorDrive {
-    /// Moves all legs and compares where they are; one that is elsewhere is out of step. `to` is where the
-    /// tape should be then, as far as that is known beforehand.
+    /// Moves all legs and compares where their tapes are. A leg that is somewhere else is out of step. `to` is the
+    /// place where the motion is to end, if that is known beforehand.
     pub(super) fn move_all(&mut self, motion: Motion, to: Option<Address>) -> Result<Done, Failed> {
         let at = self.begin()?;
         let before = self.losses();
@@ -19,7 +19,7 @@ impl MirrorDrive {
         self.agree_on(set, &answers, at, to, before)
     }
 
-    /// To the beginning; what was written is on stable storage then.
+    /// Moves to the beginning. Afterwards everything that was written is on stable storage.
     pub(super) fn rewind_all(&mut self) -> Result<Done, Failed> {
         let beginning = Address {
             partition: None,
@@ -86,7 +86,7 @@ impl MirrorDrive {
         done
     }
 
-    /// The legs are somewhere else than their queues, and what is known of their ends, say.
+    /// The tapes were moved: neither the queues nor what is known of the ends of the legs say where they are.
     pub(super) fn forget_places(&mut self) {
         self.legs.iter_mut().for_each(|leg| leg.moved());
     }

@@ -10,7 +10,8 @@ use crate::set::LegSet;
 /// The legs by what they say of their room for one object.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rooms {
-    /// Too little. Their own answer counts; in all likelihood that ends the operation.
+    /// Too little. They are written all the same, since the answer of the drive counts; most likely the drive
+    /// refuses, which ends the operation.
     full: LegSet,
     /// They can't say.
     unsure: LegSet,

@@ -1,4 +1,4 @@
-//! Reading: from the first leg in step, and from the next one what that can't read.
+//! Reading: from the first leg in step. A block that this leg can't read comes from the next one.
 
 use pseudotape_tape::{Failed, Position, ReadDone, Sense, Stop, Transfer};
 
@@ -73,7 +73,7 @@ impl MirrorDrive {
         result
     }
 
-    /// Block by block, since the damaged ones may lie on different legs.
+    /// Reads block by block, since damaged blocks may lie on different legs.
     fn read_each(
         &mut self,
         size: usize,

@@ -14,16 +14,16 @@ use crate::set::LegNumber;
 /// What a resync did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resynced {
-    /// Objects that were the same on both, and stayed.
+    /// Objects that were the same on both volumes, and stayed.
     pub common: u64,
     /// Objects that were copied.
     pub copied: u64,
-    /// Their bytes.
+    /// Bytes of the blocks that were copied.
     pub bytes: u64,
 }
 
 impl MirrorDrive {
-    /// Gives a leg another drive, with its medium loaded, and brings it in step.
+    /// Gives a leg another drive, whose medium is loaded, and brings the leg in step.
     pub fn return_leg(&mut self, name: &str, new: Option<NewLeg>) -> Result<Resynced, LegError> {
         let number = self.out_of_step(name)?;
         if let Some(mut new) = new {
@@ -39,9 +39,11 @@ impl MirrorDrive {
         self.resync(name)
     }
 
-    /// Brings a leg in step: what it verifiably shares with the leg that reads stays, what follows is copied.
+    /// Brings a leg in step. Objects that are the same as on the leg that reads stay, up to the first difference;
+    /// what follows is copied.
     ///
-    /// Reads both from their beginning, so that it may take as long as a restore; meanwhile the drive waits.
+    /// Reads both volumes from their beginning, so that this may take as long as a restore. Meanwhile the drive
+    /// waits.
     pub fn resync(&mut self, name: &str) -> Result<Resynced, LegError> {
         let number = self.named(name)?;
         if let Some(refused) = &self.refused {
@@ -127,7 +129,7 @@ fn bring_partition(
     from.act(|drive| drive.locate(behind_common))?;
     to.act(|drive| drive.locate(behind_common))?;
     if common < other_end {
-        // Also where it can't erase: what is written first makes the rest go.
+        // A drive that can't erase may go on where something is to be copied: the first write makes the rest go.
         let erased = to.act(|drive| drive.erase(EraseExtent::Short));
         if let (Err(failed), true) = (erased, common == end) {
             return Err(Cause::NotErased { failed });

@@ -1,4 +1,4 @@
-//! One change on several legs: what they answered, made the same on all of them.
+//! One change on several legs. They may do different things; afterwards all of them hold the same.
 
 use pseudotape_tape::{Done, Failed, FileNumber, Position, Sense, Stop};
 
@@ -82,7 +82,7 @@ impl MirrorDrive {
         let Sorted { did, took_none, .. } = sorted;
         if let Err(lost) = self.check_legs() {
             if change.makes_objects() {
-                // Not acknowledged, so it must not stay on the others.
+                // The change is not acknowledged, so its objects must not stay on the other legs.
                 self.take_back(did, at);
             }
             if !change.changes_nothing() {
@@ -201,7 +201,7 @@ impl MirrorDrive {
             };
             let is_benign = match failed.sense {
                 Sense::NoDrive | Sense::HardwareError | Sense::MediumError => false,
-                // Of some of the legs alone this is their own trouble.
+                // Where only some of the legs were asked, this is trouble of those legs.
                 Sense::NoMedium | Sense::NotReady | Sense::MediumChanged | Sense::Reset => {
                     failed.count == 0 && all_were_asked
                 }

@@ -52,7 +52,7 @@ impl MirrorDrive {
         Ok(())
     }
 
-    /// Whether a leg read what the program gets.
+    /// Whether a leg read the same as the program gets.
     fn is_same(&self, number: LegNumber, buffer: &[u8], done: &ReadDone, other: &ReadDone) -> bool {
         let core = self.legs[number].core();
         (other.blocks, other.bytes, other.block_length, other.stop)

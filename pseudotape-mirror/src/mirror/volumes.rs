@@ -13,24 +13,24 @@ use crate::set::{LegNumber, LegSet};
 /// Why a leg can't be brought back, dropped or trusted.
 #[derive(Debug, thiserror::Error)]
 pub enum LegError {
-    /// No leg of this name.
+    /// No leg has this name.
     #[error("there is no leg {name}: the legs are {legs}")]
     Unknown {
-        /// Asked for.
+        /// The name that was asked for.
         name: String,
-        /// All there are.
+        /// The names of all legs.
         legs: String,
     },
-    /// It is in step.
+    /// The leg is in step.
     #[error("leg {0} is in step: there is nothing to bring back")]
     InStep(String),
-    /// It is in step and the only one.
+    /// The leg is the only one in step.
     #[error("leg {0} is the last one in step: without it there is no copy left")]
     Last(String),
-    /// Nothing to trust.
+    /// The legs agree.
     #[error("the legs agree: there is nothing to decide")]
     Agreed,
-    /// No leg to copy from.
+    /// No leg is in step.
     #[error("no leg is in step that could be copied from: 'trust LEG' says which one is right")]
     NoSource,
     /// The legs were refused.
@@ -39,13 +39,13 @@ pub enum LegError {
     /// The program unloaded the volumes.
     #[error("the volumes are unloaded: load them first")]
     Unloaded,
-    /// The copying failed.
+    /// The leg failed, for instance while it was copied onto.
     #[error(transparent)]
     Failed(#[from] LegFailure),
 }
 
 impl MirrorDrive {
-    /// As [`MirrorDrive::look_at_volumes`], after a load: a leg that can't be read is out of step.
+    /// As [`MirrorDrive::look_at_volumes`], after a load by a program. A leg that can't be read is out of step.
     pub(super) fn look_again(&mut self) -> Result<(), Failed> {
         while let Err(failure) = self.look_at_volumes() {
             match self.legs.named(&failure.leg) {
@@ -58,8 +58,7 @@ impl MirrorDrive {
         Ok(())
     }
 
-    /// Compares the lengths of the volumes, and what is at their common end; goes to the beginning.
-    /// Where they disagree, they are refused.
+    /// Compares the volumes, and goes to their beginning. Volumes that disagree are refused.
     pub(super) fn look_at_volumes(&mut self) -> Result<(), LegFailure> {
         self.protected = false;
         for leg in self.legs.of(self.legs.in_step()) {
@@ -145,8 +144,7 @@ impl MirrorDrive {
         Ok(number)
     }
 
-    /// Says which leg is right: those that differ from it are out of step from where they differ on, and
-    /// wait for a resync.
+    /// Says which leg is right. Legs that differ from this one are out of step, and wait for a resync.
     pub fn trust(&mut self, name: &str) -> Result<Vec<String>, LegError> {
         let trusted = self.named(name)?;
         if self.refused.take().is_none() {
@@ -202,7 +200,7 @@ impl MirrorDrive {
     }
 }
 
-/// A leg that was taken out: late, it may still have to catch up.
+/// A leg that was taken out. The queue of a late leg may still hold something.
 pub struct EjectedLeg(Leg);
 
 impl EjectedLeg {

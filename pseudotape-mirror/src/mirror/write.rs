@@ -43,7 +43,7 @@ impl MirrorDrive {
             self.make_objects(change, at)?
         } else {
             if change.is_erasure() {
-                // What fits is more now, and the late legs are elsewhere.
+                // After an erasure more may fit than was known.
                 self.legs
                     .iter_mut()
                     .for_each(|leg| leg.end_mut().ask_again());
@@ -76,7 +76,8 @@ impl MirrorDrive {
         done
     }
 
-    /// Brings the late legs to the place where the change begins, and knows how much fits everywhere.
+    /// Brings the late legs to the place where the change begins, and asks the legs how much fits where that is not
+    /// known.
     fn begin_writing(&mut self, at: Position, cost: u64) -> Result<(), Failed> {
         let late = self.legs.late();
         for leg in self.legs.of_mut(late) {
@@ -89,7 +90,7 @@ impl MirrorDrive {
             if leg.end().has_room_for(cost) {
                 continue;
             }
-            // Where the leg is decides how much fits.
+            // How much fits depends on where the tape is.
             leg.catch_up();
             if let Err(failed) = leg.measure_at(at) {
                 let cause = leg.explain(&failed);
@@ -126,12 +127,12 @@ impl MirrorDrive {
         self.legs.iter_mut().for_each(|leg| leg.dismiss());
     }
 
-    /// All legs at the same time.
+    /// Makes the change on all legs at the same time.
     fn change_at_once(&mut self, change: Change<'_>, at: Position) -> Result<Done, Failed> {
         let direct = self.direct();
         let together = self.on_legs(direct, change, at)?;
         let here = self.here_after(at, together);
-        // A commit alone is for those that promise it.
+        // A commit alone is not for late legs, which promise nothing before the unload.
         let waits = !change.changes_nothing() && direct != self.legs.in_step();
         if waits && together.count == change.units() {
             self.change_later(change, at, here);
