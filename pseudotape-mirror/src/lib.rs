@@ -15,9 +15,7 @@ pub mod messages;
 mod mirror;
 mod set;
 
-pub use leg::{
-    Cause, Class, Keeps, LegBoard, LegDrive, LegFailure, LegOptions, LegState, NewLeg, Noted, When,
-};
+pub use leg::{Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, NewLeg, When};
 pub use mirror::{
     EjectedLeg, InsertError, LegError, MAX_LEGS, MirrorDrive, MirrorOptions, Resynced,
 };

@@ -5,9 +5,8 @@ mod support;
 
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
 use pseudotape_image::{Access, CreateParameters, Error, Uuid, VolumeId};
-use pseudotape_mirror::{Class, LegDrive, LegOptions, LegState, MirrorDrive, MirrorOptions};
-use pseudotape_mirror::{NewLeg, Noted};
-use pseudotape_tape::{Drive, Mark, ObjectNumber, Sense, Stop, Transfer, WriteMode};
+use pseudotape_mirror::{Class, LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg};
+use pseudotape_tape::{Drive, Mark, Noted, ObjectNumber, Sense, Stop, Transfer, Volume, WriteMode};
 use pseudotape_testkit::block_of;
 use pseudotape_testkit::store::{FaultyStore, StoreFault, Survival, after_power_loss};
 
@@ -70,37 +69,7 @@ impl ImageLeg {
                 class,
                 ..LegOptions::named(name)
             },
-            drive: Box::new(self),
-        }
-    }
-}
-
-impl LegDrive for ImageLeg {
-    fn drive(&mut self) -> &mut dyn Drive {
-        &mut self.0
-    }
-
-    fn noted(&mut self) -> Noted {
-        match self.0.cartridge().and_then(Cartridge::incomplete_from) {
-            Some(from) => Noted::NotMirroredFrom(from),
-            None => Noted::Mirrored,
-        }
-    }
-
-    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String> {
-        let cartridge = self.0.cartridge_mut().ok_or("no cartridge")?;
-        let noted = cartridge.set_incomplete_from(from);
-        noted.map(|()| true).map_err(|error| error.to_string())
-    }
-
-    fn take_trouble(&mut self) -> Option<String> {
-        self.0.take_trouble()
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<(), String> {
-        match self.0.eject() {
-            Some(cartridge) => cartridge.finish().map_err(|error| error.to_string()),
-            None => Ok(()),
+            drive: Box::new(self.0),
         }
     }
 }
@@ -299,7 +268,7 @@ fn an_image_whose_disk_fails_is_marked_until_it_is_resynced() {
         }
         for store in &stores {
             let mut leg = ImageLeg::open(&store.bytes());
-            assert_eq!(leg.noted(), Noted::Mirrored);
+            assert_eq!(leg.0.noted(), Noted::Mirrored);
             assert_eq!(contents(&mut leg.0), blocks(0..9));
         }
     }
@@ -318,7 +287,7 @@ fn the_mark_of_an_image_outlives_the_mirror() {
     write(&mut mirror, 3).unwrap();
     std::mem::forget(mirror);
     let mut leg = ImageLeg::open(&stores[1].bytes());
-    assert_eq!(leg.noted(), Noted::NotMirroredFrom(ObjectNumber(3)));
+    assert_eq!(leg.0.noted(), Noted::NotMirroredFrom(ObjectNumber(3)));
     assert_eq!(contents(&mut leg.0), blocks(0..3));
 }
 
@@ -373,7 +342,7 @@ fn a_resync_that_fails_can_be_done_again() {
         if first.is_err() {
             assert!(lost_from(&mirror, "b").is_some(), "write {failing}");
             let mut half = ImageLeg::open(&stores[1].bytes());
-            assert_eq!(half.noted(), Noted::NotMirroredFrom(ObjectNumber(3)));
+            assert_eq!(half.0.noted(), Noted::NotMirroredFrom(ObjectNumber(3)));
             assert!(blocks(0..9).starts_with(&contents(&mut half.0)));
         } else {
             assert!(failing > 5, "write {failing} is needed");

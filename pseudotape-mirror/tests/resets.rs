@@ -3,7 +3,7 @@
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg};
 use pseudotape_tape::{
-    Address, Drive, EraseExtent, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit, Transfer,
+    Address, Bare, Drive, EraseExtent, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit, Transfer,
     WriteMode,
 };
 use pseudotape_testkit::{ModelCartridge, ModelDrive, SharedDrive, block_of};
@@ -26,7 +26,7 @@ fn rig() -> Rig {
         .collect();
     let new = legs.iter().zip(["a", "b"]).map(|(leg, name)| NewLeg {
         options: LegOptions::named(name),
-        drive: Box::new(leg.clone()),
+        drive: Box::new(Bare(leg.clone())),
     });
     mirror.insert(new.collect()).expect("two blank volumes");
     assert!(mirror.test_ready().is_err(), "the report of new volumes");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pseudotape_mirror::{Keeps, LegOptions, MirrorDrive, MirrorOptions, NewLeg, When};
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, Mark, Mode,
+    Bare, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, Mark, Mode,
     ModeSelect, Motion, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
 };
 
@@ -181,11 +181,11 @@ fn rig(sync: usize, late: usize, meets: bool) -> Rig {
                 keeps: Keeps::Blocks,
                 ..LegOptions::named(&number.to_string())
             },
-            drive: Box::new(Companion {
+            drive: Box::new(Bare(Companion {
                 at: Position::default(),
                 meeting: (is_sync && meets).then(|| Arc::clone(&meeting)),
                 buffer: Arc::clone(buffer),
-            }),
+            })),
         }
     });
     let mut mirror = MirrorDrive::new(MirrorOptions {

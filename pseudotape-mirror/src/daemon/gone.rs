@@ -1,8 +1,9 @@
 //! What is in the place of a leg that was closed: nobody.
 
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
-    ReadDone, Sense, Transfer,
+    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
+    ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability,
 };
 
 /// A drive that is not there.
@@ -61,5 +62,32 @@ impl Drive for Gone {
 
     fn take_recovered(&mut self) -> u32 {
         0
+    }
+}
+
+impl Volume for Gone {
+    fn take_trouble(&mut self) -> Option<String> {
+        None
+    }
+    fn record_unreadable(&mut self, _: u32) -> Result<Done, Failed> {
+        Err(NOBODY)
+    }
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+    fn note_not_mirrored(&mut self, _: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+    fn known_position(&self) -> Option<Position> {
+        None
+    }
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+    fn writability(&mut self) -> Writability {
+        Writability::Unknown
+    }
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
+        Ok(())
     }
 }

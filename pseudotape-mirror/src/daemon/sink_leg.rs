@@ -1,9 +1,8 @@
-//! A leg that ends in a sink.
+//! Opens sinks as legs.
 
 use pseudotape_sink::{Access, Error, Place, Sink, is_read_only};
-use pseudotape_tape::{Drive, ObjectNumber, Volume};
 
-use crate::leg::{Keeps, LegDrive, LegOptions, NewLeg, Noted};
+use crate::leg::{Keeps, LegOptions, NewLeg};
 
 /// An open sink, as a leg to be put in.
 pub(crate) struct Opened {
@@ -11,19 +10,14 @@ pub(crate) struct Opened {
     pub(crate) sink: Sink,
 }
 
-/// An open sink.
-pub(crate) struct SinkLeg {
-    open: Box<dyn Volume>,
-}
-
-/// Opens a sink as a leg. What can't be written is a protected volume, as in any drive.
+/// Opens a sink as a leg. A sink that can't be written is opened for reading, as a protected volume.
 pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
     if let Some(warning) = sink.warning() {
         log::warn!("leg {}: {warning}", options.name);
     }
-    let open = match sink.open(Access::ReadWrite) {
+    let drive = match sink.open(Access::ReadWrite) {
         Err(error) if is_read_only(&error) => match sink.open(Access::ReadOnly) {
-            Ok(open) => open,
+            Ok(drive) => drive,
             Err(_) => return Err(error),
         },
         opened => opened?,
@@ -32,7 +26,6 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
         Place::Null(_) => Keeps::Nothing,
         Place::Path(_) | Place::Image(_) | Place::Device(_) | Place::Rmt(_) => Keeps::Blocks,
     };
-    let drive = Box::new(SinkLeg { open });
     let options = LegOptions {
         keeps,
         ..options.clone()
@@ -41,27 +34,4 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
         leg: NewLeg { options, drive },
         sink: sink.clone(),
     })
-}
-
-impl LegDrive for SinkLeg {
-    fn drive(&mut self) -> &mut dyn Drive {
-        &mut self.open
-    }
-
-    fn noted(&mut self) -> Noted {
-        Volume::noted(&self.open)
-    }
-
-    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String> {
-        let noted = Volume::note_not_mirrored(&mut self.open, from);
-        noted.map_err(|error| error.to_string())
-    }
-
-    fn take_trouble(&mut self) -> Option<String> {
-        Volume::take_trouble(&mut self.open)
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), String> {
-        Volume::finish(Box::new(self.open)).map_err(|error| error.to_string())
-    }
 }

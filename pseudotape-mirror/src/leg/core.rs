@@ -1,11 +1,11 @@
 //! The drive of a leg, and where its tape is.
 
 use pseudotape_tape::{
-    Address, Done, Drive, Failed, Mode, ModeSelect, Position, ReadDone, Sense, Transfer,
+    Address, Done, Drive, Failed, Mode, ModeSelect, Position, ReadDone, Sense, Transfer, Volume,
 };
 
 use crate::leg::fault::{Answer, Cause, Fault};
-use crate::leg::options::{Keeps, LegDrive, LegOptions};
+use crate::leg::options::{Keeps, LegOptions};
 use crate::leg::place::same_place;
 
 /// The drive of a leg and where its tape is. Whoever works with them has the lock of the [`Seat`].
@@ -14,7 +14,7 @@ use crate::leg::place::same_place;
 pub(crate) struct Core {
     name: String,
     keeps: Keeps,
-    drive: Box<dyn LegDrive>,
+    drive: Box<dyn Volume>,
     /// Where the tape is, as far as that is known.
     at: Option<Position>,
     /// What the drive was told of its mode, which a reset makes it forget.
@@ -23,7 +23,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(options: &LegOptions, drive: Box<dyn LegDrive>) -> Self {
+    pub(crate) fn new(options: &LegOptions, drive: Box<dyn Volume>) -> Self {
         Core {
             name: options.name.clone(),
             keeps: options.keeps,
@@ -35,21 +35,21 @@ impl Core {
     }
 
     pub(crate) fn drive(&mut self) -> &mut dyn Drive {
-        self.drive.drive()
+        &mut *self.drive
     }
 
     /// The volume in the drive.
-    pub(super) fn volume(&mut self) -> &mut dyn LegDrive {
+    pub(super) fn volume(&mut self) -> &mut dyn Volume {
         &mut *self.drive
     }
 
     /// Puts another drive in the place of the one that is there.
-    pub(super) fn replace(&mut self, drive: Box<dyn LegDrive>) -> Box<dyn LegDrive> {
+    pub(super) fn replace(&mut self, drive: Box<dyn Volume>) -> Box<dyn Volume> {
         self.at = None;
         std::mem::replace(&mut self.drive, drive)
     }
 
-    pub(super) fn into_drive(self) -> Box<dyn LegDrive> {
+    pub(super) fn into_volume(self) -> Box<dyn Volume> {
         self.drive
     }
 

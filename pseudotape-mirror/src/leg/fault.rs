@@ -1,7 +1,9 @@
 //! Why a leg did not do what it was told, and why it is no copy.
 
+use std::sync::Arc;
+
 use pseudotape_copy::Error as CopyError;
-use pseudotape_tape::{Failed, ObjectNumber, Position};
+use pseudotape_tape::{Failed, ObjectNumber, Position, VolumeError};
 
 /// A failure of the drive of a leg.
 #[derive(Clone, Debug)]
@@ -186,23 +188,26 @@ pub enum Cause {
         should: u64,
     },
     /// It is a copy again, and its volume says that it is none.
-    #[error("its volume is still marked as not mirrored: {reason}")]
+    #[error("its volume is still marked as not mirrored: {error}")]
     StillMarked {
         /// Why the mark could not be taken away.
-        reason: String,
+        error: Arc<VolumeError>,
     },
     /// The mark on its volume could not be changed.
-    #[error("{reason}")]
+    #[error("{error}")]
     NotMarked {
         /// Why.
-        reason: String,
+        error: Arc<VolumeError>,
     },
     /// It could not be closed well.
-    #[error("{reason}")]
+    #[error("{error}")]
     NotClosed {
         /// Why.
-        reason: String,
+        error: Arc<VolumeError>,
     },
+    /// It could not be closed.
+    #[error("a thread of the leg still uses it")]
+    InUse,
 }
 
 impl Cause {

@@ -19,7 +19,7 @@ mod tests;
 
 use std::sync::{Arc, MutexGuard};
 
-use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position};
+use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume};
 
 pub use board::{LegBoard, LegState};
 pub(crate) use core::Core;
@@ -28,7 +28,7 @@ pub(crate) use fault::Answer;
 pub use fault::{Cause, LegFailure};
 pub(crate) use judge::{Verdict, is_incapable, judge};
 use late::{Late, LateFailure};
-pub use options::{Class, Keeps, LegDrive, LegOptions, NewLeg, Noted, When};
+pub use options::{Class, Keeps, LegOptions, NewLeg, When};
 pub(crate) use place::{just_behind, object_before, same_place};
 pub(crate) use seat::Seat;
 
@@ -209,7 +209,7 @@ impl Leg {
     }
 
     /// Puts another drive in the place of the one that is there.
-    pub(crate) fn replace_drive(&mut self, drive: Box<dyn LegDrive>) -> Box<dyn LegDrive> {
+    pub(crate) fn replace_drive(&mut self, drive: Box<dyn Volume>) -> Box<dyn Volume> {
         self.core().replace(drive)
     }
 
@@ -229,18 +229,18 @@ impl Leg {
             from,
             cause,
         };
-        let unclosed = |reason| {
-            let cause = Box::new(Cause::NotClosed { reason });
-            failure(ObjectNumber(0), cause)
-        };
+        let unclosed = |cause| failure(ObjectNumber(0), Box::new(cause));
         let core = seat.into_core();
-        let core = core.ok_or_else(|| unclosed("a thread of the leg still uses it".into()))?;
-        let finished = core.into_drive().finish();
+        let core = core.ok_or_else(|| unclosed(Cause::InUse))?;
+        let finished = core.into_volume().finish();
         match (failed_late, finished) {
             (Some(LateFailure { from, cause }), _) => Err(failure(from, cause)),
             // It is no news that a leg which was lost before can't be closed well.
             (None, Err(_)) if was_lost => Ok(()),
-            (None, Err(reason)) => Err(unclosed(reason)),
+            (None, Err(error)) => {
+                let error = Arc::new(error);
+                Err(unclosed(Cause::NotClosed { error }))
+            }
             (None, Ok(())) => Ok(()),
         }
     }

@@ -1,10 +1,9 @@
-//! How a leg is treated, and the drive that it is given.
+//! How a leg is treated, and the volume that it is given.
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use pseudotape_tape::Noted;
-use pseudotape_tape::{Drive, ObjectNumber};
+use pseudotape_tape::Volume;
 
 /// What a failure of a leg means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,49 +85,10 @@ impl LegOptions {
     }
 }
 
-/// What a leg ends in: a drive, which perhaps can note on its volume since where it is no copy.
-pub trait LegDrive: Send {
-    /// The drive.
-    fn drive(&mut self) -> &mut dyn Drive;
-
-    /// What is noted on the volume.
-    fn noted(&mut self) -> Noted {
-        Noted::NoPlace
-    }
-
-    /// Notes on the volume that it is not mirrored from an object on, or that it is again. `false` where it
-    /// has no place for that.
-    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String>;
-
-    /// Takes the text of the last trouble: what a sense can't say.
-    fn take_trouble(&mut self) -> Option<String>;
-
-    /// Brings everything to stable storage and closes it.
-    fn finish(self: Box<Self>) -> Result<(), String>;
-}
-
-impl<D: Drive> LegDrive for D {
-    fn drive(&mut self) -> &mut dyn Drive {
-        self
-    }
-
-    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, String> {
-        Ok(false)
-    }
-
-    fn take_trouble(&mut self) -> Option<String> {
-        None
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), String> {
-        Ok(())
-    }
-}
-
 /// A leg that is to be put in.
 pub struct NewLeg {
     /// How the leg is treated.
     pub options: LegOptions,
-    /// What it ends in; the medium is loaded.
-    pub drive: Box<dyn LegDrive>,
+    /// The drive with its medium, which is loaded.
+    pub drive: Box<dyn Volume>,
 }

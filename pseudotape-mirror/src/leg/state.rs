@@ -3,9 +3,11 @@
 //! This is written in three places: in the leg, on its board and on its volume. Only the methods here write it,
 //! always in all three.
 
-use pseudotape_tape::ObjectNumber;
+use std::sync::Arc;
 
-use super::{Cause, Class, Leg, LegState, Noted};
+use pseudotape_tape::{Noted, ObjectNumber, VolumeError};
+
+use super::{Cause, Class, Leg, LegState};
 
 impl Leg {
     /// The volume has no copy of what comes from an object on. The volume is marked, where it can be, and the log
@@ -68,16 +70,16 @@ impl Leg {
 
     /// The volume is a copy, whatever its mark says. An error where the mark stays.
     pub(crate) fn trust(&mut self) -> Result<(), Cause> {
-        let unmarked = self.core().volume().note_not_mirrored(None);
-        unmarked.map_err(|reason| Cause::NotMarked { reason })?;
+        let unmarked = self.unmark();
+        unmarked.map_err(|error| Cause::NotMarked { error })?;
         self.set_state(LegState::InStep);
         Ok(())
     }
 
     /// The volume was made a copy again. An error where its mark stays: then it is none.
     pub(crate) fn back_in_step(&mut self) -> Result<(), Cause> {
-        let unmarked = self.core().volume().note_not_mirrored(None);
-        unmarked.map_err(|reason| Cause::StillMarked { reason })?;
+        let unmarked = self.unmark();
+        unmarked.map_err(|error| Cause::StillMarked { error })?;
         self.set_state(LegState::InStep);
         self.end.back_in_step();
         self.board().forget_errors();
@@ -117,6 +119,11 @@ impl Leg {
     fn set_state(&mut self, state: LegState) {
         self.state = state;
         self.board().set_state(self.state.clone());
+    }
+
+    fn unmark(&self) -> Result<(), Arc<VolumeError>> {
+        let unmarked = self.core().volume().note_not_mirrored(None);
+        unmarked.map(drop).map_err(Arc::new)
     }
 
     fn mark(&self, from: ObjectNumber) {

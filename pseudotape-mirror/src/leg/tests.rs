@@ -1,89 +1,68 @@
 //! A leg alone, without a mirror.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
-use pseudotape_drive::Personality;
-use pseudotape_tape::{Drive, Failed, Mark, Motion, Sense, Transfer, WriteMode};
-use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, SharedDrive};
+use pseudotape_drive::{
+    Cartridge, ImageDrive, Medium, NullDrive, NullLimits, Overrides, Personality,
+};
+use pseudotape_image::{Access, CreateParameters, Error, Uuid, VolumeId};
+use pseudotape_tape::{
+    Address, Done, Failed, LoadKind, Mark, Motion, Noted, PartitionNumber, Sense, Transfer,
+    WriteMode,
+};
+use pseudotape_testkit::store::{FaultyStore, StoreFault};
 
 use super::*;
 use crate::change::Change;
 
-type Notes = Arc<Mutex<Vec<Option<ObjectNumber>>>>;
+/// A medium of one partition, whose disk the test can break.
+struct Breakable(FaultyStore);
 
-/// A volume with a place for a mark.
-struct Volume {
-    drive: SharedDrive<ModelDrive>,
-    notes: Notes,
-    can_be_marked: bool,
-}
+impl Medium for Breakable {
+    type Store = FaultyStore;
 
-impl LegDrive for Volume {
-    fn drive(&mut self) -> &mut dyn Drive {
-        &mut self.drive
+    fn access(&self) -> Access {
+        Access::ReadWrite
     }
 
-    fn noted(&mut self) -> Noted {
-        match self.notes.lock().unwrap().last() {
-            Some(Some(from)) => Noted::NotMirroredFrom(*from),
-            Some(None) | None => Noted::Mirrored,
-        }
+    fn open(&mut self, _: u8) -> Result<FaultyStore, Error> {
+        Ok(self.0.clone())
     }
 
-    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String> {
-        if !self.can_be_marked {
-            return Err("it is read only".into());
-        }
-        self.notes.lock().unwrap().push(from);
-        Ok(true)
+    fn create(&mut self, _: u8) -> Result<FaultyStore, Error> {
+        Ok(self.0.clone())
     }
 
-    fn take_trouble(&mut self) -> Option<String> {
-        None
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), String> {
+    fn remove(&mut self, _: u8) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// A leg, and what the test looks at it with.
+/// A leg with an image, and the disk that the image is on.
 struct Bench {
     leg: Leg,
-    drive: SharedDrive<ModelDrive>,
-    notes: Notes,
+    disk: FaultyStore,
 }
 
 impl Bench {
-    fn with(capacity_bytes: Option<u64>, can_be_marked: bool) -> Self {
-        let mut drive = ModelDrive::new(Personality::default());
-        drive.insert(ModelCartridge {
-            capacity_bytes,
-            early_warning_bytes: 100,
-            ..ModelCartridge::default()
-        });
+    fn with(capacity_bytes: Option<u64>) -> Self {
+        let disk = FaultyStore::default();
+        let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+        parameters.header.capacity_bytes = capacity_bytes;
+        parameters.header.early_warning_bytes = 100;
+        let cartridge = Cartridge::create(Breakable(disk.clone()), &parameters).unwrap();
+        let mut drive = ImageDrive::new(Personality::default(), "LEG".into(), Overrides::default());
+        assert!(drive.insert(cartridge).is_ok());
         drive.clear_attention();
-        let (drive, notes) = (SharedDrive::new(drive), Notes::default());
-        let volume = Volume {
-            drive: drive.clone(),
-            notes: Arc::clone(&notes),
-            can_be_marked,
-        };
         let leg = Leg::new(NewLeg {
             options: LegOptions::named("a"),
-            drive: Box::new(volume),
+            drive: Box::new(drive),
         });
-        Bench { leg, drive, notes }
+        Bench { leg, disk }
     }
 
     fn new() -> Self {
-        Bench::with(None, true)
-    }
-
-    fn notes(&self) -> Vec<Option<u64>> {
-        let notes = self.notes.lock().unwrap();
-        notes.iter().map(|note| note.map(|from| from.0)).collect()
+        Bench::with(None)
     }
 
     fn no_copy_from(&self) -> Option<u64> {
@@ -93,9 +72,30 @@ impl Bench {
         }
     }
 
-    fn objects(&self) -> Vec<ModelObject> {
-        let drive = self.drive.lock();
-        drive.cartridge().unwrap().partitions[0].clone()
+    /// What is marked on the volume.
+    fn mark(&self) -> Option<u64> {
+        match self.leg.core().volume().noted() {
+            Noted::NotMirroredFrom(from) => Some(from.0),
+            Noted::Mirrored => None,
+            Noted::NoPlace => panic!("an image has a place for the mark"),
+        }
+    }
+
+    fn write(&self, change: Change<'_>) -> Done {
+        let done = self.leg.core().act(|drive| change.run(drive));
+        done.unwrap()
+    }
+
+    /// How many objects are on the volume.
+    fn objects(&self) -> u64 {
+        let beginning = Address {
+            partition: Some(PartitionNumber(0)),
+            object: ObjectNumber(0),
+        };
+        let mut core = self.leg.core();
+        core.act(|drive| drive.locate(beginning)).unwrap();
+        let end = core.act(|drive| drive.space_to_end_of_data());
+        end.unwrap().position.object.0
     }
 }
 
@@ -124,8 +124,7 @@ fn a_leg_that_is_lost_says_so_on_its_board_and_its_volume_once() {
     bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
     bench.leg.lose(ObjectNumber(3), &Cause::Panicked);
     assert!(bench.leg.is_out_of_step() && !bench.leg.in_step());
-    assert_eq!(bench.no_copy_from(), Some(7));
-    assert_eq!(bench.notes(), [Some(7)]);
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(7), Some(7)));
     let reason = Cause::Incapable.to_string();
     assert_eq!(bench.leg.board().first_error(), Some(reason));
 }
@@ -134,23 +133,27 @@ fn a_leg_that_is_lost_says_so_on_its_board_and_its_volume_once() {
 fn a_leg_is_lowered_only_where_it_is_no_copy_from_a_later_object_on() {
     let mut bench = Bench::new();
     bench.leg.lower(ObjectNumber(1));
-    assert_eq!((bench.no_copy_from(), bench.notes()), (None, vec![]));
+    assert_eq!((bench.no_copy_from(), bench.mark()), (None, None));
     bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
     bench.leg.lower(ObjectNumber(9));
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(7), Some(7)));
     bench.leg.lower(ObjectNumber(4));
     bench.leg.drop_out(ObjectNumber(20));
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(4), Some(4)));
     bench.leg.lower(ObjectNumber(2));
-    assert_eq!(bench.no_copy_from(), Some(2));
-    assert_eq!(bench.notes(), [Some(7), Some(4), Some(4), Some(2)]);
-    assert!(matches!(
-        bench.leg.board().state(),
-        LegState::Dropped { .. }
-    ));
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(2), Some(2)));
+    let state = bench.leg.board().state();
+    assert!(matches!(state, LegState::Dropped { .. }), "{state:?}");
     bench.leg.holds_nothing();
-    assert_eq!(
-        (bench.no_copy_from(), bench.leg.is_marked()),
-        (Some(0), true)
-    );
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(0), Some(0)));
+    assert!(bench.leg.is_marked());
+}
+
+#[test]
+fn a_leg_in_step_that_is_dropped_is_a_copy_up_to_where_the_tape_is() {
+    let mut bench = Bench::new();
+    bench.leg.drop_out(ObjectNumber(20));
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(20), Some(20)));
 }
 
 #[test]
@@ -160,23 +163,30 @@ fn a_leg_is_back_in_step_with_nothing_left_of_its_trouble() {
     bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
     bench.leg.end_mut().others_lost(at(3));
     bench.leg.back_in_step().unwrap();
-    assert!(bench.leg.in_step() && !bench.leg.is_marked());
-    assert_eq!(bench.no_copy_from(), None);
+    assert!(bench.leg.in_step());
+    assert_eq!((bench.no_copy_from(), bench.mark()), (None, None));
     assert_eq!(bench.leg.board().first_error(), None);
     assert_eq!(bench.leg.board().repairs.load(Ordering::Relaxed), 0);
     assert_eq!(bench.leg.end().surplus(), None);
 }
 
 #[test]
-fn a_volume_that_can_not_be_marked_is_lost_all_the_same_and_does_not_come_back() {
-    let mut bench = Bench::with(None, false);
+fn a_leg_whose_mark_stays_does_not_come_back() {
+    let mut bench = Bench::new();
     bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
+    bench.disk.set_fault(Some(StoreFault::Sync));
+    let still = bench.leg.back_in_step().unwrap_err();
+    assert!(matches!(still, Cause::StillMarked { .. }), "{still}");
+    let still = bench.leg.trust().unwrap_err();
+    assert!(matches!(still, Cause::NotMarked { .. }), "{still}");
     assert_eq!(bench.no_copy_from(), Some(7));
-    let still = bench.leg.back_in_step().unwrap_err().to_string();
-    assert!(
-        still.contains("still marked") && still.contains("read only"),
-        "{still}"
-    );
+}
+
+#[test]
+fn a_leg_whose_volume_can_not_be_marked_is_lost_all_the_same() {
+    let mut bench = Bench::new();
+    bench.disk.set_fault(Some(StoreFault::Sync));
+    bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
     assert_eq!(bench.no_copy_from(), Some(7));
 }
 
@@ -184,20 +194,19 @@ fn a_volume_that_can_not_be_marked_is_lost_all_the_same_and_does_not_come_back()
 fn a_leg_goes_to_a_place_and_drops_what_is_behind() {
     let mut bench = Bench::new();
     for data in [b"one", b"two", b"six"] {
-        let done = bench.leg.core().act(|drive| block(data).run(drive));
-        assert_eq!(done.unwrap().count, 1);
+        assert_eq!(bench.write(block(data)).count, 1);
     }
     bench.leg.end_mut().others_lost(at(1));
     bench.leg.take_back(at(1)).unwrap();
-    assert_eq!(bench.objects(), [ModelObject::Block(b"one".to_vec())]);
-    assert_eq!(bench.leg.end().surplus(), None);
     assert_eq!(bench.leg.core().at().map(|at| at.object.0), Some(1));
+    assert_eq!(bench.leg.end().surplus(), None);
+    assert_eq!(bench.objects(), 1);
 }
 
 #[test]
 fn a_surplus_that_is_none_is_forgotten_and_one_that_is_there_stays() {
     let mut bench = Bench::new();
-    bench.leg.core().act(|drive| marks(3).run(drive)).unwrap();
+    bench.write(marks(3));
     for (place, stays) in [(1, true), (3, false)] {
         bench.leg.end_mut().others_lost(at(place));
         bench.leg.look_for_surplus();
@@ -207,7 +216,7 @@ fn a_surplus_that_is_none_is_forgotten_and_one_that_is_there_stays() {
 
 #[test]
 fn a_leg_knows_how_much_fits_before_early_warning() {
-    let mut bench = Bench::with(Some(1000), true);
+    let mut bench = Bench::with(Some(1000));
     assert!(!bench.leg.end().has_room_for(1));
     let capacity = bench.leg.measure_at(at(0)).unwrap();
     assert_eq!(capacity.room_bytes, Some(1000));
@@ -228,15 +237,14 @@ fn a_late_leg_stores_what_waits_in_its_order() {
     assert!(bench.leg.continues(at(3)) && !bench.leg.continues(at(2)));
     bench.leg.cut_later(at(2));
     bench.leg.catch_up();
-    assert!(!bench.leg.hear());
-    let one = ModelObject::Block(b"one".to_vec());
-    assert_eq!(bench.objects(), [one, ModelObject::Filemark]);
+    assert!(!bench.leg.hear() && bench.leg.in_step());
     assert_eq!(bench.leg.board().object.load(Ordering::Relaxed), 2);
+    assert_eq!(bench.objects(), 2);
 }
 
 #[test]
 fn a_late_leg_that_meets_early_warning_is_asked_again_and_one_that_is_full_is_lost() {
-    let mut bench = Bench::with(Some(1000), true);
+    let mut bench = Bench::with(Some(1000));
     bench.leg.start_queue(1 << 20).unwrap();
     bench.leg.begin_at(at(0)).unwrap();
     bench.leg.change_later(block(&[1; 950]), at(0), at(1));
@@ -246,10 +254,7 @@ fn a_late_leg_that_meets_early_warning_is_asked_again_and_one_that_is_full_is_lo
     bench.leg.change_later(block(&[2; 100]), at(1), at(2));
     bench.leg.catch_up();
     bench.leg.hear();
-    assert_eq!(
-        (bench.no_copy_from(), bench.notes()),
-        (Some(1), vec![Some(1)])
-    );
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(1), Some(1)));
     let reason = bench.leg.board().first_error().unwrap();
     assert!(reason.contains("1 of 1 objects did not fit"), "{reason}");
     let failed = bench.leg.finish().unwrap_err();
@@ -261,29 +266,41 @@ fn a_late_leg_that_meets_early_warning_is_asked_again_and_one_that_is_full_is_lo
 fn a_queue_that_failed_begins_anew_after_the_leg_came_back() {
     let mut bench = Bench::new();
     bench.leg.start_queue(1 << 20).unwrap();
-    bench.drive.lock().eject();
+    bench.leg.core().drive().unload().unwrap();
+    bench.leg.core().forget_place();
     bench.leg.change_later(block(b"one"), at(0), at(1));
     bench.leg.catch_up();
     bench.leg.hear();
     assert_eq!(bench.no_copy_from(), Some(0));
-    bench.drive.lock().insert(ModelCartridge::default());
-    bench.drive.lock().clear_attention();
+    let load = |core: &mut Core| core.act(|drive| drive.load(LoadKind::Load));
+    load(&mut bench.leg.core()).unwrap();
     bench.leg.back_in_step().unwrap();
     bench.leg.begin_at(at(0)).unwrap();
     bench.leg.change_later(block(b"one"), at(0), at(1));
-    bench.leg.finish().unwrap();
-    assert_eq!(
-        bench.drive.lock().cartridge().unwrap().partitions[0].len(),
-        1
-    );
+    bench.leg.catch_up();
+    assert!(!bench.leg.hear() && bench.leg.in_step());
+    assert_eq!(bench.objects(), 1);
 }
 
 #[test]
 fn an_answer_carries_where_the_leg_was_to_go() {
     let bench = Bench::new();
-    bench.drive.lock().eject();
+    bench.leg.core().drive().unload().unwrap();
     let answer = bench.leg.core().act_at(at(5), |drive| marks(1).run(drive));
     let fault = answer.unwrap_err();
     assert_eq!(fault.on_the_way_to, Some(ObjectNumber(5)));
     assert_eq!(fault.failed, Failed::at(Sense::NoMedium, None));
+}
+
+#[test]
+fn a_leg_without_a_place_for_a_mark_is_lost_without_one() {
+    let mut leg = Leg::new(NewLeg {
+        options: LegOptions::named("a"),
+        drive: Box::new(NullDrive::new(NullLimits::default())),
+    });
+    assert!(!leg.is_marked());
+    leg.lose(ObjectNumber(2), &Cause::Incapable);
+    assert!(!leg.is_marked() && leg.is_out_of_step());
+    leg.back_in_step().unwrap();
+    leg.finish().unwrap();
 }

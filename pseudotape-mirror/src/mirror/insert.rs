@@ -1,10 +1,10 @@
 //! How legs are put in.
 
-use pseudotape_tape::Sense;
+use pseudotape_tape::{Noted, Sense, make_ready};
 
 use super::MirrorDrive;
 use crate::crew::Crew;
-use crate::leg::{Cause, Keeps, Leg, LegFailure, NewLeg, Noted, When};
+use crate::leg::{Cause, Keeps, Leg, LegFailure, NewLeg, When};
 use crate::legs::Legs;
 use crate::set::{LegNumber, MAX_LEGS};
 
@@ -101,7 +101,7 @@ impl MirrorDrive {
     }
 
     fn seat(&self, mut new: NewLeg) -> Result<Leg, InsertError> {
-        let ready = pseudotape_tape::make_ready(new.drive.drive());
+        let ready = make_ready(&mut *new.drive);
         let mut leg = Leg::new(new);
         ready.map_err(|failed| leg.failure(Cause::failed(failed)))?;
         let capacity = leg.refresh();

@@ -3,12 +3,15 @@
 use std::ops::ControlFlow;
 
 use pseudotape_copy::{Copied, Ending};
-use pseudotape_tape::{Address, EraseExtent, Mark, ObjectNumber, PartitionNumber, Stop, WriteMode};
+use pseudotape_tape::{
+    Address, Bare, EraseExtent, Mark, Noted, ObjectNumber, PartitionNumber, Stop, WriteMode,
+    make_ready,
+};
 
 use super::MirrorDrive;
 use super::compare::end_of;
 use super::volumes::LegError;
-use crate::leg::{Cause, Core, NewLeg, Noted};
+use crate::leg::{Cause, Core, NewLeg};
 use crate::set::LegNumber;
 
 /// What a resync did.
@@ -28,7 +31,7 @@ impl MirrorDrive {
         let number = self.out_of_step(name)?;
         if let Some(mut new) = new {
             let leg = &mut self.legs[number];
-            let ready = pseudotape_tape::make_ready(new.drive.drive());
+            let ready = make_ready(&mut *new.drive);
             ready.map_err(|failed| leg.failure(Cause::failed(failed)))?;
             let noted = new.drive.noted();
             drop(leg.replace_drive(new.drive));
@@ -88,7 +91,7 @@ impl MirrorDrive {
 
 /// Copies from the last common object on, partition by partition.
 fn bring_in_step(from: &mut Core, to: &mut Core) -> Result<Resynced, Cause> {
-    pseudotape_tape::make_ready(to.drive())?;
+    make_ready(to.drive())?;
     let needs = from.drive().mode()?.last_partition;
     let has = to.drive().mode()?.last_partition;
     if needs != has {
@@ -138,12 +141,8 @@ fn bring_partition(
     }
     loop {
         let options = pseudotape_copy::Options::default();
-        let copied = pseudotape_copy::copy(
-            from.drive(),
-            &mut pseudotape_tape::Bare(to.drive()),
-            options,
-            &mut go_on,
-        )?;
+        let copied =
+            pseudotape_copy::copy(from.drive(), &mut Bare(to.drive()), options, &mut go_on)?;
         total.add(&copied);
         match copied.ending {
             Ending::Complete => break,

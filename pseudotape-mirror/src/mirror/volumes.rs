@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, Sense};
+use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, Sense, Volume};
 
 use super::MirrorDrive;
 use super::compare::difference;
 use crate::crew::Crew;
-use crate::leg::{Cause, LastChange, Leg, LegBoard, LegDrive, LegFailure, LegOptions};
+use crate::leg::{Cause, LastChange, Leg, LegBoard, LegFailure, LegOptions};
 use crate::set::{LegNumber, LegSet};
 
 /// Why a leg can't be brought back, dropped or trusted.
@@ -193,8 +193,8 @@ impl MirrorDrive {
     pub(crate) fn replace_drive(
         &mut self,
         name: &str,
-        drive: Box<dyn LegDrive>,
-    ) -> Result<Box<dyn LegDrive>, LegError> {
+        drive: Box<dyn Volume>,
+    ) -> Result<Box<dyn Volume>, LegError> {
         let number = self.out_of_step(name)?;
         Ok(self.legs[number].replace_drive(drive))
     }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
-use pseudotape_mirror::{Class, LegDrive, LegOptions, NewLeg, Noted, When};
+use pseudotape_mirror::{Class, LegOptions, NewLeg, When};
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mark, Mode,
-    ModeSelect, Motion, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, SpaceUnit,
-    Transfer, WriteMode,
+    ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, SpaceUnit,
+    Transfer, Volume, VolumeError, VolumeIdentity, Writability, WriteMode,
 };
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, Recovering, SuiteMedium};
 
@@ -163,7 +163,7 @@ impl Watched {
     pub fn leg(&self, name: &str) -> NewLeg {
         NewLeg {
             options: LegOptions::named(name),
-            drive: Box::new(Noting(Handle(self.clone()))),
+            drive: Box::new(Handle(self.clone())),
         }
     }
 
@@ -414,31 +414,41 @@ impl Handle {
     }
 }
 
-/// With a place for notes, as an image has.
-struct Noting(Handle);
-
-impl LegDrive for Noting {
-    fn drive(&mut self) -> &mut dyn Drive {
-        &mut self.0
+/// It has a place for notes, as an image has.
+impl Volume for Handle {
+    fn take_trouble(&mut self) -> Option<String> {
+        None
     }
 
-    fn noted(&mut self) -> Noted {
-        match self.0.0.inside().noted.last() {
+    fn record_unreadable(&mut self, _: u32) -> Result<Done, Failed> {
+        Err(Failed::at(Sense::IllegalRequest, self.known_position()))
+    }
+
+    fn noted(&self) -> Noted {
+        match self.0.inside().noted.last() {
             Some(Some(from)) => Noted::NotMirroredFrom(*from),
             Some(None) | None => Noted::Mirrored,
         }
     }
 
-    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, String> {
-        self.0.0.inside().noted.push(from);
+    fn note_not_mirrored(&mut self, from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        self.0.inside().noted.push(from);
         Ok(true)
     }
 
-    fn take_trouble(&mut self) -> Option<String> {
-        None
+    fn known_position(&self) -> Option<Position> {
+        self.0.place()
     }
 
-    fn finish(self: Box<Self>) -> Result<(), String> {
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        Writability::Unknown
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Ok(())
     }
 }

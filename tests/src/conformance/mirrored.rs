@@ -8,7 +8,7 @@ use std::time::Duration;
 use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_mirror::{LegOptions, MirrorDrive, MirrorOptions, NewLeg};
 use pseudotape_slave::{Channel, Options, SlaveDrive, SlavePort, serve};
-use pseudotape_tape::Drive;
+use pseudotape_tape::{Bare, Drive};
 use pseudotape_testkit::SharedDrive;
 
 use super::in_process::{Workshop, image_drive, protect};
@@ -48,7 +48,7 @@ impl MirrorWorkshop {
     fn insert(&mut self) -> Result<(), HookError> {
         let legs = self.legs.iter().zip(["a", "b"]).map(|(leg, name)| NewLeg {
             options: LegOptions::named(name),
-            drive: Box::new(leg.clone()),
+            drive: Box::new(Bare(leg.clone())),
         });
         self.mirror
             .lock()

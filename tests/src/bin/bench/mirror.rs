@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use pseudotape_drive::{NullDrive, NullLimits};
 use pseudotape_mirror::{Keeps, LegOptions, MirrorDrive, MirrorOptions, NewLeg};
-use pseudotape_tape::{Drive, Transfer};
+use pseudotape_tape::{Bare, Drive, Transfer};
 
 use crate::in_process::new_drive;
 use crate::mounted::{Placement, Server, create_image, write_all};
@@ -44,7 +44,7 @@ fn cost(drive: &mut dyn Drive, data: &[u8]) -> f64 {
 fn leg(name: &str, drive: impl Drive + 'static) -> NewLeg {
     NewLeg {
         options: LegOptions::named(name),
-        drive: Box::new(drive),
+        drive: Box::new(Bare(drive)),
     }
 }
 
