@@ -4,17 +4,17 @@ use pseudotape_tape::{BlockLimits, Done, Drive, EraseExtent, Failed, Motion, Tra
 
 /// An operation that changes the volume where the tape is, without its data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Operation {
     Blocks(Transfer),
     Extend,
     /// Writes marks or erases. Other motions change nothing and are never here.
     Motion(Motion),
 }
 
-/// A deed and its data. The data belongs to the caller or to an entry of a queue.
+/// An operation and its data. The data belongs to the caller or to an entry of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Change<'a> {
-    pub(crate) deed: Deed,
+    pub(crate) operation: Operation,
     /// Empty where no block is written.
     pub(crate) data: &'a [u8],
 }
@@ -22,7 +22,7 @@ pub(crate) struct Change<'a> {
 impl<'a> Change<'a> {
     pub(crate) fn blocks(transfer: Transfer, data: &'a [u8]) -> Self {
         Change {
-            deed: Deed::Blocks(transfer),
+            operation: Operation::Blocks(transfer),
             data,
         }
     }
@@ -30,7 +30,7 @@ impl<'a> Change<'a> {
     /// Lengthens the last block.
     pub(crate) fn extend(data: &'a [u8]) -> Self {
         Change {
-            deed: Deed::Extend,
+            operation: Operation::Extend,
             data,
         }
     }
@@ -38,7 +38,7 @@ impl<'a> Change<'a> {
     /// Writes marks or erases.
     pub(crate) fn motion(motion: Motion) -> Self {
         Change {
-            deed: Deed::Motion(motion),
+            operation: Operation::Motion(motion),
             data: &[],
         }
     }
@@ -49,10 +49,10 @@ impl<'a> Change<'a> {
     }
 
     pub(crate) fn run(&self, drive: &mut dyn Drive) -> Result<Done, Failed> {
-        match self.deed {
-            Deed::Blocks(transfer) => drive.write(transfer, self.data),
-            Deed::Extend => drive.extend(self.data),
-            Deed::Motion(motion) => drive.execute(motion),
+        match self.operation {
+            Operation::Blocks(transfer) => drive.write(transfer, self.data),
+            Operation::Extend => drive.extend(self.data),
+            Operation::Motion(motion) => drive.execute(motion),
         }
     }
 
@@ -63,28 +63,28 @@ impl<'a> Change<'a> {
 
     /// How many objects the change makes.
     pub(crate) fn units(&self) -> u64 {
-        match self.deed {
-            Deed::Blocks(Transfer::Variable) => 1,
-            Deed::Blocks(Transfer::Fixed(size)) => self.bytes() / u64::from(size.get()),
-            Deed::Motion(Motion::WriteMarks { count, .. }) => count.into(),
-            Deed::Extend | Deed::Motion(_) => 0,
+        match self.operation {
+            Operation::Blocks(Transfer::Variable) => 1,
+            Operation::Blocks(Transfer::Fixed(size)) => self.bytes() / u64::from(size.get()),
+            Operation::Motion(Motion::WriteMarks { count, .. }) => count.into(),
+            Operation::Extend | Operation::Motion(_) => 0,
         }
     }
 
     /// What a complete answer counts.
     pub(crate) fn whole_count(&self) -> u64 {
-        match self.deed {
-            Deed::Extend => 1,
-            Deed::Blocks(_) | Deed::Motion(_) => self.units(),
+        match self.operation {
+            Operation::Extend => 1,
+            Operation::Blocks(_) | Operation::Motion(_) => self.units(),
         }
     }
 
     /// How many bytes the first so many of the objects have.
     pub(crate) fn bytes_of(&self, objects: u64) -> u64 {
-        match self.deed {
-            Deed::Blocks(Transfer::Fixed(size)) => objects.saturating_mul(size.get().into()),
-            Deed::Blocks(Transfer::Variable) if objects > 0 => self.bytes(),
-            Deed::Blocks(_) | Deed::Extend | Deed::Motion(_) => 0,
+        match self.operation {
+            Operation::Blocks(Transfer::Fixed(size)) => objects.saturating_mul(size.get().into()),
+            Operation::Blocks(Transfer::Variable) if objects > 0 => self.bytes(),
+            Operation::Blocks(_) | Operation::Extend | Operation::Motion(_) => 0,
         }
     }
 
@@ -95,54 +95,59 @@ impl<'a> Change<'a> {
 
     /// Whether the change is only a commit (marks with a count of 0).
     pub(crate) fn changes_nothing(&self) -> bool {
-        matches!(self.deed, Deed::Motion(Motion::WriteMarks { count: 0, .. }))
+        matches!(
+            self.operation,
+            Operation::Motion(Motion::WriteMarks { count: 0, .. })
+        )
     }
 
     /// Whether everything is on stable storage when the change is done.
     pub(crate) fn commits(&self) -> bool {
-        let mode = match self.deed {
-            Deed::Motion(Motion::WriteMarks { mode, .. }) => mode,
-            Deed::Blocks(_) | Deed::Extend | Deed::Motion(_) => WriteMode::Immediate,
+        let mode = match self.operation {
+            Operation::Motion(Motion::WriteMarks { mode, .. }) => mode,
+            Operation::Blocks(_) | Operation::Extend | Operation::Motion(_) => WriteMode::Immediate,
         };
         mode == WriteMode::Commit
     }
 
     pub(crate) fn is_extension(&self) -> bool {
-        self.deed == Deed::Extend
+        self.operation == Operation::Extend
     }
 
     pub(crate) fn is_blocks(&self) -> bool {
-        matches!(self.deed, Deed::Blocks(_))
+        matches!(self.operation, Operation::Blocks(_))
     }
 
     pub(crate) fn is_erasure(&self) -> bool {
-        matches!(self.deed, Deed::Motion(Motion::Erase(_)))
+        matches!(self.operation, Operation::Motion(Motion::Erase(_)))
     }
 
     /// The change that makes one of the objects alone. Only the last one commits.
     pub(crate) fn unit(&self, number: u64) -> Change<'a> {
-        match self.deed {
-            Deed::Blocks(Transfer::Fixed(size)) => {
+        match self.operation {
+            Operation::Blocks(Transfer::Fixed(size)) => {
                 let mut parts = self.data.chunks(size.get() as usize);
                 let part = usize::try_from(number).ok().and_then(|n| parts.nth(n));
                 Change::blocks(Transfer::Variable, part.unwrap_or_default())
             }
-            Deed::Motion(Motion::WriteMarks { mark, count, mode }) => {
+            Operation::Motion(Motion::WriteMarks { mark, count, mode }) => {
                 let is_last = number.saturating_add(1) == u64::from(count);
                 let mode = if is_last { mode } else { WriteMode::Immediate };
                 let count = 1;
                 Change::motion(Motion::WriteMarks { mark, count, mode })
             }
-            Deed::Blocks(Transfer::Variable) | Deed::Extend | Deed::Motion(_) => *self,
+            Operation::Blocks(Transfer::Variable) | Operation::Extend | Operation::Motion(_) => {
+                *self
+            }
         }
     }
 
     /// Whether these limits allow the lengths of the blocks.
     pub(crate) fn is_within(&self, limits: BlockLimits) -> bool {
-        let size = match self.deed {
-            Deed::Blocks(Transfer::Variable) => self.data.len(),
-            Deed::Blocks(Transfer::Fixed(size)) => size.get() as usize,
-            Deed::Extend | Deed::Motion(_) => return true,
+        let size = match self.operation {
+            Operation::Blocks(Transfer::Variable) => self.data.len(),
+            Operation::Blocks(Transfer::Fixed(size)) => size.get() as usize,
+            Operation::Extend | Operation::Motion(_) => return true,
         };
         self.data.len().is_multiple_of(size.max(1)) && takes(limits, size as u64)
     }

@@ -41,125 +41,125 @@ impl From<Fault> for Cause {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// Its drive failed.
+    /// The drive of the leg failed.
     #[error("{failed}{}", trouble_after_colon(.trouble))]
     Drive {
         /// What the drive said.
         failed: Failed,
-        /// What it knows beyond that.
+        /// What only the drive knows of the failure.
         trouble: Option<String>,
     },
-    /// It is not where the others are, and can't be brought there.
+    /// The tape is not where those of the other legs are, and can't be brought there.
     #[error("it can't be brought to object {object}: {failed}{}", trouble_after_colon(.trouble))]
     OutOfReach {
         /// Where the others are.
         object: ObjectNumber,
         /// What the drive said.
         failed: Failed,
-        /// What it knows beyond that.
+        /// What only the drive knows of the failure.
         trouble: Option<String>,
     },
-    /// Its drive did only a part, and it is not full.
+    /// The drive did only a part of what it was told, or more than that, and does not say why.
     #[error("it says that it took {took} of {asked} objects, and not why")]
     Short {
-        /// Done.
+        /// So many objects were done.
         took: u64,
-        /// Asked for.
+        /// So many objects were to be done.
         asked: u64,
     },
-    /// It is full, and was to take this all the same.
+    /// The volume of a late leg is full, though the program was told that these objects are written.
     #[error("{missing} of {asked} objects did not fit behind object {behind}")]
     Full {
-        /// What did not fit.
+        /// So many objects did not fit.
         missing: u64,
-        /// Asked for.
+        /// So many objects were to be written.
         asked: u64,
-        /// Where the first of them was to be written.
+        /// The place where the first of them was to be written.
         behind: ObjectNumber,
     },
-    /// Its tape is somewhere else than it should be after what it did.
+    /// After an operation the tape is at another place than it should be.
     #[error("its tape is at {}, and should be at {}", place(.is), place(.should))]
     Elsewhere {
-        /// Where it is.
+        /// Where the tape is.
         is: Position,
-        /// Where it should be.
+        /// Where the tape should be.
         should: Position,
     },
-    /// No object can have a number as high as this.
+    /// The drive says that its tape is behind the highest number that an object can have.
     #[error("object {0} is the last that can be counted")]
     Uncountable(ObjectNumber),
-    /// Its tape is somewhere else than that of another leg.
+    /// The tape is at another place than the tape of another leg.
     #[error("its tape is at {}, that of leg {other} at {}", place(.is), place(.others))]
     Apart {
-        /// Where it is.
+        /// Where the tape is.
         is: Position,
         /// The leg that is believed.
         other: String,
-        /// Where that one's tape is.
+        /// Where the tape of the believed leg is.
         others: Position,
     },
-    /// Its drive refuses what the drives of other legs do.
+    /// The drive refuses what the drives of other legs do.
     #[error("its drive can't do what the others do")]
     Incapable,
-    /// It did not lengthen a block that the others did.
+    /// The drive did not lengthen a block that the others lengthened.
     #[error("it can't lengthen a block as the others did")]
     NotLengthened,
-    /// It lengthened a block that the others did not.
+    /// The drive lengthened a block that some other leg had no room to lengthen.
     #[error("a block that was lengthened can't be shortened again")]
     NotShortened,
     /// The block that the others have to go back to is not readable.
     #[error("its last block can't be read again")]
     NotReread,
-    /// It still holds what the others did not take.
+    /// The volume still holds objects that the others did not take.
     #[error("it can't drop what the others did not take: {failed}")]
     NotDropped {
-        /// What its drive said.
+        /// What the drive said.
         failed: Failed,
     },
-    /// It dropped what the others did not take, and its tape moved.
+    /// The drive erased what the others did not take, and its tape moved.
     #[error("it is elsewhere after dropping what the others did not take")]
     MovedByDropping,
-    /// It still holds what the others did not take, and must be given away.
+    /// The volume still holds objects that the others did not take, and is to be closed.
     #[error("it holds objects that the other legs did not take, and its drive can't erase them")]
     Surplus,
-    /// Its mode is another one than that of the others.
+    /// The mode of the drive is not that of the others.
     #[error("its mode can't be set back: {failed}")]
     Mode {
-        /// What its drive said.
+        /// What the drive said.
         failed: Failed,
     },
-    /// The code of its drive ended in a panic.
+    /// The code of the drive ended in a panic.
     #[error("its drive panicked")]
     Panicked,
-    /// Its volume says so itself.
+    /// The volume was marked as no copy before it was put in.
     #[error("its volume is marked as not mirrored{}", from_object(.from))]
     Marked {
-        /// The first object that it does not surely hold, where it matters.
+        /// The first object that the volume does not surely hold, if the text is to say that.
         from: Option<ObjectNumber>,
     },
-    /// Its volume holds something else than that of the leg that is right.
+    /// The volume holds something else than that of the leg which the operator trusts.
     #[error("differs from leg {trusted}: {difference}")]
     Differs {
-        /// The leg that is right.
+        /// The leg that the operator trusts.
         trusted: String,
         /// Where they differ.
         difference: String,
     },
-    /// It has more or fewer partitions than the leg that it is to be a copy of.
+    /// The volume has more or fewer partitions than the one that is copied.
     #[error("it has {has} partitions, the leg in step {needs}: make them alike first")]
     Partitions {
-        /// On its volume.
+        /// Partitions of this volume.
         has: u16,
-        /// On the other one.
+        /// Partitions of the volume that is copied.
         needs: u16,
     },
-    /// What it has too much is at its very end.
+    /// The volume holds more than the one that is copied, and the drive can't erase that.
     #[error("what it has too much can't be erased: {failed}")]
     NotErased {
-        /// What its drive said.
+        /// What the drive said.
         failed: Failed,
     },
-    /// Copying onto it failed.
+    /// Copying onto the volume failed.
     #[error("{error}{}", trouble_after_colon(.trouble))]
     Copy {
         /// Why.
@@ -167,10 +167,10 @@ pub enum Cause {
         /// What its drive knows beyond that.
         trouble: Option<String>,
     },
-    /// It is too short for the volume.
+    /// The volume is too short for what is copied.
     #[error("object {0} does not fit on it")]
     TooShort(ObjectNumber),
-    /// The commit after copying found it full.
+    /// The commit after copying found the volume full.
     #[error("it is full")]
     NoRoom,
     /// The leg that is copied from can't read this.
@@ -179,33 +179,33 @@ pub enum Cause {
     /// Copying was cancelled.
     #[error("cancelled")]
     Cancelled,
-    /// After copying it is not where it should be.
+    /// After copying the tape is not where it should be.
     #[error("its tape is at object {is}, and should be at {should}")]
     WrongEnd {
-        /// Where it is.
+        /// Where the tape is.
         is: ObjectNumber,
-        /// Where it should be.
+        /// Where the tape should be.
         should: u64,
     },
-    /// It is a copy again, and its volume says that it is none.
+    /// The volume is a copy again, and its mark still says that it is none.
     #[error("its volume is still marked as not mirrored: {error}")]
     StillMarked {
         /// Why the mark could not be taken away.
         error: Arc<VolumeError>,
     },
-    /// The mark on its volume could not be changed.
+    /// The mark on the volume could not be changed.
     #[error("{error}")]
     NotMarked {
         /// Why.
         error: Arc<VolumeError>,
     },
-    /// It could not be closed well.
+    /// The volume could not be closed without an error.
     #[error("{error}")]
     NotClosed {
         /// Why.
         error: Arc<VolumeError>,
     },
-    /// It could not be closed.
+    /// The volume could not be closed at all.
     #[error("a thread of the leg still uses it")]
     InUse,
 }
@@ -247,11 +247,11 @@ impl From<CopyError> for Cause {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("leg {leg}: {cause}")]
 pub struct LegFailure {
-    /// Its name.
+    /// The name of the leg.
     pub leg: String,
-    /// The first object that it does not surely hold.
+    /// The first object that the leg does not surely hold.
     pub from: ObjectNumber,
-    /// Why.
+    /// Why the leg is no copy.
     pub cause: Box<Cause>,
 }
 

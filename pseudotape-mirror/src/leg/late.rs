@@ -8,7 +8,7 @@ use std::thread::{Builder, JoinHandle};
 
 use pseudotape_tape::{Done, Failed, ObjectNumber, Position, Sense, Stop};
 
-use crate::change::{Change, Deed};
+use crate::change::{Change, Operation};
 use crate::leg::core::Core;
 use crate::leg::end::Uncommitted;
 use crate::leg::fault::Cause;
@@ -23,7 +23,7 @@ const FREE_BUFFERS: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// A change. Its data is in the entry.
-    Change(Deed),
+    Change(Operation),
     /// An unload, which is the last entry for a volume.
     Unload,
 }
@@ -325,12 +325,12 @@ impl Entry {
     /// Has the drive do what the entry says.
     fn store(&self, core: &mut Core) -> Result<Done, Box<Unstored>> {
         let at = self.at;
-        let deed = match self.task {
-            Task::Change(deed) => deed,
+        let operation = match self.task {
+            Task::Change(operation) => operation,
             Task::Unload => return self.unload(core),
         };
         let change = Change {
-            deed,
+            operation,
             data: &self.data,
         };
         let answer = core.act_at(at, |drive| change.run(drive));
@@ -375,7 +375,11 @@ impl Entry {
     ) -> Result<Done, LateFailure> {
         let before = *uncommitted;
         let commits = match self.task {
-            Task::Change(deed) => Change { deed, data: &[] }.commits(),
+            Task::Change(operation) => Change {
+                operation,
+                data: &[],
+            }
+            .commits(),
             Task::Unload => true,
         };
         if commits && stored.is_ok() {
@@ -386,8 +390,11 @@ impl Entry {
         stored.map_err(|unstored| {
             let Unstored { failed, cause } = *unstored;
             let from = match self.task {
-                Task::Change(deed) => {
-                    let change = Change { deed, data: &[] };
+                Task::Change(operation) => {
+                    let change = Change {
+                        operation,
+                        data: &[],
+                    };
                     before.first_after(change, &failed, self.at)
                 }
                 Task::Unload => before.first_before(self.at),

@@ -71,14 +71,20 @@ impl Leg {
     /// Has a change made later, by the thread of the leg.
     pub(crate) fn change_later(&mut self, change: Change<'_>, at: Position, behind: Position) {
         let weight = change.bytes() + OVERHEAD_BYTES * change.units().max(1);
-        self.put(Task::Change(change.deed), change.data, weight, at, behind);
+        self.put(
+            Task::Change(change.operation),
+            change.data,
+            weight,
+            at,
+            behind,
+        );
         self.end.spent(weight);
     }
 
     /// Has what is behind a place erased later: the other legs lost that.
     pub(crate) fn cut_later(&mut self, at: Position) {
         self.end.ask_again();
-        let cut = Task::Change(Change::cut().deed);
+        let cut = Task::Change(Change::cut().operation);
         self.put(cut, &[], OVERHEAD_BYTES, at, at);
     }
 

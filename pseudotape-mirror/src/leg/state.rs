@@ -10,8 +10,8 @@ use pseudotape_tape::{Noted, ObjectNumber, VolumeError};
 use super::{Cause, Class, Leg, LegState};
 
 impl Leg {
-    /// The volume has no copy of what comes from an object on. The volume is marked, where it can be, and the log
-    /// says what to do. Nothing where the leg is no copy already.
+    /// The leg is no copy from an object on. Its volume is marked, if the volume has a place for that, and the log
+    /// says what the operator can do. Does nothing where the leg is no copy already.
     pub(crate) fn lose(&mut self, from: ObjectNumber, cause: &Cause) {
         if !self.in_step() {
             return;
@@ -31,7 +31,7 @@ impl Leg {
         self.mark(from);
     }
 
-    /// The volume was marked before it was put in: the leg is no copy from an object on.
+    /// The leg is no copy from an object on, as its volume was marked before it was put in.
     pub(crate) fn set_aside(&mut self, from: ObjectNumber, cause: &Cause) {
         let reason = cause.to_string();
         self.board().note_error(&reason);
@@ -47,7 +47,7 @@ impl Leg {
         self.mark(from);
     }
 
-    /// The operator takes the leg out, which has everything up to here if it was a copy.
+    /// The operator takes the leg out. If the leg was a copy, it has everything before this object.
     pub(crate) fn drop_out(&mut self, here: ObjectNumber) {
         let from = self.no_copy_from().unwrap_or(here);
         self.set_state(LegState::Dropped { from });
@@ -56,7 +56,8 @@ impl Leg {
         log::warn!("leg {name}: dropped by the operator: not mirrored from object {from} on");
     }
 
-    /// Something was written on the other legs: one that is no copy from a later object on is none from here on.
+    /// The other legs were written from this object on: if this leg was a copy up to a later object, it is a copy
+    /// up to this one only.
     pub(crate) fn lower(&mut self, from: ObjectNumber) {
         if self.no_copy_from().is_some_and(|before| before > from) {
             self.set_no_copy_from(from);

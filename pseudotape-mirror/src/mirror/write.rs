@@ -4,7 +4,7 @@ use pseudotape_tape::{Done, Failed, Position, Sense, Stop, Transfer};
 
 use super::MirrorDrive;
 use super::settle::Together;
-use crate::change::{Change, Deed, takes};
+use crate::change::{Change, Operation, takes};
 use crate::leg::{OVERHEAD_BYTES, just_behind, same_place};
 
 impl MirrorDrive {
@@ -53,13 +53,13 @@ impl MirrorDrive {
         if !change.changes_nothing() {
             self.lower_lost(at);
         }
-        self.last.is_block(match change.deed {
-            Deed::Blocks(Transfer::Variable) => (done.count == 1).then_some(length),
-            Deed::Extend if done.count == 1 => {
+        self.last.is_block(match change.operation {
+            Operation::Blocks(Transfer::Variable) => (done.count == 1).then_some(length),
+            Operation::Extend if done.count == 1 => {
                 block_length.map(|before| before.saturating_add(length))
             }
-            Deed::Extend => block_length,
-            Deed::Blocks(_) | Deed::Motion(_) => None,
+            Operation::Extend => block_length,
+            Operation::Blocks(_) | Operation::Motion(_) => None,
         });
         Ok(done)
     }
