@@ -5,6 +5,7 @@ CHECK_SECONDS=900
 check "cargo fmt" cargo fmt --all --check
 check "cargo fmt in tests/fuzz" cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
 check "cargo clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+check "cargo doc" env RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps
 mapfile -t scripts < <(git ls-files tests tools .ci packaging | while read -r file; do
     head -c 64 "$file" | head -1 | grep -qE '^#!.*\b(ba)?sh$|^# shellcheck shell=' && echo "$file"
 done)

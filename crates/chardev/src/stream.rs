@@ -94,7 +94,7 @@ pub trait Stream: Send + Sync {
     fn poll(&self, handle: Handle, waker: Option<Waker>) -> Readiness;
 }
 
-/// Where the bytes of a stream come from, when they are not in a [`ReadQueue`] already.
+/// Where the bytes of a stream come from, when they are not in a [`ReadQueue`](crate::ReadQueue) already.
 pub trait Source {
     /// Hands the next bytes, at most `max`, to `use_bytes`; none at the end of the stream. `false`: nothing
     /// is there yet, and nothing was handed.
