@@ -13,6 +13,7 @@ mod motion;
 mod numbers;
 mod outcome;
 mod volume;
+mod wide;
 
 pub use adaptor::Bare;
 pub use drive::{
@@ -29,3 +30,4 @@ pub use volume::{
     Noted, Volume, VolumeError, VolumeId, VolumeIdentity, Writability, commit_before_end,
     make_ready, writability_by_mode,
 };
+pub use wide::wide;
