@@ -11,7 +11,8 @@ use std::sync::Arc;
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-use crate::header::{HEADER_BYTES, Header, MAX_HEAD_BYTES, Received};
+use crate::header::{Header, Received};
+use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
 use crate::serve::ServeError;
 use crate::shared;
 

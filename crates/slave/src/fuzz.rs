@@ -13,7 +13,8 @@ use pseudotape_tape::{
 
 use crate::channel::Channel;
 use crate::check::Asked;
-use crate::header::{Checksums, HEADER_BYTES, MAGIC, MAX_BODY_BYTES, VERSION};
+use crate::header::Checksums;
+use crate::limits::{HEADER_BYTES, MAGIC, MAX_BODY_BYTES, VERSION};
 use crate::line::{Answer, Line};
 use crate::link::{Link, Lost};
 use crate::request::Request;

@@ -9,9 +9,8 @@ use proptest::prelude::*;
 use pseudotape_tape::{ObjectNumber, Position, Transfer};
 
 use crate::check::Asked;
-use crate::header::{
-    Checksums, HEADER_BYTES, Head, Header, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, Payload,
-};
+use crate::header::{Checksums, Head, Header, Payload};
+use crate::limits::{HEADER_BYTES, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES};
 use crate::line::{Answer, Line};
 use crate::link::{Link, Lost};
 use crate::nonsense::Nonsense;

@@ -1,4 +1,4 @@
-use crate::header::{MAX_BODY_BYTES, VERSION};
+use crate::limits::{MAX_BODY_BYTES, VERSION};
 
 /// What is wrong with a message. A slave that sends one is dropped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

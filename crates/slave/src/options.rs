@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use pseudotape_tape::{BlockLimits, Identity};
 
-use crate::header::{Checksums, MAX_PAYLOAD_BYTES};
+use crate::header::Checksums;
+use crate::limits::MAX_PAYLOAD_BYTES;
 
 /// What a drive without a slave says when it is asked whether it is ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

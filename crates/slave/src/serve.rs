@@ -8,7 +8,8 @@ use std::time::Duration;
 use pseudotape_tape::{Done, Drive, Failed, Sense, Transfer};
 
 use crate::channel::{Channel, Reader, Writer};
-use crate::header::{Checksums, Head, MAX_PAYLOAD_BYTES, Payload, Received};
+use crate::header::{Checksums, Head, Payload, Received};
+use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::nonsense::Nonsense;
 use crate::reply::{Outcome, Reply, Welcome};
 use crate::request::{Hello, Reason, Request};

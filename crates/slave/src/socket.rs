@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, recv, send, sendmsg};
 
-use crate::header::{Checksums, HEADER_BYTES, Head, Header, MAX_HEAD_BYTES, Payload, Received};
+use crate::header::{Checksums, Head, Header, Payload, Received};
+use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
 use crate::link::{Lost, Patience, Question, check_answers, goodbye_head};
 use crate::nonsense::Nonsense;
 use crate::reply;

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::header::{HEADER_BYTES, Head, Header, MAX_HEAD_BYTES, Payload, Received};
+use crate::header::{Head, Header, Payload, Received};
+use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
 use crate::link::{Lost, Patience, Question, check_answers, goodbye_head};
 use crate::nonsense::Nonsense;
 use crate::reply;
