@@ -13,7 +13,7 @@ macro_rules! bodies {
 
 bodies! {
     HelloBytes { largest_payload: u32, silence_ms: u32, offers: u32 }
-    GoodbyeBytes { reason: u32, text: [u8; 96] }
+    GoodbyeBytes { reason: u16, oldest: u8, newest: u8, text: [u8; 96] }
     SetModeBytes { block_size: u32, density: u8, buffering: u8, compression: u8, changes: u8 }
     ReadBytes { block_size: u32, length: u32 }
     WriteBytes { block_size: u32 }
@@ -30,12 +30,16 @@ bodies! {
         count: u64, object: u64, file: u64, block_length: u32,
         partition: u8, knows: u8, stop: u8, sense: u8
     }
+    UnsupportedBytes { oldest: u16, newest: u16, features: u32 }
     ModeBytes { block_size: u32, density: u8, buffering: u8, state: u8, last_partition: u8 }
     CapacityBytes { total: u64, early_warning: u64, used: u64, room: u64, limited: u8 }
 }
 
 /// Bits of `offers` and `takes`: the payload goes through shared memory.
 pub(crate) const SHARED_MEMORY: u32 = 1;
+
+/// From this bit on a bit of `offers` is one that the master can't go without.
+pub(crate) const NEEDS_SHIFT: u32 = 16;
 
 /// Bits of `SetModeBytes::changes`.
 pub(crate) const SETS_BLOCK_SIZE: u8 = 1;

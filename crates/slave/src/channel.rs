@@ -15,6 +15,7 @@ use crate::header::{Header, Received};
 use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
 use crate::serve::ServeError;
 use crate::shared;
+use crate::versions::ForeignHello;
 
 /// Bytes fetched at once before any payload was seen in the stream.
 const FIRST_BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;
@@ -106,6 +107,14 @@ fn write_both(mut sink: impl Write, head: &[u8], payload: &[u8]) -> io::Result<(
     }
 }
 
+/// What a master sends.
+pub(crate) enum Message {
+    /// In a version that is spoken here.
+    Known(Received),
+    /// A greeting in another version.
+    Foreign(ForeignHello),
+}
+
 /// Where requests come from.
 pub(crate) struct Reader {
     source: Source,
@@ -132,12 +141,19 @@ impl Reader {
     }
 
     /// The next message, with its payload in the buffer where it came in the stream; `None` at the end.
-    pub(crate) fn next(&mut self, max_payload: usize) -> Result<Option<Received>, ServeError> {
+    pub(crate) fn next(&mut self, max_payload: usize) -> Result<Option<Message>, ServeError> {
         if !self.fill(HEADER_BYTES)? {
             return Ok(None);
         }
         let bytes = self.buffer[self.start..self.end].first_chunk();
-        let header = Header::parse(bytes.expect("fill() brought a header"))?;
+        let bytes = bytes.expect("fill() brought a header");
+        if let Some(hello) = ForeignHello::recognise(bytes) {
+            let length = HEADER_BYTES + hello.body_length;
+            let whole = self.fill(length)?;
+            self.start += length;
+            return Ok(whole.then_some(Message::Foreign(hello)));
+        }
+        let header = Header::parse(bytes)?;
         header.payload_within(max_payload)?;
         let head_length = HEADER_BYTES + header.body_length;
         if !self.fill(head_length + header.streamed_length())? {
@@ -146,7 +162,7 @@ impl Reader {
         let body = &self.buffer[self.start + HEADER_BYTES..self.start + head_length];
         let received = Received::new(header, body)?;
         self.start += head_length;
-        Ok(Some(received))
+        Ok(Some(Message::Known(received)))
     }
 
     /// The payload that came in the stream behind the message just read.
@@ -169,6 +185,11 @@ impl Reader {
     pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
         self.expects_descriptor = false;
         self.passed.take()
+    }
+
+    /// Closes the descriptor that came with a greeting that is refused: the next greeting brings its own.
+    pub(crate) fn drop_descriptor(&mut self) {
+        self.passed = None;
     }
 
     /// Reads until this many bytes wait; false where the end came first.

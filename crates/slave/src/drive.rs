@@ -87,6 +87,7 @@ impl SlaveDrive {
                         | Lost::Nonsense(_)
                         | Lost::Silent(_)
                         | Lost::Channel(_)
+                        | Lost::Unsupported { .. }
                         | Lost::Ended(_) => Sense::HardwareError,
                     },
                     None,

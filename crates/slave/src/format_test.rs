@@ -9,6 +9,7 @@ use crate::limits::{HEADER_BYTES, MAX_BODY_BYTES};
 use crate::reply::{REPLIES, Reply};
 use crate::request::{REQUESTS, Request};
 use crate::samples;
+use crate::versions::ForeignHello;
 
 /// Takes a message apart as a receiver does.
 fn received(bytes: &[u8]) -> Received {
@@ -32,6 +33,12 @@ fn every_request_comes_back_as_it_was() {
         let decoded = Request::decode(received.header.kind, received.body());
         assert_eq!(decoded, Ok(request.clone()));
         kinds.push((request.kind(), request.name()));
+    }
+    for request in samples::added_requests() {
+        let head = Head::new(request.kind(), 7, Payload::None, |out| request.encode(out));
+        let received = received(head.bytes());
+        let decoded = Request::decode(received.header.kind, received.body());
+        assert_eq!(decoded, Ok(request));
     }
     kinds.dedup();
     assert_eq!(kinds, REQUESTS, "there is a sample of every kind");
@@ -128,7 +135,7 @@ fn the_fields_are_where_the_document_says() {
         fields!(HeaderBytes: magic, version, kind, id, flags, body_length, payload_length, body_crc,
             payload_crc, header_crc),
         fields!(HelloBytes: largest_payload, silence_ms, offers),
-        fields!(GoodbyeBytes: reason, text),
+        fields!(GoodbyeBytes: reason, oldest, newest, text),
         fields!(SetModeBytes: block_size, density, buffering, compression, changes),
         fields!(ReadBytes: block_size, length),
         fields!(WriteBytes: block_size),
@@ -138,6 +145,7 @@ fn the_fields_are_where_the_document_says() {
         fields!(PartitionsBytes: size_mib, kind),
         fields!(ByteBytes: value),
         fields!(WelcomeBytes: vendor, product, revision, serial, min_block, max_block, granularity, takes),
+        fields!(UnsupportedBytes: oldest, newest, features),
         fields!(OutcomeBytes: count, object, file, block_length, partition, knows, stop, sense),
         fields!(ModeBytes: block_size, density, buffering, state, last_partition),
         fields!(CapacityBytes: total, early_warning, used, room, limited),
@@ -251,12 +259,57 @@ fn the_numbers_are_those_of_the_document() {
     ] {
         assert!(DOCUMENT.contains(&text), "{text}");
     }
-    for (number, reason, word) in crate::request::REASONS {
+    for (number, word) in crate::request::REASONS {
         assert!(
-            DOCUMENT.contains(&format!("{number}: {}", word.to_lowercase())),
-            "{reason:?}"
+            DOCUMENT.contains(&format!("{number}: {word}")),
+            "{number} {word}"
         );
     }
+}
+
+/// A greeting of another version, whose body is longer than that of ours.
+fn hello_of_version(version: u16) -> Vec<u8> {
+    let head = Head::new(1, 0x2100, Payload::None, |out| {
+        out[..20].copy_from_slice(b"what is known later!");
+        20
+    });
+    let mut bytes = head.bytes().to_vec();
+    bytes[4..6].copy_from_slice(&version.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..36]);
+    bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn a_greeting_of_another_version_is_told_from_everything_else() {
+    let recognise = |bytes: &[u8]| ForeignHello::recognise(bytes.first_chunk().unwrap());
+    let changed = |at: usize, byte: u8, seals: bool| {
+        let mut bytes = hello_of_version(2);
+        bytes[at] = byte;
+        if seals {
+            let crc = crc32fast::hash(&bytes[..36]);
+            bytes[36..40].copy_from_slice(&crc.to_le_bytes());
+        }
+        recognise(&bytes)
+    };
+    for version in [0, 2, 0xffff] {
+        let hello = recognise(&hello_of_version(version)).unwrap();
+        assert_eq!(
+            (hello.version, hello.id, hello.body_length),
+            (version, 0x2100, 20)
+        );
+    }
+    assert_eq!(recognise(&hello_of_version(1)), None);
+    assert!(changed(20, 128, true).is_some(), "the longest body");
+    for (at, byte, what) in [
+        (0, 0, "magic"),
+        (6, 2, "kind"),
+        (20, 129, "a body too long"),
+        (24, 1, "a payload"),
+    ] {
+        assert_eq!(changed(at, byte, true), None, "{what}");
+    }
+    assert_eq!(changed(8, 7, false), None, "a checksum that is wrong");
 }
 
 /// Every sample as a line: what it is, a colon, its bytes with the payload behind it.
@@ -299,6 +352,18 @@ fn vectors() -> String {
             &[],
         );
     }
+    let added = samples::added_requests();
+    for (at, request) in added.iter().enumerate() {
+        let head = Head::new(request.kind(), 0x2000 + at as u64, Payload::None, |out| {
+            request.encode(out)
+        });
+        text += &line(format!("{}, added {at}", request.name()), head, &[]);
+    }
+    let hex: String = hello_of_version(2)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    text += &format!("hello of version 2: {hex}\n");
     text
 }
 

@@ -131,7 +131,7 @@ pub fn fuzz_reply(bytes: &[u8]) {
     let mut bytes = bytes.get(..MAX_INPUT).unwrap_or(bytes).to_vec();
     if plan.seals {
         // The first request of a line has the number 1.
-        seal(&mut bytes, Some(1));
+        seal(&mut bytes, Some(VERSION), Some(1));
     }
     let (link, feeds) = if plan.socket {
         socket(&bytes)
@@ -219,6 +219,9 @@ fn judge(asked: Asked<'_>, answer: Result<Answer, Lost>, length: usize) {
 
 /// Gives a serving slave some bytes for its master's requests: the entry of the fuzz target.
 ///
+/// The first byte says how: bit 0 sets right what guards the messages, bit 1 takes a socket instead of a pipe, bit 2
+/// leaves the messages the versions that they have.
+///
 /// Whatever the bytes are, serving ends.
 pub fn fuzz_request(bytes: &[u8], drive: &mut dyn Drive) {
     let [first, bytes @ ..] = bytes else {
@@ -226,7 +229,7 @@ pub fn fuzz_request(bytes: &[u8], drive: &mut dyn Drive) {
     };
     let mut bytes = bytes.get(..MAX_INPUT).unwrap_or(bytes).to_vec();
     if first & 1 != 0 {
-        seal(&mut bytes, None);
+        seal(&mut bytes, (first & 4 == 0).then_some(VERSION), None);
     }
     let replies = std::fs::File::options()
         .write(true)
@@ -249,12 +252,14 @@ pub fn fuzz_request(bytes: &[u8], drive: &mut dyn Drive) {
 }
 
 /// Goes over the bytes as over messages and sets right what guards them.
-fn seal(bytes: &mut [u8], id: Option<u64>) {
+fn seal(bytes: &mut [u8], version: Option<u16>, id: Option<u64>) {
     let mut rest = bytes;
     while rest.len() >= HEADER_BYTES {
         let (header, behind) = rest.split_at_mut(HEADER_BYTES);
         header[..4].copy_from_slice(&MAGIC.to_le_bytes());
-        header[4..6].copy_from_slice(&VERSION.to_le_bytes());
+        if let Some(version) = version {
+            header[4..6].copy_from_slice(&version.to_le_bytes());
+        }
         if let Some(id) = id {
             header[8..16].copy_from_slice(&id.to_le_bytes());
         }

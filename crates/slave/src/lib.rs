@@ -36,6 +36,7 @@ mod shared;
 mod socket;
 mod stream;
 mod text;
+mod versions;
 
 pub use channel::Channel;
 pub use drive::SlaveDrive;
@@ -48,3 +49,4 @@ pub use options::{Options, WithoutSlave};
 pub use port::{AttachError, PortStatus, SlavePort};
 pub use serve::{ServeError, ServeOptions, serve, serve_with};
 pub use stream::{StreamEnd, StreamError, StreamRead};
+pub use versions::Versions;

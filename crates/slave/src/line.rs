@@ -6,7 +6,7 @@ use crate::check::Asked;
 use crate::header::Received;
 use crate::link::{Link, Lost, Question};
 use crate::nonsense::Nonsense;
-use crate::reply::{Outcome, Reply, Welcome};
+use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::Request;
 
 /// What the next operation reports of a slave that is new.
@@ -107,6 +107,7 @@ fn judge(asked: Asked<'_>, received: &Received, payload: usize) -> Result<Answer
         | Reply::Mode(_)
         | Reply::Capacity(_)
         | Reply::Welcome(_)
+        | Reply::Unsupported(_)
         | Reply::Working => Err(wrong()),
     }
 }
@@ -123,10 +124,21 @@ pub(crate) fn greet(
         id,
         data: &[],
     };
-    let received = exchange(link, question, &mut [], silence)?;
+    let received = exchange(link, question, &mut [], silence).map_err(|lost| match lost {
+        Lost::Nonsense(Nonsense::Version { found }) => {
+            let found = format!("the slave answers in version {found}");
+            Lost::Unsupported { found }
+        }
+        lost => lost,
+    })?;
     let kind = received.header.kind;
     match Reply::decode(kind, received.body())? {
         Reply::Welcome(welcome) => Ok(welcome),
+        Reply::Unsupported(known) => {
+            let Known { versions, features } = known;
+            let found = format!("the slave knows {versions} and features {features:#x}");
+            Err(Lost::Unsupported { found })
+        }
         Reply::Done(_)
         | Reply::Failed(_)
         | Reply::Mode(_)

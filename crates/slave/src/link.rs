@@ -11,6 +11,7 @@ use crate::nonsense::Nonsense;
 use crate::request::{Goodbye, Reason, Request};
 use crate::socket::SocketLink;
 use crate::stream::StreamCore;
+use crate::versions::Versions;
 
 /// Longest time for one operation, however often the slave says that it works: st's own long time-out.
 const LONGEST_OPERATION: Duration = Duration::from_secs(14_000);
@@ -38,6 +39,12 @@ pub(crate) enum Lost {
     /// The channel failed.
     #[error("its channel failed: {0}")]
     Channel(#[from] io::Error),
+    /// It speaks no version of the protocol that this side speaks.
+    #[error("the master speaks {ours} of the slave protocol; {found}", ours = Versions::OURS)]
+    Unsupported {
+        /// What the slave said.
+        found: String,
+    },
     /// It was sent away.
     #[error("{0}")]
     Ended(&'static str),
@@ -51,6 +58,7 @@ impl Lost {
             Lost::Nonsense(_) => Reason::Nonsense,
             Lost::Silent(_) => Reason::Silent,
             Lost::Ended(_) => Reason::Ending,
+            Lost::Unsupported { .. } => Reason::Unsupported(Versions::OURS),
         };
         Some(Goodbye {
             reason,

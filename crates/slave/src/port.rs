@@ -241,6 +241,7 @@ impl Inner {
             largest_payload: self.options.largest_payload,
             silence_ms: u32::try_from(self.options.silence.as_millis()).unwrap_or(u32::MAX),
             shared_memory: link.offers_shared_memory(),
+            needs: 0,
         });
         let id = self.line().take_id();
         let silence = self.options.silence.min(GREETING);

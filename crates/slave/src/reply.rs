@@ -7,14 +7,15 @@ use pseudotape_tape::{
 
 use crate::bodies::{
     CAN_COMPRESS, COMPRESSES, CapacityBytes, HAS_ROOM, HAS_TOTAL, KNOWS_FILE, KNOWS_POSITION,
-    ModeBytes, OutcomeBytes, PAST_EARLY_WARNING, RECOVERED, SHARED_MEMORY, WRITE_PROTECTED,
-    WelcomeBytes,
+    ModeBytes, OutcomeBytes, PAST_EARLY_WARNING, RECOVERED, SHARED_MEMORY, UnsupportedBytes,
+    WRITE_PROTECTED, WelcomeBytes,
 };
 use crate::codec;
 use crate::codes::Code;
 use crate::nonsense::Nonsense;
 use crate::request::{fields, nothing};
 use crate::text;
+use crate::versions::Versions;
 
 pub(crate) const WELCOME: u16 = 0x8001;
 pub(crate) const DONE: u16 = 0x8002;
@@ -22,6 +23,7 @@ pub(crate) const FAILED: u16 = 0x8003;
 pub(crate) const MODE_IS: u16 = 0x8004;
 pub(crate) const CAPACITY_IS: u16 = 0x8005;
 pub(crate) const WORKING: u16 = 0x8006;
+pub(crate) const UNSUPPORTED: u16 = 0x8007;
 
 /// Every kind of reply with its name.
 #[cfg(test)]
@@ -32,6 +34,7 @@ pub(crate) const REPLIES: &[(u16, &str)] = &[
     (MODE_IS, "mode is"),
     (CAPACITY_IS, "capacity is"),
     (WORKING, "working"),
+    (UNSUPPORTED, "unsupported"),
 ];
 
 /// What a slave says of itself.
@@ -40,6 +43,22 @@ pub(crate) struct Welcome {
     pub(crate) identity: Identity,
     pub(crate) limits: BlockLimits,
     pub(crate) shared_memory: bool,
+}
+
+/// What a slave knows, in answer to a greeting that asks for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) versions: Versions,
+    /// The bits of `offers` that the slave knows.
+    pub(crate) features: u32,
+}
+
+impl Known {
+    /// What this side knows.
+    pub(crate) const OURS: Known = Known {
+        versions: Versions::OURS,
+        features: SHARED_MEMORY,
+    };
 }
 
 /// What a successful operation came to.
@@ -62,6 +81,7 @@ pub(crate) enum Reply {
     Mode(Mode),
     Capacity(Capacity),
     Working,
+    Unsupported(Known),
 }
 
 impl Reply {
@@ -73,6 +93,7 @@ impl Reply {
             Reply::Mode(_) => MODE_IS,
             Reply::Capacity(_) => CAPACITY_IS,
             Reply::Working => WORKING,
+            Reply::Unsupported(_) => UNSUPPORTED,
         }
     }
 
@@ -102,6 +123,14 @@ impl Reply {
             Reply::Mode(mode) => codec::encode(&mode_bytes(mode), out),
             Reply::Capacity(capacity) => codec::encode(&capacity_bytes(capacity), out),
             Reply::Working => 0,
+            Reply::Unsupported(known) => codec::encode(
+                &UnsupportedBytes {
+                    oldest: known.versions.oldest,
+                    newest: known.versions.newest,
+                    features: known.features,
+                },
+                out,
+            ),
         }
     }
 
@@ -113,6 +142,15 @@ impl Reply {
             MODE_IS => fields(kind, body).and_then(|b| mode(&b).map(Reply::Mode)),
             CAPACITY_IS => fields(kind, body).and_then(|b| capacity(&b).map(Reply::Capacity)),
             WORKING => nothing(kind, body).map(|()| Reply::Working),
+            UNSUPPORTED => fields(kind, body).map(|b: UnsupportedBytes| {
+                Reply::Unsupported(Known {
+                    versions: Versions {
+                        oldest: b.oldest,
+                        newest: b.newest,
+                    },
+                    features: b.features,
+                })
+            }),
             _ => Err(Nonsense::Kind { kind }),
         }
     }

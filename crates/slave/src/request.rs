@@ -8,14 +8,15 @@ use pseudotape_tape::{
 };
 
 use crate::bodies::{
-    ByteBytes, GoodbyeBytes, HelloBytes, LocateBytes, MarksBytes, PartitionsBytes, ReadBytes,
-    SETS_BLOCK_SIZE, SETS_BUFFERING, SETS_COMPRESSION, SETS_DENSITY, SHARED_MEMORY, SetModeBytes,
-    SpaceBytes, WriteBytes,
+    ByteBytes, GoodbyeBytes, HelloBytes, LocateBytes, MarksBytes, NEEDS_SHIFT, PartitionsBytes,
+    ReadBytes, SETS_BLOCK_SIZE, SETS_BUFFERING, SETS_COMPRESSION, SETS_DENSITY, SHARED_MEMORY,
+    SetModeBytes, SpaceBytes, WriteBytes,
 };
 use crate::codec;
 use crate::codes::Code;
 use crate::nonsense::Nonsense;
 use crate::text;
+use crate::versions::Versions;
 
 /// What a master offers to a slave that attaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Hello {
     pub(crate) largest_payload: u32,
     pub(crate) silence_ms: u32,
     pub(crate) shared_memory: bool,
+    /// What the master can't go without: the upper half of `offers`. This version knows nothing of the kind.
+    pub(crate) needs: u16,
 }
 
 /// Why a master parts with a slave.
@@ -36,6 +39,8 @@ pub(crate) enum Reason {
     Silent,
     /// The master ends, or its operator parted them.
     Ending,
+    /// They have no version of the protocol in common; these are the master's.
+    Unsupported(Versions),
 }
 
 /// The last message to a slave; not answered.
@@ -118,13 +123,21 @@ kinds! {
 /// Kinds from here on are replies.
 pub(crate) const FIRST_REPLY: u16 = 0x8000;
 
-/// Reasons of a goodbye.
-pub(crate) const REASONS: &[(u32, Reason, &str)] = &[
-    (1, Reason::Busy, "Busy"),
-    (2, Reason::Nonsense, "Nonsense"),
-    (3, Reason::Silent, "Silent"),
-    (4, Reason::Ending, "Ending"),
+/// Reasons of a goodbye, with the words of the document.
+#[cfg(test)]
+pub(crate) const REASONS: &[(u16, &str)] = &[
+    (BUSY, "busy"),
+    (NONSENSE, "nonsense"),
+    (SILENT, "silent"),
+    (ENDING, "ending"),
+    (UNSUPPORTED, "unsupported"),
 ];
+
+const BUSY: u16 = 1;
+const NONSENSE: u16 = 2;
+const SILENT: u16 = 3;
+const ENDING: u16 = 4;
+const UNSUPPORTED: u16 = 5;
 
 /// Kinds of `PartitionsBytes`.
 const SINGLE: u8 = 0;
@@ -147,20 +160,16 @@ impl Request {
                 &HelloBytes {
                     largest_payload: hello.largest_payload,
                     silence_ms: hello.silence_ms,
-                    offers: if hello.shared_memory {
-                        SHARED_MEMORY
-                    } else {
-                        0
-                    },
+                    offers: u32::from(hello.needs) << NEEDS_SHIFT
+                        | if hello.shared_memory {
+                            SHARED_MEMORY
+                        } else {
+                            0
+                        },
                 },
                 out,
             ),
-            Request::Goodbye(goodbye) => {
-                let row = REASONS.iter().find(|(_, r, _)| *r == goodbye.reason);
-                let reason = row.expect("every reason is in the table").0;
-                let text = text::to_bytes(&goodbye.text);
-                codec::encode(&GoodbyeBytes { reason, text }, out)
-            }
+            Request::Goodbye(goodbye) => codec::encode(&goodbye_bytes(goodbye), out),
             Request::SetMode(change) => codec::encode(&set_mode_bytes(change), out),
             Request::Read { transfer, length } => codec::encode(
                 &ReadBytes {
@@ -222,17 +231,10 @@ impl Request {
                     largest_payload: b.largest_payload,
                     silence_ms: b.silence_ms,
                     shared_memory: b.offers & SHARED_MEMORY != 0,
+                    needs: (b.offers >> NEEDS_SHIFT) as u16,
                 })
             }),
-            GOODBYE => {
-                let b: GoodbyeBytes = fields(kind, body)?;
-                let row = REASONS.iter().find(|(number, ..)| *number == b.reason);
-                Ok(Request::Goodbye(Goodbye {
-                    // A reason of a later version ends it all the same.
-                    reason: row.map_or(Reason::Ending, |(_, reason, _)| *reason),
-                    text: text::from_bytes("goodbye", &b.text)?,
-                }))
-            }
+            GOODBYE => goodbye(&fields(kind, body)?).map(Request::Goodbye),
             KEEP_ALIVE => of(Request::KeepAlive),
             TEST_READY => of(Request::TestReady),
             MODE => of(Request::Mode),
@@ -303,6 +305,39 @@ pub(crate) fn nothing(kind: u16, body: &[u8]) -> Result<(), Nonsense> {
         kind,
         length: body.len(),
     })
+}
+
+fn goodbye_bytes(goodbye: &Goodbye) -> GoodbyeBytes {
+    let (reason, versions) = match goodbye.reason {
+        Reason::Busy => (BUSY, None),
+        Reason::Nonsense => (NONSENSE, None),
+        Reason::Silent => (SILENT, None),
+        Reason::Ending => (ENDING, None),
+        Reason::Unsupported(versions) => (UNSUPPORTED, Some(versions)),
+    };
+    let short = |version: u16| u8::try_from(version).unwrap_or(u8::MAX);
+    GoodbyeBytes {
+        reason,
+        oldest: versions.map_or(0, |known| short(known.oldest)),
+        newest: versions.map_or(0, |known| short(known.newest)),
+        text: text::to_bytes(&goodbye.text),
+    }
+}
+
+fn goodbye(bytes: &GoodbyeBytes) -> Result<Goodbye, Nonsense> {
+    let reason = match bytes.reason {
+        BUSY => Reason::Busy,
+        NONSENSE => Reason::Nonsense,
+        SILENT => Reason::Silent,
+        UNSUPPORTED => Reason::Unsupported(Versions {
+            oldest: bytes.oldest.into(),
+            newest: bytes.newest.into(),
+        }),
+        // A reason of a later version ends it all the same.
+        _ => Reason::Ending,
+    };
+    let text = text::from_bytes("goodbye", &bytes.text)?;
+    Ok(Goodbye { reason, text })
 }
 
 fn byte(value: u8, out: &mut [u8]) -> usize {

@@ -8,8 +8,9 @@ use pseudotape_tape::{
     SpaceUnit, Stop, Transfer, WriteMode,
 };
 
-use crate::reply::{Outcome, Reply, Welcome};
+use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::{Goodbye, Hello, Reason, Request};
+use crate::versions::Versions;
 
 fn fixed(size: u32) -> Transfer {
     Transfer::Fixed(NonZeroU32::new(size).expect("samples are not 0"))
@@ -45,6 +46,7 @@ pub(crate) fn requests() -> Vec<(Request, &'static [u8])> {
             largest_payload: 16 << 20,
             silence_ms: 60_000,
             shared_memory: true,
+            needs: 0,
         })),
         plain(Request::KeepAlive),
         goodbye(Reason::Busy, "another slave is attached: end it first"),
@@ -118,6 +120,25 @@ pub(crate) fn requests() -> Vec<(Request, &'static [u8])> {
         plain(Request::Motion(Motion::MakePartitions(
             Partitioning::FirstOf(5),
         ))),
+    ]
+}
+
+/// Requests that later came to what a version can say. Apart, since the numbers of the samples are in the vectors.
+pub(crate) fn added_requests() -> Vec<Request> {
+    vec![
+        Request::Hello(Hello {
+            largest_payload: 16 << 20,
+            silence_ms: 60_000,
+            shared_memory: true,
+            needs: 1,
+        }),
+        Request::Goodbye(Goodbye {
+            reason: Reason::Unsupported(Versions {
+                oldest: 2,
+                newest: 3,
+            }),
+            text: "this side does not speak version 1".into(),
+        }),
     ]
 }
 
@@ -201,6 +222,13 @@ pub(crate) fn replies() -> Vec<(Reply, &'static [u8])> {
         position: Some(place()),
         recovered: true,
         ..Outcome::default()
+    })));
+    replies.push(plain(Reply::Unsupported(Known {
+        versions: Versions {
+            oldest: 1,
+            newest: 0x0203,
+        },
+        features: 1,
     })));
     replies
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use pseudotape_tape::{Done, Drive, Failed, Sense, Transfer};
 
-use crate::channel::{Channel, Reader, Writer};
+use crate::channel::{Channel, Message, Reader, Writer};
 use crate::header::{Checksums, Head, Payload, Received};
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::nonsense::Nonsense;
-use crate::reply::{Outcome, Reply, Welcome};
+use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::{Hello, Reason, Request};
 use crate::shared::SharedMemory;
+use crate::versions::{ForeignHello, Versions};
 
 /// How a slave serves.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,14 @@ pub enum ServeError {
     /// The master parted with this slave because of what it did.
     #[error("the master dropped this slave: {0}")]
     Dropped(String),
+    /// The master speaks no version of the protocol that this side speaks.
+    #[error("the master speaks {versions} of the slave protocol, and this side {ours}: {text}", ours = Versions::OURS)]
+    Unsupported {
+        /// What the master speaks.
+        versions: Versions,
+        /// What the master says.
+        text: String,
+    },
     /// The master sent what can't be.
     #[error("the master talks nonsense: {0}")]
     Nonsense(#[from] Nonsense),
@@ -158,9 +167,25 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self) -> Result<(), ServeError> {
         let mut greeted = false;
-        while let Some(received) = self.reader.next(self.max_payload)? {
+        while let Some(message) = self.reader.next(self.max_payload)? {
+            let received = match message {
+                Message::Known(received) => received,
+                Message::Foreign(hello) if !greeted => {
+                    self.answer_foreign(hello)?;
+                    continue;
+                }
+                Message::Foreign(hello) => {
+                    let found = hello.version;
+                    return Err(ServeError::Nonsense(Nonsense::Version { found }));
+                }
+            };
             let request = Request::decode(received.header.kind, received.body());
             match request {
+                // A need of a later version.
+                Ok(Request::Hello(hello)) if hello.needs != 0 => {
+                    self.reader.drop_descriptor();
+                    self.answer(received.header.id, &Reply::Unsupported(Known::OURS))?;
+                }
                 Ok(Request::Hello(hello)) => {
                     greeted = true;
                     self.welcome(&received, hello)?;
@@ -170,6 +195,10 @@ impl Session<'_> {
                         Reason::Ending => Ok(()),
                         Reason::Busy => Err(ServeError::Busy(goodbye.text)),
                         Reason::Nonsense | Reason::Silent => Err(ServeError::Dropped(goodbye.text)),
+                        Reason::Unsupported(versions) => Err(ServeError::Unsupported {
+                            versions,
+                            text: goodbye.text,
+                        }),
                     };
                 }
                 Ok(request) if greeted => self.do_request(&received, &request)?,
@@ -192,6 +221,17 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Tells a newer master what is spoken here; it may greet again in one of these versions.
+    fn answer_foreign(&mut self, hello: ForeignHello) -> Result<(), ServeError> {
+        log::info!(
+            "the master greets in version {} of the slave protocol, and this side speaks {}",
+            hello.version,
+            Versions::OURS
+        );
+        self.reader.drop_descriptor();
+        self.answer(hello.id, &Reply::Unsupported(Known::OURS))
     }
 
     fn welcome(&mut self, received: &Received, hello: Hello) -> Result<(), ServeError> {

@@ -402,7 +402,10 @@ fn whatever_is_wrong_with_a_reply_it_is_an_error_and_the_slave_is_dropped() {
     let cases: &[(&str, Spoil)] = &[
         ("not a message of this protocol", |_| vec![b'?'; 72]),
         ("version 2", |id| changed(id, 4, 2)),
-        ("kind 0x8007", |id| message(0x8007, id, &[], &[])),
+        ("kind 0x8008", |id| message(0x8008, id, &[], &[])),
+        ("does not answer 'write'", |id| {
+            message(0x8007, id, &[0; 8], &[])
+        }),
         ("kind 0x0014", |id| message(WRITE, id, &[0; 4], &[])),
         ("the reply has id", |id| {
             message(DONE, id + 1, &outcome(1, 1, 0, 0, 0), &[])
