@@ -216,6 +216,7 @@ fn slave(slave: &SlaveStatus) -> String {
     let way = match holder.way {
         SlaveWay::Node => "node",
         SlaveWay::Socket => "socket",
+        SlaveWay::Unknown => "unknown way",
     };
     let since = i64::try_from(holder.since)
         .ok()

@@ -3,19 +3,26 @@
 //! A client connects to the daemon's Unix socket, sends one [`Request`] as one line of JSON and gets
 //! one [`Response`] as one line of JSON; it may go on with further requests. A line is at most
 //! [`MAX_LINE_BYTES`] long. Unknown requests and unknown fields are refused by name.
+//!
+//! Every message has a field `protocol`. In a request it is the oldest protocol that has the request, so that a newer
+//! client can go on asking an older daemon for what both know. In an answer it is the newest protocol that the daemon
+//! speaks. A message without it is of protocol 1. A field that a later protocol adds has a default for what is
+//! missing. A client ignores fields that it does not know; a daemon refuses them, since they may change what is asked.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufReader};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod message;
 mod server;
 mod size;
 mod socket;
 mod status;
 
+pub use message::{MAX_LINE_BYTES, PROTOCOL, receive, send};
 pub use server::{ControlServer, MAX_CLIENTS, Operator};
 pub use size::{HumanBytes, Portion, SizeError, parse_portion, parse_size};
 pub use socket::{ListenError, Purpose, Socket};
@@ -23,9 +30,6 @@ pub use status::{
     CapacityStatus, DriveStatus, FlagStatus, HolderStatus, MediumStatus, OpenStatus, OptionStatus,
     OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status, TransferStatus,
 };
-
-/// Longest line that either side accepts.
-pub const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Environment variable that names the control socket for the daemon and for the command.
 pub const SOCKET_VARIABLE: &str = "PSEUDOTAPE_CONTROL";
@@ -48,6 +52,7 @@ pub enum Request {
         /// Number of the drive.
         drive: u32,
         /// Also while a program has the drive open (it gets errors from then on).
+        #[serde(default)]
         force: bool,
     },
     /// Sets or clears the write-protect switch of the cartridge in a drive.
@@ -67,8 +72,10 @@ pub enum Request {
         /// Number of the drive.
         drive: u32,
         /// The mode: 0, or 1 to 3 for the nodes l, m, a.
+        #[serde(default)]
         mode: u8,
         /// `NAME`, `NAME=off`, `NAME=VALUE`; all of them are understood before any is set.
+        #[serde(default)]
         set: Vec<String>,
     },
 }
@@ -115,9 +122,19 @@ pub enum Error {
     /// The connection broke.
     #[error("the daemon's connection broke: {0}")]
     Broken(#[from] io::Error),
-    /// The answer is not in this protocol.
+    /// A message is not in this protocol.
     #[error("the daemon's answer can't be read: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// A message of another protocol can't be understood.
+    #[error(
+        "{source}: the other side speaks control protocol {theirs}, and this side speaks {PROTOCOL}: use programs of one version"
+    )]
+    Protocol {
+        /// What the message says.
+        theirs: u32,
+        /// What is not understood.
+        source: serde_json::Error,
+    },
 }
 
 /// The socket used where none is named: [`SOCKET_VARIABLE`], or a place in the run directory.
@@ -168,75 +185,5 @@ fn connect_advice(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::PermissionDenied => "be root, or in the group that the socket belongs to",
         _ => "is the daemon running? --control names its socket",
-    }
-}
-
-/// Writes one message as one line.
-pub fn send<M: Serialize>(to: &mut impl Write, message: &M) -> Result<(), Error> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    Ok(to.write_all(&line)?)
-}
-
-/// Reads one message; `None` at the end of the stream.
-pub fn receive<M: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> Result<Option<M>, Error> {
-    let mut line = Vec::new();
-    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
-    match line.last() {
-        None => Ok(None),
-        Some(b'\n') => Ok(Some(serde_json::from_slice(&line)?)),
-        Some(_) if line.len() as u64 == MAX_LINE_BYTES => {
-            let message = format!("a line is longer than {MAX_LINE_BYTES} bytes");
-            Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
-        }
-        Some(_) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ended in mid line").into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(line: &str) -> Result<Option<Request>, Error> {
-        receive(&mut line.as_bytes())
-    }
-
-    #[test]
-    fn a_request_is_one_line_of_json() {
-        let mut line = Vec::new();
-        send(
-            &mut line,
-            &Request::Unload {
-                drive: 1,
-                force: false,
-            },
-        )
-        .unwrap();
-        assert_eq!(line, b"{\"do\":\"unload\",\"drive\":1,\"force\":false}\n");
-        assert_eq!(
-            parse("{\"do\":\"status\"}\n").unwrap(),
-            Some(Request::Status)
-        );
-        assert_eq!(parse("").unwrap(), None);
-    }
-
-    #[test]
-    fn malformed_requests_are_refused_by_name() {
-        let unknown = parse("{\"do\":\"fly\"}\n").unwrap_err().to_string();
-        assert!(unknown.contains("fly"), "{unknown}");
-        let field = parse("{\"do\":\"reset\",\"drive\":0,\"wings\":2}\n")
-            .unwrap_err()
-            .to_string();
-        assert!(field.contains("wings"), "{field}");
-        assert!(matches!(parse("{\"do\":"), Err(Error::Broken(_))));
-    }
-
-    #[test]
-    fn an_endless_line_is_refused_at_the_limit() {
-        let at_limit = vec![b' '; usize::try_from(MAX_LINE_BYTES).unwrap()];
-        let error = receive::<Request>(&mut at_limit.as_slice())
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("longer than"), "{error}");
     }
 }

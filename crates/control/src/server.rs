@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::{Incoming, receive_fields};
 use crate::socket::{ListenError, Purpose, Socket};
-use crate::{Error, receive, send};
+use crate::{Error, PROTOCOL, send};
 
 /// Most clients at a time.
 pub const MAX_CLIENTS: usize = 16;
@@ -134,9 +135,9 @@ fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> 
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     loop {
-        match receive(&mut reader) {
+        match receive_fields(&mut reader) {
             Ok(None) => return Ok(()),
-            Ok(Some(request)) => send(&mut writer, &operator.answer(request))?,
+            Ok(Some(incoming)) => send(&mut writer, &answer(operator, incoming))?,
             Err(Error::Malformed(error)) => {
                 let message = format!("request not understood: {error}");
                 send(&mut writer, &operator.refusal(message))?;
@@ -147,6 +148,28 @@ fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> 
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Answers a request that may be of a protocol that is not spoken here.
+fn answer<O: Operator>(operator: &O, incoming: Incoming) -> O::Response {
+    let theirs = incoming.protocol;
+    let refused = |why: &str| {
+        operator.refusal(format!(
+            "{why}: the request is of control protocol {theirs}, and this daemon (version {}) speaks {PROTOCOL}: \
+             use a daemon and a command of one version",
+            env!("CARGO_PKG_VERSION")
+        ))
+    };
+    if theirs > PROTOCOL {
+        return refused("request of a newer protocol");
+    }
+    match incoming.understand() {
+        Ok(request) => operator.answer(request),
+        Err(Error::Malformed(error) | Error::Protocol { source: error, .. }) => {
+            refused(&format!("request not understood: {error}"))
+        }
+        Err(error) => refused(&error.to_string()),
     }
 }
 
@@ -209,6 +232,29 @@ mod tests {
         assert!(raw(&path, b"\xff\xfe\n").contains("not understood"));
         let long = vec![b'x'; MAX_LINE_BYTES as usize];
         assert!(raw(&path, &long).contains("longer than"));
+    }
+
+    #[test]
+    fn a_request_of_a_newer_protocol_or_an_unknown_one_is_told_both_protocols() {
+        let (_directory, path, _server) = server();
+        for (request, theirs) in [
+            (
+                "{\"protocol\":2,\"do\":\"status\"}",
+                "of control protocol 2",
+            ),
+            ("{\"protocol\":2,\"do\":\"dance\"}", "of control protocol 2"),
+            ("{\"do\":\"dance\"}", "of control protocol 1"),
+        ] {
+            let answer = raw(&path, format!("{request}\n").as_bytes());
+            for part in [theirs, "speaks 1", "\"protocol\":1,\"answer\":\"error\""] {
+                assert!(answer.contains(part), "{part:?} is not in {answer:?}");
+            }
+        }
+        let answer = raw(&path, b"{\"protocol\":1,\"do\":\"status\"}\n");
+        assert!(answer.contains("Status"), "{answer}");
+        // A client from before there was the field.
+        let answer = raw(&path, b"{\"do\":\"status\"}\n");
+        assert!(answer.contains("Status"), "{answer}");
     }
 
     #[test]

@@ -1,3 +1,8 @@
+//! What daemons say of their state.
+//!
+//! A field that can be unknown or empty has a default, so that a client reads the status of a daemon that does not know
+//! the field. What says of which drive or place the rest is has none: without it the rest would be told of another one.
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -6,12 +11,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the daemon.
+    #[serde(default)]
     pub version: String,
     /// Process id of the daemon.
+    #[serde(default)]
     pub pid: u32,
     /// `cuse` or `fuse`.
+    #[serde(default)]
     pub frontend: String,
     /// Every drive, in order of its number.
+    #[serde(default)]
     pub drives: Vec<DriveStatus>,
 }
 
@@ -21,10 +30,13 @@ pub struct DriveStatus {
     /// Number of the drive.
     pub drive: u32,
     /// Its nodes: rewinding, then non-rewinding.
+    #[serde(default)]
     pub nodes: Vec<PathBuf>,
     /// Vendor, product, revision and serial number.
+    #[serde(default)]
     pub identity: String,
     /// Personality of the drive.
+    #[serde(default)]
     pub personality: String,
     /// The cartridge in the drive.
     pub medium: Option<MediumStatus>,
@@ -33,18 +45,23 @@ pub struct DriveStatus {
     /// Space on the current partition.
     pub capacity: Option<CapacityStatus>,
     /// Bytes moved since the daemon started.
+    #[serde(default)]
     pub transfer: TransferStatus,
     /// Flags that are set, by the names of `mt status`.
+    #[serde(default)]
     pub flags: Vec<FlagStatus>,
     /// Block size in bytes; 0 is variable block mode.
+    #[serde(default)]
     pub block_size: u32,
     /// Density code.
+    #[serde(default)]
     pub density: u8,
     /// The last error that a program saw or could not be told (an error at close).
     pub last_error: Option<String>,
     /// Who has the drive open.
     pub open: Option<OpenStatus>,
     /// A call is being worked on: all but `open` and `slave` is as it was before that.
+    #[serde(default)]
     pub busy: bool,
     /// The slave end, where the drive is whoever holds it.
     pub slave: Option<SlaveStatus>,
@@ -65,10 +82,12 @@ pub struct SlaveStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HolderStatus {
     /// Process id; 0 where unknown.
+    #[serde(default)]
     pub pid: u32,
     /// Name of its program, where it can be found.
     pub program: Option<String>,
     /// User id.
+    #[serde(default)]
     pub uid: u32,
     /// By which way it came.
     pub way: SlaveWay,
@@ -84,6 +103,9 @@ pub enum SlaveWay {
     Node,
     /// It is connected to the socket.
     Socket,
+    /// A way that this version does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A cartridge.
@@ -92,18 +114,23 @@ pub struct MediumStatus {
     /// Path of the image.
     pub image: PathBuf,
     /// Identity of the volume.
+    #[serde(default)]
     pub volume: String,
     /// Label, if any.
     pub label: Option<String>,
     /// Barcode, if any.
     pub barcode: Option<String>,
     /// Whether the cartridge is loaded (a program may have unloaded it).
+    #[serde(default)]
     pub loaded: bool,
     /// Write-protect switch.
+    #[serde(default)]
     pub write_protected: bool,
     /// Append-only medium.
+    #[serde(default)]
     pub worm: bool,
     /// Partitions on the medium.
+    #[serde(default)]
     pub partitions: u8,
 }
 
@@ -139,12 +166,16 @@ pub struct CapacityStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferStatus {
     /// Bytes written.
+    #[serde(default)]
     pub written_bytes: u64,
     /// Bytes read.
+    #[serde(default)]
     pub read_bytes: u64,
     /// `write` calls answered with success.
+    #[serde(default)]
     pub writes: u64,
     /// `read` calls answered with success.
+    #[serde(default)]
     pub reads: u64,
 }
 
@@ -155,10 +186,12 @@ pub type FlagStatus = String;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenStatus {
     /// Process (thread) id of the opener.
+    #[serde(default)]
     pub pid: u32,
     /// Name of its program, where it can be found.
     pub program: Option<String>,
     /// User id.
+    #[serde(default)]
     pub uid: u32,
     /// The node it opened.
     pub node: String,
@@ -170,10 +203,13 @@ pub struct OptionsStatus {
     /// Number of the drive.
     pub drive: u32,
     /// The mode: 0, or 1 to 3 for the nodes l, m, a.
+    #[serde(default)]
     pub mode: u8,
     /// Whether the mode has options of its own; until one is set they are those of mode 0.
+    #[serde(default)]
     pub defined: bool,
     /// All options, by the names of `mt stsetoptions`.
+    #[serde(default)]
     pub options: Vec<OptionStatus>,
 }
 
@@ -184,4 +220,34 @@ pub struct OptionStatus {
     pub name: String,
     /// `on`, `off`, a number, or `none`.
     pub value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_an_older_or_a_newer_daemon_is_read() {
+        let text = r#"{"pid": 7, "wings": 2, "drives": [{"drive": 3, "open": {"node": "n", "shoes": 4},
+            "slave": {"socket": "/s", "holder": {"pid": 9, "way": "pigeon", "since": 1}}}]}"#;
+        let status: Status = serde_json::from_str(text).unwrap();
+        assert_eq!((status.pid, status.version.as_str()), (7, ""));
+        let drive = &status.drives[0];
+        assert_eq!(
+            (drive.drive, drive.busy, drive.transfer.reads),
+            (3, false, 0)
+        );
+        assert_eq!(
+            drive.open.as_ref().map(|open| open.node.as_str()),
+            Some("n")
+        );
+        let holder = drive.slave.as_ref().and_then(|slave| slave.holder.as_ref());
+        assert_eq!(holder.map(|holder| holder.way), Some(SlaveWay::Unknown));
+    }
+
+    #[test]
+    fn a_status_without_the_number_of_its_drive_is_refused() {
+        let error = serde_json::from_str::<Status>(r#"{"drives": [{"busy": true}]}"#).unwrap_err();
+        assert!(error.to_string().contains("`drive`"), "{error}");
+    }
 }
