@@ -1,15 +1,12 @@
 //! The slave's side of a channel: a socket, a node, or a pair of pipes.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-
-use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use crate::header::{Header, Received};
 use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
@@ -223,7 +220,7 @@ impl Reader {
         match &self.source {
             Source::File(file) => file.as_ref().read(room),
             Source::Socket(stream) if self.expects_descriptor => {
-                let (length, passed) = receive_with_descriptor(stream, room)?;
+                let (length, passed) = shared::receive_with_descriptor(stream, room)?;
                 if passed.is_some() {
                     self.passed = passed;
                 }
@@ -232,23 +229,4 @@ impl Reader {
             Source::Socket(stream) => stream.as_ref().read(room),
         }
     }
-}
-
-fn receive_with_descriptor(
-    stream: &UnixStream,
-    room: &mut [u8],
-) -> io::Result<(usize, Option<OwnedFd>)> {
-    let mut control = cmsg_space!([i32; 1]);
-    let mut parts = [IoSliceMut::new(room)];
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(stream.as_raw_fd(), &mut parts, Some(&mut control), flags)?;
-    let mut passed = None;
-    for part in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(fds) = part {
-            for fd in fds {
-                passed = Some(shared::own(fd));
-            }
-        }
-    }
-    Ok((message.bytes, passed))
 }

@@ -13,7 +13,7 @@ use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::nonsense::Nonsense;
 use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::{Hello, Reason, Request};
-use crate::shared::SharedMemory;
+use crate::shared::TakenMemory;
 use crate::versions::{ForeignHello, Versions};
 
 /// How a slave serves.
@@ -160,7 +160,7 @@ struct Session<'a> {
     reader: Reader,
     replies: &'a Replies,
     options: &'a ServeOptions,
-    shared: Option<SharedMemory>,
+    shared: Option<TakenMemory>,
     max_payload: usize,
 }
 
@@ -210,7 +210,7 @@ impl Session<'_> {
                 Err(nonsense @ (Nonsense::Kind { .. } | Nonsense::Code { .. })) if greeted => {
                     log::debug!("refused what the master asked: {nonsense}");
                     payload(
-                        self.shared.as_ref(),
+                        self.shared.as_mut(),
                         &mut self.reader,
                         &received,
                         self.max_payload,
@@ -251,7 +251,7 @@ impl Session<'_> {
         if let (Some(fd), true, true) =
             (descriptor, hello.shared_memory, self.options.shared_memory)
         {
-            match SharedMemory::open(fd, hello.largest_payload) {
+            match TakenMemory::open(fd, hello.largest_payload) {
                 Ok(shared) => self.shared = Some(shared),
                 Err(error) => log::warn!("payloads go through the stream: {error}"),
             }
@@ -267,7 +267,7 @@ impl Session<'_> {
     fn do_request(&mut self, received: &Received, request: &Request) -> Result<(), ServeError> {
         let id = received.header.id;
         let data = payload(
-            self.shared.as_ref(),
+            self.shared.as_mut(),
             &mut self.reader,
             received,
             self.max_payload,
@@ -296,7 +296,7 @@ impl Session<'_> {
         }
         let checksums = self.options.checksums;
         let (buffer, shared) = match &mut self.shared {
-            Some(shared) => (shared.bytes_mut(length), true),
+            Some(shared) => (shared.lend(length), true),
             None => (self.reader.reply_payload(length), false),
         };
         let (reply, bytes) = match self.drive.read(transfer, buffer) {
@@ -312,12 +312,15 @@ impl Session<'_> {
             }
             Err(failed) => (Reply::Failed(failed), 0),
         };
-        let payload = if shared {
-            Payload::Shared(&buffer[..bytes], checksums)
+        let data = &buffer[..bytes];
+        // The head is made, and the lent memory left alone, before the reply gives the memory back.
+        let (payload, streamed): (_, &[u8]) = if shared {
+            (Payload::Shared(data, checksums), &[])
         } else {
-            Payload::Streamed(&buffer[..bytes])
+            (Payload::Streamed(data), data)
         };
-        self.replies.answer(id, &reply, payload)
+        let head = Head::new(reply.kind(), id, payload, |out| reply.encode(out));
+        self.replies.send(&head, streamed)
     }
 
     fn refuse(&mut self, id: u64) -> Result<(), ServeError> {
@@ -333,17 +336,13 @@ impl Session<'_> {
     }
 
     fn answer(&mut self, id: u64, reply: &Reply) -> Result<(), ServeError> {
-        self.replies.answer(id, reply, Payload::None)
+        let head = Head::new(reply.kind(), id, Payload::None, |out| reply.encode(out));
+        self.replies.send(&head, &[])
     }
 }
 
 impl Replies {
-    fn answer(&self, id: u64, reply: &Reply, payload: Payload<'_>) -> Result<(), ServeError> {
-        let head = Head::new(reply.kind(), id, payload, |out| reply.encode(out));
-        let streamed = match payload {
-            Payload::Streamed(data) => data,
-            Payload::None | Payload::Shared(..) => &[],
-        };
+    fn send(&self, head: &Head, streamed: &[u8]) -> Result<(), ServeError> {
         let mut state = self.state();
         state.working_on = None;
         let sent = state.writer.write_all(head.bytes(), streamed);
@@ -353,7 +352,7 @@ impl Replies {
 
 /// The payload of a request, where it lies.
 fn payload<'a>(
-    shared: Option<&'a SharedMemory>,
+    shared: Option<&'a mut TakenMemory>,
     reader: &'a mut Reader,
     received: &Received,
     max: usize,
@@ -361,7 +360,7 @@ fn payload<'a>(
     let header = &received.header;
     let length = header.payload_within(max)?;
     let payload = match shared {
-        Some(shared) if header.is_shared() => shared.bytes(length),
+        Some(shared) if header.is_shared() => shared.lend(length),
         None if header.is_shared() => {
             let found = header.flags;
             return Err(ServeError::Nonsense(Nonsense::Flags { found }));

@@ -14,7 +14,7 @@ use crate::link::{Lost, Patience, Question, check_answers, goodbye_head};
 use crate::nonsense::Nonsense;
 use crate::reply;
 use crate::request::{Goodbye, Request, nothing};
-use crate::shared::SharedMemory;
+use crate::shared::OfferedMemory;
 
 /// Bytes fetched by one system call where no payload follows in the stream.
 const BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;
@@ -23,7 +23,7 @@ const BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;
 pub(crate) struct SocketLink {
     stream: UnixStream,
     /// `None`: could not be made, or the slave does not take it.
-    shared: Option<SharedMemory>,
+    shared: Option<OfferedMemory>,
     checksums: Checksums,
     /// The slave knows the shared memory.
     agreed: bool,
@@ -45,7 +45,7 @@ impl SocketLink {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(silence))?;
         stream.set_write_timeout(Some(silence))?;
-        let shared = SharedMemory::create(largest_payload)
+        let shared = OfferedMemory::create(largest_payload)
             .inspect_err(|error| log::warn!("no shared memory for slaves: {error}"));
         Ok(SocketLink {
             stream,
@@ -93,7 +93,7 @@ impl SocketLink {
         let Question { request, id, data } = question;
         let payload = match &mut self.shared {
             Some(shared) if self.agreed => {
-                shared.bytes_mut(data.len()).copy_from_slice(data);
+                shared.store(data);
                 Payload::Shared(data, self.checksums)
             }
             Some(_) | None => Payload::Streamed(data),
@@ -187,7 +187,7 @@ impl SocketLink {
         self.start += head_length;
         let payload = &mut into[..length];
         match &self.shared {
-            Some(shared) if header.is_shared() => payload.copy_from_slice(shared.bytes(length)),
+            Some(shared) if header.is_shared() => shared.fetch(payload),
             Some(_) | None => self.receive_payload(payload, &mut started)?,
         }
         header.check_payload(payload)?;
