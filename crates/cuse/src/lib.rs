@@ -7,6 +7,12 @@
 //!
 //! This crate does not know what the device is.
 
+// Bytes from outside must not end in a panic or in another number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
 mod abi;
 mod channel;
 mod error;

@@ -3,6 +3,12 @@
 //! One block above is one block below: lengths, marks and positions are the reader's as if nothing lay
 //! between. What a block becomes is described in `docs/FILTER.md`; why, in `docs/decisions/0005-filter.md`.
 
+// Bytes from outside must not end in a panic or in another number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
 mod codec;
 mod drive;
 mod error;

@@ -4,6 +4,12 @@
 //! described byte by byte in `docs/FORMAT.md`. This crate knows records, not tapes: capacity, early
 //! warning and WORM are numbers that it keeps and that a drive acts upon.
 
+// Bytes from outside must not end in a panic or in another number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
 mod append;
 mod check;
 mod commit;

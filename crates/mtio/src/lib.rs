@@ -3,6 +3,12 @@
 //! This crate turns bytes into values and back (`linux/mtio.h`); it decides no behaviour. What it does
 //! not know is kept: [`Operation::Unsupported`], [`DriverOption::Unknown`], [`Command::Other`].
 
+// Bytes from outside must not end in a panic or in another number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
 mod abi;
 mod command;
 mod names;
