@@ -1,4 +1,5 @@
 //! Both sides over arbitrary bytes, with checks of what must hold: the entries of the fuzz targets.
+#![allow(clippy::indexing_slicing)] // The entries lay out their own bytes, and have to stop at what is wrong.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;

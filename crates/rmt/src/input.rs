@@ -82,14 +82,15 @@ impl<R: Read> Input<R> {
             } else {
                 let some = self.waiting.len().min(to.len());
                 let from = self.waiting.start..self.waiting.start + some;
-                to[..some].copy_from_slice(&self.buffer[from]);
+                let waiting = self.buffer.get(from).unwrap_or_default();
+                to.split_at_mut(some).0.copy_from_slice(waiting);
                 self.waiting.start += some;
                 some
             };
             if got == 0 {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            to = &mut to[got..];
+            to = to.get_mut(got..).unwrap_or_default();
         }
         Ok(())
     }
@@ -127,7 +128,8 @@ impl<R: Read> Input<R> {
                 return Ok(0);
             }
             let some = got.min(to.len());
-            to[..some].copy_from_slice(&self.buffer[..some]);
+            let (to, _) = to.split_at_mut(some);
+            to.copy_from_slice(self.buffer.get(..some).unwrap_or_default());
             self.waiting.start = some;
             return Ok(some);
         }

@@ -4,6 +4,12 @@
 //!
 //! [`serve`] is a server for the tapes of a [`Shelf`]. It speaks what GNU tar, cpio, mt, dump, star and the BSDs send.
 
+// Bytes from outside must not end in a panic or in another number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
 mod channel;
 mod drive;
 mod errno;

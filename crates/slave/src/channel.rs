@@ -88,20 +88,17 @@ fn write_both(mut sink: impl Write, head: &[u8], payload: &[u8]) -> io::Result<(
     if payload.is_empty() {
         return sink.write_all(head);
     }
-    let parts = [IoSlice::new(head), IoSlice::new(payload)];
-    let written = loop {
-        match sink.write_vectored(&parts) {
+    let mut parts = [IoSlice::new(head), IoSlice::new(payload)];
+    let mut rest = parts.as_mut_slice();
+    while !rest.is_empty() {
+        match sink.write_vectored(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => break result?,
-        }
-    };
-    match written.checked_sub(head.len()) {
-        Some(written) => sink.write_all(&payload[written..]),
-        None => {
-            sink.write_all(&head[written..])?;
-            sink.write_all(payload)
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
 }
 
 /// What a master sends.
@@ -142,13 +139,17 @@ impl Reader {
         if !self.fill(HEADER_BYTES)? {
             return Ok(None);
         }
-        let bytes = self.buffer[self.start..self.end].first_chunk();
-        let bytes = bytes.expect("fill() brought a header");
+        // fill() has brought a header.
+        let Some(bytes) = self.waiting().first_chunk() else {
+            return Ok(None);
+        };
         if let Some(hello) = ForeignHello::recognise(bytes) {
             let length = HEADER_BYTES + hello.body_length;
-            let whole = self.fill(length)?;
+            if !self.fill(length)? {
+                return Ok(None);
+            }
             self.start += length;
-            return Ok(whole.then_some(Message::Foreign(hello)));
+            return Ok(Some(Message::Foreign(hello)));
         }
         let header = Header::parse(bytes)?;
         header.payload_within(max_payload)?;
@@ -156,8 +157,8 @@ impl Reader {
         if !self.fill(head_length + header.streamed_length())? {
             return Ok(None);
         }
-        let body = &self.buffer[self.start + HEADER_BYTES..self.start + head_length];
-        let received = Received::new(header, body)?;
+        let body = self.waiting().get(HEADER_BYTES..head_length);
+        let received = Received::new(header, body.unwrap_or_default())?;
         self.start += head_length;
         Ok(Some(Message::Known(received)))
     }
@@ -166,7 +167,7 @@ impl Reader {
     pub(crate) fn take_payload(&mut self, length: usize) -> &[u8] {
         let start = self.start;
         self.start += length;
-        &self.buffer[start..self.start]
+        self.buffer.get(start..self.start).unwrap_or_default()
     }
 
     /// Memory for a reply's payload: the same buffer, since nothing comes before the reply is out.
@@ -175,7 +176,13 @@ impl Reader {
         if self.buffer.len() < waiting + length {
             self.buffer.resize(waiting + length, 0);
         }
-        &mut self.buffer[waiting..waiting + length]
+        let room = self.buffer.get_mut(waiting..waiting + length);
+        room.unwrap_or_default()
+    }
+
+    /// What was read and not yet used.
+    fn waiting(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     /// The descriptor that came with the messages so far.
@@ -216,7 +223,7 @@ impl Reader {
     }
 
     fn read_once(&mut self) -> io::Result<usize> {
-        let room = &mut self.buffer[self.end..];
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         match &self.source {
             Source::File(file) => file.as_ref().read(room),
             Source::Socket(stream) if self.expects_descriptor => {

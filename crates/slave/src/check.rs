@@ -83,11 +83,11 @@ impl Asked<'_> {
     ) -> Result<(), Nonsense> {
         let expected = match transfer {
             Transfer::Variable if outcome.count == 0 => 0,
-            Transfer::Variable => length.min(outcome.block_length as usize),
-            // The count was found to be no larger than what fits into the buffer.
-            Transfer::Fixed(size) => outcome.count as usize * size.get() as usize,
+            Transfer::Variable => (length as u64).min(outcome.block_length.into()),
+            Transfer::Fixed(size) => outcome.count.saturating_mul(size.get().into()),
         };
-        self.require(payload == expected, "a payload of", payload as u64)
+        let payload = payload as u64;
+        self.require(payload == expected, "a payload of", payload)
     }
 
     /// Which stops the operation knows, and that the whole count is done where there was none.

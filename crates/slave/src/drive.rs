@@ -269,8 +269,8 @@ impl Drive for SlaveDrive {
     fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
         let part = self.part_bytes(transfer)?;
         if transfer == Transfer::Variable || buffer.len() <= part {
-            let end = buffer.len().min(part);
-            return self.read_part(transfer, &mut buffer[..end]);
+            let (buffer, _) = buffer.split_at_mut(buffer.len().min(part));
+            return self.read_part(transfer, buffer);
         }
         let mut total: Option<ReadDone> = None;
         for buffer in buffer.chunks_mut(part) {

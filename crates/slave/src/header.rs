@@ -183,7 +183,7 @@ impl Head {
             flags,
             body_length: u32::try_from(body_length).expect("bodies are short"),
             payload_length: u32::try_from(data.len()).expect("payloads are cut before"),
-            body_crc: crc32fast::hash(&bytes[HEADER_BYTES..length]),
+            body_crc: crc32fast::hash(bytes.get(HEADER_BYTES..length).unwrap_or_default()),
             payload_crc: if flags & CHECKED == 0 {
                 0
             } else {
@@ -198,7 +198,7 @@ impl Head {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -214,11 +214,18 @@ impl Received {
     pub(crate) fn new(header: Header, body: &[u8]) -> Result<Received, Nonsense> {
         header.check_body(body)?;
         let mut kept = [0; MAX_BODY_BYTES];
-        kept[..body.len()].copy_from_slice(body);
+        let Some(room) = kept.get_mut(..body.len()) else {
+            return Err(Nonsense::Body {
+                kind: header.kind,
+                length: body.len(),
+            });
+        };
+        room.copy_from_slice(body);
         Ok(Received { header, body: kept })
     }
 
     pub(crate) fn body(&self) -> &[u8] {
-        &self.body[..self.header.body_length]
+        let body = self.body.get(..self.header.body_length);
+        body.unwrap_or_default()
     }
 }

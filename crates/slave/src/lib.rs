@@ -8,6 +8,12 @@
 //! [`SlavePort::attach_stream`] when the node is opened, and then carries bytes between the node and the
 //! [`StreamEnd`].
 
+// Bytes from outside must not end in a panic or in another number.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
 mod bodies;
 mod channel;
 mod check;

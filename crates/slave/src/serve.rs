@@ -312,7 +312,7 @@ impl Session<'_> {
             }
             Err(failed) => (Reply::Failed(failed), 0),
         };
-        let data = &buffer[..bytes];
+        let (data, _) = buffer.split_at(bytes);
         // The head is made, and the lent memory left alone, before the reply gives the memory back.
         let (payload, streamed): (_, &[u8]) = if shared {
             (Payload::Shared(data, checksums), &[])

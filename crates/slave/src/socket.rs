@@ -172,8 +172,11 @@ impl SocketLink {
     fn receive_message(&mut self, id: u64, into: &mut [u8]) -> Result<Received, Lost> {
         let mut started = None;
         self.fill(HEADER_BYTES, &mut started)?;
-        let bytes = self.buffer[self.start..self.end].first_chunk();
-        let header = Header::parse(bytes.expect("fill() brought a header"))?;
+        // fill() has brought a header.
+        let Some(bytes) = self.waiting().first_chunk() else {
+            return Err(Lost::Gone);
+        };
+        let header = Header::parse(bytes)?;
         check_answers(&header, id)?;
         let length = header.payload_within(into.len())?;
         if header.is_shared() && !self.agreed {
@@ -182,10 +185,10 @@ impl SocketLink {
         }
         let head_length = HEADER_BYTES + header.body_length;
         self.fill(head_length, &mut started)?;
-        let body = &self.buffer[self.start + HEADER_BYTES..self.start + head_length];
-        let received = Received::new(header, body)?;
+        let body = self.waiting().get(HEADER_BYTES..head_length);
+        let received = Received::new(header, body.unwrap_or_default())?;
         self.start += head_length;
-        let payload = &mut into[..length];
+        let (payload, _) = into.split_at_mut(length);
         match &self.shared {
             Some(shared) if header.is_shared() => shared.fetch(payload),
             Some(_) | None => self.receive_payload(payload, &mut started)?,
@@ -201,11 +204,11 @@ impl SocketLink {
     ) -> Result<(), Lost> {
         let buffered = (self.end - self.start).min(payload.len());
         let (have, mut missing) = payload.split_at_mut(buffered);
-        have.copy_from_slice(&self.buffer[self.start..self.start + buffered]);
+        have.copy_from_slice(self.waiting().split_at(buffered).0);
         self.start += buffered;
         while !missing.is_empty() {
             let length = read_some(&self.stream, missing, self.silence, started)?;
-            missing = &mut missing[length..];
+            missing = missing.get_mut(length..).unwrap_or_default();
         }
         Ok(())
     }
@@ -219,10 +222,15 @@ impl SocketLink {
             (self.start, self.end) = (0, self.end - self.start);
         }
         while self.end - self.start < wanted {
-            let room = &mut self.buffer[self.end..];
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
             self.end += read_some(&self.stream, room, self.silence, started)?;
         }
         Ok(())
+    }
+
+    /// What was read and not yet used.
+    fn waiting(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
     fn set_silence(&mut self, silence: Duration) -> Result<(), Lost> {

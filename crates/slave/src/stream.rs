@@ -49,7 +49,7 @@ impl StreamEnd {
     #[must_use]
     pub fn read(&self, buffer: &mut [u8]) -> StreamRead {
         let copied = self.take(buffer.len(), |bytes| {
-            buffer[..bytes.len()].copy_from_slice(bytes);
+            buffer.split_at_mut(bytes.len()).0.copy_from_slice(bytes);
             bytes.len()
         });
         copied.map_or(StreamRead::NotYet, StreamRead::Ready)
@@ -66,7 +66,7 @@ impl StreamEnd {
         if length == 0 && max > 0 && state.end.is_none() {
             return None;
         }
-        let used = use_bytes(&waiting[..length]);
+        let used = use_bytes(waiting.split_at(length).0);
         state.sent += length;
         Some(used)
     }
@@ -219,7 +219,12 @@ impl StreamCore {
         loop {
             if let Some(reply) = state.reply.take() {
                 let length = reply.header.payload_within(into.len())?;
-                into[..length].copy_from_slice(&state.payload[..length]);
+                let whole = into.get_mut(..length).zip(state.payload.get(..length));
+                // A payload in a stream is as long as its header says.
+                let Some((into, payload)) = whole else {
+                    return Err(Lost::Gone);
+                };
+                into.copy_from_slice(payload);
                 return Ok(reply);
             }
             if let Some(end) = state.end.take() {
@@ -318,12 +323,19 @@ impl State {
 
     fn take_head(&mut self, bytes: &[u8]) {
         let end = self.head_length + bytes.len();
-        self.head[self.head_length..end].copy_from_slice(bytes);
-        self.head_length = end;
+        if let Some(room) = self.head.get_mut(self.head_length..end) {
+            room.copy_from_slice(bytes);
+            self.head_length = end;
+        }
     }
 
     fn complete(&mut self, header: Header) -> Result<(), Nonsense> {
-        let received = Received::new(header, &self.head[HEADER_BYTES..self.head_length])?;
+        let received = Received::new(
+            header,
+            self.head
+                .get(HEADER_BYTES..self.head_length)
+                .unwrap_or_default(),
+        )?;
         header.check_payload(&self.payload)?;
         self.header = None;
         self.head_length = 0;

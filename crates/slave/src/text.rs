@@ -9,14 +9,16 @@ pub(crate) fn to_bytes<const N: usize>(text: &str) -> [u8; N] {
         end -= 1;
     }
     let mut bytes = [0; N];
-    bytes[..end].copy_from_slice(&text.as_bytes()[..end]);
+    for (to, from) in bytes.iter_mut().zip(text.bytes().take(end)) {
+        *to = from;
+    }
     bytes
 }
 
 /// Everything up to the first NUL; control characters, which could fool a log's reader, are refused.
 pub(crate) fn from_bytes(what: &'static str, bytes: &[u8]) -> Result<String, Nonsense> {
-    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-    match std::str::from_utf8(&bytes[..end]) {
+    let text = bytes.split(|b| *b == 0).next().unwrap_or_default();
+    match std::str::from_utf8(text) {
         Ok(text) if !text.chars().any(char::is_control) => Ok(text.to_owned()),
         Ok(_) | Err(_) => Err(Nonsense::Text { what }),
     }
