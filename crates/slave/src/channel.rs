@@ -8,11 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::error::ServeError;
+use crate::foreign::ForeignHello;
 use crate::header::{Header, Received};
 use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
-use crate::serve::ServeError;
 use crate::shared;
-use crate::versions::ForeignHello;
 
 /// Bytes fetched at once before any payload was seen in the stream.
 const FIRST_BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;

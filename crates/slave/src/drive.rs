@@ -12,7 +12,7 @@ use pseudotape_tape::{
 
 use crate::check::Asked;
 use crate::line::{Answer, Attention, Line};
-use crate::link::Lost;
+use crate::lost::Lost;
 use crate::options::{Options, WithoutSlave};
 use crate::port::{Inner, SlavePort};
 use crate::reply::Outcome;

@@ -3,13 +3,13 @@
 use crate::bodies::*;
 use crate::codec;
 use crate::codes::Code;
+use crate::foreign::ForeignHello;
 use crate::header::HeaderBytes;
 use crate::header::{Head, Header, Payload, Received};
 use crate::limits::{HEADER_BYTES, MAX_BODY_BYTES};
 use crate::reply::{REPLIES, Reply};
 use crate::request::{REQUESTS, Request};
 use crate::samples;
-use crate::versions::ForeignHello;
 
 /// Takes a message apart as a receiver does.
 fn received(bytes: &[u8]) -> Received {

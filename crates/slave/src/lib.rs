@@ -20,6 +20,8 @@ mod check;
 mod codec;
 mod codes;
 mod drive;
+mod error;
+mod foreign;
 #[cfg(test)]
 mod format_test;
 mod fuzz;
@@ -28,11 +30,13 @@ mod limits;
 mod line;
 mod link;
 mod listener;
+mod lost;
 #[cfg(test)]
 mod mutation_test;
 mod nonsense;
 mod options;
 mod port;
+mod question;
 mod reply;
 mod request;
 #[cfg(test)]
@@ -46,6 +50,7 @@ mod versions;
 
 pub use channel::Channel;
 pub use drive::SlaveDrive;
+pub use error::ServeError;
 pub use fuzz::{fuzz_reply, fuzz_request};
 pub use header::Checksums;
 pub use limits::{HEADER_BYTES, MAGIC, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, VERSION};
@@ -53,6 +58,6 @@ pub use listener::SlaveListener;
 pub use nonsense::Nonsense;
 pub use options::{Options, WithoutSlave};
 pub use port::{AttachError, PortStatus, SlavePort};
-pub use serve::{ServeError, ServeOptions, serve, serve_with};
+pub use serve::{ServeOptions, serve, serve_with};
 pub use stream::{StreamEnd, StreamError, StreamRead};
 pub use versions::Versions;

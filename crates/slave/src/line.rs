@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::check::Asked;
 use crate::header::Received;
-use crate::link::{Link, Lost, Question};
+use crate::link::Link;
+use crate::lost::Lost;
 use crate::nonsense::Nonsense;
+use crate::question::Question;
 use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::Request;
 

@@ -10,7 +10,8 @@ use pseudotape_tape::{BlockLimits, Identity};
 
 use crate::check::Asked;
 use crate::line::{Answer, Attention, Line, greet};
-use crate::link::{Cutter, Link, Lost};
+use crate::link::{Cutter, Link};
+use crate::lost::Lost;
 use crate::options::Options;
 use crate::reply::Welcome;
 use crate::request::{Goodbye, Hello, Reason, Request};

@@ -1,6 +1,5 @@
 //! The loop of whoever holds the slave end.
 
-use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -8,13 +7,15 @@ use std::time::Duration;
 use pseudotape_tape::{Done, Drive, Failed, Sense, Transfer};
 
 use crate::channel::{Channel, Message, Reader, Writer};
+use crate::error::ServeError;
+use crate::foreign::ForeignHello;
 use crate::header::{Checksums, Head, Payload, Received};
 use crate::limits::MAX_PAYLOAD_BYTES;
 use crate::nonsense::Nonsense;
 use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::{Hello, Reason, Request};
 use crate::shared::TakenMemory;
-use crate::versions::{ForeignHello, Versions};
+use crate::versions::Versions;
 
 /// How a slave serves.
 #[derive(Clone, Copy, Debug)]
@@ -43,31 +44,6 @@ const SIGNS_IN_SILENCE: u32 = 4;
 
 /// No master hears it more often than this; one that allows less than four times as long can't be served slowly.
 const MIN_EVERY: Duration = Duration::from_millis(20);
-
-/// Why serving ended other than by the master's hanging up.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Another slave is attached to this drive.
-    #[error("refused: {0}")]
-    Busy(String),
-    /// The master parted with this slave because of what it did.
-    #[error("the master dropped this slave: {0}")]
-    Dropped(String),
-    /// The master speaks no version of the protocol that this side speaks.
-    #[error("the master speaks {versions} of the slave protocol, and this side {ours}: {text}", ours = Versions::OURS)]
-    Unsupported {
-        /// What the master speaks.
-        versions: Versions,
-        /// What the master says.
-        text: String,
-    },
-    /// The master sent what can't be.
-    #[error("the master talks nonsense: {0}")]
-    Nonsense(#[from] Nonsense),
-    /// The channel failed.
-    #[error("the channel to the master failed: {0}")]
-    Channel(io::Error),
-}
 
 /// Serves a drive until the master hangs up.
 ///

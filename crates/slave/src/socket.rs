@@ -10,8 +10,9 @@ use nix::sys::socket::{ControlMessage, MsgFlags, recv, send, sendmsg};
 
 use crate::header::{Checksums, Head, Header, Payload, Received};
 use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
-use crate::link::{Lost, Patience, Question, check_answers, goodbye_head};
+use crate::lost::{Lost, Patience};
 use crate::nonsense::Nonsense;
+use crate::question::{Question, check_answers, goodbye_head};
 use crate::reply;
 use crate::request::{Goodbye, Request, nothing};
 use crate::shared::OfferedMemory;

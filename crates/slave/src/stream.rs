@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::header::{Head, Header, Payload, Received};
 use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
-use crate::link::{Lost, Patience, Question, check_answers, goodbye_head};
+use crate::lost::{Lost, Patience};
 use crate::nonsense::Nonsense;
+use crate::question::{Question, check_answers, goodbye_head};
 use crate::reply;
 use crate::request::{Goodbye, nothing};
 

@@ -1,12 +1,8 @@
-//! Which versions of the protocol this side speaks, and what is read of a greeting in another version.
-//!
-//! All versions have a few bytes in common (docs/SLAVE-PROTOCOL.md, *Versions*). By these a slave can answer a
-//! master that is newer, and the master can greet again in a version that both know.
+//! Which versions of the protocol this side speaks.
 
 use std::fmt;
 
-use crate::limits::{HEADER_BYTES, MAGIC, MAX_BODY_BYTES, VERSION};
-use crate::request::HELLO;
+use crate::limits::VERSION;
 
 /// A range of versions of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,41 +36,4 @@ impl fmt::Display for Versions {
             write!(f, "versions {oldest} to {newest}")
         }
     }
-}
-
-/// A master's greeting in a version that is not spoken here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ForeignHello {
-    pub(crate) version: u16,
-    pub(crate) id: u64,
-    /// Length of the body, which is skipped.
-    pub(crate) body_length: usize,
-}
-
-impl ForeignHello {
-    /// Recognises a greeting of another version; `None`: anything else, which [`Header`](crate::header::Header)
-    /// judges.
-    pub(crate) fn recognise(bytes: &[u8; HEADER_BYTES]) -> Option<ForeignHello> {
-        let version = u16::from_le_bytes(part(bytes, 4)?);
-        if Versions::OURS.contain(version) {
-            return None;
-        }
-        let (covered, _) = bytes.split_last_chunk::<4>()?;
-        let number = |at| part(bytes, at).map(u32::from_le_bytes);
-        let body_length = usize::try_from(number(20)?).ok()?;
-        let is_hello = number(0)? == MAGIC
-            && u16::from_le_bytes(part(bytes, 6)?) == HELLO
-            && number(24)? == 0
-            && body_length <= MAX_BODY_BYTES
-            && number(36)? == crc32fast::hash(covered);
-        is_hello.then_some(ForeignHello {
-            version,
-            id: u64::from_le_bytes(part(bytes, 8)?),
-            body_length,
-        })
-    }
-}
-
-fn part<const N: usize>(bytes: &[u8; HEADER_BYTES], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
 }
