@@ -102,6 +102,7 @@ pub enum Response {
 
 /// Why a call to a daemon failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// Nobody listens there, or not for this user.
     #[error("no daemon answers on {}: {source} ({})", path.display(), connect_advice(source.kind()))]

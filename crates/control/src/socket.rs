@@ -31,6 +31,7 @@ pub struct Socket {
 
 /// Why a socket can't be listened on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ListenError {
     /// Something about the socket or its directory failed.
     #[error("can't {action} {} for {what}: {option} names another place", path.display())]

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 /// Why there is no device, or none any more.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CuseError {
     /// The kernel has no CUSE, or its module is not loaded.
     #[error("/dev/cuse not found: try 'modprobe cuse', or --fuse DIR")]

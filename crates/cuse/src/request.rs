@@ -116,6 +116,7 @@ pub enum Areas {
 
 /// Why bytes are no request.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// Shorter than a header.
     #[error("request of {length} bytes is shorter than its header of {needed}")]

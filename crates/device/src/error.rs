@@ -6,6 +6,7 @@ use crate::answer::is_gone;
 
 /// Why a node could not be opened as a drive.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// There is no such node, or no drive behind it.
     #[error(

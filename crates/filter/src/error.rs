@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 /// Why a block that was stored gives nothing back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// Not one of ours.
     #[error("it was not written through a filter: read this tape without one")]
@@ -73,6 +74,7 @@ pub enum FrameError {
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The file can't be read.
     #[error("{path}: can't read the key: {source}")]

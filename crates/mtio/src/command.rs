@@ -26,6 +26,7 @@ pub enum Command {
 
 /// Bytes that are not what the request number says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// Too few or too many bytes.
     #[error("struct {name} has {expected} bytes, not {found}")]

@@ -26,6 +26,7 @@ const SWITCHES: [(Booleans, &str); 16] = [
 
 /// Why a text names no option.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OptionError {
     /// No option has this name.
     #[error("there is no option '{0}'; there are {names}, each with =on or =off, and defblksize=BYTES, defdensity=CODE, defdrvbuffer=0..7, defcompression=on|off (or =none)", names = SwitchNames)]

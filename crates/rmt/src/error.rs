@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 /// Why a remote tape could not be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// No connection.
     #[error(

@@ -25,6 +25,7 @@ pub struct ServerOptions {
 
 /// Why a server gave a client up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServeError {
     /// The connection broke, perhaps in the middle of a record, which was not written then.
     #[error("the connection to the client broke: {0}")]

@@ -6,6 +6,7 @@ use pseudotape_drive::CartridgeError;
 
 /// Why a text names no sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SpecificationError {
     /// Nothing is there.
     #[error("'{text}': {what} is empty")]
@@ -73,6 +74,7 @@ pub enum SpecificationError {
 
 /// Why a sink can't be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// There is nothing at the path.
     #[error("{path}: no such image or tape node (image:{path},create makes an image)")]

@@ -5,6 +5,7 @@ use crate::versions::Versions;
 
 /// Why serving ended other than by the master's hanging up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServeError {
     /// Another slave is attached to this drive.
     #[error("refused: {0}")]

@@ -2,6 +2,7 @@ use crate::limits::{MAX_BODY_BYTES, VERSION};
 
 /// What is wrong with a message. A slave that sends one is dropped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Nonsense {
     /// The message does not begin as one.
     #[error("the message begins with {found:#010x}, which is not a message of this protocol")]
