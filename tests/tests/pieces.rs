@@ -1,4 +1,4 @@
-//! System calls of real programs on a FUSE mount arrive whole, as one operation each.
+//! PT-02. System calls of real programs on a FUSE mount arrive whole, as one operation each.
 //!
 //! Needs root and `/dev/fuse`; without them these tests fail.
 

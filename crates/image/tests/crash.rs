@@ -1,4 +1,4 @@
-//! Power loss and death at every point: what is found again is an exact prefix with all that was committed.
+//! PT-02. Power loss and death at every point: what is found again is an exact prefix with all that was committed.
 
 use std::num::NonZeroU32;
 

@@ -502,6 +502,7 @@ fn any_byte_changed_is_refused_named_or_harmless_but_never_wrong_data() {
     }
 }
 
+/// PT-02.
 #[test]
 fn an_image_cut_at_any_byte_is_an_exact_prefix_and_says_so() {
     let unfinished = recorded(12).into_store().into_bytes();
