@@ -1,7 +1,7 @@
 //! The stack against a second opinion (`tests/src/reference`), by random calls.
 //!
-//! `PSEUDOTAPE_MODEL_OPERATIONS` sets how many, `PSEUDOTAPE_MODEL_SEED` the seed, which is printed. Without them it is the
-//! same 20,000 each time. The nights look for what those don't meet.
+//! `PSEUDOTAPE_MODEL_OPERATIONS` sets how many, `PSEUDOTAPE_MODEL_SEED` the seed, which is printed. Without them it is
+//! the same 20,000 each time. The nights look for what those don't meet.
 
 use pseudotape_tests::reference::calls::Dice;
 use pseudotape_tests::reference::play::Story;

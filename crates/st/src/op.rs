@@ -208,13 +208,13 @@ impl St {
             // The settings are restored as far as the drive lets; st ignores errors here.
             if self.has(Booleans::CAN_PARTITIONS) {
                 self.mount.partition = 0;
-                self.switch_partition(drive).ok();
+                self.switch_partition(drive).ok(); // st ignores it
             }
             if let Some(density) = self.mount.density_set {
-                self.set_density(drive, density).ok();
+                self.set_density(drive, density).ok(); // st ignores it
             }
             if let Some(size) = self.mount.block_size_set {
-                self.set_block_size(drive, size).ok();
+                self.set_block_size(drive, size).ok(); // st ignores it
             }
         }
         Ok(())

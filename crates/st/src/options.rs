@@ -218,12 +218,14 @@ impl St {
                 self.keep_mode(number, mode);
                 if density.is_some() && applies {
                     self.mount.density_set = None;
+                    // st ignores here what the drive says.
                     self.set_default_mode(drive).ok();
                 }
             }
             DriverOption::DefaultBuffering(buffering) => {
                 self.settings.default_buffering = buffering;
                 if let Some(buffering) = buffering.filter(|_| applies) {
+                    // st ignores here what the drive says.
                     self.set_buffering(drive, buffering).ok();
                 }
             }
@@ -237,6 +239,7 @@ impl St {
                     self.keep_mode(number, mode);
                     if applies {
                         self.mount.compression_set = false;
+                        // st ignores here what the drive says.
                         self.set_compression(drive, on).ok();
                     }
                 }

@@ -1,8 +1,8 @@
 //! Compares two traces of a scenario, step by step.
 //!
 //! Every field is compared: the answer, data (first bytes, and the checksum where the reference has one:
-//! `scsi_debug` keeps only four bytes of a block; the first bytes where they lie within one are missing as well), each field of `MTIOCGET`, `MTIOCPOS`. Left out: `rdev`,
-//! which no other device can have.
+//! `scsi_debug` keeps only four bytes of a block; the first bytes where they lie within one are missing as well), each
+//! field of `MTIOCGET`, `MTIOCPOS`. Left out: `rdev`, which no other device can have.
 
 use serde_json::{Map, Value};
 

@@ -73,8 +73,8 @@ impl Case {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
-    /// `in-process`, `mirror`, `fuse`, `cuse`, or `cuse-unmeasured` for what differs on CUSE only where the kernel doesn't
-    /// say how long a system call is.
+    /// `in-process`, `mirror`, `fuse`, `cuse`, or `cuse-unmeasured` for what differs on CUSE only where the kernel
+    /// doesn't say how long a system call is.
     pub target: String,
     /// The scenario.
     pub scenario: String,

@@ -11,8 +11,8 @@ pub fn root() -> &'static Path {
         .expect("tests/ lies in the workspace")
 }
 
-/// Every file below a folder of the repository, as a path from its root, with its text. Files that are not UTF-8 are left
-/// out.
+/// Every file below a folder of the repository, as a path from its root, with its text. Files that are not UTF-8 are
+/// left out.
 pub fn texts(folder: &str) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     collect(&root().join(folder), &mut paths);

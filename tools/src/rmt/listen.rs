@@ -32,6 +32,7 @@ impl Peer for UnixStream {
     }
 
     fn end(&self) {
+        // It fails where the other side has ended the connection already.
         self.shutdown(Shutdown::Both).ok();
     }
 }
@@ -43,6 +44,7 @@ impl Peer for TcpStream {
     }
 
     fn end(&self) {
+        // It fails where the other side has ended the connection already.
         self.shutdown(Shutdown::Both).ok();
     }
 }
