@@ -15,14 +15,19 @@ fn root() -> &'static Path {
         .expect("tests/ lies in the workspace")
 }
 
+/// What stands in backquotes.
+fn quoted(text: &str) -> BTreeSet<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Folder → names of its dependencies, from the rows of the document's table.
 fn documented() -> Table {
     let text = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md"))
         .expect("the document is there");
-    let names = |cell: &str| {
-        let quoted = cell.split('`').skip(1).step_by(2);
-        quoted.map(str::to_owned).collect::<BTreeSet<_>>()
-    };
     let rows = text
         .lines()
         .skip_while(|line| !line.starts_with("| crate |"))
@@ -30,24 +35,28 @@ fn documented() -> Table {
     rows.take_while(|line| line.starts_with('|'))
         .map(|row| {
             let cells: Vec<_> = row.split('|').collect();
-            let folder = names(cells[1])
+            let folder = quoted(cells[1])
                 .pop_first()
                 .expect("the first column names a folder");
-            (folder, names(cells[3]))
+            (folder, quoted(cells[3]))
         })
         .collect()
 }
 
-/// The same from Cargo; our own crates by the last part of their names.
-fn actual() -> Table {
+/// What Cargo knows of the workspace's packages.
+fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps"])
         .current_dir(root())
         .output()
         .expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo prints JSON");
-    let packages = metadata["packages"].as_array().expect("packages");
-    packages
+    metadata["packages"].as_array().expect("packages").clone()
+}
+
+/// The same from Cargo; our own crates by the last part of their names.
+fn actual() -> Table {
+    packages()
         .iter()
         .map(|package| {
             let manifest = Path::new(package["manifest_path"].as_str().expect("a path"));
@@ -96,6 +105,88 @@ fn dependencies_are_those_of_the_architecture() {
             "dependencies of {folder} (left) differ from docs/ARCHITECTURE.md (right)"
         );
     }
+}
+
+/// Dependency → folders of the crates that use it, from the rows of the table in docs/decisions/0002-dependencies.md.
+fn reasoned(document: &str) -> Table {
+    let mut table = Table::new();
+    for row in document.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').collect();
+        for dependency in quoted(cells[1]) {
+            let twice = table.insert(dependency.clone(), quoted(cells[2]));
+            assert!(twice.is_none(), "{dependency} has two rows");
+        }
+    }
+    table
+}
+
+/// The same from Cargo, of product code; what lies in `crates/` without that.
+fn used() -> Table {
+    let mut table = Table::new();
+    for (folder, dependencies) in actual() {
+        let short = folder.trim_start_matches("crates/");
+        if short == "tests" || short == "testkit" {
+            continue;
+        }
+        for dependency in dependencies {
+            // Ours come without their prefix, and are named like a folder.
+            if !root().join("crates").join(&dependency).is_dir() {
+                table
+                    .entry(dependency)
+                    .or_default()
+                    .insert(short.to_owned());
+            }
+        }
+    }
+    table
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let document = std::fs::read_to_string(root().join("docs/decisions/0002-dependencies.md"))
+        .expect("the document is there");
+    let (reasoned, used) = (reasoned(&document), used());
+    for (dependency, folders) in &used {
+        assert_eq!(
+            Some(folders),
+            reasoned.get(dependency),
+            "who uses {dependency} (left) differs from docs/decisions/0002-dependencies.md (right)"
+        );
+    }
+    let unused: Vec<_> = reasoned
+        .keys()
+        .filter(|name| !used.contains_key(*name))
+        .collect();
+    assert!(
+        unused.is_empty(),
+        "in the table and used by nobody: {unused:?}"
+    );
+}
+
+#[test]
+fn what_only_tests_use_is_listed() {
+    let document = std::fs::read_to_string(root().join("docs/decisions/0002-dependencies.md"))
+        .expect("the document is there");
+    let named = quoted(&document);
+    for package in packages() {
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let name = dependency["name"].as_str().expect("a name");
+            assert!(
+                name.starts_with("pseudotape-") || named.contains(name),
+                "{name} has no reason in docs/decisions/0002-dependencies.md"
+            );
+        }
+    }
+}
+
+#[test]
+fn rows_are_read_as_they_are_meant() {
+    let table = reasoned("| crate | where |\n|---|---|\n| `a`, `b` =1 | `x` `y` | why `z` |\n");
+    let folders = BTreeSet::from(["x".to_owned(), "y".to_owned()]);
+    assert_eq!(
+        table,
+        Table::from([("a".to_owned(), folders.clone()), ("b".to_owned(), folders)])
+    );
 }
 
 #[test]
