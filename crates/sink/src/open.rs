@@ -86,7 +86,8 @@ impl Sink {
         })
     }
 
-    /// Whether a tape node is at the path that it names. A node of a FUSE mount looks like a file: `device:PATH` names it.
+    /// Whether a tape node is at the path that it names. A node of a FUSE mount looks like a file: `device:PATH` names
+    /// it.
     #[must_use]
     pub fn is_node(&self) -> bool {
         match &self.place {
