@@ -38,6 +38,8 @@ fn the_minimum_rust_has_a_job() {
     let minimum = minimum.first().expect("rust-version is stated");
     let image = format!("container: rust:{minimum}-bookworm");
     assert!(read(".github/workflows/ci.yml").contains(&image), "{image}");
+    let changes = read("CHANGELOG.md");
+    assert!(changes.contains(&format!("Rust {minimum}")));
     assert!(read("tests/fuzz/Cargo.toml").contains(&format!("rust-version = \"{minimum}\"")));
 }
 
