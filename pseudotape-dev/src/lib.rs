@@ -19,9 +19,3 @@ mod tape_node_test;
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;
-
-/// Name of a task's program, where it can be found.
-fn program_name(tid: u32) -> Option<String> {
-    let name = std::fs::read_to_string(format!("/proc/{tid}/comm")).ok()?;
-    Some(name.trim_end().to_owned())
-}

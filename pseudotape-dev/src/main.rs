@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::{config, run};
+use pseudotape_human::explain;
 
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
 const LOG_FILTER: &str = "info,fuser=error";
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pseudotape-dev: {}", run::explain(&error));
+            eprintln!("pseudotape-dev: {}", explain(error.chain()));
             ExitCode::FAILURE
         }
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result, bail};
-use pseudotape_control::{ControlServer, HumanBytes, Operator, Request, Response, Status};
+use pseudotape_control::{ControlServer, Operator, Request, Response, Status};
+use pseudotape_human::{HumanBytes, explain};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -185,41 +186,11 @@ impl Operator for Drives {
 
     fn answer(&self, request: Request) -> Response {
         self.act(request).unwrap_or_else(|error| Response::Error {
-            message: explain(&error),
+            message: explain(error.chain()),
         })
     }
 
     fn refusal(&self, message: String) -> Response {
         Response::Error { message }
-    }
-}
-
-/// An error with its causes, each said once: some of ours already say theirs.
-#[must_use]
-pub fn explain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_that_was_said_is_not_said_again() {
-        let cause = std::io::Error::other("disk gone");
-        let error = anyhow::Error::new(cause)
-            .context("image x: disk gone")
-            .context("drive 0");
-        assert_eq!(explain(&error), "drive 0: image x: disk gone");
     }
 }

@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use nix::sys::socket::{getsockopt, sockopt};
 use pseudotape_chardev::Errno;
 use pseudotape_control::{HolderStatus, Purpose, SlaveStatus, SlaveWay, Socket};
+use pseudotape_human::program_name;
 use pseudotape_slave::{AttachError, Options, SlaveDrive, SlavePort, StreamEnd};
 
 use crate::config::SlaveConfig;
-use crate::program_name;
 
 /// The slave end of one drive.
 pub(crate) struct SlaveSide {

@@ -7,11 +7,12 @@ use pseudotape_chardev::{
     Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
 };
 use pseudotape_control::OpenStatus;
+use pseudotape_human::program_name;
 use pseudotape_mtio::{Command, MtOp, Width};
 use pseudotape_st::{Access, Node, OpenFlags, Opening};
 
+use crate::MAX_BLOCK_BYTES;
 use crate::tape_drive::{Awaiting, DriveState, OpenFile, TapeDrive};
-use crate::{MAX_BLOCK_BYTES, program_name};
 
 /// A node of a drive.
 pub struct TapeNode {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use pseudotape_control::parse_size;
+use pseudotape_human::parse_size;
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 the mirror is degraded, or what was asked for failed or was refused; \

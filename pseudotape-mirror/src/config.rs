@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use pseudotape_human::Size;
 use pseudotape_sink::Sink;
 use serde::Deserialize;
 
@@ -46,7 +47,7 @@ struct FileConfig {
     min_legs: Option<usize>,
     #[serde(default)]
     verify_reads: bool,
-    queue: Option<leg::Size>,
+    queue: Option<Size>,
     serial: Option<String>,
     #[serde(default)]
     leg: Vec<LegTable>,
@@ -74,7 +75,6 @@ pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
         );
     };
     let defaults = MirrorOptions::default();
-    let queue = file.queue.map(|queue| queue.bytes()).transpose();
     let mirror = MirrorOptions {
         min_legs: arguments
             .min_legs
@@ -83,7 +83,7 @@ pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
         verify_reads: arguments.verify_reads || file.verify_reads,
         queue_bytes: arguments
             .queue
-            .or(queue.context("queue")?)
+            .or(file.queue.map(|queue| queue.0))
             .unwrap_or(defaults.queue_bytes),
         serial: file.serial.unwrap_or(defaults.serial),
         waking: defaults.waking,

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use pseudotape_control::{Portion, parse_portion, parse_size};
+use pseudotape_human::{Portion, parse_portion, parse_size};
 use pseudotape_sink::Sink;
 
 pub(crate) const EXIT_CODES: &str = "\

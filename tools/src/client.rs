@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::bail;
 use pseudotape_control::{OptionsStatus, Request, Response, Status};
+use pseudotape_human::{Report, Screen, printable};
 use serde::Serialize;
 
 use crate::Verdict;
 use crate::cli::{DriveOptions, LoadOptions, UnloadOptions};
-use crate::screen::{Report, Screen, printable};
 
 /// How long a question may take.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use pseudotape_human::printable;
 use serde::{Serialize, Serializer};
-
-use crate::screen::printable;
 
 /// As many first bytes of a block as anything below looks at.
 pub(crate) const SAMPLE_BYTES: usize = 1024;

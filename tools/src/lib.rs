@@ -1,7 +1,7 @@
 //! The `pseudotape` command: makes, shows and checks tape images, and talks to the device daemon.
 //!
-//! Every subcommand is a module with one function that does the work and returns a [`Report`], which
-//! prints for people or as JSON.
+//! Every subcommand is a module with one function that does the work and returns a
+//! [`pseudotape_human::Report`], which prints for people or as JSON.
 
 mod cli;
 mod client;
@@ -11,8 +11,8 @@ mod doctor;
 mod generate;
 mod image;
 mod options;
+mod progress;
 pub mod rmt;
-mod screen;
 mod serve;
 mod status;
 
@@ -21,9 +21,9 @@ use std::process::ExitCode;
 
 pub use cli::Cli;
 pub use doctor::Machine;
-pub use screen::{Report, Screen};
 
 use cli::Command;
+use pseudotape_human::{Screen, explain, printable};
 
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(error) => {
             // Who reads a pipe no longer ("| head") needs no message about it.
             if !is_broken_pipe(&error) {
-                eprintln!("pseudotape: {}", screen::describe(&error));
+                eprintln!("pseudotape: {}", printable(&explain(error.chain())));
             }
             ExitCode::from(EXIT_FAILED)
         }
@@ -60,7 +60,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
-    let screen = Screen::from_environment(cli.json);
+    let screen = Screen::from_environment().with_json(cli.json);
     let daemon = client::Daemon::new(cli.control, cli.timeout);
     match cli.command {
         Command::Create(options) => image::create::run(&options, &screen),

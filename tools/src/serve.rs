@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pseudotape_control::Portion;
 use pseudotape_drive::{
     Cartridge, CartridgeError, EarlyWarning, FileMedium, ImageDrive, Overrides, Personality,
 };
+use pseudotape_human::{Portion, Report, Screen};
 use pseudotape_image::{Access, Error};
 use pseudotape_slave::{Channel, serve};
 use serde::Serialize;
@@ -14,7 +14,6 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::ServeOptions;
 use crate::image::explained;
-use crate::screen::{Report, Screen};
 
 /// What is said once the slave end is held.
 #[derive(Debug, Serialize)]

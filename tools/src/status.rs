@@ -2,14 +2,15 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use pseudotape_control::{
-    CapacityStatus, DriveStatus, HumanBytes, MediumStatus, OpenStatus, PositionStatus, SlaveStatus,
-    SlaveWay, Status, TransferStatus,
+    CapacityStatus, DriveStatus, MediumStatus, OpenStatus, PositionStatus, SlaveStatus, SlaveWay,
+    Status, TransferStatus,
 };
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use serde::Serialize;
 
 use crate::Verdict;
 use crate::cli::StatusOptions;
 use crate::client::Daemon;
-use crate::screen::{Paint, Report, Screen, counted, printable};
 
 /// Cells of the bar that shows how full a medium is.
 const BAR_CELLS: u64 = 20;
@@ -30,19 +31,24 @@ pub(crate) fn run(
             );
         }
     }
-    screen.show(&status)?;
+    screen.show(&Shown(status))?;
     Ok(Verdict::Well)
 }
 
-impl Report for Status {
+/// What the daemon says, as a report.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Shown(Status);
+
+impl Report for Shown {
     fn text(&self, screen: &Screen) -> String {
         let mut text = format!(
             "pseudotape-dev {} (pid {}) serves drives by {}\n",
-            printable(&self.version),
-            self.pid,
-            printable(&self.frontend)
+            printable(&self.0.version),
+            self.0.pid,
+            printable(&self.0.frontend)
         );
-        for drive in &self.drives {
+        for drive in &self.0.drives {
             text.push('\n');
             drive_block(&mut text, drive, screen);
         }

@@ -139,6 +139,21 @@ fn two_files(image: &mut Image<FileStore>) {
 
 /// PT-12: what is a copy is found to be one, with every length and mark.
 #[test]
+fn a_comma_in_a_path_has_a_backslash_before_it() {
+    let place = Place::new();
+    place.image("a,b.ptape", |image| {
+        image.append_block(b"block").unwrap();
+    });
+    place.ends(
+        0,
+        &["copy", r"image:a\,b.ptape", r"image:c\,d.ptape,create"],
+    );
+    assert!(place.path("c,d.ptape").exists());
+    // A path alone has no options, and needs no backslash.
+    place.ends(0, &["compare", "a,b.ptape", "c,d.ptape"]);
+}
+
+#[test]
 fn a_copy_is_made_and_is_identical() {
     let place = Place::new();
     place.image("a.ptape", two_files);

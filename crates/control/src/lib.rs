@@ -18,13 +18,11 @@ use serde::{Deserialize, Serialize};
 
 mod message;
 mod server;
-mod size;
 mod socket;
 mod status;
 
 pub use message::{MAX_LINE_BYTES, PROTOCOL, receive, send};
 pub use server::{ControlServer, MAX_CLIENTS, Operator};
-pub use size::{HumanBytes, Portion, SizeError, parse_portion, parse_size};
 pub use socket::{ListenError, Purpose, Socket};
 pub use status::{
     CapacityStatus, DriveStatus, FlagStatus, HolderStatus, MediumStatus, OpenStatus, OptionStatus,

@@ -1,8 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use pseudotape_control::SizeError;
 use pseudotape_drive::CartridgeError;
+use pseudotape_human::SizeError;
 
 /// Why a text names no sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

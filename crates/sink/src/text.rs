@@ -4,55 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pseudotape_control::parse_size;
 use pseudotape_filter::Compression;
+use pseudotape_human::list::{self, Quoted, cut, plain};
+use pseudotape_human::parse_size;
 use pseudotape_rmt::Remote;
 
 use crate::error::SpecificationError;
 use crate::sink::{ImageSink, Limits, Place, RmtSink, Sink};
-
-/// Cuts at the first `separator` that no backslash precedes; both sides as they are written.
-fn cut(text: &str, separator: char) -> Option<(&str, &str)> {
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        if !escaped && c == separator {
-            return Some((text.get(..at)?, text.get(at + separator.len_utf8()..)?));
-        }
-        escaped = !escaped && c == '\\';
-    }
-    None
-}
-
-/// Takes away each backslash that takes a meaning away.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        if c == '\\'
-            && let Some(next) = rest.next_if(|next| matches!(next, ',' | '+' | '\\'))
-        {
-            out.push(next);
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// The opposite of [`plain`].
-struct Quoted<'a>(&'a str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            if matches!(c, ',' | '+' | '\\') {
-                f.write_str("\\")?;
-            }
-            write!(f, "{c}")?;
-        }
-        Ok(())
-    }
-}
 
 fn quoted(path: &Path) -> String {
     Quoted(&path.to_string_lossy()).to_string()
@@ -60,15 +18,9 @@ fn quoted(path: &Path) -> String {
 
 /// The parts between commas: the first one, and the options.
 fn parts(text: &str) -> (String, Vec<String>) {
-    let mut parts = Vec::new();
-    let mut rest = text;
-    while let Some((part, behind)) = cut(rest, ',') {
-        parts.push(plain(part));
-        rest = behind;
-    }
-    parts.push(plain(rest));
-    let first = parts.remove(0);
-    (first, parts)
+    let mut parts = list::parts(text, ',').map(plain);
+    let first = parts.next().unwrap_or_default();
+    (first, parts.collect())
 }
 
 /// One parse, with the whole text for its messages.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_human::{Portion, Size};
 use pseudotape_mtio::DriverOption;
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 
 use super::absolute;
-use super::values::{Ending, Seconds, Size, Switch, Words, Zone};
+use super::values::{Ending, Seconds, Switch, Words};
 use crate::drive_options::MODES;
 
 /// How long a slave may be silent in the middle of an operation.
@@ -69,7 +70,7 @@ pub(super) struct DriveTable {
     personality: Option<String>,
     serial: Option<String>,
     capacity: Option<Size>,
-    early_warning: Option<Zone>,
+    early_warning: Option<Portion>,
     min_block: Option<Size>,
     max_block: Option<Size>,
     announces_medium: Option<Switch>,
@@ -207,7 +208,10 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
     );
     let (capacity, early_warning) = (
         table.capacity.map(|s| s.0),
-        table.early_warning.map(|zone| zone.0),
+        table.early_warning.map(|zone| match zone {
+            Portion::Bytes(bytes) => EarlyWarning::Bytes(bytes),
+            Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
+        }),
     );
     match (early_warning, capacity) {
         (Some(EarlyWarning::Bytes(bytes)), Some(capacity)) => ensure!(

@@ -1,69 +1,10 @@
 //! Values as people write them in a configuration.
 
-use std::fmt;
 use std::time::Duration;
 
-use pseudotape_control::{Portion, parse_portion, parse_size};
-use pseudotape_drive::EarlyWarning;
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
-
-/// A size in a configuration: a number of bytes, or text with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size(pub(super) u64);
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SizeVisitor;
-        impl Visitor<'_> for SizeVisitor {
-            type Value = Size;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a size, such as \"64M\" or a number of bytes")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
-                parse_size(text).map(Size).map_err(E::custom)
-            }
-
-            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<Size, E> {
-                u64::try_from(bytes).map(Size).map_err(E::custom)
-            }
-
-            fn visit_u64<E: de::Error>(self, bytes: u64) -> Result<Size, E> {
-                Ok(Size(bytes))
-            }
-        }
-        deserializer.deserialize_any(SizeVisitor)
-    }
-}
-
-/// An early-warning zone in a configuration: a size, or text with `%`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Zone(pub(super) EarlyWarning);
-
-impl<'de> Deserialize<'de> for Zone {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(
-            untagged,
-            expecting = "expected a size or per cent, such as \"64M\" or \"5%\""
-        )]
-        enum Form {
-            Bytes(u64),
-            Text(String),
-        }
-        let portion = match Form::deserialize(deserializer)? {
-            Form::Bytes(bytes) => Portion::Bytes(bytes),
-            Form::Text(text) => parse_portion(&text).map_err(de::Error::custom)?,
-        };
-        Ok(Zone(match portion {
-            Portion::Bytes(bytes) => EarlyWarning::Bytes(bytes),
-            Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
-        }))
-    }
-}
+use serde::de::{self, Deserializer};
 
 /// Whose end of tape programs see: `linux` or `bsd`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use pseudotape_control::call;
+use pseudotape_human::{Screen, printable};
 
-use super::show::{Screen, printable};
 use super::{Refused, Verdict};
 use crate::config::parse_assignment;
 use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
@@ -43,7 +43,7 @@ impl Client {
     pub(super) fn order(&self, request: &Request, screen: &Screen) -> Result<Verdict> {
         let timeout = self.timeout.unwrap_or(ORDER);
         match call(&self.socket, request, timeout)? {
-            Response::Done { message } => screen.print(&(printable(&message) + "\n"))?,
+            Response::Done { message } => screen.print((printable(&message) + "\n").as_bytes())?,
             Response::Status(_) => bail!("the mirror answered its status instead of what it did"),
             Response::Error { message } => return Err(Refused(message).into()),
         }

@@ -7,12 +7,13 @@ mod watch;
 
 use std::process::ExitCode;
 
+use pseudotape_human::{Screen, explain, printable};
+
 use crate::cli::{Cli, Command};
 use crate::messages::Request;
 use crate::{config, daemon};
 
 use client::Client;
-use show::Screen;
 
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(error) => {
             // Who reads a pipe no longer ("| head") needs no message about it.
             if !is_broken_pipe(&error) {
-                eprintln!("pseudotape-mirror: {}", show::printable(&explain(&error)));
+                eprintln!("pseudotape-mirror: {}", printable(&explain(error.chain())));
             }
             let refused = error.downcast_ref::<Refused>().is_some();
             ExitCode::from(if refused { 1 } else { EXIT_FAILED })
@@ -82,19 +83,4 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),
     }
-}
-
-/// An error with its causes, each said once: some of ours already say theirs.
-pub(crate) fn explain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
-        }
-    }
-    text
 }

@@ -1,73 +1,8 @@
 //! The status, for people.
 
-use std::io::{self, IsTerminal, Write};
-
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{HumanBytes, Paint, Screen, printable};
 
 use crate::messages::{LegCondition, LegStatus, MirrorStatus};
-
-/// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Screen {
-    terminal: bool,
-    colour: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Paint {
-    Heading,
-    Good,
-    Bad,
-}
-
-impl Screen {
-    /// Looks at standard output, `NO_COLOR` and `TERM`.
-    pub(super) fn from_environment() -> Self {
-        let terminal = io::stdout().is_terminal();
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Screen {
-            terminal: terminal && !dumb,
-            colour: terminal && !no_colour && !dumb,
-        }
-    }
-
-    /// Whether what is on the screen can be drawn over.
-    pub(super) fn is_terminal(&self) -> bool {
-        self.terminal
-    }
-
-    pub(super) fn print(&self, text: &str) -> anyhow::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        Ok(out.flush()?)
-    }
-
-    fn paint(&self, paint: Paint, text: &str) -> String {
-        if !self.colour {
-            return text.to_owned();
-        }
-        let code = match paint {
-            Paint::Heading => "1",
-            Paint::Good => "32",
-            Paint::Bad => "1;31",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
-    }
-}
-
-/// Makes text from outside harmless to a terminal: control characters are shown, not sent.
-pub(super) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => shown.push(c),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
 
 /// One word for the whole.
 fn summary(status: &MirrorStatus) -> (&'static str, Paint) {
@@ -224,10 +159,7 @@ mod tests {
     use super::*;
     use crate::messages::{BusyStatus, PositionStatus, SlaveEndStatus};
 
-    const PLAIN: Screen = Screen {
-        terminal: false,
-        colour: false,
-    };
+    const PLAIN: Screen = Screen::plain();
 
     fn leg(name: &str) -> LegStatus {
         LegStatus {

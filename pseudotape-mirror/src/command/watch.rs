@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use pseudotape_human::Screen;
 
 use super::Verdict;
 use super::client::Client;
-use super::show::{Screen, full, line};
+use super::show::{full, line};
 use crate::cli::StatusOptions;
 use crate::messages::MirrorStatus;
 
@@ -24,12 +25,12 @@ pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> 
         } else {
             full(&status, screen)
         };
-        screen.print(&text)?;
+        screen.print(text.as_bytes())?;
         return Ok(verdict(&status));
     };
-    let draws = screen.is_terminal() && !options.json;
+    let draws = screen.can_draw() && !options.json;
     if draws {
-        screen.print(CLEAR_ALL)?;
+        screen.print(CLEAR_ALL.as_bytes())?;
     }
     let mut looks = 0_u64;
     loop {
@@ -38,7 +39,7 @@ pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> 
             (false, true) => drawn(&full(&status, screen)),
             (false, false) => line(&status),
         };
-        screen.print(&text)?;
+        screen.print(text.as_bytes())?;
         looks += 1;
         if options.looks.is_some_and(|wanted| looks >= wanted) {
             return Ok(verdict(&status));

@@ -3,29 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use pseudotape_control::parse_size;
+use pseudotape_human::{Size, list, parse_size};
 use pseudotape_sink::{Place, Sink};
 use serde::Deserialize;
 
 use super::LegConfig;
 use crate::leg::{Class, Keeps, LegOptions, When};
-
-/// A size in a file: a number of bytes, or text with a unit.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Size {
-    Bytes(u64),
-    Text(String),
-}
-
-impl Size {
-    pub(super) fn bytes(&self) -> Result<u64> {
-        match self {
-            Size::Bytes(bytes) => Ok(*bytes),
-            Size::Text(text) => Ok(parse_size(text)?),
-        }
-    }
-}
 
 /// A leg as it is written.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -38,25 +21,11 @@ pub(super) struct LegTable {
     reserve: Option<Size>,
 }
 
-/// The parts of a text between commas that no backslash precedes, as they are written.
-fn parts(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut escaped) = (Vec::new(), 0, false);
-    for (at, c) in text.char_indices() {
-        if c == ',' && !escaped {
-            parts.extend(text.get(start..at));
-            start = at + 1;
-        }
-        escaped = !escaped && c == '\\';
-    }
-    parts.extend(text.get(start..));
-    parts
-}
-
 /// Reads `NAME[=SINK][,class=…][,when=…][,reserve=…]`; the other options are the sink's.
 pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
     let mut table = LegTable::default();
     let mut rest = Vec::new();
-    for (number, part) in parts(text).into_iter().enumerate() {
+    for (number, part) in list::parts(text, ',').enumerate() {
         let (slot, value) = match part.split_once('=') {
             _ if number == 0 => {
                 rest.push(part);
@@ -66,7 +35,7 @@ pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
             Some(("when", value)) => (&mut table.when, value),
             Some(("reserve", value)) => {
                 ensure!(table.reserve.is_none(), "reserve is said twice");
-                table.reserve = Some(Size::Text(value.to_owned()));
+                table.reserve = Some(Size(parse_size(value).context("reserve")?));
                 continue;
             }
             _ => {
@@ -102,11 +71,7 @@ pub(super) fn check_leg(table: LegTable) -> Result<LegConfig> {
             None => When::default(),
         },
         keeps: Keeps::default(),
-        reserve_bytes: table
-            .reserve
-            .map(|size| size.bytes())
-            .transpose()
-            .context("reserve")?,
+        reserve_bytes: table.reserve.map(|size| size.0),
     };
     let sink = table.sink.as_deref().map(parse_sink).transpose()?;
     Ok(LegConfig { options, sink })

@@ -31,6 +31,16 @@ fn file_error(text: &str) -> String {
 }
 
 #[test]
+fn a_comma_in_a_path_has_a_backslash_before_it() {
+    let here = std::env::current_dir().unwrap();
+    let leg = config(&["--slave", "s", "--leg", r"a=image:x\,y\\,create,when=sync"]).unwrap();
+    let started = leg.legs[0].sink.clone().unwrap();
+    let (name, loaded) = parse_assignment(r"a=image:x\,y\\,create").unwrap();
+    assert_eq!((name.as_str(), &loaded), ("a", &started));
+    assert_eq!(loaded.image_path(), Some(&*here.join(r"x,y\")));
+}
+
+#[test]
 fn a_leg_is_a_name_a_sink_and_options_of_both() {
     let spec = "b=image:x\\,y.ptape,create,class=spare,capacity=60M,when=deferred,reserve=1M";
     let config = config(&[

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use pseudotape_control::{HumanBytes, Operator};
+use pseudotape_control::Operator;
+use pseudotape_human::{HumanBytes, explain};
 use pseudotape_sink::{Place, Sink};
 use pseudotape_tape::{BlockLimits, Drive};
 
-use crate::command::explain;
 use crate::config::LegConfig;
 use crate::daemon::attach::SlaveEnd;
 use crate::daemon::deck::{self, Deck};
@@ -299,7 +299,7 @@ impl Operator for Desk {
 
     fn answer(&self, request: Request) -> Response {
         self.act(request).unwrap_or_else(|error| {
-            let message = explain(&error);
+            let message = explain(error.chain());
             log::warn!("refused or failed: {message}");
             Response::Error { message }
         })

@@ -2,8 +2,8 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use pseudotape_control::HumanBytes;
 use pseudotape_copy::{Difference, Object, Side, compare};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_sink::Access;
 use serde::Serialize;
 
@@ -12,7 +12,6 @@ use super::meter::{Meter, rate};
 use super::tape::{Tape, ensure_different, explained};
 use crate::Verdict;
 use crate::cli::CompareOptions;
-use crate::screen::{Paint, Report, Screen, counted};
 
 #[derive(Debug, Serialize)]
 struct Compared {

@@ -2,10 +2,10 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use pseudotape_control::HumanBytes;
 use pseudotape_copy::{
     Copied, Ending, Gap, Object, Options, Progress, Side, Unreadable, compare, copy,
 };
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_sink::{Access, Place};
 use pseudotape_tape::{Drive, EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
@@ -15,7 +15,6 @@ use super::tape::{Tape, ensure_different, explained, name_of};
 use crate::Verdict;
 use crate::cli::{CopyOptions, Damaged};
 use crate::image::create::{fresh, make};
-use crate::screen::{Paint, Report, Screen, counted};
 
 /// Objects in a row that could not be read.
 #[derive(Debug, Serialize)]

@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{HumanBytes, Screen};
 
-use crate::screen::Screen;
+use crate::progress;
 
 /// Time between two lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -30,8 +30,8 @@ impl Meter {
             total_bytes,
             began,
             bar: (terminal && !screen.is_json()).then(|| match total_bytes {
-                Some(bytes) => screen.progress(bytes),
-                None => screen.progress_without_end(),
+                Some(bytes) => progress::bar(screen, bytes),
+                None => progress::bar_without_end(screen),
             }),
             line: (!terminal && !screen.is_json()).then_some(began),
         }

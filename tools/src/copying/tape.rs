@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use pseudotape_copy::{Error, Side, go_to};
+use pseudotape_human::{counted, printable};
 use pseudotape_image::Error as ImageError;
 use pseudotape_sink::{Access, Place, Sink};
 use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber, Volume, make_ready};
 
 use crate::image::in_use;
-use crate::screen::{counted, printable};
 
 pub(crate) struct Tape {
     pub(crate) sink: Sink,

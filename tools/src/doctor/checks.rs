@@ -3,11 +3,10 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{HumanBytes, counted, explain, printable};
 
 use super::{Check, DAEMON_TIMEOUT, Machine};
 use crate::client::Daemon;
-use crate::screen::{counted, describe};
 
 /// The oldest kernel that pseudotape is tested on.
 const TESTED_KERNEL: (u32, u32) = (6, 1);
@@ -273,7 +272,7 @@ pub(crate) fn daemon(daemon: &Daemon) -> Check {
         ),
         Err(error) => Check::missing(
             NAME,
-            describe(&error),
+            printable(&explain(error.chain())),
             "start it: pseudotape-dev --drive IMAGE (or name its socket with --control)",
         ),
     }

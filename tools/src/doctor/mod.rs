@@ -6,6 +6,7 @@ mod machine;
 use std::fmt::Write;
 use std::time::Duration;
 
+use pseudotape_human::{Paint, Report, Screen, printable};
 use serde::Serialize;
 
 pub use machine::Machine;
@@ -13,7 +14,6 @@ pub use machine::Machine;
 use crate::Verdict;
 use crate::cli::DoctorOptions;
 use crate::client::Daemon;
-use crate::screen::{Paint, Report, Screen, printable};
 
 /// Whether pseudotape runs without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

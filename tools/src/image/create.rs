@@ -3,15 +3,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use pseudotape_control::HumanBytes;
 use pseudotape_drive::{FileMedium, Medium};
+use pseudotape_human::{HumanBytes, Report, Screen};
 use pseudotape_image::{Access, CreateParameters, FileStore, Image, Rewriting, VolumeId};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::Verdict;
 use crate::cli::CreateOptions;
-use crate::screen::{Report, Screen};
 
 /// Early warning of a cartridge with a capacity, where the user names none …
 const EARLY_WARNING_BYTES: u64 = 64 << 20;

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{FileStore, Image};
 use pseudotape_tape::{Mark, Stop};
 use serde::Serialize;
@@ -14,7 +14,6 @@ use super::Opened;
 use super::reading::{Met, Reading};
 use crate::Verdict;
 use crate::cli::DumpOptions;
-use crate::screen::{Report, Screen, counted, printable};
 
 #[derive(Debug, Default, Serialize)]
 struct Dumped {

@@ -1,14 +1,13 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{OpenReport, Rewriting};
 use serde::Serialize;
 
 use super::{Opened, existing_words};
 use crate::Verdict;
 use crate::cli::ImageOptions;
-use crate::screen::{Report, Screen, counted, printable};
 
 /// How the image was found when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,9 +1,7 @@
-use comfy_table::CellAlignment;
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted};
 use serde::Serialize;
 
 use crate::content::Content;
-use crate::screen::{Paint, Report, Screen, counted};
 
 /// What lies between two filemarks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -99,13 +97,13 @@ impl Report for Listing {
             return "the tape is blank\n".to_owned();
         }
         let columns = [
-            ("file", CellAlignment::Right),
-            ("object", CellAlignment::Right),
-            ("blocks", CellAlignment::Right),
-            ("bytes", CellAlignment::Right),
-            ("size", CellAlignment::Right),
-            ("block size", CellAlignment::Right),
-            ("content", CellAlignment::Left),
+            ("file", Alignment::Right),
+            ("object", Alignment::Right),
+            ("blocks", Alignment::Right),
+            ("bytes", Alignment::Right),
+            ("size", Alignment::Right),
+            ("block size", Alignment::Right),
+            ("content", Alignment::Left),
         ];
         let row = |file: &TapeFile| {
             vec![

@@ -1,3 +1,4 @@
+use pseudotape_human::Screen;
 use pseudotape_image::{Error, Place};
 
 use super::Opened;
@@ -6,7 +7,7 @@ use super::reading::{Met, Reading};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 use crate::content::{SAMPLE_BYTES, recognise};
-use crate::screen::Screen;
+use crate::progress;
 
 /// Objects between two steps of the progress bar.
 const PROGRESS_STEP_OBJECTS: u64 = 4096;
@@ -14,7 +15,7 @@ const PROGRESS_STEP_OBJECTS: u64 = 4096;
 pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
     let mut reading = Reading::new(Opened::for_reading(&options.image, options.partition)?.image);
     let end = reading.image().end_of_data();
-    let bar = screen.progress(end.payload_bytes_before);
+    let bar = progress::bar(screen, end.payload_bytes_before);
     let listing = list(&mut reading, |place| {
         bar.set_position(place.payload_bytes_before);
     })?;

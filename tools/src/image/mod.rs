@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, ensure};
 use pseudotape_drive::FileMedium;
+use pseudotape_human::counted;
 use pseudotape_image::{Access, Error, FileStore, Image, OpenReport};
-
-use crate::screen::counted;
 
 /// An image file that was opened.
 pub(crate) struct Opened {

@@ -1,7 +1,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use pseudotape_control::HumanBytes;
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_image::IndexDamage;
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use super::info::Found;
 use super::reading::{Damage, Met, Reading};
 use crate::Verdict;
 use crate::cli::VerifyOptions;
-use crate::screen::{Paint, Report, Screen, counted, printable};
+use crate::progress;
 
 /// Objects between two steps of the progress bar.
 const PROGRESS_STEP_OBJECTS: u64 = 256;
@@ -147,7 +147,7 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
 
 fn verify(opened: Opened, screen: &Screen) -> anyhow::Result<Partition> {
     let Opened { mut image, report } = opened;
-    let bar = screen.progress(image.payload_bytes());
+    let bar = progress::bar(screen, image.payload_bytes());
     let mut verified = Partition {
         partition: image.header().partition.0,
         files: 0,

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 
 use pseudotape_control::Request;
 use pseudotape_drive::{Cartridge, CartridgeError, FileMedium};
+use pseudotape_human::{Report, Screen};
 use pseudotape_image::{Access, WriteProtect};
 use serde::Serialize;
 
@@ -9,7 +10,6 @@ use super::explained;
 use crate::Verdict;
 use crate::cli::{Switch, WriteProtectOptions};
 use crate::client::Daemon;
-use crate::screen::{Report, Screen};
 
 #[derive(Debug, Serialize)]
 struct Switched {

@@ -233,6 +233,23 @@ mod tests {
         assert!(config.tapes[0].read_only);
     }
 
+    #[test]
+    fn a_comma_in_a_path_has_a_backslash_before_it() {
+        let config = read(&[
+            "--allow",
+            r"a=image:x\,y.ptape,create",
+            "--allow",
+            "b=x,y.ptape",
+        ]);
+        let tapes = config.unwrap().tapes;
+        let paths = tapes.iter().map(|tape| match &tape.kind {
+            TapeKind::Sink(sink) => sink.image_path().map(Path::to_owned),
+            TapeKind::Node(node) => panic!("{node:?}"),
+        });
+        let expected = Some(PathBuf::from("x,y.ptape"));
+        assert_eq!(paths.collect::<Vec<_>>(), [expected.clone(), expected]);
+    }
+
     /// The file that packages install, and the example of the document, are configurations; also with all that they
     /// only show.
     #[test]

@@ -1,0 +1,25 @@
+//! What the programs share when they deal with people: sizes, lists with commas, messages, screens.
+//!
+//! The default is what a library needs to read a specification. The feature `configuration` adds
+//! sizes in configuration files; the feature `commands` adds what a command prints.
+
+#[cfg(feature = "configuration")]
+mod configuration;
+pub mod list;
+#[cfg(feature = "commands")]
+mod pages;
+mod process;
+#[cfg(feature = "commands")]
+mod screen;
+mod size;
+mod text;
+
+#[cfg(feature = "configuration")]
+pub use configuration::Size;
+#[cfg(feature = "commands")]
+pub use pages::{PagesError, completion_script, pages_of, write_pages};
+pub use process::program_name;
+#[cfg(feature = "commands")]
+pub use screen::{Alignment, Paint, Report, Screen};
+pub use size::{HumanBytes, Portion, SizeError, parse_portion, parse_size};
+pub use text::{counted, explain, printable};
