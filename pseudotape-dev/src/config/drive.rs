@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_human::list::{parts, plain};
 use pseudotape_human::{Portion, Size};
 use pseudotape_mtio::DriverOption;
 use pseudotape_st::EndOfTape;
@@ -89,13 +90,14 @@ pub(super) struct DriveTable {
     options_a: Words,
 }
 
-/// Reads `key=value,key=value`; a word without `=` is the image.
+/// Reads `key=value,key=value`; a word without `=` is the image. A comma that belongs to a value has a
+/// backslash before it.
 pub(super) fn parse_spec(spec: &str) -> Result<DriveTable> {
     let mut table = toml::Table::new();
-    for part in spec.split(',').filter(|part| !part.is_empty()) {
+    for part in parts(spec, ',').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or(("image", part));
         if table
-            .insert(key.to_owned(), toml::Value::String(value.to_owned()))
+            .insert(key.to_owned(), toml::Value::String(plain(value)))
             .is_some()
         {
             bail!("'{key}' is given twice");

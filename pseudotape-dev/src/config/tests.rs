@@ -42,6 +42,29 @@ fn a_bare_path_is_a_drive_with_defaults() {
 }
 
 #[test]
+fn a_comma_in_a_path_has_a_backslash_before_it() {
+    let here = std::env::current_dir().unwrap();
+    for (spec, path, serial) in [
+        (r"a\,b.ptape,serial=X1", "a,b.ptape", "X1"),
+        (r"serial=X1,image=a\,b=c.ptape", "a,b=c.ptape", "X1"),
+        (r"a\\,serial=X\,1", r"a\", "X,1"),
+        (r"a\b.ptape", r"a\b.ptape", "PT00000000"),
+    ] {
+        let config = config(&["--drive", spec, "--cuse"]).unwrap();
+        let drive = image(&config.drives[0]);
+        assert_eq!(drive.image, Some(here.join(path)), "{spec}");
+        assert_eq!(drive.serial, serial, "{spec}");
+    }
+    let slave = &config(&["--drive", r"slave=a\,b", "--cuse"])
+        .unwrap()
+        .drives[0];
+    match &slave.held {
+        HeldConfig::Slave(slave) => assert_eq!(slave.socket, here.join("a,b")),
+        HeldConfig::Image(image) => panic!("{image:?}"),
+    }
+}
+
+#[test]
 fn keys_of_a_drive_are_read_with_units() {
     let spec = "image=b,personality=lto5,serial=X1,capacity=2G,early-warning=64M,min-block=512,max-block=1M";
     let config = config(&["--drive", "", "--drive", spec, "--cuse"]).unwrap();
