@@ -3,6 +3,7 @@
 
 mod cartridge;
 mod image_drive;
+mod making;
 mod medium;
 mod motion;
 mod null;
@@ -14,6 +15,9 @@ mod volume;
 
 pub use cartridge::{Cartridge, CartridgeError, Medium};
 pub use image_drive::{EarlyWarning, ImageDrive, Overrides};
+pub use making::{
+    MakingError, commit_name, default_early_warning_bytes, fresh_volume, make_volume,
+};
 pub use medium::{FileMedium, MemoryMedium};
 pub use null::{NullDrive, NullLimits};
 pub use personality::{AfterUnload, ErasePolicy, Personality};

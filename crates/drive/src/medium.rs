@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use pseudotape_image::{Access, Error, FileStore, MemoryStore};
 
 use crate::cartridge::Medium;
+use crate::making::commit_name;
 
 /// Partition 0 in this file, partition N beside it in a file with `.pN` behind its name.
 #[derive(Clone, Debug)]
@@ -54,7 +55,8 @@ impl Medium for FileMedium {
         self.remove(partition)?;
         let path = self.path_of(partition);
         let store = FileStore::create(&path)?;
-        commit_name(&path);
+        // The partition is there. Its name is as safe as the directory lets it be.
+        drop(commit_name(&path));
         Ok(store)
     }
 
@@ -71,16 +73,6 @@ impl Medium for FileMedium {
             _ => Ok(()),
         }
     }
-}
-
-/// Commits the directory, so that a power failure can't take a new file's name. Some file systems refuse
-/// that, and then names are as safe as they make them.
-fn commit_name(path: &Path) {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = std::fs::File::open(parent.unwrap_or(Path::new(".")));
-    drop(directory.and_then(|directory| directory.sync_all()));
 }
 
 /// Partitions in memory, for tests; they are gone when the cartridge is.

@@ -1,20 +1,16 @@
 //! Images as sinks: opened, or made where they are not there.
 
-use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pseudotape_drive::{Cartridge, EarlyWarning, FileMedium, ImageDrive, Overrides, Personality};
-use pseudotape_image::{Access, CreateParameters, FileStore, Image, VolumeId};
-use uuid::Uuid;
+use pseudotape_drive::{
+    Cartridge, EarlyWarning, FileMedium, ImageDrive, MakingError, Overrides, Personality,
+    default_early_warning_bytes, fresh_volume, make_volume,
+};
+use pseudotape_image::Access;
 
 use crate::error::Error;
 use crate::sink::{ImageSink, Limits};
-
-/// Early warning of a new image with a capacity, where nobody says it …
-const EARLY_WARNING_BYTES: u64 = 64 << 20;
-/// … but no more than this part of the capacity.
-const EARLY_WARNING_PART: u64 = 16;
 
 /// A drive that takes everything that an image can hold: what it stores was taken by another drive before.
 fn personality(cartridge: &Cartridge<FileMedium>) -> Personality {
@@ -65,30 +61,21 @@ pub(crate) fn open(sink: &ImageSink, access: Access) -> Result<ImageDrive<FileMe
 fn make(path: &Path, limits: Limits) -> Result<(), pseudotape_image::Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now_ms = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), now_ms);
+    let mut parameters = fresh_volume(now_ms);
     if let Some(capacity) = limits.capacity_bytes {
         parameters.header.capacity_bytes = Some(capacity);
         parameters.header.early_warning_bytes = limits
             .early_warning_bytes
-            .unwrap_or(EARLY_WARNING_BYTES.min(capacity / EARLY_WARNING_PART));
+            .unwrap_or(default_early_warning_bytes(capacity));
     }
-    let store = FileStore::create(path)?;
-    let made = Image::create(store, &parameters).and_then(Image::finish);
-    if let Err(error) = made {
-        // The first error is the one to tell.
-        drop(fs::remove_file(path));
-        return Err(error);
+    match make_volume(path, &parameters) {
+        Ok(()) => Ok(()),
+        // The volume is there. Its name is as safe as the directory lets it be.
+        Err(MakingError::Name { .. }) => Ok(()),
+        Err(
+            MakingError::File(error)
+            | MakingError::Volume { source: error, .. }
+            | MakingError::Leftover { cause: error, .. },
+        ) => Err(error),
     }
-    commit_name(path);
-    Ok(())
-}
-
-/// Commits the directory, so that a power failure can't take a new file's name. Some file systems refuse
-/// that, and then names are as safe as they make them.
-fn commit_name(path: &Path) {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let directory = fs::File::open(parent.unwrap_or(Path::new(".")));
-    drop(directory.and_then(|directory| directory.sync_all()));
 }

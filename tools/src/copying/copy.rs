@@ -5,6 +5,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use pseudotape_copy::{
     Copied, Ending, Gap, Object, Options, Progress, Side, Unreadable, compare, copy,
 };
+use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_sink::{Access, Place};
 use pseudotape_tape::{Drive, EraseExtent, ObjectNumber, Sense, Stop, Transfer};
@@ -14,7 +15,7 @@ use super::meter::{Meter, rate};
 use super::tape::{Tape, ensure_different, explained, name_of};
 use crate::Verdict;
 use crate::cli::{CopyOptions, Damaged};
-use crate::image::create::{fresh, make};
+use crate::image::create::fresh;
 
 /// Objects in a row that could not be read.
 #[derive(Debug, Serialize)]
@@ -240,7 +241,7 @@ fn make_missing(options: &CopyOptions, source: &mut Tape) -> Result<()> {
         }
         parameters.label = identity.label;
     }
-    make(path, &parameters)
+    Ok(make_volume(path, &parameters)?)
 }
 
 /// Bytes of blocks from where the source is, where that is known.

@@ -1,21 +1,16 @@
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use pseudotape_drive::{FileMedium, Medium};
+use pseudotape_drive::{
+    FileMedium, Medium, commit_name, default_early_warning_bytes, fresh_volume, make_volume,
+};
 use pseudotape_human::{HumanBytes, Report, Screen};
-use pseudotape_image::{Access, CreateParameters, FileStore, Image, Rewriting, VolumeId};
+use pseudotape_image::{Access, CreateParameters, FileStore, Image, Rewriting};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::Verdict;
 use crate::cli::CreateOptions;
-
-/// Early warning of a cartridge with a capacity, where the user names none …
-const EARLY_WARNING_BYTES: u64 = 64 << 20;
-/// … but no more than this part of the capacity.
-const EARLY_WARNING_PART: u64 = 16;
 
 #[derive(Debug, Serialize)]
 struct Created {
@@ -54,7 +49,7 @@ pub(crate) fn run(options: &CreateOptions, screen: &Screen) -> anyhow::Result<Ve
             "{} exists: choose another name, or --force to replace it (what is on it is lost)",
             image.display()
         );
-        make(image, &parameters)?;
+        make_volume(image, &parameters)?;
     }
     screen.show(&Created {
         image: image.clone(),
@@ -69,7 +64,7 @@ pub(crate) fn run(options: &CreateOptions, screen: &Screen) -> anyhow::Result<Ve
 pub(crate) fn fresh() -> anyhow::Result<CreateParameters> {
     let now_ms = u64::try_from(jiff::Timestamp::now().as_millisecond())
         .context("the clock of this machine is before 1970: set it")?;
-    Ok(CreateParameters::new(VolumeId(Uuid::now_v7()), now_ms))
+    Ok(fresh_volume(now_ms))
 }
 
 fn parameters(options: &CreateOptions) -> anyhow::Result<CreateParameters> {
@@ -105,7 +100,7 @@ fn early_warning_bytes(options: &CreateOptions) -> anyhow::Result<u64> {
             );
             Ok(early_warning.of(capacity))
         }
-        (Some(capacity), None) => Ok(EARLY_WARNING_BYTES.min(capacity / EARLY_WARNING_PART)),
+        (Some(capacity), None) => Ok(default_early_warning_bytes(capacity)),
         (None, Some(_)) => bail!("--early-warning needs a --capacity, before whose end it warns"),
         (None, None) => Ok(0),
     }
@@ -120,23 +115,11 @@ fn block_size(option: &str, bytes: u64) -> anyhow::Result<u32> {
     Ok(u32::try_from(bytes).expect("the limit fits"))
 }
 
-/// Makes the file; leaves none behind where that fails.
-pub(crate) fn make(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
-    let store = FileStore::create(path)?;
-    let made = Image::create(store, parameters).and_then(Image::finish);
-    if let Err(error) = made {
-        fs::remove_file(path)
-            .with_context(|| format!("can't remove the unfinished {}", path.display()))?;
-        return Err(error).with_context(|| format!("can't make {}", path.display()));
-    }
-    sync_directory(path)
-}
-
 /// Replaces an image at one stroke, if there is one and nobody uses it.
 fn replace(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(_) => return make(path, parameters),
+        Err(_) => return Ok(make_volume(path, parameters)?),
     };
     // A slip of the fingers must not cost a disk, or a file that is something else.
     ensure!(
@@ -157,35 +140,13 @@ fn replace(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
-    make(&new, parameters)?;
+    make_volume(&new, parameters)?;
     fs::rename(&new, path)
         .with_context(|| format!("can't rename {} to {}", new.display(), path.display()))?;
-    sync_directory(path)?;
+    commit_name(path)?;
     let mut medium = FileMedium::new(path, Access::ReadWrite);
     for partition in 1..partition_count {
         medium.remove(partition)?;
     }
     Ok(())
-}
-
-/// Brings the file's name onto stable storage: without it a power loss takes what was committed.
-fn sync_directory(path: &Path) -> anyhow::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    match fs::File::open(directory).and_then(|directory| directory.sync_all()) {
-        // Some file systems (9p, hostfs) can't commit a directory; nor could anybody else.
-        Err(error)
-            if matches!(
-                error.kind(),
-                ErrorKind::InvalidInput | ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        other => {
-            other.with_context(|| format!("can't commit the directory {}", directory.display()))
-        }
-    }
 }
