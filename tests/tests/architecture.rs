@@ -231,3 +231,38 @@ fn adaptors_keep_every_method_of_the_seam() {
         );
     }
 }
+
+/// Features with which crates carry the means of tests: entries for fuzzers, and devices that record.
+const FEATURES_OF_TESTS: [&str; 2] = ["fuzz", "recorder"];
+
+#[test]
+fn no_release_has_the_means_of_tests() {
+    let mut found = 0;
+    for package in packages() {
+        let name = package["name"].as_str().expect("a name");
+        let features = package["features"].as_object().expect("features");
+        assert!(
+            !features.contains_key("default"),
+            "{name} has default features: what is always there needs none"
+        );
+        found += FEATURES_OF_TESTS
+            .iter()
+            .filter(|feature| features.contains_key(**feature))
+            .count();
+        if name == "pseudotape-tests" {
+            continue;
+        }
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        for dependency in dependencies.iter().filter(|d| d["kind"].is_null()) {
+            let asked = dependency["features"].as_array().expect("features");
+            for feature in FEATURES_OF_TESTS {
+                assert!(
+                    !asked.iter().any(|one| one == feature),
+                    "{name} asks {} for '{feature}' outside of dev-dependencies",
+                    dependency["name"]
+                );
+            }
+        }
+    }
+    assert_eq!(found, 7, "crates with features of tests");
+}

@@ -24,7 +24,9 @@ mod waiting;
 
 pub use error::CuseError;
 pub use node::{IoctlMode, NAME_MAX_CHARS, Node, NodeOptions, is_available};
+#[cfg(any(test, feature = "fuzz"))]
+pub use request::fuzz_decode;
 pub use request::{
-    Areas, DecodeError, Ioctl, Poll, PollId, Request, RequestId, RequestKind, Transfer, fuzz_decode,
+    Areas, DecodeError, Ioctl, Poll, PollId, Request, RequestId, RequestKind, Transfer,
 };
 pub use waiting::WAITING_OPENS_MAX;

@@ -317,6 +317,7 @@ impl<'a> Ioctl<'a> {
 }
 
 /// Takes any bytes apart, for a fuzzer: there is no input that makes it panic.
+#[cfg(any(test, feature = "fuzz"))]
 pub fn fuzz_decode(bytes: &[u8]) {
     match Request::decode(bytes) {
         Ok(request) => {

@@ -13,6 +13,7 @@ mod codec;
 mod drive;
 mod error;
 mod frame;
+#[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
 mod key;
 #[cfg(test)]
@@ -22,5 +23,6 @@ pub use codec::{Compression, Filter};
 pub use drive::FilterDrive;
 pub use error::{FrameError, KeyError};
 pub use frame::{ENCRYPTION_BYTES, HEADER_BYTES};
+#[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::fuzz_block;
 pub use key::Key;

@@ -18,6 +18,7 @@ mod file_store;
 #[cfg(test)]
 mod format_test;
 mod frame;
+#[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
 mod header;
 mod image;
@@ -38,6 +39,7 @@ pub use check::IndexDamage;
 pub use commit::WriteProtect;
 pub use error::Error;
 pub use file_store::{Access, FileStore};
+#[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_open, fuzz_records};
 pub use header::{CreateParameters, Header, Rewriting};
 pub use image::{Image, Place};

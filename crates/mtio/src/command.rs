@@ -1,7 +1,3 @@
-use crate::operation::MtOp;
-use crate::option::DriverOption;
-use crate::status::{MtGet, MtPos};
-
 /// How wide the caller's `long` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
@@ -75,34 +71,6 @@ impl Command {
     }
 }
 
-/// Runs every decoder over arbitrary bytes and checks what must hold of them; for fuzzing.
-pub fn fuzz_decode(bytes: &[u8]) {
-    if let Some((number, argument)) = bytes.split_first_chunk::<4>() {
-        let number = u32::from_le_bytes(*number);
-        match Command::decode(number) {
-            Command::Other(kept) => assert_eq!(kept, number),
-            known => assert_eq!(Command::decode(known.number()), known),
-        }
-        if let Ok(operation) = MtOp::decode(argument) {
-            assert_eq!(MtOp::decode(&operation.encode()), Ok(operation));
-            // Keeps every bit it was given, so nothing is silently dropped before st decides.
-            let _option: Option<DriverOption> = DriverOption::decode(operation.count);
-        }
-        for width in [Width::Bits64, Width::Bits32] {
-            if let Ok(status) = MtGet::decode(argument, width) {
-                let mut again = Vec::new();
-                status.encode(width, &mut again);
-                assert_eq!(MtGet::decode(&again, width), Ok(status));
-            }
-            if let Ok(position) = MtPos::decode(argument, width) {
-                let mut again = Vec::new();
-                position.encode(width, &mut again);
-                assert_eq!(again, argument);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,24 +91,6 @@ mod tests {
         assert_eq!(Command::decode(0xc008_6d01), Command::Operation);
         for other in [0x2285, 0x4004_6d01, 0x8008_6d02, 0x4008_6e01, 0, u32::MAX] {
             assert_eq!(Command::decode(other), Command::Other(other));
-        }
-    }
-
-    #[test]
-    fn any_bytes_decode_without_panic_and_round_trip() {
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        for length in 0..64 {
-            for _ in 0..200 {
-                let bytes: Vec<u8> = (0..length)
-                    .map(|_| {
-                        state ^= state << 13;
-                        state ^= state >> 7;
-                        state ^= state << 17;
-                        (state >> 32) as u8
-                    })
-                    .collect();
-                fuzz_decode(&bytes);
-            }
         }
     }
 }

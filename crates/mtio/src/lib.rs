@@ -11,12 +11,16 @@
 
 mod abi;
 mod command;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod names;
 mod operation;
 mod option;
 mod status;
 
-pub use command::{Command, DecodeError, Width, fuzz_decode};
+pub use command::{Command, DecodeError, Width};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::fuzz_decode;
 pub use names::OptionError;
 pub use operation::{MtOp, Operation};
 pub use option::{BooleanChange, Booleans, Cleaning, Compression, DriverOption};

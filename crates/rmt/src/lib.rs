@@ -15,6 +15,7 @@ mod drive;
 mod errno;
 mod error;
 mod flags;
+#[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
 mod input;
 mod node;
@@ -30,6 +31,7 @@ pub use drive::RmtDrive;
 pub use errno::System;
 pub use error::Error;
 pub use flags::BadFlags;
+#[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_reply, fuzz_request};
 pub use operation::Dialect;
 pub use remote::{Access, BadRemote, Limits, Reach, Remote};

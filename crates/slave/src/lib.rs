@@ -24,6 +24,7 @@ mod error;
 mod foreign;
 #[cfg(test)]
 mod format_test;
+#[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
 mod header;
 mod limits;
@@ -51,6 +52,7 @@ mod versions;
 pub use channel::Channel;
 pub use drive::SlaveDrive;
 pub use error::ServeError;
+#[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_reply, fuzz_request};
 pub use header::Checksums;
 pub use limits::{HEADER_BYTES, MAGIC, MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, VERSION};
