@@ -1,10 +1,7 @@
 //! All legs get each record at the same time, from one buffer, without an allocation.
 
-#![allow(unsafe_code)] // A global allocator has no safe form.
-
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -13,28 +10,10 @@ use pseudotape_tape::{
     Bare, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, Identity, Mark, Mode,
     ModeSelect, Motion, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
 };
-
-/// Of all threads: those of the legs too.
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches only a number.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `System.alloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use pseudotape_testkit::counting::{Counting, allocations_of_all_threads};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static COUNTING: Counting = Counting;
 
 /// Where a number of legs meet; nobody goes on before all are there.
 struct Meeting {
@@ -232,12 +211,6 @@ fn legs_work_at_the_same_time() {
     }
 }
 
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    work();
-    ALLOCATIONS.load(Ordering::Relaxed) - before
-}
-
 fn records_are_written_without_an_allocation() {
     for (sync, late) in [(1, 0), (2, 0), (8, 0), (2, 2)] {
         let Rig { mut mirror, .. } = rig(sync, late, false);
@@ -254,7 +227,7 @@ fn records_are_written_without_an_allocation() {
         };
         // The first ones make the queues and their buffers.
         (0..500).for_each(|_| round());
-        let count = allocations(|| (0..500).for_each(|_| round()));
+        let count = allocations_of_all_threads(|| (0..500).for_each(|_| round()));
         if late == 0 {
             assert_eq!(count, 0, "{sync} legs");
         } else {
@@ -263,7 +236,7 @@ fn records_are_written_without_an_allocation() {
         }
     }
     assert!(
-        allocations(|| drop(black_box(vec![0_u8; 100]))) >= 1,
+        allocations_of_all_threads(|| drop(black_box(vec![0_u8; 100]))) >= 1,
         "the count counts"
     );
 }

@@ -1,35 +1,13 @@
 //! Pieces of calls cost no allocation, once a file is open and a call of the same length was made.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use pseudotape_chardev::{
     Call, CallShape, Caller, Calls, CharDevice, Cut, Direction, Errno, FirstPiece, Handle,
     IoctlRequest, Opened, Piece, Pieces, ProcCalls, Unmeasured,
 };
-
-/// Counts what this thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: all is handed to the system's allocator as it came; counting allocates nothing.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps to `alloc`'s rules.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use pseudotape_testkit::counting::{Counting, allocations};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -140,11 +118,12 @@ fn a_call_of_any_number_of_pieces_allocates_nothing() {
         for told in [Some(length), None] {
             let pieces = Pieces::new(Arc::new(Null), Arc::new(Told(told)), cut);
             call(&pieces, &mut data, length);
-            let before = ALLOCATIONS.get();
-            for _ in 0..10 {
-                call(&pieces, &mut data, length);
-            }
-            assert_eq!(ALLOCATIONS.get(), before, "{length} bytes, told: {told:?}");
+            let count = allocations(|| {
+                for _ in 0..10 {
+                    call(&pieces, &mut data, length);
+                }
+            });
+            assert_eq!(count, 0, "{length} bytes, told: {told:?}");
         }
     }
 }
@@ -155,7 +134,12 @@ fn asking_a_task_allocates_nothing() {
     // A task that sleeps in no read or write: its whole answer is read and parsed.
     let tid = std::process::id();
     calls.call_of(tid, Direction::Write);
-    let before = ALLOCATIONS.get();
-    calls.call_of(tid, Direction::Write);
-    assert_eq!(ALLOCATIONS.get(), before);
+    let count = allocations(|| {
+        calls.call_of(tid, Direction::Write);
+    });
+    assert_eq!(count, 0);
+    assert!(
+        allocations(|| drop(black_box(vec![0; 10]))) > 0,
+        "the count counts"
+    );
 }

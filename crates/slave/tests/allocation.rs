@@ -1,48 +1,20 @@
 //! Records go over either channel without an allocation, on both sides.
 
-#![allow(unsafe_code)] // A global allocator has no safe form.
-
 mod common;
 #[path = "common/null.rs"]
 mod null;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{greet, master, on_socket, on_stream};
 use pseudotape_slave::{Options, ServeOptions};
 use pseudotape_tape::{Drive, Transfer};
-
-/// Of all threads: both sides live in this process.
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches only a number.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `System.alloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use pseudotape_testkit::counting::{Counting, allocations_of_all_threads};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static COUNTING: Counting = Counting;
 
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    work();
-    ALLOCATIONS.load(Ordering::Relaxed) - before
-}
-
-/// Also what the test harness allocates meanwhile is counted: so there is one test, and one thread for it. What the
+/// Both sides live in this process, so the allocations of all threads count. Also what the test harness allocates meanwhile is counted: so there is one test, and one thread for it. What the
 /// harness allocates once, when it comes to wait, is in one measurement at most; what a record needs is in each.
 #[test]
 fn records_are_handed_over_without_an_allocation() {
@@ -71,11 +43,12 @@ fn records_are_handed_over_without_an_allocation() {
         // The first ones make the buffers.
         round();
         round();
-        let counts = [(); 3].map(|()| allocations(|| (0..100).for_each(|_| round())));
+        let counts =
+            [(); 3].map(|()| allocations_of_all_threads(|| (0..100).for_each(|_| round())));
         assert_eq!(counts.iter().min(), Some(&0), "{channel}: {counts:?}");
     }
     assert!(
-        allocations(|| drop(black_box(vec![0_u8; 100]))) >= 1,
+        allocations_of_all_threads(|| drop(black_box(vec![0_u8; 100]))) >= 1,
         "the count counts"
     );
 }

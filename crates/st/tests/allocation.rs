@@ -1,9 +1,5 @@
 //! Transfers allocate nothing, but for the one buffer of reads of a part of a block.
 
-#![allow(unsafe_code)] // A global allocator has no safe form.
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::hint::black_box;
 
 use pseudotape_drive::Personality;
@@ -13,35 +9,10 @@ use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
     ReadDone, Sense, Transfer,
 };
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting touches only a thread's own number.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `System.alloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+use pseudotape_testkit::counting::{Counting, allocations};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
-}
+static COUNTING: Counting = Counting;
 
 /// A drive that takes and gives any number of blocks and keeps none.
 struct Sink(Position);
