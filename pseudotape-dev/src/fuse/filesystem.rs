@@ -18,7 +18,7 @@ use super::mounted::MountOptions;
 use super::node::{Node, Nodes, ROOT, TRANSFER_MAX_BYTES};
 use super::opening::{Openings, Wish};
 use super::stream;
-use super::threads::{Elsewhere, Place, Threads};
+use super::threads::{CallThread, Elsewhere, Threads};
 
 /// Names never change while mounted.
 const ENTRY_TTL: Duration = Duration::from_secs(3600);
@@ -45,7 +45,43 @@ pub(super) fn os(errno: Errno) -> fuser::Errno {
     }
 }
 
+/// A reply that can be an error.
+trait Refuse {
+    fn refuse(self, errno: fuser::Errno);
+}
+
+macro_rules! refuse {
+    ($($reply:ty),*) => {
+        $(impl Refuse for $reply {
+            fn refuse(self, errno: fuser::Errno) {
+                self.error(errno);
+            }
+        })*
+    };
+}
+
+refuse!(ReplyData, ReplyEmpty, ReplyIoctl, ReplyOpen, ReplyWrite);
+
 impl TapeFiles {
+    /// Does a call of a node in the thread that may wait for it. `data` is copied for another thread only.
+    fn on<R: Refuse + Send + 'static>(
+        &self,
+        node: &Node,
+        inode: INodeNo,
+        data: &[u8],
+        reply: R,
+        work: impl FnOnce(&Node, &[u8], R) + Send + 'static,
+    ) {
+        match self.threads.thread_for(node) {
+            None => reply.refuse(fuser::Errno::EBUSY),
+            Some(CallThread::Here { .. }) => work(node, data, reply),
+            Some(CallThread::Elsewhere(thread)) => {
+                let data = data.to_vec();
+                self.elsewhere(thread, inode, move |node| work(node, &data, reply));
+            }
+        }
+    }
+
     /// Does a call in a thread of its own.
     fn elsewhere(
         &self,
@@ -189,14 +225,10 @@ impl Filesystem for TapeFiles {
         let Some(node) = self.nodes.by_inode(inode.0) else {
             return reply.error(fuser::Errno::ENOENT);
         };
-        match self.threads.place(node) {
-            None => reply.error(fuser::Errno::EBUSY),
-            Some(Place::Here { .. }) => self.openings.open(&self.nodes, wish, reply),
-            Some(Place::Elsewhere(thread)) => {
-                let (nodes, openings) = (Arc::clone(&self.nodes), Arc::clone(&self.openings));
-                thread.run(move || openings.open(&nodes, wish, reply));
-            }
-        }
+        let (nodes, openings) = (Arc::clone(&self.nodes), Arc::clone(&self.openings));
+        self.on(node, inode, &[], reply, move |_, _, reply| {
+            openings.open(&nodes, wish, reply);
+        });
     }
 
     fn read(
@@ -220,15 +252,9 @@ impl Filesystem for TapeFiles {
             return stream::read(stream, Handle(handle.0), (offset, size), flags, reply);
         }
         let piece = piece(request, handle, offset, flags);
-        match self.threads.place(node) {
-            None => reply.error(fuser::Errno::EBUSY),
-            Some(Place::Here { .. }) => read_piece(node, piece, size, reply),
-            Some(Place::Elsewhere(thread)) => {
-                self.elsewhere(thread, inode, move |node| {
-                    read_piece(node, piece, size, reply);
-                });
-            }
-        }
+        self.on(node, inode, &[], reply, move |node, _, reply| {
+            read_piece(node, piece, size, reply);
+        });
     }
 
     fn write(
@@ -250,16 +276,9 @@ impl Filesystem for TapeFiles {
             return written(stream.write(Handle(handle.0), data), reply);
         }
         let piece = piece(request, handle, offset, flags);
-        match self.threads.place(node) {
-            None => reply.error(fuser::Errno::EBUSY),
-            Some(Place::Here { .. }) => write_piece(node, piece, data, reply),
-            Some(Place::Elsewhere(thread)) => {
-                let data = data.to_vec();
-                self.elsewhere(thread, inode, move |node| {
-                    write_piece(node, piece, &data, reply);
-                });
-            }
-        }
+        self.on(node, inode, data, reply, move |node, data, reply| {
+            write_piece(node, piece, data, reply);
+        });
     }
 
     fn ioctl(
@@ -288,14 +307,9 @@ impl Filesystem for TapeFiles {
             word_size,
             output_max_bytes,
         };
-        match self.threads.place(node) {
-            None => reply.error(fuser::Errno::EBUSY),
-            Some(Place::Here { .. }) => ioctl.answer(node, input, reply),
-            Some(Place::Elsewhere(thread)) => {
-                let input = input.to_vec();
-                self.elsewhere(thread, inode, move |node| ioctl.answer(node, &input, reply));
-            }
-        }
+        self.on(node, inode, input, reply, move |node, input, reply| {
+            ioctl.answer(node, input, reply);
+        });
     }
 
     fn flush(
@@ -311,15 +325,9 @@ impl Filesystem for TapeFiles {
             return reply.ok();
         };
         let handle = Handle(handle.0);
-        match self.threads.place(node) {
-            None => reply.error(fuser::Errno::EBUSY),
-            Some(Place::Here { .. }) => done(node.pieces.flush(handle), reply),
-            Some(Place::Elsewhere(thread)) => {
-                self.elsewhere(thread, inode, move |node| {
-                    done(node.pieces.flush(handle), reply)
-                });
-            }
-        }
+        self.on(node, inode, &[], reply, move |node, _, reply| {
+            done(node.pieces.flush(handle), reply);
+        });
     }
 
     fn release(
@@ -339,9 +347,9 @@ impl Filesystem for TapeFiles {
             node.release(Handle(handle.0));
             reply.ok();
         };
-        match self.threads.place_anyway(node) {
-            Place::Here { .. } => release(node),
-            Place::Elsewhere(thread) => self.elsewhere(thread, inode, release),
+        match self.threads.thread_for_anyway(node) {
+            CallThread::Here { .. } => release(node),
+            CallThread::Elsewhere(thread) => self.elsewhere(thread, inode, release),
         }
     }
 

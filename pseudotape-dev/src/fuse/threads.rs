@@ -21,8 +21,8 @@ pub(super) struct Threads {
     elsewhere: Arc<AtomicUsize>,
 }
 
-/// Where a call is done.
-pub(super) enum Place<'a> {
+/// The thread that does a call.
+pub(super) enum CallThread<'a> {
     /// In the thread that read it. The call counts as waiting until this is dropped.
     Here { _waits: Option<Waits<'a>> },
     /// In a thread of its own.
@@ -43,17 +43,17 @@ impl Threads {
         }
     }
 
-    /// Finds a place for a call of this node; `None` where too many wait already.
-    pub(super) fn place(&self, node: &Node) -> Option<Place<'_>> {
+    /// Finds the thread for a call of this node; `None` where too many wait already.
+    pub(super) fn thread_for(&self, node: &Node) -> Option<CallThread<'_>> {
         if !node.device.waits_for_others() {
-            return Some(Place::Here { _waits: None });
+            return Some(CallThread::Here { _waits: None });
         }
         let one_more = |waiting| (waiting + 1 < self.count).then_some(waiting + 1);
         let taken = self
             .waiting
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more);
         if taken.is_ok() {
-            return Some(Place::Here {
+            return Some(CallThread::Here {
                 _waits: Some(Waits(&self.waiting)),
             });
         }
@@ -61,14 +61,14 @@ impl Threads {
         self.elsewhere
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
             .ok()
-            .map(|_| Place::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere))))
+            .map(|_| CallThread::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere))))
     }
 
-    /// A place for a call that can't be refused: as many as there are open files.
-    pub(super) fn place_anyway(&self, node: &Node) -> Place<'_> {
-        self.place(node).unwrap_or_else(|| {
+    /// The thread for a call that can't be refused: as many as there are open files.
+    pub(super) fn thread_for_anyway(&self, node: &Node) -> CallThread<'_> {
+        self.thread_for(node).unwrap_or_else(|| {
             self.elsewhere.fetch_add(1, Ordering::AcqRel);
-            Place::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere)))
+            CallThread::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere)))
         })
     }
 }
