@@ -758,3 +758,16 @@ fn a_node_is_system_calls_and_nothing_else() {
     assert_eq!(read_only.write(b"x"), Err(Errno::EBADF));
     assert_eq!(read_only.write_unmarked(b"x"), Err(Errno::EBADF));
 }
+
+#[test]
+fn the_mode_needs_a_status_only_where_the_drive_is_ready() {
+    let tape = Tape::generic();
+    let mut drive = tape.known();
+    tape.refuse(Call::Status, Errno::EINVAL);
+    let failed = drive.mode().expect_err("it is not told");
+    assert_eq!(failed.sense, Sense::IllegalRequest);
+    drive.unload().expect("nothing keeps it");
+    tape.refuse(Call::Status, Errno::EINVAL);
+    let mode = drive.mode().expect("what is known without it");
+    assert_eq!((mode.density, mode.last_partition), (0, 0));
+}
