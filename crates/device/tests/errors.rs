@@ -552,6 +552,10 @@ fn a_partition_is_entered_and_left_and_the_node_is_given_back_in_the_first() {
     };
     let failed = drive.locate(in_second).expect_err("there is one");
     assert_eq!((failed.sense, at(failed)), (Sense::IllegalRequest, Some(0)));
+    // What was allowed for that is taken back.
+    let asked = tape.take_operations();
+    assert!(asked.contains(&(Operation::SetDriveBuffer, 0x3000_0400)));
+    assert!(asked.contains(&(Operation::SetDriveBuffer, 0x4000_0400)));
     assert_eq!(drive.mode().expect("a mode").last_partition, 0);
     drive
         .make_partitions(Partitioning::SecondOf(1))
@@ -770,4 +774,19 @@ fn the_mode_needs_a_status_only_where_the_drive_is_ready() {
     tape.refuse(Call::Status, Errno::EINVAL);
     let mode = drive.mode().expect("what is known without it");
     assert_eq!((mode.density, mode.last_partition), (0, 0));
+}
+
+#[test]
+fn a_drive_that_tells_no_limits_is_taken_at_its_word() {
+    let tape = Tape::generic();
+    tape.always(Call::Operate(Operation::SetBlockSize), Errno::EINVAL);
+    let mut drive = tape.drive();
+    let largest = 1 << 24;
+    assert_eq!(drive.block_limits().max_bytes, largest);
+    tape.refuse(Call::Write, Errno::EINVAL);
+    let failed = drive
+        .write(Transfer::Variable, &vec![0; 1 << 24])
+        .expect_err("longer than any");
+    assert_eq!((failed.sense, at(failed)), (Sense::IllegalRequest, Some(0)));
+    assert_eq!(drive.block_limits().max_bytes, largest - 1);
 }
