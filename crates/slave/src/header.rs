@@ -1,6 +1,7 @@
 //! The fixed part of every message.
 
 use bincode::{Decode, Encode};
+use pseudotape_tape::wide;
 
 use crate::codec;
 use crate::limits::{HEADER_BYTES, MAGIC, MAX_BODY_BYTES, MAX_HEAD_BYTES, VERSION};
@@ -63,7 +64,7 @@ impl Header {
         if raw.flags & !(SHARED | CHECKED) != 0 || !flags_fit {
             return Err(Nonsense::Flags { found: raw.flags });
         }
-        let body_length = raw.body_length as usize;
+        let body_length = wide(raw.body_length);
         if body_length > MAX_BODY_BYTES {
             return Err(Nonsense::BodyTooLong {
                 length: raw.body_length,
@@ -90,7 +91,7 @@ impl Header {
         if self.is_shared() {
             0
         } else {
-            self.payload_length as usize
+            wide(self.payload_length)
         }
     }
 
@@ -107,7 +108,7 @@ impl Header {
 
     /// The length of the payload where it fits into `max` bytes.
     pub(crate) fn payload_within(&self, max: usize) -> Result<usize, Nonsense> {
-        let length = self.payload_length as usize;
+        let length = wide(self.payload_length);
         if length > max {
             return Err(Nonsense::PayloadTooLong {
                 length: self.payload_length,
