@@ -14,8 +14,9 @@ use pseudotape_testkit::counting::{Counting, allocations_of_all_threads};
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Both sides live in this process, so the allocations of all threads count. Also what the test harness allocates meanwhile is counted: so there is one test, and one thread for it. What the
-/// harness allocates once, when it comes to wait, is in one measurement at most; what a record needs is in each.
+/// Both sides live in this process, so the allocations of all threads count. Also what the test harness allocates
+/// meanwhile is counted: so there is one test, and one thread for it. What the harness allocates once, when it comes to
+/// wait, is in one measurement at most; what a record needs is in each.
 #[test]
 fn records_are_handed_over_without_an_allocation() {
     let fixed = Transfer::Fixed(512.try_into().unwrap());
