@@ -1,13 +1,13 @@
 //! Memory that master and slave share, for payloads. All of the crate's `unsafe` is here.
 //!
-//! Who may touch the memory is a matter of the protocol. At most one request is outstanding. From a request to its reply
-//! the memory is the slave's; at any other time it is the master's. The other process can break that rule. So nothing is
-//! parsed from the memory: lengths and places come from the headers, which are private copies. A process that breaks the
-//! rule can make a block's content wrong, which it could do anyway, and nothing else.
+//! Who may touch the memory is a matter of the protocol. At most one request is outstanding. From a request to its
+//! reply the memory is the slave's; at any other time it is the master's. The other process can break that rule. So
+//! nothing is parsed from the memory: lengths and places come from the headers, which are private copies. A process
+//! that breaks the rule can make a block's content wrong, which it could do anyway, and nothing else.
 //!
 //! The master copies between the memory and buffers of its own, and never holds a reference to the memory
-//! ([`OfferedMemory`]). The slave hands the memory itself to its drive ([`TakenMemory::lend`]), which is the only place
-//! that makes a slice of it. docs/decisions/0008-shared-memory.md says why.
+//! ([`OfferedMemory`]). The slave hands the memory itself to its drive ([`TakenMemory::lend`]), which is the only
+//! place that makes a slice of it. docs/decisions/0008-shared-memory.md says why.
 #![allow(unsafe_code)] // A mapping that another process changes has no safe form.
 
 use std::fs::File;
