@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
-use pseudotape_tape::{BlockLimits, Failed, ReadDone, Sense, Stop, Transfer};
+use pseudotape_tape::{BlockLimits, Failed, ReadDone, Sense, Stop, Transfer, read_each};
 
 use crate::state::{DeviceDrive, LARGEST_BLOCK, Locating};
 
@@ -29,25 +29,8 @@ impl DeviceDrive {
         let Transfer::Fixed(size) = transfer else {
             return self.read_block(buffer);
         };
-        let mut total = self.nothing_read(None);
-        for part in buffer.chunks_exact_mut(size.get() as usize) {
-            let one = self.read_block(part).map_err(|failed| Failed {
-                count: total.blocks,
-                ..failed
-            })?;
-            total.position = one.position;
-            total.block_length = one.block_length;
-            total.stop = one.stop;
-            if one.stop.is_none() && one.block_length != size.get() {
-                total.stop = Some(Stop::IllegalLength);
-            }
-            if total.stop.is_some() {
-                break;
-            }
-            total.blocks += 1;
-            total.bytes += part.len();
-        }
-        Ok(total)
+        let here = self.position_here();
+        read_each(size, buffer, here, |part, _| self.read_block(part))
     }
 
     fn nothing_read(&self, stop: Option<Stop>) -> ReadDone {

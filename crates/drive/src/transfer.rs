@@ -1,9 +1,9 @@
 //! Reading, writing and marks: what counts against the capacity, and where a transfer stops.
 
-use std::num::NonZeroU32;
-
 use pseudotape_image::{Error, Object};
-use pseudotape_tape::{Done, Failed, Mark, Position, ReadDone, Sense, Stop, Transfer, WriteMode};
+use pseudotape_tape::{
+    Done, Failed, Mark, Position, ReadDone, Sense, Stop, Transfer, WriteMode, read_each,
+};
 
 use crate::cartridge::Medium;
 use crate::image_drive::ImageDrive;
@@ -34,36 +34,11 @@ impl<M: Medium> ImageDrive<M> {
         self.extendable = None;
         match transfer {
             Transfer::Variable => self.read_block(buffer),
-            Transfer::Fixed(size) => self.read_fixed(size, buffer),
-        }
-    }
-
-    fn read_fixed(&mut self, size: NonZeroU32, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
-        let mut total = ReadDone {
-            blocks: 0,
-            bytes: 0,
-            block_length: 0,
-            stop: None,
-            position: self.here(),
-        };
-        for part in buffer.chunks_exact_mut(size.get() as usize) {
-            let one = self.read_block(part).map_err(|failed| Failed {
-                count: total.blocks,
-                ..failed
-            })?;
-            total.position = one.position;
-            total.block_length = one.block_length;
-            total.stop = one.stop;
-            if one.stop.is_none() && one.block_length != size.get() {
-                total.stop = Some(Stop::IllegalLength);
+            Transfer::Fixed(size) => {
+                let here = self.here();
+                read_each(size, buffer, here, |part, _| self.read_block(part))
             }
-            if total.stop.is_some() {
-                break;
-            }
-            total.blocks += 1;
-            total.bytes += part.len();
         }
-        Ok(total)
     }
 
     fn read_block(&mut self, buffer: &mut [u8]) -> Result<ReadDone, Failed> {

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    Noted, ObjectNumber, Position, ReadDone, Sense, Stop, Transfer, Volume, VolumeError,
-    VolumeIdentity, Writability,
+    Noted, ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability, read_each, wide,
 };
 
 use crate::codec::{Decoder, Encoder, Filter};
@@ -150,42 +150,12 @@ impl<D: Drive> FilterDrive<D> {
     }
 
     fn read_fixed(&mut self, size: NonZeroU32, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
-        let mut total: Option<ReadDone> = None;
-        let (mut blocks, mut bytes) = (0, 0);
-        let size_bytes = usize::try_from(size.get()).unwrap_or(usize::MAX);
-        for part in buffer.chunks_exact_mut(size_bytes) {
-            let mut one = self.read_block(part).map_err(|failed| Failed {
-                count: blocks,
-                ..failed
-            })?;
-            if one.stop.is_none() && one.block_length != size.get() {
-                one.stop = Some(Stop::IllegalLength);
-            }
-            let stopped = one.stop.is_some();
-            if !stopped {
-                blocks += 1;
-                bytes += part.len();
-            }
-            total = Some(one);
-            if stopped {
-                break;
-            }
-        }
-        match total {
-            Some(last) => Ok(ReadDone {
-                blocks,
-                bytes,
-                ..last
-            }),
-            // A buffer shorter than a block.
-            None => Ok(ReadDone {
-                blocks: 0,
-                bytes: 0,
-                block_length: 0,
-                stop: None,
-                position: self.below.position()?,
-            }),
-        }
+        let at = match buffer.len() < wide(size.get()) {
+            // Nothing is read that would tell the place.
+            true => self.below.position()?,
+            false => Position::default(),
+        };
+        read_each(size, buffer, at, |part, _| self.read_block(part))
     }
 
     fn write_block(&mut self, block: &[u8]) -> Result<Done, Failed> {

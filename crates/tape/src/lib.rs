@@ -9,6 +9,7 @@
 
 mod adaptor;
 mod drive;
+mod each;
 mod motion;
 mod numbers;
 mod outcome;
@@ -20,6 +21,7 @@ pub use drive::{
     Door, Drive, EraseExtent, LoadKind, Mark, ModeSelect, Partitioning, SpaceUnit, Transfer,
     WriteMode,
 };
+pub use each::read_each;
 pub use motion::Motion;
 pub use numbers::{
     Address, BlockLimits, Capacity, FileNumber, Identity, Mode, ObjectNumber, PartitionNumber,

@@ -1,6 +1,6 @@
 //! Reading: from the first leg in step. A block that this leg can't read comes from the next one.
 
-use pseudotape_tape::{Failed, Position, ReadDone, Sense, Stop, Transfer};
+use pseudotape_tape::{Failed, Position, ReadDone, Sense, Transfer, read_each};
 
 use super::MirrorDrive;
 use crate::leg::{Cause, Leg};
@@ -54,7 +54,10 @@ impl MirrorDrive {
         let result = self.read_from(transfer, buffer, at);
         let mut result = match (result, transfer) {
             (Err(failed), Transfer::Fixed(size)) if failed.sense == Sense::MediumError => {
-                self.read_each(size.get() as usize, buffer, at)
+                // Damaged blocks may lie on different legs.
+                read_each(size, buffer, at, |part, at| {
+                    self.read_from(Transfer::Variable, part, at)
+                })
             }
             (result, _) => result,
         };
@@ -71,42 +74,6 @@ impl MirrorDrive {
             Err(failed) => self.arrive(failed.position),
         }
         result
-    }
-
-    /// Reads block by block, since damaged blocks may lie on different legs.
-    fn read_each(
-        &mut self,
-        size: usize,
-        buffer: &mut [u8],
-        at: Position,
-    ) -> Result<ReadDone, Failed> {
-        let mut total = ReadDone {
-            blocks: 0,
-            bytes: 0,
-            block_length: 0,
-            stop: None,
-            position: at,
-        };
-        for part in buffer.chunks_exact_mut(size) {
-            let one = self
-                .read_from(Transfer::Variable, part, total.position)
-                .map_err(|failed| Failed {
-                    count: total.blocks,
-                    ..failed
-                })?;
-            total.position = one.position;
-            total.block_length = one.block_length;
-            total.stop = one.stop;
-            if one.stop.is_none() && one.block_length as usize != size {
-                total.stop = Some(Stop::IllegalLength);
-            }
-            if total.stop.is_some() {
-                break;
-            }
-            total.blocks += 1;
-            total.bytes += size;
-        }
-        Ok(total)
     }
 
     fn read_from(
