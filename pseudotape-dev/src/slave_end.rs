@@ -3,9 +3,9 @@
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use nix::sys::socket::{getsockopt, sockopt};
@@ -24,7 +24,9 @@ pub(crate) struct SlaveSide {
     holder: Mutex<Option<HolderStatus>>,
     node: Mutex<Option<PathBuf>>,
     /// Whether a program has the node open.
-    node_open: AtomicBool,
+    node_open: Mutex<bool>,
+    /// Told when the node is closed.
+    node_closed: Condvar,
 }
 
 /// How long a slave may take to read its goodbye from the node.
@@ -47,7 +49,8 @@ impl SlaveSide {
             port,
             holder: Mutex::default(),
             node: Mutex::default(),
-            node_open: AtomicBool::new(false),
+            node_open: Mutex::new(false),
+            node_closed: Condvar::new(),
         };
         Ok((drive, Arc::new(side)))
     }
@@ -159,17 +162,21 @@ impl SlaveSide {
 
     /// Notes whether a program has the node open.
     pub(crate) fn set_node_open(&self, open: bool) {
-        self.node_open.store(open, Ordering::Release);
+        *lock(&self.node_open) = open;
+        if !open {
+            self.node_closed.notify_all();
+        }
     }
 
     /// Parts with the slave, whatever it is doing; no other one can come. One at the node has a moment to read
     /// its goodbye, for it can't when the node is gone.
     pub(crate) fn end(&self) {
         self.port.end();
-        let until = Instant::now() + GOODBYE;
-        while self.node_open.load(Ordering::Acquire) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let open = lock(&self.node_open);
+        let waited = self
+            .node_closed
+            .wait_timeout_while(open, GOODBYE, |open| *open);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -1,7 +1,7 @@
 //! One drive as the daemon holds it: st, the drive and what the operator wants to know, behind one lock.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -23,6 +23,8 @@ pub struct TapeDrive {
     slave: Option<Arc<SlaveSide>>,
     pub(crate) seen: Mutex<Seen>,
     bay: Bay<Files>,
+    /// Told when the data of an announced write has come, or its file is closed.
+    written: Condvar,
 }
 
 /// An open that waits for a slave.
@@ -115,6 +117,7 @@ impl TapeDrive {
             slave,
             seen: Mutex::default(),
             bay: Bay::new(slot, &options, files),
+            written: Condvar::new(),
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -180,9 +183,19 @@ impl TapeDrive {
     /// The open file is closed, or did not come to be.
     pub(crate) fn forget_open(&self, state: &mut DriveState) {
         state.holder.open = None;
+        self.written.notify_all();
         let mut seen = self.seen();
         seen.opener = None;
         seen.closing = false;
+    }
+
+    /// The data of a write that was announced has come.
+    pub(crate) fn announced_came(&self, state: &mut DriveState) {
+        if let Some(open) = &mut state.holder.open
+            && std::mem::take(&mut open.announced)
+        {
+            self.written.notify_all();
+        }
     }
 
     /// After any call: keeps and logs what an errno can't say.
@@ -215,12 +228,11 @@ impl TapeDrive {
             // What it was asked goes on no longer, whatever it is.
             side.end();
         }
-        let mut state = self.state();
-        while state.holder.is_announced() && Instant::now() < deadline {
-            drop(state);
-            std::thread::sleep(Duration::from_millis(2));
-            state = self.state();
-        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = self
+            .written
+            .wait_timeout_while(self.state(), left, |state| state.holder.is_announced());
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.holder.ending = true;
         match self.slave {
             None => self.take_out(&mut state, true).map(|_| ()),

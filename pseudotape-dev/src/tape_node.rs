@@ -251,9 +251,7 @@ impl CharDevice for TapeNode {
 
     fn write(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
-            if let Some(open) = state.holder.file(handle) {
-                open.announced = false;
-            }
+            self.drive.announced_came(state);
             let count = state.st.write(state.slot.drive(), data)?;
             state.holder.count_written(1, count);
             Ok(count)

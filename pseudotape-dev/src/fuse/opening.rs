@@ -1,5 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,7 @@ use super::node::{Node, Nodes};
 /// How many opens of one mount may wait at a time; a further one is `EBUSY`. Each costs a thread.
 pub(super) const WAITING_OPENS_MAX: usize = 16;
 
-/// How often a device is asked whether it is ready.
+/// How often a device is asked whether it is ready, and the caller's signals are looked at: the kernel tells neither.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often an open is tried again while the `close` before it is on its way.
@@ -21,9 +20,39 @@ const TRY_EVERY: Duration = Duration::from_millis(1);
 /// Opens files; those that must wait do so in threads of their own.
 #[derive(Default)]
 pub(super) struct Openings {
-    waiting: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     /// Set when the mount ends.
     ended: Arc<RwLock<bool>>,
+}
+
+/// How many opens wait, each in a thread of its own.
+#[derive(Default)]
+struct Waiting {
+    count: Mutex<usize>,
+    /// Told when one has ended.
+    ended: Condvar,
+}
+
+impl Waiting {
+    /// One more, where there may be one more.
+    fn enter(&self) -> bool {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = *count < WAITING_OPENS_MAX;
+        *count += usize::from(fits);
+        fits
+    }
+
+    fn leave(&self) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        self.ended.notify_all();
+    }
+
+    /// Waits until none waits any more.
+    fn all_left(&self) {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.ended.wait_while(count, |count| *count > 0));
+    }
 }
 
 /// One `open(2)`.
@@ -83,9 +112,7 @@ impl Openings {
     /// Makes waiting opens give up.
     pub(super) fn end(&self) {
         *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
-        while self.waiting.load(Ordering::Acquire) > 0 {
-            thread::sleep(TRY_EVERY);
-        }
+        self.waiting.all_left();
     }
 
     fn wait(
@@ -95,8 +122,7 @@ impl Openings {
         work: impl FnOnce(&Nodes, &RwLock<bool>, ReplyOpen) + Send + 'static,
         give_up: impl FnOnce(),
     ) {
-        if self.waiting.fetch_add(1, Ordering::AcqRel) >= WAITING_OPENS_MAX {
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
+        if !self.waiting.enter() {
             give_up();
             return reply.error(fuser::Errno::EBUSY);
         }
@@ -107,12 +133,12 @@ impl Openings {
         );
         let started = thread::Builder::new().name("open".into()).spawn(move || {
             work(&nodes, &ended, reply);
-            waiting.fetch_sub(1, Ordering::AcqRel);
+            waiting.leave();
         });
         if let Err(error) = started {
             // The reply went with the closure, and was answered by its end.
             log::error!("can't start a thread for a waiting open: {error}");
-            self.waiting.fetch_sub(1, Ordering::AcqRel);
+            self.waiting.leave();
             give_up();
         }
     }
