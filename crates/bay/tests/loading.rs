@@ -1,4 +1,4 @@
-//! What can be loaded into a bay, and how st sees it come and go (PT-01, PT-08).
+//! What can be loaded into a bay, and how st sees it come and go (PT-04).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

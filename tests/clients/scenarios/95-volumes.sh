@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Volumes that are no plain images behind a node of the device daemon: compressed, encrypted, remote; and back again.
+# PT-04: volumes that are no plain images behind a node of the device daemon: compressed, encrypted; and back again.
 
 cartridge plain
 cartridge packed
