@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{Class, LegState, MirrorDrive, MirrorOptions, When};
-use pseudotape_tape::{Drive, Sense};
+use pseudotape_tape::{Drive, Motion, Sense};
 use pseudotape_testkit::{Operation, SuiteMedium, operation};
 
 use support::job::NAMES;
@@ -83,7 +83,8 @@ fn plan() -> impl Strategy<Value = Plan> {
             operations.retain(|operation| {
                 !matches!(
                     operation,
-                    Operation::Unload | Operation::Load(_) | Operation::MakePartitions(_)
+                    Operation::Unload
+                        | Operation::Motion(Motion::Load(_) | Motion::MakePartitions(_))
                 )
             });
             Plan { legs, operations }

@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{MirrorDrive, When};
-use pseudotape_tape::{Drive, Sense, Stop};
+use pseudotape_tape::{Drive, Motion, Sense, Stop};
 use pseudotape_testkit::{Answer, ModelDrive, Operation, compare, operation};
 
 use support::Watched;
@@ -33,7 +33,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 impl Plan {
     fn takes(&self, operation: &Operation) -> bool {
         // How an image divides its capacity among partitions is its own affair.
-        let cuts = matches!(operation, Operation::MakePartitions(_));
+        let cuts = matches!(operation, Operation::Motion(Motion::MakePartitions(_)));
         !(cuts && self.legs.has_capacity && self.legs.legs.iter().any(|leg| leg.is_image))
     }
 
@@ -96,7 +96,7 @@ impl Plan {
         // Where one leg alone moves, or a late one does not (a commit of no marks brings it nowhere), the others'
         // early warning is not known.
         let is_change = match operation {
-            Operation::WriteMarks { count, .. } => *count > 0,
+            Operation::Motion(Motion::WriteMarks { count, .. }) => *count > 0,
             Operation::Write { .. } | Operation::WriteFixed { .. } | Operation::Extend { .. } => {
                 true
             }
@@ -207,5 +207,8 @@ fn a_model_whose_tape_ends_elsewhere_is_told_from_the_mirror() {
     let mut model = plan.legs.nearest_ends();
     let mut other = shorter.legs.nearest_ends();
     assert!(compare(&mut model, &mut other, &plan.operations).is_err());
-    assert!(matches!(Operation::Rewind.run(&mut model), Answer::Done(_)));
+    assert!(matches!(
+        Operation::Motion(Motion::Rewind).run(&mut model),
+        Answer::Done(_)
+    ));
 }

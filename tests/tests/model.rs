@@ -7,7 +7,7 @@ use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personali
 use pseudotape_image::{CreateParameters, Uuid, VolumeId};
 use pseudotape_mtio::{Booleans, MtOp, Operation as MtOperation};
 use pseudotape_st::{Access, Caller, Node, OpenFlags, Opening, Options, St};
-use pseudotape_tape::Drive;
+use pseudotape_tape::{Drive, Motion};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, Operation, block_of, compare, operation};
 
 /// Where the two media end; small, so that ends are met often.
@@ -179,7 +179,7 @@ proptest! {
         operations in prop::collection::vec(operation(), 1..80),
     ) {
         // The plain tape does not share its capacity out to partitions.
-        let shared_out = |operation: &Operation| matches!(operation, Operation::MakePartitions(_));
+        let shared_out = |operation: &Operation| matches!(operation, Operation::Motion(Motion::MakePartitions(_)));
         let operations: Vec<_> = operations
             .into_iter()
             .filter(|operation| size.capacity_bytes.is_none() || !shared_out(operation))

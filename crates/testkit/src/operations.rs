@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 use pseudotape_tape::{
-    Address, Done, Drive, EraseExtent, Failed, LoadKind, Mark, ObjectNumber, PartitionNumber,
-    Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
+    Address, Done, Drive, EraseExtent, Failed, LoadKind, Mark, Motion, ObjectNumber,
+    PartitionNumber, Partitioning, Position, ReadDone, SpaceUnit, Transfer, WriteMode,
 };
 
 use crate::block_of;
@@ -23,28 +23,14 @@ pub enum Operation {
     WriteFixed { seed: u64, size: u32, count: usize },
     /// Lengthens the last block.
     Extend { seed: u64, length: usize },
-    /// Marks.
-    WriteMarks { mark: Mark, count: u32 },
     /// One block into a buffer of this length.
     Read { length: usize },
     /// Several blocks of one size.
     ReadFixed { size: u32, count: usize },
-    /// Spaces.
-    Space { unit: SpaceUnit, count: i64 },
-    /// To the end of data.
-    SpaceToEndOfData,
-    /// To an object.
-    Locate { partition: Option<u8>, object: u64 },
-    /// To the beginning.
-    Rewind,
-    /// Erases from here.
-    Erase,
-    /// Loads or retensions.
-    Load(LoadKind),
+    /// A motion, marks among them.
+    Motion(Motion),
     /// Unloads.
     Unload,
-    /// Cuts the medium into partitions.
-    MakePartitions(Partitioning),
 }
 
 /// What an operation answered.
@@ -79,27 +65,12 @@ impl Operation {
                 .write(fixed(size), &block_of(seed, size as usize * count))
                 .into(),
             Operation::Extend { seed, length } => drive.extend(&block_of(seed, length)).into(),
-            Operation::WriteMarks { mark, count } => {
-                drive.write_marks(mark, count, WriteMode::Commit).into()
-            }
             Operation::Read { length } => read(drive, Transfer::Variable, length),
             Operation::ReadFixed { size, count } => read(drive, fixed(size), size as usize * count),
-            Operation::Space { unit, count } => drive.space(unit, count).into(),
-            Operation::SpaceToEndOfData => drive.space_to_end_of_data().into(),
-            Operation::Locate { partition, object } => {
-                let to = Address {
-                    partition: partition.map(PartitionNumber),
-                    object: ObjectNumber(object),
-                };
-                drive.locate(to).into()
-            }
-            Operation::Rewind => drive.rewind().into(),
-            Operation::Erase => drive.erase(EraseExtent::Short).into(),
-            Operation::Load(kind) => drive.load(kind).into(),
+            Operation::Motion(motion) => drive.execute(motion).into(),
             Operation::Unload => drive
                 .unload()
                 .map_or_else(Answer::Failed, |()| Answer::Nothing),
-            Operation::MakePartitions(partitioning) => drive.make_partitions(partitioning).into(),
         }
     }
 }
@@ -134,18 +105,18 @@ pub fn operation() -> impl Strategy<Value = Operation> {
         4 => (any::<u64>(), 1..600_u32, 1..9_usize)
             .prop_map(|(seed, size, count)| Operation::WriteFixed { seed, size, count }),
         4 => (any::<u64>(), length.clone()).prop_map(|(seed, length)| Operation::Extend { seed, length }),
-        8 => (mark, 0..4_u32).prop_map(|(mark, count)| Operation::WriteMarks { mark, count }),
+        8 => (mark, 0..4_u32).prop_map(|(mark, count)| Operation::Motion(Motion::WriteMarks { mark, count, mode: WriteMode::Commit })),
         20 => length.prop_map(|length| Operation::Read { length }),
         4 => (1..600_u32, 1..9_usize).prop_map(|(size, count)| Operation::ReadFixed { size, count }),
-        12 => (unit, -6..7_i64).prop_map(|(unit, count)| Operation::Space { unit, count }),
-        3 => Just(Operation::SpaceToEndOfData),
+        12 => (unit, -6..7_i64).prop_map(|(unit, count)| Operation::Motion(Motion::Space { unit, count })),
+        3 => Just(Operation::Motion(Motion::SpaceToEndOfData)),
         8 => (prop::option::weighted(0.3, 0..3_u8), 0..40_u64)
-            .prop_map(|(partition, object)| Operation::Locate { partition, object }),
-        5 => Just(Operation::Rewind),
-        1 => Just(Operation::Erase),
-        1 => prop_oneof![Just(LoadKind::Load), Just(LoadKind::Retension)].prop_map(Operation::Load),
+            .prop_map(|(partition, object)| Operation::Motion(Motion::Locate(Address { partition: partition.map(PartitionNumber), object: ObjectNumber(object) }))),
+        5 => Just(Operation::Motion(Motion::Rewind)),
+        1 => Just(Operation::Motion(Motion::Erase(EraseExtent::Short))),
+        1 => prop_oneof![Just(LoadKind::Load), Just(LoadKind::Retension)].prop_map(|kind| Operation::Motion(Motion::Load(kind))),
         1 => Just(Operation::Unload),
-        1 => partitioning.prop_map(Operation::MakePartitions),
+        1 => partitioning.prop_map(|partitioning| Operation::Motion(Motion::MakePartitions(partitioning))),
     ]
 }
 

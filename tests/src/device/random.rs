@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use pseudotape_drive::Personality;
-use pseudotape_tape::{Done, Drive, Failed, Position, ReadDone, Stop};
+use pseudotape_tape::{Done, Drive, Failed, Motion, Position, ReadDone, Stop};
 use pseudotape_testkit::{Answer, ModelCartridge, ModelDrive, Operation, SuiteMedium, operation};
 
 use super::programs::Programs;
@@ -131,8 +131,8 @@ impl Comparison {
                 // No driver lengthens a block; the model would.
                 Operation::Extend { .. } => continue,
                 // The plain tape does not share its capacity out.
-                Operation::MakePartitions(_) if limited => continue,
-                Operation::Load(_) | Operation::MakePartitions(_) => {
+                Operation::Motion(Motion::MakePartitions(_)) if limited => continue,
+                Operation::Motion(Motion::Load(_) | Motion::MakePartitions(_)) => {
                     self.early_warning_known = false
                 }
                 _ => {}
@@ -175,7 +175,7 @@ impl Comparison {
             (Answer::Done(found), Answer::Done(expected)) => {
                 let mut position = self.known_place(found.position, &expected.position);
                 let mut stop = found.stop;
-                if let Operation::WriteMarks { .. } = operation
+                if let Operation::Motion(Motion::WriteMarks { .. }) = operation
                     && (self.marks_are_quiet || !self.early_warning_known)
                     && found.stop.is_none()
                     && expected.stop == Some(Stop::EarlyWarning)
