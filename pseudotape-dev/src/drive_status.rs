@@ -105,12 +105,14 @@ fn medium_status(slot: &Slot, loaded: &Loaded) -> MediumStatus {
 }
 
 fn capacity_status(slot: &mut Slot, loaded: &Loaded) -> Option<CapacityStatus> {
+    // A drive that is another node or another host is not asked: it may take long.
+    slot.volume().volume_identity().id?;
     let capacity = slot.drive().capacity().ok()?;
     Some(CapacityStatus {
         total_bytes: capacity.total_bytes,
         early_warning_bytes: capacity.early_warning_bytes,
         used_bytes: capacity.used_bytes,
         left_bytes: capacity.left_bytes(),
-        host_bytes: loaded.host_bytes,
+        host_bytes: loaded.host_bytes.unwrap_or(0),
     })
 }

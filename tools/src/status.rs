@@ -79,7 +79,7 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
         None => field(
             "medium",
             drive.medium.as_ref().map_or_else(
-                || "none: 'pseudotape load DRIVE IMAGE' loads one".to_owned(),
+                || "none: 'pseudotape load DRIVE VOLUME' loads one".to_owned(),
                 medium,
             ),
         ),
@@ -92,7 +92,10 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
     }
     if let Some(c) = &drive.capacity {
         field("capacity", capacity(c));
-        field("image size", HumanBytes(c.host_bytes).to_string());
+        // A filtered image is not measured: its drive is another one's.
+        if c.host_bytes > 0 {
+            field("image size", HumanBytes(c.host_bytes).to_string());
+        }
     }
     field("moved", transfer(&drive.transfer));
     field(

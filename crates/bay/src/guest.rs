@@ -2,7 +2,7 @@
 
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
-    ReadDone, Sense, Transfer, Volume,
+    ReadDone, Sense, Transfer, Volume, Writability,
 };
 
 /// The volume in the slot, as st sees it: the first operation is told that the medium may have changed, and the door
@@ -12,12 +12,25 @@ pub(crate) struct Guest {
     /// Its specification, for messages.
     pub(crate) name: String,
     pub(crate) door: Door,
+    /// What was found at the load: the status asks no drive, which may be on another host.
+    pub(crate) write_protected: bool,
+    pub(crate) partitions: u8,
     news: bool,
 }
 
 impl Guest {
-    pub(crate) fn new(volume: Box<dyn Volume>, name: String) -> Self {
+    pub(crate) fn new(mut volume: Box<dyn Volume>, name: String) -> Self {
+        let write_protected = match volume.writability() {
+            Writability::OpenedReadOnly | Writability::Protected => true,
+            Writability::Writable | Writability::Unknown => false,
+        };
+        // A drive that can't say has one partition, as far as is known.
+        let partitions = volume
+            .mode()
+            .map_or(1, |mode| mode.last_partition.saturating_add(1));
         Guest {
+            write_protected,
+            partitions,
             volume,
             name,
             door: Door::Unlocked,

@@ -19,14 +19,15 @@ pub struct Loaded {
     pub name: PathBuf,
     /// Whether the drive can work on it: not unloaded by a program.
     pub ready: bool,
-    /// Whether a write is refused: by the switch, or because of how the volume was opened.
+    /// Whether a write is refused: by the switch, or because of how the volume was opened. Of a volume that brought
+    /// its own drive: as it was at the load.
     pub write_protected: bool,
-    /// Whether data can only be appended.
+    /// Whether data can only be appended, as far as is known.
     pub worm: bool,
     /// How many partitions there are; 1 where that is not known.
     pub partitions: u8,
-    /// Bytes of the image files; 0 for anything else.
-    pub host_bytes: u64,
+    /// Bytes of the image files; `None` for anything else.
+    pub host_bytes: Option<u64>,
 }
 
 /// A drive of ours, and what was loaded in place of an image.
@@ -139,10 +140,10 @@ impl Slot {
             return Some(Loaded {
                 name: guest.name.clone().into(),
                 ready: true,
-                write_protected: false,
+                write_protected: guest.write_protected,
                 worm: false,
-                partitions: 1,
-                host_bytes: 0,
+                partitions: guest.partitions,
+                host_bytes: None,
             });
         }
         let cartridge = own.drive.cartridge()?;
@@ -153,7 +154,7 @@ impl Slot {
                 || cartridge.medium().access() == Access::ReadOnly,
             worm: cartridge.is_worm(),
             partitions: cartridge.partition_count(),
-            host_bytes: cartridge.host_bytes(),
+            host_bytes: Some(cartridge.host_bytes()),
         })
     }
 

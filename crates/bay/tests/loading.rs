@@ -197,3 +197,28 @@ fn a_fixed_volume_is_not_changed_by_an_operator() {
     drop(state);
     bay.into_slot().finish().unwrap();
 }
+
+/// The switch of a filtered image is seen, and so is a file that can only be read.
+#[test]
+fn a_protected_volume_behind_a_filter_is_shown_as_protected() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = blank(directory.path(), "a.ptape");
+    let text = format!("zstd+image:{path}");
+    let bay = bay();
+    load(&bay, &text).unwrap();
+    assert!(!bay.lock().slot.loaded().unwrap().write_protected);
+    bay.lock().slot.unload(false).unwrap();
+    load(&bay, &path).unwrap();
+    bay.lock().slot.write_protect(WriteProtect::On).unwrap();
+    assert!(bay.lock().slot.loaded().unwrap().write_protected);
+    bay.lock().slot.unload(false).unwrap();
+    load(&bay, &text).unwrap();
+    assert!(bay.lock().slot.loaded().unwrap().write_protected);
+    let read_write = OpenFlags {
+        nonblock: false,
+        ..READ_WRITE
+    };
+    let mut state = bay.lock();
+    let (st, drive) = state.parts();
+    assert_eq!(st.open(drive, NODE, read_write), Err(Errno::ReadOnly));
+}
