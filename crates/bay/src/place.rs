@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use pseudotape_sink::{Place, Sink};
+use pseudotape_sink::{Location, Sink};
 
 use crate::error::Error;
 
@@ -27,7 +27,7 @@ pub fn absolute_name(named: &Path) -> Result<PathBuf, Error> {
         source,
     })?;
     Ok(match &sink.place {
-        Place::Path(path) if !sink.is_filtered() => path.clone(),
+        Location::Path(path) if !sink.is_filtered() => path.clone(),
         _ => sink.to_string().into(),
     })
 }
@@ -40,7 +40,7 @@ mod tests {
     fn a_path_is_a_path_and_a_kind_is_a_specification() {
         for text in ["/srv/a,b:c+d.ptape", "./x:y", "../z+w", "plain.ptape"] {
             let sink = place_named(text).unwrap();
-            assert_eq!(sink.place, Place::Path(text.into()), "{text}");
+            assert_eq!(sink.place, Location::Path(text.into()), "{text}");
         }
         for text in [
             "zstd+aes=/k+image:/srv/a\\,b.ptape",
@@ -56,7 +56,7 @@ mod tests {
             Path::new(&format!("lz4+image:{}", absolute.display()))
         );
         let null = place_named("null:capacity=1M").unwrap();
-        assert!(matches!(null.place, Place::Null(_)));
+        assert!(matches!(null.place, Location::Null(_)));
         let filtered = place_named("zstd+image:/srv/a.ptape").unwrap();
         assert!(filtered.is_filtered());
         assert!(matches!(

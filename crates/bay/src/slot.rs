@@ -6,7 +6,7 @@ use pseudotape_drive::{
     Cartridge, CartridgeError, FileMedium, ImageDrive, Medium, Overrides, Personality,
 };
 use pseudotape_image::{Access, Error as ImageError, OpenReport, WriteProtect};
-use pseudotape_sink::{Place, Sink, is_read_only};
+use pseudotape_sink::{Location, Sink, is_read_only};
 use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError};
 
 use crate::error::Error;
@@ -288,13 +288,15 @@ fn plain_image(sink: &Sink) -> Option<&Path> {
     }
     match &sink.place {
         // A path to something else is told what it is when it is opened.
-        Place::Path(path) if !sink.is_node() => Some(path),
-        Place::Image(image) if !image.create && image.limits == Default::default() => {
+        Location::Path(path) if !sink.is_node() => Some(path),
+        Location::Image(image) if !image.create && image.limits == Default::default() => {
             Some(&image.path)
         }
-        Place::Path(_) | Place::Image(_) | Place::Device(_) | Place::Rmt(_) | Place::Null(_) => {
-            None
-        }
+        Location::Path(_)
+        | Location::Image(_)
+        | Location::Device(_)
+        | Location::Rmt(_)
+        | Location::Null(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use pseudotape_mtio::{MtGet, Operation};
 use pseudotape_tape::{Done, Failed, Position, Sense, Stop};
 
-use crate::state::{DeviceDrive, Flags, Locating, Place, Readiness};
+use crate::state::{DeviceDrive, Flags, Locating, Readiness, Whereabouts};
 
 /// Errnos of a node whose drive or daemon is gone.
 pub(crate) fn is_gone(errno: Errno) -> bool {
@@ -50,17 +50,17 @@ impl DeviceDrive {
     pub(crate) fn begin(&mut self) -> Result<u64, Failed> {
         self.begin_anywhere()?;
         match self.medium.place {
-            Place::At(object) => Ok(object),
-            Place::InFile { file, block } => self.count_to(file, block),
-            Place::Lost => Err(Failed::at(Sense::Reset, None)),
+            Whereabouts::At(object) => Ok(object),
+            Whereabouts::InFile { file, block } => self.count_to(file, block),
+            Whereabouts::Lost => Err(Failed::at(Sense::Reset, None)),
         }
     }
 
     /// The place, which [`DeviceDrive::begin`] has seen.
     pub(crate) fn position_here(&self) -> Position {
         match self.medium.place {
-            Place::At(object) => self.position_at(object),
-            Place::InFile { .. } | Place::Lost => Position::default(),
+            Whereabouts::At(object) => self.position_at(object),
+            Whereabouts::InFile { .. } | Whereabouts::Lost => Position::default(),
         }
     }
 
@@ -108,8 +108,8 @@ impl DeviceDrive {
         self.note(what, errno);
         self.require_known()?;
         let before = match self.medium.place {
-            Place::At(object) => object,
-            Place::InFile { .. } | Place::Lost => 0,
+            Whereabouts::At(object) => object,
+            Whereabouts::InFile { .. } | Whereabouts::Lost => 0,
         };
         if self.medium.locating == Locating::Counted {
             return Ok(before);

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use pseudotape_mtio::Operation;
 use pseudotape_tape::{Done, Failed, Position, Sense, SpaceUnit, Stop, Transfer};
 
-use crate::state::{DeviceDrive, Locating, Place};
+use crate::state::{DeviceDrive, Locating, Whereabouts};
 
 impl DeviceDrive {
     /// Finds out which object the place is that the driver knew as a block of a file: from the beginning, by
@@ -24,8 +24,10 @@ impl DeviceDrive {
         let target = start.saturating_add(block);
         self.count_to_object(target)?;
         match self.medium.place {
-            Place::At(object) if object == target => Ok(object),
-            Place::At(_) | Place::InFile { .. } | Place::Lost => self.lost_count(),
+            Whereabouts::At(object) if object == target => Ok(object),
+            Whereabouts::At(_) | Whereabouts::InFile { .. } | Whereabouts::Lost => {
+                self.lost_count()
+            }
         }
     }
 
@@ -38,7 +40,7 @@ impl DeviceDrive {
     pub(crate) fn count_for_others(&mut self) {
         if self.medium.locating == Locating::Counted
             && self.medium.miscounted
-            && let Place::At(object) = self.medium.place
+            && let Whereabouts::At(object) = self.medium.place
             && self.rewind_to_count().is_ok()
         {
             // A drive that fails here leaves numbers that are right too, of another place.
@@ -127,9 +129,9 @@ impl DeviceDrive {
     /// LOCATE.
     pub(crate) fn count_to_object(&mut self, object: u64) -> Result<Done, Failed> {
         match self.medium.place {
-            Place::At(_) => {}
-            Place::InFile { .. } => self.rewind_to_count()?,
-            Place::Lost => self.go_to_beginning().map(drop)?,
+            Whereabouts::At(_) => {}
+            Whereabouts::InFile { .. } => self.rewind_to_count()?,
+            Whereabouts::Lost => self.go_to_beginning().map(drop)?,
         }
         while self.medium.files.covered() < object {
             if let Some(Stop::EndOfData) = self.see_one()? {

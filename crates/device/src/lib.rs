@@ -41,4 +41,5 @@ mod write;
 
 pub use error::Error;
 pub use node::{Node, Opener, TapeNode};
-pub use state::{Access, DeviceDrive};
+pub use pseudotape_tape::Access;
+pub use state::DeviceDrive;

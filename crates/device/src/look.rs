@@ -12,7 +12,8 @@ use crate::answer::is_gone;
 use crate::error::Error;
 use crate::limits;
 use crate::node::{Node, TapeNode};
-use crate::state::{Access, DeviceDrive, Locating, PerMedium, Place, Readiness};
+use crate::state::{DeviceDrive, Locating, PerMedium, Readiness, Whereabouts};
+use pseudotape_tape::Access;
 
 /// How long a node may stay busy from a close before: that of a file of a FUSE mount ends after close(2) did.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -174,7 +175,7 @@ impl DeviceDrive {
                         self.medium.hearsay = true;
                         self.arrive(block, Some(0));
                     }
-                    Some((file, block)) => self.medium.place = Place::InFile { file, block },
+                    Some((file, block)) => self.medium.place = Whereabouts::InFile { file, block },
                     None => {}
                 }
             }

@@ -4,7 +4,8 @@ use nix::errno::Errno;
 use pseudotape_mtio::{GeneralStatus, Operation};
 use pseudotape_tape::{Door, Failed, Mode, ModeSelect, Sense};
 
-use crate::state::{Access, DeviceDrive, Readiness};
+use crate::state::{DeviceDrive, Readiness};
+use pseudotape_tape::Access;
 
 /// Largest partition number that st knows.
 const MOST_PARTITIONS: u8 = 4;

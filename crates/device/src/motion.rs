@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use pseudotape_mtio::Operation;
 use pseudotape_tape::{Address, Done, Failed, LoadKind, Sense, Stop};
 
-use crate::state::{DeviceDrive, Locating, Place, Readiness};
+use crate::state::{DeviceDrive, Locating, Readiness, Whereabouts};
 
 impl DeviceDrive {
     pub(crate) fn go_to_beginning(&mut self) -> Result<Done, Failed> {
@@ -25,7 +25,7 @@ impl DeviceDrive {
 
     /// The tape is at the beginning of the partition, whatever was known before.
     fn come_to_beginning(&mut self) -> Result<Done, Failed> {
-        let was_lost = self.medium.place == Place::Lost;
+        let was_lost = self.medium.place == Whereabouts::Lost;
         self.arrive(0, Some(0));
         if was_lost {
             self.set_up_again()?;
@@ -76,7 +76,7 @@ impl DeviceDrive {
         } else {
             first
         };
-        let was_lost = self.medium.place == Place::Lost;
+        let was_lost = self.medium.place == Whereabouts::Lost;
         let object = match sought.and_then(|()| self.ask()) {
             Ok(object) => object,
             Err(errno) => self.find("going to an object", errno)?,
@@ -139,7 +139,7 @@ impl DeviceDrive {
                 .map(|done| Done { stop: None, ..done });
         }
         self.begin_anywhere()?;
-        let was_lost = self.medium.place == Place::Lost;
+        let was_lost = self.medium.place == Whereabouts::Lost;
         match self.operate(Operation::EndOfData, 1) {
             Ok(()) => {}
             Err(errno) => return Err(self.stayed("going to the end of data", errno)),
@@ -218,7 +218,7 @@ impl DeviceDrive {
 
     /// Whether the drive is where it was left (`test_ready`, `position`).
     pub(crate) fn verify(&mut self) -> Result<(), Failed> {
-        if self.medium.locating == Locating::Counted || self.medium.place == Place::Lost {
+        if self.medium.locating == Locating::Counted || self.medium.place == Whereabouts::Lost {
             return match self.operate(Operation::Nothing, 0) {
                 // Lost, and told so; the drive itself works.
                 Ok(()) | Err(Errno::EIO) => Ok(()),
@@ -230,8 +230,8 @@ impl DeviceDrive {
             Err(errno) => self.find("asking for the position", errno)?,
         };
         match self.medium.place {
-            Place::At(expected) if expected != object => Err(self.found_elsewhere(object)),
-            Place::At(_) | Place::InFile { .. } | Place::Lost => Ok(()),
+            Whereabouts::At(expected) if expected != object => Err(self.found_elsewhere(object)),
+            Whereabouts::At(_) | Whereabouts::InFile { .. } | Whereabouts::Lost => Ok(()),
         }
     }
 }

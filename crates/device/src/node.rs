@@ -10,7 +10,7 @@ use pseudotape_mtio::{MtGet, MtOp, Operation};
 
 use crate::error::Error;
 use crate::request;
-use crate::state::Access;
+use pseudotape_tape::Access;
 
 /// An open tape as st shows it, here or on another machine: what [`DeviceDrive`](crate::DeviceDrive) gets the truth
 /// out of. Errors are those of the system calls.

@@ -8,19 +8,12 @@ use pseudotape_tape::{
     BlockLimits, Door, Failed, FileNumber, Identity, ObjectNumber, PartitionNumber, Position, Sense,
 };
 
+use pseudotape_tape::Access;
+
 use crate::aligned::AlignedBuffer;
 use crate::error::Error;
 use crate::files::Files;
 use crate::node::{Opener, TapeNode};
-
-/// What a drive is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reading: everything that writes is [`Sense::WriteProtected`].
-    ReadOnly,
-    /// Reading and writing.
-    ReadWrite,
-}
 
 /// How the place of the tape is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +26,7 @@ pub(crate) enum Locating {
 
 /// What is known of the place of the tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Whereabouts {
     /// Before this object.
     At(u64),
     /// So far into this file, as the driver said when it was opened; which object that is has to be counted.
@@ -61,7 +54,7 @@ pub(crate) enum Readiness {
 pub(crate) struct PerMedium {
     pub(crate) locating: Locating,
     pub(crate) partition: u8,
-    pub(crate) place: Place,
+    pub(crate) place: Whereabouts,
     /// Filemarks before the place, where they were counted.
     pub(crate) file: Option<u64>,
     pub(crate) files: Files,
@@ -90,7 +83,7 @@ impl PerMedium {
         PerMedium {
             locating: Locating::Asked,
             partition: 0,
-            place: Place::Lost,
+            place: Whereabouts::Lost,
             file: None,
             files: Files::default(),
             hearsay: false,
@@ -214,8 +207,9 @@ impl DeviceDrive {
     /// Where the tape is; `None` without a medium, or not known.
     pub(crate) fn here(&self) -> Option<Position> {
         match (self.readiness, self.medium.place) {
-            (Readiness::Ready, Place::At(object)) => Some(self.position_at(object)),
-            (Readiness::Ready, Place::InFile { .. } | Place::Lost) | (Readiness::Not(_), _) => None,
+            (Readiness::Ready, Whereabouts::At(object)) => Some(self.position_at(object)),
+            (Readiness::Ready, Whereabouts::InFile { .. } | Whereabouts::Lost)
+            | (Readiness::Not(_), _) => None,
         }
     }
 
@@ -234,13 +228,13 @@ impl DeviceDrive {
 
     /// The tape is before `object` now; `file` is what was counted on the way there.
     pub(crate) fn arrive(&mut self, object: u64, file: Option<u64>) {
-        self.medium.place = Place::At(object);
+        self.medium.place = Whereabouts::At(object);
         self.medium.file = self.medium.files.file_at(object).or(file);
     }
 
     /// The place is not known any more.
     pub(crate) fn lose_place(&mut self) {
-        self.medium.place = Place::Lost;
+        self.medium.place = Whereabouts::Lost;
         self.medium.file = None;
         self.medium.files = Files::default();
         self.medium.edge = true;

@@ -5,7 +5,8 @@ use pseudotape_tape::{
     Writability, commit_before_end, writability_by_mode,
 };
 
-use crate::state::{Access, DeviceDrive};
+use crate::state::DeviceDrive;
+use pseudotape_tape::Access;
 
 impl Volume for DeviceDrive {
     fn take_trouble(&mut self) -> Option<String> {

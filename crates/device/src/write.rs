@@ -5,7 +5,8 @@ use pseudotape_mtio::Operation;
 use pseudotape_tape::{Done, Failed, Sense, Stop, Transfer};
 
 use crate::aligned::AlignedBuffer;
-use crate::state::{Access, DeviceDrive, LARGEST_BLOCK, Locating};
+use crate::state::{DeviceDrive, LARGEST_BLOCK, Locating};
+use pseudotape_tape::Access;
 
 /// What one write(2) came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,18 +8,11 @@ use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::{preadv, pwritev};
 
+use pseudotape_tape::Access;
+
 use crate::error::Error;
 use crate::layout::wide;
 use crate::store::{Reserved, Store};
-
-/// How an image is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// For reading; several may read at once.
-    ReadOnly,
-    /// For reading and writing; nobody else has it open.
-    ReadWrite,
-}
 
 /// An image in a file, locked against others (`flock`) as long as it is open.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use pseudotape_tape::{Mark, ObjectNumber};
 
-use crate::file_store::Access;
 use crate::frame::{Frame, Key, Kind, Level};
+use pseudotape_tape::Access;
 use pseudotape_tape::VolumeId;
 
 use crate::header::CreateParameters;

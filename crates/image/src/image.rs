@@ -4,7 +4,6 @@ use crc32fast::Hasher;
 use pseudotape_tape::{FileNumber, ObjectNumber};
 
 use crate::error::Error;
-use crate::file_store::Access;
 use crate::frame::{Frame, Key};
 use crate::header::{CreateParameters, Header};
 use crate::index::{Branch, Index, Leaf};
@@ -15,6 +14,7 @@ use crate::room::Room;
 use crate::slot::{self, State};
 use crate::store::Store;
 use crate::walk::{SegmentRule, Spot, Walk};
+use pseudotape_tape::Access;
 
 /// Where an image is: before the object with number `object`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -38,7 +38,7 @@ mod walk;
 pub use check::IndexDamage;
 pub use commit::WriteProtect;
 pub use error::Error;
-pub use file_store::{Access, FileStore};
+pub use file_store::FileStore;
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_open, fuzz_records};
 pub use header::{CreateParameters, Header, Rewriting};
@@ -48,6 +48,7 @@ pub use layout::{
     RECORDS_OFFSET,
 };
 pub use memory_store::MemoryStore;
+pub use pseudotape_tape::Access;
 pub use pseudotape_tape::VolumeId;
 pub use read::{Ahead, Object};
 pub use report::{Gap, OpenReport, TornTail};

@@ -1,7 +1,6 @@
 //! Opening: from unproven bytes to an image.
 
 use crate::error::Error;
-use crate::file_store::Access;
 use crate::frame::{Frame, Key, Kind, Level};
 use crate::header;
 use crate::image::{Image, Tail, key_of};
@@ -12,6 +11,7 @@ use crate::report::{OpenReport, TornTail};
 use crate::slot::{self, State};
 use crate::store::Store;
 use crate::walk::{Met, SegmentRule, Spot, Walk};
+use pseudotape_tape::Access;
 
 /// Where the reading of frames begins: a root that is proven, or the first record.
 struct Start {

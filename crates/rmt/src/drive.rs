@@ -15,8 +15,9 @@ use pseudotape_tape::{
 use crate::channel::Channel;
 use crate::error::Error;
 use crate::node::SharedWire;
-use crate::remote::{Access, Remote};
+use crate::remote::Remote;
 use crate::wire::{Ending, Refused, Wire};
+use pseudotape_tape::Access;
 
 /// A tape drive behind an rmt server.
 ///
@@ -90,10 +91,7 @@ impl RmtDrive {
             });
         }
         let opener = wire.opener(remote.tape.clone(), name.clone(), flags);
-        let access = match remote.access {
-            Access::ReadOnly => pseudotape_device::Access::ReadOnly,
-            Access::ReadWrite => pseudotape_device::Access::ReadWrite,
-        };
+        let access = remote.access;
         let drive = DeviceDrive::over(&name, access, node, opener, remote.block_limits);
         let drive = drive.map_err(|error| match wire.lock().ending() {
             Some(ending) => ended(&name, ending),

@@ -34,7 +34,8 @@ pub use flags::BadFlags;
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_reply, fuzz_request};
 pub use operation::Dialect;
-pub use remote::{Access, BadRemote, Limits, Reach, Remote};
+pub use pseudotape_tape::Access;
+pub use remote::{BadRemote, Limits, Reach, Remote};
 pub use server::{ServeError, ServerOptions, serve};
 pub use shelf::Shelf;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pseudotape_tape::BlockLimits;
+use pseudotape_tape::{Access, BlockLimits};
 
 /// Program that servers are known by.
 const DEFAULT_SERVER: &str = "/etc/rmt";
@@ -25,16 +25,6 @@ pub struct Remote {
     pub limits: Limits,
     /// Block limits of the drive, where they are known: to find them takes some sixty questions.
     pub block_limits: Option<BlockLimits>,
-}
-
-/// What a tape is opened for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Reading.
-    ReadOnly,
-    /// Reading and writing.
-    #[default]
-    ReadWrite,
 }
 
 /// How a server is reached.

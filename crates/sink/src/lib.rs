@@ -23,4 +23,4 @@ mod text;
 pub use error::{Error, SpecificationError, is_read_only};
 pub use pseudotape_filter::Compression;
 pub use pseudotape_image::Access;
-pub use sink::{ImageSink, Limits, Place, RmtSink, Sink};
+pub use sink::{ImageSink, Limits, Location, RmtSink, Sink};

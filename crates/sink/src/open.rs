@@ -7,13 +7,12 @@ use nix::sys::statfs::{FUSE_SUPER_MAGIC, statfs};
 use pseudotape_device::DeviceDrive;
 use pseudotape_drive::{NullDrive, NullLimits};
 use pseudotape_filter::{Filter, FilterDrive, Key};
-use pseudotape_image::Access;
 use pseudotape_rmt::{Reach, Remote, RmtDrive};
-use pseudotape_tape::Volume;
+use pseudotape_tape::{Access, Volume};
 
 use crate::error::Error;
 use crate::image;
-use crate::sink::{ImageSink, Limits, Place, RmtSink, Sink};
+use crate::sink::{ImageSink, Limits, Location, RmtSink, Sink};
 
 /// What is at a path.
 enum Found {
@@ -62,7 +61,7 @@ impl Sink {
     pub fn open(&self, access: Access) -> Result<Box<dyn Volume>, Error> {
         let filter = self.filter()?;
         let opened: Box<dyn Volume> = match &self.place {
-            Place::Path(path) => match look(path)? {
+            Location::Path(path) => match look(path)? {
                 Found::Image => open_image(&existing(path), access)?,
                 Found::Device => open_device(path, access)?,
                 Found::Either => match open_device(path, access) {
@@ -72,10 +71,10 @@ impl Sink {
                     opened => opened?,
                 },
             },
-            Place::Image(image) => open_image(image, access)?,
-            Place::Device(path) => open_device(path, access)?,
-            Place::Rmt(rmt) => open_remote(rmt, access)?,
-            Place::Null(limits) => Box::new(NullDrive::new(NullLimits {
+            Location::Image(image) => open_image(image, access)?,
+            Location::Device(path) => open_device(path, access)?,
+            Location::Rmt(rmt) => open_remote(rmt, access)?,
+            Location::Null(limits) => Box::new(NullDrive::new(NullLimits {
                 capacity_bytes: limits.capacity_bytes,
                 early_warning_bytes: limits.early_warning_bytes,
             })),
@@ -91,9 +90,9 @@ impl Sink {
     #[must_use]
     pub fn is_node(&self) -> bool {
         match &self.place {
-            Place::Device(_) => true,
-            Place::Path(path) => matches!(look(path), Ok(Found::Device)),
-            Place::Image(_) | Place::Rmt(_) | Place::Null(_) => false,
+            Location::Device(_) => true,
+            Location::Path(path) => matches!(look(path), Ok(Found::Device)),
+            Location::Image(_) | Location::Rmt(_) | Location::Null(_) => false,
         }
     }
 
@@ -125,20 +124,13 @@ fn open_image(image: &ImageSink, access: Access) -> Result<Box<dyn Volume>, Erro
 }
 
 fn open_device(path: &Path, access: Access) -> Result<Box<dyn Volume>, Error> {
-    let access = match access {
-        Access::ReadOnly => pseudotape_device::Access::ReadOnly,
-        Access::ReadWrite => pseudotape_device::Access::ReadWrite,
-    };
     Ok(Box::new(DeviceDrive::open(path, access)?))
 }
 
 fn open_remote(rmt: &RmtSink, access: Access) -> Result<Box<dyn Volume>, Error> {
     let named = rmt.tape.parse::<Remote>();
     let mut remote = named.map_err(|error| Error::Remote(error.to_string()))?;
-    remote.access = match access {
-        Access::ReadOnly => pseudotape_rmt::Access::ReadOnly,
-        Access::ReadWrite => pseudotape_rmt::Access::ReadWrite,
-    };
+    remote.access = access;
     let program = |program: &Option<String>| program.as_ref().map(OsString::from);
     let (shell, server) = (program(&rmt.remote_shell), program(&rmt.server));
     let mut remote = remote.with_programs(shell.as_deref(), server.as_deref());

@@ -37,7 +37,7 @@ pub struct RmtSink {
 
 /// Where the blocks go in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// Whatever is at this path: an image or a tape node.
     Path(PathBuf),
     /// An image.
@@ -58,23 +58,23 @@ pub struct Sink {
     /// The file with the key by which blocks are encrypted, if they are.
     pub key_file: Option<PathBuf>,
     /// Where they go.
-    pub place: Place,
+    pub place: Location,
 }
 
 impl Sink {
     /// The image or tape node at a path.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Place::Path(path.to_owned()).into()
+        Location::Path(path.to_owned()).into()
     }
 
     /// The same with every path absolute: for a program that runs in another directory.
     pub fn absolute(&self) -> std::io::Result<Self> {
         let mut sink = self.clone();
         match &mut sink.place {
-            Place::Path(path) | Place::Device(path) => *path = std::path::absolute(&path)?,
-            Place::Image(image) => image.path = std::path::absolute(&image.path)?,
-            Place::Rmt(_) | Place::Null(_) => {}
+            Location::Path(path) | Location::Device(path) => *path = std::path::absolute(&path)?,
+            Location::Image(image) => image.path = std::path::absolute(&image.path)?,
+            Location::Rmt(_) | Location::Null(_) => {}
         }
         if let Some(key) = &mut sink.key_file {
             *key = std::path::absolute(&key)?;
@@ -92,15 +92,15 @@ impl Sink {
     #[must_use]
     pub fn image_path(&self) -> Option<&Path> {
         match &self.place {
-            Place::Path(path) => Some(path),
-            Place::Image(image) => Some(&image.path),
-            Place::Device(_) | Place::Rmt(_) | Place::Null(_) => None,
+            Location::Path(path) => Some(path),
+            Location::Image(image) => Some(&image.path),
+            Location::Device(_) | Location::Rmt(_) | Location::Null(_) => None,
         }
     }
 }
 
-impl From<Place> for Sink {
-    fn from(place: Place) -> Self {
+impl From<Location> for Sink {
+    fn from(place: Location) -> Self {
         Sink {
             compression: None,
             key_file: None,

@@ -10,7 +10,7 @@ use pseudotape_human::parse_size;
 use pseudotape_rmt::Remote;
 
 use crate::error::SpecificationError;
-use crate::sink::{ImageSink, Limits, Place, RmtSink, Sink};
+use crate::sink::{ImageSink, Limits, Location, RmtSink, Sink};
 
 fn quoted(path: &Path) -> String {
     Quoted(&path.to_string_lossy()).to_string()
@@ -83,7 +83,7 @@ impl Parse<'_> {
         })
     }
 
-    fn image(&self, rest: &str) -> Result<Place, SpecificationError> {
+    fn image(&self, rest: &str) -> Result<Location, SpecificationError> {
         let (path, options) = parts(rest);
         let mut image = ImageSink {
             path: self.path(&path)?,
@@ -98,14 +98,14 @@ impl Parse<'_> {
             }
         }
         image.limits = self.checked(image.limits)?;
-        Ok(Place::Image(image))
+        Ok(Location::Image(image))
     }
 
-    fn device(&self, rest: &str) -> Result<Place, SpecificationError> {
-        Ok(Place::Device(self.path(&plain(rest))?))
+    fn device(&self, rest: &str) -> Result<Location, SpecificationError> {
+        Ok(Location::Device(self.path(&plain(rest))?))
     }
 
-    fn rmt(&self, rest: &str) -> Result<Place, SpecificationError> {
+    fn rmt(&self, rest: &str) -> Result<Location, SpecificationError> {
         let (tape, options) = parts(rest);
         if Remote::from_str(&tape).is_err() {
             return Err(SpecificationError::NoHost {
@@ -127,10 +127,10 @@ impl Parse<'_> {
             };
             *field = Some(self.filled(value.trim(), what)?);
         }
-        Ok(Place::Rmt(rmt))
+        Ok(Location::Rmt(rmt))
     }
 
-    fn null(&self, rest: &str) -> Result<Place, SpecificationError> {
+    fn null(&self, rest: &str) -> Result<Location, SpecificationError> {
         let mut limits = Limits::default();
         let (first, more) = parts(rest);
         for option in std::iter::once(first).chain(more) {
@@ -138,16 +138,16 @@ impl Parse<'_> {
                 return Err(self.unknown_option(&option, "capacity= and early-warning="));
             }
         }
-        Ok(Place::Null(self.checked(limits)?))
+        Ok(Location::Null(self.checked(limits)?))
     }
 
-    fn place(&self, text: &str) -> Result<Place, SpecificationError> {
+    fn place(&self, text: &str) -> Result<Location, SpecificationError> {
         if text == "null" {
-            return Ok(Place::Null(Limits::default()));
+            return Ok(Location::Null(Limits::default()));
         }
         let Some((kind, rest)) = text.split_once(':').filter(|(kind, _)| !kind.contains('/'))
         else {
-            return Ok(Place::Path(self.path(&plain(text))?));
+            return Ok(Location::Path(self.path(&plain(text))?));
         };
         match kind {
             "image" => self.image(rest),
@@ -214,10 +214,10 @@ impl fmt::Display for Limits {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Path(path) => {
+            Location::Path(path) => {
                 let text = quoted(path);
                 // What would be read as a kind of sink, or as a filter.
                 let before = text.split('/').next().unwrap_or_default();
@@ -225,7 +225,7 @@ impl fmt::Display for Place {
                     text == "null" || before.contains(':') || before.starts_with("aes=");
                 write!(f, "{}{text}", if ambiguous { "./" } else { "" })
             }
-            Place::Image(image) => {
+            Location::Image(image) => {
                 write!(f, "image:{}", quoted(&image.path))?;
                 if image.create {
                     f.write_str(",create")?;
@@ -235,8 +235,8 @@ impl fmt::Display for Place {
                     false => write!(f, ",{}", image.limits),
                 }
             }
-            Place::Device(path) => write!(f, "device:{}", quoted(path)),
-            Place::Rmt(rmt) => {
+            Location::Device(path) => write!(f, "device:{}", quoted(path)),
+            Location::Rmt(rmt) => {
                 write!(f, "rmt:{}", Quoted(&rmt.tape))?;
                 let options = [
                     ("server", &rmt.server),
@@ -250,8 +250,8 @@ impl fmt::Display for Place {
                 }
                 Ok(())
             }
-            Place::Null(limits) if *limits == Limits::default() => f.write_str("null"),
-            Place::Null(limits) => write!(f, "null:{limits}"),
+            Location::Null(limits) if *limits == Limits::default() => f.write_str("null"),
+            Location::Null(limits) => write!(f, "null:{limits}"),
         }
     }
 }
@@ -281,8 +281,8 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         assert_eq!(sink("a.ptape"), Sink::at(Path::new("a.ptape")));
-        assert_eq!(sink("./a:b").place, Place::Path("./a:b".into()));
-        assert_eq!(sink("/dev/nst0").place, Place::Path("/dev/nst0".into()));
+        assert_eq!(sink("./a:b").place, Location::Path("./a:b".into()));
+        assert_eq!(sink("/dev/nst0").place, Location::Path("/dev/nst0".into()));
         let made = ImageSink {
             path: "x.ptape".into(),
             create: true,
@@ -293,11 +293,11 @@ mod tests {
         };
         assert_eq!(
             sink("image:x.ptape,create,capacity=100M,early-warning=64K").place,
-            Place::Image(made)
+            Location::Image(made)
         );
         assert_eq!(
             sink("device:/dev/nst0").place,
-            Place::Device("/dev/nst0".into())
+            Location::Device("/dev/nst0".into())
         );
         let remote = |tape: &str| RmtSink {
             tape: tape.to_owned(),
@@ -307,7 +307,7 @@ mod tests {
         };
         assert_eq!(
             sink("rmt:vault:/dev/nst0").place,
-            Place::Rmt(remote("vault:/dev/nst0"))
+            Location::Rmt(remote("vault:/dev/nst0"))
         );
         let served = RmtSink {
             server: Some("/sbin/rmt".into()),
@@ -317,21 +317,21 @@ mod tests {
         };
         assert_eq!(
             sink("rmt:tape@vault:/dev/nst0,server=/sbin/rmt,rsh=rsh,command=nc -U s").place,
-            Place::Rmt(served)
+            Location::Rmt(served)
         );
-        assert_eq!(sink("null").place, Place::Null(Limits::default()));
+        assert_eq!(sink("null").place, Location::Null(Limits::default()));
         let limits = Limits {
             capacity_bytes: Some(1024),
             early_warning_bytes: None,
         };
-        assert_eq!(sink("null:capacity=1K").place, Place::Null(limits));
+        assert_eq!(sink("null:capacity=1K").place, Location::Null(limits));
         let filtered = sink("zstd+aes=/etc/key+image:x");
         assert_eq!(
             (filtered.compression, filtered.key_file),
             (Some(Compression::Zstd), Some("/etc/key".into()))
         );
         assert_eq!(sink("lz4+null").compression, Some(Compression::Lz4));
-        assert_eq!(sink("a+b.ptape").place, Place::Path("a+b.ptape".into()));
+        assert_eq!(sink("a+b.ptape").place, Location::Path("a+b.ptape".into()));
         assert_eq!(sink(r"image:a\,b\\c").place, sink(r"image:a\,b\\c").place);
     }
 
@@ -383,26 +383,26 @@ mod tests {
                 })
         };
         let place = prop_oneof![
-            path.prop_map(|path| Place::Path(format!("/{path}").into())),
+            path.prop_map(|path| Location::Path(format!("/{path}").into())),
             (path, any::<bool>(), limits()).prop_map(|(path, create, limits)| {
-                Place::Image(ImageSink {
+                Location::Image(ImageSink {
                     path: path.into(),
                     create,
                     limits,
                 })
             }),
-            path.prop_map(|path| Place::Device(path.into())),
+            path.prop_map(|path| Location::Device(path.into())),
             (
                 r"[a-z]{1,3}@[a-z.]{1,5}:/[a-z:,+\\]{1,9}",
                 proptest::option::of(r"[a-z,+\\=]{1,6}")
             )
-                .prop_map(|(tape, option)| Place::Rmt(RmtSink {
+                .prop_map(|(tape, option)| Location::Rmt(RmtSink {
                     tape,
                     server: option.clone(),
                     remote_shell: None,
                     command: option,
                 })),
-            limits().prop_map(Place::Null),
+            limits().prop_map(Location::Null),
         ];
         let compression = prop_oneof![Just(Compression::Zstd), Just(Compression::Lz4)];
         let sinks = (

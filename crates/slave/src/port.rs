@@ -47,7 +47,7 @@ pub struct PortStatus {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Occupancy {
     Vacant,
     /// Somebody has come who has not yet answered the greeting.
     Greeting,
@@ -58,7 +58,7 @@ enum Place {
 
 /// What can be known without waiting for the slave.
 struct Public {
-    place: Place,
+    place: Occupancy,
     identity: Identity,
     limits: BlockLimits,
     last_loss: Option<String>,
@@ -102,7 +102,7 @@ impl SlavePort {
         match SocketLink::new(stream, options.largest_payload, options.silence) {
             Ok(link) => self.greet_in_thread(Link::Socket(Box::new(link))),
             Err(error) => {
-                self.inner.set_place(Place::Vacant);
+                self.inner.set_place(Occupancy::Vacant);
                 Err(error.into())
             }
         }
@@ -121,19 +121,20 @@ impl SlavePort {
     /// Whether a slave is attached.
     #[must_use]
     pub fn is_attached(&self) -> bool {
-        self.inner.public().place == Place::Attached
+        self.inner.public().place == Occupancy::Attached
     }
 
     /// Waits until a slave is attached, for this long at most; says whether one is.
     #[must_use]
     pub fn wait_attached(&self, timeout: Duration) -> bool {
-        let waiting = |public: &mut Public| matches!(public.place, Place::Vacant | Place::Greeting);
+        let waiting =
+            |public: &mut Public| matches!(public.place, Occupancy::Vacant | Occupancy::Greeting);
         let waited = self
             .inner
             .changed
             .wait_timeout_while(self.inner.public(), timeout, waiting);
         let (public, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        public.place == Place::Attached
+        public.place == Occupancy::Attached
     }
 
     /// What an operator wants to know. Never waits for the slave.
@@ -141,7 +142,7 @@ impl SlavePort {
     pub fn status(&self) -> PortStatus {
         let public = self.inner.public();
         PortStatus {
-            attached: public.place == Place::Attached,
+            attached: public.place == Occupancy::Attached,
             identity: public.identity.clone(),
             last_loss: public.last_loss.clone(),
         }
@@ -157,7 +158,7 @@ impl SlavePort {
         let greeting = thread::Builder::new().name("slave-greeting".into());
         let spawned = greeting.spawn(move || inner.welcome(link));
         if spawned.is_err() {
-            self.inner.set_place(Place::Vacant);
+            self.inner.set_place(Occupancy::Vacant);
         }
         Ok(spawned.map(drop)?)
     }
@@ -168,7 +169,7 @@ impl Inner {
         Arc::new(Inner {
             line: Mutex::new(Line::default()),
             public: Mutex::new(Public {
-                place: Place::Vacant,
+                place: Occupancy::Vacant,
                 identity: options.identity.clone(),
                 limits: options.limits,
                 last_loss: None,
@@ -197,7 +198,7 @@ impl Inner {
     }
 
     pub(crate) fn is_attached(&self) -> bool {
-        self.public().place == Place::Attached
+        self.public().place == Occupancy::Attached
     }
 
     pub(crate) fn count_question(&self) {
@@ -205,7 +206,7 @@ impl Inner {
         public.asked = public.asked.wrapping_add(1);
     }
 
-    fn set_place(&self, place: Place) {
+    fn set_place(&self, place: Occupancy) {
         self.public().place = place;
         self.changed.notify_all();
     }
@@ -215,12 +216,12 @@ impl Inner {
         self.lose_the_dead();
         let mut public = self.public();
         match public.place {
-            Place::Vacant => {
-                public.place = Place::Greeting;
+            Occupancy::Vacant => {
+                public.place = Occupancy::Greeting;
                 Ok(())
             }
-            Place::Greeting | Place::Attached => Err(AttachError::Busy),
-            Place::Closed => Err(AttachError::Ending),
+            Occupancy::Greeting | Occupancy::Attached => Err(AttachError::Busy),
+            Occupancy::Closed => Err(AttachError::Ending),
         }
     }
 
@@ -257,8 +258,8 @@ impl Inner {
                 link.close(lost.goodbye().as_ref());
                 let mut public = self.public();
                 public.last_loss = Some(lost.to_string());
-                if public.place == Place::Greeting {
-                    public.place = Place::Vacant;
+                if public.place == Occupancy::Greeting {
+                    public.place = Occupancy::Vacant;
                 }
                 drop(public);
                 self.changed.notify_all();
@@ -269,7 +270,7 @@ impl Inner {
     fn attach(&self, link: Link, welcome: Welcome) {
         let mut line = self.line();
         let mut public = self.public();
-        if public.place != Place::Greeting {
+        if public.place != Occupancy::Greeting {
             drop(public);
             drop(line);
             link.close(Lost::Ended("the master is ending").goodbye().as_ref());
@@ -285,7 +286,7 @@ impl Inner {
         public.cutter = link.cutter();
         line.link = Some(link);
         line.attention = Some(Attention::Reset);
-        public.place = Place::Attached;
+        public.place = Occupancy::Attached;
         public.identity = welcome.identity;
         public.limits = BlockLimits {
             max_bytes: welcome.limits.max_bytes.min(self.options.largest_payload),
@@ -309,8 +310,8 @@ impl Inner {
         public.identity = self.options.identity.clone();
         public.limits = self.options.limits;
         public.last_loss = Some(why.to_string());
-        if public.place == Place::Attached {
-            public.place = Place::Vacant;
+        if public.place == Occupancy::Attached {
+            public.place = Occupancy::Vacant;
         }
         drop(public);
         self.changed.notify_all();
@@ -318,7 +319,7 @@ impl Inner {
 
     /// The drive is gone.
     pub(crate) fn end(&self) {
-        self.set_place(Place::Closed);
+        self.set_place(Occupancy::Closed);
         let busy = matches!(self.line.try_lock(), Err(TryLockError::WouldBlock));
         // Who is woken by the cut may ask for the place, so it must be free.
         let cutter = self.public().cutter.take_if(|_| busy);
@@ -334,7 +335,7 @@ impl Inner {
         let mut seen = 0;
         loop {
             let mut public = self.public();
-            while matches!(public.place, Place::Vacant | Place::Greeting) {
+            while matches!(public.place, Occupancy::Vacant | Occupancy::Greeting) {
                 public = self
                     .changed
                     .wait(public)
@@ -342,12 +343,12 @@ impl Inner {
             }
             let since = Instant::now();
             let mut left = self.options.keep_alive;
-            while public.place == Place::Attached && !left.is_zero() {
+            while public.place == Occupancy::Attached && !left.is_zero() {
                 let waited = self.changed.wait_timeout(public, left);
                 public = waited.unwrap_or_else(PoisonError::into_inner).0;
                 left = self.options.keep_alive.saturating_sub(since.elapsed());
             }
-            if public.place == Place::Closed {
+            if public.place == Occupancy::Closed {
                 return;
             }
             let idle = public.asked == seen;

@@ -43,6 +43,16 @@ pub enum Noted {
     NotMirroredFrom(ObjectNumber),
 }
 
+/// What a volume is opened for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// For reading: everything that writes is [`Sense::WriteProtected`]. Several may read an image at once.
+    ReadOnly,
+    /// For reading and writing. Of an image: nobody else has it open.
+    #[default]
+    ReadWrite,
+}
+
 /// Whether a volume can be written at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writability {

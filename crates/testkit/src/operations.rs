@@ -100,23 +100,40 @@ pub fn operation() -> impl Strategy<Value = Operation> {
         (1..4_u32).prop_map(Partitioning::SecondOf),
         (1..4_u32).prop_map(Partitioning::FirstOf)
     ];
+    let marks = (mark, 0..4_u32).prop_map(|(mark, count)| Motion::WriteMarks {
+        mark,
+        count,
+        mode: WriteMode::Commit,
+    });
+    let space = (unit, -6..7_i64).prop_map(|(unit, count)| Motion::Space { unit, count });
+    let place = (prop::option::weighted(0.3, 0..3_u8), 0..40_u64);
+    let locate = place.prop_map(|(partition, object)| {
+        Motion::Locate(Address {
+            partition: partition.map(PartitionNumber),
+            object: ObjectNumber(object),
+        })
+    });
+    let load = prop_oneof![Just(LoadKind::Load), Just(LoadKind::Retension)];
+    let motion = prop_oneof![
+        8 => marks,
+        12 => space,
+        3 => Just(Motion::SpaceToEndOfData),
+        8 => locate,
+        5 => Just(Motion::Rewind),
+        1 => Just(Motion::Erase(EraseExtent::Short)),
+        1 => load.prop_map(Motion::Load),
+        1 => partitioning.prop_map(Motion::MakePartitions),
+    ];
     prop_oneof![
         20 => (any::<u64>(), length.clone()).prop_map(|(seed, length)| Operation::Write { seed, length }),
         4 => (any::<u64>(), 1..600_u32, 1..9_usize)
             .prop_map(|(seed, size, count)| Operation::WriteFixed { seed, size, count }),
         4 => (any::<u64>(), length.clone()).prop_map(|(seed, length)| Operation::Extend { seed, length }),
-        8 => (mark, 0..4_u32).prop_map(|(mark, count)| Operation::Motion(Motion::WriteMarks { mark, count, mode: WriteMode::Commit })),
         20 => length.prop_map(|length| Operation::Read { length }),
         4 => (1..600_u32, 1..9_usize).prop_map(|(size, count)| Operation::ReadFixed { size, count }),
-        12 => (unit, -6..7_i64).prop_map(|(unit, count)| Operation::Motion(Motion::Space { unit, count })),
-        3 => Just(Operation::Motion(Motion::SpaceToEndOfData)),
-        8 => (prop::option::weighted(0.3, 0..3_u8), 0..40_u64)
-            .prop_map(|(partition, object)| Operation::Motion(Motion::Locate(Address { partition: partition.map(PartitionNumber), object: ObjectNumber(object) }))),
-        5 => Just(Operation::Motion(Motion::Rewind)),
-        1 => Just(Operation::Motion(Motion::Erase(EraseExtent::Short))),
-        1 => prop_oneof![Just(LoadKind::Load), Just(LoadKind::Retension)].prop_map(|kind| Operation::Motion(Motion::Load(kind))),
+        // The weights of all motions together.
+        39 => motion.prop_map(Operation::Motion),
         1 => Just(Operation::Unload),
-        1 => partitioning.prop_map(|partitioning| Operation::Motion(Motion::MakePartitions(partitioning))),
     ]
 }
 

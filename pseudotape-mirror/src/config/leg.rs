@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_human::{Size, list, parse_size};
-use pseudotape_sink::{Place, Sink};
+use pseudotape_sink::{Location, Sink};
 use serde::Deserialize;
 
 use super::LegConfig;
@@ -91,9 +91,9 @@ fn check_name(name: &str) -> Result<()> {
 fn parse_sink(text: &str) -> Result<Sink> {
     let mut sink: Sink = text.parse()?;
     let path = match &mut sink.place {
-        Place::Path(path) | Place::Device(path) => Some(path),
-        Place::Image(image) => Some(&mut image.path),
-        Place::Rmt(_) | Place::Null(_) => None,
+        Location::Path(path) | Location::Device(path) => Some(path),
+        Location::Image(image) => Some(&mut image.path),
+        Location::Rmt(_) | Location::Null(_) => None,
     };
     for path in path.into_iter().chain(&mut sink.key_file) {
         *path = absolute(path)?;

@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::{Cli, Command};
 use crate::leg::Class;
 use clap::Parser;
-use pseudotape_sink::Place;
+use pseudotape_sink::Location;
 
 fn config(arguments: &[&str]) -> Result<Config> {
     let all = ["pseudotape-mirror", "run"].iter().chain(arguments);
@@ -58,7 +58,7 @@ fn a_leg_is_a_name_a_sink_and_options_of_both() {
     );
     assert_eq!(options.reserve_bytes, Some(1 << 20));
     match &sink.as_ref().unwrap().place {
-        Place::Image(image) => {
+        Location::Image(image) => {
             assert_eq!(image.path, here.join("x,y.ptape"));
             assert_eq!(image.limits.capacity_bytes, Some(60 << 20));
             assert!(image.create);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::Operator;
 use pseudotape_human::{HumanBytes, explain};
-use pseudotape_sink::{Place, Sink};
+use pseudotape_sink::{Location, Sink};
 use pseudotape_tape::{BlockLimits, Drive};
 
 use crate::config::LegConfig;
@@ -288,8 +288,8 @@ fn choose(legs: &[LegConfig], named: &[LegVolume]) -> Result<Vec<Sink>> {
 /// Whether the same sink can be another volume.
 fn is_changed_by_hand(sink: &Sink) -> bool {
     match sink.place {
-        Place::Path(_) | Place::Image(_) => false,
-        Place::Device(_) | Place::Rmt(_) | Place::Null(_) => true,
+        Location::Path(_) | Location::Image(_) => false,
+        Location::Device(_) | Location::Rmt(_) | Location::Null(_) => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Opens sinks as legs.
 
-use pseudotape_sink::{Access, Error, Place, Sink, is_read_only};
+use pseudotape_sink::{Access, Error, Location, Sink, is_read_only};
 
 use crate::leg::{Keeps, LegOptions, NewLeg};
 
@@ -23,8 +23,10 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
         opened => opened?,
     };
     let keeps = match sink.place {
-        Place::Null(_) => Keeps::Nothing,
-        Place::Path(_) | Place::Image(_) | Place::Device(_) | Place::Rmt(_) => Keeps::Blocks,
+        Location::Null(_) => Keeps::Nothing,
+        Location::Path(_) | Location::Image(_) | Location::Device(_) | Location::Rmt(_) => {
+            Keeps::Blocks
+        }
     };
     let options = LegOptions {
         keeps,

@@ -7,7 +7,7 @@ use pseudotape_copy::{
 };
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
-use pseudotape_sink::{Access, Place};
+use pseudotape_sink::{Access, Location};
 use pseudotape_tape::{Drive, EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
@@ -223,7 +223,7 @@ fn partition(source: &mut Tape, options: &CopyOptions) -> Result<u8> {
 
 /// Makes the target where its name says that it is an image: as large as the source, where that is one.
 fn make_missing(options: &CopyOptions, source: &mut Tape) -> Result<()> {
-    let Place::Path(path) = &options.target.place else {
+    let Location::Path(path) = &options.target.place else {
         return Ok(());
     };
     if path.exists() || path.extension() != Some("ptape".as_ref()) {

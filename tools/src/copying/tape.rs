@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use pseudotape_copy::{Error, Side, go_to};
 use pseudotape_human::{counted, printable};
 use pseudotape_image::Error as ImageError;
-use pseudotape_sink::{Access, Place, Sink};
+use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber, Volume, make_ready};
 
 use crate::image::in_use;
@@ -97,9 +97,9 @@ impl Tape {
 /// A path as it is, anything else by its specification.
 pub(crate) fn name_of(sink: &Sink) -> String {
     let text = match &sink.place {
-        Place::Path(path) if !sink.is_filtered() => path.display().to_string(),
-        Place::Image(image) if !sink.is_filtered() => image.path.display().to_string(),
-        Place::Device(path) if !sink.is_filtered() => path.display().to_string(),
+        Location::Path(path) if !sink.is_filtered() => path.display().to_string(),
+        Location::Image(image) if !sink.is_filtered() => image.path.display().to_string(),
+        Location::Device(path) if !sink.is_filtered() => path.display().to_string(),
         _ => sink.to_string(),
     };
     printable(&text)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_rmt::ServerOptions;
-use pseudotape_sink::{Place, Sink};
+use pseudotape_sink::{Location, Sink};
 use serde::Deserialize;
 
 use crate::rmt::cli::{Arguments, DialectName, SystemName};
@@ -156,9 +156,9 @@ fn kind_of(text: &str) -> Result<TapeKind> {
     let is_image = |path: &Path| path.extension().is_some_and(|ending| ending == "ptape");
     match &sink.place {
         // A node of the FUSE mount is a regular file, and nothing but its name says so.
-        Place::Path(path) if !is_image(path) => Ok(TapeKind::Node(path.clone())),
-        Place::Device(path) => Ok(TapeKind::Node(path.clone())),
-        Place::Path(_) | Place::Image(_) | Place::Rmt(_) | Place::Null(_) => {
+        Location::Path(path) if !is_image(path) => Ok(TapeKind::Node(path.clone())),
+        Location::Device(path) => Ok(TapeKind::Node(path.clone())),
+        Location::Path(_) | Location::Image(_) | Location::Rmt(_) | Location::Null(_) => {
             Ok(TapeKind::Sink(Box::new(sink)))
         }
     }

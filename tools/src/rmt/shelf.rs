@@ -170,9 +170,11 @@ trait WrittenPath {
 impl WrittenPath for Sink {
     fn path(&self) -> Option<&PathBuf> {
         match &self.place {
-            pseudotape_sink::Place::Path(path) | pseudotape_sink::Place::Device(path) => Some(path),
-            pseudotape_sink::Place::Image(image) => Some(&image.path),
-            pseudotape_sink::Place::Rmt(_) | pseudotape_sink::Place::Null(_) => None,
+            pseudotape_sink::Location::Path(path) | pseudotape_sink::Location::Device(path) => {
+                Some(path)
+            }
+            pseudotape_sink::Location::Image(image) => Some(&image.path),
+            pseudotape_sink::Location::Rmt(_) | pseudotape_sink::Location::Null(_) => None,
         }
     }
 }
