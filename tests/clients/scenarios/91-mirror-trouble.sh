@@ -223,7 +223,8 @@ mirror_up --leg "a=$WORK/a.ptape" --leg "$far_b"
 started=$(date +%s%N)
 check "a slow leg: the job" dd if=stream of="$NODE" bs=$bs count=40
 same "a slow leg: the job waits for it" 1 $((($(date +%s%N) - started) / 1000000 > 900))
-for copy in a b; do stored $copy 41 || fail "a slow leg: leg $copy has all" "$(leg $copy object)"; done
+# On a FUSE mount dd has ended before the close, which writes the filemark, is at the drive.
+for copy in a b; do until_so "a slow leg: leg $copy has all" stored $copy 41; done
 check "a slow leg: offline" mt-st -f "$NODE" offline
 mirror_down
 drive_down
@@ -243,7 +244,7 @@ for when in deferred unload; do
     touch hold
     feed 39
     wrote "when=$when: the job does not wait" 40
-    stored a 41 || fail "when=$when: leg a has all" "$(leg a object)"
+    until_so "when=$when: leg a has all" stored a 41
     lag=$(leg b lag_bytes)
     same "when=$when: the status shows how late the leg is" 1 $((lag > bs * 30))
     says "when=$when: so it does for people" 0 'in step, late' pseudotape-mirror status
