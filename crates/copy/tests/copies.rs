@@ -322,12 +322,12 @@ fn a_drive_that_fails_is_named_with_the_object() {
     let mut empty = ModelDrive::new(permissive());
     let error = copy(&mut empty, &mut blank(), Options::default(), &mut on).unwrap_err();
     assert!(error.to_string().starts_with("the first tape: "), "{error}");
-    let plain = &mut blank();
+    let mut plain = Bare(blank());
     let mut damaged = tape(vec![ModelObject::Damaged(10)]);
     let options = Options {
         unreadable: Unreadable::Record,
     };
-    let error = copy(&mut damaged, &mut Bare(plain), options, &mut on).unwrap_err();
+    let error = copy(&mut damaged, &mut plain, options, &mut on).unwrap_err();
     assert!(
         matches!(
             error,

@@ -166,64 +166,6 @@ impl<V: Drive + ?Sized> Drive for Box<V> {
     }
 }
 
-impl<V: Drive + ?Sized> Drive for &mut V {
-    fn identity(&self) -> Identity {
-        (**self).identity()
-    }
-
-    fn block_limits(&self) -> BlockLimits {
-        (**self).block_limits()
-    }
-
-    fn test_ready(&mut self) -> Result<(), Failed> {
-        (**self).test_ready()
-    }
-
-    fn mode(&mut self) -> Result<Mode, Failed> {
-        (**self).mode()
-    }
-
-    fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
-        (**self).set_mode(change)
-    }
-
-    fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
-        (**self).read(transfer, buffer)
-    }
-
-    fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {
-        (**self).write(transfer, data)
-    }
-
-    fn extend(&mut self, data: &[u8]) -> Result<Done, Failed> {
-        (**self).extend(data)
-    }
-
-    fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
-        (**self).execute(motion)
-    }
-
-    fn unload(&mut self) -> Result<(), Failed> {
-        (**self).unload()
-    }
-
-    fn position(&mut self) -> Result<Position, Failed> {
-        (**self).position()
-    }
-
-    fn capacity(&mut self) -> Result<Capacity, Failed> {
-        (**self).capacity()
-    }
-
-    fn set_door(&mut self, door: Door) -> Result<(), Failed> {
-        (**self).set_door(door)
-    }
-
-    fn take_recovered(&mut self) -> u32 {
-        (**self).take_recovered()
-    }
-}
-
 impl Volume for Box<dyn Volume> {
     fn take_trouble(&mut self) -> Option<String> {
         (**self).take_trouble()

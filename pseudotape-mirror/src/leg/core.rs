@@ -1,5 +1,8 @@
 //! The drive of a leg, and where its tape is.
 
+use std::ops::ControlFlow;
+
+use pseudotape_copy::Copied;
 use pseudotape_tape::{
     Address, Done, Drive, Failed, Mode, ModeSelect, Position, ReadDone, Sense, Transfer, Volume,
 };
@@ -41,6 +44,13 @@ impl Core {
     /// The volume in the drive.
     pub(super) fn volume(&mut self) -> &mut dyn Volume {
         &mut *self.drive
+    }
+
+    /// Copies what follows on another leg's drive, from where both tapes are.
+    pub(crate) fn copy_from(&mut self, from: &mut Core) -> Result<Copied, pseudotape_copy::Error> {
+        let mut go_on = |_| ControlFlow::Continue(());
+        let options = pseudotape_copy::Options::default();
+        pseudotape_copy::copy(from.drive(), self.volume(), options, &mut go_on)
     }
 
     /// Puts another drive in the place of the one that is there.

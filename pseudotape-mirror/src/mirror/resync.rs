@@ -4,8 +4,7 @@ use std::ops::ControlFlow;
 
 use pseudotape_copy::{Copied, Ending};
 use pseudotape_tape::{
-    Address, Bare, EraseExtent, Mark, Noted, ObjectNumber, PartitionNumber, Stop, WriteMode,
-    make_ready,
+    Address, EraseExtent, Mark, Noted, ObjectNumber, PartitionNumber, Stop, WriteMode, make_ready,
 };
 
 use super::MirrorDrive;
@@ -140,9 +139,7 @@ fn bring_partition(
         to.act(|drive| drive.locate(behind_common))?;
     }
     loop {
-        let options = pseudotape_copy::Options::default();
-        let copied =
-            pseudotape_copy::copy(from.drive(), &mut Bare(to.drive()), options, &mut go_on)?;
+        let copied = to.copy_from(from)?;
         total.add(&copied);
         match copied.ending {
             Ending::Complete => break,

@@ -8,7 +8,7 @@ use pseudotape_copy::{
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_sink::{Access, Location};
-use pseudotape_tape::{Drive, EraseExtent, ObjectNumber, Sense, Stop, Transfer};
+use pseudotape_tape::{EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
 use super::meter::{Meter, rate};
