@@ -50,6 +50,26 @@ pub enum Error {
         /// Why.
         source: pseudotape_sink::Error,
     },
+    /// The drive was configured with limits, which a volume that brings its own drive would not keep.
+    #[error(
+        "can't load {name}: this drive's own capacity and early warning are for plain images; \
+         say them with the volume (image:PATH,capacity=SIZE), or load it into a drive without them"
+    )]
+    Limits {
+        /// The volume.
+        name: String,
+    },
+    /// The drive was configured as a kind of drive that a volume which brings its own drive would not be.
+    #[error(
+        "can't load {name}: it brings a drive of its own, and this one is to be {personality}: \
+         load it into a drive of the generic personality"
+    )]
+    Personality {
+        /// The volume.
+        name: String,
+        /// The personality that was asked for.
+        personality: &'static str,
+    },
     /// The switch is the drive's own business: only that of an image can be moved here.
     #[error("the write-protect switch of {name} can't be moved here")]
     NoSwitch {

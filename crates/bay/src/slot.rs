@@ -33,6 +33,8 @@ pub struct Loaded {
 /// A drive of ours, and what was loaded in place of an image.
 struct Own {
     drive: Box<ImageDrive<FileMedium>>,
+    /// What the drive was configured with; a guest could not keep it.
+    overrides: Overrides,
     guest: Option<Box<Guest>>,
 }
 
@@ -45,8 +47,9 @@ enum Contents {
 
 /// The place for one volume: what st drives.
 ///
-/// An image that is not filtered goes into a drive of ours, with its personality. Every other sink brings a drive of
-/// its own, which st sees until it is unloaded.
+/// An image that is not filtered goes into a drive of ours, with its personality and limits. Every other sink brings a
+/// drive of its own, which st sees until it is unloaded; where it could not be what this drive was configured to be, it
+/// is refused.
 pub struct Slot(Contents);
 
 impl Slot {
@@ -55,6 +58,7 @@ impl Slot {
     pub fn new(personality: Personality, serial: String, overrides: Overrides) -> Self {
         Slot(Contents::Own(Own {
             drive: Box::new(ImageDrive::new(personality, serial, overrides)),
+            overrides,
             guest: None,
         }))
     }
@@ -265,6 +269,13 @@ impl Own {
 
     fn load_guest(&mut self, sink: &Sink) -> Result<(String, Vec<OpenReport>), Error> {
         let name = sink.to_string();
+        let personality = self.drive.personality().name;
+        if personality != Personality::default().name {
+            return Err(Error::Personality { name, personality });
+        }
+        if self.overrides != Overrides::default() {
+            return Err(Error::Limits { name });
+        }
         if let Some(warning) = sink.warning() {
             log::warn!("{name}: {warning}");
         }

@@ -222,3 +222,31 @@ fn a_protected_volume_behind_a_filter_is_shown_as_protected() {
     let (st, drive) = state.parts();
     assert_eq!(st.open(drive, NODE, read_write), Err(Errno::ReadOnly));
 }
+
+/// A drive of another kind, or without the capacity that was configured, would be a surprise.
+#[test]
+fn a_volume_that_can_not_be_what_the_drive_was_configured_to_be_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = blank(directory.path(), "a.ptape");
+    let text = format!("zstd+image:{path}");
+    let with = |personality, overrides| {
+        Bay::new(
+            Slot::new(personality, "BAY".into(), overrides),
+            &Options::default(),
+            (),
+        )
+    };
+    let small = Overrides {
+        capacity_bytes: Some(1 << 20),
+        ..Overrides::default()
+    };
+    let bay = with(Personality::default(), small);
+    assert!(matches!(load(&bay, &text), Err(Error::Limits { name }) if name == text));
+    load(&bay, &path).unwrap();
+    bay.lock().slot.unload(false).unwrap();
+    let bay = with(Personality::named("lto5").unwrap(), Overrides::default());
+    let refused = load(&bay, &text).unwrap_err();
+    assert!(matches!(&refused, Error::Personality { .. }));
+    assert!(refused.to_string().contains("lto5"), "{refused}");
+    load(&bay, &path).unwrap();
+}
