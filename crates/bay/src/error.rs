@@ -61,8 +61,8 @@ pub enum Error {
     },
     /// The drive was configured as a kind of drive that a volume which brings its own drive would not be.
     #[error(
-        "can't load {name}: it brings a drive of its own, and this one is to be {personality}: \
-         load it into a drive of the generic personality"
+        "can't load {name}: it brings a drive of its own, and this one was configured as {personality}, perhaps with \
+         block limits: load it into a drive without personality, min-block, max-block and announces-medium"
     )]
     Personality {
         /// The volume.

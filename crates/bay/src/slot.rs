@@ -269,8 +269,9 @@ impl Own {
 
     fn load_guest(&mut self, sink: &Sink) -> Result<(String, Vec<OpenReport>), Error> {
         let name = sink.to_string();
-        let personality = self.drive.personality().name;
-        if personality != Personality::default().name {
+        let personality = self.drive.personality();
+        if *personality != Personality::default() {
+            let personality = personality.name;
             return Err(Error::Personality { name, personality });
         }
         if self.overrides != Overrides::default() {

@@ -249,4 +249,8 @@ fn a_volume_that_can_not_be_what_the_drive_was_configured_to_be_is_refused() {
     assert!(matches!(&refused, Error::Personality { .. }));
     assert!(refused.to_string().contains("lto5"), "{refused}");
     load(&bay, &path).unwrap();
+    let mut short = Personality::default();
+    short.limits.max_bytes = 65_536;
+    let bay = with(short, Overrides::default());
+    assert!(matches!(load(&bay, &text), Err(Error::Personality { .. })));
 }
