@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use nix::errno::Errno;
@@ -10,7 +11,9 @@ use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personali
 use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_mtio::{MtGet, MtOp, Operation};
 use pseudotape_st::{Caller, Node, OpenFlags, Options, St};
-use pseudotape_tape::{BlockLimits, Done, Drive, Failed, Mark, ReadDone, Transfer, WriteMode};
+use pseudotape_tape::{
+    Address, BlockLimits, Done, Drive, Failed, Mark, ObjectNumber, ReadDone, Transfer, WriteMode,
+};
 use pseudotape_testkit::SuiteMedium;
 
 /// A system call of the node.
@@ -309,4 +312,42 @@ pub fn object(drive: &mut dyn Drive) -> u64 {
 
 pub fn at(failed: Failed) -> Option<u64> {
     failed.position.map(|position| position.object.0)
+}
+
+/// An operation of the drive, whatever it answers when it succeeds.
+pub type Operate = fn(&mut DeviceDrive) -> Result<(), Failed>;
+
+pub const GONE: [Errno; 5] = [
+    Errno::ENXIO,
+    Errno::ENODEV,
+    Errno::ENOTCONN,
+    Errno::ECONNABORTED,
+    Errno::ESHUTDOWN,
+];
+
+pub const REWIND: Call = Call::Operate(Operation::Rewind);
+pub const NOTHING: Call = Call::Operate(Operation::Nothing);
+
+pub fn to(object: u64) -> Address {
+    Address {
+        partition: None,
+        object: ObjectNumber(object),
+    }
+}
+
+pub fn fixed(size: u32) -> Transfer {
+    Transfer::Fixed(NonZeroU32::new(size).expect("not 0"))
+}
+
+pub fn dds() -> Tape {
+    let personality = Personality::named("dds").expect("a personality");
+    Tape::new(personality, SuiteMedium::default())
+}
+
+/// A tape whose drive does not say where it is.
+pub fn counted() -> Tape {
+    let tape = Tape::generic();
+    tape.always(Call::Object, Errno::EIO);
+    tape.always(Call::Operate(Operation::Seek), Errno::EIO);
+    tape
 }
