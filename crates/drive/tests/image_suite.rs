@@ -1,27 +1,12 @@
 //! A drive over an image runs the suite of every drive: in memory and in a file.
 
-use pseudotape_drive::{
-    Cartridge, FileMedium, ImageDrive, Medium, MemoryMedium, Overrides, Personality,
-};
-use pseudotape_image::{
-    Access, CreateParameters, Error, FileStore, Rewriting, Uuid, VolumeId, WriteProtect,
-};
+use pseudotape_drive::{FileMedium, ImageDrive, Medium, MemoryMedium, Overrides, Personality};
+use pseudotape_image::{Access, Error, FileStore};
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{Recovering, SuiteMedium, drive_suite};
+use pseudotape_testkit::{Recovering, SuiteMedium, cartridge_on, drive_suite};
 
 fn loaded<M: Medium>(medium: M, personality: Personality, wanted: SuiteMedium) -> ImageDrive<M> {
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
-    parameters.header.capacity_bytes = wanted.capacity_bytes;
-    parameters.header.early_warning_bytes = wanted.early_warning_bytes;
-    if wanted.worm {
-        parameters.header.rewriting = Rewriting::AppendOnly;
-    }
-    let mut cartridge = Cartridge::create(medium, &parameters).expect("a new image");
-    if wanted.write_protected {
-        cartridge
-            .set_write_protect(WriteProtect::On)
-            .expect("the switch moves");
-    }
+    let cartridge = cartridge_on(medium, wanted);
     let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
     assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
     drive.clear_attention();

@@ -3,15 +3,14 @@
 use std::collections::HashSet;
 
 use proptest::prelude::*;
-use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
+use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_filter::{Compression, Filter, FilterDrive, Key};
-use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_tape::{
     Drive, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, Volume, WriteMode,
 };
 use pseudotape_testkit::{
     ModelCartridge, ModelDrive, ModelObject, Operation, Recovering, SUITE, SuiteMedium, block_of,
-    compare, operation,
+    compare, image_drive, operation,
 };
 
 /// What the suite asks of a drive and a filter has not, each with the test that stands for it.
@@ -70,21 +69,7 @@ fn over_an_image(
     personality: Personality,
     medium: SuiteMedium,
 ) -> FilterDrive<Recovering<ImageDrive<MemoryMedium>>> {
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
-    parameters.header.capacity_bytes = medium.capacity_bytes;
-    parameters.header.early_warning_bytes = medium.early_warning_bytes;
-    if medium.worm {
-        parameters.header.rewriting = Rewriting::AppendOnly;
-    }
-    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).expect("a new image");
-    if medium.write_protected {
-        cartridge
-            .set_write_protect(WriteProtect::On)
-            .expect("the switch moves");
-    }
-    let below = widened(personality, &filter);
-    let mut drive = ImageDrive::new(below, "SUITE".into(), Overrides::default());
-    assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+    let mut drive = image_drive(widened(personality, &filter), medium);
     drive.clear_attention();
     FilterDrive::new(Recovering::new(drive, medium.recovered_errors), filter)
 }

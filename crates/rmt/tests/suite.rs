@@ -6,12 +6,11 @@ use std::thread;
 use nix::errno::Errno;
 use pseudotape_bay::StTape;
 use pseudotape_device::TapeNode;
-use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
-use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
+use pseudotape_drive::Personality;
 use pseudotape_rmt::{Reach, Remote, RmtDrive, ServerOptions, Shelf, serve};
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{Bare, Drive};
-use pseudotape_testkit::{Recovering, SUITE, SuiteMedium, drive_suite, suite};
+use pseudotape_testkit::{Recovering, SUITE, SuiteMedium, drive_suite, image_drive, suite};
 
 struct One(StTape);
 
@@ -25,20 +24,7 @@ impl Shelf for One {
 }
 
 fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
-    parameters.header.capacity_bytes = wanted.capacity_bytes;
-    parameters.header.early_warning_bytes = wanted.early_warning_bytes;
-    if wanted.worm {
-        parameters.header.rewriting = Rewriting::AppendOnly;
-    }
-    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).expect("a new image");
-    if wanted.write_protected {
-        cartridge
-            .set_write_protect(WriteProtect::On)
-            .expect("the switch moves");
-    }
-    let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
-    assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+    let mut drive = image_drive(personality, wanted);
     drive.clear_attention();
     Box::new(Recovering::new(drive, wanted.recovered_errors))
 }

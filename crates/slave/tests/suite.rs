@@ -3,11 +3,12 @@
 mod common;
 
 use common::{greet, master, on_socket, on_stream};
-use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
-use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
+use pseudotape_drive::Personality;
 use pseudotape_slave::{Checksums, Options, ServeOptions};
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{ModelCartridge, ModelDrive, Recovering, SuiteMedium, drive_suite};
+use pseudotape_testkit::{
+    ModelCartridge, ModelDrive, Recovering, SuiteMedium, drive_suite, image_drive,
+};
 
 fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = ModelDrive::new(personality);
@@ -22,19 +23,7 @@ fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
 }
 
 fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
-    parameters.header.capacity_bytes = wanted.capacity_bytes;
-    parameters.header.early_warning_bytes = wanted.early_warning_bytes;
-    if wanted.worm {
-        parameters.header.rewriting = Rewriting::AppendOnly;
-    }
-    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).expect("a new image");
-    if wanted.write_protected {
-        let set = cartridge.set_write_protect(WriteProtect::On);
-        set.expect("the switch moves");
-    }
-    let mut drive = ImageDrive::new(personality, "SUITE".into(), Overrides::default());
-    assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+    let drive = image_drive(personality, wanted);
     Box::new(Recovering::new(drive, wanted.recovered_errors))
 }
 

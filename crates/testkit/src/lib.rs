@@ -3,6 +3,7 @@
 mod cartridge;
 pub mod counting;
 mod declare;
+mod image;
 mod model;
 mod operations;
 mod recovering;
@@ -13,6 +14,7 @@ pub mod suite;
 
 pub use cartridge::{ModelCartridge, ModelObject};
 pub use declare::{SUITE, SuiteCase};
+pub use image::{cartridge_on, image_drive};
 pub use model::ModelDrive;
 pub use operations::{Answer, Operation, compare, operation};
 pub use recovering::Recovering;

@@ -7,15 +7,16 @@ pub mod plan;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
-use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
+use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_mirror::{Class, LegOptions, NewLeg, When};
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mark, Mode,
     ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, SpaceUnit,
     Transfer, Volume, VolumeError, VolumeIdentity, Writability, WriteMode,
 };
-use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, Recovering, SuiteMedium};
+use pseudotape_testkit::{
+    ModelCartridge, ModelDrive, ModelObject, Recovering, SuiteMedium, image_drive,
+};
 
 /// A blank medium.
 pub fn model(personality: Personality, medium: SuiteMedium) -> ModelDrive {
@@ -33,18 +34,7 @@ pub fn model(personality: Personality, medium: SuiteMedium) -> ModelDrive {
 
 /// A blank image in memory.
 pub fn image(personality: Personality, medium: SuiteMedium) -> ImageDrive<MemoryMedium> {
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
-    parameters.header.capacity_bytes = medium.capacity_bytes;
-    parameters.header.early_warning_bytes = medium.early_warning_bytes;
-    if medium.worm {
-        parameters.header.rewriting = Rewriting::AppendOnly;
-    }
-    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).unwrap();
-    if medium.write_protected {
-        cartridge.set_write_protect(WriteProtect::On).unwrap();
-    }
-    let mut drive = ImageDrive::new(personality, "LEG".into(), Overrides::default());
-    assert!(drive.insert(cartridge).is_ok());
+    let mut drive = image_drive(personality, medium);
     drive.clear_attention();
     drive
 }

@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use nix::errno::Errno;
 use pseudotape_device::{Access, DeviceDrive, Error, TapeNode};
 use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
-use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect};
 use pseudotape_mtio::{MtGet, MtOp, Operation};
 use pseudotape_st::{Caller, Node, OpenFlags, Options, St};
 use pseudotape_tape::{
     Address, BlockLimits, Done, Drive, Failed, Mark, ObjectNumber, ReadDone, Transfer, WriteMode,
 };
-use pseudotape_testkit::SuiteMedium;
+use pseudotape_testkit::{SuiteMedium, cartridge_on};
 
 /// A system call of the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,19 +63,7 @@ impl fmt::Debug for Tape {
 }
 
 pub fn cartridge(wanted: SuiteMedium) -> Cartridge<MemoryMedium> {
-    let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
-    parameters.header.capacity_bytes = wanted.capacity_bytes;
-    parameters.header.early_warning_bytes = wanted.early_warning_bytes;
-    if wanted.worm {
-        parameters.header.rewriting = Rewriting::AppendOnly;
-    }
-    let mut cartridge = Cartridge::create(MemoryMedium, &parameters).expect("a new image");
-    if wanted.write_protected {
-        cartridge
-            .set_write_protect(WriteProtect::On)
-            .expect("the switch moves");
-    }
-    cartridge
+    cartridge_on(MemoryMedium, wanted)
 }
 
 impl Tape {
