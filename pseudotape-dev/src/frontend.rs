@@ -26,7 +26,7 @@ pub struct Frontend {
 }
 
 enum Serving {
-    Cuse(Vec<pseudotape_cuse::Node>),
+    Cuse(Vec<pseudotape_cuse::CuseNode>),
     Fuse(Mounted, PathBuf),
 }
 
@@ -50,7 +50,7 @@ pub fn start(
             tell_nodes(config, drives, Path::new("/dev"));
             let made = nodes.into_iter().map(|(name, device)| {
                 let ioctls = IoctlMode::default();
-                pseudotape_cuse::Node::create(
+                pseudotape_cuse::CuseNode::create(
                     NodeOptions {
                         name,
                         mode: config.node_mode,
@@ -131,7 +131,7 @@ impl Frontend {
     pub fn stop(self) -> Result<()> {
         match self.serving {
             Serving::Cuse(nodes) => {
-                nodes.iter().for_each(pseudotape_cuse::Node::stop);
+                nodes.iter().for_each(pseudotape_cuse::CuseNode::stop);
                 let mut result = Ok(());
                 for node in nodes {
                     result = result.and(node.join().map_err(Into::into));

@@ -9,7 +9,7 @@ use pseudotape_chardev::{
 use pseudotape_control::OpenStatus;
 use pseudotape_human::program_name;
 use pseudotape_mtio::{Command, MtOp, Width};
-use pseudotape_st::{Access, Node, OpenFlags, Opening};
+use pseudotape_st::{AccessMode, Node, OpenFlags, Opening};
 
 use crate::MAX_BLOCK_BYTES;
 use crate::tape_drive::{Awaiting, DriveState, OpenFile, TapeDrive};
@@ -95,9 +95,9 @@ fn number(errno: pseudotape_st::Errno) -> Errno {
 fn open_flags(flags: u32) -> OpenFlags {
     const ACCESS_MODE: u32 = 3;
     let access = match flags & ACCESS_MODE {
-        1 => Access::Write,
-        2 => Access::ReadWrite,
-        _ => Access::Read,
+        1 => AccessMode::Write,
+        2 => AccessMode::ReadWrite,
+        _ => AccessMode::Read,
     };
     OpenFlags {
         access,

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{MirrorDrive, When};
 use pseudotape_mtio::{MtOp, Operation};
-use pseudotape_st::{Access, Caller, Errno, Node, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Errno, Node, OpenFlags, Opening, Options, St};
 use pseudotape_tape::{Drive, Mark};
 use pseudotape_testkit::{ModelDrive, ModelObject, block_of};
 
@@ -95,7 +95,7 @@ impl<D: Drive> Program<D> {
             rewinding: false,
         };
         let flags = OpenFlags {
-            access: Access::ReadWrite,
+            access: AccessMode::ReadWrite,
             nonblock: false,
         };
         match st.open(&mut drive, node, flags) {

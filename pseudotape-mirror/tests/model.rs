@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{MirrorDrive, When};
 use pseudotape_tape::{Drive, Motion, Sense, Stop};
-use pseudotape_testkit::{Answer, ModelDrive, Operation, compare, operation};
+use pseudotape_testkit::{ModelDrive, Operation, OperationResult, compare, operation};
 
 use support::Watched;
 use support::plan::{LegPlan, Legs, finish, legs};
@@ -76,7 +76,7 @@ impl Plan {
         };
         let is_full = matches!(
             operation.run(&mut tried),
-            Answer::Done(done) if done.stop == Some(Stop::EndOfPartition)
+            OperationResult::Done(done) if done.stop == Some(Stop::EndOfPartition)
         );
         overwrites && is_full && self.legs.legs.iter().any(|leg| leg.mute)
     }
@@ -106,14 +106,15 @@ impl Plan {
         let some_stay = reads || (is_late && !is_change);
         let (mut expected, mut found) = (operation.run(model), operation.run(mirror));
         let (mut should, mut is) = (model.position(), mirror.position());
-        *some_stayed = some_stay || (*some_stayed && matches!(found, Answer::Failed(_)));
+        *some_stayed = some_stay || (*some_stayed && matches!(found, OperationResult::Failed(_)));
         if *some_stayed {
             (expected, found) = (blind(expected), blind(found));
             for at in [&mut should, &mut is].into_iter().flatten() {
                 at.past_early_warning = false;
             }
         }
-        if let (Answer::Failed(one), Answer::Failed(other)) = (&mut expected, &found)
+        if let (OperationResult::Failed(one), OperationResult::Failed(other)) =
+            (&mut expected, &found)
             && (one.sense, other.sense) == (Sense::WormOverwrite, Sense::IllegalRequest)
         {
             // Of a block that is of a wrong length too the mirror asks no leg.
@@ -124,7 +125,7 @@ impl Plan {
                 "{operation:?}:\n model {expected:?}, at {should:?}\n mirror {found:?}, at {is:?}"
             ));
         }
-        Ok(!reads && matches!(found, Answer::Done(_)))
+        Ok(!reads && matches!(found, OperationResult::Done(_)))
     }
 
     /// After what moved all of them, all legs that are not late are where the mirror is.
@@ -151,16 +152,16 @@ impl Plan {
 }
 
 /// An answer without what it says of early warning.
-fn blind(mut answer: Answer) -> Answer {
+fn blind(mut answer: OperationResult) -> OperationResult {
     match &mut answer {
-        Answer::Done(done) => done.position.past_early_warning = false,
-        Answer::Read(done, _) => done.position.past_early_warning = false,
-        Answer::Failed(failed) => {
+        OperationResult::Done(done) => done.position.past_early_warning = false,
+        OperationResult::Read(done, _) => done.position.past_early_warning = false,
+        OperationResult::Failed(failed) => {
             if let Some(at) = &mut failed.position {
                 at.past_early_warning = false;
             }
         }
-        Answer::Nothing => {}
+        OperationResult::Nothing => {}
     }
     answer
 }
@@ -209,6 +210,6 @@ fn a_model_whose_tape_ends_elsewhere_is_told_from_the_mirror() {
     assert!(compare(&mut model, &mut other, &plan.operations).is_err());
     assert!(matches!(
         Operation::Motion(Motion::Rewind).run(&mut model),
-        Answer::Done(_)
+        OperationResult::Done(_)
     ));
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use pseudotape_drive::{Cartridge, EarlyWarning, ImageDrive, MemoryMedium, Overrides, Personality};
 use pseudotape_image::{CreateParameters, Uuid, VolumeId};
 use pseudotape_mtio::{MtOp, Operation};
-use pseudotape_st::{Access, Caller, Errno, Node, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Errno, Node, OpenFlags, Opening, Options, St};
 use pseudotape_tape::{Capacity, Drive, Stop, Transfer};
 use pseudotape_testkit::block_of;
 
@@ -13,7 +13,7 @@ const NODE: Node = Node {
     rewinding: false,
 };
 const FLAGS: OpenFlags = OpenFlags {
-    access: Access::ReadWrite,
+    access: AccessMode::ReadWrite,
     nonblock: false,
 };
 const ROOT: Caller = Caller { privileged: true };

@@ -3,7 +3,7 @@
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
 use pseudotape_image::{Access, CreateParameters, Error, RECORDS_OFFSET, Uuid, VolumeId};
 use pseudotape_mtio::{GeneralStatus, MtOp, Operation};
-use pseudotape_st::{Access as FileAccess, Caller, Errno, Node, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Errno, Node, OpenFlags, Opening, Options, St};
 use pseudotape_testkit::block_of;
 use pseudotape_testkit::store::{FaultyStore, StoreFault};
 
@@ -35,7 +35,7 @@ const NODE: Node = Node {
     rewinding: false,
 };
 const FLAGS: OpenFlags = OpenFlags {
-    access: FileAccess::ReadWrite,
+    access: AccessMode::ReadWrite,
     nonblock: false,
 };
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personality};
 use pseudotape_image::{CreateParameters, Uuid, VolumeId};
 use pseudotape_mtio::{Booleans, MtOp, Operation as MtOperation};
-use pseudotape_st::{Access, Caller, Node, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Node, OpenFlags, Opening, Options, St};
 use pseudotape_tape::{Drive, Motion};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, Operation, block_of, compare, operation};
 
@@ -69,7 +69,7 @@ enum Call {
 
 fn open_flags() -> impl Strategy<Value = OpenFlags> {
     let access = prop_oneof![
-        1 => Just(Access::Read), 1 => Just(Access::Write), 6 => Just(Access::ReadWrite)
+        1 => Just(AccessMode::Read), 1 => Just(AccessMode::Write), 6 => Just(AccessMode::ReadWrite)
     ];
     (access, any::<bool>()).prop_map(|(access, nonblock)| OpenFlags { access, nonblock })
 }

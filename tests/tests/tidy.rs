@@ -1,5 +1,5 @@
 //! What the compiler and clippy do not hold: the size of files and functions, the width of lines, where threads and
-//! clocks may be, and that a dropped result says why.
+//! clocks may be, that a dropped result says why, and that a word of the glossary names one type.
 
 mod tree;
 
@@ -211,6 +211,25 @@ fn documented_uses(document: &str) -> BTreeMap<String, Uses> {
         .collect()
 }
 
+/// Words that once named types of several crates: each names one type.
+const ONE_TYPE: [&str; 4] = ["Access", "Answer", "Frame", "Node"];
+
+/// Where a type of this name is defined.
+fn definitions(word: &str, name: &str, text: &str) -> Vec<String> {
+    let defines = |line: &str| {
+        let mut words = line
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .filter(|word| !matches!(*word, "" | "pub" | "crate" | "super"));
+        matches!(words.next(), Some("struct" | "enum" | "trait" | "type"))
+            && words.next() == Some(word)
+    };
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.contains('"') && defines(code(line)))
+        .map(|(at, _)| format!("{name}:{}", at + 1))
+        .collect()
+}
+
 fn each_product_file(check: fn(&str, &str) -> Vec<String>) -> Vec<String> {
     rust_files()
         .iter()
@@ -289,6 +308,18 @@ fn threads_and_clocks_are_where_the_architecture_says() {
 }
 
 #[test]
+fn one_word_names_one_type() {
+    let files = rust_files();
+    for word in ONE_TYPE {
+        let places: Vec<String> = files
+            .iter()
+            .flat_map(|(name, text)| definitions(word, name, text))
+            .collect();
+        assert_eq!(places.len(), 1, "{word} is defined at {places:?}");
+    }
+}
+
+#[test]
 fn what_is_product_code_is_known_by_its_path() {
     assert_eq!(product_crate("crates/st/src/open.rs"), Some("crates/st"));
     assert_eq!(product_crate("tools/src/rmt/main.rs"), Some("tools"));
@@ -360,6 +391,13 @@ fn a_dropped_result_is_found() {
             "a:6: a dropped result without a reason"
         ]
     );
+}
+
+#[test]
+fn a_definition_of_a_type_is_found() {
+    let text =
+        "pub(crate) struct Node {\nenum Nodes {}\n// type Node\ntype Node<T> = T;\nuse Node;\n";
+    assert_eq!(definitions("Node", "a", text), ["a:1", "a:4"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use pseudotape_device::TapeNode;
 use pseudotape_mtio::{MtGet, MtOp, Operation};
-use pseudotape_st::{Access, Caller, Node, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Node, OpenFlags, Opening, Options, St};
 use pseudotape_tape::{Drive, Volume};
 
 use crate::bay::Bay;
@@ -90,7 +90,7 @@ impl fmt::Debug for StTape {
 #[derive(Debug)]
 struct OpenStTape {
     tape: StTape,
-    access: Access,
+    access: AccessMode,
     open: bool,
 }
 
@@ -108,14 +108,14 @@ impl OpenStTape {
 impl TapeNode for OpenStTape {
     fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         // The file system's check, before st hears of it.
-        if self.access == Access::Write {
+        if self.access == AccessMode::Write {
             return Err(Errno::EBADF);
         }
         self.with(|st, drive| st.read(drive, buffer))
     }
 
     fn write(&self, data: &[u8]) -> Result<usize, Errno> {
-        if self.access == Access::Read {
+        if self.access == AccessMode::Read {
             return Err(Errno::EBADF);
         }
         self.with(|st, drive| st.write(drive, data))

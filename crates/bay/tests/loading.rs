@@ -7,8 +7,8 @@ use std::path::Path;
 use pseudotape_bay::{Bay, Error, Slot, place_named};
 use pseudotape_drive::{Overrides, Personality};
 use pseudotape_image::WriteProtect;
-use pseudotape_sink::{Access as SinkAccess, Sink};
-use pseudotape_st::{Access, Errno, Node, OpenFlags, Opening, Options};
+use pseudotape_sink::{Access, Sink};
+use pseudotape_st::{AccessMode, Errno, Node, OpenFlags, Opening, Options};
 use pseudotape_tape::{Bare, Door, Noted};
 use pseudotape_testkit::{ModelCartridge, ModelDrive};
 
@@ -18,7 +18,7 @@ const NODE: Node = Node {
 };
 
 const READ_WRITE: OpenFlags = OpenFlags {
-    access: Access::ReadWrite,
+    access: AccessMode::ReadWrite,
     nonblock: true,
 };
 
@@ -31,7 +31,7 @@ fn bay() -> Bay<()> {
 fn blank(directory: &Path, name: &str) -> String {
     let path = directory.join(name).display().to_string();
     let made: Sink = format!("image:{path},create").parse().unwrap();
-    made.open(SinkAccess::ReadWrite).unwrap().finish().unwrap();
+    made.open(Access::ReadWrite).unwrap().finish().unwrap();
     path
 }
 

@@ -120,7 +120,7 @@ struct Blocked {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
+enum ThreadState {
     Blocked(Blocked),
     /// Awake: on its way into its sleep.
     Running,
@@ -138,8 +138,8 @@ fn blocked_call(tid: u32, settle_max: Duration) -> io::Result<Option<Blocked>> {
         // A read at offset 0 asks anew.
         let length = file.read_at(&mut text, 0)?;
         match text.get(..length).map(parse) {
-            Some(Some(Answer::Blocked(blocked))) => return Ok(Some(blocked)),
-            Some(Some(Answer::Running)) => {}
+            Some(Some(ThreadState::Blocked(blocked))) => return Ok(Some(blocked)),
+            Some(Some(ThreadState::Running)) => {}
             _ => return Ok(None),
         }
         tries += 1;
@@ -155,19 +155,19 @@ fn blocked_call(tid: u32, settle_max: Duration) -> io::Result<Option<Blocked>> {
 }
 
 /// `number arg0 arg1 arg2 … sp pc`, or `running`, or `-1 sp pc` (proc(5)).
-fn parse(text: &[u8]) -> Option<Answer> {
+fn parse(text: &[u8]) -> Option<ThreadState> {
     let text = std::str::from_utf8(text).ok()?.trim_end();
     if text == "running" {
-        return Some(Answer::Running);
+        return Some(ThreadState::Running);
     }
     let mut words = text.split(' ');
     let number = words.next()?;
     if number.starts_with('-') {
-        return Some(Answer::Elsewhere);
+        return Some(ThreadState::Elsewhere);
     }
     let mut argument = || u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok();
     let _descriptor = argument()?;
-    Some(Answer::Blocked(Blocked {
+    Some(ThreadState::Blocked(Blocked {
         number: number.parse().ok()?,
         buffer: argument()?,
         count: argument()?,
@@ -299,9 +299,9 @@ mod tests {
             buffer: 0x7f00_0000_1000,
             count: 0x4_0000,
         };
-        assert_eq!(parse(line), Some(Answer::Blocked(expected)));
-        assert_eq!(parse(b"running\n"), Some(Answer::Running));
-        assert_eq!(parse(b"-1 0x7ffd0 0x7f01\n"), Some(Answer::Elsewhere));
+        assert_eq!(parse(line), Some(ThreadState::Blocked(expected)));
+        assert_eq!(parse(b"running\n"), Some(ThreadState::Running));
+        assert_eq!(parse(b"-1 0x7ffd0 0x7f01\n"), Some(ThreadState::Elsewhere));
         for broken in [&b""[..], b"\xff", b"1", b"1 2 3 4", b"1 0x1 0xzz 0x1"] {
             assert_eq!(parse(broken), None, "{broken:?}");
         }
@@ -340,7 +340,7 @@ mod tests {
         let began = Instant::now();
         loop {
             let line = std::fs::read(format!("/proc/{tid}/syscall")).expect("the thread lives");
-            if let Some(Answer::Blocked(blocked)) = parse(&line)
+            if let Some(ThreadState::Blocked(blocked)) = parse(&line)
                 && kind_of(blocked.number, Direction::Write).is_some()
             {
                 return;

@@ -1,6 +1,6 @@
 //! The `/dev/cuse` protocol: a character device that is served by this process.
 //!
-//! [`Node::create`] makes a device node and a thread that answers its requests by calling a
+//! [`CuseNode::create`] makes a device node and a thread that answers its requests by calling a
 //! [`CharDevice`](pseudotape_chardev::CharDevice). The thread that reads a request does its work:
 //! handing it to another one costs more than the work. An `open` that waits gets a thread; a `read` of a
 //! [`Stream`](pseudotape_chardev::Stream) that waits gets none: the thread that has its bytes answers it.
@@ -23,7 +23,7 @@ mod server;
 mod waiting;
 
 pub use error::CuseError;
-pub use node::{IoctlMode, NAME_MAX_CHARS, Node, NodeOptions, is_available};
+pub use node::{CuseNode, IoctlMode, NAME_MAX_CHARS, NodeOptions, is_available};
 #[cfg(any(test, feature = "fuzz"))]
 pub use request::fuzz_decode;
 pub use request::{

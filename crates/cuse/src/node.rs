@@ -51,7 +51,7 @@ pub enum IoctlMode {
 
 /// A device node that is being served by a thread of its own.
 #[derive(Debug)]
-pub struct Node {
+pub struct CuseNode {
     name: String,
     path: PathBuf,
     stop: StopSignal,
@@ -64,10 +64,10 @@ pub fn is_available() -> bool {
     Path::new("/dev/cuse").exists()
 }
 
-impl Node {
+impl CuseNode {
     /// Makes a device node and serves it. When this returns the node is there, with its mode.
     ///
-    /// `ended` is told why, if the node ends without [`Node::stop`].
+    /// `ended` is told why, if the node ends without [`CuseNode::stop`].
     pub fn create(
         options: NodeOptions,
         device: Arc<dyn CharDevice>,
@@ -107,7 +107,7 @@ impl Node {
     }
 
     /// Asks the serving thread to finish the system call in hand and to remove the node. Returns at
-    /// once; [`Node::join`] waits.
+    /// once; [`CuseNode::join`] waits.
     pub fn stop(&self) {
         self.stop.stop();
     }
@@ -147,7 +147,7 @@ impl Node {
                 result
             })
             .map_err(|e| CuseError::io("start a thread", e))?;
-        Ok(Node {
+        Ok(CuseNode {
             name,
             path,
             stop,
@@ -187,7 +187,7 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl Drop for CuseNode {
     fn drop(&mut self) {
         if self.thread.is_some() {
             self.stop();

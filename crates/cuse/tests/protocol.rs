@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use kernel::*;
 use pseudotape_chardev::recorder::{Event, Recorder};
 use pseudotape_chardev::{Calls, ProcCalls, WordSize};
-use pseudotape_cuse::{CuseError, IoctlMode, Node, NodeOptions, WAITING_OPENS_MAX};
+use pseudotape_cuse::{CuseError, CuseNode, IoctlMode, NodeOptions, WAITING_OPENS_MAX};
 
-fn served() -> (Arc<Recorder>, Kernel, Node) {
+fn served() -> (Arc<Recorder>, Kernel, CuseNode) {
     let device = Arc::new(Recorder::default());
     let (kernel, node, _) = serve(&device, IoctlMode::Restricted);
     (device, kernel, node)
@@ -34,7 +34,7 @@ fn refused(first: impl FnOnce(&Kernel)) -> CuseError {
     first(&kernel);
     let device = Arc::new(Recorder::default());
     let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-    Node::on_descriptor(
+    CuseNode::on_descriptor(
         options(IoctlMode::Restricted),
         device,
         calls,
@@ -73,7 +73,7 @@ fn names_that_cannot_be_nodes_are_refused() {
             ..options(IoctlMode::Restricted)
         };
         let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-        let error = Node::on_descriptor(
+        let error = CuseNode::on_descriptor(
             options,
             Arc::new(Recorder::default()),
             calls,
@@ -271,7 +271,7 @@ fn the_kernels_end_ends_the_node_and_is_told() {
         let (kernel, theirs) = connect();
         kernel.send(INIT, &words(&[7, 38, 0, 1]));
         let (send, ended) = std::sync::mpsc::channel();
-        let node = Node::on_descriptor(
+        let node = CuseNode::on_descriptor(
             options(IoctlMode::Restricted),
             Arc::new(Recorder::default()),
             Arc::new(ProcCalls::new()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kernel::*;
 use pseudotape_chardev::pipe::Pipe;
-use pseudotape_cuse::{IoctlMode, Node};
+use pseudotape_cuse::{CuseNode, IoctlMode};
 
 const EAGAIN: i32 = -11;
 const O_NONBLOCK: u32 = 0x800;
@@ -14,7 +14,7 @@ const SCHEDULE_NOTIFY: u32 = 1;
 const POLLIN: u32 = 0x41;
 const POLLOUT: u32 = 0x104;
 
-fn served() -> (Arc<Pipe>, Kernel, Node) {
+fn served() -> (Arc<Pipe>, Kernel, CuseNode) {
     let device = Arc::new(Pipe::default());
     let (kernel, node, _) = serve(&device, IoctlMode::Restricted);
     (device, kernel, node)

@@ -40,6 +40,6 @@ mod volume;
 mod write;
 
 pub use error::Error;
-pub use node::{Node, Opener, TapeNode};
+pub use node::{LocalNode, Opener, TapeNode};
 pub use pseudotape_tape::Access;
 pub use state::DeviceDrive;

@@ -11,7 +11,7 @@ use pseudotape_tape::{Door, Failed, Identity, Sense};
 use crate::answer::is_gone;
 use crate::error::Error;
 use crate::limits;
-use crate::node::{Node, TapeNode};
+use crate::node::{LocalNode, TapeNode};
 use crate::state::{DeviceDrive, Locating, PerMedium, Readiness, Whereabouts};
 use pseudotape_tape::Access;
 
@@ -107,7 +107,7 @@ pub(crate) fn identity_of(path: &Path) -> Identity {
 pub(crate) fn open_tape(path: &Path, access: Access) -> Result<Box<dyn TapeNode>, Error> {
     let begin = Instant::now();
     let opened = loop {
-        match Node::open(path, access) {
+        match LocalNode::open(path, access) {
             Err(Errno::EBUSY) if begin.elapsed() < CLOSING => {
                 std::thread::sleep(Duration::from_millis(2));
             }

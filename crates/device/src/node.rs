@@ -63,13 +63,13 @@ pub type Opener = Box<dyn FnMut() -> Result<Box<dyn TapeNode>, Error> + Send>;
 
 /// An open tape node of this machine: system calls and nothing else.
 #[derive(Debug)]
-pub struct Node {
+pub struct LocalNode {
     file: File,
 }
 
-impl From<File> for Node {
+impl From<File> for LocalNode {
     fn from(file: File) -> Self {
-        Node { file }
+        LocalNode { file }
     }
 }
 
@@ -83,7 +83,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Err
     }
 }
 
-impl Node {
+impl LocalNode {
     /// Opens it, also with no medium in the drive or a protected one: hence `O_NONBLOCK`.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Errno> {
         let access = match access {
@@ -92,11 +92,11 @@ impl Node {
         };
         let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let fd = uninterrupted(|| open(path, flags, Mode::empty()))?;
-        Ok(Node { file: fd.into() })
+        Ok(LocalNode { file: fd.into() })
     }
 }
 
-impl TapeNode for Node {
+impl TapeNode for LocalNode {
     fn operate(&self, operation: Operation, count: i32) -> Result<(), Errno> {
         let operation = MtOp { operation, count };
         uninterrupted(|| request::operate(self.file.as_fd(), operation))

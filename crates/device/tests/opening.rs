@@ -169,7 +169,7 @@ fn partitions_that_only_root_may_allow_are_refused() {
 /// A plain file takes reads and writes, and no request of a tape.
 #[test]
 fn a_node_is_system_calls_and_nothing_else() {
-    use pseudotape_device::{Node, TapeNode};
+    use pseudotape_device::{LocalNode, TapeNode};
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("plain");
     let file = || {
@@ -181,7 +181,7 @@ fn a_node_is_system_calls_and_nothing_else() {
             .open(&path)
             .expect("a file")
     };
-    let node = Node::from(file());
+    let node = LocalNode::from(file());
     assert_eq!(node.write(b"some bytes"), Ok(10));
     assert_eq!(node.write_unmarked(b"more"), Ok(4));
     assert_eq!(node.status(), Err(Errno::ENOTTY));
@@ -189,12 +189,12 @@ fn a_node_is_system_calls_and_nothing_else() {
     assert_eq!(node.operate(Operation::Rewind, 1), Err(Errno::ENOTTY));
     assert_eq!(node.cancel_filemark(), Ok(()));
     assert_eq!(Box::new(node).close(), Ok(()));
-    let node = Node::from(file());
+    let node = LocalNode::from(file());
     let mut buffer = [0; 20];
     assert_eq!(node.read(&mut buffer), Ok(14));
     assert_eq!(&buffer[..14], b"some bytesmore");
     assert_eq!(node.read(&mut buffer), Ok(0));
-    let read_only = Node::from(std::fs::File::open(&path).expect("it is there"));
+    let read_only = LocalNode::from(std::fs::File::open(&path).expect("it is there"));
     assert_eq!(read_only.write(b"x"), Err(Errno::EBADF));
     assert_eq!(read_only.write_unmarked(b"x"), Err(Errno::EBADF));
 }

@@ -6,7 +6,8 @@ use pseudotape_drive::{NullDrive, NullLimits};
 
 use pseudotape_tape::Drive;
 use pseudotape_testkit::{
-    Answer, ModelCartridge, ModelDrive, ModelObject, Operation, SuiteMedium, operation, suite,
+    ModelCartridge, ModelDrive, ModelObject, Operation, OperationResult, SuiteMedium, operation,
+    suite,
 };
 
 fn null(_: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
@@ -54,9 +55,11 @@ proptest! {
         for (number, operation) in operations.iter().enumerate() {
             let (expected, found) = (operation.run(&mut model), operation.run(&mut null));
             let keep = match (operation, &found) {
-                (Operation::Write { .. }, Answer::Done(done)) if done.count > 0 => Some(done.position.object.0 - 1),
+                (Operation::Write { .. }, OperationResult::Done(done)) if done.count > 0 => {
+                    Some(done.position.object.0 - 1)
+                }
                 // Also where there was no room for it.
-                (Operation::Extend { .. }, Answer::Done(done)) => Some(done.position.object.0 - 1),
+                (Operation::Extend { .. }, OperationResult::Done(done)) => Some(done.position.object.0 - 1),
                 _ => None,
             };
             // Only a length that was learnt by reading differs: there is none.

@@ -1,12 +1,12 @@
-//! Blocks to frames and back.
+//! Blocks to stored blocks and back.
 
 use aws_lc_rs::error::Unspecified;
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::error::FrameError;
-use crate::frame::{
-    AUTHENTICATED_BYTES, ENCRYPTION_BYTES, Frame, HEADER_BYTES, Method, SEAL_BYTES, SealBytes,
-    TAG_BYTES,
+use crate::error::BlockError;
+use crate::header::{
+    AUTHENTICATED_BYTES, ENCRYPTION_BYTES, HEADER_BYTES, Method, SEAL_BYTES, SealBytes,
+    StoredHeader, TAG_BYTES,
 };
 use crate::key::{Key, Segment, fresh_salt};
 
@@ -34,7 +34,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// How much longer than a block its frame can be.
+    /// How much longer a stored block can be than the block in it.
     #[must_use]
     pub fn overhead_bytes(&self) -> u32 {
         let bytes = match self.key {
@@ -62,7 +62,7 @@ struct Writing {
     counter: u64,
 }
 
-/// Makes frames.
+/// Makes stored blocks.
 pub(crate) struct Encoder {
     zstd: Option<zstd::bulk::Compressor<'static>>,
     lz4: bool,
@@ -94,7 +94,7 @@ impl Encoder {
         });
     }
 
-    /// Makes the frame of a block, padded to a multiple of `granularity` and to `min` bytes.
+    /// Makes the stored block of a block, padded to a multiple of `granularity` and to `min` bytes.
     ///
     /// Fails where the system gives no random numbers.
     pub(crate) fn encode(
@@ -105,14 +105,14 @@ impl Encoder {
     ) -> Result<&[u8], Unspecified> {
         let at = HEADER_BYTES + if self.key.is_some() { SEAL_BYTES } else { 0 };
         let (method, content) = self.compress(block, at);
-        let frame = Frame {
+        let head = StoredHeader {
             method,
             encrypted: self.key.is_some(),
             length: u32::try_from(block.len()).map_err(|_| Unspecified)?,
             stored: 0,
         };
         let end = match self.key.is_some() {
-            true => self.seal(&frame, at, content)?,
+            true => self.seal(&head, at, content)?,
             false => at + content,
         };
         let padded = end.next_multiple_of(granularity.max(1)).max(min);
@@ -124,7 +124,7 @@ impl Encoder {
             .get_mut(..end)
             .and_then(|out| out.split_at_mut_checked(HEADER_BYTES))
             .ok_or(Unspecified)?;
-        header.copy_from_slice(&frame.encode(stored));
+        header.copy_from_slice(&head.encode(stored));
         let out = self.out.get_mut(..padded).ok_or(Unspecified)?;
         out.get_mut(end..).unwrap_or_default().fill(0);
         Ok(out)
@@ -160,7 +160,12 @@ impl Encoder {
     }
 
     /// Encrypts what lies at `at`; says where its tag ends.
-    fn seal(&mut self, frame: &Frame, at: usize, content: usize) -> Result<usize, Unspecified> {
+    fn seal(
+        &mut self,
+        head: &StoredHeader,
+        at: usize,
+        content: usize,
+    ) -> Result<usize, Unspecified> {
         let Some(key) = &self.key else {
             return Err(Unspecified);
         };
@@ -179,7 +184,7 @@ impl Encoder {
             salt: writing.segment.salt,
             counter: counter.into(),
         };
-        let header = frame.authenticated(SEAL_BYTES + content + TAG_BYTES);
+        let header = head.authenticated(SEAL_BYTES + content + TAG_BYTES);
         let company = company(header.as_bytes(), seal.as_bytes());
         let end = at + content + TAG_BYTES;
         let sealed = self.out.get_mut(HEADER_BYTES..end).ok_or(Unspecified)?;
@@ -191,7 +196,7 @@ impl Encoder {
     }
 }
 
-/// Takes frames apart.
+/// Takes stored blocks apart.
 pub(crate) struct Decoder {
     zstd: Option<zstd::bulk::Decompressor<'static>>,
     key: Option<Key>,
@@ -218,40 +223,44 @@ impl Decoder {
         block: &mut [u8],
         max_bytes: u32,
         into: &mut [u8],
-    ) -> Result<u32, FrameError> {
-        let frame = Frame::decode(block)?;
-        if frame.length > max_bytes {
-            return Err(FrameError::TooLong {
-                length: frame.length,
+    ) -> Result<u32, BlockError> {
+        let head = StoredHeader::decode(block)?;
+        if head.length > max_bytes {
+            return Err(BlockError::TooLong {
+                length: head.length,
                 max: max_bytes,
             });
         }
-        let content = self.decrypt(&frame, block)?;
-        match frame.method {
+        let content = self.decrypt(&head, block)?;
+        match head.method {
             Method::Raw => give(content, into),
-            Method::Zstd | Method::Lz4 => self.decompress(&frame, content, into)?,
+            Method::Zstd | Method::Lz4 => self.decompress(&head, content, into)?,
         }
-        Ok(frame.length)
+        Ok(head.length)
     }
 
-    fn decrypt<'a>(&mut self, frame: &Frame, block: &'a mut [u8]) -> Result<&'a [u8], FrameError> {
+    fn decrypt<'a>(
+        &mut self,
+        head: &StoredHeader,
+        block: &'a mut [u8],
+    ) -> Result<&'a [u8], BlockError> {
         let (header, stored) = block
             .split_at_mut_checked(HEADER_BYTES)
-            .ok_or(FrameError::NotFiltered)?;
-        let stored = stored.get_mut(..frame.stored).ok_or(FrameError::Damaged)?;
-        let key = match (&self.key, frame.encrypted) {
+            .ok_or(BlockError::NotFiltered)?;
+        let stored = stored.get_mut(..head.stored).ok_or(BlockError::Damaged)?;
+        let key = match (&self.key, head.encrypted) {
             (None, false) => return Ok(stored),
-            (None, true) => return Err(FrameError::NoKey),
-            (Some(_), false) => return Err(FrameError::NotEncrypted),
+            (None, true) => return Err(BlockError::NoKey),
+            (Some(_), false) => return Err(BlockError::NotEncrypted),
             (Some(key), true) => key,
         };
         let (seal, sealed) = stored
             .split_at_mut_checked(SEAL_BYTES)
-            .ok_or(FrameError::Damaged)?;
+            .ok_or(BlockError::Damaged)?;
         let company = company(header, seal);
-        let seal = SealBytes::ref_from_bytes(seal).map_err(|_| FrameError::Damaged)?;
+        let seal = SealBytes::ref_from_bytes(seal).map_err(|_| BlockError::Damaged)?;
         if seal.key_check != key.check() {
-            return Err(FrameError::OtherKey);
+            return Err(BlockError::OtherKey);
         }
         let segment = match &mut self.segment {
             Some(segment) if segment.salt == seal.salt => segment,
@@ -259,31 +268,31 @@ impl Decoder {
         };
         let length = segment
             .open(seal.counter.get(), &company, sealed)
-            .map_err(|_| FrameError::Forged)?;
-        sealed.get(..length).ok_or(FrameError::Damaged)
+            .map_err(|_| BlockError::Forged)?;
+        sealed.get(..length).ok_or(BlockError::Damaged)
     }
 
     fn decompress(
         &mut self,
-        frame: &Frame,
+        head: &StoredHeader,
         content: &[u8],
         into: &mut [u8],
-    ) -> Result<(), FrameError> {
-        let length = usize::try_from(frame.length).unwrap_or(usize::MAX);
+    ) -> Result<(), BlockError> {
+        let length = usize::try_from(head.length).unwrap_or(usize::MAX);
         if let Some(space) = into.get_mut(..length) {
-            return inflate(&mut self.zstd, frame.method, content, space);
+            return inflate(&mut self.zstd, head.method, content, space);
         }
         if self.plain.len() < length {
             let more = length - self.plain.len();
             if self.plain.try_reserve_exact(more).is_err() {
-                return Err(FrameError::Memory {
-                    length: frame.length,
+                return Err(BlockError::Memory {
+                    length: head.length,
                 });
             }
             self.plain.resize(length, 0);
         }
         let space = self.plain.get_mut(..length).unwrap_or_default();
-        inflate(&mut self.zstd, frame.method, content, space)?;
+        inflate(&mut self.zstd, head.method, content, space)?;
         give(space, into);
         Ok(())
     }
@@ -302,7 +311,7 @@ fn inflate(
     method: Method,
     content: &[u8],
     space: &mut [u8],
-) -> Result<(), FrameError> {
+) -> Result<(), BlockError> {
     let length = match method {
         Method::Zstd => {
             if zstd.is_none() {
@@ -316,6 +325,6 @@ fn inflate(
     };
     match length {
         Some(length) if length == space.len() => Ok(()),
-        _ => Err(FrameError::Damaged),
+        _ => Err(BlockError::Damaged),
     }
 }

@@ -1,4 +1,4 @@
-//! `trait Drive` over a drive that stores frames.
+//! `trait Drive` over a drive that stores blocks compressed or encrypted.
 
 use std::num::NonZeroU32;
 
@@ -9,20 +9,20 @@ use pseudotape_tape::{
 };
 
 use crate::codec::{Decoder, Encoder, Filter};
-use crate::error::FrameError;
+use crate::error::BlockError;
 
-/// Room for frames at first; grows to the longest met.
+/// Room for stored blocks at first; grows to the longest met.
 const FIRST_BUFFER_BYTES: usize = 256 << 10;
 
-/// A drive that stores each block as a frame in a block of the drive below.
+/// A drive that stores each block as a block of the drive below, compressed or encrypted.
 ///
 /// | | |
 /// |---|---|
-/// | block limits | those below, less what a frame adds to a block |
+/// | block limits | those below, less what a stored block adds |
 /// | positions, marks, motions, stops | those below |
 /// | capacity, early warning, physical end | those below: what is stored counts, after compression |
-/// | a block that gives nothing back ([`FrameError`]) | [`Sense::MediumError`], the tape behind it |
-/// | [`Drive::extend`] | [`Sense::IllegalRequest`]: a frame is made of a whole block |
+/// | a block that gives nothing back ([`BlockError`]) | [`Sense::MediumError`], the tape behind it |
+/// | [`Drive::extend`] | [`Sense::IllegalRequest`]: a stored block is made of a whole block |
 ///
 /// The drive below stays in variable block mode; [`Transfer::Fixed`] is done block by block.
 pub struct FilterDrive<D> {
@@ -50,13 +50,13 @@ impl<D: Drive> FilterDrive<D> {
         }
     }
 
-    /// The drive below: what it reads and writes are frames.
+    /// The drive below: it reads and writes stored blocks.
     #[must_use]
     pub fn below(&self) -> &D {
         &self.below
     }
 
-    /// The drive below: what it reads and writes are frames.
+    /// The drive below: it reads and writes stored blocks.
     pub fn below_mut(&mut self) -> &mut D {
         &mut self.below
     }
@@ -115,12 +115,12 @@ impl<D: Drive> FilterDrive<D> {
         }
     }
 
-    fn unusable(&mut self, error: FrameError, object: u64, position: Position) -> Failed {
+    fn unusable(&mut self, error: BlockError, object: u64, position: Position) -> Failed {
         self.trouble = Some(format!("object {object}: {error}"));
         Failed::at(Sense::MediumError, Some(position))
     }
 
-    /// Reads a frame that was longer than the buffer once more.
+    /// Reads a stored block that was longer than the buffer once more.
     fn read_again(&mut self, length: usize, done: ReadDone) -> Result<ReadDone, Failed> {
         let behind = done.position;
         let object = behind.object.0.saturating_sub(1);
@@ -129,7 +129,7 @@ impl<D: Drive> FilterDrive<D> {
             .try_reserve_exact(length - self.buffer.len())
             .is_err()
         {
-            let error = FrameError::Memory {
+            let error = BlockError::Memory {
                 length: done.block_length,
             };
             return Err(self.unusable(error, object, behind));
@@ -167,7 +167,7 @@ impl<D: Drive> FilterDrive<D> {
             wide(limits.granularity_bytes),
         );
         match encoded {
-            Ok(frame) => self.below.write(Transfer::Variable, frame),
+            Ok(stored) => self.below.write(Transfer::Variable, stored),
             Err(_) => {
                 self.trouble = Some("the system gives no random numbers".to_owned());
                 self.refuse(Sense::HardwareError, 0)

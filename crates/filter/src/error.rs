@@ -4,16 +4,16 @@ use std::path::PathBuf;
 /// Why a block that was stored gives nothing back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FrameError {
+pub enum BlockError {
     /// Not one of ours.
     #[error("it was not written through a filter: read this tape without one")]
     NotFiltered,
     /// The header fails its check.
-    #[error("the header of its frame is damaged")]
+    #[error("its header is damaged")]
     HeaderDamaged,
     /// Made by a later version.
     #[error(
-        "its frame has version {found}, this program reads version {supported}: use a newer pseudotape"
+        "its header has version {found}, this program reads version {supported}: use a newer pseudotape"
     )]
     NewerVersion {
         /// Version found.
@@ -30,7 +30,7 @@ pub enum FrameError {
         found: u8,
     },
     /// Lengths that don't go together.
-    #[error("its frame says {what} {found}, it should be {expected}")]
+    #[error("its header says {what} {found}, it should be {expected}")]
     Length {
         /// Which length.
         what: &'static str,

@@ -6,11 +6,11 @@ use crate::key::Key;
 /// Longest block that is asked for.
 const MAX_BYTES: u32 = 1 << 20;
 
-/// Takes bytes for a frame, with and without a key; then makes frames of them and takes those apart.
+/// Takes bytes for a stored block, with and without a key; then makes stored blocks of them and takes those apart.
 ///
 /// # Panics
 ///
-/// Where a frame does not give back what it was made of, or a decoder gives more than it was asked for.
+/// Where a stored block does not give back what it was made of, or a decoder gives more than it was asked for.
 pub fn fuzz_block(bytes: &[u8]) {
     let key = Key::new([7; 32]);
     let filters = [
@@ -35,13 +35,13 @@ pub fn fuzz_block(bytes: &[u8]) {
         if bytes.is_empty() || bytes.len() > MAX_BYTES as usize {
             continue;
         }
-        let mut frame = encoder
+        let mut stored = encoder
             .encode(bytes, 32, 4)
             .expect("there are random numbers")
             .to_vec();
-        assert!(frame.len().is_multiple_of(4) && frame.len() >= 32);
+        assert!(stored.len().is_multiple_of(4) && stored.len() >= 32);
         let mut back = vec![0; bytes.len()];
-        let length = decoder.decode(&mut frame, MAX_BYTES, &mut back);
+        let length = decoder.decode(&mut stored, MAX_BYTES, &mut back);
         assert_eq!(
             length,
             Ok(u32::try_from(bytes.len()).expect("1 MiB at most"))
@@ -55,8 +55,8 @@ fn with_checksums(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut whole = bytes.to_vec();
     let (header, stored) = whole.split_at_mut_checked(crate::HEADER_BYTES)?;
     let length = u32::try_from(stored.len()).ok()?;
-    header.get_mut(..4)?.copy_from_slice(&crate::frame::MAGIC);
-    *header.get_mut(4)? = crate::frame::VERSION;
+    header.get_mut(..4)?.copy_from_slice(&crate::header::MAGIC);
+    *header.get_mut(4)? = crate::header::VERSION;
     header
         .get_mut(12..16)?
         .copy_from_slice(&length.to_le_bytes());

@@ -12,17 +12,17 @@
 mod codec;
 mod drive;
 mod error;
-mod frame;
 #[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
+mod header;
 mod key;
 #[cfg(test)]
 mod vectors_test;
 
 pub use codec::{Compression, Filter};
 pub use drive::FilterDrive;
-pub use error::{FrameError, KeyError};
-pub use frame::{ENCRYPTION_BYTES, HEADER_BYTES};
+pub use error::{BlockError, KeyError};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::fuzz_block;
+pub use header::{ENCRYPTION_BYTES, HEADER_BYTES};
 pub use key::Key;

@@ -1,7 +1,7 @@
 //! The vectors of docs/FILTER.md: what they hold comes back, and is made again byte by byte.
 
 use crate::codec::{Compression, Decoder, Encoder, Filter};
-use crate::frame::{ENCRYPTION_BYTES, HEADER_BYTES, HeaderBytes, SealBytes};
+use crate::header::{ENCRYPTION_BYTES, HEADER_BYTES, HeaderBytes, SealBytes};
 use crate::key::Key;
 
 const DOCUMENT: &str = include_str!("../../../docs/FILTER.md");

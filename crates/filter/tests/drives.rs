@@ -15,7 +15,7 @@ use pseudotape_testkit::{
 
 /// What the suite asks of a drive and a filter has not, each with the test that stands for it.
 const ELSEWHERE: [&str; 4] = [
-    // Frames count, not blocks: early_warning_comes_by_what_is_stored
+    // Stored blocks count, not blocks: early_warning_comes_by_what_is_stored
     "early_warning_comes_before_the_physical_end",
     "fixed_writes_stop_at_the_physical_end",
     "capacity_counts_bytes_of_blocks",
@@ -40,7 +40,7 @@ fn filters() -> Vec<Filter> {
     .collect()
 }
 
-/// The same drive, but with room for what a frame adds.
+/// The same drive, but with room for what a stored block adds.
 fn widened(personality: Personality, filter: &Filter) -> Personality {
     let mut below = personality;
     below.limits.max_bytes += filter.overhead_bytes();
@@ -146,11 +146,11 @@ proptest! {
         block[length / 2..].fill(7);
         drive.write(Transfer::Variable, &block).unwrap();
         let objects = &mut drive.below_mut().cartridge_mut().unwrap().partitions[0];
-        let Some(ModelObject::Block(frame)) = objects.first_mut() else {
-            return Err(TestCaseError::fail("one frame was written"));
+        let Some(ModelObject::Block(stored)) = objects.first_mut() else {
+            return Err(TestCaseError::fail("one block was written"));
         };
-        let at = place.index(frame.len());
-        frame[at] ^= change;
+        let at = place.index(stored.len());
+        stored[at] ^= change;
         drive.rewind().unwrap();
         let mut buffer = vec![0xEE; 4000];
         let failed = drive.read(Transfer::Variable, &mut buffer).unwrap_err();
@@ -308,7 +308,7 @@ fn a_block_can_not_be_lengthened() {
 }
 
 #[test]
-fn limits_shrink_by_what_a_frame_adds() {
+fn limits_shrink_by_what_a_stored_block_adds() {
     let small = Personality::named("scsi_debug").expect("a personality of ours");
     for filter in filters() {
         let overhead = filter.overhead_bytes();
@@ -346,14 +346,14 @@ fn limits_shrink_by_what_a_frame_adds() {
     }
 }
 
-/// Salt and counter of every frame on the tape below.
+/// Salt and counter of every block on the tape below.
 fn nonces(drive: &FilterDrive<Recovering<ModelDrive>>) -> Vec<Vec<u8>> {
     let objects = &drive.below().cartridge().expect("a cartridge").partitions[0];
-    let frames = objects.iter().filter_map(|object| match object {
-        ModelObject::Block(frame) => Some(frame[32..72].to_vec()),
+    let stored = objects.iter().filter_map(|object| match object {
+        ModelObject::Block(stored) => Some(stored[32..72].to_vec()),
         _ => None,
     });
-    frames.collect()
+    stored.collect()
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn no_nonce_comes_twice_however_often_a_place_is_written() {
             drive
                 .write(Transfer::Variable, &block_of(seed, 100))
                 .unwrap();
-            let last = nonces(&drive).pop().expect("a frame was written");
+            let last = nonces(&drive).pop().expect("a block was written");
             seen.insert(last);
             written += 1;
         }

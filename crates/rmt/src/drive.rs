@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use pseudotape_device::DeviceDrive;
-use pseudotape_st::OpenFlags;
+use pseudotape_st::{AccessMode, OpenFlags};
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
     ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
@@ -73,8 +73,8 @@ impl RmtDrive {
         let name = remote.to_string();
         let flags = OpenFlags {
             access: match remote.access {
-                Access::ReadOnly => pseudotape_st::Access::Read,
-                Access::ReadWrite => pseudotape_st::Access::ReadWrite,
+                Access::ReadOnly => AccessMode::Read,
+                Access::ReadWrite => AccessMode::ReadWrite,
             },
             // Also without a medium, or with a protected one, as a drive is.
             nonblock: true,

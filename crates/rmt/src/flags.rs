@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pseudotape_st::{Access, OpenFlags};
+use pseudotape_st::{AccessMode, OpenFlags};
 
 /// Names that a client may send, without `O_`. Those that mean nothing for a tape are known and ignored.
 const IGNORED: [&str; 14] = [
@@ -53,11 +53,11 @@ fn from_number(number: u32) -> Option<OpenFlags> {
     })
 }
 
-fn access(mode: u32) -> Option<Access> {
+fn access(mode: u32) -> Option<AccessMode> {
     Some(match mode {
-        0 => Access::Read,
-        1 => Access::Write,
-        2 => Access::ReadWrite,
+        0 => AccessMode::Read,
+        1 => AccessMode::Write,
+        2 => AccessMode::ReadWrite,
         _ => return None,
     })
 }
@@ -92,9 +92,9 @@ pub(crate) struct Text(pub(crate) OpenFlags);
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (number, name) = match self.0.access {
-            Access::Read => (0, "O_RDONLY"),
-            Access::Write => (1, "O_WRONLY"),
-            Access::ReadWrite => (2, "O_RDWR"),
+            AccessMode::Read => (0, "O_RDONLY"),
+            AccessMode::Write => (1, "O_WRONLY"),
+            AccessMode::ReadWrite => (2, "O_RDWR"),
         };
         write!(f, "{number} {name}")?;
         if self.0.nonblock {
@@ -108,30 +108,33 @@ impl fmt::Display for Text {
 mod tests {
     use super::*;
 
-    const fn flags(access: Access, nonblock: bool) -> OpenFlags {
+    const fn flags(access: AccessMode, nonblock: bool) -> OpenFlags {
         OpenFlags { access, nonblock }
     }
 
     #[test]
     fn numbers_names_and_both_are_understood() {
         for (text, expected) in [
-            ("0", flags(Access::Read, false)),
-            ("1", flags(Access::Write, false)),
-            ("2", flags(Access::ReadWrite, false)),
-            ("66", flags(Access::ReadWrite, false)),
-            ("577 O_WRONLY|O_CREAT|O_TRUNC", flags(Access::Write, false)),
-            ("0 O_RDONLY", flags(Access::Read, false)),
-            ("2050", flags(Access::ReadWrite, true)),
-            ("O_RDWR|O_NONBLOCK", flags(Access::ReadWrite, true)),
-            ("2 O_RDWR|O_NDELAY", flags(Access::ReadWrite, true)),
-            ("rdwr|creat", flags(Access::ReadWrite, false)),
+            ("0", flags(AccessMode::Read, false)),
+            ("1", flags(AccessMode::Write, false)),
+            ("2", flags(AccessMode::ReadWrite, false)),
+            ("66", flags(AccessMode::ReadWrite, false)),
+            (
+                "577 O_WRONLY|O_CREAT|O_TRUNC",
+                flags(AccessMode::Write, false),
+            ),
+            ("0 O_RDONLY", flags(AccessMode::Read, false)),
+            ("2050", flags(AccessMode::ReadWrite, true)),
+            ("O_RDWR|O_NONBLOCK", flags(AccessMode::ReadWrite, true)),
+            ("2 O_RDWR|O_NDELAY", flags(AccessMode::ReadWrite, true)),
+            ("rdwr|creat", flags(AccessMode::ReadWrite, false)),
             // Solaris: O_RDWR|O_NONBLOCK is 130 there; the names go before it.
             (
                 "130 O_RDWR|O_NONBLOCK|O_LARGEFILE",
-                flags(Access::ReadWrite, true),
+                flags(AccessMode::ReadWrite, true),
             ),
-            ("64|2", flags(Access::ReadWrite, false)),
-            ("2\r", flags(Access::ReadWrite, false)),
+            ("64|2", flags(AccessMode::ReadWrite, false)),
+            ("2\r", flags(AccessMode::ReadWrite, false)),
         ] {
             assert_eq!(parse(text), Ok(expected), "{text}");
         }
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_we_send_is_what_we_understand() {
-        for access in [Access::Read, Access::Write, Access::ReadWrite] {
+        for access in [AccessMode::Read, AccessMode::Write, AccessMode::ReadWrite] {
             for nonblock in [false, true] {
                 let sent = flags(access, nonblock);
                 assert_eq!(parse(&Text(sent).to_string()), Ok(sent));

@@ -78,7 +78,7 @@ struct Session<'a, R, W> {
 }
 
 /// A number for the client, or an error.
-type Answer = Result<i64, Errno>;
+type Response = Result<i64, Errno>;
 
 impl<R: Read, W: Write> Session<'_, R, W> {
     fn serve(&mut self) -> Result<(), ServeError> {
@@ -144,7 +144,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         }
     }
 
-    fn open(&mut self, name: &[u8], flags: &str) -> Answer {
+    fn open(&mut self, name: &[u8], flags: &str) -> Response {
         // As close(2) of what was open, whose result nobody asks for.
         if let Err(errno) = self.close()
             && errno != Errno::EBADF
@@ -159,7 +159,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         Ok(0)
     }
 
-    fn close(&mut self) -> Answer {
+    fn close(&mut self) -> Response {
         let tape = self.tape.take().ok_or(Errno::EBADF)?;
         tape.close().map(|()| 0)
     }
@@ -180,7 +180,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
     }
 
     /// Receives a record and writes it, once it is here completely.
-    fn write(&mut self, count: &str) -> Result<Answer, ServeError> {
+    fn write(&mut self, count: &str) -> Result<Response, ServeError> {
         let Ok(count) = count.trim().parse::<u64>() else {
             // Nothing says how much follows.
             self.complain("Invalid byte count")?;
@@ -220,7 +220,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
             .map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)))
     }
 
-    fn operate(&mut self, meaning: Meaning, count: &str) -> Answer {
+    fn operate(&mut self, meaning: Meaning, count: &str) -> Response {
         let count: i32 = count.trim().parse().map_err(|_| Errno::EINVAL)?;
         let (operation, argument) = match meaning {
             Meaning::Version => {
@@ -240,7 +240,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         Ok(i64::from(count))
     }
 
-    fn field(&mut self, letter: u8) -> Answer {
+    fn field(&mut self, letter: u8) -> Response {
         if letter == b'P' {
             return self
                 .tape()?
@@ -263,7 +263,7 @@ impl<R: Read, W: Write> Session<'_, R, W> {
         })
     }
 
-    fn answer(&mut self, answer: Answer) -> io::Result<()> {
+    fn answer(&mut self, answer: Response) -> io::Result<()> {
         let text = match answer {
             Ok(number) => format!("A{number}\n"),
             Err(errno) => format!("E{}\n{}\n", to_remote(errno, self.system), text_of(errno)),

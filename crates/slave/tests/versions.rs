@@ -149,8 +149,8 @@ fn a_master_that_changes_its_version_later_talks_nonsense() {
 
 #[test]
 fn a_slave_without_a_common_version_is_told_what_the_master_speaks() {
-    type Answer = fn(u64) -> Vec<u8>;
-    let answers: [(&str, Answer); 2] = [
+    type MakeReply = fn(u64) -> Vec<u8>;
+    let answers: [(&str, MakeReply); 2] = [
         ("the slave answers in version 2", |id| {
             of_version(2, message(WELCOME, id, &welcome(), &[]))
         }),

@@ -28,7 +28,7 @@ pub use errno::Errno;
 pub use op::Caller;
 pub use open::{OPEN_WAIT, Opening};
 pub use options::{EndOfTape, Options};
-pub use state::{Access, Node, OpenFlags};
+pub use state::{AccessMode, Node, OpenFlags};
 pub use status::Snapshot;
 
 use errno::Refusal;

@@ -8,7 +8,7 @@ use pseudotape_tape::{Drive, Failed, Sense};
 use crate::St;
 use crate::errno::{Errno, Refusal};
 use crate::state::{
-    Access, DoorState, Motion, Node, OpenFlags, PARTITIONS, PerOpen, PerPartition, Readiness,
+    AccessMode, DoorState, Motion, Node, OpenFlags, PARTITIONS, PerOpen, PerPartition, Readiness,
 };
 
 /// How long a blocking open waits for a drive that is not ready (`st.c`: `ST_BLOCK_SECONDS`).
@@ -60,7 +60,7 @@ impl St {
             node,
             flags,
             waiting: false,
-            write_refused: flags.access == Access::Read,
+            write_refused: flags.access == AccessMode::Read,
             rewind_at_close: node.rewinding,
             direct: true,
         });
@@ -166,7 +166,7 @@ impl St {
             if let Some(open) = &mut self.open {
                 open.write_refused = true;
             }
-            if !flags.nonblock && flags.access != Access::Read {
+            if !flags.nonblock && flags.access != AccessMode::Read {
                 return Err(Refusal::ProtectedMedium);
             }
         }

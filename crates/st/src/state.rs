@@ -18,7 +18,7 @@ pub struct Node {
 
 /// What a file may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum AccessMode {
     /// `O_RDONLY`.
     Read,
     /// `O_WRONLY`.
@@ -31,7 +31,7 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenFlags {
     /// What it may do.
-    pub access: Access,
+    pub access: AccessMode,
     /// `O_NONBLOCK`: open also without a medium.
     pub nonblock: bool,
 }

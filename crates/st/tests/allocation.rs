@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{MtOp, Operation};
-use pseudotape_st::{Access, Caller, Node, OpenFlags, Options, St};
+use pseudotape_st::{AccessMode, Caller, Node, OpenFlags, Options, St};
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
     ReadDone, Sense, Transfer,
@@ -122,7 +122,7 @@ fn open() -> (St, Sink) {
         rewinding: false,
     };
     let flags = OpenFlags {
-        access: Access::ReadWrite,
+        access: AccessMode::ReadWrite,
         nonblock: false,
     };
     st.open(&mut drive, node, flags).unwrap();

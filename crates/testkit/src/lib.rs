@@ -16,7 +16,7 @@ pub use cartridge::{ModelCartridge, ModelObject};
 pub use declare::{SUITE, SuiteCase};
 pub use image::{cartridge_on, image_drive};
 pub use model::ModelDrive;
-pub use operations::{Answer, Operation, compare, operation};
+pub use operations::{Operation, OperationResult, compare, operation};
 pub use recovering::Recovering;
 pub use shared::SharedDrive;
 pub use suite::{Make, SuiteMedium};

@@ -35,7 +35,7 @@ pub enum Operation {
 
 /// What an operation answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum OperationResult {
     /// Success of a motion or a write.
     Done(Done),
     /// Success of a read, with the bytes.
@@ -46,15 +46,15 @@ pub enum Answer {
     Failed(Failed),
 }
 
-impl From<Result<Done, Failed>> for Answer {
+impl From<Result<Done, Failed>> for OperationResult {
     fn from(result: Result<Done, Failed>) -> Self {
-        result.map_or_else(Answer::Failed, Answer::Done)
+        result.map_or_else(OperationResult::Failed, OperationResult::Done)
     }
 }
 
 impl Operation {
     /// Does it.
-    pub fn run(&self, drive: &mut dyn Drive) -> Answer {
+    pub fn run(&self, drive: &mut dyn Drive) -> OperationResult {
         let fixed =
             |size| Transfer::Fixed(NonZeroU32::new(size).expect("sizes are made from 1 up"));
         match *self {
@@ -70,19 +70,19 @@ impl Operation {
             Operation::Motion(motion) => drive.execute(motion).into(),
             Operation::Unload => drive
                 .unload()
-                .map_or_else(Answer::Failed, |()| Answer::Nothing),
+                .map_or_else(OperationResult::Failed, |()| OperationResult::Nothing),
         }
     }
 }
 
-fn read(drive: &mut dyn Drive, transfer: Transfer, length: usize) -> Answer {
+fn read(drive: &mut dyn Drive, transfer: Transfer, length: usize) -> OperationResult {
     let mut buffer = vec![0xee; length];
     match drive.read(transfer, &mut buffer) {
         Ok(done) => {
             buffer.truncate(done.bytes);
-            Answer::Read(done, buffer)
+            OperationResult::Read(done, buffer)
         }
-        Err(failed) => Answer::Failed(failed),
+        Err(failed) => OperationResult::Failed(failed),
     }
 }
 

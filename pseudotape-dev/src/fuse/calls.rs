@@ -6,7 +6,7 @@ use fuser::{FileHandle, OpenFlags, ReplyData, ReplyEmpty, ReplyIoctl, ReplyWrite
 use pseudotape_chardev::{Caller, Errno, FirstPiece, Handle, IoctlRequest, Piece, WordSize};
 
 use super::filesystem::os;
-use super::node::Node;
+use super::node::NodeFile;
 
 thread_local! {
     /// Data on their way to a reader: one buffer for each thread of the session.
@@ -45,7 +45,7 @@ pub(super) struct Ioctl {
 }
 
 impl Ioctl {
-    pub(super) fn answer(self, node: &Node, input: &[u8], reply: ReplyIoctl) {
+    pub(super) fn answer(self, node: &NodeFile, input: &[u8], reply: ReplyIoctl) {
         // fuser does not tell the argument; a restricted ioctl needs only what it points to.
         let request = IoctlRequest {
             command: self.command,
@@ -65,7 +65,7 @@ impl Ioctl {
     }
 }
 
-pub(super) fn read_piece(node: &Node, piece: Piece, size: usize, reply: ReplyData) {
+pub(super) fn read_piece(node: &NodeFile, piece: Piece, size: usize, reply: ReplyData) {
     DATA.with_borrow_mut(|data| {
         if data.len() < size {
             data.resize(size, 0);
@@ -79,7 +79,7 @@ pub(super) fn read_piece(node: &Node, piece: Piece, size: usize, reply: ReplyDat
     node.warn_of_inferred_lengths();
 }
 
-pub(super) fn write_piece(node: &Node, piece: Piece, data: &[u8], reply: ReplyWrite) {
+pub(super) fn write_piece(node: &NodeFile, piece: Piece, data: &[u8], reply: ReplyWrite) {
     written(node.pieces.write(piece, data), reply);
     node.warn_of_inferred_lengths();
 }

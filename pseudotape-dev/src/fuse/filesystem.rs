@@ -15,7 +15,7 @@ use pseudotape_chardev::{Errno, Handle, WordSize};
 
 use super::calls::{Ioctl, caller, done, piece, read_piece, write_piece, written};
 use super::mounted::MountOptions;
-use super::node::{Node, Nodes, ROOT, TRANSFER_MAX_BYTES};
+use super::node::{NodeFile, Nodes, ROOT, TRANSFER_MAX_BYTES};
 use super::opening::{Openings, Wish};
 use super::stream;
 use super::threads::{CallThread, Elsewhere, Threads};
@@ -66,11 +66,11 @@ impl TapeFiles {
     /// Does a call of a node in the thread that may wait for it. `data` is copied for another thread only.
     fn on<R: Refuse + Send + 'static>(
         &self,
-        node: &Node,
+        node: &NodeFile,
         inode: INodeNo,
         data: &[u8],
         reply: R,
-        work: impl FnOnce(&Node, &[u8], R) + Send + 'static,
+        work: impl FnOnce(&NodeFile, &[u8], R) + Send + 'static,
     ) {
         match self.threads.thread_for(node) {
             None => reply.refuse(fuser::Errno::EBUSY),
@@ -87,7 +87,7 @@ impl TapeFiles {
         &self,
         thread: Elsewhere,
         inode: INodeNo,
-        work: impl FnOnce(&Node) + Send + 'static,
+        work: impl FnOnce(&NodeFile) + Send + 'static,
     ) {
         let nodes = Arc::clone(&self.nodes);
         thread.run(move || {
@@ -343,7 +343,7 @@ impl Filesystem for TapeFiles {
         let Some(node) = self.nodes.by_inode(inode.0) else {
             return reply.ok();
         };
-        let release = move |node: &Node| {
+        let release = move |node: &NodeFile| {
             node.release(Handle(handle.0));
             reply.ok();
         };

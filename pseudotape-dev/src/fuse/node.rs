@@ -10,7 +10,7 @@ pub(super) const TRANSFER_MAX_BYTES: u32 = 1 << 20;
 const MAX_PAGES_LIMIT: &str = "/proc/sys/fs/fuse/max_pages_limit";
 
 /// One file of the mount.
-pub(super) struct Node {
+pub(super) struct NodeFile {
     pub(super) name: String,
     pub(super) device: Arc<dyn CharDevice>,
     pub(super) pieces: Pieces,
@@ -19,7 +19,7 @@ pub(super) struct Node {
 
 /// All files of the mount. Inode 1 is the directory, inode 2 the first file.
 pub(super) struct Nodes {
-    nodes: Vec<Node>,
+    nodes: Vec<NodeFile>,
     /// When a descriptor was last closed.
     flushed: Mutex<Option<Instant>>,
 }
@@ -37,7 +37,7 @@ impl Nodes {
     pub(super) fn new(nodes: Vec<(String, Arc<dyn CharDevice>)>) -> Self {
         let cut = cut();
         let calls = Arc::new(ProcCalls::new());
-        let node = |(name, device): (String, Arc<dyn CharDevice>)| Node {
+        let node = |(name, device): (String, Arc<dyn CharDevice>)| NodeFile {
             name,
             pieces: Pieces::new(Arc::clone(&device), calls.clone(), cut),
             device,
@@ -49,7 +49,7 @@ impl Nodes {
         }
     }
 
-    pub(super) fn by_inode(&self, inode: u64) -> Option<&Node> {
+    pub(super) fn by_inode(&self, inode: u64) -> Option<&NodeFile> {
         self.nodes
             .get(usize::try_from(inode.checked_sub(ROOT + 1)?).ok()?)
     }
@@ -60,7 +60,7 @@ impl Nodes {
             .map(|(inode, _)| inode)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Node)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &NodeFile)> {
         (ROOT + 1..).zip(&self.nodes)
     }
 
@@ -97,7 +97,7 @@ impl Nodes {
     }
 }
 
-impl Node {
+impl NodeFile {
     pub(super) fn note_open(&self, handle: Handle) {
         self.open
             .lock()

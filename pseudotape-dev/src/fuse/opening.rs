@@ -6,7 +6,7 @@ use fuser::{FileHandle, FopenFlags, ReplyOpen};
 use pseudotape_chardev::{Caller, Errno, Handle, Opened};
 
 use super::filesystem::os;
-use super::node::{Node, Nodes};
+use super::node::{NodeFile, Nodes};
 
 /// How many opens of one mount may wait at a time; a further one is `EBUSY`. Each costs a thread.
 pub(super) const WAITING_OPENS_MAX: usize = 16;
@@ -144,7 +144,7 @@ impl Openings {
     }
 }
 
-fn opened(node: &Node, handle: Handle, reply: ReplyOpen) {
+fn opened(node: &NodeFile, handle: Handle, reply: ReplyOpen) {
     node.note_open(handle);
     // No cache, no position: each read and write is a call to us, and each counts from 0.
     let flags =
@@ -153,7 +153,7 @@ fn opened(node: &Node, handle: Handle, reply: ReplyOpen) {
 }
 
 fn wait_ready(
-    node: &Node,
+    node: &NodeFile,
     mut handle: Handle,
     until: Instant,
     caller: Caller,
@@ -178,7 +178,7 @@ fn wait_ready(
 /// Tries again until the `close` has come that was on its way.
 fn wait_released(
     nodes: &Nodes,
-    node: &Node,
+    node: &NodeFile,
     wish: Wish,
     ended: &RwLock<bool>,
 ) -> Result<Handle, Errno> {

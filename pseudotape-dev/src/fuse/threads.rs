@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::node::Node;
+use super::node::NodeFile;
 
 /// How many calls may wait in threads of their own; a further one is `EBUSY`.
 const ELSEWHERE_MAX: usize = 32;
@@ -44,7 +44,7 @@ impl Threads {
     }
 
     /// Finds the thread for a call of this node; `None` where too many wait already.
-    pub(super) fn thread_for(&self, node: &Node) -> Option<CallThread<'_>> {
+    pub(super) fn thread_for(&self, node: &NodeFile) -> Option<CallThread<'_>> {
         if !node.device.waits_for_others() {
             return Some(CallThread::Here { _waits: None });
         }
@@ -65,7 +65,7 @@ impl Threads {
     }
 
     /// The thread for a call that can't be refused: as many as there are open files.
-    pub(super) fn thread_for_anyway(&self, node: &Node) -> CallThread<'_> {
+    pub(super) fn thread_for_anyway(&self, node: &NodeFile) -> CallThread<'_> {
         self.thread_for(node).unwrap_or_else(|| {
             self.elsewhere.fetch_add(1, Ordering::AcqRel);
             CallThread::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere)))

@@ -7,7 +7,7 @@ use pseudotape_tape::{
     Address, Done, Drive, Failed, Mode, ModeSelect, Position, ReadDone, Sense, Transfer, Volume,
 };
 
-use crate::leg::fault::{Answer, Cause, Fault};
+use crate::leg::fault::{Cause, Fault, LegResult};
 use crate::leg::options::{Keeps, LegOptions};
 use crate::leg::place::same_place;
 
@@ -98,7 +98,7 @@ impl Core {
     }
 
     /// An answer of the drive, with what the drive knows of a failure.
-    pub(crate) fn answer<T>(&mut self, result: Result<T, Failed>) -> Answer<T> {
+    pub(crate) fn answer<T>(&mut self, result: Result<T, Failed>) -> LegResult<T> {
         result.map_err(|failed| Fault {
             failed,
             trouble: self.drive.take_trouble(),
@@ -119,7 +119,7 @@ impl Core {
         &mut self,
         at: Position,
         act: impl Fn(&mut dyn Drive) -> Result<Done, Failed>,
-    ) -> Answer<Done> {
+    ) -> LegResult<Done> {
         self.reach(at)
             .map_err(|failed| self.fault_on_the_way_to(at, failed))?;
         let done = self.act(act);
@@ -240,7 +240,7 @@ impl Core {
         at: Position,
         transfer: Transfer,
         buffer: &mut [u8],
-    ) -> Answer<ReadDone> {
+    ) -> LegResult<ReadDone> {
         self.go_to(at)
             .map_err(|failed| self.fault_on_the_way_to(at, failed))?;
         let done = self.read(transfer, buffer);

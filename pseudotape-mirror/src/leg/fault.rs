@@ -17,7 +17,7 @@ pub(crate) struct Fault {
 }
 
 /// What a leg answered to an operation that several legs were given.
-pub(crate) type Answer<T> = Result<T, Fault>;
+pub(crate) type LegResult<T> = Result<T, Fault>;
 
 impl From<Fault> for Cause {
     fn from(fault: Fault) -> Self {

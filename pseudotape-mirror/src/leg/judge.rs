@@ -4,7 +4,7 @@
 use pseudotape_tape::{Done, Failed, Position, Sense, Stop};
 
 use crate::change::Change;
-use crate::leg::fault::{Answer, Cause};
+use crate::leg::fault::{Cause, LegResult};
 use crate::leg::place::{behind, elsewhere, same_place};
 
 /// What an answer is worth.
@@ -24,7 +24,7 @@ pub(crate) fn judge(
     change: Change<'_>,
     at: Position,
     keeps: bool,
-    answer: Answer<Done>,
+    answer: LegResult<Done>,
 ) -> Verdict {
     let done = match answer {
         Ok(done) => done,
@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    fn done(count: u64, stop: Option<Stop>, object: u64) -> Answer<Done> {
+    fn done(count: u64, stop: Option<Stop>, object: u64) -> LegResult<Done> {
         Ok(Done {
             count,
             stop,
@@ -107,7 +107,7 @@ mod tests {
         })
     }
 
-    fn verdict(motion: Motion, from: u64, answer: Answer<Done>) -> Verdict {
+    fn verdict(motion: Motion, from: u64, answer: LegResult<Done>) -> Verdict {
         judge(Change::motion(motion), at(from), true, answer)
     }
 

@@ -24,7 +24,7 @@ use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position, Vol
 pub use board::{LegBoard, LegState};
 pub(crate) use core::Core;
 pub(crate) use end::{LastChange, LegEnd};
-pub(crate) use fault::Answer;
+pub(crate) use fault::LegResult;
 pub use fault::{Cause, LegFailure};
 pub(crate) use judge::{Verdict, is_incapable, judge};
 use late::{Late, LateFailure};

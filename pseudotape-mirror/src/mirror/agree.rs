@@ -4,7 +4,7 @@ use pseudotape_tape::{Address, Done, Failed, Position, Sense, Stop};
 
 use super::MirrorDrive;
 use super::losses::Losses;
-use crate::leg::{Answer, Cause, same_place};
+use crate::leg::{Cause, LegResult, same_place};
 use crate::set::{LegNumber, LegSet, PerLeg};
 
 impl MirrorDrive {
@@ -13,7 +13,7 @@ impl MirrorDrive {
     pub(super) fn agree_on(
         &mut self,
         set: LegSet,
-        answers: &PerLeg<Answer<Done>>,
+        answers: &PerLeg<LegResult<Done>>,
         at: Position,
         to: Option<Address>,
         before: Losses,
@@ -62,7 +62,7 @@ impl MirrorDrive {
     fn believed(
         &self,
         set: LegSet,
-        answers: &PerLeg<Answer<Done>>,
+        answers: &PerLeg<LegResult<Done>>,
         to: Option<Address>,
     ) -> Option<(LegNumber, Done)> {
         let done_by = |set: LegSet| {
@@ -94,7 +94,7 @@ impl MirrorDrive {
     pub(super) fn agree_on_nothing(
         &mut self,
         set: LegSet,
-        answers: PerLeg<Answer<()>>,
+        answers: PerLeg<LegResult<()>>,
         at: Position,
     ) -> Result<(), Failed> {
         if let Some(refusal) = self.unanimous(set, &answers) {

@@ -4,7 +4,7 @@ use pseudotape_tape::{Done, Failed, FileNumber, Position, Sense, Stop};
 
 use super::MirrorDrive;
 use crate::change::Change;
-use crate::leg::{Answer, Cause, Core};
+use crate::leg::{Cause, Core, LegResult};
 use crate::leg::{Verdict, judge};
 use crate::set::{LegSet, PerLeg};
 
@@ -67,7 +67,7 @@ impl MirrorDrive {
     fn settle(
         &mut self,
         set: LegSet,
-        answers: PerLeg<Answer<Done>>,
+        answers: PerLeg<LegResult<Done>>,
         change: Change<'_>,
         at: Position,
     ) -> Result<Together, Failed> {
@@ -109,7 +109,7 @@ impl MirrorDrive {
     /// Judges the answers: legs whose answer can't be believed are out of step.
     fn sort(
         &mut self,
-        answers: PerLeg<Answer<Done>>,
+        answers: PerLeg<LegResult<Done>>,
         change: Change<'_>,
         at: Position,
         together: &mut Together,
@@ -189,7 +189,11 @@ impl MirrorDrive {
 
     /// A refusal that all legs of a set agree in, before they did anything: that is the answer of the drive, not a
     /// failure of legs.
-    pub(super) fn unanimous<T>(&self, set: LegSet, answers: &PerLeg<Answer<T>>) -> Option<Failed> {
+    pub(super) fn unanimous<T>(
+        &self,
+        set: LegSet,
+        answers: &PerLeg<LegResult<T>>,
+    ) -> Option<Failed> {
         let asked = self.legs.keeping_of(set);
         let in_step = self.legs.keeping_of(self.legs.in_step());
         let all_were_asked = in_step.minus(asked).is_empty();

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::target::{Answer, Descriptor, FileStatus, HookError, Target, Whence};
+use super::target::{CallResult, Descriptor, FileStatus, HookError, Target, Whence};
 
 /// Does to the drive what an operator could.
 pub trait Operator {
@@ -30,7 +30,7 @@ const SHORT_OPEN: Duration = Duration::from_secs(2);
 /// A pointer that leads nowhere.
 const NOWHERE: *mut c_void = std::ptr::without_provenance_mut(8);
 
-fn check(result: i64) -> Answer<i64> {
+fn check(result: i64) -> CallResult<i64> {
     if result >= 0 {
         return Ok(result);
     }
@@ -39,7 +39,7 @@ fn check(result: i64) -> Answer<i64> {
     Err(format!("{:?}", nix::errno::Errno::from_raw(number)))
 }
 
-fn count(result: isize) -> Answer<usize> {
+fn count(result: isize) -> CallResult<usize> {
     let count = check(result as i64)?;
     usize::try_from(count).map_err(|error| error.to_string())
 }
@@ -70,11 +70,11 @@ impl<O: Operator> Device<O> {
     }
 }
 
-fn c_path(path: &Path) -> Answer<CString> {
+fn c_path(path: &Path) -> CallResult<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())
 }
 
-fn flag(name: &str) -> Answer<c_int> {
+fn flag(name: &str) -> CallResult<c_int> {
     Ok(match name {
         "ro" => libc::O_RDONLY,
         "wo" => libc::O_WRONLY,
@@ -95,7 +95,7 @@ impl<O: Operator> Target for Device<O> {
         self.operator.hook(words)
     }
 
-    fn open(&mut self, node: &str, flags: &[&str]) -> Answer<Descriptor> {
+    fn open(&mut self, node: &str, flags: &[&str]) -> CallResult<Descriptor> {
         let path = c_path(&self.path(node))?;
         let mut bits = libc::O_CLOEXEC;
         for name in flags {
@@ -116,29 +116,29 @@ impl<O: Operator> Target for Device<O> {
         self.open_time.as_secs()
     }
 
-    fn close(&mut self, file: Descriptor) -> Answer<()> {
+    fn close(&mut self, file: Descriptor) -> CallResult<()> {
         // SAFETY: the descriptor came from open or dup of this target and is not used again.
         check(unsafe { libc::close(file.0) }.into()).map(drop)
     }
 
-    fn dup(&mut self, file: Descriptor) -> Answer<Descriptor> {
+    fn dup(&mut self, file: Descriptor) -> CallResult<Descriptor> {
         // SAFETY: takes no pointer.
         let copy = unsafe { libc::dup(file.0) };
         check(copy.into())?;
         Ok(Descriptor(copy))
     }
 
-    fn read(&mut self, file: Descriptor, buffer: &mut [u8]) -> Answer<usize> {
+    fn read(&mut self, file: Descriptor, buffer: &mut [u8]) -> CallResult<usize> {
         // SAFETY: the buffer is writable for its length.
         count(unsafe { libc::read(file.0, buffer.as_mut_ptr().cast(), buffer.len()) })
     }
 
-    fn write(&mut self, file: Descriptor, data: &[u8]) -> Answer<usize> {
+    fn write(&mut self, file: Descriptor, data: &[u8]) -> CallResult<usize> {
         // SAFETY: the data is readable for its length.
         count(unsafe { libc::write(file.0, data.as_ptr().cast(), data.len()) })
     }
 
-    fn readv(&mut self, file: Descriptor, buffers: &mut [Vec<u8>]) -> Answer<usize> {
+    fn readv(&mut self, file: Descriptor, buffers: &mut [Vec<u8>]) -> CallResult<usize> {
         let vector: Vec<libc::iovec> = buffers
             .iter_mut()
             .map(|buffer| libc::iovec {
@@ -151,7 +151,7 @@ impl<O: Operator> Target for Device<O> {
         count(unsafe { libc::readv(file.0, vector.as_ptr(), length) })
     }
 
-    fn writev(&mut self, file: Descriptor, data: &[Vec<u8>]) -> Answer<usize> {
+    fn writev(&mut self, file: Descriptor, data: &[Vec<u8>]) -> CallResult<usize> {
         let vector: Vec<libc::iovec> = data
             .iter()
             .map(|part| libc::iovec {
@@ -164,17 +164,17 @@ impl<O: Operator> Target for Device<O> {
         count(unsafe { libc::writev(file.0, vector.as_ptr(), length) })
     }
 
-    fn pread(&mut self, file: Descriptor, buffer: &mut [u8], offset: i64) -> Answer<usize> {
+    fn pread(&mut self, file: Descriptor, buffer: &mut [u8], offset: i64) -> CallResult<usize> {
         // SAFETY: the buffer is writable for its length.
         count(unsafe { libc::pread(file.0, buffer.as_mut_ptr().cast(), buffer.len(), offset) })
     }
 
-    fn pwrite(&mut self, file: Descriptor, data: &[u8], offset: i64) -> Answer<usize> {
+    fn pwrite(&mut self, file: Descriptor, data: &[u8], offset: i64) -> CallResult<usize> {
         // SAFETY: the data is readable for its length.
         count(unsafe { libc::pwrite(file.0, data.as_ptr().cast(), data.len(), offset) })
     }
 
-    fn ioctl(&mut self, file: Descriptor, command: u32, argument: &mut [u8]) -> Answer<i32> {
+    fn ioctl(&mut self, file: Descriptor, command: u32, argument: &mut [u8]) -> CallResult<i32> {
         let pointer: *mut u8 = argument.as_mut_ptr();
         // SAFETY: the scenarios give arguments of the size that the number names, or 4 KiB.
         let result = unsafe { libc::ioctl(file.0, command.into(), pointer) };
@@ -182,29 +182,29 @@ impl<O: Operator> Target for Device<O> {
         Ok(result)
     }
 
-    fn ioctl_nowhere(&mut self, file: Descriptor, command: u32) -> Answer<i32> {
+    fn ioctl_nowhere(&mut self, file: Descriptor, command: u32) -> CallResult<i32> {
         // SAFETY: the kernel checks the pointer; that is what is asked here.
         let result = unsafe { libc::ioctl(file.0, command.into(), NOWHERE) };
         check(result.into())?;
         Ok(result)
     }
 
-    fn read_nowhere(&mut self, file: Descriptor, length: usize) -> Answer<usize> {
+    fn read_nowhere(&mut self, file: Descriptor, length: usize) -> CallResult<usize> {
         // SAFETY: the kernel checks the pointer; that is what is asked here.
         count(unsafe { libc::read(file.0, NOWHERE, length) })
     }
 
-    fn write_nowhere(&mut self, file: Descriptor, length: usize) -> Answer<usize> {
+    fn write_nowhere(&mut self, file: Descriptor, length: usize) -> CallResult<usize> {
         // SAFETY: the kernel checks the pointer; that is what is asked here.
         count(unsafe { libc::write(file.0, NOWHERE, length) })
     }
 
-    fn sync(&mut self, file: Descriptor) -> Answer<()> {
+    fn sync(&mut self, file: Descriptor) -> CallResult<()> {
         // SAFETY: takes no pointer.
         check(unsafe { libc::fsync(file.0) }.into()).map(drop)
     }
 
-    fn fstat(&mut self, file: Descriptor) -> Answer<FileStatus> {
+    fn fstat(&mut self, file: Descriptor) -> CallResult<FileStatus> {
         // SAFETY: all zeros is a valid stat.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: the structure is writable.
@@ -216,7 +216,7 @@ impl<O: Operator> Target for Device<O> {
         })
     }
 
-    fn poll(&mut self, file: Descriptor) -> Answer<Option<u32>> {
+    fn poll(&mut self, file: Descriptor) -> CallResult<Option<u32>> {
         let mut asked = libc::pollfd {
             fd: file.0,
             events: libc::POLLIN | libc::POLLOUT | libc::POLLPRI,
@@ -227,12 +227,12 @@ impl<O: Operator> Target for Device<O> {
         Ok((came > 0).then_some(u32::from(asked.revents.cast_unsigned())))
     }
 
-    fn ftruncate(&mut self, file: Descriptor, length: i64) -> Answer<()> {
+    fn ftruncate(&mut self, file: Descriptor, length: i64) -> CallResult<()> {
         // SAFETY: takes no pointer.
         check(unsafe { libc::ftruncate(file.0, length) }.into()).map(drop)
     }
 
-    fn mmap(&mut self, file: Descriptor, length: usize) -> Answer<()> {
+    fn mmap(&mut self, file: Descriptor, length: usize) -> CallResult<()> {
         // SAFETY: a new mapping to read, unmapped at once.
         let place = unsafe {
             libc::mmap(
@@ -251,7 +251,7 @@ impl<O: Operator> Target for Device<O> {
         check(unsafe { libc::munmap(place, length) }.into()).map(drop)
     }
 
-    fn lseek(&mut self, file: Descriptor, offset: i64, whence: Whence) -> Answer<i64> {
+    fn lseek(&mut self, file: Descriptor, offset: i64, whence: Whence) -> CallResult<i64> {
         let whence = match whence {
             Whence::Set => libc::SEEK_SET,
             Whence::Current => libc::SEEK_CUR,
@@ -261,7 +261,7 @@ impl<O: Operator> Target for Device<O> {
         check(unsafe { libc::lseek(file.0, offset, whence) })
     }
 
-    fn set_euid(&mut self, uid: u32) -> Answer<()> {
+    fn set_euid(&mut self, uid: u32) -> CallResult<()> {
         // Back to root first, so that the group can be changed too. The raw calls change this thread only.
         let call = |number, id: u32| {
             // SAFETY: takes no pointer.
@@ -277,7 +277,7 @@ impl<O: Operator> Target for Device<O> {
         Ok(())
     }
 
-    fn chmod(&mut self, node: &str, mode: u32) -> Answer<()> {
+    fn chmod(&mut self, node: &str, mode: u32) -> CallResult<()> {
         let path = c_path(&self.path(node))?;
         // SAFETY: the path is a C string that lives through the call.
         check(unsafe { libc::chmod(path.as_ptr(), mode) }.into()).map(drop)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::pattern::pattern;
 use super::runs::{Outcome, shortened};
 use super::scenario::{Action, BadPointer, Memory, Probe, Step};
-use super::target::{Answer, Descriptor, HookError, Target, Whence};
+use super::target::{CallResult, Descriptor, HookError, Target, Whence};
 
 /// `MTIOCTOP`.
 pub const MTIOCTOP: u32 = 0x4008_6d01;
@@ -165,7 +165,7 @@ impl Run<'_> {
         self.act_on(file, step).map_err(Trouble::Errno)
     }
 
-    fn act_on(&mut self, file: Descriptor, step: &Step) -> Answer<Fields> {
+    fn act_on(&mut self, file: Descriptor, step: &Step) -> CallResult<Fields> {
         let empty = Fields::new();
         let counted = |count: usize| object([("ret", json!(count))]);
         match &step.action {
@@ -280,7 +280,7 @@ impl Run<'_> {
         Ok(empty)
     }
 
-    fn read(&mut self, file: Descriptor, length: usize, stride: usize) -> Answer<Fields> {
+    fn read(&mut self, file: Descriptor, length: usize, stride: usize) -> CallResult<Fields> {
         let mut buffer = vec![0; length];
         let count = self.target.read(file, &mut buffer)?;
         let data = &buffer[..count];
@@ -299,7 +299,7 @@ impl Run<'_> {
         Ok(fields)
     }
 
-    fn readv(&mut self, file: Descriptor, lengths: &[usize]) -> Answer<Fields> {
+    fn readv(&mut self, file: Descriptor, lengths: &[usize]) -> CallResult<Fields> {
         let mut buffers: Vec<Vec<u8>> = lengths.iter().map(|&length| vec![0; length]).collect();
         let count = self.target.readv(file, &mut buffers)?;
         let mut left = count;
@@ -317,7 +317,7 @@ impl Run<'_> {
         Ok(object([("ret", json!(count)), ("segs", json!(segments))]))
     }
 
-    fn operate(&mut self, file: Descriptor, number: i16, count: i32) -> Answer<()> {
+    fn operate(&mut self, file: Descriptor, number: i16, count: i32) -> CallResult<()> {
         let mut argument = [0; 8];
         argument[..2].copy_from_slice(&number.to_le_bytes());
         argument[4..].copy_from_slice(&count.to_le_bytes());
@@ -325,13 +325,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn status(&mut self, file: Descriptor) -> Answer<Value> {
+    fn status(&mut self, file: Descriptor) -> CallResult<Value> {
         let mut bytes = [0; 48];
         self.target.ioctl(file, MTIOCGET, &mut bytes)?;
         Ok(status_json(&bytes))
     }
 
-    fn position(&mut self, file: Descriptor) -> Answer<Value> {
+    fn position(&mut self, file: Descriptor) -> CallResult<Value> {
         let mut bytes = [0; 8];
         self.target.ioctl(file, MTIOCPOS, &mut bytes)?;
         Ok(json!(i64::from_le_bytes(bytes)))
@@ -421,7 +421,7 @@ enum Until {
     Done,
 }
 
-fn outcome_of(answer: Answer<usize>) -> Outcome {
+fn outcome_of(answer: CallResult<usize>) -> Outcome {
     match answer {
         Ok(count) => Outcome::Count(count),
         Err(name) => Outcome::Error(name),

@@ -18,13 +18,13 @@
 use std::time::Duration;
 
 use pseudotape_mtio::{Command, MtOp, Width};
-use pseudotape_st::{Access, Caller, Errno, Node, OPEN_WAIT, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Errno, Node, OPEN_WAIT, OpenFlags, Opening, Options, St};
 
 use super::in_process::{Workshop, length_of};
-use super::target::{Answer, Descriptor, FileStatus, HookError, Target, Whence};
+use super::target::{CallResult, Descriptor, FileStatus, HookError, Target, Whence};
 
 struct OpenFile {
-    access: Access,
+    access: AccessMode,
     descriptors: Vec<i32>,
 }
 
@@ -63,24 +63,24 @@ impl<W: Workshop> InProcess<W> {
         }
     }
 
-    fn file(&self, descriptor: Descriptor) -> Answer<&OpenFile> {
+    fn file(&self, descriptor: Descriptor) -> CallResult<&OpenFile> {
         self.files
             .iter()
             .find(|file| file.descriptors.contains(&descriptor.0))
             .ok_or_else(|| "EBADF".to_owned())
     }
 
-    fn readable(&self, descriptor: Descriptor) -> Answer<()> {
+    fn readable(&self, descriptor: Descriptor) -> CallResult<()> {
         match self.file(descriptor)?.access {
-            Access::Read | Access::ReadWrite => Ok(()),
-            Access::Write => Err("EBADF".into()),
+            AccessMode::Read | AccessMode::ReadWrite => Ok(()),
+            AccessMode::Write => Err("EBADF".into()),
         }
     }
 
-    fn writable(&self, descriptor: Descriptor) -> Answer<()> {
+    fn writable(&self, descriptor: Descriptor) -> CallResult<()> {
         match self.file(descriptor)?.access {
-            Access::Write | Access::ReadWrite => Ok(()),
-            Access::Read => Err("EBADF".into()),
+            AccessMode::Write | AccessMode::ReadWrite => Ok(()),
+            AccessMode::Read => Err("EBADF".into()),
         }
     }
 
@@ -101,7 +101,7 @@ impl<W: Workshop> InProcess<W> {
             return Ok(());
         }
         let flags = OpenFlags {
-            access: Access::Read,
+            access: AccessMode::Read,
             nonblock: true,
         };
         let drive = self.workshop.drive();
@@ -120,7 +120,7 @@ impl<W: Workshop> InProcess<W> {
     }
 
     /// Waits for the drive with a clock of its own.
-    fn wait_for_drive(&mut self, mut opening: Opening) -> Answer<()> {
+    fn wait_for_drive(&mut self, mut opening: Opening) -> CallResult<()> {
         self.open_time = Duration::ZERO;
         while opening == Opening::Waiting {
             if self.open_time >= OPEN_WAIT {
@@ -171,13 +171,13 @@ impl<W: Workshop> Target for InProcess<W> {
         }
     }
 
-    fn open(&mut self, node: &str, flags: &[&str]) -> Answer<Descriptor> {
+    fn open(&mut self, node: &str, flags: &[&str]) -> CallResult<Descriptor> {
         self.open_time = Duration::ZERO;
         let has = |flag: &str| flags.contains(&flag);
         let access = match (has("wo"), has("rw")) {
-            (true, _) => Access::Write,
-            (false, true) => Access::ReadWrite,
-            (false, false) => Access::Read,
+            (true, _) => AccessMode::Write,
+            (false, true) => AccessMode::ReadWrite,
+            (false, false) => AccessMode::Read,
         };
         if has("creat") && has("excl") {
             return Err("EEXIST".into());
@@ -185,9 +185,9 @@ impl<W: Workshop> Target for InProcess<W> {
         let rewinding = node.starts_with('r');
         let letter = if rewinding { 'r' } else { 'n' };
         let wants = match access {
-            Access::Read => 0o4,
-            Access::Write => 0o2,
-            Access::ReadWrite => 0o6,
+            AccessMode::Read => 0o4,
+            AccessMode::Write => 0o2,
+            AccessMode::ReadWrite => 0o6,
         };
         let allowed = self
             .modes
@@ -237,7 +237,7 @@ impl<W: Workshop> Target for InProcess<W> {
         self.open_time.as_secs()
     }
 
-    fn close(&mut self, file: Descriptor) -> Answer<()> {
+    fn close(&mut self, file: Descriptor) -> CallResult<()> {
         self.file(file)?;
         for open in &mut self.files {
             open.descriptors.retain(|&descriptor| descriptor != file.0);
@@ -250,7 +250,7 @@ impl<W: Workshop> Target for InProcess<W> {
         self.st.close(self.workshop.drive()).map_err(named)
     }
 
-    fn dup(&mut self, file: Descriptor) -> Answer<Descriptor> {
+    fn dup(&mut self, file: Descriptor) -> CallResult<Descriptor> {
         self.file(file)?;
         let copy = self.descriptor();
         for open in &mut self.files {
@@ -261,17 +261,17 @@ impl<W: Workshop> Target for InProcess<W> {
         Ok(Descriptor(copy))
     }
 
-    fn read(&mut self, file: Descriptor, buffer: &mut [u8]) -> Answer<usize> {
+    fn read(&mut self, file: Descriptor, buffer: &mut [u8]) -> CallResult<usize> {
         self.readable(file)?;
         self.st.read(self.workshop.drive(), buffer).map_err(named)
     }
 
-    fn write(&mut self, file: Descriptor, data: &[u8]) -> Answer<usize> {
+    fn write(&mut self, file: Descriptor, data: &[u8]) -> CallResult<usize> {
         self.writable(file)?;
         self.st.write(self.workshop.drive(), data).map_err(named)
     }
 
-    fn readv(&mut self, file: Descriptor, buffers: &mut [Vec<u8>]) -> Answer<usize> {
+    fn readv(&mut self, file: Descriptor, buffers: &mut [Vec<u8>]) -> CallResult<usize> {
         let mut total = 0;
         for buffer in buffers {
             match self.read(file, buffer) {
@@ -288,7 +288,7 @@ impl<W: Workshop> Target for InProcess<W> {
         Ok(total)
     }
 
-    fn writev(&mut self, file: Descriptor, data: &[Vec<u8>]) -> Answer<usize> {
+    fn writev(&mut self, file: Descriptor, data: &[Vec<u8>]) -> CallResult<usize> {
         let mut total = 0;
         for part in data {
             match self.write(file, part) {
@@ -305,15 +305,15 @@ impl<W: Workshop> Target for InProcess<W> {
         Ok(total)
     }
 
-    fn pread(&mut self, _file: Descriptor, _buffer: &mut [u8], _offset: i64) -> Answer<usize> {
+    fn pread(&mut self, _file: Descriptor, _buffer: &mut [u8], _offset: i64) -> CallResult<usize> {
         Err("ESPIPE".into())
     }
 
-    fn pwrite(&mut self, _file: Descriptor, _data: &[u8], _offset: i64) -> Answer<usize> {
+    fn pwrite(&mut self, _file: Descriptor, _data: &[u8], _offset: i64) -> CallResult<usize> {
         Err("ESPIPE".into())
     }
 
-    fn ioctl(&mut self, file: Descriptor, command: u32, argument: &mut [u8]) -> Answer<i32> {
+    fn ioctl(&mut self, file: Descriptor, command: u32, argument: &mut [u8]) -> CallResult<i32> {
         self.file(file)?;
         let caller = self.caller();
         let drive = self.workshop.drive();
@@ -343,7 +343,7 @@ impl<W: Workshop> Target for InProcess<W> {
         Ok(0)
     }
 
-    fn ioctl_nowhere(&mut self, file: Descriptor, command: u32) -> Answer<i32> {
+    fn ioctl_nowhere(&mut self, file: Descriptor, command: u32) -> CallResult<i32> {
         self.file(file)?;
         let drive = self.workshop.drive();
         match Command::decode(command) {
@@ -363,14 +363,14 @@ impl<W: Workshop> Target for InProcess<W> {
         Err("EFAULT".into())
     }
 
-    fn read_nowhere(&mut self, file: Descriptor, length: usize) -> Answer<usize> {
+    fn read_nowhere(&mut self, file: Descriptor, length: usize) -> CallResult<usize> {
         match self.read(file, &mut vec![0; length])? {
             0 => Ok(0),
             _ => Err("EFAULT".into()),
         }
     }
 
-    fn write_nowhere(&mut self, file: Descriptor, length: usize) -> Answer<usize> {
+    fn write_nowhere(&mut self, file: Descriptor, length: usize) -> CallResult<usize> {
         self.writable(file)?;
         self.st
             .check_write(self.workshop.drive(), length)
@@ -381,12 +381,12 @@ impl<W: Workshop> Target for InProcess<W> {
         Err("EFAULT".into())
     }
 
-    fn sync(&mut self, file: Descriptor) -> Answer<()> {
+    fn sync(&mut self, file: Descriptor) -> CallResult<()> {
         self.file(file)?;
         Err("EINVAL".into())
     }
 
-    fn fstat(&mut self, file: Descriptor) -> Answer<FileStatus> {
+    fn fstat(&mut self, file: Descriptor) -> CallResult<FileStatus> {
         self.file(file)?;
         Ok(FileStatus {
             mode: 0o20_600,
@@ -395,32 +395,32 @@ impl<W: Workshop> Target for InProcess<W> {
         })
     }
 
-    fn poll(&mut self, file: Descriptor) -> Answer<Option<u32>> {
+    fn poll(&mut self, file: Descriptor) -> CallResult<Option<u32>> {
         self.file(file)?;
         Ok(Some(0x5))
     }
 
-    fn ftruncate(&mut self, file: Descriptor, _length: i64) -> Answer<()> {
+    fn ftruncate(&mut self, file: Descriptor, _length: i64) -> CallResult<()> {
         self.file(file)?;
         Err("EINVAL".into())
     }
 
-    fn mmap(&mut self, file: Descriptor, _length: usize) -> Answer<()> {
+    fn mmap(&mut self, file: Descriptor, _length: usize) -> CallResult<()> {
         self.file(file)?;
         Err("ENODEV".into())
     }
 
-    fn lseek(&mut self, file: Descriptor, _offset: i64, _whence: Whence) -> Answer<i64> {
+    fn lseek(&mut self, file: Descriptor, _offset: i64, _whence: Whence) -> CallResult<i64> {
         self.file(file)?;
         Ok(0)
     }
 
-    fn set_euid(&mut self, uid: u32) -> Answer<()> {
+    fn set_euid(&mut self, uid: u32) -> CallResult<()> {
         self.euid = uid;
         Ok(())
     }
 
-    fn chmod(&mut self, node: &str, mode: u32) -> Answer<()> {
+    fn chmod(&mut self, node: &str, mode: u32) -> CallResult<()> {
         let letter = if node == "r" { 'r' } else { 'n' };
         for (name, kept) in &mut self.modes {
             if *name == letter {

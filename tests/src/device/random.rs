@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use pseudotape_drive::Personality;
 use pseudotape_tape::{Done, Drive, Failed, Motion, Position, ReadDone, Stop};
-use pseudotape_testkit::{Answer, ModelCartridge, ModelDrive, Operation, SuiteMedium, operation};
+use pseudotape_testkit::{
+    ModelCartridge, ModelDrive, Operation, OperationResult, SuiteMedium, operation,
+};
 
 use super::programs::Programs;
 use super::served::{Front, Served};
@@ -170,9 +172,14 @@ impl Comparison {
         }
     }
 
-    fn known(&mut self, found: Answer, expected: &Answer, operation: &Operation) -> Answer {
+    fn known(
+        &mut self,
+        found: OperationResult,
+        expected: &OperationResult,
+        operation: &Operation,
+    ) -> OperationResult {
         match (found, expected) {
-            (Answer::Done(found), Answer::Done(expected)) => {
+            (OperationResult::Done(found), OperationResult::Done(expected)) => {
                 let mut position = self.known_place(found.position, &expected.position);
                 let mut stop = found.stop;
                 if let Operation::Motion(Motion::WriteMarks { .. }) = operation
@@ -184,22 +191,22 @@ impl Comparison {
                     position.past_early_warning = true;
                     self.early_warning_known = false;
                 }
-                Answer::Done(Done {
+                OperationResult::Done(Done {
                     stop,
                     position,
                     ..found
                 })
             }
-            (Answer::Read(found, data), Answer::Read(expected, _)) => {
+            (OperationResult::Read(found, data), OperationResult::Read(expected, _)) => {
                 let position = self.known_place(found.position, &expected.position);
-                Answer::Read(ReadDone { position, ..found }, data)
+                OperationResult::Read(ReadDone { position, ..found }, data)
             }
-            (Answer::Failed(found), Answer::Failed(expected)) => {
+            (OperationResult::Failed(found), OperationResult::Failed(expected)) => {
                 let position = match (found.position, &expected.position) {
                     (Some(found), Some(expected)) => Some(self.known_place(found, expected)),
                     (found, _) => found,
                 };
-                Answer::Failed(Failed { position, ..found })
+                OperationResult::Failed(Failed { position, ..found })
             }
             (found, _) => found,
         }

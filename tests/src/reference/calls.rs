@@ -2,7 +2,7 @@
 
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{MtOp, Operation};
-use pseudotape_st::{Access, Node, OpenFlags};
+use pseudotape_st::{AccessMode, Node, OpenFlags};
 
 use super::Driver;
 
@@ -157,9 +157,9 @@ impl Dice {
             rewinding: self.once_in(5),
         };
         let access = match self.below(10) {
-            0 => Access::Read,
-            1 => Access::Write,
-            _ => Access::ReadWrite,
+            0 => AccessMode::Read,
+            1 => AccessMode::Write,
+            _ => AccessMode::ReadWrite,
         };
         let nonblock = self.once_in(3);
         Call::Open(node, OpenFlags { access, nonblock })

@@ -2,7 +2,7 @@
 
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{Booleans, GeneralStatus, MtGet, MtPos};
-use pseudotape_st::{Access, Errno, Options};
+use pseudotape_st::{AccessMode, Errno, Options};
 
 use super::tape::{Deck, Trouble};
 
@@ -123,8 +123,8 @@ pub struct Mode {
 /// How the file is open.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenFile {
-    /// Access.
-    pub access: Access,
+    /// `O_RDONLY`, `O_WRONLY` or `O_RDWR`.
+    pub access: AccessMode,
     /// `O_NONBLOCK`.
     pub nonblock: bool,
     /// The node rewinds.

@@ -82,7 +82,7 @@ impl Medium for Stores {
 
 /// What a call answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
+enum CallOutcome {
     Done(Result<(), Errno>),
     Count(Result<usize, Errno>),
     Bytes(Result<Vec<u8>, Errno>),
@@ -117,31 +117,33 @@ impl Stack {
         assert!(self.drive.insert(cartridge).is_ok(), "the drive is empty");
     }
 
-    fn run(&mut self, call: Call) -> Answer {
+    fn run(&mut self, call: Call) -> CallOutcome {
         let drive = &mut self.drive;
         match call {
-            Call::Open(node, flags) => Answer::Done(match self.st.open(drive, node, flags) {
+            Call::Open(node, flags) => CallOutcome::Done(match self.st.open(drive, node, flags) {
                 Ok(Opening::Waiting) => Err(self.st.abandon_open()),
                 other => other.map(|_| ()),
             }),
-            Call::Close => Answer::Done(self.st.close(drive)),
+            Call::Close => CallOutcome::Done(self.st.close(drive)),
             Call::Read(length) => {
                 let mut buffer = vec![0xee; length];
                 let result = self.st.read(drive, &mut buffer);
-                Answer::Bytes(result.map(|count| {
+                CallOutcome::Bytes(result.map(|count| {
                     buffer.truncate(count);
                     buffer
                 }))
             }
             Call::Write(seed, length) => {
-                Answer::Count(self.st.write(drive, &pattern(seed, length)))
+                CallOutcome::Count(self.st.write(drive, &pattern(seed, length)))
             }
-            Call::Op(op, privileged) => Answer::Done(self.st.op(drive, op, Caller { privileged })),
-            Call::Get => Answer::Status(self.st.get(drive)),
-            Call::Pos => Answer::Position(self.st.pos(drive)),
+            Call::Op(op, privileged) => {
+                CallOutcome::Done(self.st.op(drive, op, Caller { privileged }))
+            }
+            Call::Get => CallOutcome::Status(self.st.get(drive)),
+            Call::Pos => CallOutcome::Position(self.st.pos(drive)),
             Call::Other => {
                 let caller = Caller { privileged: true };
-                Answer::Done(Err(self.st.other_ioctl(drive, 0x1234, caller)))
+                CallOutcome::Done(Err(self.st.other_ioctl(drive, 0x1234, caller)))
             }
             Call::Protect(on) => {
                 let to = if on {
@@ -149,7 +151,7 @@ impl Stack {
                 } else {
                     WriteProtect::Off
                 };
-                Answer::Hand(drive.cartridge_mut().is_some_and(|cartridge| {
+                CallOutcome::Hand(drive.cartridge_mut().is_some_and(|cartridge| {
                     cartridge.set_write_protect(to).expect("memory is written");
                     true
                 }))
@@ -157,18 +159,18 @@ impl Stack {
             Call::Replace(blank) => {
                 drop(drive.eject());
                 self.insert(blank);
-                Answer::Hand(true)
+                CallOutcome::Hand(true)
             }
-            Call::Reinsert => Answer::Hand(match drive.eject() {
+            Call::Reinsert => CallOutcome::Hand(match drive.eject() {
                 Some(cartridge) => drive.insert(cartridge).is_ok(),
                 None => false,
             }),
-            Call::Eject => Answer::Hand(drive.eject().is_some()),
+            Call::Eject => CallOutcome::Hand(drive.eject().is_some()),
             Call::Reset => {
                 drive.reset();
-                Answer::Hand(true)
+                CallOutcome::Hand(true)
             }
-            Call::Damage(_) => Answer::Hand(true),
+            Call::Damage(_) => CallOutcome::Hand(true),
         }
     }
 
@@ -258,38 +260,40 @@ fn model_cartridge(blank: Blank) -> tape::Cartridge {
     }
 }
 
-fn run_model(model: &mut Driver, call: Call) -> Answer {
+fn run_model(model: &mut Driver, call: Call) -> CallOutcome {
     match call {
-        Call::Open(node, flags) => Answer::Done(model.open(node, flags)),
-        Call::Close => Answer::Done(model.close()),
-        Call::Read(length) => Answer::Bytes(model.read(length)),
-        Call::Write(seed, length) => Answer::Count(model.write(&pattern(seed, length))),
-        Call::Op(op, privileged) => Answer::Done(model.op(op, Caller { privileged })),
-        Call::Get => Answer::Status(model.get()),
-        Call::Pos => Answer::Position(model.pos()),
-        Call::Other => Answer::Done(Err(model.other())),
-        Call::Protect(on) => Answer::Hand(model.deck.cartridge.as_mut().is_some_and(|cartridge| {
-            cartridge.protected = on;
-            true
-        })),
+        Call::Open(node, flags) => CallOutcome::Done(model.open(node, flags)),
+        Call::Close => CallOutcome::Done(model.close()),
+        Call::Read(length) => CallOutcome::Bytes(model.read(length)),
+        Call::Write(seed, length) => CallOutcome::Count(model.write(&pattern(seed, length))),
+        Call::Op(op, privileged) => CallOutcome::Done(model.op(op, Caller { privileged })),
+        Call::Get => CallOutcome::Status(model.get()),
+        Call::Pos => CallOutcome::Position(model.pos()),
+        Call::Other => CallOutcome::Done(Err(model.other())),
+        Call::Protect(on) => {
+            CallOutcome::Hand(model.deck.cartridge.as_mut().is_some_and(|cartridge| {
+                cartridge.protected = on;
+                true
+            }))
+        }
         Call::Replace(blank) => {
             drop(model.deck.eject());
             model.deck.insert(model_cartridge(blank));
-            Answer::Hand(true)
+            CallOutcome::Hand(true)
         }
-        Call::Reinsert => Answer::Hand(match model.deck.eject() {
+        Call::Reinsert => CallOutcome::Hand(match model.deck.eject() {
             Some(cartridge) => {
                 model.deck.insert(cartridge);
                 true
             }
             None => false,
         }),
-        Call::Eject => Answer::Hand(model.deck.eject().is_some()),
+        Call::Eject => CallOutcome::Hand(model.deck.eject().is_some()),
         Call::Reset => {
             model.deck.reset();
-            Answer::Hand(true)
+            CallOutcome::Hand(true)
         }
-        Call::Damage(_) => Answer::Hand(true),
+        Call::Damage(_) => CallOutcome::Hand(true),
     }
 }
 
@@ -299,8 +303,8 @@ fn reaches_driver(model: &Driver, call: Call) -> bool {
         return !matches!(call, Call::Read(_) | Call::Write(..));
     };
     match call {
-        Call::Read(_) => file.access != pseudotape_st::Access::Write,
-        Call::Write(..) => file.access != pseudotape_st::Access::Read,
+        Call::Read(_) => file.access != pseudotape_st::AccessMode::Write,
+        Call::Write(..) => file.access != pseudotape_st::AccessMode::Read,
         _ => true,
     }
 }
@@ -361,8 +365,8 @@ fn step(model: &mut Driver, stack: &mut Stack, call: Call) -> Result<(), String>
     if expected == found {
         return Ok(());
     }
-    let short = |answer: &Answer| match answer {
-        Answer::Bytes(Ok(bytes)) => {
+    let short = |answer: &CallOutcome| match answer {
+        CallOutcome::Bytes(Ok(bytes)) => {
             format!(
                 "{} bytes, from {:?}",
                 bytes.len(),

@@ -1,7 +1,7 @@
 //! The model's open and close.
 
 use pseudotape_mtio::Booleans;
-use pseudotape_st::{Access, Errno, Node, OpenFlags};
+use pseudotape_st::{AccessMode, Errno, Node, OpenFlags};
 use pseudotape_tape::{Sense, Stop};
 
 use super::driver::{Counters, Doing, Door, Driver, Met, Mode, OpenFile, PARTITIONS, Readiness};
@@ -20,7 +20,7 @@ impl Driver {
         if self.file.is_some() {
             return Err(Errno::Busy);
         }
-        self.refuse_writes = flags.access == Access::Read;
+        self.refuse_writes = flags.access == AccessMode::Read;
         for counters in &mut self.counters {
             counters.doing = Doing::Nothing;
         }
@@ -71,7 +71,7 @@ impl Driver {
         self.given = 0;
         if self.drive_protected {
             self.refuse_writes = true;
-            if !file.nonblock && file.access != Access::Read {
+            if !file.nonblock && file.access != AccessMode::Read {
                 return Err(Errno::ReadOnly);
             }
         }

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use pseudotape_bay::StTape;
-use pseudotape_device::{Node, TapeNode};
+use pseudotape_device::{LocalNode, TapeNode};
 use pseudotape_rmt::Shelf;
 use pseudotape_sink::Sink;
-use pseudotape_st::{Access, OpenFlags};
+use pseudotape_st::{AccessMode, OpenFlags};
 
 use crate::rmt::config::{TapeConfig, TapeKind};
 
@@ -95,7 +95,7 @@ impl TapeConfig {
 
 impl Served {
     fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
-        if self.config.read_only && flags.access != Access::Read {
+        if self.config.read_only && flags.access != AccessMode::Read {
             return Err(Errno::EROFS);
         }
         match &self.config.kind {
@@ -136,9 +136,9 @@ fn errno_of(error: &pseudotape_sink::Error) -> Errno {
 /// Opens a node as a program would; it is never made.
 fn open_node(path: &Path, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
     let (read, write) = match flags.access {
-        Access::Read => (true, false),
-        Access::Write => (false, true),
-        Access::ReadWrite => (true, true),
+        AccessMode::Read => (true, false),
+        AccessMode::Write => (false, true),
+        AccessMode::ReadWrite => (true, true),
     };
     let mut more = OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     if flags.nonblock {
@@ -150,7 +150,7 @@ fn open_node(path: &Path, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> 
         .custom_flags(more.bits())
         .open(path);
     let file = opened.map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-    let node = Node::from(file);
+    let node = LocalNode::from(file);
     if let Err(errno) = node.status() {
         log::error!(
             "{}: not a tape (MTIOCGET: {})",
@@ -184,11 +184,11 @@ mod tests {
     use super::*;
 
     const READ: OpenFlags = OpenFlags {
-        access: Access::Read,
+        access: AccessMode::Read,
         nonblock: false,
     };
     const WRITE: OpenFlags = OpenFlags {
-        access: Access::ReadWrite,
+        access: AccessMode::ReadWrite,
         nonblock: false,
     };
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::socket::{setsockopt, sockopt};
 use pseudotape_chardev::{Calls, CharDevice, ProcCalls};
-use pseudotape_cuse::{IoctlMode, Node, NodeOptions};
+use pseudotape_cuse::{CuseNode, IoctlMode, NodeOptions};
 
 pub const INIT: u32 = 4096;
 pub const OPEN: u32 = 14;
@@ -161,11 +161,11 @@ pub fn connect() -> (Kernel, OwnedFd) {
 pub fn serve<D: CharDevice + 'static>(
     device: &Arc<D>,
     ioctls: IoctlMode,
-) -> (Kernel, Node, Vec<u8>) {
+) -> (Kernel, CuseNode, Vec<u8>) {
     let (kernel, theirs) = connect();
     kernel.send(INIT, &words(&[7, 38, 0, 1]));
     let calls: Arc<dyn Calls> = Arc::new(ProcCalls::new());
-    let node = Node::on_descriptor(options(ioctls), device.clone(), calls, theirs, |_| {})
+    let node = CuseNode::on_descriptor(options(ioctls), device.clone(), calls, theirs, |_| {})
         .expect("the versions fit");
     let (_, (error, body)) = kernel.receive().expect("an answer to CUSE_INIT");
     assert_eq!(error, 0);

@@ -157,7 +157,7 @@ impl Tape {
             rewinding: false,
         };
         let flags = OpenFlags {
-            access: pseudotape_st::Access::ReadWrite,
+            access: pseudotape_st::AccessMode::ReadWrite,
             nonblock: true,
         };
         st.open(drive, node, flags)

@@ -2,18 +2,18 @@
 
 use pseudotape_drive::Personality;
 use pseudotape_mtio::{GeneralStatus, MtGet, MtOp, Operation};
-use pseudotape_st::{Access, Caller, Errno, Node, OpenFlags, Opening, Options, St};
+use pseudotape_st::{AccessMode, Caller, Errno, Node, OpenFlags, Opening, Options, St};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
 
 use crate::witness::Witness;
 
 pub const ROOT: Caller = Caller { privileged: true };
 pub const READ_WRITE: OpenFlags = OpenFlags {
-    access: Access::ReadWrite,
+    access: AccessMode::ReadWrite,
     nonblock: false,
 };
 pub const NONBLOCK: OpenFlags = OpenFlags {
-    access: Access::ReadWrite,
+    access: AccessMode::ReadWrite,
     nonblock: true,
 };
 pub const NON_REWINDING: Node = Node {

@@ -1,5 +1,5 @@
 use pseudotape_mtio::{GeneralStatus, Operation};
-use pseudotape_st::{Access, Errno, OpenFlags, Opening};
+use pseudotape_st::{AccessMode, Errno, OpenFlags, Opening};
 use pseudotape_tape::{Failed, Sense};
 use pseudotape_testkit::ModelCartridge;
 
@@ -120,7 +120,7 @@ fn a_drive_that_is_not_there_is_enxio_unless_nothing_is_asked_of_it() {
 fn a_file_opened_to_read_without_a_medium_may_write_marks_once_one_is_loaded() {
     let mut bench = not_ready();
     let to_read = OpenFlags {
-        access: Access::Read,
+        access: AccessMode::Read,
         nonblock: true,
     };
     assert_eq!(bench.open(NON_REWINDING, to_read), Ok(Opening::Open));
@@ -145,12 +145,12 @@ fn calls_without_an_open_file_are_refused() {
 #[test]
 fn a_protected_medium_is_opened_to_read_or_without_blocking() {
     for (access, nonblock, expected) in [
-        (Access::Read, false, Ok(Opening::Open)),
-        (Access::Read, true, Ok(Opening::Open)),
-        (Access::Write, false, Err(Errno::ReadOnly)),
-        (Access::ReadWrite, false, Err(Errno::ReadOnly)),
-        (Access::Write, true, Ok(Opening::Open)),
-        (Access::ReadWrite, true, Ok(Opening::Open)),
+        (AccessMode::Read, false, Ok(Opening::Open)),
+        (AccessMode::Read, true, Ok(Opening::Open)),
+        (AccessMode::Write, false, Err(Errno::ReadOnly)),
+        (AccessMode::ReadWrite, false, Err(Errno::ReadOnly)),
+        (AccessMode::Write, true, Ok(Opening::Open)),
+        (AccessMode::ReadWrite, true, Ok(Opening::Open)),
     ] {
         let cartridge = ModelCartridge {
             write_protected: true,

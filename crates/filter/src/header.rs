@@ -3,9 +3,9 @@
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::error::FrameError;
+use crate::error::BlockError;
 
-/// First bytes of every frame.
+/// First bytes of every stored block.
 pub(crate) const MAGIC: [u8; 4] = [0x8A, 0x5F, 0x54, 0x66];
 /// Version of the format.
 pub(crate) const VERSION: u8 = 1;
@@ -63,12 +63,12 @@ impl Method {
         }
     }
 
-    fn of(code: u8) -> Result<Self, FrameError> {
+    fn of(code: u8) -> Result<Self, BlockError> {
         match code {
             0 => Ok(Method::Raw),
             1 => Ok(Method::Zstd),
             2 => Ok(Method::Lz4),
-            found => Err(FrameError::UnknownMethod {
+            found => Err(BlockError::UnknownMethod {
                 what: "compression",
                 found,
             }),
@@ -78,7 +78,7 @@ impl Method {
 
 /// A header that was checked, with the place of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
+pub(crate) struct StoredHeader {
     pub(crate) method: Method,
     pub(crate) encrypted: bool,
     /// Length of the block above.
@@ -91,7 +91,7 @@ fn header_crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes.get(..HEADER_BYTES - 4).unwrap_or_default())
 }
 
-impl Frame {
+impl StoredHeader {
     /// The header for what `stored` holds.
     pub(crate) fn encode(&self, stored: &[u8]) -> [u8; HEADER_BYTES] {
         let mut bytes = self.authenticated(stored.len());
@@ -116,18 +116,18 @@ impl Frame {
     }
 
     /// Checks a block that was read: header, lengths, checksums, padding.
-    pub(crate) fn decode(block: &[u8]) -> Result<Frame, FrameError> {
+    pub(crate) fn decode(block: &[u8]) -> Result<StoredHeader, BlockError> {
         let Ok((header, rest)) = HeaderBytes::ref_from_prefix(block) else {
-            return Err(FrameError::NotFiltered);
+            return Err(BlockError::NotFiltered);
         };
         if header.magic != MAGIC {
-            return Err(FrameError::NotFiltered);
+            return Err(BlockError::NotFiltered);
         }
         if header.header_crc.get() != header_crc(block) {
-            return Err(FrameError::HeaderDamaged);
+            return Err(BlockError::HeaderDamaged);
         }
         if header.version != VERSION {
-            return Err(FrameError::NewerVersion {
+            return Err(BlockError::NewerVersion {
                 found: header.version,
                 supported: VERSION,
             });
@@ -136,7 +136,7 @@ impl Frame {
             0 => false,
             1 => true,
             found => {
-                return Err(FrameError::UnknownMethod {
+                return Err(BlockError::UnknownMethod {
                     what: "encryption",
                     found,
                 });
@@ -144,7 +144,7 @@ impl Frame {
         };
         let method = Method::of(header.compression)?;
         let wrong = |what, found: usize, expected: u64| {
-            Err(FrameError::Length {
+            Err(BlockError::Length {
                 what,
                 found: found as u64,
                 expected,
@@ -155,7 +155,7 @@ impl Frame {
             return wrong("a block of", rest.len(), stored as u64);
         };
         if crc32fast::hash(bytes) != header.stored_crc.get() || padding.iter().any(|b| *b != 0) {
-            return Err(FrameError::Damaged);
+            return Err(BlockError::Damaged);
         }
         let added = if encrypted { ENCRYPTION_BYTES } else { 0 };
         let Some(content) = stored.checked_sub(added) else {
@@ -168,7 +168,7 @@ impl Frame {
         if method == Method::Raw && content as u64 != u64::from(length) {
             return wrong("a length of", content, length.into());
         }
-        Ok(Frame {
+        Ok(StoredHeader {
             method,
             encrypted,
             length,
