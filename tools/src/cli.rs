@@ -47,6 +47,8 @@ pub(crate) enum Command {
     /// Shows what an image is: its header, how much is on it, and how it was found.
     Info(ImageOptions),
     /// Lists the files on the tape: everything between two filemarks is a file.
+    ///
+    /// An image that a drive has is shown up to its last commit, also by `info` and `verify`.
     Ls(ImageOptions),
     /// Writes the bytes of a tape's blocks to a file or to standard output.
     Dump(DumpOptions),

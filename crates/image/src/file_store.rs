@@ -31,6 +31,20 @@ impl FileStore {
         Self::locked(path, &options, access, "open")
     }
 
+    /// Opens an existing file for reading without a lock, because another process has it locked.
+    pub(crate) fn open_unlocked(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(|source| Error::Unopenable {
+            path: path.to_owned(),
+            action: "open",
+            source,
+        })?;
+        Ok(FileStore {
+            file,
+            path: path.to_owned(),
+            can_allocate: true,
+        })
+    }
+
     /// Makes a new file, readable and writable for its owner and group; an existing one is left alone.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();

@@ -33,6 +33,7 @@ mod room;
 mod slot;
 mod space;
 mod store;
+mod view;
 mod walk;
 
 pub use check::IndexDamage;
@@ -55,3 +56,4 @@ pub use report::{Gap, OpenReport, TornTail};
 pub use space::Spaced;
 pub use store::{Reserved, Store};
 pub use uuid::Uuid;
+pub use view::View;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
-use pseudotape_image::{FileStore, Image};
+use pseudotape_image::{Image, View};
 use pseudotape_tape::{Mark, Stop};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ pub(crate) fn run(options: &DumpOptions, screen: &Screen) -> anyhow::Result<Verd
         !(to_stdout && io::stdout().is_terminal()),
         "blocks are no text for a terminal: use -o FILE, or pipe them into a program"
     );
-    let mut image = Opened::for_reading(&options.image, options.partition)?.image;
+    let mut image = Opened::of_image_at_rest(&options.image, options.partition)?.image;
     if let Some(file) = options.file {
         go_to_file(&mut image, file)?;
     }
@@ -73,7 +73,7 @@ pub(crate) fn run(options: &DumpOptions, screen: &Screen) -> anyhow::Result<Verd
 }
 
 /// Goes behind the filemark that lies before the file.
-fn go_to_file(image: &mut Image<FileStore>, file: u64) -> anyhow::Result<()> {
+fn go_to_file(image: &mut Image<View>, file: u64) -> anyhow::Result<()> {
     image.rewind();
     while image.place().file.0 < file {
         let ahead = i64::try_from(file - image.place().file.0).unwrap_or(i64::MAX);

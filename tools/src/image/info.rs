@@ -1,11 +1,11 @@
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
-use pseudotape_image::{OpenReport, Rewriting};
+use pseudotape_image::{Image, OpenReport, Rewriting, View};
 use serde::Serialize;
 
-use super::{Opened, existing_words};
+use super::{IN_USE, existing_words, look};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 
@@ -65,6 +65,8 @@ struct Info {
     used_bytes: u64,
     host_bytes: u64,
     opened: Found,
+    /// A drive has the image: this is what was committed.
+    in_use: bool,
 }
 
 impl Report for Info {
@@ -135,36 +137,48 @@ impl Report for Info {
         );
         field("image size", HumanBytes(self.host_bytes).to_string());
         field("opened", self.opened.words.clone());
+        if self.in_use {
+            field("note", IN_USE.to_owned());
+        }
         text
     }
 }
 
 pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let Opened { image, report } = Opened::for_reading(&options.image, options.partition)?;
-    let header = image.header();
-    let end = image.end_of_data();
-    screen.show(&Info {
-        image: options.image.clone(),
-        volume: header.volume.to_string(),
-        created: time_words(header.created_ms),
-        label: existing_words(image.label()),
-        barcode: existing_words(image.barcode()),
-        capacity_bytes: header.capacity_bytes,
-        early_warning_bytes: header.early_warning_bytes,
-        min_block: header.block_limits.min_bytes,
-        max_block: header.block_limits.max_bytes,
-        write_protected: image.is_write_protected(),
-        incomplete_from: image.incomplete_from().map(|object| object.0),
-        worm: header.rewriting == Rewriting::AppendOnly,
-        partition: header.partition.0,
-        partitions: header.partition_count,
-        objects: end.object.0,
-        filemarks: image.mark_counts().0,
-        used_bytes: image.payload_bytes(),
-        host_bytes: image.host_bytes(),
-        opened: Found::new(&report),
+    let info = look(&options.image, options.partition, |reading, report| {
+        Ok(Info::of(&options.image, reading.image(), report))
     })?;
+    screen.show(&info)?;
     Ok(Verdict::Well)
+}
+
+impl Info {
+    fn of(path: &Path, image: &Image<View>, report: &OpenReport) -> Self {
+        let header = image.header();
+        let end = image.end_of_data();
+        Info {
+            image: path.to_owned(),
+            volume: header.volume.to_string(),
+            created: time_words(header.created_ms),
+            label: existing_words(image.label()),
+            barcode: existing_words(image.barcode()),
+            capacity_bytes: header.capacity_bytes,
+            early_warning_bytes: header.early_warning_bytes,
+            min_block: header.block_limits.min_bytes,
+            max_block: header.block_limits.max_bytes,
+            write_protected: image.is_write_protected(),
+            incomplete_from: image.incomplete_from().map(|object| object.0),
+            worm: header.rewriting == Rewriting::AppendOnly,
+            partition: header.partition.0,
+            partitions: header.partition_count,
+            objects: end.object.0,
+            filemarks: image.mark_counts().0,
+            used_bytes: image.payload_bytes(),
+            host_bytes: image.host_bytes(),
+            opened: Found::new(report),
+            in_use: image.is_in_use(),
+        }
+    }
 }
 
 fn time_words(ms: u64) -> String {

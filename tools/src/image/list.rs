@@ -1,6 +1,7 @@
 use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted};
 use serde::Serialize;
 
+use super::IN_USE;
 use crate::content::Content;
 
 /// What lies between two filemarks.
@@ -89,10 +90,22 @@ pub(crate) struct Listing {
     pub files: Vec<TapeFile>,
     /// The object number at which the recorded data end.
     pub end_of_data: u64,
+    /// A drive has the image: this is what was committed.
+    pub in_use: bool,
 }
 
 impl Report for Listing {
     fn text(&self, screen: &Screen) -> String {
+        let mut text = self.table(screen);
+        if self.in_use {
+            text = format!("{text}{}\n", screen.paint(Paint::Notice, IN_USE));
+        }
+        text
+    }
+}
+
+impl Listing {
+    fn table(&self, screen: &Screen) -> String {
         if self.files.is_empty() {
             return "the tape is blank\n".to_owned();
         }

@@ -1,8 +1,8 @@
 use pseudotape_human::Screen;
 use pseudotape_image::{Error, Place};
 
-use super::Opened;
 use super::list::{Listing, TapeFile};
+use super::look;
 use super::reading::{Met, Reading};
 use crate::Verdict;
 use crate::cli::ImageOptions;
@@ -13,13 +13,15 @@ use crate::progress;
 const PROGRESS_STEP_OBJECTS: u64 = 4096;
 
 pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let mut reading = Reading::new(Opened::for_reading(&options.image, options.partition)?.image);
-    let end = reading.image().end_of_data();
-    let bar = progress::bar(screen, end.payload_bytes_before);
-    let listing = list(&mut reading, |place| {
-        bar.set_position(place.payload_bytes_before);
+    let listing = look(&options.image, options.partition, |reading, _| {
+        let end = reading.image().end_of_data();
+        let bar = progress::bar(screen, end.payload_bytes_before);
+        let listing = list(reading, |place| {
+            bar.set_position(place.payload_bytes_before);
+        })?;
+        bar.finish_and_clear();
+        Ok(listing)
     })?;
-    bar.finish_and_clear();
     screen.show(&listing)?;
     Ok(Verdict::Well)
 }
@@ -65,5 +67,6 @@ fn list(reading: &mut Reading, progress: impl Fn(Place)) -> Result<Listing, Erro
     Ok(Listing {
         files,
         end_of_data: reading.image().end_of_data().object.0,
+        in_use: reading.image().is_in_use(),
     })
 }

@@ -11,19 +11,25 @@ pub(crate) mod write_protect;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{anyhow, ensure};
+use anyhow::{anyhow, bail, ensure};
 use pseudotape_drive::FileMedium;
 use pseudotape_human::counted;
-use pseudotape_image::{Access, Error, FileStore, Image, OpenReport};
+use pseudotape_image::{Access, Error, Image, OpenReport, View};
+
+use reading::Reading;
+
+/// How often a command looks anew at an image that was written over while the command looked at it.
+const LOOKS: u32 = 3;
 
 /// An image file that was opened.
 pub(crate) struct Opened {
-    pub image: Image<FileStore>,
+    pub image: Image<View>,
     pub report: OpenReport,
 }
 
 impl Opened {
-    /// Opens one partition of a volume that nobody writes at the moment, and changes nothing in it.
+    /// Opens one partition of a volume to look at it, and changes nothing in it. Where a drive has the volume,
+    /// the image shows what was committed.
     pub(crate) fn for_reading(image: &Path, partition: u8) -> anyhow::Result<Self> {
         let path = partition_path(image, partition);
         if partition > 0 && !path.exists() {
@@ -35,14 +41,46 @@ impl Opened {
                 counted(count.into(), "partition")
             );
         }
-        let opened = FileStore::open(&path, Access::ReadOnly)
-            .and_then(|store| Image::open(store, Access::ReadOnly));
-        match opened {
+        match Image::view(&path) {
             Ok((image, report)) => Ok(Opened { image, report }),
             Err(error) => Err(explained(&path, error)),
         }
     }
+
+    /// As [`Opened::for_reading`], of a volume that nobody writes: its blocks go to somebody who can't be
+    /// told later that they were written over meanwhile.
+    pub(crate) fn of_image_at_rest(image: &Path, partition: u8) -> anyhow::Result<Self> {
+        let opened = Self::for_reading(image, partition)?;
+        if opened.image.is_in_use() {
+            let path = partition_path(image, partition);
+            return Err(in_use(&Error::InUse { path }));
+        }
+        Ok(opened)
+    }
 }
+
+/// Looks at one partition of a volume; again where another process wrote over it meanwhile.
+pub(crate) fn look<T>(
+    image: &Path,
+    partition: u8,
+    mut at: impl FnMut(&mut Reading, &OpenReport) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    for _ in 0..LOOKS {
+        let Opened { image, report } = Opened::for_reading(image, partition)?;
+        let mut reading = Reading::new(image);
+        let seen = at(&mut reading, &report);
+        if reading.image().is_current() {
+            return seen;
+        }
+    }
+    bail!(
+        "{}: a program writes over this volume at the moment: look again when it has written its first filemark",
+        image.display()
+    )
+}
+
+/// Whether a drive has the image, in words.
+pub(crate) const IN_USE: &str = "in use: shown up to its last commit";
 
 fn partition_path(image: &Path, partition: u8) -> PathBuf {
     FileMedium::new(image, Access::ReadOnly).path_of(partition)

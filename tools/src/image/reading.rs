@@ -1,4 +1,4 @@
-use pseudotape_image::{Ahead, Error, FileStore, Image, Object};
+use pseudotape_image::{Ahead, Error, Image, Object, View};
 use serde::Serialize;
 
 /// Room for blocks at first; grows to the longest block met.
@@ -36,14 +36,14 @@ pub(crate) enum Met {
 
 /// Goes over a tape object by object, also where it is damaged.
 pub(crate) struct Reading {
-    image: Image<FileStore>,
+    image: Image<View>,
     buffer: Vec<u8>,
     copied: usize,
 }
 
 impl Reading {
     /// From where the image stands.
-    pub(crate) fn new(image: Image<FileStore>) -> Self {
+    pub(crate) fn new(image: Image<View>) -> Self {
         Reading {
             image,
             buffer: vec![0; FIRST_BUFFER_BYTES],
@@ -94,13 +94,18 @@ impl Reading {
         self.buffer.get(..self.copied).unwrap_or_default()
     }
 
-    pub(crate) fn image(&self) -> &Image<FileStore> {
+    /// The image, to ask what moves nothing but the place in it.
+    pub(crate) fn image_mut(&mut self) -> &mut Image<View> {
+        &mut self.image
+    }
+
+    pub(crate) fn image(&self) -> &Image<View> {
         &self.image
     }
 
     fn step(
         &mut self,
-        read: impl FnOnce(&mut Image<FileStore>, &mut Vec<u8>) -> Result<Object, Error>,
+        read: impl FnOnce(&mut Image<View>, &mut Vec<u8>) -> Result<Object, Error>,
     ) -> Result<Met, Error> {
         let before = self.image.place();
         self.copied = 0;

@@ -2,12 +2,12 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
-use pseudotape_image::IndexDamage;
+use pseudotape_image::{IndexDamage, OpenReport};
 use serde::Serialize;
 
-use super::Opened;
 use super::info::Found;
 use super::reading::{Damage, Met, Reading};
+use super::{IN_USE, Opened, look};
 use crate::Verdict;
 use crate::cli::VerifyOptions;
 use crate::progress;
@@ -33,6 +33,8 @@ struct Partition {
     /// Damaged parts of the index: they cost time, no data.
     index_damage: Vec<DamagedPart>,
     opened: Found,
+    /// A drive has the image: this is what was committed.
+    in_use: bool,
 }
 
 /// A part of the index that fails its check.
@@ -94,6 +96,9 @@ impl Partition {
             (false, 0) => screen.paint(Paint::Bad, "damage, see above"),
             (false, count) => screen.paint(Paint::Bad, &counted(count, "damaged place")),
         };
+        if self.in_use {
+            line(screen.paint(Paint::Notice, IN_USE));
+        }
         line(format!(
             "partition {}: {}, {}, {}: {verdict}",
             self.partition,
@@ -130,7 +135,11 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
     };
     let checked: anyhow::Result<Vec<_>> = partitions
         .into_iter()
-        .map(|partition| verify(Opened::for_reading(path, partition)?, screen))
+        .map(|partition| {
+            look(path, partition, |reading, report| {
+                verify(reading, report, screen)
+            })
+        })
         .collect();
     let partitions = checked?;
     let verified = Verified {
@@ -145,8 +154,12 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
     })
 }
 
-fn verify(opened: Opened, screen: &Screen) -> anyhow::Result<Partition> {
-    let Opened { mut image, report } = opened;
+fn verify(
+    reading: &mut Reading,
+    report: &OpenReport,
+    screen: &Screen,
+) -> anyhow::Result<Partition> {
+    let image = reading.image_mut();
     let bar = progress::bar(screen, image.payload_bytes());
     let mut verified = Partition {
         partition: image.header().partition.0,
@@ -155,9 +168,9 @@ fn verify(opened: Opened, screen: &Screen) -> anyhow::Result<Partition> {
         bytes: 0,
         damage: Vec::new(),
         index_damage: image.check_index()?.iter().map(DamagedPart::from).collect(),
-        opened: Found::new(&report),
+        opened: Found::new(report),
+        in_use: image.is_in_use(),
     };
-    let mut reading = Reading::new(image);
     let mut in_file = false;
     loop {
         match reading.next()? {
