@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_human::Size;
-use pseudotape_sink::Sink;
 use serde::Deserialize;
 
 use crate::cli::RunOptions;
-use crate::leg::{LegOptions, When};
+use crate::leg::When;
 use crate::messages::default_socket;
 use crate::mirror::{MAX_LEGS, MirrorOptions};
 
 mod leg;
 
+pub use leg::LegConfig;
 use leg::{LegTable, check_leg, parse_leg};
 pub(crate) use leg::{absolute, parse_assignment};
 
@@ -28,15 +28,6 @@ pub struct Config {
     pub mirror: MirrorOptions,
     /// The legs, in the order in which they are read.
     pub legs: Vec<LegConfig>,
-}
-
-/// A leg, and what is in it at the start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LegConfig {
-    /// How it is treated.
-    pub options: LegOptions,
-    /// `None`: nothing yet.
-    pub sink: Option<Sink>,
 }
 
 #[derive(Debug, Default, Deserialize)]

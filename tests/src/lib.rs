@@ -2,5 +2,6 @@
 
 pub mod conformance;
 pub mod device;
+pub mod modules;
 pub mod reference;
 pub mod source;

@@ -1,43 +1,13 @@
 //! What an errno of the node says of the drive.
 
 use nix::errno::Errno;
-use pseudotape_mtio::{MtGet, Operation};
+use pseudotape_mtio::Operation;
 use pseudotape_tape::{Done, Failed, Position, Sense, Stop};
 
-use crate::state::{DeviceDrive, Flags, Locating, Readiness, Whereabouts};
-
-/// Errnos of a node whose drive or daemon is gone.
-pub(crate) fn is_gone(errno: Errno) -> bool {
-    matches!(
-        errno,
-        Errno::ENXIO | Errno::ENODEV | Errno::ENOTCONN | Errno::ECONNABORTED | Errno::ESHUTDOWN
-    )
-}
+use crate::errno::is_gone;
+use crate::state::{DeviceDrive, Locating, Readiness, Whereabouts};
 
 impl DeviceDrive {
-    pub(crate) fn operate(&self, operation: Operation, count: i32) -> Result<(), Errno> {
-        let node = self.node.as_ref().ok_or(Errno::ENXIO)?;
-        node.operate(operation, count)
-    }
-
-    pub(crate) fn status(&self) -> Result<MtGet, Errno> {
-        let status = self.node.as_ref().ok_or(Errno::ENXIO)?.status()?;
-        // The driver forgets them with the question.
-        let recovered = self.recovered.get();
-        self.recovered
-            .set(recovered.saturating_add(status.recovered_errors.into()));
-        Ok(status)
-    }
-
-    /// Asks the drive for its place.
-    pub(crate) fn ask(&self) -> Result<u64, Errno> {
-        self.node.as_ref().ok_or(Errno::ENXIO)?.object()
-    }
-
-    pub(crate) fn flags(&self) -> Result<Flags, Errno> {
-        self.status().map(Flags::from)
-    }
-
     /// What every operation does first: tells pending news, then requires a drive that can work.
     pub(crate) fn begin_anywhere(&mut self) -> Result<(), Failed> {
         if let Some(sense) = self.attention.take() {
@@ -137,6 +107,19 @@ impl DeviceDrive {
                 Err(Failed::at(Sense::Reset, None))
             }
             Err(errno) => Err(self.failed("asking whether it is ready", errno)),
+        }
+    }
+
+    /// A failure that leaves the tape nobody knows where.
+    pub(crate) fn lost_by(&mut self, what: &str, errno: Errno) -> Failed {
+        let found = self.find(what, errno);
+        match found {
+            Ok(object) if self.medium.locating == Locating::Asked => self.found_elsewhere(object),
+            Ok(_) => {
+                self.lose_place();
+                Failed::at(Sense::HardwareError, None)
+            }
+            Err(failed) => failed,
         }
     }
 

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::answer::is_gone;
+use crate::errno::is_gone;
 
 /// Why a node could not be opened as a drive.
 #[derive(Debug, thiserror::Error)]

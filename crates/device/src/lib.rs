@@ -21,16 +21,20 @@
 
 mod aligned;
 mod answer;
+mod ask;
 mod change;
 mod count;
 mod drive;
+mod errno;
 mod error;
 mod files;
 mod limits;
+mod local;
 mod look;
 mod mode;
 mod motion;
 mod node;
+mod open;
 mod read;
 #[allow(unsafe_code, reason = "the three ioctls of a tape")]
 mod request;
@@ -40,6 +44,7 @@ mod volume;
 mod write;
 
 pub use error::Error;
-pub use node::{LocalNode, Opener, TapeNode};
+pub use local::LocalNode;
+pub use node::{Opener, TapeNode};
 pub use pseudotape_tape::Access;
 pub use state::DeviceDrive;

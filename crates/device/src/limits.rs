@@ -3,7 +3,8 @@
 use nix::errno::Errno;
 use pseudotape_tape::BlockLimits;
 
-use crate::state::LARGEST_BLOCK;
+/// Largest block that `MTSETBLK` can ask for, and one byte.
+pub(crate) const LARGEST_BLOCK: u32 = 1 << 24;
 
 /// Coarsest granularity that is looked for (READ BLOCK LIMITS has 5 bits for its logarithm).
 const COARSEST: u32 = 1 << 12;

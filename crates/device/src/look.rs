@@ -1,28 +1,17 @@
-//! Opening the node, and looking again whether the drive is ready.
+//! Finding out about the drive behind an open node, and looking again whether it is ready.
 
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use nix::errno::Errno;
 use pseudotape_mtio::{Booleans, GeneralStatus, MtGet, Operation};
-use pseudotape_tape::{Door, Failed, Identity, Sense};
+use pseudotape_tape::{Failed, Sense};
 
-use crate::answer::is_gone;
+use crate::errno::is_gone;
 use crate::error::Error;
 use crate::limits;
-use crate::node::{LocalNode, TapeNode};
+use crate::local::options_shown;
+use crate::node::TapeNode;
 use crate::state::{DeviceDrive, Locating, PerMedium, Readiness, Whereabouts};
-use pseudotape_tape::Access;
-
-/// How long a node may stay busy from a close before: that of a file of a FUSE mount ends after close(2) did.
-const CLOSING: Duration = Duration::from_secs(1);
-
-/// Major number of st.
-const ST_MAJOR: u64 = 9;
-
-/// Bit of st's minor numbers for non-rewinding nodes.
-const NON_REWINDING: u64 = 0x80;
 
 /// `MTSETDRVBUFFER`: these options off, these on (`MT_ST_CLEARBOOLEANS`, `MT_ST_SETBOOLEANS`).
 const CLEAR_BOOLEANS: u32 = 0x4000_0000;
@@ -36,93 +25,6 @@ const UNWANTED: Booleans = Booleans::SILI
 
 fn option(form: u32, switches: Booleans) -> i32 {
     (form | switches.bits()).cast_signed()
-}
-
-/// Refuses a node whose close would move the tape.
-pub(crate) fn refuse_rewinding(path: &Path) -> Result<(), Error> {
-    let Ok(metadata) = std::fs::metadata(path) else {
-        // Opening says what is wrong.
-        return Ok(());
-    };
-    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
-    let device = metadata.rdev();
-    let sister =
-        if metadata.file_type().is_char_device() && nix::sys::stat::major(device) == ST_MAJOR {
-            if nix::sys::stat::minor(device) & NON_REWINDING != 0 {
-                return Ok(());
-            }
-            let known = sysfs_of(device).and_then(|link| name(&link));
-            known.map(|name| PathBuf::from(format!("/dev/n{name}")))
-        } else {
-            name(path)
-                .filter(|name| name.starts_with("pmtm"))
-                .map(|name| path.with_file_name(format!("n{name}")))
-        };
-    match sister {
-        Some(instead) => Err(Error::Rewinds {
-            path: path.to_owned(),
-            instead,
-        }),
-        None => Ok(()),
-    }
-}
-
-fn sysfs_of(device: u64) -> Option<PathBuf> {
-    let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
-    std::fs::canonicalize(format!("/sys/dev/char/{major}:{minor}")).ok()
-}
-
-/// What sysfs knows of a SCSI drive; else the name of the node.
-pub(crate) fn identity_of(path: &Path) -> Identity {
-    let sysfs = std::fs::metadata(path)
-        .ok()
-        .filter(|metadata| metadata.file_type().is_char_device())
-        .and_then(|metadata| sysfs_of(metadata.rdev()))
-        .map(|link| link.join("device"));
-    let read = |file: &str| {
-        let text = sysfs
-            .as_ref()
-            .and_then(|at| std::fs::read(at.join(file)).ok());
-        text.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned())
-    };
-    let serial = sysfs
-        .as_ref()
-        .and_then(|at| std::fs::read(at.join("vpd_pg80")).ok())
-        .and_then(|page| {
-            page.get(4..)
-                .map(|text| String::from_utf8_lossy(text).trim().to_owned())
-        });
-    let node = path
-        .file_name()
-        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    Identity {
-        vendor: read("vendor").unwrap_or_else(|| "DEVICE".into()),
-        product: read("model").unwrap_or(node),
-        revision: read("rev").unwrap_or_default(),
-        serial: serial.unwrap_or_default(),
-    }
-}
-
-/// Opens a node and makes sure that it is a tape's.
-pub(crate) fn open_tape(path: &Path, access: Access) -> Result<Box<dyn TapeNode>, Error> {
-    let begin = Instant::now();
-    let opened = loop {
-        match LocalNode::open(path, access) {
-            Err(Errno::EBUSY) if begin.elapsed() < CLOSING => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            result => break result,
-        }
-    };
-    let node = opened.map_err(|errno| Error::of_open(path, errno))?;
-    match node.status() {
-        Ok(_) => Ok(Box::new(node)),
-        Err(errno) if is_gone(errno) => Err(Error::of_open(path, errno)),
-        Err(errno) => Err(Error::NotATape {
-            path: path.to_owned(),
-            errno,
-        }),
-    }
 }
 
 impl DeviceDrive {
@@ -202,7 +104,7 @@ impl DeviceDrive {
 
     fn switch_options(&self) -> Result<(), Error> {
         let cleared = self.operate(Operation::SetDriveBuffer, option(CLEAR_BOOLEANS, UNWANTED));
-        if cleared == Err(Errno::EPERM) && self.options_shown().contains(Booleans::SILI) {
+        if cleared == Err(Errno::EPERM) && options_shown(&self.path).contains(Booleans::SILI) {
             return Err(Error::CutsBlocks {
                 path: self.path.clone(),
             });
@@ -211,24 +113,14 @@ impl DeviceDrive {
         Ok(())
     }
 
-    /// The options as st shows them to everybody.
-    pub(crate) fn options_shown(&self) -> Booleans {
-        let shown = std::fs::metadata(&self.path)
-            .ok()
-            .and_then(|metadata| sysfs_of(metadata.rdev()))
-            .and_then(|link| std::fs::read_to_string(link.join("options")).ok());
-        let bits = shown
-            .and_then(|text| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok());
-        Booleans::from_bits_truncate(bits.unwrap_or(0))
-    }
-
     /// Lets the driver use partitions, which it does only when told; as root. A drive that can't say where it is
     /// could not even be opened then.
     pub(crate) fn allow_partitions(&mut self) -> Result<(), Errno> {
         if self.medium.locating == Locating::Counted {
             return Err(Errno::EINVAL);
         }
-        if !self.partitions_allowed && !self.options_shown().contains(Booleans::CAN_PARTITIONS) {
+        if !self.partitions_allowed && !options_shown(&self.path).contains(Booleans::CAN_PARTITIONS)
+        {
             let switches = option(SET_BOOLEANS, Booleans::CAN_PARTITIONS);
             self.operate(Operation::SetDriveBuffer, switches)?;
             self.partitions_allowed = true;
@@ -292,29 +184,6 @@ impl DeviceDrive {
         {
             self.note("closing", errno);
         }
-    }
-}
-
-impl Drop for DeviceDrive {
-    fn drop(&mut self) {
-        if self.medium.dirty {
-            // Nobody is left to be told; who wants to know commits before.
-            self.commit().ok();
-        }
-        self.count_for_others();
-        if let Some(size) = self
-            .found_block_size
-            .and_then(|size| i32::try_from(size).ok())
-        {
-            // As the node was found; a drive that refuses stays in variable block mode.
-            self.operate(Operation::SetBlockSize, size).ok();
-        }
-        if self.door == Door::Locked {
-            // st keeps it locked over a close, when nobody is left to unlock it.
-            self.operate(Operation::Unlock, 1).ok();
-        }
-        self.disallow_partitions();
-        self.close();
     }
 }
 

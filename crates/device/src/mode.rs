@@ -4,6 +4,7 @@ use nix::errno::Errno;
 use pseudotape_mtio::{GeneralStatus, Operation};
 use pseudotape_tape::{Door, Failed, Mode, ModeSelect, Sense};
 
+use crate::local::options_shown;
 use crate::state::{DeviceDrive, Readiness};
 use pseudotape_tape::Access;
 
@@ -36,9 +37,7 @@ impl DeviceDrive {
     /// used: it takes an option that changes the driver.
     pub(crate) fn last_partition(&self) -> u8 {
         let allowed = self.partitions_allowed
-            || self
-                .options_shown()
-                .contains(pseudotape_mtio::Booleans::CAN_PARTITIONS);
+            || options_shown(&self.path).contains(pseudotape_mtio::Booleans::CAN_PARTITIONS);
         if !allowed || self.readiness != Readiness::Ready {
             return 0;
         }

@@ -1,16 +1,9 @@
 use std::fmt;
-use std::fs::File;
-use std::os::fd::AsFd;
-use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use pseudotape_mtio::{MtGet, MtOp, Operation};
+use pseudotape_mtio::{MtGet, Operation};
 
 use crate::error::Error;
-use crate::request;
-use pseudotape_tape::Access;
 
 /// An open tape as st shows it, here or on another machine: what [`DeviceDrive`](crate::DeviceDrive) gets the truth
 /// out of. Errors are those of the system calls.
@@ -60,65 +53,3 @@ pub trait TapeNode: Send + fmt::Debug {
 
 /// Opens the same tape again: only then does st ask its drive whether it is ready.
 pub type Opener = Box<dyn FnMut() -> Result<Box<dyn TapeNode>, Error> + Send>;
-
-/// An open tape node of this machine: system calls and nothing else.
-#[derive(Debug)]
-pub struct LocalNode {
-    file: File,
-}
-
-impl From<File> for LocalNode {
-    fn from(file: File) -> Self {
-        LocalNode { file }
-    }
-}
-
-/// Does it again when a signal came before anything happened.
-fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::EINTR) => {}
-            result => return result,
-        }
-    }
-}
-
-impl LocalNode {
-    /// Opens it, also with no medium in the drive or a protected one: hence `O_NONBLOCK`.
-    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Errno> {
-        let access = match access {
-            Access::ReadOnly => OFlag::O_RDONLY,
-            Access::ReadWrite => OFlag::O_RDWR,
-        };
-        let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let fd = uninterrupted(|| open(path, flags, Mode::empty()))?;
-        Ok(LocalNode { file: fd.into() })
-    }
-}
-
-impl TapeNode for LocalNode {
-    fn operate(&self, operation: Operation, count: i32) -> Result<(), Errno> {
-        let operation = MtOp { operation, count };
-        uninterrupted(|| request::operate(self.file.as_fd(), operation))
-    }
-
-    fn status(&self) -> Result<MtGet, Errno> {
-        uninterrupted(|| request::status(self.file.as_fd()))
-    }
-
-    fn object(&self) -> Result<u64, Errno> {
-        uninterrupted(|| request::position(self.file.as_fd())).map(|at| at.object.into())
-    }
-
-    fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        uninterrupted(|| nix::unistd::read(&self.file, buffer))
-    }
-
-    fn write(&self, data: &[u8]) -> Result<usize, Errno> {
-        uninterrupted(|| nix::unistd::write(&self.file, data))
-    }
-
-    fn close(self: Box<Self>) -> Result<(), Errno> {
-        nix::unistd::close(self.file)
-    }
-}

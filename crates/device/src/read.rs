@@ -4,7 +4,8 @@ use nix::errno::Errno;
 use pseudotape_mtio::Operation;
 use pseudotape_tape::{BlockLimits, Failed, ReadDone, Sense, Stop, Transfer, read_each};
 
-use crate::state::{DeviceDrive, LARGEST_BLOCK, Locating};
+use crate::limits::LARGEST_BLOCK;
+use crate::state::{DeviceDrive, Locating};
 
 /// A host adapter that does not even take this much is none for tapes.
 const SHORTEST_READ: usize = 64 * 1024;
@@ -190,19 +191,6 @@ impl DeviceDrive {
         match self.operate(Operation::BackBlocks, 1) {
             Ok(()) => Ok(()),
             Err(errno) => Err(self.lost_by("stepping back over a block", errno)),
-        }
-    }
-
-    /// A failure that leaves the tape nobody knows where.
-    pub(crate) fn lost_by(&mut self, what: &str, errno: Errno) -> Failed {
-        let found = self.find(what, errno);
-        match found {
-            Ok(object) if self.medium.locating == Locating::Asked => self.found_elsewhere(object),
-            Ok(_) => {
-                self.lose_place();
-                Failed::at(Sense::HardwareError, None)
-            }
-            Err(failed) => failed,
         }
     }
 

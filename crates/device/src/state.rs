@@ -11,8 +11,8 @@ use pseudotape_tape::{
 use pseudotape_tape::Access;
 
 use crate::aligned::AlignedBuffer;
-use crate::error::Error;
 use crate::files::Files;
+use crate::limits::LARGEST_BLOCK;
 use crate::node::{Opener, TapeNode};
 
 /// How the place of the tape is known.
@@ -145,59 +145,6 @@ impl fmt::Debug for DeviceDrive {
 }
 
 impl DeviceDrive {
-    /// Opens a node, without moving the tape. A drive without a medium is opened too.
-    pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
-        crate::look::refuse_rewinding(path)?;
-        let at = path.to_owned();
-        let opener = Box::new(move || crate::look::open_tape(&at, access));
-        let mut drive = Self::unopened(path, access, opener);
-        drive.identity = crate::look::identity_of(path);
-        let node = (drive.opener)()?;
-        drive.adopt(node)?;
-        Ok(drive)
-    }
-
-    /// A drive behind an open tape that is no node of this machine; the name is for messages. Block limits that the
-    /// caller knows are not looked for, which takes many requests.
-    pub fn over(
-        name: &str,
-        access: Access,
-        node: Box<dyn TapeNode>,
-        opener: Opener,
-        limits: Option<BlockLimits>,
-    ) -> Result<Self, Error> {
-        let mut drive = Self::unopened(Path::new(name), access, opener);
-        drive.identity.vendor = "REMOTE".into();
-        drive.limits = limits;
-        drive.adopt(node)?;
-        Ok(drive)
-    }
-
-    fn unopened(path: &Path, access: Access, opener: Opener) -> Self {
-        DeviceDrive {
-            path: path.to_owned(),
-            access,
-            identity: Identity::default(),
-            opener,
-            node: None,
-            readiness: Readiness::Not(Sense::NotReady),
-            attention: None,
-            medium: PerMedium::unknown(),
-            limits: None,
-            longest_read: usize::MAX,
-            expected: 0,
-            buffer: AlignedBuffer::default(),
-            block_size: 0,
-            found_block_size: None,
-            buffering: None,
-            compression: None,
-            door: Door::Unlocked,
-            partitions_allowed: false,
-            trouble: None,
-            recovered: Cell::new(0),
-        }
-    }
-
     /// The node.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -261,9 +208,6 @@ impl DeviceDrive {
         })
     }
 }
-
-/// Largest block that `MTSETBLK` can ask for, and one byte.
-pub(crate) const LARGEST_BLOCK: u32 = 1 << 24;
 
 /// Flags of `MTIOCGET` that a motion or transfer ended with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use pseudotape_mtio::Operation;
 use pseudotape_tape::{Done, Failed, Sense, Stop, Transfer};
 
 use crate::aligned::AlignedBuffer;
-use crate::state::{DeviceDrive, LARGEST_BLOCK, Locating};
+use crate::limits::LARGEST_BLOCK;
+use crate::state::{DeviceDrive, Locating};
 use pseudotape_tape::Access;
 
 /// What one write(2) came to.

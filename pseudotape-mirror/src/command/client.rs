@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use pseudotape_control::call;
 use pseudotape_human::{Screen, printable};
 
-use super::{Refused, Verdict};
+use super::verdict::{Refused, Verdict};
 use crate::config::parse_assignment;
 use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::CommandFactory;
 use pseudotape_human::{Screen, completion_script, pages_of, write_pages};
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::cli::{Cli, CompletionsOptions, EXIT_CODES, ManOptions};
 
 pub(super) fn completions(options: &CompletionsOptions, screen: &Screen) -> Result<Verdict> {

@@ -3,6 +3,7 @@
 mod client;
 mod generate;
 mod show;
+mod verdict;
 mod watch;
 
 use std::process::ExitCode;
@@ -14,23 +15,10 @@ use crate::messages::Request;
 use crate::{config, daemon};
 
 use client::Client;
-
-/// How a command ended that could do its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All is well: exit code 0.
-    Well,
-    /// A leg is no copy, or something failed: exit code 1.
-    Degraded,
-}
+use verdict::{Refused, Verdict};
 
 /// The exit code of usage errors, and where no mirror answers.
 const EXIT_FAILED: u8 = 2;
-
-/// What was refused, or failed: exit code 1.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Refused(String);
 
 /// Does what the command line asks, prints the result or the error, and returns the exit code.
 #[must_use]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use pseudotape_human::Screen;
 
-use super::Verdict;
 use super::client::Client;
 use super::show::{full, line};
+use super::verdict::Verdict;
 use crate::cli::StatusOptions;
 use crate::messages::MirrorStatus;
 

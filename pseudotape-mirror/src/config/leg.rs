@@ -7,8 +7,16 @@ use pseudotape_human::{Size, list, parse_size};
 use pseudotape_sink::{Location, Sink};
 use serde::Deserialize;
 
-use super::LegConfig;
 use crate::leg::{Class, Keeps, LegOptions, When};
+
+/// A leg, and what is in it at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegConfig {
+    /// How it is treated.
+    pub options: LegOptions,
+    /// `None`: nothing yet.
+    pub sink: Option<Sink>,
+}
 
 /// A leg as it is written.
 #[derive(Clone, Debug, Default, Deserialize)]

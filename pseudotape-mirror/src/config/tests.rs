@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cli::{Cli, Command};
-use crate::leg::Class;
+use crate::leg::{Class, LegOptions};
 use clap::Parser;
 use pseudotape_sink::Location;
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use pseudotape_slave::{Channel, ServeError, serve};
 
+use crate::daemon::event::Event;
 use crate::daemon::public::Public;
-use crate::daemon::run::Event;
 use crate::daemon::served::Served;
 
 /// How long is waited after the first failure; twice as long after each further one …

@@ -2,6 +2,7 @@
 
 mod attach;
 mod deck;
+mod event;
 mod gate;
 mod gone;
 mod operator;

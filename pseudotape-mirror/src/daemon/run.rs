@@ -14,6 +14,7 @@ use signal_hook::iterator::Signals;
 use crate::config::Config;
 use crate::daemon::attach::{self, SlaveEnd};
 use crate::daemon::deck::{self, Deck};
+use crate::daemon::event::Event;
 use crate::daemon::gate::Gate;
 use crate::daemon::operator::Desk;
 use crate::daemon::public::Public;
@@ -26,14 +27,6 @@ const SAMPLE: Duration = Duration::from_secs(1);
 const CONTROL_MODE: u32 = 0o660;
 /// Exit code of a daemon that was told twice to end.
 const EXIT_IMPATIENT: i32 = 1;
-
-/// What ends the daemon.
-pub(crate) enum Event {
-    /// A signal that asks to end.
-    Signal(i32),
-    /// The thread at the slave end ended, which is an error of this program.
-    ServingEnded,
-}
 
 /// How the daemon ended, where it could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
