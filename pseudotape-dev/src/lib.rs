@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod drive_options;
 mod drive_status;
+mod dying;
 mod frontend;
 pub mod fuse;
 mod operator;

@@ -1,6 +1,7 @@
 //! One drive as the daemon holds it: st, the drive and what the operator wants to know, behind one lock.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct TapeDrive {
     bay: Bay<Files>,
     /// Told when the data of an announced write has come, or its file is closed.
     written: Condvar,
+    /// The daemon was asked to end: what takes long is given up.
+    asked_to_end: AtomicBool,
 }
 
 /// An open that waits for a slave.
@@ -118,6 +121,7 @@ impl TapeDrive {
             seen: Mutex::default(),
             bay: Bay::new(slot, &options, files),
             written: Condvar::new(),
+            asked_to_end: AtomicBool::new(false),
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -211,6 +215,11 @@ impl TapeDrive {
         state.holder.last_error = Some(trouble);
     }
 
+    /// Whether the daemon was asked to end. Known before the drive's lock is free.
+    pub(crate) fn is_asked_to_end(&self) -> bool {
+        self.asked_to_end.load(Ordering::SeqCst)
+    }
+
     /// Whether a program has the drive open, and is not about to close it.
     pub(crate) fn is_held_open(&self) -> bool {
         let seen = self.seen();
@@ -220,6 +229,7 @@ impl TapeDrive {
     /// Lets the write in hand finish and no new call begin; commits and closes the image, or parts with the
     /// slave.
     pub fn end(&self) -> Result<()> {
+        self.asked_to_end.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + WRITE_IN_HAND;
         while Instant::now() < deadline && self.slave.is_some() && self.idle_state().is_none() {
             std::thread::sleep(Duration::from_millis(2));

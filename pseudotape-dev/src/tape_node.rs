@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pseudotape_bay::Sliced;
 use pseudotape_chardev::{
     Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
 };
@@ -12,6 +13,7 @@ use pseudotape_mtio::{Command, MtOp, Width};
 use pseudotape_st::{AccessMode, Node, OpenFlags, Opening};
 
 use crate::MAX_BLOCK_BYTES;
+use crate::dying::is_dying;
 use crate::tape_drive::{Awaiting, DriveState, OpenFile, TapeDrive};
 
 /// A node of a drive.
@@ -289,7 +291,9 @@ impl CharDevice for TapeNode {
             Command::Operation => {
                 let operation =
                     MtOp::decode(request.input).map_err(|_| pseudotape_st::Errno::Invalid)?;
-                state.st.op(state.slot.drive(), operation, caller)?;
+                let wanted = || !self.drive.is_asked_to_end() && !is_dying(request.caller.tid);
+                let mut drive = Sliced::new(state.slot.drive(), &wanted);
+                state.st.op(&mut drive, operation, caller)?;
                 Ok(0)
             }
             Command::Status(_) => {

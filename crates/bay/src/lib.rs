@@ -7,11 +7,13 @@ mod bay;
 mod error;
 mod guest;
 mod place;
+mod sliced;
 mod slot;
 mod st_tape;
 
 pub use bay::{Bay, BayState};
 pub use error::Error;
 pub use place::{absolute_name, place_named};
+pub use sliced::{SLICE_MARKS, Sliced};
 pub use slot::{Loaded, Slot};
-pub use st_tape::StTape;
+pub use st_tape::{StTape, Wanted};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use pseudotape_device::TapeNode;
@@ -10,27 +11,36 @@ use pseudotape_st::{AccessMode, Caller, Node, OpenFlags, Opening, Options, St};
 use pseudotape_tape::{Drive, Volume};
 
 use crate::bay::Bay;
+use crate::sliced::Sliced;
 use crate::slot::Slot;
+
+/// Says whether whoever asked for something still waits for it.
+pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// A drive with its driver. Clones are the same drive: what one opening leaves, the next one finds.
 #[derive(Clone)]
 pub struct StTape {
     shared: Arc<Shared>,
     caller: Caller,
+    wanted: Wanted,
 }
 
 /// The bay; finished when nobody holds it any more.
-struct Shared(Option<Bay<()>>);
+struct Shared {
+    bay: Option<Bay<()>>,
+    /// A client that has it open does something with it that can take long.
+    busy: AtomicBool,
+}
 
 impl Shared {
     fn bay(&self) -> &Bay<()> {
-        self.0.as_ref().expect("only a drop takes it")
+        self.bay.as_ref().expect("only a drop takes it")
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(bay) = self.0.take()
+        if let Some(bay) = self.bay.take()
             && let Err(error) = bay.into_slot().finish()
         {
             log::error!("{error}");
@@ -49,8 +59,12 @@ impl StTape {
     pub fn new(volume: Box<dyn Volume>) -> Self {
         let bay = Bay::new(Slot::fixed(volume), &Options::default(), ());
         StTape {
-            shared: Arc::new(Shared(Some(bay))),
+            shared: Arc::new(Shared {
+                bay: Some(bay),
+                busy: AtomicBool::new(false),
+            }),
             caller: Caller { privileged: false },
+            wanted: Arc::new(|| true),
         }
     }
 
@@ -61,10 +75,22 @@ impl StTape {
         self
     }
 
-    /// Opens it as a node, rewinding at close or not. A drive that is open already is EBUSY; one without a medium
-    /// is ENOMEDIUM at once, where a node would wait for one.
+    /// The same drive for a client who may go away: what takes long is given up when he no longer waits for it.
+    #[must_use]
+    pub fn for_client(mut self, wanted: Wanted) -> Self {
+        self.wanted = wanted;
+        self
+    }
+
+    /// Opens it as a node, rewinding at close or not. A drive that is open already is EBUSY, at once; one without a
+    /// medium is ENOMEDIUM at once, where a node would wait for one.
     pub fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
-        let mut state = self.shared.bay().lock();
+        let mut state = match self.shared.bay().try_lock() {
+            Some(state) => state,
+            // Whoever is at work has it open. A close is waited for, so that the next client finds the drive free.
+            None if self.shared.busy.load(Ordering::SeqCst) => return Err(Errno::EBUSY),
+            None => self.shared.bay().lock(),
+        };
         let (st, drive) = state.parts();
         let node = Node { mode: 0, rewinding };
         match st.open(drive, node, flags).map_err(errno)? {
@@ -103,6 +129,17 @@ impl OpenStTape {
         let (st, drive) = state.parts();
         call(st, drive).map_err(errno)
     }
+
+    /// A call that can take long.
+    fn at_work<T>(
+        &self,
+        call: impl FnOnce(&mut St, &mut dyn Drive) -> Result<T, pseudotape_st::Errno>,
+    ) -> Result<T, Errno> {
+        self.tape.shared.busy.store(true, Ordering::SeqCst);
+        let result = self.with(|st, drive| call(st, &mut Sliced::new(drive, &*self.tape.wanted)));
+        self.tape.shared.busy.store(false, Ordering::SeqCst);
+        result
+    }
 }
 
 impl TapeNode for OpenStTape {
@@ -123,7 +160,7 @@ impl TapeNode for OpenStTape {
 
     fn operate(&self, operation: Operation, count: i32) -> Result<(), Errno> {
         let operation = MtOp { operation, count };
-        self.with(|st, drive| st.op(drive, operation, self.tape.caller))
+        self.at_work(|st, drive| st.op(drive, operation, self.tape.caller))
     }
 
     fn status(&self) -> Result<MtGet, Errno> {

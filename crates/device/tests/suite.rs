@@ -30,7 +30,7 @@ const IMPOSSIBLE: [(&str, &str); 3] = [
         "no driver lengthens a block",
     ),
     (
-        "capacity_counts_bytes_of_blocks",
+        "capacity_counts_bytes_of_blocks_and_marks",
         "no request tells the capacity",
     ),
     (
@@ -54,7 +54,7 @@ const IMPOSSIBLE_COUNTED: [(&str, &str); 2] = [
 macro_rules! possible_asked {
     ($($case:ident)*) => { $(possible_asked! { @one $case })* };
     (@one only_the_block_just_written_can_be_extended) => {};
-    (@one capacity_counts_bytes_of_blocks) => {};
+    (@one capacity_counts_bytes_of_blocks_and_marks) => {};
     (@one what_a_drive_recovered_is_told_once) => {};
     (@one $case:ident) => {
         #[test]
@@ -67,7 +67,7 @@ macro_rules! possible_asked {
 macro_rules! possible_counted {
     ($($case:ident)*) => { $(possible_counted! { @one $case })* };
     (@one only_the_block_just_written_can_be_extended) => {};
-    (@one capacity_counts_bytes_of_blocks) => {};
+    (@one capacity_counts_bytes_of_blocks_and_marks) => {};
     (@one what_a_drive_recovered_is_told_once) => {};
     (@one a_worm_medium_is_only_appended_to) => {};
     (@one partitions_keep_their_own_objects) => {};

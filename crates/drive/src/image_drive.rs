@@ -78,8 +78,8 @@ impl Attentions {
 
 /// A tape drive over a cartridge whose partitions are images.
 ///
-/// What it counts as capacity is the length of blocks (and marks, where the personality says so); what
-/// the image format adds lies outside, at most 64 bytes a block.
+/// What it counts as capacity is the length of blocks, and for a mark what the personality says; what
+/// the image format adds to blocks lies outside, at most 64 bytes a block.
 pub struct ImageDrive<M: Medium> {
     pub(crate) personality: Personality,
     pub(crate) serial: String,

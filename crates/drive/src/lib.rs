@@ -20,4 +20,4 @@ pub use making::{
 };
 pub use medium::{FileMedium, MemoryMedium};
 pub use null::{NullDrive, NullLimits};
-pub use personality::{AfterUnload, ErasePolicy, Personality};
+pub use personality::{AfterUnload, ErasePolicy, MARKS_AT_END_MAX, Personality};

@@ -7,10 +7,12 @@ use pseudotape_tape::{
     Writability, WriteMode,
 };
 
+use crate::personality::{MARK_BYTES, MARKS_AT_END_MAX};
+
 /// Where the medium of a [`NullDrive`] ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NullLimits {
-    /// Bytes of blocks up to the physical end.
+    /// Bytes of blocks and marks up to the physical end.
     pub capacity_bytes: Option<u64>,
     /// Length of the early-warning zone.
     pub early_warning_bytes: Option<u64>,
@@ -41,8 +43,12 @@ impl Before {
                     .bytes
                     .saturating_add(u64::from(length).saturating_mul(count));
             }
-            Kind::Mark(Mark::Filemark) => behind.files += count,
-            Kind::Mark(Mark::Setmark) => {}
+            Kind::Mark(mark) => {
+                behind.files += if mark == Mark::Filemark { count } else { 0 };
+                behind.bytes = behind
+                    .bytes
+                    .saturating_add(MARK_BYTES.saturating_mul(count));
+            }
         }
         behind
     }
@@ -276,8 +282,19 @@ impl NullDrive {
         if count == 0 {
             return Ok(self.done(0, None));
         }
-        self.put(Kind::Mark(mark), count.into());
-        Ok(self.written(count.into()))
+        let end = self.limits.capacity_bytes.map(|end| {
+            let behind = MARKS_AT_END_MAX * MARK_BYTES;
+            end.saturating_add(behind).saturating_sub(self.here.bytes) / MARK_BYTES
+        });
+        let wanted = u64::from(count);
+        let fitting = wanted.min(end.unwrap_or(u64::MAX));
+        if fitting > 0 {
+            self.put(Kind::Mark(mark), fitting);
+        }
+        if fitting < wanted {
+            return Ok(self.done(fitting, Some(Stop::EndOfPartition)));
+        }
+        Ok(self.written(fitting))
     }
 
     fn space_over(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {

@@ -18,6 +18,14 @@ pub struct AfterUnload {
     pub keeps_cartridge: bool,
 }
 
+/// What a mark costs of the capacity: its frame and its share of the index, rounded up to what a block has too
+/// (docs/FORMAT.md).
+pub(crate) const MARK_BYTES: u64 = 64;
+
+/// How many marks fit behind the physical end, where a drive takes any there: enough for every program that ends its
+/// work, and not enough to fill a disk.
+pub const MARKS_AT_END_MAX: u64 = 1024;
+
 /// What makes one drive differ from another: data, not code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Personality {
@@ -49,7 +57,7 @@ pub struct Personality {
     pub after_unload: AfterUnload,
     /// Whether a new medium is announced by a unit attention (28h).
     pub announces_medium: bool,
-    /// Whether a mark still fits at the physical end.
+    /// Whether marks still fit at the physical end: [`MARKS_AT_END_MAX`] of them.
     pub mark_fits_at_end: bool,
     /// What a mark costs of the capacity, in bytes.
     pub mark_bytes: u64,
@@ -82,7 +90,7 @@ const GENERIC: Personality = Personality {
     },
     announces_medium: true,
     mark_fits_at_end: true,
-    mark_bytes: 0,
+    mark_bytes: MARK_BYTES,
     buffering: 1,
     reports_beginning: true,
 };

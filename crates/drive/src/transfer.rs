@@ -7,6 +7,7 @@ use pseudotape_tape::{
 
 use crate::cartridge::Medium;
 use crate::image_drive::ImageDrive;
+use crate::personality::MARKS_AT_END_MAX;
 
 impl<M: Medium> ImageDrive<M> {
     /// Records a block that could not be read where it was copied from; reading it is a medium error.
@@ -159,13 +160,15 @@ impl<M: Medium> ImageDrive<M> {
         Ok(self.after_change(count.into()))
     }
 
-    /// How many marks fit before the physical end; at the very end itself it is the drive's choice.
+    /// How many marks fit before the physical end, and behind it where the drive takes some there.
     fn fitting_marks(&self, count: u32) -> u32 {
+        let cost = self.personality.mark_bytes;
+        let mut limits = self.limits();
         if self.personality.mark_fits_at_end {
-            return count;
+            let behind = MARKS_AT_END_MAX.saturating_mul(cost.max(1));
+            limits.total_bytes = limits.total_bytes.map(|end| end.saturating_add(behind));
         }
-        let room = self.limits().room(self.used_before_here());
-        match (room, self.personality.mark_bytes) {
+        match (limits.room(self.used_before_here()), cost) {
             (0, _) => 0,
             (_, 0) => count,
             (room, cost) => u32::try_from(room / cost).unwrap_or(u32::MAX).min(count),

@@ -193,6 +193,34 @@ fn at_the_very_end_a_mark_fits_where_the_drive_says_so() {
     }
 }
 
+/// The tape of 1 MiB on which no number of marks fills the host's disk.
+#[test]
+fn marks_end_where_their_bytes_end_and_a_few_fit_behind() {
+    for name in ["generic", "lto5", "dds"] {
+        let mut drive = drive(named(name), Some(1 << 20), 0);
+        let done = filemarks(&mut drive, 0x00ff_ffff);
+        let fitting = (1 << 20) / 64 + 1024;
+        assert_eq!(done.count, fitting, "{name}");
+        assert_eq!(done.stop, Some(Stop::EndOfPartition), "{name}");
+        let none = filemarks(&mut drive, 1);
+        assert_eq!((none.count, none.stop), (0, Some(Stop::EndOfPartition)));
+        let host = drive.cartridge().expect("loaded").host_bytes();
+        assert!(host < 16384 + 64 * fitting, "{name}: {host} bytes");
+    }
+}
+
+/// Programs write one or two of them when they are told of the end.
+#[test]
+fn behind_the_last_block_there_is_room_for_the_marks_that_end_a_tape() {
+    let mut drive = drive(Personality::default(), Some(1000), 0);
+    write(&mut drive, 1000);
+    let done = filemarks(&mut drive, 1024);
+    assert_eq!((done.count, done.stop), (1024, Some(Stop::EarlyWarning)));
+    let none = filemarks(&mut drive, 1);
+    assert_eq!((none.count, none.stop), (0, Some(Stop::EndOfPartition)));
+    assert_eq!(write(&mut drive, 1).count, 0);
+}
+
 #[test]
 fn marks_before_this_place_count_against_the_room() {
     let mut drive = with_marks(10, false, 100);

@@ -21,7 +21,7 @@ fn null(_: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
 fn what_the_suite_asks_without_reading_blocks_holds() {
     suite::spacing_over_blocks_stops_at_marks(&null);
     suite::spacing_over_filemarks_goes_to_their_far_side(&null);
-    suite::capacity_counts_bytes_of_blocks(&null);
+    suite::capacity_counts_bytes_of_blocks_and_marks(&null);
 }
 
 /// Blocks become unreadable, but for the one that can still be lengthened.

@@ -34,7 +34,7 @@ fn generic() -> Personality {
         },
         announces_medium: true,
         mark_fits_at_end: true,
-        mark_bytes: 0,
+        mark_bytes: 64,
         buffering: 1,
         reports_beginning: true,
     }

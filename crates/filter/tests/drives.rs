@@ -18,7 +18,7 @@ const ELSEWHERE: [&str; 4] = [
     // Stored blocks count, not blocks: early_warning_comes_by_what_is_stored
     "early_warning_comes_before_the_physical_end",
     "fixed_writes_stop_at_the_physical_end",
-    "capacity_counts_bytes_of_blocks",
+    "capacity_counts_bytes_of_blocks_and_marks",
     // Refused: a_block_can_not_be_lengthened
     "only_the_block_just_written_can_be_extended",
 ];

@@ -48,7 +48,7 @@ const IMPOSSIBLE: [(&str, &str); 2] = [
         "W is one record, and no other request touches it",
     ),
     (
-        "capacity_counts_bytes_of_blocks",
+        "capacity_counts_bytes_of_blocks_and_marks",
         "no field of the status holds a capacity",
     ),
 ];
@@ -56,7 +56,7 @@ const IMPOSSIBLE: [(&str, &str); 2] = [
 macro_rules! possible {
     ($($case:ident)*) => { $(possible! { @one $case })* };
     (@one only_the_block_just_written_can_be_extended) => {};
-    (@one capacity_counts_bytes_of_blocks) => {};
+    (@one capacity_counts_bytes_of_blocks_and_marks) => {};
     (@one $case:ident) => {
         #[test]
         fn $case() {

@@ -103,6 +103,8 @@ pub(crate) enum Refusal {
     NoSpace,
     /// Filemarks do not fit before the physical end.
     MarksDoNotFit,
+    /// The drive gave marks up in the middle: nobody waits for the others.
+    GivenUp,
     /// A motion ended before its count.
     Stopped(Stop),
     /// The drive failed.
@@ -169,6 +171,8 @@ impl Refusal {
             Refusal::EarlyWarning | Refusal::NoSpace => Errno::NoSpace,
             // st_int_ioctl (MTWEOF), st_flush: VOLUME OVERFLOW.
             Refusal::MarksDoNotFit => Errno::Io,
+            // Ours: st waits for the drive, whatever happens to its caller.
+            Refusal::GivenUp => Errno::Io,
             // st_int_ioctl, set_location: CHECK CONDITION whatever the reason.
             Refusal::Stopped(stop) => match stop {
                 Stop::Filemark
@@ -225,6 +229,7 @@ impl Refusal {
         match self {
             Refusal::PositionLost
             | Refusal::MarksDoNotFit
+            | Refusal::GivenUp
             | Refusal::Drive(_)
             | Refusal::PartitioningFailed(_)
             | Refusal::WrongBlockSize(_)
@@ -293,6 +298,7 @@ impl fmt::Display for Refusal {
             Refusal::EndOfData => write!(f, "read at the end of data"),
             Refusal::EarlyWarning | Refusal::NoSpace => write!(f, "end of the tape"),
             Refusal::MarksDoNotFit => write!(f, "filemarks do not fit before the physical end"),
+            Refusal::GivenUp => write!(f, "given up in the middle: nobody waits for the others"),
             Refusal::Stopped(stop) => write!(f, "stopped by {}", name_of(*stop)),
             Refusal::Drive(sense) => write!(f, "{sense}"),
             Refusal::NotPrivileged => write!(f, "only root may set options"),

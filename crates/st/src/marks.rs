@@ -36,6 +36,7 @@ impl St {
     /// | all written, also in the early-warning zone | ok | behind the last, block 0 |
     /// | count 0 | ok, everything before is stored | unchanged, block 0 |
     /// | only a part fits | EIO | behind what fitted, block 0 |
+    /// | the drive gives up in the middle | EIO | behind what was written, block 0 |
     /// | opened to read, or protected | EACCES | unchanged |
     pub(crate) fn write_marks(
         &mut self,
@@ -112,6 +113,21 @@ impl St {
                 here.block = 0;
                 here.edge = Edge::None;
                 Err(Refusal::MarksDoNotFit)
+            }
+            (
+                Ok(Done {
+                    stop: None,
+                    count: done,
+                    ..
+                }),
+                mark,
+            ) if done < u64::from(asked) => {
+                if mark == Mark::Filemark && here.file >= 0 {
+                    here.file = here.file.wrapping_add(truncated(done));
+                }
+                here.block = 0;
+                here.edge = Edge::None;
+                Err(Refusal::GivenUp)
             }
             (Ok(_), mark) => {
                 here.file = file;

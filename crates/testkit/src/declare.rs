@@ -28,7 +28,7 @@ macro_rules! drive_suite {
             erase_drops_what_follows
             partitions_keep_their_own_objects
             the_mode_keeps_what_was_set
-            capacity_counts_bytes_of_blocks
+            capacity_counts_bytes_of_blocks_and_marks
             what_a_drive_recovered_is_told_once
         }
     };

@@ -1,6 +1,6 @@
 //! A plain tape in memory: the shortest code that does what `trait Drive` says, to compare others with.
 
-use pseudotape_drive::{ErasePolicy, Personality};
+use pseudotape_drive::{ErasePolicy, MARKS_AT_END_MAX, Personality};
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
     LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Partitioning,
@@ -174,6 +174,17 @@ impl ModelDrive {
             .is_none_or(|total| self.used_before_here() + bytes <= total)
     }
 
+    fn mark_fits(&self) -> bool {
+        let cost = self.personality.mark_bytes.max(1);
+        let behind = match self.personality.mark_fits_at_end {
+            true => MARKS_AT_END_MAX * cost,
+            false => 0,
+        };
+        self.tape()
+            .capacity_bytes
+            .is_none_or(|total| self.used_before_here() + cost <= total + behind)
+    }
+
     fn here(&self) -> Position {
         let marks = self.objects()[..self.object]
             .iter()
@@ -313,8 +324,7 @@ impl ModelDrive {
             return self.fail(Sense::IllegalRequest, 0);
         }
         for index in 0..count {
-            let full = !self.fits(self.personality.mark_bytes.max(1));
-            if full && !self.personality.mark_fits_at_end {
+            if !self.mark_fits() {
                 return Ok(self.done(index.into(), Some(Stop::EndOfPartition)));
             }
             self.put(match mark {

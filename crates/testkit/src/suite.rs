@@ -556,7 +556,7 @@ pub fn the_mode_keeps_what_was_set(make: Make<'_>) {
     assert_eq!(drive.mode().unwrap().block_size, 0);
 }
 
-pub fn capacity_counts_bytes_of_blocks(make: Make<'_>) {
+pub fn capacity_counts_bytes_of_blocks_and_marks(make: Make<'_>) {
     let medium = SuiteMedium {
         capacity_bytes: Some(1 << 20),
         early_warning_bytes: 1 << 16,
@@ -570,8 +570,9 @@ pub fn capacity_counts_bytes_of_blocks(make: Make<'_>) {
     let capacity = drive.capacity().unwrap();
     assert_eq!(capacity.total_bytes, Some(1 << 20));
     assert_eq!(capacity.early_warning_bytes, 1 << 16);
-    assert_eq!(capacity.used_bytes, 1500);
-    assert_eq!(capacity.left_bytes(), Some((1 << 20) - 1500));
+    let used = 1500 + 3 * Personality::default().mark_bytes;
+    assert_eq!(capacity.used_bytes, used);
+    assert_eq!(capacity.left_bytes(), Some((1 << 20) - used));
     assert_eq!(capacity.room_bytes, Some(1 << 20));
     drive.space(SpaceUnit::Blocks, 1).unwrap();
     assert_eq!(drive.capacity().unwrap().room_bytes, Some((1 << 20) - 1000));

@@ -13,13 +13,14 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use pseudotape_rmt::{ServerOptions, serve};
 
+use crate::rmt::presence;
 use crate::rmt::shelf::Tapes;
 
 /// Clients at the same time.
 const MAX_CLIENTS: usize = 64;
 
 /// A connection of either kind.
-trait Peer: io::Read + io::Write + Send + Sized + 'static {
+trait Peer: io::Read + io::Write + AsFd + Send + Sized + 'static {
     /// A second handle of it.
     fn twin(&self) -> io::Result<Self>;
     /// Ends the connection when the client is done with.
@@ -122,12 +123,15 @@ fn accept<P: Peer>(
             continue;
         }
         clients.fetch_add(1, Ordering::Relaxed);
-        let (clients, mut shelf) = (Arc::clone(&clients), tapes.shelf(&name));
+        let (clients, tapes) = (Arc::clone(&clients), tapes.clone());
         thread::spawn(move || {
             let twins = stream.twin().and_then(|input| Ok((input, stream.twin()?)));
-            let served = match twins {
-                Ok((input, output)) => serve(input, output, &mut shelf, speech),
-                Err(error) => Err(error.into()),
+            let present = presence::of(&stream);
+            let served = match (twins, present) {
+                (Ok((input, output)), Ok(present)) => {
+                    serve(input, output, &mut tapes.shelf(&name, present), speech)
+                }
+                (Err(error), _) | (_, Err(error)) => Err(error.into()),
             };
             stream.end();
             if let Err(error) = served {

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod listen;
+mod presence;
 mod shelf;
 
 pub use cli::Arguments;
@@ -33,7 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             serve(
                 input,
                 output,
-                &mut tapes.shelf("standard input"),
+                &mut tapes.shelf("standard input", presence::of(io::stdin())?),
                 config.speech,
             )
             .context("serving the client on standard input")

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use pseudotape_bay::StTape;
+use pseudotape_bay::{StTape, Wanted};
 use pseudotape_device::{LocalNode, TapeNode};
 use pseudotape_rmt::Shelf;
 use pseudotape_sink::Sink;
@@ -16,6 +16,7 @@ use pseudotape_st::{AccessMode, OpenFlags};
 use crate::rmt::config::{TapeConfig, TapeKind};
 
 /// All tapes of a server, shared by its clients.
+#[derive(Clone)]
 pub(crate) struct Tapes {
     tapes: Arc<Vec<Served>>,
 }
@@ -37,11 +38,12 @@ impl Tapes {
         }
     }
 
-    /// What one client can open.
-    pub(crate) fn shelf(&self, client: &str) -> ClientShelf {
+    /// What one client can open, as long as he is there.
+    pub(crate) fn shelf(&self, client: &str, wanted: Wanted) -> ClientShelf {
         ClientShelf {
             tapes: Arc::clone(&self.tapes),
             client: client.to_owned(),
+            wanted,
         }
     }
 }
@@ -50,6 +52,7 @@ impl Tapes {
 pub(crate) struct ClientShelf {
     tapes: Arc<Vec<Served>>,
     client: String,
+    wanted: Wanted,
 }
 
 impl Shelf for ClientShelf {
@@ -63,9 +66,9 @@ impl Shelf for ClientShelf {
             rewinding.is_some_and(|rewinding| rewinding.as_bytes() == name)
         };
         let opened = if let Some(tape) = self.tapes.iter().find(named) {
-            tape.open(false, flags)
+            tape.open(false, flags, &self.wanted)
         } else if let Some(tape) = self.tapes.iter().find(rewinding) {
-            tape.open(true, flags)
+            tape.open(true, flags, &self.wanted)
         } else {
             log::warn!(
                 "{}: asked for '{shown}', which is not configured: refused",
@@ -94,13 +97,21 @@ impl TapeConfig {
 }
 
 impl Served {
-    fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
+    fn open(
+        &self,
+        rewinding: bool,
+        flags: OpenFlags,
+        wanted: &Wanted,
+    ) -> Result<Box<dyn TapeNode>, Errno> {
         if self.config.read_only && flags.access != AccessMode::Read {
             return Err(Errno::EROFS);
         }
         match &self.config.kind {
             TapeKind::Node(path) => open_node(path, flags),
-            TapeKind::Sink(sink) => self.drive(sink)?.open(rewinding, flags),
+            TapeKind::Sink(sink) => {
+                let drive = self.drive(sink)?.for_client(Arc::clone(wanted));
+                drive.open(rewinding, flags)
+            }
         }
     }
 
@@ -209,6 +220,10 @@ mod tests {
         ])
     }
 
+    fn here() -> Wanted {
+        Arc::new(|| true)
+    }
+
     fn errno(shelf: &mut ClientShelf, name: &[u8], flags: OpenFlags) -> Errno {
         shelf.open(name, flags).map(drop).unwrap_err()
     }
@@ -218,7 +233,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vault.ptape");
         let tapes = tapes(directory.path());
-        let mut shelf = tapes.shelf("test");
+        let mut shelf = tapes.shelf("test", here());
         for name in ["nvault", "vault", path.to_str().unwrap()] {
             let tape = shelf.open(name.as_bytes(), WRITE).unwrap();
             tape.close().unwrap();
@@ -252,7 +267,7 @@ mod tests {
     fn what_can_not_be_opened_now_says_why() {
         let directory = tempfile::tempdir().unwrap();
         let tapes = tapes(directory.path());
-        let (mut one, mut other) = (tapes.shelf("one"), tapes.shelf("other"));
+        let (mut one, mut other) = (tapes.shelf("one", here()), tapes.shelf("other", here()));
         assert_eq!(errno(&mut one, b"missing", READ), Errno::ENOENT);
         assert_eq!(errno(&mut one, b"kept", WRITE), Errno::EROFS);
         let held = one.open(b"nvault", WRITE).unwrap();
