@@ -407,11 +407,34 @@ fn a_damaged_block_is_found_named_and_costs_only_itself() {
     assert_eq!(output.stdout, [b"more".as_slice(), &[0; 2048]].concat());
 }
 
+/// A power failure leaves such an image: all that was committed, and a part of what came behind.
 #[test]
-fn a_torn_tail_and_missing_bytes_are_found() {
+fn what_an_interrupted_write_left_is_told_and_is_no_damage() {
     let place = Place::recorded(four_files);
     let whole = fs::read(place.path("t.ptape")).unwrap();
-    let cut = whole.len() - 300;
+    for torn in [
+        [&whole[..], &[0; 5000]].concat(),
+        whole[..whole.len() - 20].to_vec(),
+    ] {
+        fs::write(place.path("t.ptape"), torn).unwrap();
+        let output = place.run(&["verify", "t.ptape"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("no damage"), "{text}");
+        assert!(text.contains("interrupted write cut back"), "{text}");
+        let report = place.json(&["verify", "t.ptape", "--json"]);
+        assert_eq!(report["ok"], true);
+        assert_eq!(report["partitions"][0]["opened"]["clean"], false);
+    }
+}
+
+#[test]
+fn missing_bytes_are_found() {
+    let place = Place::recorded(four_files);
+    let whole = fs::read(place.path("t.ptape")).unwrap();
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    let end = usize::try_from(info["host_bytes"].as_u64().unwrap()).unwrap();
+    let cut = end - 1;
     fs::write(place.path("t.ptape"), &whole[..cut]).unwrap();
     let output = place.run(&["verify", "t.ptape", "--json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -160,8 +160,8 @@ impl<S: Store> Image<S> {
 
     /// Drops what follows the cursor, so that nothing of it can ever be taken for new.
     ///
-    /// One commit makes both last: the file's new length, and the slot that says since where only
-    /// the new segment counts. Nothing new is written before.
+    /// The slot says since where only the new segment counts. It is on stable storage before the file is cut, so that
+    /// a crash between the two leaves no slot that promises more than the file has. Nothing new is written before.
     fn drop_behind(&mut self) -> Result<(), Error> {
         self.unfinished = true;
         self.open_block = None;
@@ -181,8 +181,8 @@ impl<S: Store> Image<S> {
         self.state.inner_root = self.index.inner_root;
         self.state.last_root = self.index.inner_root;
         self.write_slot()?;
-        self.truncate_to_end()?;
         self.store_sync()?;
+        self.truncate_to_end()?;
         self.state.committed_end = self.end.offset;
         self.append_placeholders(wanted)
     }

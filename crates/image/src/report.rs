@@ -50,12 +50,23 @@ pub struct OpenReport {
     /// How many of the two slots of mutable state were unreadable; with 2, label and barcode are
     /// lost and the image counts as write protected until told otherwise.
     pub damaged_slots: u8,
-    /// The file is this much shorter than at its last commit: an incomplete copy, or a crash
-    /// while recorded data were dropped.
+    /// The file is this much shorter than at its last commit, as an incomplete copy of it is.
     pub missing_bytes: u64,
 }
 
 impl OpenReport {
+    /// Whether something that was committed is damaged or missing.
+    ///
+    /// Not what a crash or a power failure leaves of a whole image: an interrupted write behind the last commit, a state
+    /// slot that was just being written while the other one holds, an index that has to be made anew.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        !self.gaps.is_empty()
+            || self.header_copy_used
+            || self.damaged_slots == 2
+            || self.missing_bytes > 0
+    }
+
     /// Whether there was nothing to report.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -83,7 +94,7 @@ impl fmt::Display for OpenReport {
             part(
                 f,
                 format_args!(
-                    "interrupted write cut back: {} bytes at byte {}, from object {} on",
+                    "interrupted write cut back: {} bytes at byte {}, from object {} on, which was never committed",
                     torn.bytes, torn.offset, torn.object
                 ),
             )?;
@@ -103,7 +114,7 @@ impl fmt::Display for OpenReport {
         if self.damaged_slots == 1 {
             part(
                 f,
-                format_args!("one of two state slots damaged, the other used"),
+                format_args!("one of two state slots unreadable, the other used: nothing is lost"),
             )?;
         }
         if self.damaged_slots == 2 {

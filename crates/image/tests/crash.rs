@@ -164,7 +164,12 @@ impl Run {
     /// Checks what a power loss after `count` actions leaves; gives it back.
     fn check(&self, log: &[StoreAction], count: usize, survival: Survival) -> (Vec<u8>, Vec<Item>) {
         let disk = after_power_loss(log, count, survival);
-        let (found, _) = contents(disk.clone());
+        let (found, report) = contents(disk.clone());
+        // Whatever the crash left was written here: nothing that was committed is damaged or missing.
+        assert!(
+            !report.is_damaged(),
+            "false alarm after {count} actions, {survival:?}: {report}"
+        );
         let now = self.moment_of(count);
         // The commit that holds is the last one that was whole before.
         let before = if self.moments[now].log_length == count {
@@ -204,6 +209,7 @@ fn shorter<'a>(a: &'a [Item], b: &'a [Item]) -> &'a [Item] {
 fn contents(disk: Vec<u8>) -> (Vec<Item>, OpenReport) {
     let (mut image, report) = Image::open(MemoryStore::new(disk), Access::ReadWrite).unwrap();
     let items = read_all(&mut image);
+    assert_eq!(image.check_index().unwrap(), [], "a false alarm");
     let end = image.end_of_data();
     assert_eq!(end.object.0, items.len() as u64);
     image.append_block(b"after the crash").unwrap();

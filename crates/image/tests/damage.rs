@@ -143,6 +143,32 @@ fn a_damaged_frame_costs_its_object_and_is_reported_as_a_gap() {
     }
 }
 
+/// What a crash leaves is told apart from this in `crash.rs`.
+#[test]
+fn real_damage_is_called_damage() {
+    let good = finished(30);
+    assert!(!open(good.clone()).unwrap().1.is_damaged());
+    let mut header = good.clone();
+    header[40] ^= 1;
+    let mut slots = good.clone();
+    slots[4096 + 30] ^= 1;
+    slots[8192 + 30] ^= 1;
+    let end = open(good.clone()).unwrap().0.host_bytes() as usize;
+    let cut = good[..end - 1].to_vec();
+    // Without the record of the end of data the frames are read again.
+    let mut frame = good[..end].to_vec();
+    frame[frames(&good, 30)[4] + 20] ^= 1;
+    for (what, bytes) in [
+        ("header", header),
+        ("slots", slots),
+        ("cut", cut),
+        ("frame", frame),
+    ] {
+        let (_, report) = open(bytes).unwrap();
+        assert!(report.is_damaged(), "{what}: {report}");
+    }
+}
+
 #[test]
 fn several_damaged_frames_in_a_row_are_one_gap() {
     let mut bytes = finished(100);

@@ -14,8 +14,7 @@ use crate::cli::ImageOptions;
 pub(crate) struct Found {
     /// There was nothing to report.
     pub clean: bool,
-    /// Something is damaged or missing. (An index that was made anew alone is neither: it is derived
-    /// data, and a program that was killed leaves none.)
+    /// Something that was committed is damaged or missing.
     pub damaged: bool,
     /// What there was, in words.
     pub words: String,
@@ -31,11 +30,7 @@ impl Found {
     pub(crate) fn new(report: &OpenReport) -> Self {
         Found {
             clean: report.is_clean(),
-            damaged: !OpenReport {
-                index_rebuilt: false,
-                ..report.clone()
-            }
-            .is_clean(),
+            damaged: report.is_damaged(),
             words: report.to_string(),
             torn_bytes: report.torn_tail.map_or(0, |tail| tail.bytes),
             missing_bytes: report.missing_bytes,
