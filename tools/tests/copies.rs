@@ -319,7 +319,7 @@ fn a_target_that_is_too_small_is_refused_or_continued_on_another() {
     place.image_of("small.ptape", Some(100_000), 20_000, |_| ());
     let message = place.ends(2, &["copy", "a.ptape", "small.ptape"]);
     assert!(
-        message.contains("a.ptape holds 195.3 KiB to copy, and small.ptape takes 78.1 KiB"),
+        message.contains("a.ptape holds 195.6 KiB to copy, and small.ptape takes 78.1 KiB"),
         "{message}"
     );
     assert!(message.contains("--part"), "{message}");
