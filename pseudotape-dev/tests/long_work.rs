@@ -1,4 +1,4 @@
-//! ST-MARK-12. Marks without end are given up when the daemon is asked to end.
+//! Marks without end are given up when the daemon is asked to end.
 
 use std::path::Path;
 use std::sync::Arc;

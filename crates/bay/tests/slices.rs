@@ -1,4 +1,4 @@
-//! ST-MARK-12. Long work ends with whoever asked for it, and blocks nobody who only wants to know.
+//! Long work ends with whoever asked for it, and blocks nobody who only wants to know.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -37,6 +37,31 @@ fn an_append_only_medium_takes_blocks_only_at_its_end() {
     assert_eq!(bench.tape(), "bbf");
 }
 
+/// ST-MARK-12
+#[test]
+fn marks_that_the_drive_gives_up_are_eio_and_those_that_were_written_count() {
+    for mark in [
+        Operation::WriteFilemarks,
+        Operation::WriteFilemarksImmediate,
+        Operation::WriteSetmarks,
+    ] {
+        let mut bench = Bench::open_blank("dds");
+        bench.does(Operation::Rewind, 1);
+        bench.drive.gives_up_after = Some(3);
+        bench.does(mark, 3);
+        assert_eq!(bench.op(mark, 9), Err(Errno::Io));
+        let files = match mark {
+            // As after setmarks that were all written, st counts the first three (ST-MARK-05).
+            Operation::WriteSetmarks => 3,
+            _ => 6,
+        };
+        assert_eq!(bench.at(), (files, 0), "{mark:?}");
+        assert_eq!(bench.pos(), 6);
+        bench.drive.gives_up_after = None;
+        bench.does(mark, 1);
+    }
+}
+
 /// ST-MARK-11
 #[test]
 fn what_an_append_only_medium_holds_is_neither_erased_nor_cut() {
