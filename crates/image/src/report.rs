@@ -57,8 +57,9 @@ pub struct OpenReport {
 impl OpenReport {
     /// Whether something that was committed is damaged or missing.
     ///
-    /// Not what a crash or a power failure leaves of a whole image: an interrupted write behind the last commit, a state
-    /// slot that was just being written while the other one holds, an index that has to be made anew.
+    /// Not what a crash or a power failure leaves of a whole image: an interrupted write behind the last
+    /// commit, a state slot that was just being written while the other one holds, an index that has to
+    /// be made anew.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         !self.gaps.is_empty()

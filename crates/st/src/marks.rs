@@ -60,6 +60,13 @@ impl St {
             },
         );
         let written = self.heard(written);
+        if let Ok(Done {
+            stop: None, count, ..
+        }) = written
+            && count < u64::from(asked)
+        {
+            return Err(self.count_given_up(marks.mark, count));
+        }
         let here = self.mount.here();
         let file = if here.file >= 0 {
             here.file.wrapping_add(count)
@@ -114,21 +121,6 @@ impl St {
                 here.edge = Edge::None;
                 Err(Refusal::MarksDoNotFit)
             }
-            (
-                Ok(Done {
-                    stop: None,
-                    count: done,
-                    ..
-                }),
-                mark,
-            ) if done < u64::from(asked) => {
-                if mark == Mark::Filemark && here.file >= 0 {
-                    here.file = here.file.wrapping_add(truncated(done));
-                }
-                here.block = 0;
-                here.edge = Edge::None;
-                Err(Refusal::GivenUp)
-            }
             (Ok(_), mark) => {
                 here.file = file;
                 here.block = 0;
@@ -144,6 +136,17 @@ impl St {
                 Err(Refusal::Drive(failed.sense))
             }
         }
+    }
+
+    /// Counts the marks that were written before the drive gave the others up.
+    fn count_given_up(&mut self, mark: Mark, done: u64) -> Refusal {
+        let here = self.mount.here();
+        if mark == Mark::Filemark && here.file >= 0 {
+            here.file = here.file.wrapping_add(truncated(done));
+        }
+        here.block = 0;
+        here.edge = Edge::None;
+        Refusal::GivenUp
     }
 
     /// `MTREW`: to the beginning of the partition, file 0, block 0.
