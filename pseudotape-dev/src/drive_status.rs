@@ -99,6 +99,7 @@ fn medium_status(slot: &Slot, loaded: &Loaded) -> MediumStatus {
         barcode: Some(volume.barcode).filter(|barcode| !barcode.is_empty()),
         loaded: loaded.ready,
         write_protected: loaded.write_protected,
+        read_only: loaded.read_only.clone(),
         worm: loaded.worm,
         partitions: loaded.partitions,
     }

@@ -23,8 +23,16 @@ impl TapeDrive {
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());
         }
-        log::info!("drive {}: loaded {name}", self.number());
-        Ok(format!("loaded {name} into drive {}", self.number()))
+        let loaded = state.slot.loaded();
+        let read_only = match loaded.and_then(|loaded| loaded.read_only) {
+            Some(why) => format!(", read only ({why})"),
+            None => String::new(),
+        };
+        log::info!("drive {}: loaded {name}{read_only}", self.number());
+        Ok(format!(
+            "loaded {name} into drive {}{read_only}",
+            self.number()
+        ))
     }
 
     /// Takes the volume out: commits and closes it.

@@ -122,8 +122,10 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
                 if let Some(left) = left {
                     write!(text, ", {left} left")?;
                 }
-                if medium.write_protected {
-                    text.push_str(", write protected");
+                match &medium.read_only {
+                    Some(why) => write!(text, ", read only ({why})")?,
+                    None if medium.write_protected => text.push_str(", write protected"),
+                    None => {}
                 }
             }
             _ if status.slave.is_some() => {}

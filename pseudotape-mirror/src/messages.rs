@@ -166,6 +166,9 @@ pub struct LegStatus {
     pub not_mirrored_from: Option<u64>,
     /// Why it is no copy.
     pub reason: Option<String>,
+    /// Why the volume can only be read, where it is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<String>,
     /// Number of the object behind the last one stored or moved over.
     pub object: u64,
     /// Objects that wait in its queue.

@@ -108,6 +108,12 @@ impl<T> PerLeg<T> {
         PerLeg(values)
     }
 
+    /// These values, and those of the other one for legs that have none here.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let mut others = other.0.into_iter();
+        PerLeg(self.0.map(|value| value.or(others.next().flatten())))
+    }
+
     /// The values with their legs.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LegNumber, &T)> {
         let numbered = (0..).map(LegNumber).zip(&self.0);

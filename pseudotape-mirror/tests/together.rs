@@ -1,7 +1,7 @@
 //! All legs get each record at the same time, from one buffer, without an allocation.
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ struct Meeting {
     there: Mutex<(usize, u64)>,
     all: Condvar,
     count: usize,
+    begun: AtomicBool,
 }
 
 impl Meeting {
@@ -28,11 +29,20 @@ impl Meeting {
             there: Mutex::new((0, 0)),
             all: Condvar::new(),
             count,
+            begun: AtomicBool::new(false),
         })
+    }
+
+    /// From here on the legs wait for each other.
+    fn begin(&self) {
+        self.begun.store(true, Ordering::SeqCst);
     }
 
     /// Panics where the others don't come: one leg after the other would wait for ever.
     fn meet(&self) {
+        if !self.begun.load(Ordering::SeqCst) {
+            return;
+        }
         let mut there = self.there.lock().expect("nobody panics with it");
         there.0 += 1;
         let round = there.1;
@@ -146,6 +156,7 @@ impl Drive for Companion {
 struct Rig {
     mirror: MirrorDrive,
     buffers: Vec<Arc<AtomicUsize>>,
+    meeting: Arc<Meeting>,
 }
 
 fn rig(sync: usize, late: usize, meets: bool) -> Rig {
@@ -174,7 +185,11 @@ fn rig(sync: usize, late: usize, meets: bool) -> Rig {
     });
     mirror.insert(legs.collect()).expect("the legs can be used");
     assert!(mirror.test_ready().is_err(), "the report of new volumes");
-    Rig { mirror, buffers }
+    Rig {
+        mirror,
+        buffers,
+        meeting,
+    }
 }
 
 fn is_everywhere(buffers: &[Arc<AtomicUsize>], data: &[u8]) -> bool {
@@ -189,8 +204,12 @@ fn legs_work_at_the_same_time() {
         let Rig {
             mut mirror,
             buffers,
+            meeting,
         } = rig(count, 0, true);
         let data = vec![7; 4096];
+        // Each leg has to say for the first time whether it takes something: there one goes after the other.
+        mirror.write(Transfer::Variable, &data).unwrap();
+        meeting.begin();
         for _ in 0..100 {
             mirror.write(Transfer::Variable, &data).unwrap();
             assert!(is_everywhere(&buffers, &data), "{count} legs, one buffer");

@@ -7,7 +7,7 @@ use pseudotape_drive::{
     Cartridge, CartridgeError, EarlyWarning, FileMedium, ImageDrive, Overrides, Personality,
 };
 use pseudotape_human::{Portion, Report, Screen};
-use pseudotape_image::{Access, Error};
+use pseudotape_image::Access;
 use pseudotape_slave::{Channel, serve};
 use serde::Serialize;
 
@@ -83,15 +83,14 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
 
 /// A file that can't be written is a protected cartridge, as on any drive.
 fn open(image: &Path) -> anyhow::Result<Cartridge<FileMedium>> {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    let opened = match Cartridge::open(FileMedium::new(image, Access::ReadWrite)) {
-        Err(CartridgeError::Image(Error::Unopenable { source, .. }))
-            if matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem) =>
-        {
-            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
-        }
-        Err(CartridgeError::Image(Error::ReadOnlyFeatures { .. })) => {
-            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
+    let open = |access| Cartridge::open(FileMedium::new(image, access));
+    let opened = match open(Access::ReadWrite) {
+        Err(error) if error.leaves_reading() => {
+            let opened = open(Access::ReadOnly);
+            if opened.is_ok() {
+                eprintln!("pseudotape: {error}: opened for reading only");
+            }
+            opened
         }
         opened => opened,
     };

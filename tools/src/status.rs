@@ -142,14 +142,18 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 
 fn medium(medium: &MediumStatus) -> String {
     let mut words = medium.image.display().to_string();
+    let by_switch = medium.write_protected && medium.read_only.is_none();
     for (is_so, word) in [
         (!medium.loaded, "not loaded ('mt load' loads it)"),
-        (medium.write_protected, "write protected"),
+        (by_switch, "write protected"),
         (medium.worm, "WORM"),
     ] {
         if is_so {
             words = words + ", " + word;
         }
+    }
+    if let Some(why) = &medium.read_only {
+        words = format!("{words}, read only ({})", printable(why));
     }
     if medium.partitions > 1 {
         words = format!("{words}, {} partitions", medium.partitions);

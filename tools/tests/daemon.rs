@@ -98,6 +98,7 @@ fn two_drives() -> Status {
                     barcode: Some("A00001L5".to_owned()),
                     loaded: true,
                     write_protected: true,
+                    read_only: None,
                     worm: false,
                     partitions: 1,
                 }),

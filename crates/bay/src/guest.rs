@@ -1,5 +1,6 @@
 //! A volume that brought its own drive.
 
+use pseudotape_sink::Opened;
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
     ReadDone, Sense, Transfer, Volume, Writability,
@@ -13,23 +14,27 @@ pub(crate) struct Guest {
     pub(crate) name: String,
     pub(crate) door: Door,
     /// What was found at the load: the status asks no drive, which may be on another host.
-    pub(crate) write_protected: bool,
+    pub(crate) writability: Writability,
+    /// Why the host did not let it be opened for writing.
+    pub(crate) refusal: Option<String>,
     pub(crate) partitions: u8,
     news: bool,
 }
 
 impl Guest {
-    pub(crate) fn new(mut volume: Box<dyn Volume>, name: String) -> Self {
-        let write_protected = match volume.writability() {
-            Writability::OpenedReadOnly | Writability::Protected => true,
-            Writability::Writable | Writability::Unknown => false,
-        };
+    pub(crate) fn new(opened: Opened, name: String) -> Self {
+        let Opened {
+            mut volume,
+            refusal,
+        } = opened;
+        let writability = volume.writability();
         // A drive that can't say has one partition, as far as is known.
         let partitions = volume
             .mode()
             .map_or(1, |mode| mode.last_partition.saturating_add(1));
         Guest {
-            write_protected,
+            writability,
+            refusal,
             partitions,
             volume,
             name,

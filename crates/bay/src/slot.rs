@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use pseudotape_drive::{
-    Cartridge, CartridgeError, FileMedium, ImageDrive, Medium, Overrides, Personality,
-};
-use pseudotape_image::{Access, Error as ImageError, OpenReport, WriteProtect};
-use pseudotape_sink::{Location, Sink, is_read_only};
-use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError};
+use pseudotape_drive::{Cartridge, CartridgeError, FileMedium, ImageDrive, Overrides, Personality};
+use pseudotape_image::{Access, OpenReport, WriteProtect};
+use pseudotape_sink::{Location, Sink};
+use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError, Writability};
 
 use crate::error::Error;
 use crate::guest::Guest;
@@ -22,6 +20,8 @@ pub struct Loaded {
     /// Whether a write is refused: by the switch, or because of how the volume was opened. Of a volume that brought
     /// its own drive: as it was at the load.
     pub write_protected: bool,
+    /// Why the volume was opened for reading only, where it was: the switch can't help then.
+    pub read_only: Option<String>,
     /// Whether data can only be appended, as far as is known.
     pub worm: bool,
     /// How many partitions there are; 1 where that is not known.
@@ -35,6 +35,8 @@ struct Own {
     drive: Box<ImageDrive<FileMedium>>,
     /// What the drive was configured with; a guest could not keep it.
     overrides: Overrides,
+    /// Why the host did not let the cartridge be opened for writing.
+    refusal: Option<String>,
     guest: Option<Box<Guest>>,
 }
 
@@ -59,6 +61,7 @@ impl Slot {
         Slot(Contents::Own(Own {
             drive: Box::new(ImageDrive::new(personality, serial, overrides)),
             overrides,
+            refusal: None,
             guest: None,
         }))
     }
@@ -144,8 +147,9 @@ impl Slot {
             return Some(Loaded {
                 name: guest.name.clone().into(),
                 ready: true,
-                write_protected: guest.write_protected,
-                worm: false,
+                write_protected: guest.writability.is_read_only(),
+                read_only: why_read_only(guest.writability, guest.refusal.as_ref()),
+                worm: guest.writability == Writability::AppendOnly,
                 partitions: guest.partitions,
                 host_bytes: None,
             });
@@ -154,8 +158,8 @@ impl Slot {
         Some(Loaded {
             name: cartridge.medium().path().to_owned(),
             ready: own.drive.is_loaded(),
-            write_protected: cartridge.is_write_protected()
-                || cartridge.medium().access() == Access::ReadOnly,
+            write_protected: cartridge.is_write_protected(),
+            read_only: why_read_only(cartridge.writability(), own.refusal.as_ref()),
             worm: cartridge.is_worm(),
             partitions: cartridge.partition_count(),
             host_bytes: Some(cartridge.host_bytes()),
@@ -175,7 +179,8 @@ impl Slot {
             return Err(Error::Fixed);
         };
         match plain_image(sink) {
-            Some(path) => own.load_image(path),
+            Some(path) if sink.read_only => own.load_image(path, Access::ReadOnly),
+            Some(path) => own.load_image(path, Access::ReadWrite),
             None => own.load_guest(sink),
         }
     }
@@ -252,13 +257,18 @@ impl Slot {
 }
 
 impl Own {
-    fn load_image(&mut self, path: &Path) -> Result<(String, Vec<OpenReport>), Error> {
+    fn load_image(
+        &mut self,
+        path: &Path,
+        access: Access,
+    ) -> Result<(String, Vec<OpenReport>), Error> {
         let name = path.display().to_string();
-        let opened = open_cartridge(path);
+        let (opened, refusal) = open_cartridge(path, access);
         let (cartridge, reports) = opened.map_err(|source| Error::Image {
             name: name.clone(),
             source,
         })?;
+        self.refusal = refusal;
         match self.drive.insert(cartridge) {
             Ok(()) => Ok((name, reports)),
             Err(_) => Err(Error::Holds {
@@ -280,15 +290,11 @@ impl Own {
         if let Some(warning) = sink.warning() {
             log::warn!("{name}: {warning}");
         }
-        let volume = match sink.open(Access::ReadWrite) {
-            Err(error) if is_read_only(&error) => sink.open(Access::ReadOnly).or(Err(error)),
-            opened => opened,
-        };
-        let volume = volume.map_err(|source| Error::Sink {
+        let opened = sink.open_as_allowed().map_err(|source| Error::Sink {
             name: name.clone(),
             source,
         })?;
-        self.guest = Some(Box::new(Guest::new(volume, name.clone())));
+        self.guest = Some(Box::new(Guest::new(opened, name.clone())));
         Ok((name, Vec::new()))
     }
 }
@@ -312,24 +318,30 @@ fn plain_image(sink: &Sink) -> Option<&Path> {
     }
 }
 
-fn open_cartridge(
-    image: &Path,
-) -> Result<(Cartridge<FileMedium>, Vec<OpenReport>), CartridgeError> {
-    match Cartridge::open(FileMedium::new(image, Access::ReadWrite)) {
-        Err(error) if only_readable(&error) => {
-            Cartridge::open(FileMedium::new(image, Access::ReadOnly))
-        }
-        result => result,
+/// Why a volume can only be read though no switch is on.
+fn why_read_only(writability: Writability, refusal: Option<&String>) -> Option<String> {
+    match writability {
+        Writability::OpenedReadOnly => refusal
+            .cloned()
+            .or_else(|| writability.refusal().map(str::to_owned)),
+        Writability::Writable
+        | Writability::Untried
+        | Writability::AppendOnly
+        | Writability::Protected
+        | Writability::Unknown => None,
     }
 }
 
-fn only_readable(error: &CartridgeError) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    match error {
-        CartridgeError::Image(ImageError::Unopenable { source, .. }) => {
-            matches!(source.kind(), PermissionDenied | ReadOnlyFilesystem)
+type OpenedCartridge = Result<(Cartridge<FileMedium>, Vec<OpenReport>), CartridgeError>;
+
+/// Opens an image for as much as the host allows; says why that is less than what was wanted.
+fn open_cartridge(image: &Path, access: Access) -> (OpenedCartridge, Option<String>) {
+    let open = |access| Cartridge::open(FileMedium::new(image, access));
+    match open(access) {
+        Err(error) if access == Access::ReadWrite && error.leaves_reading() => {
+            let refusal = error.to_string();
+            (open(Access::ReadOnly).or(Err(error)), Some(refusal))
         }
-        CartridgeError::Image(ImageError::ReadOnlyFeatures { .. }) => true,
-        CartridgeError::Image(_) | CartridgeError::Mismatch { .. } => false,
+        opened => (opened, None),
     }
 }

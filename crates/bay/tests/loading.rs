@@ -7,6 +7,7 @@ use std::path::Path;
 use pseudotape_bay::{Bay, Error, Slot, place_named};
 use pseudotape_drive::{Overrides, Personality};
 use pseudotape_image::WriteProtect;
+use pseudotape_mtio::GeneralStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_st::{AccessMode, Errno, Node, OpenFlags, Opening, Options};
 use pseudotape_tape::{Bare, Door, Noted};
@@ -221,6 +222,83 @@ fn a_protected_volume_behind_a_filter_is_shown_as_protected() {
     let mut state = bay.lock();
     let (st, drive) = state.parts();
     assert_eq!(st.open(drive, NODE, read_write), Err(Errno::ReadOnly));
+}
+
+/// Does something as an ordinary user, whose rights the host checks, whoever runs the tests.
+fn as_ordinary_user(work: impl FnOnce() + Send) {
+    let worked = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                if nix::unistd::geteuid().is_root() {
+                    // Of this thread alone.
+                    nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65_534));
+                }
+                work();
+            })
+            .join()
+    });
+    worked.expect("it worked");
+}
+
+/// What a program gets from a volume that can only be read: WR_PROT, EROFS when it opens to write, EACCES where it
+/// opened all the same, and all that is recorded.
+fn only_read(bay: &Bay<()>, why: &str) {
+    let loaded = bay.lock().slot.loaded().expect("it is loaded");
+    assert!(loaded.write_protected, "{why}");
+    let said = loaded.read_only.expect("it says why");
+    assert!(said.contains(why), "{said}");
+    let opened = |access, nonblock| {
+        let mut state = bay.lock();
+        let (st, drive) = state.parts();
+        st.open(drive, NODE, OpenFlags { access, nonblock })
+    };
+    for access in [AccessMode::Write, AccessMode::ReadWrite] {
+        assert_eq!(opened(access, false), Err(Errno::ReadOnly), "{why}");
+    }
+    for (access, nonblock) in [(AccessMode::Read, false), (AccessMode::ReadWrite, true)] {
+        assert_eq!(opened(access, nonblock), Ok(Opening::Open), "{why}");
+        let mut state = bay.lock();
+        let (st, drive) = state.parts();
+        let general = st.get(drive).expect("always told").general;
+        assert!(general.contains(GeneralStatus::WR_PROT), "{why}");
+        assert_eq!(st.write(drive, b"x"), Err(Errno::Access), "{why}");
+        let mut buffer = [0; 100];
+        assert_eq!(st.read(drive, &mut buffer), Ok(5), "{why}");
+        st.close(drive).unwrap();
+    }
+}
+
+#[test]
+fn a_volume_that_can_only_be_read_is_a_protected_cartridge_for_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    as_ordinary_user(|| {
+        let path = blank(directory.path(), "a.ptape");
+        let filtered = format!("aes={}+image:{path}", key(directory.path()));
+        let bay = bay();
+        let check = |text: &str, why: &str| {
+            load(&bay, text).unwrap();
+            only_read(&bay, why);
+            assert!(bay.lock().slot.write_protect(WriteProtect::Off).is_err());
+            bay.lock().slot.unload(false).unwrap();
+        };
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        for text in [&path, &filtered] {
+            mode(0o600);
+            load(&bay, text).unwrap();
+            write(&bay, b"block");
+            assert_eq!(bay.lock().slot.loaded().unwrap().read_only, None);
+            bay.lock().slot.unload(false).unwrap();
+            let plain = text == &path;
+            let asked = match plain {
+                true => format!("image:{text},ro"),
+                false => format!("{text},ro"),
+            };
+            check(&asked, "opened for reading only");
+            mode(0o444);
+            check(text, "Permission denied");
+        }
+    });
 }
 
 /// A drive of another kind, or without the capacity that was configured, would be a surprise.

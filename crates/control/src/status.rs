@@ -123,9 +123,12 @@ pub struct MediumStatus {
     /// Whether the cartridge is loaded (a program may have unloaded it).
     #[serde(default)]
     pub loaded: bool,
-    /// Write-protect switch.
+    /// Whether writes are refused: by the write-protect switch, or because the volume was opened for reading only.
     #[serde(default)]
     pub write_protected: bool,
+    /// Why the volume was opened for reading only, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<String>,
     /// Append-only medium.
     #[serde(default)]
     pub worm: bool,

@@ -57,7 +57,11 @@ impl DeviceDrive {
                 self.readiness = Readiness::Not(Sense::NoDrive);
                 Sense::NoDrive
             }
-            Errno::EACCES | Errno::EROFS | Errno::EBADF => Sense::WriteProtected,
+            // Also where the node itself did not say so before: an rmt server that answers only the write with it.
+            Errno::EACCES | Errno::EROFS | Errno::EBADF => {
+                self.medium.protected |= errno != Errno::EBADF;
+                Sense::WriteProtected
+            }
             Errno::EINVAL
             | Errno::EPERM
             | Errno::ENOSYS

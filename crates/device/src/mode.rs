@@ -22,6 +22,7 @@ impl DeviceDrive {
             Err(errno) => return Err(self.failed("asking for the status", errno)),
         };
         let protected = self.access == Access::ReadOnly
+            || self.medium.protected && self.readiness == Readiness::Ready
             || status.is_some_and(|status| status.general.contains(GeneralStatus::WR_PROT));
         Ok(Mode {
             block_size: self.block_size,

@@ -38,7 +38,11 @@ impl Volume for DeviceDrive {
     fn writability(&mut self) -> Writability {
         match self.access {
             Access::ReadOnly => Writability::OpenedReadOnly,
-            Access::ReadWrite => writability_by_mode(self),
+            // No request tells that a medium is WORM: this drive learns it from a refusal.
+            Access::ReadWrite => match writability_by_mode(self) {
+                Writability::Untried if self.medium.worm => Writability::AppendOnly,
+                told => told,
+            },
         }
     }
 

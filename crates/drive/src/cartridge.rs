@@ -2,7 +2,7 @@ use pseudotape_image::{
     Access, CreateParameters, Error, Header, Image, OpenReport, Rewriting, Store, VolumeId,
     WriteProtect,
 };
-use pseudotape_tape::{ObjectNumber, PartitionNumber};
+use pseudotape_tape::{ObjectNumber, PartitionNumber, Writability};
 
 /// A place that keeps the partitions of one cartridge, each an image of its own.
 pub trait Medium: Send {
@@ -42,6 +42,18 @@ pub enum CartridgeError {
         /// The volume that it belongs to.
         found_volume: VolumeId,
     },
+}
+
+impl CartridgeError {
+    /// Whether only the writing was refused: perhaps the cartridge can be opened for reading, and is a protected one
+    /// then.
+    #[must_use]
+    pub fn leaves_reading(&self) -> bool {
+        match self {
+            CartridgeError::Image(error) => error.leaves_reading(),
+            CartridgeError::Mismatch { .. } => false,
+        }
+    }
 }
 
 fn expect_partition<S: Store>(
@@ -130,10 +142,32 @@ impl<M: Medium> Cartridge<M> {
         self.header().partition_count
     }
 
-    /// Whether nothing can be written: by the switch, or because the image can only be read.
+    /// Whether anything can be written: what the host allowed at the opening counts before the switch, since no switch
+    /// undoes it.
+    #[must_use]
+    pub fn writability(&self) -> Writability {
+        let any = |is_so: fn(&Image<M::Store>) -> bool| self.partitions.iter().any(is_so);
+        if any(|image| image.access() == Access::ReadOnly) {
+            Writability::OpenedReadOnly
+        } else if any(Image::is_write_protected) {
+            Writability::Protected
+        } else if self.is_worm() {
+            Writability::AppendOnly
+        } else {
+            Writability::Writable
+        }
+    }
+
+    /// Whether nothing can be written, for whatever reason.
     #[must_use]
     pub fn is_write_protected(&self) -> bool {
-        self.partitions.iter().any(Image::is_write_protected)
+        self.writability().is_read_only()
+    }
+
+    /// Whether nothing is recorded in any partition.
+    pub(crate) fn is_blank(&self) -> bool {
+        let mut images = self.partitions.iter();
+        images.all(|image| image.end_of_data().object == ObjectNumber(0))
     }
 
     /// Whether data can only be appended.

@@ -99,6 +99,9 @@ impl<M: Medium> ImageDrive<M> {
 
     fn cut_into_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
         self.begin_change()?;
+        if self.tape().is_worm() && !self.tape().is_blank() {
+            return self.fail(Sense::WormOverwrite, 0);
+        }
         let total = self.tape().total_capacity_bytes();
         let sizes = match partitioning {
             Partitioning::Single => vec![total],

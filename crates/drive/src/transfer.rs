@@ -63,7 +63,8 @@ impl<M: Medium> ImageDrive<M> {
     pub(crate) fn begin_change(&mut self) -> Result<(), Failed> {
         self.begin()?;
         self.extendable = None;
-        if self.tape().is_write_protected() {
+        if let Some(why) = self.tape().writability().refusal() {
+            self.trouble = Some(format!("the cartridge is {why}"));
             return self.fail(Sense::WriteProtected, 0);
         }
         if self.tape().is_worm() && !self.tape().image(self.partition).is_at_end_of_data() {

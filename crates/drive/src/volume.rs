@@ -1,6 +1,5 @@
 //! An image in its drive as an opened volume.
 
-use pseudotape_image::Access;
 use pseudotape_tape::{
     Done, Failed, Noted, ObjectNumber, Position, Volume, VolumeError, VolumeIdentity, Writability,
 };
@@ -56,12 +55,8 @@ impl<M: Medium> Volume for ImageDrive<M> {
 
     fn writability(&mut self) -> Writability {
         match &self.cartridge {
+            Some(cartridge) => cartridge.writability(),
             None => Writability::Unknown,
-            Some(cartridge) if cartridge.medium().access() == Access::ReadOnly => {
-                Writability::OpenedReadOnly
-            }
-            Some(cartridge) if cartridge.is_write_protected() => Writability::Protected,
-            Some(_) => Writability::Writable,
         }
     }
 

@@ -7,10 +7,11 @@ use pseudotape_drive::{
     AfterUnload, Cartridge, ErasePolicy, FileMedium, ImageDrive, Medium, MemoryMedium, Overrides,
     Personality,
 };
-use pseudotape_image::{Access, Error, WriteProtect};
+use pseudotape_image::{Access, Error, Rewriting, WriteProtect};
 use pseudotape_tape::{
     Address, Door, Drive, EraseExtent, Failed, LoadKind, Mark, ModeSelect, ObjectNumber,
-    PartitionNumber, Partitioning, Sense, SpaceUnit, Stop, Transfer, Volume, WriteMode,
+    PartitionNumber, Partitioning, Sense, SpaceUnit, Stop, Transfer, Volume, Writability,
+    WriteMode,
 };
 
 fn cartridge() -> Cartridge<MemoryMedium> {
@@ -486,12 +487,12 @@ fn one_protected_partition_protects_the_cartridge() {
         .make_partitions(Partitioning::SecondOf(1))
         .expect("makes two");
     let cartridge = drive.cartridge_mut().expect("it holds one");
-    assert!(!cartridge.is_write_protected());
+    assert_eq!(cartridge.writability(), Writability::Writable);
     assert!(!cartridge.is_worm());
     cartridge
         .set_write_protect(WriteProtect::On)
         .expect("the switch moves");
-    assert!(cartridge.is_write_protected());
+    assert_eq!(cartridge.writability(), Writability::Protected);
     for operate in [
         (|drive| drive.write(Transfer::Variable, &[1]).map(drop))
             as fn(&mut ImageDrive<MemoryMedium>) -> Result<(), Failed>,
@@ -508,6 +509,25 @@ fn one_protected_partition_protects_the_cartridge() {
     }
     drive.rewind().expect("reading goes on");
     filemarks(&mut drive, 0);
+}
+
+#[test]
+fn a_worm_cartridge_with_data_is_not_cut_into_partitions() {
+    let mut worm = parameters(Some(8 << 20), 0);
+    worm.header.rewriting = Rewriting::AppendOnly;
+    let cartridge = Cartridge::create(MemoryMedium, &worm).expect("a new image");
+    assert_eq!(cartridge.writability(), Writability::AppendOnly);
+    let mut drive = holding(named("dds"), cartridge);
+    drive
+        .make_partitions(Partitioning::SecondOf(1))
+        .expect("it is blank");
+    write(&mut drive, 10);
+    // At the end of data a write would be taken, but this drops all that is before.
+    for partitioning in [Partitioning::Single, Partitioning::SecondOf(2)] {
+        let failed = drive.make_partitions(partitioning).expect_err("it is WORM");
+        assert_eq!(failed.sense, Sense::WormOverwrite);
+    }
+    assert_eq!(object(&mut drive), 1);
 }
 
 #[test]
@@ -564,10 +584,19 @@ fn a_tape_opened_for_reading_takes_nothing() {
     let (cartridge, reports) =
         Cartridge::open(FileMedium::new(&path, Access::ReadOnly)).expect("opens");
     assert_eq!(reports.len(), 1);
+    assert_eq!(cartridge.writability(), Writability::OpenedReadOnly);
     let mut drive = holding(Personality::default(), cartridge);
+    assert_eq!(drive.writability(), Writability::OpenedReadOnly);
+    assert!(drive.mode().expect("always told").write_protected);
     type Operate = fn(&mut ImageDrive<FileMedium>) -> Result<(), Failed>;
-    let refused: [Operate; 3] = [
+    let refused: [Operate; 5] = [
         |drive| drive.write(Transfer::Variable, &[1]).map(drop),
+        |drive| {
+            drive
+                .write_marks(Mark::Filemark, 1, WriteMode::Commit)
+                .map(drop)
+        },
+        |drive| drive.make_partitions(Partitioning::Single).map(drop),
         |drive| drive.erase(EraseExtent::Short).map(drop),
         |drive| drive.record_unreadable(1).map(drop),
     ];
@@ -575,7 +604,7 @@ fn a_tape_opened_for_reading_takes_nothing() {
         let failed = operate(&mut drive).expect_err("only for reading");
         assert_eq!((failed.sense, failed.count), (Sense::WriteProtected, 0));
         let trouble = drive.take_trouble().expect("more than a sense says");
-        assert!(trouble.contains("open for reading only"), "{trouble}");
+        assert_eq!(trouble, "the cartridge is opened for reading only");
     }
 }
 

@@ -196,4 +196,18 @@ impl Error {
             Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame(_)
         )
     }
+
+    /// Whether only the writing was refused, by the host or by what this program knows of the format: the image can
+    /// perhaps be opened for reading.
+    #[must_use]
+    pub fn leaves_reading(&self) -> bool {
+        match self {
+            Error::Unopenable { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+            ),
+            Error::ReadOnlyFeatures { .. } => true,
+            _ => false,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
 use pseudotape_drive::CartridgeError;
 use pseudotape_human::SizeError;
 
@@ -131,19 +132,26 @@ pub enum Error {
     Rmt(#[from] pseudotape_rmt::Error),
 }
 
-/// Whether the host refused only the writing: what was asked for can still be opened for reading, as a protected
-/// volume.
-#[must_use]
-pub fn is_read_only(error: &Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return matches!(
-                error.kind(),
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-            );
+impl Error {
+    /// Whether only the writing was refused: perhaps what was asked for can be opened for reading, as a protected
+    /// volume.
+    pub(crate) fn leaves_reading(&self) -> bool {
+        match self {
+            Error::Image(error) => error.leaves_reading(),
+            Error::Cartridge { source, .. } => source.leaves_reading(),
+            Error::Device(error) => {
+                matches!(error, pseudotape_device::Error::NoPermission { .. })
+            }
+            Error::Rmt(pseudotape_rmt::Error::Refused { errno, .. }) => {
+                matches!(errno, Errno::EROFS | Errno::EACCES | Errno::EPERM)
+            }
+            Error::Missing { .. }
+            | Error::Unreachable { .. }
+            | Error::NoSink { .. }
+            | Error::Making { .. }
+            | Error::Key(_)
+            | Error::Remote(_)
+            | Error::Rmt(_) => false,
         }
-        cause = error.source();
     }
-    false
 }

@@ -4,9 +4,9 @@
 //! | text | what it is |
 //! |---|---|
 //! | `PATH` | the image or the tape node that is there |
-//! | `image:PATH[,create][,capacity=SIZE][,early-warning=SIZE]` | an image |
-//! | `device:PATH` | a tape node |
-//! | `rmt:[USER@]HOST:PATH[,server=PROGRAM][,rsh=PROGRAM]` | a tape behind an rmt server, over ssh (or that program) |
+//! | `image:PATH[,create][,ro][,capacity=SIZE][,early-warning=SIZE]` | an image; `ro`: opened for reading only |
+//! | `device:PATH[,ro]` | a tape node |
+//! | `rmt:[USER@]HOST:PATH[,ro][,server=PROGRAM][,rsh=PROGRAM]` | a tape behind an rmt server, over ssh (or that program) |
 //! | `rmt:NAME:PATH,command=COMMAND` | the same over any command, its words between blanks |
 //! | `null[:capacity=SIZE][,early-warning=SIZE]` | nothing: blocks are counted and forgotten |
 //! | `zstd+…`, `lz4+…` | one of these, its blocks compressed |
@@ -20,7 +20,8 @@ mod open;
 mod sink;
 mod text;
 
-pub use error::{Error, SpecificationError, is_read_only};
+pub use error::{Error, SpecificationError};
+pub use open::Opened;
 pub use pseudotape_filter::Compression;
 pub use pseudotape_image::Access;
 pub use sink::{ImageSink, Limits, Location, RmtSink, Sink};

@@ -7,6 +7,7 @@ use nix::sys::statfs::{FUSE_SUPER_MAGIC, statfs};
 use pseudotape_device::DeviceDrive;
 use pseudotape_drive::{NullDrive, NullLimits};
 use pseudotape_filter::{Filter, FilterDrive, Key};
+use pseudotape_human::explain;
 use pseudotape_rmt::{Reach, Remote, RmtDrive};
 use pseudotape_tape::{Access, Volume};
 
@@ -54,11 +55,57 @@ fn look(path: &Path) -> Result<Found, Error> {
     })
 }
 
+/// A volume that was opened for as much as the host allows.
+pub struct Opened {
+    /// The volume.
+    pub volume: Box<dyn Volume>,
+    /// Why the host did not let it be opened for writing, where that is so.
+    pub refusal: Option<String>,
+}
+
+impl Opened {
+    /// Why the volume can only be read, as exactly as that is known; `None` where it can be written. Asks the drive
+    /// where only the drive knows.
+    pub fn why_read_only(&mut self) -> Option<String> {
+        let refusal = self.volume.writability().refusal()?;
+        Some(self.refusal.clone().unwrap_or_else(|| refusal.to_owned()))
+    }
+}
+
 impl Sink {
-    /// Opens what the specification names.
+    /// Opens what the specification names for reading and writing, or, where the host refuses the writing, for reading
+    /// alone: such a volume is a protected one, as in any drive.
+    pub fn open_as_allowed(&self) -> Result<Opened, Error> {
+        let error = match self.open(Access::ReadWrite) {
+            Ok(volume) => {
+                let refusal = None;
+                return Ok(Opened { volume, refusal });
+            }
+            Err(error) if error.leaves_reading() => error,
+            Err(error) => return Err(error),
+        };
+        match self.open(Access::ReadOnly) {
+            Ok(volume) => {
+                let chain =
+                    std::iter::successors(Some(&error as &dyn std::error::Error), |error| {
+                        error.source()
+                    });
+                let refusal = Some(explain(chain));
+                Ok(Opened { volume, refusal })
+            }
+            // What is asked for is the writing, and that refusal says more.
+            Err(_) => Err(error),
+        }
+    }
+
+    /// Opens what the specification names; for reading only where it says so.
     ///
     /// Blocks for as long as the host takes. The tape is where the drive has it: an image at its beginning.
     pub fn open(&self, access: Access) -> Result<Box<dyn Volume>, Error> {
+        let access = match self.read_only {
+            true => Access::ReadOnly,
+            false => access,
+        };
         let filter = self.filter()?;
         let opened: Box<dyn Volume> = match &self.place {
             Location::Path(path) => match look(path)? {

@@ -83,8 +83,9 @@ impl Parse<'_> {
         })
     }
 
-    fn image(&self, rest: &str) -> Result<Location, SpecificationError> {
+    fn image(&self, rest: &str) -> Result<(Location, bool), SpecificationError> {
         let (path, options) = parts(rest);
+        let mut read_only = false;
         let mut image = ImageSink {
             path: self.path(&path)?,
             create: false,
@@ -93,20 +94,29 @@ impl Parse<'_> {
         for option in options {
             if option == "create" {
                 image.create = true;
+            } else if option == "ro" {
+                read_only = true;
             } else if !self.limit(&mut image.limits, &option)? {
-                return Err(self.unknown_option(&option, "create, capacity= and early-warning="));
+                return Err(
+                    self.unknown_option(&option, "create, ro, capacity= and early-warning=")
+                );
             }
         }
         image.limits = self.checked(image.limits)?;
-        Ok(Location::Image(image))
+        Ok((Location::Image(image), read_only))
     }
 
-    fn device(&self, rest: &str) -> Result<Location, SpecificationError> {
-        Ok(Location::Device(self.path(&plain(rest))?))
+    fn device(&self, rest: &str) -> Result<(Location, bool), SpecificationError> {
+        let (path, options) = parts(rest);
+        if let Some(option) = options.iter().find(|option| *option != "ro") {
+            return Err(self.unknown_option(option, "ro"));
+        }
+        Ok((Location::Device(self.path(&path)?), !options.is_empty()))
     }
 
-    fn rmt(&self, rest: &str) -> Result<Location, SpecificationError> {
+    fn rmt(&self, rest: &str) -> Result<(Location, bool), SpecificationError> {
         let (tape, options) = parts(rest);
+        let mut read_only = false;
         if Remote::from_str(&tape).is_err() {
             return Err(SpecificationError::NoHost {
                 text: self.text.to_owned(),
@@ -119,15 +129,19 @@ impl Parse<'_> {
             command: None,
         };
         for option in options {
+            if option == "ro" {
+                read_only = true;
+                continue;
+            }
             let (field, what, value) = match option.split_once('=') {
                 Some(("server", value)) => (&mut rmt.server, "the server", value),
                 Some(("rsh", value)) => (&mut rmt.remote_shell, "the remote shell", value),
                 Some(("command", value)) => (&mut rmt.command, "the command", value),
-                _ => return Err(self.unknown_option(&option, "server=, rsh= and command=")),
+                _ => return Err(self.unknown_option(&option, "ro, server=, rsh= and command=")),
             };
             *field = Some(self.filled(value.trim(), what)?);
         }
-        Ok(Location::Rmt(rmt))
+        Ok((Location::Rmt(rmt), read_only))
     }
 
     fn null(&self, rest: &str) -> Result<Location, SpecificationError> {
@@ -141,19 +155,20 @@ impl Parse<'_> {
         Ok(Location::Null(self.checked(limits)?))
     }
 
-    fn place(&self, text: &str) -> Result<Location, SpecificationError> {
+    /// A place, and whether it is for reading only.
+    fn place(&self, text: &str) -> Result<(Location, bool), SpecificationError> {
         if text == "null" {
-            return Ok(Location::Null(Limits::default()));
+            return Ok((Location::Null(Limits::default()), false));
         }
         let Some((kind, rest)) = text.split_once(':').filter(|(kind, _)| !kind.contains('/'))
         else {
-            return Ok(Location::Path(self.path(&plain(text))?));
+            return Ok((Location::Path(self.path(&plain(text))?), false));
         };
         match kind {
             "image" => self.image(rest),
             "device" => self.device(rest),
             "rmt" => self.rmt(rest),
-            "null" => self.null(rest),
+            "null" => Ok((self.null(rest)?, false)),
             _ => Err(SpecificationError::UnknownKind {
                 text: self.text.to_owned(),
                 kind: kind.to_owned(),
@@ -193,10 +208,12 @@ impl FromStr for Sink {
             compression = Some(wanted);
             rest = behind;
         }
+        let (place, read_only) = parse.place(rest)?;
         Ok(Sink {
             compression,
             key_file,
-            place: parse.place(rest)?,
+            read_only,
+            place,
         })
     }
 }
@@ -266,7 +283,11 @@ impl fmt::Display for Sink {
         if let Some(path) = &self.key_file {
             write!(f, "aes={}+", quoted(path))?;
         }
-        self.place.fmt(f)
+        self.place.fmt(f)?;
+        match self.read_only {
+            true => f.write_str(",ro"),
+            false => Ok(()),
+        }
     }
 }
 
@@ -330,6 +351,15 @@ mod tests {
             (filtered.compression, filtered.key_file),
             (Some(Compression::Zstd), Some("/etc/key".into()))
         );
+        for text in [
+            "image:x.ptape,ro",
+            "device:/dev/nst0,ro",
+            "rmt:vault:/dev/nst0,ro,server=/sbin/rmt",
+            "zstd+image:x.ptape,capacity=1M,ro",
+        ] {
+            assert!(sink(text).read_only, "{text}");
+        }
+        assert!(!sink("image:ro").read_only && !sink("device:ro").read_only);
         assert_eq!(sink("lz4+null").compression, Some(Compression::Lz4));
         assert_eq!(sink("a+b.ptape").place, Location::Path("a+b.ptape".into()));
         assert_eq!(sink(r"image:a\,b\\c").place, sink(r"image:a\,b\\c").place);
@@ -345,6 +375,8 @@ mod tests {
             ("vault:/dev/nst0", "rmt: before it"),
             ("imgae:x", "there are image, device, rmt and null"),
             ("image:x,craete", "no option 'craete'"),
+            ("device:/dev/nst0,rw", "no option 'rw'; there are ro"),
+            ("null:ro", "no option 'ro'"),
             ("image:x,capacity=ten", "not a size"),
             ("image:x,capacity=0", "leave it out"),
             (
@@ -408,11 +440,13 @@ mod tests {
         let sinks = (
             proptest::option::of(compression),
             proptest::option::of(path),
+            any::<bool>(),
             place,
         )
-            .prop_map(|(compression, key_file, place)| Sink {
+            .prop_map(|(compression, key_file, read_only, place)| Sink {
                 compression,
                 key_file: key_file.map(PathBuf::from),
+                read_only: read_only && !matches!(place, Location::Path(_) | Location::Null(_)),
                 place,
             });
         proptest!(|(sink in sinks)| {

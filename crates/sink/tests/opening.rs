@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use pseudotape_sink::{Access, Error, Sink};
-use pseudotape_tape::{Drive, Mark, Sense, Stop, Transfer, Volume, WriteMode};
+use pseudotape_tape::{Drive, Mark, Sense, Stop, Transfer, Volume, Writability, WriteMode};
 
 fn sink(text: &str) -> Sink {
     text.parse().expect(text)
@@ -141,6 +141,79 @@ fn filters_lie_before_any_sink() {
     let mut null = opened("lz4+null", Access::ReadWrite);
     write(&mut null, &block);
     assert!(null.capacity().unwrap().used_bytes < 1000);
+}
+
+/// Does something as an ordinary user, whose rights the host checks, whoever runs the tests.
+fn as_ordinary_user(work: impl FnOnce() + Send) {
+    let worked = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                if nix::unistd::geteuid().is_root() {
+                    // Of this thread alone.
+                    nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65_534));
+                }
+                work();
+            })
+            .join()
+    });
+    worked.expect("it worked");
+}
+
+/// A directory in which everybody may make files.
+fn open_directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    directory
+}
+
+/// PT-04: what the host lets only be read, and what is to be read only, is a protected volume; a filter changes
+/// nothing in that.
+#[test]
+fn what_can_only_be_read_is_opened_as_a_protected_volume() {
+    let directory = open_directory();
+    as_ordinary_user(|| {
+        let path = directory.path().join("a.ptape").display().to_string();
+        let key = key(directory.path(), "key", 1);
+        let filtered = format!("aes={key}+image:{path}");
+        let mut open = opened(&format!("{filtered},create"), Access::ReadWrite);
+        write(&mut open, b"block");
+        open.finish().unwrap();
+        let made = fs::metadata(&path).unwrap().len();
+        let check = |text: &str, why: &str| {
+            let mut opened = sink(text).open_as_allowed().expect(text);
+            let said = opened.why_read_only().expect(text);
+            assert!(said.contains(why), "{text}: {said}");
+            let mut volume = opened.volume;
+            assert!(volume.mode().unwrap().write_protected, "{text}");
+            assert_eq!(volume.writability(), Writability::OpenedReadOnly, "{text}");
+            for failed in [
+                volume.write(Transfer::Variable, b"x").unwrap_err(),
+                volume
+                    .write_marks(Mark::Filemark, 1, WriteMode::Commit)
+                    .unwrap_err(),
+            ] {
+                assert_eq!(failed.sense, Sense::WriteProtected, "{text}");
+            }
+            let block = read(&mut volume);
+            assert_eq!(block == b"block", text.starts_with("aes"), "{text}");
+            volume.finish().unwrap();
+        };
+        let asked = "opened for reading only";
+        check(&format!("image:{path},ro"), asked);
+        check(&format!("{filtered},ro"), asked);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+        for text in [path.clone(), format!("image:{path}"), filtered.clone()] {
+            check(&text, "Permission denied");
+        }
+        assert_eq!(fs::metadata(&path).unwrap().len(), made);
+        // What can't be read either says why it can't be written.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        let error = sink(&path).open_as_allowed().err().expect("no rights");
+        assert!(error.to_string().contains("Permission denied"), "{error}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut free = sink(&path).open_as_allowed().unwrap();
+        assert_eq!(free.why_read_only(), None);
+    });
 }
 
 #[test]

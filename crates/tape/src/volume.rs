@@ -56,14 +56,43 @@ pub enum Access {
 /// Whether a volume can be written at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writability {
-    /// Nothing is known that forbids it.
+    /// Nothing forbids it.
     Writable,
+    /// Its drive says nothing against it and can't say more, as a tape node of which no request tells whether its
+    /// medium is WORM: only a write tells.
+    Untried,
+    /// What is recorded can't be overwritten (WORM): only a write at the end of data is taken.
+    AppendOnly,
     /// The volume was opened for reading: because its holder asked for that, or because the host allows no more.
     OpenedReadOnly,
-    /// The write-protect switch of the cartridge is on.
+    /// The write-protect switch of the cartridge is on, or its drive says that it is write protected.
     Protected,
     /// There is no medium, or the drive can't be asked.
     Unknown,
+}
+
+impl Writability {
+    /// Why every write is refused, in words that follow "it is"; `None` where that is not known to be so.
+    ///
+    /// A drive whose volume has a reason here says in its [`Mode`](crate::Mode) that the medium is write protected,
+    /// and answers each change with [`Sense::WriteProtected`].
+    #[must_use]
+    pub fn refusal(self) -> Option<&'static str> {
+        match self {
+            Writability::OpenedReadOnly => Some("opened for reading only"),
+            Writability::Protected => Some("write protected"),
+            Writability::Writable
+            | Writability::Untried
+            | Writability::AppendOnly
+            | Writability::Unknown => None,
+        }
+    }
+
+    /// Whether every write is refused, as far as is known.
+    #[must_use]
+    pub fn is_read_only(self) -> bool {
+        self.refusal().is_some()
+    }
 }
 
 /// Why a volume could not be closed, or a note could not be written on it. Its text names the volume where the
@@ -160,7 +189,7 @@ pub fn commit_before_end(drive: &mut dyn Drive) -> Result<(), Failed> {
 pub fn writability_by_mode(drive: &mut dyn Drive) -> Writability {
     match drive.mode() {
         Ok(mode) if mode.write_protected => Writability::Protected,
-        Ok(_) => Writability::Writable,
+        Ok(_) => Writability::Untried,
         Err(_) => Writability::Unknown,
     }
 }

@@ -639,6 +639,7 @@ impl Volume for ModelDrive {
     fn writability(&mut self) -> Writability {
         match &self.cartridge {
             Some(cartridge) if cartridge.write_protected => Writability::Protected,
+            Some(cartridge) if cartridge.worm => Writability::AppendOnly,
             Some(_) => Writability::Writable,
             None => Writability::Unknown,
         }

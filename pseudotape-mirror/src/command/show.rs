@@ -10,11 +10,19 @@ fn summary(status: &MirrorStatus) -> (&'static str, Paint) {
         ("refused: the volumes disagree", Paint::Bad)
     } else if status.degraded {
         ("degraded", Paint::Bad)
+    } else if status.loaded && status.legs.iter().any(protects) {
+        ("in step, read only", Paint::Bad)
     } else if status.loaded {
         ("in step", Paint::Good)
     } else {
         ("no volumes", Paint::Heading)
     }
+}
+
+/// Whether nothing can be written because of this leg.
+fn protects(leg: &LegStatus) -> bool {
+    let is_in = matches!(leg.state, LegCondition::InStep | LegCondition::OutOfStep);
+    is_in && leg.read_only.is_some() && leg.class == "required"
 }
 
 fn condition(leg: &LegStatus) -> (String, Paint) {
@@ -32,6 +40,7 @@ fn condition(leg: &LegStatus) -> (String, Paint) {
     match lost {
         Some(lost) => (format!("{word}: {lost}"), Paint::Bad),
         None if leg.first_error.is_some() => (format!("{word}, damaged"), Paint::Bad),
+        None if leg.read_only.is_some() => (format!("{word}, read only"), Paint::Bad),
         None => (word.to_owned(), Paint::Good),
     }
 }
@@ -93,6 +102,9 @@ fn show_leg(text: &mut String, leg: &LegStatus, screen: &Screen) {
             leg.when
         ),
     ];
+    if let Some(why) = &leg.read_only {
+        lines.push(format!("  read only  {}", printable(why)));
+    }
     lines.push(format!(
         "  stored     {}, at {}, up to object {}",
         HumanBytes(leg.stored_bytes),
@@ -170,6 +182,7 @@ mod tests {
             state: LegCondition::InStep,
             not_mirrored_from: None,
             reason: None,
+            read_only: None,
             object: 7,
             lag_objects: 0,
             lag_bytes: 0,
@@ -259,11 +272,31 @@ mod tests {
     }
 
     #[test]
+    fn a_leg_that_can_only_be_read_says_why() {
+        let mut kept = leg("b");
+        kept.read_only = Some("b.ptape: can't open the image: Read-only file system".into());
+        let all = status(vec![leg("a"), kept.clone()]);
+        let text = full(&all, &PLAIN);
+        for line in [
+            "mirror     in step, read only",
+            "leg b  in step, read only",
+            "  read only  b.ptape: can't open the image: Read-only file system",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+        }
+        assert!(line(&all).contains("; b in step, read only, "));
+        kept.class = "spare".into();
+        let text = full(&status(vec![leg("a"), kept]), &PLAIN);
+        assert!(text.starts_with("mirror     in step\n"), "{text}");
+    }
+
+    #[test]
     fn nothing_from_outside_reaches_the_terminal_as_it_is() {
         let mut bad = leg("\x1b[2J");
         bad.sink = Some("\x07".into());
         bad.first_error = Some("\x1b]0;x\x07".into());
         bad.advice = Some("\r".into());
+        bad.read_only = Some("\x1b".into());
         let mut all = status(vec![bad]);
         all.refused = Some("\x1b".into());
         all.slave.attached = false;

@@ -9,7 +9,7 @@ use pseudotape_tape::Drive;
 
 use crate::config::{Config, LegConfig};
 use crate::daemon::gone::Gone;
-use crate::daemon::public::{Public, Volume};
+use crate::daemon::public::{LoadedLeg, Public, Volume};
 use crate::daemon::sink_leg::{self, Opened};
 use crate::leg::{LegFailure, LegOptions, When};
 use crate::mirror::MirrorDrive;
@@ -75,11 +75,22 @@ impl Deck {
 
     /// Puts opened volumes in, one for each leg, in the order of the configuration.
     pub(crate) fn insert(&mut self, opened: Vec<Opened>) -> Result<()> {
-        let opened = opened.into_iter().map(|Opened { leg, sink }| (leg, sink));
-        let (legs, sinks): (Vec<_>, Vec<_>) = opened.unzip();
+        let mut legs = Vec::new();
+        let mut sinks = Vec::new();
+        let mut refusals = Vec::new();
+        for Opened { leg, sink, refusal } in opened {
+            legs.push(leg);
+            sinks.push(sink);
+            refusals.push(refusal);
+        }
         self.mirror.insert(legs)?;
-        let legs = self.mirror.legs().zip(&sinks);
-        let public = legs.map(|((options, board), sink)| (options.clone(), sink.clone(), board));
+        let legs = self.mirror.legs().zip(&sinks).zip(refusals);
+        let public = legs.map(|(((options, board), sink), refusal)| LoadedLeg {
+            options: options.clone(),
+            sink: sink.clone(),
+            refusal,
+            board,
+        });
         self.public.set_loaded(public.collect());
         self.public.set_refused(self.mirror.refusal());
         self.public.set_limits(self.mirror.block_limits());
@@ -160,13 +171,13 @@ impl Deck {
     }
 
     /// Another sink is in a leg.
-    pub(crate) fn set_sink(&mut self, name: &str, sink: &Sink) {
+    pub(crate) fn set_sink(&mut self, name: &str, sink: &Sink, refusal: Option<String>) {
         for leg in &mut self.legs {
             if leg.options.name == name {
                 leg.sink = Some(sink.clone());
             }
         }
-        self.public.set_sink(name, sink);
+        self.public.set_sink(name, sink, refusal);
     }
 }
 

@@ -185,7 +185,7 @@ impl Desk {
         // Before the new sink is opened, since it may be the old one.
         deck.part_with(leg)?;
         let opened = sink_leg::open(&options, &sink).with_context(|| format!("leg {leg}"))?;
-        deck.set_sink(leg, &sink);
+        deck.set_sink(leg, &sink, opened.refusal);
         let done = deck.mirror.return_leg(leg, Some(opened.leg))?;
         Ok(in_step(leg, done))
     }

@@ -31,9 +31,20 @@ pub(crate) enum Volume {
 pub(crate) struct PublicLeg {
     options: LegOptions,
     sink: Option<Sink>,
+    /// Why the host did not let the volume be opened for writing.
+    refusal: Option<String>,
     volume: Volume,
     board: Arc<LegBoard>,
     samples: VecDeque<(Instant, u64)>,
+}
+
+/// A leg whose volume was just put in.
+pub(crate) struct LoadedLeg {
+    pub(crate) options: LegOptions,
+    pub(crate) sink: Sink,
+    /// Why the host did not let the volume be opened for writing.
+    pub(crate) refusal: Option<String>,
+    pub(crate) board: Arc<LegBoard>,
 }
 
 /// Where the program is on the tape.
@@ -80,6 +91,7 @@ impl Public {
         let legs = config.legs.iter().map(|leg| PublicLeg {
             options: leg.options.clone(),
             sink: leg.sink.clone(),
+            refusal: None,
             volume: Volume::None,
             board: Arc::default(),
             samples: VecDeque::new(),
@@ -157,12 +169,13 @@ impl Public {
     }
 
     /// New volumes are in, in the order of the configuration.
-    pub(crate) fn set_loaded(&self, legs: Vec<(LegOptions, Sink, Arc<LegBoard>)>) {
-        let legs = legs.into_iter().map(|(options, sink, board)| PublicLeg {
-            options,
-            sink: Some(sink),
+    pub(crate) fn set_loaded(&self, legs: Vec<LoadedLeg>) {
+        let legs = legs.into_iter().map(|leg| PublicLeg {
+            options: leg.options,
+            sink: Some(leg.sink),
+            refusal: leg.refusal,
             volume: Volume::In,
-            board,
+            board: leg.board,
             samples: VecDeque::new(),
         });
         self.state().legs = legs.collect();
@@ -178,11 +191,12 @@ impl Public {
         }
     }
 
-    pub(crate) fn set_sink(&self, leg: &str, sink: &Sink) {
+    pub(crate) fn set_sink(&self, leg: &str, sink: &Sink, refusal: Option<String>) {
         let mut state = self.state();
         for public in &mut state.legs {
             if public.options.name == leg {
                 public.sink = Some(sink.clone());
+                public.refusal.clone_from(&refusal);
             }
         }
     }
@@ -295,6 +309,7 @@ impl PublicLeg {
             state: condition,
             not_mirrored_from: mirrored,
             reason,
+            read_only: self.read_only(condition),
             object: board.object.load(Ordering::Relaxed),
             lag_objects: board.queued_objects.load(Ordering::Relaxed),
             lag_bytes: board.queued_bytes.load(Ordering::Relaxed),
@@ -305,6 +320,13 @@ impl PublicLeg {
             first_error: board.first_error(),
             advice,
         }
+    }
+
+    /// Why the volume that is in can only be read, as exactly as that is known.
+    fn read_only(&self, condition: LegCondition) -> Option<String> {
+        let is_in = matches!(condition, LegCondition::InStep | LegCondition::OutOfStep);
+        let why = self.board.read_only().filter(|_| is_in)?;
+        Some(self.refusal.clone().unwrap_or_else(|| why.to_owned()))
     }
 
     fn rate(&self) -> u64 {
@@ -338,6 +360,7 @@ mod tests {
         PublicLeg {
             options: LegOptions::named("a"),
             sink: None,
+            refusal: None,
             volume: Volume::In,
             board: Arc::default(),
             samples: samples

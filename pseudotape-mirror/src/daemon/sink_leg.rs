@@ -1,6 +1,6 @@
 //! Opens sinks as legs.
 
-use pseudotape_sink::{Access, Error, Location, Sink, is_read_only};
+use pseudotape_sink::{Error, Location, Sink};
 
 use crate::leg::{Keeps, LegOptions, NewLeg};
 
@@ -8,6 +8,8 @@ use crate::leg::{Keeps, LegOptions, NewLeg};
 pub(crate) struct Opened {
     pub(crate) leg: NewLeg,
     pub(crate) sink: Sink,
+    /// Why the host did not let it be opened for writing.
+    pub(crate) refusal: Option<String>,
 }
 
 /// Opens a sink as a leg. A sink that can't be written is opened for reading, as a protected volume.
@@ -15,13 +17,7 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
     if let Some(warning) = sink.warning() {
         log::warn!("leg {}: {warning}", options.name);
     }
-    let drive = match sink.open(Access::ReadWrite) {
-        Err(error) if is_read_only(&error) => match sink.open(Access::ReadOnly) {
-            Ok(drive) => drive,
-            Err(_) => return Err(error),
-        },
-        opened => opened?,
-    };
+    let opened = sink.open_as_allowed()?;
     let keeps = match sink.place {
         Location::Null(_) => Keeps::Nothing,
         Location::Path(_) | Location::Image(_) | Location::Device(_) | Location::Rmt(_) => {
@@ -33,7 +29,11 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
         ..options.clone()
     };
     Ok(Opened {
-        leg: NewLeg { options, drive },
+        leg: NewLeg {
+            options,
+            drive: opened.volume,
+        },
+        refusal: opened.refusal,
         sink: sink.clone(),
     })
 }

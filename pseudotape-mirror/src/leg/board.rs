@@ -40,22 +40,30 @@ pub struct LegBoard {
     pub room_bytes: AtomicU64,
     /// Blocks that this leg could not read and another leg could.
     pub repairs: AtomicU64,
-    text: Mutex<(LegState, Option<String>)>,
+    text: Mutex<BoardText>,
+}
+
+/// What a board says in words.
+#[derive(Debug, Default)]
+struct BoardText {
+    state: LegState,
+    first_error: Option<String>,
+    read_only: Option<&'static str>,
 }
 
 impl LegBoard {
-    fn text(&self) -> MutexGuard<'_, (LegState, Option<String>)> {
+    fn text(&self) -> MutexGuard<'_, BoardText> {
         self.text.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the leg is a copy.
     pub fn state(&self) -> LegState {
-        self.text().0.clone()
+        self.text().state.clone()
     }
 
     /// Shows a new state. Only the leg itself may do that.
     pub(super) fn set_state(&self, state: LegState) {
-        self.text().0 = state;
+        self.text().state = state;
     }
 
     /// A board that shows this state.
@@ -68,18 +76,29 @@ impl LegBoard {
 
     /// The first thing that went wrong with the leg.
     pub fn first_error(&self) -> Option<String> {
-        self.text().1.clone()
+        self.text().first_error.clone()
+    }
+
+    /// Why the volume can only be read, where it is so, in words that follow "it is".
+    pub fn read_only(&self) -> Option<&'static str> {
+        self.text().read_only
+    }
+
+    /// The volume was looked at.
+    pub(super) fn show_read_only(&self, why: Option<&'static str>) {
+        self.text().read_only = why;
     }
 
     /// The leg was brought in step again: what went wrong before is in the log.
     pub(super) fn forget_errors(&self) {
-        self.text().1 = None;
+        self.text().first_error = None;
         self.repairs.store(0, Ordering::Relaxed);
     }
 
     /// Something went wrong; the first such text stays.
     pub(super) fn note_error(&self, error: &str) {
-        self.text().1.get_or_insert_with(|| error.to_owned());
+        let mut text = self.text();
+        text.first_error.get_or_insert_with(|| error.to_owned());
     }
 
     /// The leg stored blocks of so many bytes.

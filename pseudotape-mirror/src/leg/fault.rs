@@ -98,6 +98,12 @@ pub enum Cause {
         /// Where the tape of the believed leg is.
         others: Position,
     },
+    /// Something is to be written, and the volume can only be read.
+    #[error("its volume is {why}")]
+    ReadOnly {
+        /// Why, in words that follow "it is".
+        why: &'static str,
+    },
     /// The drive refuses what the drives of other legs do.
     #[error("its drive can't do what the others do")]
     Incapable,

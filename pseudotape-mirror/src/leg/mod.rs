@@ -11,6 +11,7 @@ mod judge;
 mod late;
 mod options;
 mod place;
+mod protection;
 mod queue;
 mod seat;
 mod state;
@@ -19,7 +20,7 @@ mod tests;
 
 use std::sync::{Arc, MutexGuard};
 
-use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume};
+use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, Writability};
 
 pub use board::{LegBoard, LegState};
 pub(crate) use core::Core;
@@ -43,6 +44,8 @@ pub(crate) struct Leg {
     late: Option<Late>,
     state: LegState,
     end: LegEnd,
+    /// Whether the volume can be written, as it was when it was looked at.
+    writability: Writability,
 }
 
 impl Leg {
@@ -56,6 +59,7 @@ impl Leg {
             late: None,
             state: LegState::InStep,
             end: LegEnd::new(),
+            writability: Writability::Unknown,
         }
     }
 

@@ -123,12 +123,8 @@ impl MirrorDrive {
     /// After new volumes were put in: at the beginning of all, which have to agree.
     fn settle_in(&mut self) -> Result<(), InsertError> {
         for leg in self.legs.iter() {
-            let mut core = leg.core();
-            let mode = core
-                .act(|drive| drive.rewind())
-                .and_then(|_| core.drive().mode());
-            let mode = mode.map_err(|failed| leg.failure(Cause::failed(failed)))?;
-            self.protected |= mode.write_protected;
+            let rewound = leg.core().act(|drive| drive.rewind());
+            rewound.map_err(|failed| leg.failure(Cause::failed(failed)))?;
         }
         self.look_at_volumes()?;
         if self.refused.is_none() && self.set_aside_marked() {

@@ -14,6 +14,7 @@ mod losses;
 mod mode;
 mod motion;
 mod objects;
+mod protection;
 mod read;
 mod resync;
 mod settle;
@@ -83,6 +84,8 @@ pub struct MirrorDrive {
     /// Which leg reads.
     reader: LegNumber,
     protected: bool,
+    /// Where the last change that was stored ended; `None`: none since the volumes were looked at.
+    written_to: Option<Position>,
     /// Reads that needed a second leg, and that nobody was told of yet.
     recovered: u32,
 }
@@ -109,6 +112,7 @@ impl MirrorDrive {
             last: LastChange::default(),
             reader: LegNumber::FIRST,
             protected: false,
+            written_to: None,
             recovered: 0,
         }
     }

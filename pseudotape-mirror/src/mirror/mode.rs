@@ -16,7 +16,8 @@ impl MirrorDrive {
             });
         }
         let mut mode = self.ask_reader(Core::mode)?;
-        mode.write_protected |= self.protected;
+        // Not by the leg that was asked: a spare one that can only be read protects nothing.
+        mode.write_protected = self.protected;
         Ok(mode)
     }
 

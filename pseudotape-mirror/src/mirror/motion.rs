@@ -3,6 +3,7 @@
 use pseudotape_tape::{Address, Done, Failed, Motion, ObjectNumber, PartitionNumber, Sense};
 
 use super::MirrorDrive;
+use crate::leg::Core;
 
 impl MirrorDrive {
     /// Moves all legs and compares where their tapes are. A leg that is somewhere else is out of step. `to` is the
@@ -78,9 +79,18 @@ impl MirrorDrive {
         if self.protected {
             return Err(Failed::at(Sense::WriteProtected, Some(at)));
         }
+        self.require_nothing_to_keep(at)?;
         let before = self.losses();
         let set = self.legs.in_step();
-        let answers = self.everywhere(set, &|core| core.act_at(at, |drive| drive.execute(cut)));
+        let cut_at = |core: &mut Core| core.act_at(at, |drive| drive.execute(cut));
+        // The legs of which only this tells whether they can be cut go first: a refusal leaves the others as they were.
+        let untried = self.untried_at(at).and(set);
+        let mut answers = self.everywhere(untried, &cut_at);
+        let refusal = self.unanimous(untried, &answers);
+        if let Some(refusal) = refusal.filter(|_| !untried.is_empty()) {
+            return Err(refusal);
+        }
+        answers = answers.or(self.everywhere(set.minus(untried), &cut_at));
         let done = self.agree_on(set, &answers, at, None, before);
         self.forget_places();
         done

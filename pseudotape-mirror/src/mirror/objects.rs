@@ -13,6 +13,8 @@ struct Rooms {
     /// Too little. They are written all the same, since the answer of the drive counts; most likely the drive
     /// refuses, which ends the operation.
     full: LegSet,
+    /// They can't say whether they take anything here.
+    untried: LegSet,
     /// They can't say.
     unsure: LegSet,
     /// Enough.
@@ -20,8 +22,8 @@ struct Rooms {
 }
 
 impl MirrorDrive {
-    /// Writes object by object. Legs that can't say how much fits go first, one by one, so that a refusal leaves the
-    /// others as they were.
+    /// Writes object by object. Legs that can't say how much fits, or whether they take anything, go first, one by one,
+    /// so that a refusal leaves the others as they were.
     pub(super) fn change_by_objects(
         &mut self,
         change: Change<'_>,
@@ -52,11 +54,17 @@ impl MirrorDrive {
     fn change_one(&mut self, unit: Change<'_>, at: Position) -> Result<Together, Failed> {
         self.leave_queues();
         self.check_legs()?;
-        let Rooms { full, unsure, sure } = self.ask_for_room(unit, at);
+        let Rooms {
+            full,
+            untried,
+            unsure,
+            sure,
+        } = self.ask_for_room(unit, at);
         self.check_legs()?;
         let mut together = Together::new(1, at.file);
         let mut written = LegSet::EMPTY;
-        let alone = full.one_by_one().chain(unsure.one_by_one());
+        let alone = full.one_by_one().chain(untried.one_by_one());
+        let alone = alone.chain(unsure.one_by_one());
         for set in alone.chain((!sure.is_empty()).then_some(sure)) {
             let one = self.on_legs(set, unit, at);
             let ends = one.as_ref().map_or(true, |one| one.full || one.count < 1);
@@ -83,10 +91,12 @@ impl MirrorDrive {
     /// Asks each leg whether an object fits at a place, after the tape was brought there.
     fn ask_for_room(&mut self, unit: Change<'_>, at: Position) -> Rooms {
         let mut rooms = Rooms::default();
+        let untried = self.untried_at(at);
         for number in self.legs.in_step().iter() {
             let leg = &mut self.legs[number];
             match leg.measure_at(at).map(|capacity| capacity.room_bytes) {
                 Ok(Some(room)) if room < unit.bytes() => rooms.full = rooms.full.with(number),
+                Ok(_) if untried.has(number) => rooms.untried = rooms.untried.with(number),
                 Ok(Some(_)) if unit.is_blocks() => rooms.sure = rooms.sure.with(number),
                 Ok(_) => rooms.unsure = rooms.unsure.with(number),
                 Err(failed) => {

@@ -63,13 +63,18 @@ impl MirrorDrive {
         }
         self.last.is_block(None);
         let source = self.reader_now().map_err(|_| LegError::NoSource)?;
+        let leg = &mut self.legs[number];
+        if let Some(why) = leg.look_at_writability().refusal() {
+            return Err(leg.failure(Cause::ReadOnly { why }).into());
+        }
         let total = self.copy_between(source, number);
         let leg = &mut self.legs[number];
         let total = total.map_err(|cause| leg.failure(cause))?;
         let back = leg.back_in_step();
         back.map_err(|cause| leg.failure(cause))?;
-        // Another drive perhaps takes other blocks.
+        // Another drive perhaps takes other blocks, and nothing was written on it yet.
         self.limits = self.common_limits();
+        self.decide_protection();
         log::info!(
             "leg {name}: in step again: {} objects were there, {} were copied",
             total.common,

@@ -60,12 +60,7 @@ impl MirrorDrive {
 
     /// Compares the volumes, and goes to their beginning. Volumes that disagree are refused.
     pub(super) fn look_at_volumes(&mut self) -> Result<(), LegFailure> {
-        self.protected = false;
-        for leg in self.legs.of(self.legs.in_step()) {
-            let mode = leg.core().drive().mode();
-            let mode = mode.map_err(|failed| leg.failure(failed.into()))?;
-            self.protected |= mode.write_protected;
-        }
+        self.look_at_protection()?;
         let keeping = self.legs.keeping();
         let Some(first) = keeping.first() else {
             return self.go_to_beginning();
@@ -112,6 +107,7 @@ impl MirrorDrive {
         self.attention = None;
         self.last = LastChange::default();
         self.protected = false;
+        self.written_to = None;
         let legs = std::mem::take(&mut self.legs).into_vec().into_iter();
         let ejected = legs.map(|leg| {
             let board = Arc::clone(leg.board());
@@ -170,6 +166,7 @@ impl MirrorDrive {
             lost.push(leg.name().to_owned());
         }
         self.reader = trusted;
+        self.look_at_protection()?;
         self.go_to_beginning()?;
         self.attention = Some(Sense::MediumChanged);
         Ok(lost)
@@ -186,6 +183,7 @@ impl MirrorDrive {
         }
         let here = self.object_here();
         self.legs[number].drop_out(here);
+        self.decide_protection();
         Ok(())
     }
 

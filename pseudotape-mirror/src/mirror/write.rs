@@ -37,6 +37,9 @@ impl MirrorDrive {
         }
         self.hear_late();
         self.check_legs()?;
+        if !change.changes_nothing() {
+            self.begin_overwriting(at)?;
+        }
         let done = if change.is_extension() {
             self.extend_all(change, at)?
         } else if change.makes_objects() {
@@ -48,10 +51,11 @@ impl MirrorDrive {
                     .iter_mut()
                     .for_each(|leg| leg.end_mut().ask_again());
             }
-            self.change_at_once(change, at)?
+            self.change_untried_first(change, at)?
         };
         if !change.changes_nothing() {
             self.lower_lost(at);
+            self.written_to = (done.count == change.whole_count()).then_some(done.position);
         }
         self.last.is_block(match change.operation {
             Operation::Blocks(Transfer::Variable) => (done.count == 1).then_some(length),
@@ -68,7 +72,8 @@ impl MirrorDrive {
         let overhead = OVERHEAD_BYTES.saturating_mul(change.units());
         let cost = change.bytes().saturating_add(overhead);
         self.begin_writing(at, cost)?;
-        if self.is_near_the_end(cost) || !self.admit_late(cost) {
+        let is_careful = self.is_near_the_end(cost) || !self.untried_at(at).is_empty();
+        if is_careful || !self.admit_late(cost) {
             return self.change_by_objects(change, at);
         }
         let done = self.change_at_once(change, at);
@@ -143,6 +148,25 @@ impl MirrorDrive {
                 self.change_later(change.unit(number), place, behind);
                 place = behind;
             }
+        }
+        self.arrive(Some(here));
+        Ok(self.done(change.whole_count(), together, here))
+    }
+
+    /// As [`MirrorDrive::change_at_once`], but the legs of which only this tells whether they can be changed go first,
+    /// where others have something to lose: a refusal leaves those as they were.
+    fn change_untried_first(&mut self, change: Change<'_>, at: Position) -> Result<Done, Failed> {
+        let direct = self.direct();
+        let untried = self.untried_at(at).and(direct);
+        let rest = direct.minus(untried);
+        if change.changes_nothing() || untried.is_empty() || rest.is_empty() {
+            return self.change_at_once(change, at);
+        }
+        self.on_legs(untried, change, at)?;
+        let together = self.on_legs(rest, change, at)?;
+        let here = self.here_after(at, together);
+        if direct != self.legs.in_step() {
+            self.change_later(change, at, here);
         }
         self.arrive(Some(here));
         Ok(self.done(change.whole_count(), together, here))

@@ -90,6 +90,7 @@ struct Inside {
     reads: u64,
     motions: u64,
     noted: Vec<Option<ObjectNumber>>,
+    writability: Writability,
 }
 
 /// A leg that the test keeps a handle of.
@@ -122,9 +123,16 @@ impl Watched {
                 reads: 0,
                 motions: 0,
                 noted: Vec::new(),
+                writability: Writability::Writable,
             })),
             Arc::default(),
         )
+    }
+
+    /// What the leg says from now on of its being writable.
+    pub fn says(self, writability: Writability) -> Self {
+        self.inside().writability = writability;
+        self
     }
 
     /// Lets changes wait, or go on.
@@ -435,7 +443,7 @@ impl Volume for Handle {
     }
 
     fn writability(&mut self) -> Writability {
-        Writability::Unknown
+        self.0.inside().writability
     }
 
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use pseudotape_bay::{StTape, Wanted};
 use pseudotape_device::{LocalNode, TapeNode};
 use pseudotape_rmt::Shelf;
-use pseudotape_sink::Sink;
+use pseudotape_sink::{Opened, Sink};
 use pseudotape_st::{AccessMode, OpenFlags};
 
 use crate::rmt::config::{TapeConfig, TapeKind};
@@ -121,16 +121,23 @@ impl Served {
         if let Some(drive) = &*kept {
             return Ok(drive.clone());
         }
-        let access = if self.config.read_only {
-            pseudotape_sink::Access::ReadOnly
-        } else {
-            pseudotape_sink::Access::ReadWrite
+        let opened = match self.config.read_only {
+            true => sink
+                .open(pseudotape_sink::Access::ReadOnly)
+                .map(|volume| Opened {
+                    volume,
+                    refusal: None,
+                }),
+            false => sink.open_as_allowed(),
         };
-        let open = sink.open(access).map_err(|error| {
+        let opened = opened.map_err(|error| {
             log::error!("{error}");
             errno_of(&error)
         })?;
-        let drive = StTape::new(open);
+        if let Some(refusal) = &opened.refusal {
+            log::warn!("'{}' is for reading only: {refusal}", self.config.name);
+        }
+        let drive = StTape::new(opened.volume);
         *kept = Some(drive.clone());
         Ok(drive)
     }
@@ -279,5 +286,34 @@ mod tests {
         // Whoever comes next finds the tape where it was left, which is behind a filemark.
         let held = other.open(b"nvault", WRITE).unwrap();
         assert_eq!(held.object().unwrap(), 2);
+    }
+
+    /// A file that the host lets only be read is served as a protected cartridge: E30 for writing, all of it to read.
+    #[test]
+    fn an_image_that_can_only_be_read_is_refused_the_writing_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vault.ptape");
+        let made = tapes(directory.path());
+        let written = made.shelf("maker").open(b"nvault", WRITE).unwrap();
+        assert_eq!(written.write(b"a record"), Ok(8));
+        written.close().unwrap();
+        drop(made);
+        let permissions = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(directory.path(), permissions(0o777)).unwrap();
+        std::fs::set_permissions(&path, permissions(0o444)).unwrap();
+        let as_ordinary_user = || {
+            if nix::unistd::geteuid().is_root() {
+                // Of this thread alone.
+                nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65_534));
+            }
+            let tapes = tapes(directory.path());
+            let mut shelf = tapes.shelf("test");
+            assert_eq!(errno(&mut shelf, b"nvault", WRITE), Errno::EROFS);
+            let tape = shelf.open(b"nvault", READ).unwrap();
+            assert_eq!(tape.read(&mut [0; 9]), Ok(8));
+            tape.close().unwrap();
+            assert_eq!(errno(&mut shelf, b"vault", WRITE), Errno::EROFS);
+        };
+        std::thread::scope(|scope| scope.spawn(as_ordinary_user).join()).unwrap();
     }
 }
