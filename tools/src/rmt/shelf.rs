@@ -294,7 +294,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vault.ptape");
         let made = tapes(directory.path());
-        let written = made.shelf("maker").open(b"nvault", WRITE).unwrap();
+        let written = made.shelf("maker", here()).open(b"nvault", WRITE).unwrap();
         assert_eq!(written.write(b"a record"), Ok(8));
         written.close().unwrap();
         drop(made);
@@ -307,7 +307,7 @@ mod tests {
                 nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65_534));
             }
             let tapes = tapes(directory.path());
-            let mut shelf = tapes.shelf("test");
+            let mut shelf = tapes.shelf("test", here());
             assert_eq!(errno(&mut shelf, b"nvault", WRITE), Errno::EROFS);
             let tape = shelf.open(b"nvault", READ).unwrap();
             assert_eq!(tape.read(&mut [0; 9]), Ok(8));
