@@ -9,6 +9,7 @@ mod drive_status;
 mod dying;
 mod frontend;
 pub mod fuse;
+mod loading;
 mod operator;
 pub mod run;
 mod slave_end;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::MutexGuard;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use pseudotape_bay::{Error, place_named};
+use pseudotape_bay::{Error, Opened, place_named};
 use pseudotape_image::WriteProtect;
 
 use crate::tape_drive::{DriveState, TapeDrive};
@@ -12,13 +12,22 @@ use crate::tape_drive::{DriveState, TapeDrive};
 impl TapeDrive {
     /// Loads a volume: the image at a path, or what a specification names (`zstd+image:PATH`, `rmt:HOST:TAPE`).
     pub fn load(&self, volume: &Path) -> Result<String> {
-        let mut state = self.state_with_cartridges()?;
-        ensure!(!state.holder.ending, "the daemon is ending");
         let sink = match volume.to_str() {
             Some(text) => place_named(text)?,
             None => pseudotape_sink::Sink::at(volume),
         };
-        let loaded = state.slot.load(&sink);
+        // To open a volume can take long: the drive's lock is not held for it.
+        let loading = self.begin_loading()?;
+        let mut state = self.state_with_cartridges()?;
+        ensure!(!state.holder.ending, "the daemon is ending");
+        let expected = state.slot.expect(&sink);
+        expected.map_err(|error| self.refusal(error))?;
+        drop(state);
+        let opened = Opened::open(&sink, loading.watch(volume));
+        let opened = opened.map_err(|error| self.refusal(error))?;
+        state = self.state_with_cartridges()?;
+        ensure!(!state.holder.ending, "the daemon is ending");
+        let loaded = state.slot.put_in(opened);
         let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result, bail};
@@ -34,13 +35,22 @@ pub fn run(config: &Config) -> Result<()> {
     // Before anything else, so that an early SIGTERM ends cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (events, happened) = channel();
-    listen(signals, events.clone())?;
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
     let mut drives = Vec::new();
     for (number, drive) in config.drives.iter().enumerate() {
         let number = u32::try_from(number).context("too many drives")?;
-        drives.push(Arc::new(
-            TapeDrive::new(number, drive).with_context(|| format!("drive {number}"))?,
-        ));
+        match TapeDrive::new_until(number, drive, Arc::clone(&asked_to_end)) {
+            Ok(drive) => drives.push(Arc::new(drive)),
+            Err(error) if asked_to_end.load(Ordering::SeqCst) => {
+                log::info!(
+                    "ends before its drives are there: {}",
+                    explain(error.chain())
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(error.context(format!("drive {number}"))),
+        }
     }
     let frontend = frontend::start(config, &drives, &events)?;
     let operator = Arc::new(Drives {
@@ -75,11 +85,16 @@ pub fn run(config: &Config) -> Result<()> {
     reason.and(ended)
 }
 
-fn listen(mut signals: Signals, events: Sender<Event>) -> Result<()> {
+fn listen(
+    mut signals: Signals,
+    events: Sender<Event>,
+    asked_to_end: Arc<AtomicBool>,
+) -> Result<()> {
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             for signal in signals.forever() {
+                asked_to_end.store(true, Ordering::SeqCst);
                 if events.send(Event::Signal(signal)).is_err() {
                     return;
                 }

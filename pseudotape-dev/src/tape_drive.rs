@@ -27,7 +27,9 @@ pub struct TapeDrive {
     /// Told when the data of an announced write has come, or its file is closed.
     written: Condvar,
     /// The daemon was asked to end: what takes long is given up.
-    asked_to_end: AtomicBool,
+    asked_to_end: Arc<AtomicBool>,
+    /// A volume is being opened for it.
+    pub(crate) loading: AtomicBool,
 }
 
 /// An open that waits for a slave.
@@ -89,6 +91,15 @@ pub(crate) struct OpenFile {
 impl TapeDrive {
     /// A drive as configured, with its cartridge if it has one.
     pub fn new(number: u32, config: &DriveConfig) -> Result<TapeDrive> {
+        Self::new_until(number, config, Arc::default())
+    }
+
+    /// The same in a daemon that may be asked to end meanwhile, which this flag tells.
+    pub fn new_until(
+        number: u32,
+        config: &DriveConfig,
+        asked_to_end: Arc<AtomicBool>,
+    ) -> Result<TapeDrive> {
         let (slot, slave) = match &config.held {
             HeldConfig::Image(image) => {
                 let overrides = Overrides {
@@ -121,7 +132,8 @@ impl TapeDrive {
             seen: Mutex::default(),
             bay: Bay::new(slot, &options, files),
             written: Condvar::new(),
-            asked_to_end: AtomicBool::new(false),
+            asked_to_end,
+            loading: AtomicBool::new(false),
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -215,6 +227,11 @@ impl TapeDrive {
         state.holder.last_error = Some(trouble);
     }
 
+    /// Tells what takes long that the daemon ends.
+    pub(crate) fn asked_to_end(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.asked_to_end)
+    }
+
     /// Whether the daemon was asked to end. Known before the drive's lock is free.
     pub(crate) fn is_asked_to_end(&self) -> bool {
         self.asked_to_end.load(Ordering::SeqCst)
@@ -231,7 +248,10 @@ impl TapeDrive {
     pub fn end(&self) -> Result<()> {
         self.asked_to_end.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + WRITE_IN_HAND;
-        while Instant::now() < deadline && self.slave.is_some() && self.idle_state().is_none() {
+        while Instant::now() < deadline
+            && (self.loading.load(Ordering::SeqCst)
+                || self.slave.is_some() && self.idle_state().is_none())
+        {
             std::thread::sleep(Duration::from_millis(2));
         }
         if let Some(side) = &self.slave {

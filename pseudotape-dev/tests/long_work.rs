@@ -1,7 +1,8 @@
-//! Marks without end are given up when the daemon is asked to end.
+//! Work that takes long is given up when the daemon is asked to end.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -71,4 +72,28 @@ fn the_end_of_the_daemon_does_not_wait_for_marks_without_end() {
     assert!(report.is_clean(), "{report}");
     let (files, _) = image.mark_counts();
     assert!((2000..0x00ff_ffff).contains(&files), "{files} marks");
+}
+
+/// What takes long in an opening is the reading, and each read asks whether the daemon ends.
+#[test]
+fn a_load_is_given_up_when_the_daemon_ends_and_holds_no_lock_meanwhile() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("tape.ptape");
+    let parameters = CreateParameters::new(VolumeId(Uuid::from_u128(3)), 0);
+    let store = FileStore::create(&path).expect("a file");
+    drop(Image::create(store, &parameters).expect("a new image"));
+    let arguments = Arguments::parse_from(["pseudotape-dev", "--drive", ""]);
+    let config = config::read(&arguments).expect("a good specification");
+    let ends = Arc::new(AtomicBool::new(false));
+    let drive = TapeDrive::new_until(0, &config.drives[0], Arc::clone(&ends)).expect("a drive");
+    drive.load(&path).expect("it loads");
+    drive.unload(false).expect("it unloads");
+    ends.store(true, Ordering::SeqCst);
+    let refused = drive.load(&path).expect_err("nobody waits");
+    let text = format!("{refused:#}");
+    assert!(text.contains("given up"), "{text}");
+    assert!(text.contains("tape.ptape"), "{text}");
+    // Neither the image nor the drive was left in use.
+    drive.end().expect("it is empty");
+    FileStore::open(&path, Access::ReadWrite).expect("it is free");
 }

@@ -1,10 +1,13 @@
 //! Progress bars on standard error. They are invisible where that is no terminal.
 
+use std::fs;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use pseudotape_human::Screen;
+use pseudotape_image::Watch;
 
 /// A bar over `total_bytes`.
 pub(crate) fn bar(screen: &Screen, total_bytes: u64) -> ProgressBar {
@@ -22,6 +25,19 @@ pub(crate) fn bar_without_end(screen: &Screen) -> ProgressBar {
         None,
         "{spinner} {binary_bytes} {binary_bytes_per_sec}",
     )
+}
+
+/// What an opening shows that has all records to read, because the image has no index.
+pub(crate) fn opening(path: &Path) -> (ProgressBar, Watch) {
+    let length = fs::metadata(path).map_or(0, |file| file.len());
+    // A JSON report goes to standard output, this to standard error.
+    let bar = bar(&Screen::plain(), length);
+    let shown = bar.clone();
+    let watch = Watch::new(move |offset| {
+        shown.set_position(offset);
+        true
+    });
+    (bar, watch)
 }
 
 fn styled(screen: &Screen, total_bytes: Option<u64>, template: &str) -> ProgressBar {

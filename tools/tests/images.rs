@@ -450,6 +450,25 @@ fn missing_bytes_are_found() {
     assert_eq!(info["opened"]["clean"], false);
 }
 
+/// Before, `info` of a FIFO waited for a writer.
+#[test]
+fn commands_on_what_is_no_regular_file_end_at_once_with_a_reason() {
+    let place = Place::new();
+    let made = Command::new("mkfifo").arg(place.path("fifo")).status();
+    assert!(made.unwrap().success());
+    fs::create_dir(place.path("folder")).unwrap();
+    for (name, what) in [("fifo", "a FIFO"), ("folder", "a directory")] {
+        for command in ["info", "verify", "ls", "dump"] {
+            let error = place.refused(&[command, name]);
+            assert!(error.contains(what), "{command}: {error}");
+            assert!(error.contains(name), "{command}: {error}");
+        }
+        place.ok(&["create", "a.ptape", "--force"]);
+        let error = place.refused(&["copy", &format!("image:{name}"), "a.ptape"]);
+        assert!(error.contains(what), "{error}");
+    }
+}
+
 #[test]
 fn blocks_longer_than_any_buffer_are_read_whole() {
     let long: Vec<u8> = (0..5_000_000_u32).map(|n| (n % 251) as u8).collect();

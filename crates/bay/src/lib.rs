@@ -6,6 +6,7 @@
 mod bay;
 mod error;
 mod guest;
+mod opened;
 mod place;
 mod sliced;
 mod slot;
@@ -13,6 +14,7 @@ mod st_tape;
 
 pub use bay::{Bay, BayState};
 pub use error::Error;
+pub use opened::Opened;
 pub use place::{absolute_name, place_named};
 pub use sliced::{SLICE_MARKS, Sliced};
 pub use slot::{Loaded, Slot};

@@ -1,14 +1,15 @@
 //! The place in a bay for one volume.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use pseudotape_drive::{Cartridge, CartridgeError, FileMedium, ImageDrive, Overrides, Personality};
-use pseudotape_image::{Access, OpenReport, WriteProtect};
-use pseudotape_sink::{Location, Sink};
+use pseudotape_drive::{FileMedium, ImageDrive, Overrides, Personality};
+use pseudotape_image::{OpenReport, Watch, WriteProtect};
+use pseudotape_sink::Sink;
 use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError, Writability};
 
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::opened::{Opened, OpenedContent, plain_image};
 
 /// What is in the slot, as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,8 +169,32 @@ impl Slot {
 
     /// Loads what a specification names; says how it is called in messages, and what was found damaged.
     ///
-    /// What can't be written is a protected volume, as in any drive.
+    /// What can't be written is a protected volume, as in any drive. To open a volume can take long: whoever holds
+    /// a lock around the slot does the three steps by himself.
     pub fn load(&mut self, sink: &Sink) -> Result<(String, Vec<OpenReport>), Error> {
+        self.expect(sink)?;
+        let opened = Opened::open(sink, Watch::default())?;
+        self.put_in(opened)
+    }
+
+    /// First step of a load: checks that this slot can take what the specification names.
+    pub fn expect(&self, sink: &Sink) -> Result<(), Error> {
+        if let Some(loaded) = self.loaded() {
+            return Err(Error::Holds {
+                holds: loaded.name.display().to_string(),
+            });
+        }
+        let Contents::Own(own) = &self.0 else {
+            return Err(Error::Fixed);
+        };
+        match plain_image(sink) {
+            Some(_) => Ok(()),
+            None => own.expect_guest(sink),
+        }
+    }
+
+    /// Last step of a load: puts the volume in that was opened. It is left alone where another one came first.
+    pub fn put_in(&mut self, opened: Opened) -> Result<(String, Vec<OpenReport>), Error> {
         if let Some(loaded) = self.loaded() {
             return Err(Error::Holds {
                 holds: loaded.name.display().to_string(),
@@ -178,10 +203,25 @@ impl Slot {
         let Contents::Own(own) = &mut self.0 else {
             return Err(Error::Fixed);
         };
-        match plain_image(sink) {
-            Some(path) if sink.read_only => own.load_image(path, Access::ReadOnly),
-            Some(path) => own.load_image(path, Access::ReadWrite),
-            None => own.load_guest(sink),
+        let Opened { name, content } = opened;
+        match content {
+            OpenedContent::Image {
+                cartridge,
+                reports,
+                refusal,
+            } => {
+                own.refusal = refusal;
+                match own.drive.insert(*cartridge) {
+                    Ok(()) => Ok((name, reports)),
+                    Err(_) => Err(Error::Holds {
+                        holds: "a cartridge".to_owned(),
+                    }),
+                }
+            }
+            OpenedContent::Guest(guest) => {
+                own.guest = Some(guest);
+                Ok((name, Vec::new()))
+            }
         }
     }
 
@@ -257,27 +297,8 @@ impl Slot {
 }
 
 impl Own {
-    fn load_image(
-        &mut self,
-        path: &Path,
-        access: Access,
-    ) -> Result<(String, Vec<OpenReport>), Error> {
-        let name = path.display().to_string();
-        let (opened, refusal) = open_cartridge(path, access);
-        let (cartridge, reports) = opened.map_err(|source| Error::Image {
-            name: name.clone(),
-            source,
-        })?;
-        self.refusal = refusal;
-        match self.drive.insert(cartridge) {
-            Ok(()) => Ok((name, reports)),
-            Err(_) => Err(Error::Holds {
-                holds: "a cartridge".to_owned(),
-            }),
-        }
-    }
-
-    fn load_guest(&mut self, sink: &Sink) -> Result<(String, Vec<OpenReport>), Error> {
+    /// A volume that brings its own drive can't be what this drive was configured to be.
+    fn expect_guest(&self, sink: &Sink) -> Result<(), Error> {
         let name = sink.to_string();
         let personality = self.drive.personality();
         if *personality != Personality::default() {
@@ -287,34 +308,7 @@ impl Own {
         if self.overrides != Overrides::default() {
             return Err(Error::Limits { name });
         }
-        if let Some(warning) = sink.warning() {
-            log::warn!("{name}: {warning}");
-        }
-        let opened = sink.open_as_allowed().map_err(|source| Error::Sink {
-            name: name.clone(),
-            source,
-        })?;
-        self.guest = Some(Box::new(Guest::new(opened, name.clone())));
-        Ok((name, Vec::new()))
-    }
-}
-
-/// The image that goes into a drive of ours: one that is there, without a filter and without limits of its own.
-fn plain_image(sink: &Sink) -> Option<&Path> {
-    if sink.is_filtered() {
-        return None;
-    }
-    match &sink.place {
-        // A path to something else is told what it is when it is opened.
-        Location::Path(path) if !sink.is_node() => Some(path),
-        Location::Image(image) if !image.create && image.limits == Default::default() => {
-            Some(&image.path)
-        }
-        Location::Path(_)
-        | Location::Image(_)
-        | Location::Device(_)
-        | Location::Rmt(_)
-        | Location::Null(_) => None,
+        Ok(())
     }
 }
 
@@ -329,19 +323,5 @@ fn why_read_only(writability: Writability, refusal: Option<&String>) -> Option<S
         | Writability::AppendOnly
         | Writability::Protected
         | Writability::Unknown => None,
-    }
-}
-
-type OpenedCartridge = Result<(Cartridge<FileMedium>, Vec<OpenReport>), CartridgeError>;
-
-/// Opens an image for as much as the host allows; says why that is less than what was wanted.
-fn open_cartridge(image: &Path, access: Access) -> (OpenedCartridge, Option<String>) {
-    let open = |access| Cartridge::open(FileMedium::new(image, access));
-    match open(access) {
-        Err(error) if access == Access::ReadWrite && error.leaves_reading() => {
-            let refusal = error.to_string();
-            (open(Access::ReadOnly).or(Err(error)), Some(refusal))
-        }
-        opened => (opened, None),
     }
 }

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use pseudotape_image::{Access, Error, FileStore, MemoryStore};
+use pseudotape_image::{Access, Error, FileStore, MemoryStore, Watch};
 
 use crate::cartridge::Medium;
 use crate::making::commit_name;
@@ -10,6 +10,7 @@ use crate::making::commit_name;
 pub struct FileMedium {
     path: PathBuf,
     access: Access,
+    watch: Watch,
 }
 
 impl FileMedium {
@@ -19,7 +20,15 @@ impl FileMedium {
         FileMedium {
             path: path.to_owned(),
             access,
+            watch: Watch::default(),
         }
+    }
+
+    /// The same, with somebody who watches the opening of its images.
+    #[must_use]
+    pub fn watched(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// The image of the first partition.
@@ -48,7 +57,8 @@ impl Medium for FileMedium {
     }
 
     fn open(&mut self, partition: u8) -> Result<FileStore, Error> {
-        FileStore::open(&self.path_of(partition), self.access)
+        let store = FileStore::open(&self.path_of(partition), self.access)?;
+        Ok(store.watched(self.watch.clone()))
     }
 
     fn create(&mut self, partition: u8) -> Result<FileStore, Error> {

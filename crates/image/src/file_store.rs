@@ -1,24 +1,28 @@
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{FallocateFlags, fallocate};
+use nix::fcntl::{FallocateFlags, OFlag, fallocate};
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::{preadv, pwritev};
+use nix::unistd::{Whence, lseek};
 
 use pseudotape_tape::Access;
 
 use crate::error::Error;
 use crate::layout::wide;
 use crate::store::{Reserved, Store};
+use crate::watch::Watch;
 
 /// An image in a file, locked against others (`flock`) as long as it is open.
 #[derive(Debug)]
 pub struct FileStore {
     file: File,
     path: PathBuf,
+    /// Until an image is open.
+    watch: Watch,
     /// Whether the file system can hold room free for us; `false` once it said that it can't.
     can_allocate: bool,
 }
@@ -28,28 +32,33 @@ impl FileStore {
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.read(true).write(access == Access::ReadWrite);
-        Self::locked(path, &options, access, "open")
+        Self::locked(path, &mut options, access, "open")
     }
 
     /// Opens an existing file for reading without a lock, because another process has it locked.
     pub(crate) fn open_unlocked(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::Unopenable {
-            path: path.to_owned(),
-            action: "open",
-            source,
-        })?;
+        let mut options = OpenOptions::new();
+        let file = open_regular(path, options.read(true), "open")?;
         Ok(FileStore {
             file,
             path: path.to_owned(),
+            watch: Watch::default(),
             can_allocate: true,
         })
+    }
+
+    /// Lets somebody watch the opening of the image in this file, which can take long and can be given up.
+    #[must_use]
+    pub fn watched(mut self, watch: Watch) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Makes a new file, readable and writable for its owner and group; an existing one is left alone.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true).mode(0o660);
-        Self::locked(path, &options, Access::ReadWrite, "create")
+        Self::locked(path, &mut options, Access::ReadWrite, "create")
     }
 
     /// Where the file is.
@@ -61,7 +70,7 @@ impl FileStore {
     // The standard library opens with O_CLOEXEC.
     fn locked(
         path: &Path,
-        options: &OpenOptions,
+        options: &mut OpenOptions,
         access: Access,
         action: &'static str,
     ) -> Result<Self, Error> {
@@ -70,7 +79,7 @@ impl FileStore {
             action,
             source,
         };
-        let file = options.open(path).map_err(unopenable)?;
+        let file = open_regular(path, options, action)?;
         let lock = match access {
             Access::ReadOnly => file.try_lock_shared(),
             Access::ReadWrite => file.try_lock(),
@@ -87,6 +96,7 @@ impl FileStore {
         Ok(FileStore {
             file,
             path: path.to_owned(),
+            watch: Watch::default(),
             can_allocate: true,
         })
     }
@@ -104,6 +114,50 @@ impl FileStore {
     }
 }
 
+/// Opens a regular file and nothing else. To open anything else can wait for ever (a FIFO) or move something (a tape
+/// node), so that it is looked at first; and looked at again, as it may have been replaced between.
+fn open_regular(
+    path: &Path,
+    options: &mut OpenOptions,
+    action: &'static str,
+) -> Result<File, Error> {
+    let unopenable = |source| Error::Unopenable {
+        path: path.to_owned(),
+        action,
+        source,
+    };
+    if let Ok(metadata) = fs::metadata(path) {
+        expect_regular(metadata.file_type()).map_err(unopenable)?;
+    }
+    options.custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).map_err(unopenable)?;
+    let found = file.metadata().map_err(unopenable)?;
+    expect_regular(found.file_type()).map_err(unopenable)?;
+    Ok(file)
+}
+
+fn expect_regular(found: FileType) -> io::Result<()> {
+    let what = if found.is_file() {
+        return Ok(());
+    } else if found.is_dir() {
+        "a directory"
+    } else if found.is_fifo() {
+        "a FIFO"
+    } else if found.is_socket() {
+        "a socket"
+    } else if found.is_char_device() {
+        "a character device"
+    } else if found.is_block_device() {
+        "a block device"
+    } else {
+        "something else"
+    };
+    Err(io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("it is {what}, and an image is a regular file"),
+    ))
+}
+
 /// Offsets beyond what the host counts are "file too large".
 fn host_offset(offset: u64) -> io::Result<i64> {
     i64::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge.into())
@@ -115,6 +169,7 @@ impl Store for FileStore {
         mut buffers: &mut [IoSliceMut<'_>],
         offset: u64,
     ) -> io::Result<usize> {
+        self.watch.see(offset)?;
         let mut done = 0;
         while !buffers.iter().all(|buffer| buffer.is_empty()) {
             let at = host_offset(offset.saturating_add(wide(done)))?;
@@ -150,6 +205,20 @@ impl Store for FileStore {
             }
         }
         Ok(())
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<u64> {
+        self.watch.see(offset)?;
+        match lseek(&self.file, host_offset(offset)?, Whence::SeekData) {
+            Ok(data) => Ok(u64::try_from(data).unwrap_or(offset)),
+            Err(Errno::ENXIO) => Ok(self.length()?.max(offset)),
+            // Not every file system knows where its holes are.
+            Err(_) => Ok(offset),
+        }
+    }
+
+    fn opened(&mut self) {
+        self.watch = Watch::default();
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

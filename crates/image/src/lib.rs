@@ -35,6 +35,7 @@ mod space;
 mod store;
 mod view;
 mod walk;
+mod watch;
 
 pub use check::IndexDamage;
 pub use commit::WriteProtect;
@@ -57,3 +58,4 @@ pub use space::Spaced;
 pub use store::{Reserved, Store};
 pub use uuid::Uuid;
 pub use view::View;
+pub use watch::Watch;

@@ -110,6 +110,7 @@ impl<S: Store> Image<S> {
         image.proof_due = false;
         image.index = found_data.index;
         image.end = found_data.end;
+        image.store.opened();
         Ok((image, report))
     }
 }

@@ -35,6 +35,15 @@ pub trait Store: Send {
     /// `StorageFull` or `QuotaExceeded` where there is none; a later write may still succeed.
     fn reserve(&mut self, up_to: u64) -> io::Result<Reserved>;
 
+    /// Where bytes are stored at or behind `offset`: everything between is zeros that take no room. The length of the
+    /// store where none are; `offset` itself where that is not known.
+    fn next_data(&self, offset: u64) -> io::Result<u64> {
+        Ok(offset)
+    }
+
+    /// Told when an image in this store is open: whoever watched the opening has nothing more to see.
+    fn opened(&mut self) {}
+
     /// Reads from `offset` on; short only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.read_vectored_at(&mut [IoSliceMut::new(buffer)], offset)

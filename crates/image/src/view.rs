@@ -12,6 +12,7 @@ use crate::image::{Image, key_of};
 use crate::report::OpenReport;
 use crate::slot::{self, FoundSlots};
 use crate::store::{Reserved, Store};
+use crate::watch::Watch;
 
 /// Tries to read both slots whole while their writer may be writing one of them.
 const SLOT_TRIES: u32 = 64;
@@ -29,10 +30,10 @@ pub struct View {
 }
 
 impl View {
-    fn open(path: &Path) -> Result<Self, Error> {
+    fn open(path: &Path, watch: Watch) -> Result<Self, Error> {
         match FileStore::open(path, Access::ReadOnly) {
             Ok(file) => Ok(View {
-                file,
+                file: file.watched(watch),
                 committed_end: None,
             }),
             Err(Error::InUse { .. }) => Self::of_file_in_use(path),
@@ -70,7 +71,12 @@ impl Image<View> {
     /// The image shows what was committed when it was opened. Its writer may drop that at any time: ask
     /// [`Image::is_current`] after reading.
     pub fn view(path: &Path) -> Result<(Self, OpenReport), Error> {
-        Image::open(View::open(path)?, Access::ReadOnly)
+        Image::view_watched(path, Watch::default())
+    }
+
+    /// The same, watched: an opening that has much to read tells where it is.
+    pub fn view_watched(path: &Path, watch: Watch) -> Result<(Self, OpenReport), Error> {
+        Image::open(View::open(path, watch)?, Access::ReadOnly)
     }
 
     /// Whether another process had the image open for writing.
@@ -106,6 +112,14 @@ impl Store for View {
     fn length(&self) -> io::Result<u64> {
         let length = self.file.length()?;
         Ok(self.committed_end.map_or(length, |end| end.min(length)))
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<u64> {
+        self.file.next_data(offset)
+    }
+
+    fn opened(&mut self) {
+        self.file.opened();
     }
 
     fn write_vectored_at(&mut self, _: &mut [IoSlice<'_>], _: u64) -> io::Result<()> {

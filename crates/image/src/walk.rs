@@ -97,6 +97,8 @@ pub struct Walk {
 
 /// Bytes looked through at a time.
 const WINDOW_BYTES: usize = 64 * 1024;
+/// Bytes that are asked at once whether a frame can begin in them.
+const SEARCH_PART_BYTES: usize = 512;
 /// What the host can't read is passed over in steps of this size,
 const PAGE_BYTES: u64 = 4096;
 /// and no more of them than this: a host that reads nothing has another problem.
@@ -186,6 +188,11 @@ impl Walk {
         let mut start = self.spot.offset;
         let mut unreadable = 0;
         while start.saturating_add(FRAME_BYTES) <= self.limit {
+            // No frame begins in a hole of the file.
+            start = store.next_data(start)?.max(start);
+            if start.saturating_add(FRAME_BYTES) > self.limit {
+                break;
+            }
             // What the host can't read is passed over in small steps.
             let step = step_bytes(start);
             let (wanted, read) = match store.read_at(&mut window, start) {
@@ -237,13 +244,25 @@ fn step_bytes(start: u64) -> usize {
     usize::try_from(end - start).unwrap_or(WINDOW_BYTES)
 }
 
+/// Where a byte is for the first time. Long zeros are passed over by the word.
+fn first_of(bytes: &[u8], byte: u8) -> Option<usize> {
+    let mut passed = 0;
+    for part in bytes.chunks(SEARCH_PART_BYTES) {
+        if part.contains(&byte) {
+            let place = part.iter().position(|found| *found == byte)?;
+            return Some(passed + place);
+        }
+        passed += part.len();
+    }
+    None
+}
+
 /// Where `needle` begins in `bytes`, from `from` on.
 fn position(bytes: &[u8], from: usize, needle: &[u8; 4]) -> Option<usize> {
     let [first, ..] = *needle;
     let mut at = from;
     loop {
-        let rest = bytes.get(at..)?;
-        at += rest.iter().position(|byte| *byte == first)?;
+        at += first_of(bytes.get(at..)?, first)?;
         if bytes.get(at..)?.starts_with(needle) {
             return Some(at);
         }

@@ -18,6 +18,8 @@ use pseudotape_image::{Access, Error, Image, OpenReport, View};
 
 use reading::Reading;
 
+use crate::progress;
+
 /// How often a command looks anew at an image that was written over while the command looked at it.
 const LOOKS: u32 = 3;
 
@@ -41,7 +43,10 @@ impl Opened {
                 counted(count.into(), "partition")
             );
         }
-        match Image::view(&path) {
+        let (bar, watch) = progress::opening(&path);
+        let viewed = Image::view_watched(&path, watch);
+        bar.finish_and_clear();
+        match viewed {
             Ok((image, report)) => Ok(Opened { image, report }),
             Err(error) => Err(explained(&path, error)),
         }

@@ -1,0 +1,108 @@
+//! A volume on its way into a slot.
+
+use std::path::Path;
+
+use pseudotape_drive::{Cartridge, CartridgeError, FileMedium};
+use pseudotape_image::{Access, OpenReport, Watch};
+use pseudotape_sink::{Location, Sink};
+
+use crate::error::Error;
+use crate::guest::Guest;
+
+/// A volume that was opened for a slot and is not in it yet. Opening needs no slot, and so no lock.
+pub struct Opened {
+    /// How it is called in messages.
+    pub(crate) name: String,
+    pub(crate) content: OpenedContent,
+}
+
+pub(crate) enum OpenedContent {
+    /// An image, for a drive of ours.
+    Image {
+        cartridge: Box<Cartridge<FileMedium>>,
+        reports: Vec<OpenReport>,
+        /// Why it can only be read, where that is not what was asked for.
+        refusal: Option<String>,
+    },
+    /// A volume that brings its own drive.
+    Guest(Box<Guest>),
+}
+
+impl Opened {
+    /// Second step of a load, between [`Slot::expect`](crate::Slot::expect) and [`Slot::put_in`](crate::Slot::put_in).
+    /// The watch sees an image that goes into a drive of ours being read.
+    pub fn open(sink: &Sink, watch: Watch) -> Result<Self, Error> {
+        match plain_image(sink) {
+            Some(path) if sink.read_only => Self::image(path, Access::ReadOnly, &watch),
+            Some(path) => Self::image(path, Access::ReadWrite, &watch),
+            None => Self::guest(sink),
+        }
+    }
+
+    fn image(path: &Path, access: Access, watch: &Watch) -> Result<Self, Error> {
+        let name = path.display().to_string();
+        match open_cartridge(path, access, watch) {
+            (Ok((cartridge, reports)), refusal) => Ok(Opened {
+                name,
+                content: OpenedContent::Image {
+                    cartridge: Box::new(cartridge),
+                    reports,
+                    refusal,
+                },
+            }),
+            (Err(source), _) => Err(Error::Image { name, source }),
+        }
+    }
+
+    fn guest(sink: &Sink) -> Result<Self, Error> {
+        let name = sink.to_string();
+        if let Some(warning) = sink.warning() {
+            log::warn!("{name}: {warning}");
+        }
+        let opened = sink.open_as_allowed().map_err(|source| Error::Sink {
+            name: name.clone(),
+            source,
+        })?;
+        Ok(Opened {
+            content: OpenedContent::Guest(Box::new(Guest::new(opened, name.clone()))),
+            name,
+        })
+    }
+}
+
+/// The image that goes into a drive of ours: one that is there, without a filter and without limits of its own.
+pub(crate) fn plain_image(sink: &Sink) -> Option<&Path> {
+    if sink.is_filtered() {
+        return None;
+    }
+    match &sink.place {
+        // A path to something else is told what it is when it is opened.
+        Location::Path(path) if !sink.is_node() => Some(path),
+        Location::Image(image) if !image.create && image.limits == Default::default() => {
+            Some(&image.path)
+        }
+        Location::Path(_)
+        | Location::Image(_)
+        | Location::Device(_)
+        | Location::Rmt(_)
+        | Location::Null(_) => None,
+    }
+}
+
+type OpenedCartridge = Result<(Cartridge<FileMedium>, Vec<OpenReport>), CartridgeError>;
+
+/// Opens an image for as much as the host allows; says why that is less than what was wanted.
+fn open_cartridge(
+    image: &Path,
+    access: Access,
+    watch: &Watch,
+) -> (OpenedCartridge, Option<String>) {
+    let open = |access| Cartridge::open(FileMedium::new(image, access).watched(watch.clone()));
+    match open(access) {
+        Err(error) if access == Access::ReadWrite && error.leaves_reading() => {
+            let refusal = error.to_string();
+            (open(Access::ReadOnly).or(Err(error)), Some(refusal))
+        }
+        opened => (opened, None),
+    }
+}
