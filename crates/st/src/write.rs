@@ -30,6 +30,7 @@ impl St {
     pub fn check_write(&mut self, drive: &mut dyn Drive, count: usize) -> Result<usize, Errno> {
         let result = self
             .begin_write(drive, count)
+            .and_then(|()| self.require_taken(drive, count))
             .and_then(|()| self.require_room(drive, count));
         self.answer_write(result)
     }
@@ -95,6 +96,23 @@ impl St {
             return Err(Refusal::EarlyWarning);
         }
         Ok(())
+    }
+
+    /// A block of a length that the drive refuses is told so like one that was tried. st's own limits don't say it:
+    /// with `no-blklims` there are none, and a granularity is the drive's to refuse.
+    fn require_taken(&mut self, drive: &mut dyn Drive, count: usize) -> Result<(), Refusal> {
+        if count == 0 || self.mount.block_size != 0 {
+            // A fixed block size was accepted by the drive when it was set.
+            return Ok(());
+        }
+        let limits = drive.block_limits();
+        let length = count as u64;
+        let granularity = u64::from(limits.granularity_bytes.max(1));
+        if limits.contain(length) && length.is_multiple_of(granularity) {
+            return Ok(());
+        }
+        self.mount.here().motion = Motion::Writing;
+        self.lose_place(Sense::IllegalRequest)
     }
 
     /// A write that can't even begin before the physical end is told so like one that was tried.

@@ -164,6 +164,37 @@ fn a_write_is_decided_before_its_data_is_there() {
     assert_eq!(bench.tape(), "bbb");
 }
 
+/// ST-WRITE-04, ST-WRITE-12: whether the data is there or not, a length that only the drive refuses is the same error.
+#[test]
+fn a_length_that_the_drive_refuses_is_refused_before_its_data_is_there() {
+    let no_limits = i32::try_from(Booleans::NO_BLOCK_LIMITS.bits()).unwrap();
+    for length in [100, (1 << 20) + 1, 2 << 20] {
+        for has_data in [false, true] {
+            let mut bench = Bench::open_blank("scsi_debug");
+            bench.does(Operation::SetDriveBuffer, SET | no_limits);
+            bench.reopen();
+            bench.write_blocks(1);
+            let Bench { st, drive } = &mut bench;
+            let answer = match has_data {
+                true => st.write(drive, &vec![0; length]),
+                false => st.check_write(drive, length),
+            };
+            assert_eq!(answer, Err(Errno::Io), "{length}, {has_data}");
+            assert_eq!(bench.at(), (0, -1), "{length}, {has_data}");
+            assert_eq!(bench.tape(), "b", "{length}, {has_data}");
+        }
+    }
+    // A granularity is never st's own limit.
+    let mut coarse = personality("generic");
+    coarse.limits.granularity_bytes = 4;
+    let mut bench = Bench::with(coarse, ModelCartridge::default());
+    bench.open(NON_REWINDING, READ_WRITE).unwrap();
+    let Bench { st, drive } = &mut bench;
+    assert_eq!(st.check_write(drive, 512), Ok(512));
+    assert_eq!(st.check_write(drive, 513), Err(Errno::Io));
+    assert_eq!(bench.at(), (0, -1));
+}
+
 /// ST-WRITE-12
 #[test]
 fn a_write_in_fixed_blocks_is_decided_by_whether_one_fits() {
