@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, bail};
-use pseudotape_chardev::CharDevice;
+use pseudotape_chardev::{CharDevice, Reach};
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
 use crate::config::{self, Config, Group};
@@ -43,6 +43,7 @@ pub fn start(
     events: &Sender<Event>,
 ) -> Result<Frontend> {
     let (choice, reason) = choose(&config.frontend)?;
+    warn_of_unknown_lengths();
     let gid = group_id(&config.group)?;
     let nodes = nodes_of(config, drives);
     let serving = match choice {
@@ -143,6 +144,20 @@ impl Frontend {
                 .with_context(|| format!("can't unmount {}", directory.display())),
         }
     }
+}
+
+/// Says what is not exact where the callers' tasks can't be asked.
+fn warn_of_unknown_lengths() {
+    let reach = Reach::of_this_process();
+    if reach.suffices(nix::unistd::geteuid().as_raw()) {
+        log::info!("the length of a read or write {reach}");
+        return;
+    }
+    log::warn!(
+        "the length of a read or write {reach}. A read of 128 KiB or more (--fuse: 1 MiB) that is shorter than its \
+         block then gets no ENOMEM: it gets the block's beginning, and the call after it fails with EIO. To mend it, {}",
+        reach.advice()
+    );
 }
 
 /// What a frontend calls when it ends without being asked to.

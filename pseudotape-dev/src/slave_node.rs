@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pseudotape_chardev::{
-    Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, ReadQueue, Reader, Readiness, Source,
-    Stream, StreamRead, Unmeasured, Waker,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, ReadQueue, Reader,
+    Readiness, Source, Stream, StreamRead, Told, Unmeasured, Waker,
 };
 use pseudotape_slave::{StreamEnd, StreamError};
 
@@ -195,6 +195,8 @@ impl CharDevice for SlaveNode {
     fn unmeasured(&self, _handle: Handle) -> Unmeasured {
         Unmeasured::Stream { block_bytes: 1 }
     }
+
+    fn note(&self, _handle: Handle, _trouble: CallTrouble, _told: Told) {}
 
     fn max_transfer_bytes(&self) -> usize {
         usize::MAX

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use pseudotape_bay::Sliced;
 use pseudotape_chardev::{
-    Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
+    WordSize,
 };
 use pseudotape_control::OpenStatus;
 use pseudotape_human::program_name;
@@ -275,6 +276,19 @@ impl CharDevice for TapeNode {
                 max_bytes: state.slot.drive().block_limits().max_bytes as usize,
             },
             Ok(block_bytes) => Unmeasured::Stream { block_bytes },
+        }
+    }
+
+    fn note(&self, handle: Handle, trouble: CallTrouble, told: Told) {
+        let mut state = self.drive.state();
+        if state.holder.file(handle).is_none() {
+            return;
+        }
+        let message = format!("{}: {trouble}", self.name);
+        log::error!("{message}");
+        state.holder.last_error = Some(message);
+        if told == Told::ToNobody {
+            state.holder.untold = Some(pseudotape_st::Errno::Io);
         }
     }
 

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pseudotape_chardev::{
-    Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
+    WordSize,
 };
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
 use pseudotape_image::{Access, CreateParameters, Error, FileStore, Image, Uuid, VolumeId};
@@ -283,6 +284,30 @@ fn a_call_of_unknown_length_is_a_block_or_a_stream_of_blocks() {
     assert_eq!(node.max_transfer_bytes(), 16 << 20);
     assert!(!node.waits_for_others());
     node.close(handle).expect("closes");
+}
+
+#[test]
+fn what_a_read_of_unknown_length_lost_is_in_the_status_and_told_once() {
+    let (drive, node, _directory) = loaded();
+    let trouble = CallTrouble::RestLost {
+        read_bytes: 1 << 20,
+        block_bytes: 2 << 20,
+    };
+    let handle = open(&node, RDWR);
+    node.note(handle, trouble, Told::ByACall);
+    let shown = drive.status().last_error.expect("it is noted");
+    assert!(
+        shown.contains("first 1048576 bytes of a block of 2097152"),
+        "{shown}"
+    );
+    node.close(handle).expect("closes");
+
+    // A call told it: the next open has no more to tell.
+    let handle = open(&node, RDWR);
+    node.note(handle, trouble, Told::ToNobody);
+    node.close(handle).expect("closes");
+    assert_eq!(node.open(RDWR, CALLER), Err(Errno::EIO));
+    node.close(open(&node, RDWR)).expect("closes");
 }
 
 #[test]

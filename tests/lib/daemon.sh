@@ -28,7 +28,7 @@ cartridge() {
     }
 }
 
-# drive_up SPEC...: a daemon with one drive for each SPEC; returns when it is ready
+# drive_up SPEC...: a daemon with one drive for each SPEC; returns when it is ready. $DAEMON_BEFORE starts it, if it is set.
 drive_up() {
     local arguments=() spec twentieths=0
     for spec in "$@"; do arguments+=(--drive "$spec"); done
@@ -39,7 +39,8 @@ drive_up() {
         arguments+=(--fuse "$NODE_DIR")
     fi
     : >"$WORK/daemon.out"
-    "$PSEUDOTAPE_BIN/pseudotape-dev" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
+    # shellcheck disable=SC2086
+    ${DAEMON_BEFORE:-} "$PSEUDOTAPE_BIN/pseudotape-dev" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
         >"$WORK/daemon.out" 2>>"$WORK/daemon.err" </dev/null &
     DAEMON=$!
     # its last line tells where the control socket is

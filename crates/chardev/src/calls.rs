@@ -2,26 +2,16 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Which way the data of a call go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// `read` and its relatives.
-    Read,
-    /// `write` and its relatives.
-    Write,
-}
+mod numbers;
+mod reach;
+mod shape;
 
-/// How a call names its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallShape {
-    /// One buffer.
-    Plain,
-    /// A list of buffers (`readv`, `writev`).
-    Vector,
-}
+pub use reach::{Blind, Reach};
+pub use shape::{CallShape, Direction};
 
 /// A system call in which a task is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +22,27 @@ pub struct Call {
     pub shape: CallShape,
 }
 
+/// What can be said of the call that a task is blocked in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallOf {
+    /// It is a `read`, a `write` or one of their relatives.
+    Known(Call),
+    /// It is none: `splice`, `sendfile`, `copy_file_range`, `io_submit`, or a worker of io_uring does it. What the
+    /// kernel hands to a frontend are then parts of it that have no length of their own.
+    Other,
+    /// The task could not be asked.
+    Unknown,
+}
+
 /// Knows how long the system calls are of which a frontend sees only pieces.
 pub trait Calls: Send + Sync {
-    /// The call that a task is blocked in; `None` where it can't be known.
-    fn call_of(&self, tid: u32, direction: Direction) -> Option<Call>;
+    /// The call that a task is blocked in.
+    fn call_of(&self, tid: u32, direction: Direction) -> CallOf;
 }
 
 /// Asks `/proc/<tid>/syscall`, and `/proc/<tid>/mem` for lists of buffers.
 ///
-/// Needs a kernel with `CONFIG_HAVE_ARCH_TRACEHOOK`, and the right to trace the task (root has it).
-/// A call made by io_uring, `splice` or `sendfile` is not known.
+/// Needs a kernel with `CONFIG_HAVE_ARCH_TRACEHOOK`, and the right to trace the task: see [`Reach`].
 #[derive(Debug)]
 pub struct ProcCalls {
     available: bool,
@@ -71,19 +72,13 @@ const SETTLE_PAUSE: Duration = Duration::from_micros(5);
 const SETTLE_PAUSE_MAX: Duration = Duration::from_millis(1);
 
 impl ProcCalls {
-    /// Looks whether this kernel tells system calls.
+    /// Looks whether this kernel tells system calls, and whether `/proc` knows tasks by the numbers that we know.
     #[must_use]
     pub fn new() -> Self {
         ProcCalls {
-            available: File::open("/proc/self/syscall").is_ok(),
+            available: reach::is_told(Path::new("/proc"), std::process::id()).is_ok(),
             settle_max: SETTLE_MAX,
         }
-    }
-
-    /// Whether this kernel tells system calls at all.
-    #[must_use]
-    pub fn available(&self) -> bool {
-        self.available
     }
 }
 
@@ -94,20 +89,29 @@ impl Default for ProcCalls {
 }
 
 impl Calls for ProcCalls {
-    fn call_of(&self, tid: u32, direction: Direction) -> Option<Call> {
+    fn call_of(&self, tid: u32, direction: Direction) -> CallOf {
         if !self.available || tid == 0 {
-            return None;
+            return CallOf::Unknown;
         }
-        let blocked = blocked_call(tid, self.settle_max).ok()??;
-        let kind = kind_of(blocked.number, direction)?;
-        let length_bytes = match kind.shape {
-            CallShape::Plain => blocked.count,
-            CallShape::Vector => sum_of_iovecs(tid, &blocked, kind.word_bytes).ok()?,
+        let blocked = match blocked_in(tid, self.settle_max) {
+            Ok(ThreadState::Blocked(blocked)) => blocked,
+            Ok(ThreadState::Elsewhere) => return CallOf::Other,
+            Ok(ThreadState::Running) | Err(_) => return CallOf::Unknown,
         };
-        Some(Call {
-            length_bytes: usize::try_from(length_bytes.min(CALL_MAX_BYTES)).ok()?,
-            shape: kind.shape,
-        })
+        let Some(kind) = numbers::kind_of(blocked.number, direction) else {
+            return CallOf::Other;
+        };
+        let length_bytes = match kind.shape {
+            CallShape::Plain => Ok(blocked.count),
+            CallShape::Vector => sum_of_iovecs(tid, &blocked, kind.word_bytes),
+        };
+        match length_bytes.map(|bytes| usize::try_from(bytes.min(CALL_MAX_BYTES))) {
+            Ok(Ok(length_bytes)) => CallOf::Known(Call {
+                length_bytes,
+                shape: kind.shape,
+            }),
+            Ok(Err(_)) | Err(_) => CallOf::Unknown,
+        }
     }
 }
 
@@ -128,7 +132,8 @@ enum ThreadState {
     Elsewhere,
 }
 
-fn blocked_call(tid: u32, settle_max: Duration) -> io::Result<Option<Blocked>> {
+/// What the task is in, when it sleeps; `Running` where it does not in time.
+fn blocked_in(tid: u32, settle_max: Duration) -> io::Result<ThreadState> {
     let file = File::open(ProcPath::new(tid, "syscall").as_str())?;
     let mut text = [0_u8; 256];
     let mut tries = 0;
@@ -137,10 +142,10 @@ fn blocked_call(tid: u32, settle_max: Duration) -> io::Result<Option<Blocked>> {
     loop {
         // A read at offset 0 asks anew.
         let length = file.read_at(&mut text, 0)?;
-        match text.get(..length).map(parse) {
-            Some(Some(ThreadState::Blocked(blocked))) => return Ok(Some(blocked)),
-            Some(Some(ThreadState::Running)) => {}
-            _ => return Ok(None),
+        let unreadable = io::ErrorKind::InvalidData;
+        match text.get(..length).and_then(parse).ok_or(unreadable)? {
+            ThreadState::Running => {}
+            answer => return Ok(answer),
         }
         tries += 1;
         if tries <= SETTLE_YIELDS {
@@ -149,7 +154,7 @@ fn blocked_call(tid: u32, settle_max: Duration) -> io::Result<Option<Blocked>> {
             thread::sleep(pause);
             pause = SETTLE_PAUSE_MAX.min(pause * 2);
         } else {
-            return Ok(None);
+            return Ok(ThreadState::Running);
         }
     }
 }
@@ -172,46 +177,6 @@ fn parse(text: &[u8]) -> Option<ThreadState> {
         buffer: argument()?,
         count: argument()?,
     }))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Kind {
-    shape: CallShape,
-    /// Length of a word of the caller: decides how long an iovec is.
-    word_bytes: u64,
-}
-
-/// Numbers of (read, write, readv, writev, pread64, pwrite64, preadv, pwritev, preadv2, pwritev2).
-type Numbers = [u64; 10];
-
-#[cfg(target_arch = "x86_64")]
-const NATIVE: Numbers = [0, 1, 19, 20, 17, 18, 295, 296, 327, 328];
-#[cfg(not(target_arch = "x86_64"))]
-const NATIVE: Numbers = [63, 64, 65, 66, 67, 68, 69, 70, 286, 287];
-
-/// 32-bit callers on x86-64. The sets have no number in common that could be taken for one another:
-/// the task is known to sleep in a read or write of our device.
-#[cfg(target_arch = "x86_64")]
-const COMPAT: Numbers = [3, 4, 145, 146, 180, 181, 333, 334, 378, 379];
-/// 32-bit callers on AArch64.
-#[cfg(not(target_arch = "x86_64"))]
-const COMPAT: Numbers = [3, 4, 145, 146, 180, 181, 361, 362, 392, 393];
-
-fn kind_of(number: u64, direction: Direction) -> Option<Kind> {
-    let found = |numbers: &Numbers, word_bytes| {
-        let place = numbers.iter().position(|n| *n == number)?;
-        let moves = if place % 2 == 0 {
-            Direction::Read
-        } else {
-            Direction::Write
-        };
-        let shape = match place {
-            0 | 1 | 4 | 5 => CallShape::Plain,
-            _ => CallShape::Vector,
-        };
-        (moves == direction).then_some(Kind { shape, word_bytes })
-    };
-    found(&NATIVE, 8).or_else(|| found(&COMPAT, 4))
 }
 
 fn sum_of_iovecs(tid: u32, blocked: &Blocked, word_bytes: u64) -> io::Result<u64> {
@@ -307,31 +272,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn numbers_tell_direction_and_shape() {
-        let plain = |n, d| kind_of(n, d).map(|k| (k.shape, k.word_bytes));
-        assert_eq!(
-            plain(NATIVE[0], Direction::Read),
-            Some((CallShape::Plain, 8))
-        );
-        assert_eq!(plain(NATIVE[0], Direction::Write), None);
-        assert_eq!(
-            plain(NATIVE[3], Direction::Write),
-            Some((CallShape::Vector, 8))
-        );
-        assert_eq!(
-            plain(COMPAT[1], Direction::Write),
-            Some((CallShape::Plain, 4))
-        );
-        assert_eq!(
-            plain(COMPAT[2], Direction::Read),
-            Some((CallShape::Vector, 4))
-        );
-        assert_eq!(plain(9999, Direction::Read), None);
-    }
-
     /// Blocks a thread in a call on a full pipe and asks about it.
-    fn asked_about(call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send) -> Option<Call> {
+    fn asked_about(call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send) -> CallOf {
         asked_when(sleeps_in_a_write, call)
     }
 
@@ -341,7 +283,7 @@ mod tests {
         loop {
             let line = std::fs::read(format!("/proc/{tid}/syscall")).expect("the thread lives");
             if let Some(ThreadState::Blocked(blocked)) = parse(&line)
-                && kind_of(blocked.number, Direction::Write).is_some()
+                && numbers::kind_of(blocked.number, Direction::Write).is_some()
             {
                 return;
             }
@@ -354,7 +296,7 @@ mod tests {
     fn asked_when(
         ready: impl FnOnce(u32),
         call: impl FnOnce(&mut PipeWriter) -> io::Result<usize> + Send,
-    ) -> Option<Call> {
+    ) -> CallOf {
         let (mut reader, mut writer) = io::pipe().expect("a pipe can be made");
         let room = {
             // Fill the pipe, so that the next write sleeps.
@@ -394,7 +336,7 @@ mod tests {
             length_bytes: 300_000,
             shape: CallShape::Plain,
         };
-        assert_eq!(call, Some(expected));
+        assert_eq!(call, CallOf::Known(expected));
     }
 
     #[test]
@@ -408,7 +350,7 @@ mod tests {
             length_bytes: 700_000,
             shape: CallShape::Vector,
         };
-        assert_eq!(call, Some(expected));
+        assert_eq!(call, CallOf::Known(expected));
     }
 
     /// A guest's processor was away for more than 20 ms, and a read of more than a piece was taken for one piece.
@@ -425,12 +367,47 @@ mod tests {
                 pipe.write(&data)
             },
         );
-        assert_eq!(call.map(|call| call.length_bytes), Some(300_000));
+        let expected = Call {
+            length_bytes: 300_000,
+            shape: CallShape::Plain,
+        };
+        assert_eq!(call, CallOf::Known(expected));
     }
 
     #[test]
     fn an_unknown_task_has_no_call() {
-        assert_eq!(ProcCalls::new().call_of(0, Direction::Read), None);
-        assert_eq!(ProcCalls::new().call_of(u32::MAX, Direction::Read), None);
+        for tid in [0, u32::MAX] {
+            let call = ProcCalls::new().call_of(tid, Direction::Read);
+            assert_eq!(call, CallOf::Unknown);
+        }
+    }
+
+    #[test]
+    fn a_task_in_another_call_than_a_read_or_write_is_known_to_be() {
+        let (_reader, mut full) = io::pipe().expect("a pipe can be made");
+        full.write_all(&vec![0; 65536])
+            .expect("an empty pipe takes 64 KiB");
+        let (source, mut filler) = io::pipe().expect("a pipe can be made");
+        filler.write_all(b"some").expect("an empty pipe takes it");
+        let (send, receive) = mpsc::channel();
+        // Ends with the process: nobody empties the pipe.
+        thread::spawn(move || {
+            let tid = std::fs::read_link("/proc/thread-self").expect("procfs is mounted");
+            let tid: Option<u32> = tid.file_name().and_then(|t| t.to_str()?.parse().ok());
+            send.send(tid.expect("a thread id")).expect("it listens");
+            // The standard library splices from pipe to pipe.
+            io::copy(&mut &source, &mut full).ok();
+        });
+        let tid = receive.recv().expect("the thread starts");
+        let calls = ProcCalls {
+            settle_max: LONG,
+            ..ProcCalls::new()
+        };
+        let began = Instant::now();
+        while calls.call_of(tid, Direction::Write) != CallOf::Other {
+            assert!(began.elapsed() < LONG, "it is never in splice(2)");
+            thread::yield_now();
+        }
+        drop(filler);
     }
 }

@@ -140,6 +140,48 @@ pub enum Unmeasured {
     },
 }
 
+/// What became of a call whose length could not be known in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallTrouble {
+    /// A `read` got the beginning of a block, and the rest is lost to it.
+    RestLost {
+        /// What it got.
+        read_bytes: usize,
+        /// Length of the block.
+        block_bytes: usize,
+    },
+    /// A block ends where a piece of a `write` ends; whether a further piece was of the same call could not be known.
+    BlockCut,
+}
+
+impl fmt::Display for CallTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallTrouble::RestLost {
+                read_bytes,
+                block_bytes,
+            } => write!(
+                f,
+                "a read got the first {read_bytes} bytes of a block of {block_bytes}, and the rest is lost to it: \
+                 the length of the call could not be learned"
+            ),
+            CallTrouble::BlockCut => f.write_str(
+                "a block may have been cut short: whether further bytes belong to the same write could not be \
+                 learned",
+            ),
+        }
+    }
+}
+
+/// Whether a program hears of a trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Its next call fails for it.
+    ByACall,
+    /// Its file is closed.
+    ToNobody,
+}
+
 /// One character device. Each method is one system call of one program, whole.
 ///
 /// Methods may block as long as the call takes; several threads may call at the same time, and the
@@ -180,6 +222,10 @@ pub trait CharDevice: Send + Sync {
 
     /// What to do when the length of a call can't be known. Asked at the first piece of such a call.
     fn unmeasured(&self, handle: Handle) -> Unmeasured;
+
+    /// Takes note of what became of a call of unknown length, for the log and the status; what no call can tell is told
+    /// as an error of `close` would be.
+    fn note(&self, handle: Handle, trouble: CallTrouble, told: Told);
 
     /// `ioctl(2)`; fills `output` with the bytes that go back to where the argument points.
     fn ioctl(

@@ -15,9 +15,10 @@ pub mod recorder;
 mod staging;
 mod stream;
 
-pub use calls::{Call, CallShape, Calls, Direction, ProcCalls};
+pub use calls::{Blind, Call, CallOf, CallShape, Calls, Direction, ProcCalls, Reach};
 pub use device::{
-    Area, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Unmeasured, WordSize,
+    Area, CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
+    Unmeasured, WordSize,
 };
 pub use pieces::{CALLS_IN_HAND_MAX, Cut, FirstPiece, Piece, Pieces};
 pub use read_queue::ReadQueue;

@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use crate::calls::{CallShape, Calls, Direction};
-use crate::device::{CharDevice, Errno, Handle, IoctlAreas, IoctlRequest};
+use crate::calls::{CallOf, CallShape, Calls, Direction};
+use crate::device::{CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Told};
 use crate::staging::{InHand, OpenFile, Staging, Work};
 
 mod first;
@@ -34,11 +34,14 @@ impl Cut {
     }
 }
 
-/// Where the first piece of a write begins.
+/// Where the first piece of a call begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstPiece {
-    /// At offset 0.
+    /// At offset 0, whatever call it is (a CUSE node).
     AtZero,
+    /// At offset 0 if the call is a read or a write, and where the call before it ended if it is `splice` or one of its
+    /// relatives (a FUSE file).
+    AtZeroOrPosition,
     /// Anywhere: at what the kernel takes for the end of the file (`O_APPEND` on a FUSE file).
     Anywhere,
 }
@@ -63,6 +66,12 @@ pub struct Piece {
 /// | one piece | handed down at once | handed down at once |
 /// | known | checked at the first piece, gathered, handed down whole at the last | made whole at the first piece, handed out |
 /// | unknown | handed down at once, then lengthened piece by piece | made with room for the longest block, handed out |
+///
+/// A call that is known to be no read and no write is `EINVAL`, as it is of st: what the kernel hands over of it are
+/// parts that have no length of their own.
+///
+/// A read of unknown length that was given the beginning of a longer block may have had room for no more. Only the next
+/// call shows that: it fails with `EIO`, and the device takes note of it.
 ///
 /// The kernel reports an error only for the first piece of a call; a later one ends the call with
 /// a short count. What then could not be told is told to the next write, or at `flush`.
@@ -95,6 +104,8 @@ enum Measured {
     Usual,
     /// More is to come.
     Longer { total: usize, shape: CallShape },
+    /// It is no read and no write.
+    Other,
     /// Perhaps more is to come.
     Unknown,
 }
@@ -127,7 +138,11 @@ impl Pieces {
         }
         match piece.first {
             FirstPiece::AtZero if piece.offset != 0 => Err(Errno::EIO),
-            FirstPiece::AtZero | FirstPiece::Anywhere => self.first_write(&mut state, piece, data),
+            // Heard by the caller of a `splice` only: the further piece of a write becomes a short count.
+            FirstPiece::AtZeroOrPosition if piece.offset != 0 => Err(Errno::EINVAL),
+            FirstPiece::AtZero | FirstPiece::AtZeroOrPosition | FirstPiece::Anywhere => {
+                self.first_write(&mut state, piece, data)
+            }
         }
     }
 
@@ -156,6 +171,7 @@ impl Pieces {
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno> {
         let mut state = self.lock();
+        self.end_reads(&mut state, handle)?;
         self.end_call_of(&mut state, handle, request.caller.tid);
         state.end_unmeasured(handle);
         if let Some(file) = state.known(handle) {
@@ -170,12 +186,15 @@ impl Pieces {
         self.device.ioctl_areas(request)
     }
 
-    /// `close(2)` of one of several descriptors: tells an error that no call was told.
-    pub fn flush(&self, handle: Handle) -> Result<(), Errno> {
-        let owed = self
-            .lock()
-            .known(handle)
-            .and_then(|file| file.owed_write.take());
+    /// `close(2)` of one of several descriptors by this task: tells an error that no call was told.
+    pub fn flush(&self, handle: Handle, tid: u32) -> Result<(), Errno> {
+        let mut state = self.lock();
+        let is_its_read = |call: &InHand| call.handle == handle && call.tid == tid;
+        if state.in_hand.iter().any(is_its_read) {
+            self.end_reads(&mut state, handle)?;
+        }
+        let owed = state.known(handle).and_then(|file| file.owed_write.take());
+        drop(state);
         match owed {
             Some(errno) => Err(errno),
             None => self.device.flush(handle),
@@ -186,6 +205,10 @@ impl Pieces {
     /// dropped.
     pub fn close(&self, handle: Handle) -> Result<(), Errno> {
         let mut state = self.lock();
+        let of_it = state.in_hand.iter().filter(|call| call.handle == handle);
+        for trouble in of_it.filter_map(InHand::left_behind) {
+            self.device.note(handle, trouble, Told::ToNobody);
+        }
         state.in_hand.retain(|call| call.handle != handle);
         state.open.retain(|file| file.handle != handle);
         if state.open.is_empty() {
@@ -227,17 +250,19 @@ impl Pieces {
     ) -> Measured {
         let may_go_on = self.cut.may_go_on(length);
         let usual = state.file(piece.handle).usual(direction);
-        if !may_go_on && *usual == length {
+        // Where a piece begins anywhere, a further one of a list of buffers could not be told from a call of its own.
+        if !may_go_on && *usual == length && piece.first != FirstPiece::Anywhere {
             return Measured::Usual;
         }
-        match self.calls.call_of(piece.tid, direction) {
-            Some(call) if call.length_bytes == length => {
+        match self.call_of(piece, direction, length) {
+            CallOf::Other => Measured::Other,
+            CallOf::Known(call) if call.length_bytes == length => {
                 if call.shape == CallShape::Plain && !may_go_on {
                     *usual = length;
                 }
                 Measured::Whole
             }
-            Some(call) if call.length_bytes > length => match call.shape {
+            CallOf::Known(call) if call.length_bytes > length => match call.shape {
                 // The rest of the buffer is bad memory: the kernel goes no further.
                 CallShape::Plain if !may_go_on => Measured::Whole,
                 shape => Measured::Longer {
@@ -245,13 +270,38 @@ impl Pieces {
                     shape,
                 },
             },
-            _ => {
+            CallOf::Known(_) | CallOf::Unknown => {
                 if may_go_on {
                     self.inferred.store(true, Ordering::Relaxed);
                 }
                 Measured::Unknown
             }
         }
+    }
+
+    /// The call that a piece of this length is of.
+    fn call_of(&self, piece: Piece, direction: Direction, length: usize) -> CallOf {
+        match self.calls.call_of(piece.tid, direction) {
+            // Not the one that the piece is of. A worker of io_uring seems to be in a read of no bytes.
+            CallOf::Known(call) if call.length_bytes < length => CallOf::Other,
+            call => call,
+        }
+    }
+
+    /// Ends the reads of unknown length on this file, because a call shows that their tasks have what they got. Where
+    /// one left something behind, that call fails: nobody was told before.
+    fn end_reads(&self, state: &mut State, handle: Handle) -> Result<(), Errno> {
+        let mut result = Ok(());
+        let is_one = |call: &InHand| call.handle == handle && call.is_unmeasured_read();
+        while let Some(place) = state.in_hand.iter().position(is_one) {
+            let call = state.in_hand.swap_remove(place);
+            if let Some(trouble) = call.left_behind() {
+                self.device.note(handle, trouble, Told::ByACall);
+                result = Err(Errno::EIO);
+            }
+            state.staging.give(call.buffer);
+        }
+        result
     }
 
     /// Ends a call that this task has in hand although it makes another one: the kernel ended it

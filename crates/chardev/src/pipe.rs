@@ -2,7 +2,9 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::device::{Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured};
+use crate::device::{
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
+};
 use crate::read_queue::ReadQueue;
 use crate::stream::{Reader, Readiness, Stream, StreamRead, Waker};
 
@@ -128,6 +130,8 @@ impl CharDevice for Pipe {
     fn unmeasured(&self, _handle: Handle) -> Unmeasured {
         Unmeasured::Stream { block_bytes: 1 }
     }
+
+    fn note(&self, _handle: Handle, _trouble: CallTrouble, _told: Told) {}
 
     fn ioctl(
         &self,

@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::device::{
-    Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Unmeasured, WordSize,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
+    WordSize,
 };
 use crate::pipe::Pipe;
 
@@ -37,6 +38,8 @@ pub enum Event {
         /// Word size.
         word_size: WordSize,
     },
+    /// `note`.
+    Note(CallTrouble, Told),
     /// `flush`.
     Flush,
     /// `close`.
@@ -368,6 +371,10 @@ impl CharDevice for Recorder {
                 max_bytes: self.max_transfer_bytes,
             },
         }
+    }
+
+    fn note(&self, _handle: Handle, trouble: CallTrouble, told: Told) {
+        self.lock().events.push(Event::Note(trouble, told));
     }
 
     fn ioctl(

@@ -1,5 +1,5 @@
 use crate::calls::{CallShape, Direction};
-use crate::device::{Errno, Handle};
+use crate::device::{CallTrouble, Errno, Handle};
 
 /// How many system calls of one device may be between their first and their last piece: one per
 /// task. A further one is `EBUSY`. Each can hold a buffer of the longest transfer.
@@ -51,6 +51,25 @@ impl InHand {
         match self.work {
             Work::Gather { .. } => true,
             Work::Serve { total, .. } => total.is_some(),
+        }
+    }
+
+    /// Whether it is a read of which only the kernel knows whether it goes on.
+    pub(crate) fn is_unmeasured_read(&self) -> bool {
+        matches!(self.work, Work::Serve { total: None, .. })
+    }
+
+    /// What a read of unknown length did not get, if its task makes no further piece of it.
+    pub(crate) fn left_behind(&self) -> Option<CallTrouble> {
+        match self.work {
+            Work::Serve {
+                total: None,
+                available,
+            } if self.done < available => Some(CallTrouble::RestLost {
+                read_bytes: self.done,
+                block_bytes: available,
+            }),
+            Work::Serve { .. } | Work::Gather { .. } => None,
         }
     }
 

@@ -123,8 +123,9 @@ impl Server {
             }
             if self.pieces.lengths_are_inferred() {
                 warn!(
-                    "{}: this kernel does not tell how long a system call is \
-                     (no /proc/<pid>/syscall): lengths over {TRANSFER_MAX_BYTES} bytes are inferred",
+                    "{}: a caller's task could not be asked how long its system call is: lengths over \
+                     {TRANSFER_MAX_BYTES} bytes are inferred, and a read that is shorter than its block is known by \
+                     the call after it only",
                     self.name
                 );
             }
@@ -161,7 +162,7 @@ impl Server {
             }
             RequestKind::Ioctl(ioctl) => self.ioctl(unique, request.caller, ioctl),
             RequestKind::Poll(poll) => self.poll(unique, poll),
-            RequestKind::Flush(handle) => match self.pieces.flush(handle) {
+            RequestKind::Flush(handle) => match self.pieces.flush(handle, request.caller.tid) {
                 Ok(()) => self.done(unique),
                 Err(errno) => self.refuse(unique, errno),
             },

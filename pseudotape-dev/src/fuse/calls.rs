@@ -27,7 +27,7 @@ pub(super) fn piece(request: &Request, handle: FileHandle, offset: u64, flags: O
         tid: request.pid(),
         offset,
         first: if flags.0 & libc::O_APPEND == 0 {
-            FirstPiece::AtZero
+            FirstPiece::AtZeroOrPosition
         } else {
             FirstPiece::Anywhere
         },

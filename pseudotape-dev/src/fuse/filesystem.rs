@@ -314,7 +314,7 @@ impl Filesystem for TapeFiles {
 
     fn flush(
         &self,
-        _request: &Request,
+        request: &Request,
         inode: INodeNo,
         handle: FileHandle,
         _lock_owner: LockOwner,
@@ -324,9 +324,9 @@ impl Filesystem for TapeFiles {
         let Some(node) = self.nodes.by_inode(inode.0) else {
             return reply.ok();
         };
-        let handle = Handle(handle.0);
+        let (handle, tid) = (Handle(handle.0), request.pid());
         self.on(node, inode, &[], reply, move |node, _, reply| {
-            done(node.pieces.flush(handle), reply);
+            done(node.pieces.flush(handle, tid), reply);
         });
     }
 

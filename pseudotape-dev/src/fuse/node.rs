@@ -124,8 +124,8 @@ impl NodeFile {
     pub(super) fn warn_of_inferred_lengths(&self) {
         if self.pieces.lengths_are_inferred() {
             log::warn!(
-                "{}: the caller's task could not be asked how long its system call is: lengths over \
-                 1 MiB are inferred",
+                "{}: a caller's task could not be asked how long its system call is: lengths over 1 MiB are \
+                 inferred, and a read that is shorter than its block is known by the call after it only",
                 self.name
             );
         }

@@ -149,6 +149,24 @@ pub(crate) fn tape_group(machine: &Machine) -> Check {
     )
 }
 
+/// Whether a daemon that is started as this is can learn how long the read or write is of which the kernel shows it
+/// pieces.
+pub(crate) fn call_lengths(machine: &Machine) -> Check {
+    const NAME: &str = "call lengths";
+    let reach = machine.reach();
+    if reach.suffices(machine.uid()) {
+        return Check::ok(NAME, format!("the length of a read or write {reach}"));
+    }
+    Check::missing(
+        NAME,
+        format!(
+            "the length of a read or write {reach}: a read of 128 KiB or more (--fuse: 1 MiB) that is shorter than \
+             its block gets no ENOMEM, the call after it fails with EIO"
+        ),
+        reach.advice(),
+    )
+}
+
 fn tape_group_id(machine: &Machine) -> Option<u32> {
     let groups = machine.text("/etc/group").ok()?;
     let line = groups.lines().find(|line| line.starts_with("tape:"))?;

@@ -2,6 +2,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::PathBuf;
 
+use pseudotape_chardev::Reach;
+
 /// The machine that is looked at, as files under a root; tests give another root.
 #[derive(Clone, Debug)]
 pub struct Machine {
@@ -9,6 +11,7 @@ pub struct Machine {
     /// Directories in which programs are looked for.
     path: Vec<PathBuf>,
     uid: u32,
+    pid: u32,
 }
 
 impl Machine {
@@ -24,17 +27,32 @@ impl Machine {
             root: PathBuf::from("/"),
             path,
             uid: nix::unistd::geteuid().as_raw(),
+            pid: std::process::id(),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn under(root: PathBuf, uid: u32) -> Self {
         let path = vec![root.join("usr/bin")];
-        Machine { root, path, uid }
+        Machine {
+            root,
+            path,
+            uid,
+            pid: 4711,
+        }
     }
 
     pub(crate) fn is_root_user(&self) -> bool {
         self.uid == 0
+    }
+
+    pub(crate) fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// Of which programs the length of a system call can be learned from here.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach::find(&self.path_of("/proc"), self.pid)
     }
 
     fn path_of(&self, path: &str) -> PathBuf {

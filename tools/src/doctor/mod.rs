@@ -131,6 +131,7 @@ pub(crate) fn machine_checks(machine: &Machine) -> Vec<Check> {
     all.extend(checks::frontends(machine));
     all.push(checks::fuse_mount(machine));
     all.push(checks::tape_group(machine));
+    all.push(checks::call_lengths(machine));
     all.push(checks::memory(machine));
     all.extend(checks::programs(machine));
     all

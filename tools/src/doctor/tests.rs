@@ -15,9 +15,11 @@ fn whole_machine(root: &Path) {
             "MemTotal: 9 kB\nMemAvailable:   1048576 kB\n",
         ),
         (
-            "proc/self/status",
-            "Gid:\t1000\t1000\t1000\t1000\nGroups:\t24 26 \n",
+            "proc/4711/status",
+            "Gid:\t1000\t1000\t1000\t1000\nGroups:\t24 26 \nPPid:\t1\nCapEff:\t000001ffffffffff\n",
         ),
+        ("proc/4711/syscall", "running\n"),
+        ("proc/1/syscall", "232 0x4\n"),
         (
             "lib/modules/6.1.0-49-amd64/modules.dep",
             "kernel/fs/fuse/cuse.ko: kernel/fs/fuse/fuse.ko\n",
@@ -31,6 +33,7 @@ fn whole_machine(root: &Path) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
+    std::os::unix::fs::symlink("4711", root.join("proc/self")).unwrap();
 }
 
 fn lacking(root: &Path, uid: u32) -> (bool, Vec<&'static str>) {
@@ -84,8 +87,9 @@ fn what_is_optional_is_noted_and_does_not_fail() {
         ("usr/bin/cpio", "cpio"),
         ("usr/bin/fusermount3", "fuse mount"),
         ("etc/group", "group tape"),
-        ("proc/self/status", "group tape"),
+        ("proc/4711/status", "group tape"),
         ("proc/meminfo", "memory"),
+        ("proc/4711/syscall", "call lengths"),
         ("proc/sys/kernel/osrelease", "kernel"),
     ] {
         let root = tempfile::tempdir().unwrap();
@@ -97,6 +101,64 @@ fn what_is_optional_is_noted_and_does_not_fail() {
             "without {gone}"
         );
     }
+}
+
+#[test]
+fn whether_call_lengths_can_be_learned_is_told_by_rights_and_kernel() {
+    let with = |changes: &[(&str, &str)]| {
+        let root = tempfile::tempdir().unwrap();
+        whole_machine(root.path());
+        fs::create_dir_all(root.path().join("proc/sys/kernel/yama")).unwrap();
+        for (path, text) in changes {
+            let path = root.path().join("proc").join(path);
+            fs::remove_file(&path).ok();
+            if !text.is_empty() {
+                fs::write(path, text).unwrap();
+            }
+        }
+        let machine = |uid| Machine::under(root.path().to_owned(), uid);
+        [0, 1000].map(|uid| checks::call_lengths(&machine(uid)))
+    };
+    let status = |capabilities: u64| format!("Gid:\t26\nPPid:\t1\nCapEff:\t{capabilities:016x}\n");
+    let plain = status(0);
+    let no_trace = status(0x1ff_fff7_ffff);
+    let scope = "sys/kernel/yama/ptrace_scope";
+    for (changes, expected) in [
+        (vec![(scope, "0\n")], [true, true]),
+        (vec![(scope, "2\n")], [true, true]),
+        (vec![(scope, "3\n")], [false, false]),
+        // Capable in a user namespace only.
+        (vec![("1/syscall", "")], [false, true]),
+        // An ordinary user may ask his own programs, unless Yama says no; root without the capability has callers
+        // that have more rights.
+        (vec![("4711/status", plain.as_str())], [false, true]),
+        (vec![("4711/status", no_trace.as_str())], [false, true]),
+        (
+            vec![("4711/status", &plain), (scope, "1\n")],
+            [false, false],
+        ),
+    ] {
+        let checks = with(&changes);
+        assert_eq!(
+            checks.clone().map(|check| check.ok),
+            expected,
+            "{changes:?}"
+        );
+        for check in checks.iter().filter(|check| !check.ok) {
+            assert!(check.found.contains("fails with EIO"), "{check:?}");
+            let advice = check.advice.as_deref().unwrap_or_default();
+            assert!(advice.contains("CAP_SYS_PTRACE"), "{check:?}");
+            assert!(!check.is_lacking(), "it is a note");
+        }
+    }
+    // The /proc of another pid namespace names other tasks by our numbers.
+    let root = tempfile::tempdir().unwrap();
+    whole_machine(root.path());
+    let own = root.path().join("proc/self");
+    fs::remove_file(&own).unwrap();
+    std::os::unix::fs::symlink("1", own).unwrap();
+    let check = checks::call_lengths(&Machine::under(root.path().to_owned(), 0));
+    assert!(check.found.contains("another pid namespace"), "{check:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The first piece of a call.
 
 use super::{Measured, Piece, Pieces, State};
-use crate::calls::{CallShape, Direction};
+use crate::calls::{CallOf, CallShape, Direction};
 use crate::device::{Errno, Unmeasured};
 use crate::staging::{CALLS_IN_HAND_MAX, Expected, Growing, Growth, InHand, Work};
 
@@ -12,6 +12,7 @@ impl Pieces {
         piece: Piece,
         data: &[u8],
     ) -> Result<usize, Errno> {
+        self.end_reads(state, piece.handle)?;
         self.end_call_of(state, piece.handle, piece.tid);
         state.end_unmeasured(piece.handle);
         if let Some(errno) = state.file(piece.handle).owed_write.take() {
@@ -21,6 +22,7 @@ impl Pieces {
             Measured::Whole => self.device.write(piece.handle, data),
             Measured::Usual => self.write_growing(state, piece, data),
             Measured::Longer { total, shape } => self.gather(state, piece, data, total, shape),
+            Measured::Other => Err(Errno::EINVAL),
             Measured::Unknown => match self.device.unmeasured(piece.handle) {
                 Unmeasured::Stream { block_bytes } if block_bytes > 0 => {
                     self.stream_write(state, piece, data, block_bytes)
@@ -122,6 +124,9 @@ impl Pieces {
         buffer: &mut [u8],
         reply: impl FnOnce(Result<&[u8], Errno>) -> R,
     ) -> R {
+        if let Err(errno) = self.end_reads(state, piece.handle) {
+            return reply(Err(errno));
+        }
         self.end_call_of(state, piece.handle, piece.tid);
         state.end_unmeasured(piece.handle);
         if let Some(end) = state.file(piece.handle).owed_read.take() {
@@ -142,6 +147,7 @@ impl Pieces {
                     reply,
                 )
             }
+            Measured::Other => reply(Err(Errno::EINVAL)),
             Measured::Unknown => match self.device.unmeasured(piece.handle) {
                 Unmeasured::Block { max_bytes } if self.cut.may_go_on(buffer.len()) => {
                     let room = max_bytes
@@ -219,7 +225,8 @@ impl Pieces {
             return Ok(());
         }
         state.in_hand.retain(|call| {
-            call.tid != 0 && self.calls.call_of(call.tid, call.direction()).is_some()
+            let call_of = || self.calls.call_of(call.tid, call.direction());
+            call.left_behind().is_some() || call.tid != 0 && matches!(call_of(), CallOf::Known(_))
         });
         if state.in_hand.len() < CALLS_IN_HAND_MAX {
             Ok(())

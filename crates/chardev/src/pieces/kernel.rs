@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Cut, FirstPiece, Piece, Pieces};
-use crate::calls::{Call, CallShape, Calls, Direction};
+use crate::calls::{Call, CallOf, CallShape, Calls, Direction};
 use crate::device::{Errno, Handle};
 use crate::recorder::Recorder;
 
@@ -104,7 +104,7 @@ impl Memory {
 /// What tasks are blocked in, as far as it is told.
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
-    calls: Mutex<HashMap<u32, (Direction, Call)>>,
+    calls: Mutex<HashMap<u32, (Direction, CallOf)>>,
     secret: bool,
     asked: AtomicU32,
 }
@@ -117,11 +117,13 @@ impl Blocked {
 }
 
 impl Calls for Blocked {
-    fn call_of(&self, tid: u32, direction: Direction) -> Option<Call> {
+    fn call_of(&self, tid: u32, direction: Direction) -> CallOf {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let calls = self.calls.lock().expect("no test panics with it");
-        let (moves, call) = *calls.get(&tid)?;
-        (moves == direction && !self.secret).then_some(call)
+        match calls.get(&tid) {
+            Some((moves, call)) if *moves == direction && !self.secret => *call,
+            _ => CallOf::Unknown,
+        }
     }
 }
 
@@ -179,16 +181,61 @@ impl Kernel {
             shape: memory.shape,
         };
         let mut calls = self.blocked.calls.lock().expect("no test panics with it");
-        calls.insert(tid, (direction, call));
+        calls.insert(tid, (direction, CallOf::Known(call)));
         Started {
             kernel: self,
             handle: Handle(handle),
             tid,
             base: 0,
-            first: FirstPiece::AtZero,
+            first: self.first_piece(),
             lengths: memory.pieces(self.cut).into_iter(),
             done: 0,
         }
+    }
+
+    /// Where this kernel begins: a FUSE file has a position.
+    fn first_piece(&self) -> FirstPiece {
+        if self.cut == FUSE {
+            FirstPiece::AtZeroOrPosition
+        } else {
+            FirstPiece::AtZero
+        }
+    }
+
+    /// `splice(2)` into the file at its position, as the kernel hands it over: one piece that begins there. The
+    /// position goes on by what is taken.
+    pub(super) fn splice(&self, position: &mut u64, data: &[u8]) -> Result<usize, Errno> {
+        let tid = 7;
+        let called = (Direction::Write, CallOf::Other);
+        let mut calls = self.blocked.calls.lock().expect("no test panics with it");
+        calls.insert(tid, called);
+        drop(calls);
+        let piece = Piece {
+            handle: Handle(1),
+            tid,
+            offset: *position,
+            first: self.first_piece(),
+        };
+        let written = self.pieces.write(piece, data)?;
+        *position += written as u64;
+        Ok(written)
+    }
+
+    /// A read of the page cache for `splice(2)` out of the file.
+    pub(super) fn splice_out(&self, offset: u64, length: usize) -> Result<usize, Errno> {
+        let tid = 7;
+        let called = (Direction::Read, CallOf::Other);
+        let mut calls = self.blocked.calls.lock().expect("no test panics with it");
+        calls.insert(tid, called);
+        drop(calls);
+        let piece = Piece {
+            handle: Handle(1),
+            tid,
+            offset,
+            first: self.first_piece(),
+        };
+        let answered = |answer: Result<&[u8], Errno>| answer.map(<[u8]>::len);
+        self.pieces.read(piece, &mut vec![0; length], answered)
     }
 
     pub(super) fn start_write(&self, handle: u64, tid: u32, memory: &Memory) -> Started<'_> {

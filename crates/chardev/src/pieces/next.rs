@@ -1,9 +1,22 @@
 //! Further pieces of a call.
 
 use super::{FirstPiece, Piece, Pieces, State};
-use crate::calls::{CallShape, Direction};
-use crate::device::Errno;
+use crate::calls::{CallOf, CallShape, Direction};
+use crate::device::{CallTrouble, Errno, Told};
 use crate::staging::{Expected, Growing, Growth, OpenFile, Work};
+
+/// What a piece of a write is, as far as it can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GoesOn {
+    /// A further piece of the call before.
+    Yes,
+    /// The first piece of another call.
+    No,
+    /// A part of a call that is no write.
+    Refused,
+    /// A further piece of a list of buffers, or a part of a call that is no write.
+    Untold,
+}
 
 impl Pieces {
     /// A piece that goes on with a write; `None` where it is none.
@@ -20,15 +33,29 @@ impl Pieces {
             return Some(self.gather_next(state, place, data));
         }
         let file = state.known(piece.handle)?;
-        let grows = file.growing.as_ref().is_some_and(|growing| {
-            let next = Expected {
-                tid: piece.tid,
-                offset: piece.offset,
-            };
-            growing.next == next && (growing.may_go_on || piece.first == FirstPiece::AtZero)
-        });
-        if !grows {
-            return None;
+        let expected = Expected {
+            tid: piece.tid,
+            offset: piece.offset,
+        };
+        let may_go_on = file
+            .growing
+            .as_ref()
+            .filter(|growing| growing.next == expected)?
+            .may_go_on;
+        match self.goes_on(piece, may_go_on, data.len()) {
+            GoesOn::Yes => {}
+            GoesOn::No => return None,
+            GoesOn::Refused => {
+                file.end_growth();
+                return Some(Err(Errno::EINVAL));
+            }
+            GoesOn::Untold => {
+                file.end_growth();
+                file.owed_write = Some(Errno::EIO);
+                let trouble = CallTrouble::BlockCut;
+                self.device.note(piece.handle, trouble, Told::ByACall);
+                return Some(Err(Errno::EINVAL));
+            }
         }
         let answer = self.grow(file, data);
         if let Err(errno) = answer {
@@ -36,6 +63,26 @@ impl Pieces {
             file.owed_write = Some(errno);
         }
         Some(answer)
+    }
+
+    /// Whether a piece of a write goes on with the one before it, which began where this one's offset says.
+    fn goes_on(&self, piece: Piece, may_go_on: bool, length: usize) -> GoesOn {
+        match piece.first {
+            FirstPiece::AtZero => GoesOn::Yes,
+            FirstPiece::Anywhere if may_go_on => GoesOn::Yes,
+            FirstPiece::Anywhere => GoesOn::No,
+            FirstPiece::AtZeroOrPosition => {
+                match self.call_of(piece, Direction::Write, length) {
+                    CallOf::Known(call) if may_go_on || call.shape == CallShape::Vector => {
+                        GoesOn::Yes
+                    }
+                    CallOf::Known(_) | CallOf::Other => GoesOn::Refused,
+                    // No more than one call of `splice` is as long as the largest piece.
+                    CallOf::Unknown if may_go_on => GoesOn::Yes,
+                    CallOf::Unknown => GoesOn::Untold,
+                }
+            }
+        }
     }
 
     fn gather_next(&self, state: &mut State, place: usize, data: &[u8]) -> Result<usize, Errno> {
@@ -136,6 +183,12 @@ impl Pieces {
                     Err(errno) => file.owed_read = Some(Err(errno)),
                 }
                 reply(read.map(|length| buffer.get(..length).unwrap_or(buffer)))
+            }
+            // Through the page cache, `splice` reads where it pleases.
+            _ if piece.first != FirstPiece::AtZero
+                && self.call_of(piece, Direction::Read, buffer.len()) == CallOf::Other =>
+            {
+                reply(Err(Errno::EINVAL))
             }
             // The call was answered in full by its first piece.
             _ => reply(Ok(&[])),

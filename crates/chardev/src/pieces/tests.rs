@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::kernel::{CUSE, FUSE, Kernel, Memory};
 use super::*;
-use crate::device::{Caller, WordSize};
+use crate::device::{CallTrouble, Caller, Told, WordSize};
 use crate::recorder::Event;
 
 const ENOMEM: Errno = Errno(12);
@@ -169,8 +169,8 @@ fn a_late_error_is_told_at_flush_where_no_write_follows() {
     kernel
         .write(7, &Memory::aligned(256 * KIB), &data)
         .expect("a short count");
-    assert_eq!(kernel.pieces.flush(Handle(1)), Err(Errno::EIO));
-    assert_eq!(kernel.pieces.flush(Handle(1)), Ok(()));
+    assert_eq!(kernel.pieces.flush(Handle(1), 7), Err(Errno::EIO));
+    assert_eq!(kernel.pieces.flush(Handle(1), 7), Ok(()));
 }
 
 #[test]
@@ -345,18 +345,169 @@ fn a_read_into_a_list_of_buffers_is_one_read() {
     assert_eq!(kernel.device.take_events(), [Event::Read(40_000)]);
 }
 
+/// A read of unknown length that gets 128 KiB of a block of 256 KiB.
+fn lose_a_rest(kernel: &Kernel) {
+    kernel.device.put(pattern(256 * KIB));
+    let large = kernel.read(7, &Memory::aligned(128 * KIB));
+    assert!(large == Ok(pattern(256 * KIB)[..128 * KIB].to_vec()));
+    kernel.device.take_events();
+}
+
+fn rest_lost(told: Told) -> Event {
+    let trouble = CallTrouble::RestLost {
+        read_bytes: 128 * KIB,
+        block_bytes: 256 * KIB,
+    };
+    Event::Note(trouble, told)
+}
+
+fn ioctl(kernel: &Kernel) -> Result<i32, Errno> {
+    let request = IoctlRequest {
+        command: 1,
+        argument: 0,
+        input: &[],
+        caller: Caller {
+            tid: 7,
+            ..Caller::default()
+        },
+        word_size: WordSize::Bits64,
+    };
+    kernel.pieces.ioctl(Handle(1), request, &mut Vec::new())
+}
+
 #[test]
-fn without_lengths_a_record_larger_than_the_buffer_is_cut_only_at_the_largest_piece() {
+fn without_lengths_a_small_buffer_is_enomem_and_a_large_one_gets_the_block() {
     let kernel = Kernel::silent(CUSE);
     kernel.device.put(pattern(20 * KIB));
     let small = kernel.read(7, &Memory::aligned(10 * KIB));
     assert_eq!(small, Err(ENOMEM));
+    for room in [256 * KIB, MIB] {
+        kernel.device.put(pattern(256 * KIB));
+        let fits = kernel.read(7, &Memory::aligned(room));
+        assert!(fits == Ok(pattern(256 * KIB)), "{room}");
+    }
+    assert_eq!(ioctl(&kernel), Ok(0));
+}
+
+#[test]
+fn without_lengths_the_call_after_a_read_that_lost_a_rest_fails_once() {
+    let block = pattern(KIB);
+    type NextCall = fn(&Kernel) -> Result<(), Errno>;
+    let calls: [(&str, NextCall); 5] = [
+        ("read", |k| k.read(7, &Memory::aligned(KIB)).map(drop)),
+        ("read of another task", |k| {
+            k.read(8, &Memory::aligned(KIB)).map(drop)
+        }),
+        ("write", |k| {
+            let data = pattern(KIB);
+            k.write(7, &Memory::aligned(KIB), &data).map(drop)
+        }),
+        ("ioctl", |k| ioctl(k).map(drop)),
+        ("close", |k| k.pieces.flush(Handle(1), 7)),
+    ];
+    for (name, call) in calls {
+        let kernel = Kernel::silent(CUSE);
+        lose_a_rest(&kernel);
+        kernel.device.put(block.clone());
+        assert_eq!(call(&kernel), Err(Errno::EIO), "{name}");
+        let events = kernel.device.take_events();
+        assert_eq!(
+            events,
+            [rest_lost(Told::ByACall)],
+            "{name}: nothing is done"
+        );
+        assert_eq!(call(&kernel), Ok(()), "{name}: the second time");
+    }
+}
+
+#[test]
+fn without_lengths_a_rest_that_no_call_can_tell_of_is_noted_at_the_close() {
+    let kernel = Kernel::silent(CUSE);
+    kernel.device.open(2, Caller::default()).expect("it opens");
+    lose_a_rest(&kernel);
+    // Another process closes its descriptor: the reader may still be in its call.
+    assert_eq!(kernel.pieces.flush(Handle(1), 8), Ok(()));
+    kernel.pieces.close(Handle(1)).expect("it closes");
+    let events = kernel.device.take_events();
+    let expected = [Event::Flush, rest_lost(Told::ToNobody), Event::Close];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn with_lengths_nothing_is_lost_and_nothing_noted() {
+    let kernel = Kernel::telling(CUSE);
     kernel.device.put(pattern(256 * KIB));
     let large = kernel.read(7, &Memory::aligned(128 * KIB));
-    assert!(large == Ok(pattern(256 * KIB)[..128 * KIB].to_vec()));
-    kernel.device.put(pattern(256 * KIB));
-    let fits = kernel.read(7, &Memory::aligned(MIB));
-    assert!(fits == Ok(pattern(256 * KIB)));
+    assert_eq!(large, Err(ENOMEM));
+    assert_eq!(kernel.pieces.flush(Handle(1), 7), Ok(()));
+    assert_eq!(ioctl(&kernel), Ok(0));
+}
+
+#[test]
+fn parts_of_a_splice_are_refused_and_the_writes_behind_are_blocks() {
+    let kernel = Kernel::telling(FUSE);
+    let data = pattern(64 * KIB);
+    let mut position = 0;
+    for _ in 0..2 {
+        let spliced = kernel.splice(&mut position, &data);
+        assert_eq!(spliced, Err(Errno::EINVAL));
+        for _ in 0..3 {
+            let written = kernel.write(7, &Memory::aligned(data.len()), &data);
+            assert_eq!(written, Ok(data.len()));
+        }
+        let written = kernel.device.take_written();
+        assert!(written == vec![data.clone(); 3]);
+        // Elsewhere in the file, as sendfile(2) behind one of another length.
+        position = 100;
+    }
+    assert_eq!(kernel.pieces.flush(Handle(1), 7), Ok(()));
+}
+
+/// One that is as long as the writes before is not asked about where the file begins: it is a block of its own, and
+/// the next one is refused.
+#[test]
+fn a_splice_of_the_usual_length_is_never_glued() {
+    let kernel = Kernel::telling(FUSE);
+    let data = pattern(64 * KIB);
+    let memory = Memory::aligned(data.len());
+    for _ in 0..2 {
+        assert_eq!(kernel.write(7, &memory, &data), Ok(data.len()));
+    }
+    let mut position = 0;
+    assert_eq!(kernel.splice(&mut position, &data), Ok(data.len()));
+    let second = kernel.splice(&mut position, &data);
+    assert_eq!(second, Err(Errno::EINVAL));
+    assert_eq!(kernel.write(7, &memory, &data), Ok(data.len()));
+    assert!(kernel.device.take_written() == vec![data; 4]);
+}
+
+#[test]
+fn without_lengths_a_second_splice_is_refused_and_the_call_after_it_fails_once() {
+    let kernel = Kernel::silent(FUSE);
+    let data = pattern(64 * KIB);
+    let memory = Memory::aligned(data.len());
+    let mut position = 0;
+    assert_eq!(kernel.splice(&mut position, &data), Ok(data.len()));
+    kernel.device.take_events();
+    let second = kernel.splice(&mut position, &data);
+    assert_eq!(second, Err(Errno::EINVAL));
+    let noted = Event::Note(CallTrouble::BlockCut, Told::ByACall);
+    assert_eq!(kernel.device.take_events(), [noted]);
+    // It may have been a further piece of a list of buffers, whose caller got a short count.
+    assert_eq!(kernel.write(7, &memory, &data), Err(Errno::EIO));
+    assert_eq!(kernel.write(7, &memory, &data), Ok(data.len()));
+    assert!(kernel.device.take_written() == vec![data; 2]);
+}
+
+#[test]
+fn a_read_through_splice_is_refused_at_any_place() {
+    let kernel = Kernel::telling(FUSE);
+    kernel.device.put(pattern(KIB));
+    for offset in [0, 128 * KIB as u64] {
+        let answer = kernel.splice_out(offset, 128 * KIB);
+        assert_eq!(answer, Err(Errno::EINVAL), "{offset}");
+    }
+    assert_eq!(kernel.device.left(), 1, "nothing was read");
 }
 
 fn put_blocks(kernel: &Kernel, block: usize, data: &[u8]) {
@@ -527,6 +678,16 @@ fn expected_read(record: &[u8], memory: &Memory, cut: Cut, told: bool) -> Result
     }
 }
 
+/// Where a list of buffers ends that could be parts of a `splice` as well: nobody tells, and the file has a position.
+fn torn_at(memory: &Memory, cut: Cut, told: bool) -> Option<usize> {
+    if told || cut != FUSE {
+        return None;
+    }
+    let pieces = memory.pieces(cut);
+    let small = pieces.iter().position(|piece| !cut.may_go_on(*piece))?;
+    (small + 1 < pieces.len()).then(|| pieces[..=small].iter().sum())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -544,9 +705,18 @@ proptest! {
             match step {
                 Step::Write(memory) => {
                     let data = &source[..memory.length()];
-                    prop_assert_eq!(kernel.write(7, &memory, data), Ok(data.len()));
+                    let answer = kernel.write(7, &memory, data);
                     let written = kernel.device.take_written();
                     prop_assert_eq!(written.len(), 1);
+                    if let Some(count) = torn_at(&memory, cut, told) {
+                        prop_assert_eq!(answer, Ok(count));
+                        prop_assert!(written[0] == data[..count]);
+                        // It gets a short count, and the next call says that it should not have.
+                        let next = kernel.write(7, &Memory::aligned(KIB), &source[..KIB]);
+                        prop_assert_eq!(next, Err(Errno::EIO));
+                        continue;
+                    }
+                    prop_assert_eq!(answer, Ok(data.len()));
                     prop_assert!(written[0] == data);
                 }
                 Step::Read(length, memory) => {
@@ -562,22 +732,17 @@ proptest! {
                     prop_assert_eq!(read.as_ref().map(Vec::len).map_err(|e| *e), expected);
                     if let Ok(bytes) = read {
                         prop_assert!(bytes == record[..bytes.len()]);
+                        if bytes.len() < length {
+                            prop_assert!(!told);
+                            prop_assert_eq!(ioctl(&kernel), Err(Errno::EIO));
+                        }
                     }
                     prop_assert_eq!(kernel.device.left(), 0);
                     if memory.shape == CallShape::Plain {
                         usual = first;
                     }
                 }
-                Step::Ioctl => {
-                    let request = IoctlRequest {
-                        command: 1,
-                        argument: 0,
-                        input: &[],
-                        caller: Caller { tid: 7, ..Caller::default() },
-                        word_size: WordSize::Bits64,
-                    };
-                    prop_assert_eq!(kernel.pieces.ioctl(Handle(1), request, &mut Vec::new()), Ok(0));
-                }
+                Step::Ioctl => prop_assert_eq!(ioctl(&kernel), Ok(0)),
             }
             prop_assert!(!kernel.pieces.in_hand());
         }
