@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use pseudotape_bay::{Loaded, Slot};
 use pseudotape_control::{CapacityStatus, DriveStatus, MediumStatus, PositionStatus};
+use pseudotape_tape::Noted;
 
 use crate::tape_drive::{DriveState, TapeDrive};
 
@@ -102,6 +103,15 @@ fn medium_status(slot: &Slot, loaded: &Loaded) -> MediumStatus {
         read_only: loaded.read_only.clone(),
         worm: loaded.worm,
         partitions: loaded.partitions,
+        incomplete_from: incomplete_from(slot),
+    }
+}
+
+/// What the volume is marked with; asks no drive.
+pub(crate) fn incomplete_from(slot: &Slot) -> Option<u64> {
+    match slot.volume().noted() {
+        Noted::NotMirroredFrom(object) => Some(object.0),
+        Noted::Mirrored | Noted::NoPlace => None,
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_bay::{Error, Opened, place_named};
 use pseudotape_image::WriteProtect;
 
+use crate::drive_status::incomplete_from;
 use crate::tape_drive::{DriveState, TapeDrive};
 
 impl TapeDrive {
@@ -31,6 +32,12 @@ impl TapeDrive {
         let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());
+        }
+        if let Some(object) = incomplete_from(&state.slot) {
+            log::warn!(
+                "drive {}: {name} is no whole copy: what it misses begins with object {object}",
+                self.number()
+            );
         }
         let loaded = state.slot.loaded();
         let read_only = match loaded.and_then(|loaded| loaded.read_only) {

@@ -358,3 +358,43 @@ fn a_resync_that_fails_can_be_done_again() {
         assert_eq!(both, [blocks(0..10), blocks(0..10)], "write {failing}");
     }
 }
+
+/// A volume whose mark says less than what a resync takes from it: whatever moment it is killed in, the mark covers
+/// what was taken.
+#[test]
+fn a_resync_marks_what_it_takes_before_it_takes_it() {
+    let mut taken = 0;
+    for failing in 0..10 {
+        let stores = [FaultyStore::default(), FaultyStore::default()];
+        let new = stores
+            .iter()
+            .zip(NAMES)
+            .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+        let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+        (0..6).for_each(|number| write(&mut mirror, number).unwrap());
+        mirror.drop_leg("b").unwrap();
+        let other = FaultyStore::default();
+        let mut leg = ImageLeg::create(&other);
+        leg.0.clear_attention();
+        for number in [0, 101, 102, 103, 104, 105] {
+            let block = block_of(number, BLOCK);
+            leg.0.write(Transfer::Variable, &block).unwrap();
+        }
+        leg.0.note_not_mirrored(Some(ObjectNumber(5))).unwrap();
+        let before = contents(&mut ImageLeg::open(&other.bytes()).0);
+        other.set_fault(Some(StoreFault::Write(failing)));
+        let returned = mirror.return_leg("b", Some(leg.new_leg("b", Class::Spare)));
+        other.set_fault(None);
+        let mut half = ImageLeg::open(&other.bytes());
+        match returned {
+            Ok(_) => assert_eq!(half.0.noted(), Noted::Mirrored, "write {failing}"),
+            Err(_) if contents(&mut half.0) == before => {}
+            Err(_) => {
+                taken += 1;
+                let noted = half.0.noted();
+                assert_eq!(noted, Noted::NotMirroredFrom(ObjectNumber(1)), "{failing}");
+            }
+        }
+    }
+    assert!(taken > 1, "no resync ended in the middle");
+}

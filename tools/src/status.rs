@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::StatusOptions;
 use crate::client::Daemon;
+use crate::image::incomplete_words;
 
 /// Cells of the bar that shows how full a medium is.
 const BAR_CELLS: u64 = 20;
@@ -154,6 +155,9 @@ fn medium(medium: &MediumStatus) -> String {
     }
     if let Some(why) = &medium.read_only {
         words = format!("{words}, read only ({})", printable(why));
+    }
+    if let Some(object) = medium.incomplete_from {
+        words = format!("{words}, {}", incomplete_words(object));
     }
     if medium.partitions > 1 {
         words = format!("{words}, {} partitions", medium.partitions);

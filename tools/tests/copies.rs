@@ -437,6 +437,42 @@ fn damaged_blocks_end_the_copy_or_are_recorded_or_left_out() {
     );
 }
 
+/// Whatever is asked about an unfinished copy says so; that what is there is undamaged is told beside it.
+fn is_incomplete(place: &Place, name: &str) {
+    for (code, command) in [(0, "info"), (0, "ls"), (1, "verify")] {
+        let text = place.ends(code, &[command, name]);
+        assert!(text.contains("INCOMPLETE"), "{command}: {text}");
+    }
+    let text = place.ends(1, &["verify", name]);
+    assert!(text.contains("no damage"), "{text}");
+    let found = place.json(1, &["verify", name, "--json"]);
+    assert_eq!(found["ok"], false);
+    assert!(found["partitions"][0]["incomplete_from"].is_u64());
+}
+
+/// The mark is there before the first object, and before anything of an older tape is dropped.
+#[test]
+fn a_copy_that_ends_before_its_end_is_marked_and_a_copy_of_it_too() {
+    let place = Place::new();
+    place.image("a.ptape", |image| {
+        image.append_block(b"first block").unwrap();
+        image.append_block(b"second block").unwrap();
+    });
+    place.image("b.ptape", two_files);
+    place.ends(0, &["verify", "b.ptape"]);
+    place.damage("a.ptape", b"second block");
+    place.ends(1, &["copy", "a.ptape", "b.ptape", "--force"]);
+    is_incomplete(&place, "b.ptape");
+    let info = place.json(0, &["info", "--json", "b.ptape"]);
+    assert_eq!(info["incomplete_from"], 1);
+    place.ends(0, &["copy", "b.ptape", "c.ptape"]);
+    is_incomplete(&place, "c.ptape");
+    let record = ["--resume", "--damaged", "record"];
+    place.ends(1, &[&["copy", "a.ptape", "b.ptape"][..], &record].concat());
+    let info = place.json(0, &["info", "--json", "b.ptape"]);
+    assert_eq!(info["incomplete_from"], Value::Null);
+}
+
 /// Killed at any moment, the target is a beginning of the source, and the copy goes on from there.
 #[test]
 fn a_copy_that_was_killed_goes_on() {
@@ -477,6 +513,7 @@ fn a_copy_that_was_killed_goes_on() {
         let difference = &found["partitions"][0]["difference"];
         assert_eq!(difference["b"]["kind"], "end-of-data", "{found}");
         assert!(difference["object"].as_u64().unwrap() > 0);
+        is_incomplete(&place, "b.ptape");
     }
     let copied = place.json(0, &["copy", "a.ptape", "b.ptape", "--resume", "--json"]);
     assert!(
@@ -484,6 +521,7 @@ fn a_copy_that_was_killed_goes_on() {
         "{copied}"
     );
     place.ends(0, &["compare", "a.ptape", "b.ptape"]);
+    place.ends(0, &["verify", "b.ptape"]);
     // Once more there is nothing to do.
     let copied = place.json(0, &["copy", "a.ptape", "b.ptape", "--resume", "--json"]);
     assert_eq!(

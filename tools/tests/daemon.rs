@@ -101,6 +101,7 @@ fn two_drives() -> Status {
                     read_only: None,
                     worm: false,
                     partitions: 1,
+                    incomplete_from: None,
                 }),
                 position: Some(PositionStatus {
                     partition: 0,

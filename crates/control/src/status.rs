@@ -135,6 +135,9 @@ pub struct MediumStatus {
     /// Partitions on the medium.
     #[serde(default)]
     pub partitions: u8,
+    /// The first object that is missing, where the volume is marked as no whole copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete_from: Option<u64>,
 }
 
 /// Where the tape is.

@@ -42,7 +42,7 @@ impl Core {
     }
 
     /// The volume in the drive.
-    pub(super) fn volume(&mut self) -> &mut dyn Volume {
+    pub(crate) fn volume(&mut self) -> &mut dyn Volume {
         &mut *self.drive
     }
 

@@ -1,6 +1,7 @@
 //! How a leg comes back in step.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use pseudotape_copy::{Copied, Ending};
 use pseudotape_tape::{
@@ -128,6 +129,7 @@ fn bring_partition(
     if common == end && common == other_end {
         return Ok(());
     }
+    mark_unfinished(to, partition, common)?;
     let place = |object| Address {
         partition: Some(PartitionNumber(partition)),
         object,
@@ -165,6 +167,22 @@ fn bring_partition(
             should: end,
         }),
     }
+}
+
+/// Before anything is dropped or copied, the volume says itself that it is no whole copy, and from where on: a kill
+/// at any moment leaves it so.
+fn mark_unfinished(to: &mut Core, partition: u8, common: u64) -> Result<(), Cause> {
+    // The mark counts objects of the first partition: where another one is copied, it says that nothing is whole.
+    let from = ObjectNumber(if partition == 0 { common } else { 0 });
+    match to.volume().noted() {
+        Noted::NoPlace => return Ok(()),
+        Noted::NotMirroredFrom(marked) if marked <= from => return Ok(()),
+        Noted::NotMirroredFrom(_) | Noted::Mirrored => {}
+    }
+    let marked = to.volume().note_not_mirrored(Some(from));
+    marked.map(drop).map_err(|error| Cause::NotMarked {
+        error: Arc::new(error),
+    })
 }
 
 impl Resynced {

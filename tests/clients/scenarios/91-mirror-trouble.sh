@@ -72,7 +72,8 @@ wrote() {
 
 # holds NAME RECORDS: the image holds these records of the stream, and nothing else
 holds() {
-    check "$1.ptape verifies" pseudotape verify "$1.ptape"
+    # A leg that was lost is marked, which verify tells beside it (exit code 1).
+    check "$1.ptape verifies" grep -q 'no damage' <(pseudotape verify "$1.ptape")
     check "$1.ptape holds the first $2 records" cmp -s <(pseudotape dump "$1.ptape") <(head -c $((bs * $2)) stream)
 }
 

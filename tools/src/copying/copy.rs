@@ -1,14 +1,14 @@
 use std::fmt::Write;
 use std::ops::ControlFlow;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_copy::{
     Copied, Ending, Gap, Object, Options, Progress, Side, Unreadable, compare, copy,
 };
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_sink::{Access, Location};
-use pseudotape_tape::{EraseExtent, ObjectNumber, Sense, Stop, Transfer};
+use pseudotape_tape::{EraseExtent, Noted, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
 use super::meter::{Meter, rate};
@@ -166,6 +166,8 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
     source.go_to(Some(partition), options.from + begin)?;
     target.go_to(Some(0), begin)?;
 
+    // From here on the target is no whole copy, until it is one. A kill at any moment leaves it marked.
+    mark(&mut target, Some(ObjectNumber(begin)))?;
     let left = known_bytes.map(|bytes| bytes.saturating_sub(already.map_or(0, |a| a.bytes)));
     let mut meter = Meter::new("copied", left, screen);
     let copied = copy(
@@ -190,6 +192,8 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         let erased = target.drive().erase(EraseExtent::Short);
         erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
     }
+    let missing = first_missing(&source, options, &copied);
+    mark(&mut target, missing)?;
     let mut report = CopyReport::new(&source, &target, &copied);
     target.finish()?;
     let time = meter.finish();
@@ -201,6 +205,30 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         true => Verdict::Well,
         false => Verdict::Found,
     })
+}
+
+/// Marks the target as a copy that is not whole, or (`None`) as one that is. Places without such a mark stay as they
+/// are. What was written before is committed first.
+fn mark(target: &mut Tape, missing: Option<ObjectNumber>) -> Result<()> {
+    let name = target.name();
+    let marked = target.open.note_not_mirrored(missing);
+    marked.map(drop).with_context(|| name)
+}
+
+/// The first object that the copy misses. One tape of several (`--part`, `--continue`) is a whole one; a copy of what
+/// is no whole copy is none.
+fn first_missing(source: &Tape, options: &CopyOptions, copied: &Copied) -> Option<ObjectNumber> {
+    let of_source = match source.open.noted() {
+        Noted::NotMirroredFrom(object) => Some(object),
+        Noted::Mirrored | Noted::NoPlace => None,
+    };
+    match copied.ending {
+        Ending::Complete => of_source,
+        Ending::EarlyWarning | Ending::PhysicalEnd if options.part => of_source,
+        Ending::EarlyWarning | Ending::PhysicalEnd | Ending::Unreadable | Ending::Cancelled => {
+            Some(copied.target.object)
+        }
+    }
 }
 
 fn partition(source: &mut Tape, options: &CopyOptions) -> Result<u8> {

@@ -5,7 +5,7 @@ use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{Image, OpenReport, Rewriting, View};
 use serde::Serialize;
 
-use super::{IN_USE, existing_words, look};
+use super::{IN_USE, existing_words, incomplete_words, look};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 
@@ -99,9 +99,7 @@ impl Report for Info {
             },
         );
         if let Some(object) = self.incomplete_from {
-            let words =
-                format!("INCOMPLETE: a mirror wrote on without this copy from object {object} on");
-            field("copy", words);
+            field("copy", incomplete_words(object));
         }
         if self.worm {
             field("WORM", "can only be appended to".to_owned());

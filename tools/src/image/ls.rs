@@ -68,5 +68,6 @@ fn list(reading: &mut Reading, progress: impl Fn(Place)) -> Result<Listing, Erro
         files,
         end_of_data: reading.image().end_of_data().object.0,
         in_use: reading.image().is_in_use(),
+        incomplete_from: reading.image().incomplete_from().map(|object| object.0),
     })
 }

@@ -84,6 +84,13 @@ pub(crate) fn look<T>(
     )
 }
 
+/// What is marked on a volume that is no whole copy, in words.
+pub(crate) fn incomplete_words(object: u64) -> String {
+    format!(
+        "INCOMPLETE: its copying was not finished, or a mirror wrote on without it: what it misses begins with object {object}"
+    )
+}
+
 /// Whether a drive has the image, in words.
 pub(crate) const IN_USE: &str = "in use: shown up to its last commit";
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::info::Found;
 use super::reading::{Damage, Met, Reading};
-use super::{IN_USE, Opened, look};
+use super::{IN_USE, Opened, incomplete_words, look};
 use crate::Verdict;
 use crate::cli::VerifyOptions;
 use crate::progress;
@@ -32,6 +32,8 @@ struct Partition {
     damage: Vec<Damage>,
     /// Damaged parts of the index: they cost time, no data.
     index_damage: Vec<DamagedPart>,
+    /// The first object that is missing, where the volume is marked as no whole copy.
+    incomplete_from: Option<u64>,
     opened: Found,
     /// A drive has the image: this is what was committed.
     in_use: bool,
@@ -58,6 +60,10 @@ impl From<&IndexDamage> for DamagedPart {
 
 impl Partition {
     fn is_ok(&self) -> bool {
+        self.is_undamaged() && self.incomplete_from.is_none()
+    }
+
+    fn is_undamaged(&self) -> bool {
         self.damage.is_empty() && self.index_damage.is_empty() && !self.opened.damaged
     }
 
@@ -88,8 +94,11 @@ impl Partition {
                 printable(&self.opened.words)
             ));
         }
+        if let Some(object) = self.incomplete_from {
+            line(screen.paint(Paint::Bad, &incomplete_words(object)));
+        }
         let verdict = match (
-            self.is_ok(),
+            self.is_undamaged(),
             (self.damage.len() + self.index_damage.len()) as u64,
         ) {
             (true, _) => screen.paint(Paint::Good, "no damage"),
@@ -168,6 +177,7 @@ fn verify(
         bytes: 0,
         damage: Vec::new(),
         index_damage: image.check_index()?.iter().map(DamagedPart::from).collect(),
+        incomplete_from: image.incomplete_from().map(|object| object.0),
         opened: Found::new(report),
         in_use: image.is_in_use(),
     };
