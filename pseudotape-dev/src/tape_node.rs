@@ -333,7 +333,7 @@ impl CharDevice for TapeNode {
     fn flush(&self, handle: Handle) -> Result<(), Errno> {
         // Nothing is late of what a write could tell; what the close is sure to end in is told now.
         self.call(handle, |state| {
-            state.st.foretell_close().map_or(Ok(()), Err)
+            state.st.ask_before_close(state.slot.drive())
         })
     }
 

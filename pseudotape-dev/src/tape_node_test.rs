@@ -340,6 +340,22 @@ fn what_a_close_is_sure_to_end_in_is_told_by_the_flush() {
     rewinds.close(handle).expect("closes");
 }
 
+/// st hears of it by the filemark, which it writes while close(2) is on its way.
+#[test]
+fn a_reset_behind_the_last_write_is_told_by_the_flush_and_by_nothing_else() {
+    let (drive, node, _directory) = loaded();
+    let handle = open(&node, RDWR);
+    node.write(handle, b"record").expect("takes it");
+    drive.reset().expect("a reset");
+    assert_eq!(node.flush(handle), Err(Errno::EIO));
+    assert_eq!(node.close(handle), Err(Errno::EIO));
+    let handle = open(&node, RDWR);
+    assert_eq!(node.write(handle, b"lost"), Err(Errno::EIO));
+    operate(&node, handle, Operation::Rewind, 1).expect("the beginning is known");
+    assert_eq!(node.read(handle, &mut [0; 10]), Ok(6));
+    node.close(handle).expect("closes");
+}
+
 /// Partitions in stores that fail where a test tells them to.
 #[derive(Clone, Default)]
 struct FaultyMedium(Arc<Mutex<FaultyStore>>);

@@ -1,7 +1,7 @@
 //! The last `close(2)` (`st_flush`, `st_release`).
 
 use pseudotape_mtio::Booleans;
-use pseudotape_tape::{Done, Door, Drive, Failed, Mark, Stop, WriteMode};
+use pseudotape_tape::{Done, Door, Drive, Failed, Mark, Sense, Stop, WriteMode};
 
 use crate::St;
 use crate::errno::{Errno, Refusal};
@@ -39,6 +39,43 @@ impl St {
             None
         };
         refusal.map(Refusal::errno)
+    }
+
+    /// As [`St::foretell_close`], and asks the drive whether it still stands where the filemark of this close belongs. st
+    /// hears that from the filemark itself, while `close(2)` is on its way.
+    ///
+    /// | condition | result | position after |
+    /// |---|---|---|
+    /// | the last transfer was a write, and the drive has been reset since | EIO | unknown |
+    /// | the same, and it has another medium | EIO; the close writes nothing on that one | unknown to the program |
+    /// | otherwise | as foretold | unchanged |
+    pub fn ask_before_close(&mut self, drive: &mut dyn Drive) -> Result<(), Errno> {
+        let owes_mark = self.open.as_ref().is_some_and(|open| !open.waiting)
+            && self.is_ready()
+            && !self.drive.position_lost
+            && self.mount.partitions[self.mount.partition].motion == Motion::Writing;
+        if owes_mark {
+            let asked = drive.test_ready();
+            if let Err(failed) = self.heard(asked) {
+                match failed.sense {
+                    Sense::Reset => return self.answer(Err(Refusal::PositionLost)),
+                    Sense::MediumChanged => {
+                        self.mount.here().motion = Motion::Idle;
+                        return self.answer(Err(Refusal::Drive(failed.sense)));
+                    }
+                    // The close meets it as well, and is not told twice of it.
+                    Sense::NoDrive
+                    | Sense::NoMedium
+                    | Sense::NotReady
+                    | Sense::WriteProtected
+                    | Sense::WormOverwrite
+                    | Sense::MediumError
+                    | Sense::HardwareError
+                    | Sense::IllegalRequest => {}
+                }
+            }
+        }
+        self.foretell_close().map_or(Ok(()), Err)
     }
 
     fn finish(&mut self, drive: &mut dyn Drive) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 use pseudotape_mtio::{Booleans, Operation};
 use pseudotape_st::Errno;
 use pseudotape_tape::Door;
+use pseudotape_testkit::ModelCartridge;
 
 use crate::bench::{Bench, NON_REWINDING, NONBLOCK, READ_WRITE, REWINDING, SET};
 
@@ -83,6 +84,46 @@ fn an_error_of_a_close_that_is_certain_is_told_before() {
     bench.open(NON_REWINDING, NONBLOCK).unwrap();
     assert_eq!(bench.st.foretell_close(), None);
     assert_eq!(bench.close(), Ok(()));
+}
+
+/// ST-CLOSE-11
+#[test]
+fn a_reset_behind_the_last_write_is_found_before_the_close() {
+    for node in [NON_REWINDING, REWINDING] {
+        let mut bench = Bench::open_blank("generic");
+        bench.close().unwrap();
+        bench.open(node, READ_WRITE).unwrap();
+        bench.write_blocks(2);
+        assert_eq!(bench.st.ask_before_close(&mut bench.drive), Ok(()));
+        bench.drive.reset();
+        assert_eq!(bench.st.foretell_close(), None, "nobody has said so yet");
+        let asked = bench.st.ask_before_close(&mut bench.drive);
+        assert_eq!(asked, Err(Errno::Io));
+        // A rewind makes it good, as where a call had found it before.
+        let closed = if node == REWINDING {
+            Ok(())
+        } else {
+            Err(Errno::Io)
+        };
+        assert_eq!(bench.close(), closed);
+        assert_eq!(bench.tape(), "bb", "no filemark where the drive stands");
+        bench.open(NON_REWINDING, READ_WRITE).unwrap();
+        assert_eq!(bench.at().0, -1);
+        bench.close().ok();
+    }
+}
+
+/// ST-CLOSE-11
+#[test]
+fn a_medium_that_came_behind_the_last_write_gets_no_filemark() {
+    let mut bench = Bench::open_blank("generic");
+    bench.write_blocks(2);
+    bench.drive.eject();
+    bench.drive.insert(ModelCartridge::default());
+    let asked = bench.st.ask_before_close(&mut bench.drive);
+    assert_eq!(asked, Err(Errno::Io));
+    bench.close().unwrap();
+    assert_eq!(bench.tape(), "");
 }
 
 /// ST-CLOSE-10
