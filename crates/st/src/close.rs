@@ -41,8 +41,8 @@ impl St {
         refusal.map(Refusal::errno)
     }
 
-    /// As [`St::foretell_close`], and asks the drive whether it still stands where the filemark of this close belongs. st
-    /// hears that from the filemark itself, while `close(2)` is on its way.
+    /// As [`St::foretell_close`], and asks the drive whether it still stands where the filemark of this close belongs.
+    /// st hears that from the filemark itself, while `close(2)` is on its way.
     ///
     /// | condition | result | position after |
     /// |---|---|---|
