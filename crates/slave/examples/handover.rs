@@ -1,8 +1,9 @@
-//! What handing a record to another process costs: `cargo run --release -p pseudotape-slave --example handover`.
+//! Measures the cost of handing a record to another process: `cargo run --release -p pseudotape-slave --example
+//! handover`.
 //!
-//! Writes records to a drive in process, and to the same drive behind the slave protocol in another
-//! process, in turn; prints the median time of a record and the processor time of both processes for a GB.
-//! With the name of a directory as argument the drive is an image there, else one that keeps nothing.
+//! Writes records alternately to a drive in process and to the same drive behind the slave protocol in another
+//! process. Prints the median time of a record, and the processor time of both processes per GB. With a
+//! directory as argument the drive is an image there, otherwise a drive that stores nothing.
 
 use std::env;
 use std::path::Path;
@@ -22,7 +23,7 @@ use pseudotape_tape::{Drive, Transfer};
 mod null;
 use null::NullDrive;
 
-/// What is written in one run.
+/// The number of bytes written in one run.
 const RUN_BYTES: usize = 512 << 20;
 const RUNS: usize = 5;
 const RECORDS: [usize; 3] = [10 << 10, 64 << 10, 1 << 20];

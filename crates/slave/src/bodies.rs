@@ -38,7 +38,7 @@ bodies! {
 /// Bits of `offers` and `takes`: the payload goes through shared memory.
 pub(crate) const SHARED_MEMORY: u32 = 1;
 
-/// From this bit on a bit of `offers` is one that the master can't go without.
+/// The bits of `offers` from this bit on name features that the master requires.
 pub(crate) const NEEDS_SHIFT: u32 = 16;
 
 /// Bits of `SetModeBytes::changes`.

@@ -14,17 +14,17 @@ use crate::header::{Header, Received};
 use crate::limits::{HEADER_BYTES, MAX_HEAD_BYTES};
 use crate::shared;
 
-/// Bytes fetched at once before any payload was seen in the stream.
+/// Size of the buffer, and so of one read, until the first payload arrives in the stream.
 const FIRST_BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;
 
-/// Where a slave finds its master.
+/// The connection of a slave to its master.
 pub struct Channel {
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
 }
 
 impl Channel {
-    /// Opens a path: connects to a socket, opens any other thing (a slave node) to read and write.
+    /// Opens a path. A socket is connected to; any other file (a slave node) is opened for reading and writing.
     pub fn open(path: &Path) -> io::Result<Channel> {
         if std::fs::metadata(path)?.file_type().is_socket() {
             return Channel::socket(UnixStream::connect(path)?);
@@ -32,7 +32,7 @@ impl Channel {
         Channel::node(OpenOptions::new().read(true).write(true).open(path)?)
     }
 
-    /// Takes a connected socket.
+    /// Makes a channel of a connected socket.
     pub fn socket(stream: UnixStream) -> io::Result<Channel> {
         let stream = Arc::new(stream);
         Ok(Channel {
@@ -41,7 +41,7 @@ impl Channel {
         })
     }
 
-    /// Takes an open slave node.
+    /// Makes a channel of an open slave node.
     pub fn node(node: File) -> io::Result<Channel> {
         let node = Arc::new(node);
         Ok(Channel {
@@ -50,7 +50,7 @@ impl Channel {
         })
     }
 
-    /// Takes a pair of pipes, or of anything else that carries bytes.
+    /// Makes a channel of a pair of pipes, or of any other two descriptors for byte streams.
     #[must_use]
     pub fn pipes(requests: impl Into<OwnedFd>, replies: impl Into<OwnedFd>) -> Channel {
         let file = |fd: OwnedFd| Arc::new(File::from(fd));
@@ -71,11 +71,11 @@ enum Sink {
     File(Arc<File>),
 }
 
-/// Where replies go.
+/// The end of the channel to which replies are written.
 pub(crate) struct Writer(Sink);
 
 impl Writer {
-    /// Writes a message and the payload behind it, with one system call where that goes.
+    /// Writes a message and the payload behind it, with one system call where possible.
     pub(crate) fn write_all(&mut self, head: &[u8], payload: &[u8]) -> io::Result<()> {
         match &self.0 {
             Sink::Socket(stream) => write_both(stream.as_ref(), head, payload),
@@ -101,22 +101,22 @@ fn write_both(mut sink: impl Write, head: &[u8], payload: &[u8]) -> io::Result<(
     Ok(())
 }
 
-/// What a master sends.
+/// A message from the master.
 pub(crate) enum Message {
-    /// In a version that is spoken here.
+    /// A message of a version that is supported here.
     Known(Received),
     /// A greeting in another version.
     Foreign(ForeignHello),
 }
 
-/// Where requests come from.
+/// The end of the channel from which requests are read.
 pub(crate) struct Reader {
     source: Source,
-    /// Holds one message with its payload; grows to the largest that came.
+    /// Holds one message with its payload. The buffer grows to the largest message received.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// A descriptor that came along.
+    /// A descriptor received with a message.
     passed: Option<OwnedFd>,
     expects_descriptor: bool,
 }
@@ -134,12 +134,13 @@ impl Reader {
         }
     }
 
-    /// The next message, with its payload in the buffer where it came in the stream; `None` at the end.
+    /// Reads the next message. A payload in the stream is then in the buffer. `None`: the master has closed its
+    /// end.
     pub(crate) fn next(&mut self, max_payload: usize) -> Result<Option<Message>, ServeError> {
         if !self.fill(HEADER_BYTES)? {
             return Ok(None);
         }
-        // fill() has brought a header.
+        // Never `None`: fill() has read a whole header.
         let Some(bytes) = self.waiting().first_chunk() else {
             return Ok(None);
         };
@@ -163,14 +164,15 @@ impl Reader {
         Ok(Some(Message::Known(received)))
     }
 
-    /// The payload that came in the stream behind the message just read.
+    /// The payload that followed the last message in the stream.
     pub(crate) fn take_payload(&mut self, length: usize) -> &[u8] {
         let start = self.start;
         self.start += length;
         self.buffer.get(start..self.start).unwrap_or_default()
     }
 
-    /// Memory for a reply's payload: the same buffer, since nothing comes before the reply is out.
+    /// Memory for a reply's payload. The request buffer serves for it: the master sends nothing before it has
+    /// the reply.
     pub(crate) fn reply_payload(&mut self, length: usize) -> &mut [u8] {
         let waiting = self.end;
         if self.buffer.len() < waiting + length {
@@ -180,23 +182,23 @@ impl Reader {
         room.unwrap_or_default()
     }
 
-    /// What was read and not yet used.
+    /// The bytes that were read and not yet used.
     fn waiting(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// The descriptor that came with the messages so far.
+    /// The descriptor received with the messages so far.
     pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
         self.expects_descriptor = false;
         self.passed.take()
     }
 
-    /// Closes the descriptor that came with a greeting that is refused: the next greeting brings its own.
+    /// Closes the descriptor of a refused greeting. The next greeting brings its own.
     pub(crate) fn drop_descriptor(&mut self) {
         self.passed = None;
     }
 
-    /// Reads until this many bytes wait; false where the end came first.
+    /// Reads until this many bytes are in the buffer. Returns false if the master closed its end before that.
     fn fill(&mut self, wanted: usize) -> Result<bool, ServeError> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -204,7 +206,7 @@ impl Reader {
         if self.start + wanted > self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
-            // Room for another message of the size, so that from now on one read brings it whole.
+            // With room for a whole message of this size, the next one needs one read only.
             let needed = wanted + MAX_HEAD_BYTES;
             if self.buffer.len() < needed {
                 self.buffer.resize(needed, 0);

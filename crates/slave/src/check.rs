@@ -1,6 +1,8 @@
-//! What an operation can have come to: a reply that says anything else is nonsense.
+//! Checks whether the result in a reply is possible for its request. An impossible result is a protocol
+//! violation.
 //!
-//! A slave that lies about the content of blocks can't be found out, but one that lost count can.
+//! The master can't detect a slave that returns the wrong content of a block. It can detect a slave that lost
+//! count of blocks.
 
 use pseudotape_tape::{Motion, Position, Stop, Transfer};
 
@@ -8,18 +10,18 @@ use crate::nonsense::Nonsense;
 use crate::reply::Outcome;
 use crate::request::Request;
 
-/// What is known when a reply comes.
+/// The request, and what the master knew when it sent the request.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) request: &'a Request,
     /// Length of the data sent.
     pub(crate) data_length: usize,
-    /// Where the tape was, as far as known.
+    /// Position before the request, if known.
     pub(crate) before: Option<Position>,
 }
 
 impl Asked<'_> {
-    /// The largest count that the operation can come to; `None` where the count means nothing.
+    /// The largest count that the operation can return; `None` if its count has no meaning.
     fn count(&self) -> Option<u64> {
         let blocks = |transfer: &Transfer, length: usize| match transfer {
             Transfer::Variable => 1,
@@ -60,7 +62,7 @@ impl Asked<'_> {
         )
     }
 
-    /// Checks a success; gives the position where the operation tells one.
+    /// Checks the result of a successful operation.
     pub(crate) fn check_done(
         &self,
         outcome: &Outcome,
@@ -90,7 +92,7 @@ impl Asked<'_> {
         self.require(payload == expected, "a payload of", payload)
     }
 
-    /// Which stops the operation knows, and that the whole count is done where there was none.
+    /// Checks that the operation can stop for this reason, and that without a stop the whole count was done.
     fn check_stop(&self, outcome: &Outcome) -> Result<(), Nonsense> {
         let whole = self.count().is_none_or(|asked| outcome.count == asked);
         let fits = match (self.request, outcome.stop) {
@@ -173,7 +175,7 @@ impl Asked<'_> {
         self.before.is_none_or(|at| at.partition == after.partition)
     }
 
-    /// Whether a success must say where the tape is.
+    /// Whether a successful reply must contain the position.
     fn moves_or_tells(&self) -> bool {
         match self.request {
             Request::Read { .. }
@@ -210,7 +212,7 @@ impl Asked<'_> {
     }
 }
 
-/// Whether spacing can lead from one object to the other: at least as far as what it counted.
+/// Whether spacing can lead from one object to the other: it must pass at least as many objects as it counted.
 fn spaced(asked: i64, count: u64, before: u64, after: u64) -> bool {
     if asked >= 0 {
         before

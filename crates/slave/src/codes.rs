@@ -1,14 +1,14 @@
-//! Which number stands for which word of `tape`.
+//! The numbers that the protocol uses for the enums of the crate `tape`.
 
 use pseudotape_tape::{Door, EraseExtent, LoadKind, Mark, Sense, SpaceUnit, Stop, WriteMode};
 
 use crate::nonsense::Nonsense;
 
-/// A word that travels as a number of one byte.
+/// A value that a message carries as a number of one byte.
 pub(crate) trait Code: Copy + 'static {
-    /// What it is called.
+    /// Name of the enum in docs/SLAVE-PROTOCOL.md and in errors.
     const WHAT: &'static str;
-    /// Every number with its word and the word's name.
+    /// Every number with its value and the value's name.
     const TABLE: &'static [(u8, Self, &'static str)];
 
     fn code(self) -> u8;

@@ -1,4 +1,4 @@
-//! The master's view: a drive whose operations are asked of a slave.
+//! The master's side: a drive that sends its operations to a slave.
 
 use std::io;
 use std::sync::{Arc, MutexGuard};
@@ -18,29 +18,29 @@ use crate::port::{Inner, SlavePort};
 use crate::reply::Outcome;
 use crate::request::Request;
 
-/// Unit attentions of its own that a new slave may report in a row.
+/// Limit for the unit attentions that a new slave may report in a row.
 const MAX_ATTENTIONS: u32 = 10;
 
-/// A drive whose operations are done by whoever holds the slave end.
+/// A drive whose operations are done by the process at the slave end.
 ///
 /// | condition | result | position after |
 /// |---|---|---|
 /// | no slave | [`Sense::NoDrive`]; [`Drive::test_ready`] as [`Options::without_slave`] says | none |
-/// | the slave dies, is silent or talks nonsense while it works | [`Sense::HardwareError`], then as above | none |
+/// | the slave dies, times out or violates the protocol during an operation | [`Sense::HardwareError`], then as above | none |
 /// | a new slave | [`Sense::Reset`] once, then [`Sense::MediumChanged`] once | beginning of partition 0 |
 ///
-/// Dropping it sends the slave away; its [`SlavePort`] then refuses new ones.
+/// Dropping the drive ends the connection to the slave. Its [`SlavePort`] then refuses new slaves.
 pub struct SlaveDrive {
     inner: Arc<Inner>,
-    /// As the last reply told it; `None`: lost, or no medium.
+    /// Position from the last reply. `None`: the position is lost, or there is no medium.
     position: Option<Position>,
     trouble: Option<String>,
     recovered: u32,
 }
 
 impl SlaveDrive {
-    /// A drive without a slave, and the port by which slaves attach. Starts a thread that looks after an
-    /// idle slave.
+    /// Makes a drive without a slave, and the port through which slaves attach. Starts a thread that sends
+    /// keep-alive requests to an idle slave.
     pub fn new(options: Options) -> io::Result<(SlaveDrive, SlavePort)> {
         let inner = Inner::new(options.within_limits());
         let kept = Arc::clone(&inner);
@@ -56,7 +56,7 @@ impl SlaveDrive {
         Ok((drive, SlavePort::new(inner)))
     }
 
-    /// Asks; a slave that fails in it is lost.
+    /// Sends a request and waits for the reply. A slave that fails at this is dropped.
     fn ask(
         &mut self,
         line: &mut MutexGuard<'_, Line>,
@@ -81,7 +81,7 @@ impl SlaveDrive {
                 self.trouble = Some(format!("slave lost in '{}': {lost}", request.name()));
                 Err(Failed::at(
                     match lost {
-                        // Nothing had been begun.
+                        // The request did not reach the slave, so no operation was begun.
                         Lost::GoneBefore => Sense::NoDrive,
                         Lost::Gone
                         | Lost::Nonsense(_)
@@ -96,7 +96,7 @@ impl SlaveDrive {
         }
     }
 
-    /// An operation that tells where the tape is.
+    /// Does an operation whose reply contains the position.
     fn operate(
         &mut self,
         request: &Request,
@@ -134,8 +134,8 @@ impl SlaveDrive {
         }
     }
 
-    /// Reports that the slave is new: once that the position is lost, and once that the medium may be
-    /// another one, which then stands at its beginning.
+    /// Reports that the slave is new. The first operation fails because the position is lost, the second one
+    /// because the medium may be another one. Then the medium is at its beginning.
     fn tell_attention(&mut self, line: &mut MutexGuard<'_, Line>) -> Result<(), Failed> {
         let Some(attention) = line.attention else {
             return Ok(());
@@ -154,7 +154,7 @@ impl SlaveDrive {
         }
     }
 
-    /// Whatever the slave did before, its tape is used from the beginning on.
+    /// Rewinds the tape of a new slave: the tape is used from its beginning, wherever the slave left it.
     fn go_to_beginning(&mut self, line: &mut MutexGuard<'_, Line>) -> Result<(), Failed> {
         let beginning = Request::Motion(Motion::Locate(Address {
             partition: Some(PartitionNumber(0)),
@@ -169,9 +169,9 @@ impl SlaveDrive {
                 result = self.operate_on(line, &beginning, &[], &mut []).map(drop);
             }
             match result.as_ref().map_err(|failed| failed.sense) {
-                // What the slave has to tell of its own is told with ours.
+                // The slave's own unit attentions are covered by the ones that are reported here.
                 Err(Sense::Reset | Sense::MediumChanged) => {}
-                // A medium that is loaded later stands at its beginning.
+                // A medium that is loaded later is at its beginning.
                 Err(Sense::NoMedium) => return Ok(()),
                 Ok(()) | Err(_) => return result,
             }
@@ -193,7 +193,7 @@ impl SlaveDrive {
         self.operate(request, &[], &mut []).map(drop)
     }
 
-    /// How many bytes of a transfer go into one request: whole blocks.
+    /// The number of bytes of a transfer that fit into one request, in whole blocks.
     fn part_bytes(&self, transfer: Transfer) -> Result<usize, Failed> {
         let largest = self.inner.options.largest_payload as usize;
         match transfer {
@@ -220,7 +220,7 @@ impl SlaveDrive {
     }
 }
 
-/// A reply of a kind that was checked before.
+/// For a kind of reply that the line has already ruled out.
 fn unexpected() -> Failed {
     Failed::at(Sense::HardwareError, None)
 }
@@ -265,7 +265,7 @@ impl Drive for SlaveDrive {
         self.nothing(&Request::SetMode(change))
     }
 
-    /// A transfer larger than the largest payload is asked for in parts.
+    /// Splits a transfer that exceeds the largest payload into several requests.
     fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
         let part = self.part_bytes(transfer)?;
         if transfer == Transfer::Variable || buffer.len() <= part {
@@ -367,7 +367,7 @@ impl Volume for SlaveDrive {
         self.trouble.take()
     }
 
-    /// The protocol has no such request.
+    /// Refused: the protocol has no request for it.
     fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
         Err(Failed::at(Sense::IllegalRequest, self.known_position()))
     }
@@ -380,7 +380,7 @@ impl Volume for SlaveDrive {
         Ok(false)
     }
 
-    /// As the last operation told it.
+    /// The position that the last operation returned.
     fn known_position(&self) -> Option<Position> {
         self.position.filter(|_| self.inner.is_attached())
     }
@@ -396,7 +396,7 @@ impl Volume for SlaveDrive {
         }
     }
 
-    /// Commits where a slave is attached, and sends the slave away.
+    /// Commits if a slave is attached, then ends the connection to it.
     fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
         if !self.inner.is_attached() {
             return Ok(());

@@ -1,13 +1,13 @@
-//! What is read of a greeting in a version that is not spoken here.
+//! The part of a greeting that can be read when its version is not supported here.
 //!
-//! All versions have a few bytes in common (docs/SLAVE-PROTOCOL.md, *Versions*). By these a slave can answer a
-//! master that is newer, and the master can greet again in a version that both know.
+//! All versions have a few bytes in common (docs/SLAVE-PROTOCOL.md, *Versions*). They let a slave answer a
+//! newer master, which can then greet again in a version that both sides know.
 
 use crate::limits::{HEADER_BYTES, MAGIC, MAX_BODY_BYTES};
 use crate::request::HELLO;
 use crate::versions::Versions;
 
-/// A master's greeting in a version that is not spoken here.
+/// A master's greeting in a version that is not supported here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ForeignHello {
     pub(crate) version: u16,
@@ -17,8 +17,8 @@ pub(crate) struct ForeignHello {
 }
 
 impl ForeignHello {
-    /// Recognises a greeting of another version; `None`: anything else, which [`Header`](crate::header::Header)
-    /// judges.
+    /// Recognises a greeting of another version. Returns `None` for any other message:
+    /// [`Header`](crate::header::Header) checks that.
     pub(crate) fn recognise(bytes: &[u8; HEADER_BYTES]) -> Option<ForeignHello> {
         let version = u16::from_le_bytes(part(bytes, 4)?);
         if Versions::OURS.contain(version) {

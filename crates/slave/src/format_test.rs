@@ -1,4 +1,5 @@
-//! Holds the code against docs/SLAVE-PROTOCOL.md and the vectors, and the messages come back as they were.
+//! The code agrees with docs/SLAVE-PROTOCOL.md and with the vectors, and every message survives encoding and
+//! decoding.
 
 use crate::bodies::*;
 use crate::codec;
@@ -11,7 +12,7 @@ use crate::reply::{REPLIES, Reply};
 use crate::request::{REQUESTS, Request};
 use crate::samples;
 
-/// Takes a message apart as a receiver does.
+/// Decodes a message as a receiver does.
 fn received(bytes: &[u8]) -> Received {
     let header = Header::parse(bytes.first_chunk().unwrap()).unwrap();
     let body = &bytes[HEADER_BYTES..HEADER_BYTES + header.body_length];
@@ -66,7 +67,7 @@ const VECTORS: &str = include_str!("../../../tests/vectors/slave-v1.txt");
 
 type Field = (usize, usize, String);
 
-/// A structure all of whose bytes are this one.
+/// Makes a structure in which every byte has this value.
 fn filled<T: bincode::Decode<()>>(byte: u8) -> T {
     let lengths = 1..=MAX_BODY_BYTES;
     let decoded = lengths
@@ -77,7 +78,7 @@ fn filled<T: bincode::Decode<()>>(byte: u8) -> T {
         .expect("structures are no longer than a body")
 }
 
-/// Where the bytes of a field lie: those that change with it.
+/// Finds the bytes of a field: the bytes that change when the field changes.
 fn changed<T: bincode::Encode>(without: &T, with: &T) -> (usize, usize) {
     let (mut old, mut new) = ([0; MAX_BODY_BYTES], [0; MAX_BODY_BYTES]);
     codec::encode(without, &mut old);
@@ -90,7 +91,7 @@ fn changed<T: bincode::Encode>(without: &T, with: &T) -> (usize, usize) {
     (first, places.len())
 }
 
-/// Offset, size and name of each field; they leave no hole.
+/// Offset, size and name of each field. Together the fields must leave no gap.
 macro_rules! fields {
     ($type:ty: $($field:ident),*) => {{
         let (zeros, ones) = (filled::<$type>(0), filled::<$type>(0xff));
@@ -267,7 +268,7 @@ fn the_numbers_are_those_of_the_document() {
     }
 }
 
-/// A greeting of another version, whose body is longer than that of ours.
+/// A greeting of another version whose body is longer than the one of this version.
 fn hello_of_version(version: u16) -> Vec<u8> {
     let head = Head::new(1, 0x2100, Payload::None, |out| {
         out[..20].copy_from_slice(b"what is known later!");
@@ -312,7 +313,7 @@ fn a_greeting_of_another_version_is_told_from_everything_else() {
     assert_eq!(changed(8, 7, false), None, "a checksum that is wrong");
 }
 
-/// Every sample as a line: what it is, a colon, its bytes with the payload behind it.
+/// Every sample as one line: its name, a colon, then its bytes with the payload.
 fn vectors() -> String {
     let line = |what: String, head: Head, data: &[u8]| {
         let bytes = [head.bytes(), data].concat();

@@ -1,5 +1,5 @@
-//! Bytes of unknown origin on both sides: the entries of the fuzz targets.
-#![allow(clippy::indexing_slicing)] // The entries lay out their own bytes, and have to stop at what is wrong.
+//! Entry points of the fuzz targets: arbitrary bytes for the master's side and for the slave's side.
+#![allow(clippy::indexing_slicing)] // These functions build their own inputs, and a wrong index must stop the fuzzer.
 
 use std::io::{self, Write};
 use std::net::Shutdown;
@@ -24,20 +24,21 @@ use crate::serve::serve;
 use crate::socket::SocketLink;
 use crate::stream::{StreamCore, StreamEnd};
 
-/// No fuzzed master waits that long: its slave has said everything before.
+/// A timeout that no fuzzed master reaches: all bytes of its slave are there from the start.
 const SILENCE: Duration = Duration::from_secs(60);
 const ROOM: usize = 4096;
-/// A pipe or a socket takes this at once.
+/// A pipe or a socket buffers so many bytes without blocking.
 const MAX_INPUT: usize = 32 << 10;
 
-/// How an input is used: its first bytes.
+/// How an input is used. The first bytes of the input decide it.
 struct Plan {
     request: Request,
     data: &'static [u8],
     before: Option<Position>,
-    /// Makes magics, versions, ids and checksums right, so that what lies behind them is reached.
+    /// Corrects magic numbers, versions, ids and checksums, so that the fuzzer reaches the code behind these
+    /// checks.
     seals: bool,
-    /// Over a socket with shared memory, else over a stream in pieces of this size.
+    /// Uses a socket with shared memory; otherwise a stream in pieces of this size.
     socket: bool,
     piece: usize,
 }
@@ -118,13 +119,13 @@ fn plan(first: u8, second: u8) -> Plan {
     }
 }
 
-/// Gives a master's request some bytes for an answer: the entry of the fuzz target.
+/// Entry point of the fuzz target for masters: the bytes are the reply to a request.
 ///
-/// Whatever the bytes are, it ends in a failure or in what the request can have come to.
+/// Whatever the bytes are, the request must fail or return a result that is possible for it.
 ///
 /// # Panics
 ///
-/// Where it does not.
+/// If the request returns an impossible result.
 pub fn fuzz_reply(bytes: &[u8]) {
     let [first, second, bytes @ ..] = bytes else {
         return;
@@ -132,7 +133,7 @@ pub fn fuzz_reply(bytes: &[u8]) {
     let plan = plan(*first, *second);
     let mut bytes = bytes.get(..MAX_INPUT).unwrap_or(bytes).to_vec();
     if plan.seals {
-        // The first request of a line has the number 1.
+        // The first request of a line has the id 1.
         seal(&mut bytes, Some(VERSION), Some(1));
     }
     let (link, feeds) = if plan.socket {
@@ -203,7 +204,7 @@ fn ask(line: &mut Line, asked: Asked<'_>, data: &[u8], length: usize) -> Result<
     answer.expect("there is a slave")
 }
 
-/// What a caller relies on.
+/// Checks the properties that callers rely on.
 fn judge(asked: Asked<'_>, answer: Result<Answer, Lost>, length: usize) {
     let Ok(Answer::Done(outcome, bytes)) = answer else {
         return;
@@ -219,12 +220,12 @@ fn judge(asked: Asked<'_>, answer: Result<Answer, Lost>, length: usize) {
     }
 }
 
-/// Gives a serving slave some bytes for its master's requests: the entry of the fuzz target.
+/// Entry point of the fuzz target for slaves: the bytes are the master's requests.
 ///
-/// The first byte says how: bit 0 sets right what guards the messages, bit 1 takes a socket instead of a pipe, bit 2
-/// leaves the messages the versions that they have.
+/// The first byte is a set of options. Bit 0: correct the magic numbers, versions and checksums. Bit 1: use a
+/// socket instead of a pipe. Bit 2: leave the versions as they are.
 ///
-/// Whatever the bytes are, serving ends.
+/// Whatever the bytes are, serving must end.
 pub fn fuzz_request(bytes: &[u8], drive: &mut dyn Drive) {
     let [first, bytes @ ..] = bytes else {
         return;
@@ -253,7 +254,7 @@ pub fn fuzz_request(bytes: &[u8], drive: &mut dyn Drive) {
     drop(serve(drive, channel));
 }
 
-/// Goes over the bytes as over messages and sets right what guards them.
+/// Treats the bytes as messages and corrects their magic numbers, versions and checksums.
 fn seal(bytes: &mut [u8], version: Option<u16>, id: Option<u64>) {
     let mut rest = bytes;
     while rest.len() >= HEADER_BYTES {

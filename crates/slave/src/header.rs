@@ -1,4 +1,4 @@
-//! The fixed part of every message.
+//! The header: the part of fixed length that begins every message.
 
 use bincode::{Decode, Encode};
 use pseudotape_tape::wide;
@@ -9,7 +9,7 @@ use crate::nonsense::Nonsense;
 
 /// The payload lies in the shared memory, not behind the message.
 pub(crate) const SHARED: u32 = 1;
-/// `payload_crc` holds the checksum of the payload. Always set where the payload is in the stream.
+/// `payload_crc` holds the checksum of the payload. This flag is always set if the payload is in the stream.
 pub(crate) const CHECKED: u32 = 2;
 
 /// The header as it is sent.
@@ -27,8 +27,8 @@ pub(crate) struct HeaderBytes {
     pub(crate) header_crc: u32,
 }
 
-/// A header that was found whole. Lengths of the body are within the limit; those of the payload are the
-/// receiver's to check.
+/// A header that passed its checks. The length of the body is within the limit. The receiver still has to check
+/// the length of the payload ([`Header::payload_within`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: u16,
@@ -43,7 +43,7 @@ pub(crate) struct Header {
 const CRC_OFFSET: usize = HEADER_BYTES - 4;
 
 impl Header {
-    /// Checks everything that a header says of itself.
+    /// Parses a header and checks everything that needs nothing but the header.
     pub(crate) fn parse(bytes: &[u8; HEADER_BYTES]) -> Result<Header, Nonsense> {
         let raw: HeaderBytes = codec::decode(bytes).expect("a header is of fixed length");
         if raw.magic != MAGIC {
@@ -106,7 +106,7 @@ impl Header {
         same_crc("payload", crc32fast::hash(payload), self.payload_crc)
     }
 
-    /// The length of the payload where it fits into `max` bytes.
+    /// The length of the payload, or an error if the payload is longer than `max` bytes.
     pub(crate) fn payload_within(&self, max: usize) -> Result<usize, Nonsense> {
         let length = wide(self.payload_length);
         if length > max {
@@ -130,28 +130,28 @@ fn same_crc(part: &'static str, expected: u32, found: u32) -> Result<(), Nonsens
     })
 }
 
-/// Where the payload of a message travels.
+/// How the payload of a message is transferred.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Payload<'a> {
-    /// There is none.
+    /// There is no payload.
     None,
-    /// Behind the message.
+    /// In the stream, behind the body.
     Streamed(&'a [u8]),
     /// In the shared memory.
     Shared(&'a [u8], Checksums),
 }
 
-/// Whether payloads in shared memory carry a checksum. Those in a stream always do.
+/// Whether payloads in shared memory have a checksum. Payloads in the stream always have one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Checksums {
-    /// They don't: nothing carries them that could damage them.
+    /// Only payloads in the stream have a checksum. Shared memory is as reliable as all other memory.
     #[default]
     Streamed,
-    /// They do.
+    /// Payloads in shared memory have a checksum too.
     Always,
 }
 
-/// A message as it is sent, without its payload.
+/// A message to send, without its payload.
 #[derive(Clone, Copy)]
 pub(crate) struct Head {
     bytes: [u8; MAX_HEAD_BYTES],
@@ -159,7 +159,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Puts a header before a body that `write_body` makes, which says how long it is.
+    /// Makes the header and the body. `write_body` writes the body and returns its length.
     pub(crate) fn new(
         kind: u16,
         id: u64,
@@ -203,7 +203,7 @@ impl Head {
     }
 }
 
-/// A message as it was received, without its payload; its checksums are right.
+/// A received message without its payload. The checksums of its header and body were checked.
 #[derive(Clone, Copy)]
 pub(crate) struct Received {
     pub(crate) header: Header,
@@ -211,7 +211,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    /// Takes a body that belongs to this header.
+    /// Checks the body that belongs to this header.
     pub(crate) fn new(header: Header, body: &[u8]) -> Result<Received, Nonsense> {
         header.check_body(body)?;
         let mut kept = [0; MAX_BODY_BYTES];

@@ -1,7 +1,7 @@
-//! The slave protocol: messages at the level of `trait Drive`, [`SlaveDrive`] (the master's view of a
-//! drive that another process serves) and [`serve`], the loop of whoever holds the slave end.
+//! The slave protocol: messages at the level of `trait Drive`, [`SlaveDrive`] (the master's view of a drive
+//! that another process serves), and [`serve`], the loop of a process that holds the slave end.
 //!
-//! docs/SLAVE-PROTOCOL.md describes it byte by byte.
+//! docs/SLAVE-PROTOCOL.md describes the protocol byte by byte.
 //!
 //! A daemon that has the master end makes a [`SlaveDrive`] and keeps its [`SlavePort`]. A
 //! [`SlaveListener`] attaches slaves that connect to a Unix socket; a frontend with a slave node calls

@@ -1,6 +1,6 @@
-//! The numbers that every message keeps to.
+//! The limits of the protocol.
 
-/// What every message begins with: bytes `8A 50 4D 53`.
+/// The magic number at the beginning of every message: bytes `8A 50 4D 53`.
 pub const MAGIC: u32 = 0x534D_508A;
 
 /// Version of the protocol.
@@ -15,5 +15,5 @@ pub const MAX_BODY_BYTES: usize = 128;
 /// Largest payload that a master may offer.
 pub const MAX_PAYLOAD_BYTES: u32 = 64 << 20;
 
-/// Longest message without its payload.
+/// Length of the longest message without its payload.
 pub(crate) const MAX_HEAD_BYTES: usize = HEADER_BYTES + MAX_BODY_BYTES;

@@ -1,4 +1,4 @@
-//! The line to the slave at hand: one request out, one reply in.
+//! The line to the attached slave: it carries one request at a time, and then its reply.
 
 use std::time::Duration;
 
@@ -11,25 +11,26 @@ use crate::question::Question;
 use crate::reply::{Known, Outcome, Reply, Welcome};
 use crate::request::Request;
 
-/// What the next operation reports of a slave that is new.
+/// The unit attentions that the next operations report after a new slave has attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attention {
-    /// First that the position is lost: nothing that was begun with another slave goes on with this one ...
+    /// Reported first: the position is lost. So an open file can't go on with the new slave where it stopped
+    /// with another one.
     Reset,
-    /// ... then that the medium may be another one.
+    /// Reported second: the medium may be another one.
     MediumChanged,
 }
 
-/// What the operations hold a lock on while they ask.
+/// The state of the line. An operation holds the lock on it from its request to the reply.
 #[derive(Default)]
 pub(crate) struct Line {
     pub(crate) link: Option<Link>,
     pub(crate) attention: Option<Attention>,
-    /// Grows over all slaves, so that no reply fits an older request.
+    /// Counts requests over all slaves, so that an old reply never matches a new request.
     next_id: u64,
 }
 
-/// A reply that fits its request.
+/// A reply that was checked against its request.
 pub(crate) enum Answer {
     Done(Outcome, usize),
     Failed(pseudotape_tape::Failed),
@@ -38,13 +39,13 @@ pub(crate) enum Answer {
 }
 
 impl Line {
-    /// The numbers of the next requests.
+    /// Takes the id for the next request.
     pub(crate) fn take_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
 
-    /// Asks the slave; `None` where there is none.
+    /// Sends a request and waits for the reply; `None` if no slave is attached.
     pub(crate) fn ask(
         &mut self,
         asked: Asked<'_>,
@@ -78,7 +79,7 @@ fn exchange(
     link.receive(question.id, into, silence)
 }
 
-/// Which reply answers which request, and whether it can be.
+/// Checks that the kind of reply answers the request, and that its content is possible.
 fn judge(asked: Asked<'_>, received: &Received, payload: usize) -> Result<Answer, Nonsense> {
     let kind = received.header.kind;
     let reply = Reply::decode(kind, received.body())?;
@@ -114,7 +115,7 @@ fn judge(asked: Asked<'_>, received: &Received, payload: usize) -> Result<Answer
     }
 }
 
-/// Greets a slave.
+/// Sends the greeting to a slave and checks its reply.
 pub(crate) fn greet(
     link: &mut Link,
     request: &Request,

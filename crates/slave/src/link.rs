@@ -1,4 +1,4 @@
-//! What a master's two channels have in common: one message out, one reply in.
+//! The two kinds of channel of a master, behind one interface: send a request, receive its reply.
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -19,7 +19,7 @@ pub(crate) enum Link {
     Stream(Arc<StreamCore>),
 }
 
-/// Ends a question on a channel, from another thread than the one that waits for its answer.
+/// Aborts the outstanding request of a channel, from another thread than the one that waits for the reply.
 pub(crate) enum Cutter {
     Socket(UnixStream),
     Stream(Arc<StreamCore>),
@@ -51,7 +51,7 @@ impl Link {
         }
     }
 
-    /// Waits for the reply; its payload is in `into` then.
+    /// Waits for the reply and puts its payload into `into`.
     pub(crate) fn receive(
         &mut self,
         id: u64,
@@ -64,7 +64,7 @@ impl Link {
         }
     }
 
-    /// What the slave takes of what was offered to it.
+    /// Applies what was negotiated in the greeting.
     pub(crate) fn agree(
         &mut self,
         shared_memory: bool,
@@ -81,7 +81,7 @@ impl Link {
         }
     }
 
-    /// `None`: out of descriptors.
+    /// `None` if the process has no more file descriptors.
     pub(crate) fn cutter(&self) -> Option<Cutter> {
         match self {
             Link::Socket(link) => link.another_descriptor().map(Cutter::Socket),

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use crate::port::SlavePort;
 
-/// Pause after an `accept` that failed (too many open files).
+/// Pause after an `accept` that failed, for example because too many files are open.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// A Unix socket at which slaves attach, and the thread that awaits them. Dropping it removes the socket;
-/// an attached slave stays.
+/// A Unix socket at which slaves attach, and the thread that accepts them. Dropping the listener removes the
+/// socket; an attached slave stays attached.
 pub struct SlaveListener {
     path: PathBuf,
     ends: Arc<AtomicBool>,
@@ -23,7 +23,7 @@ pub struct SlaveListener {
 }
 
 impl SlaveListener {
-    /// Makes a socket of this name; one that nobody listens at any more is replaced.
+    /// Creates a socket at this path. A socket that a dead daemon left there is replaced.
     pub fn bind(path: &Path, port: SlavePort) -> io::Result<SlaveListener> {
         remove_dead(path)?;
         let listener = UnixListener::bind(path)?;
@@ -38,7 +38,7 @@ impl SlaveListener {
         })
     }
 
-    /// The name of the socket.
+    /// The path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -65,7 +65,7 @@ fn accept(listener: &UnixListener, port: &SlavePort, ends: &AtomicBool) {
     }
 }
 
-/// Removes a socket whose daemon is gone.
+/// Removes a socket at which no process listens any more.
 fn remove_dead(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path) {
@@ -81,7 +81,7 @@ fn remove_dead(path: &Path) -> io::Result<()> {
 impl Drop for SlaveListener {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Release);
-        // Wakes the thread out of accept().
+        // The connection wakes the thread, which is blocked in accept().
         let woken = UnixStream::connect(&self.path).is_ok();
         if let Some(thread) = self.thread.take().filter(|_| woken) {
             thread.join().ok();

@@ -1,4 +1,4 @@
-//! Why a slave is attached no more, and how long it may work until then.
+//! Why a slave was dropped, and how long one operation of a slave may take.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,37 +7,37 @@ use crate::nonsense::Nonsense;
 use crate::request::{Goodbye, Reason};
 use crate::versions::Versions;
 
-/// Why a slave is attached no more.
+/// Why a slave was dropped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Lost {
-    /// It closed its end, or died.
+    /// The slave closed its end, or died.
     #[error("it is gone")]
     Gone,
-    /// It was already gone when something was to be asked.
+    /// The slave was already gone when the request was to be sent.
     #[error("it is gone")]
     GoneBefore,
-    /// It sent what can't be.
+    /// The slave violated the protocol.
     #[error("it talks nonsense: {0}")]
     Nonsense(#[from] Nonsense),
-    /// No sign of life.
+    /// The slave sent nothing for so long.
     #[error("it did not answer within {0:?}")]
     Silent(Duration),
     /// The channel failed.
     #[error("its channel failed: {0}")]
     Channel(#[from] io::Error),
-    /// It speaks no version of the protocol that this side speaks.
+    /// The slave and this side speak no version of the protocol in common.
     #[error("the master speaks {ours} of the slave protocol; {found}", ours = Versions::OURS)]
     Unsupported {
-        /// What the slave said.
+        /// The versions or features that the slave named.
         found: String,
     },
-    /// It was sent away.
+    /// The master ended the connection, for this reason.
     #[error("{0}")]
     Ended(&'static str),
 }
 
 impl Lost {
-    /// What the slave is told, if it still listens.
+    /// The goodbye for the slave, where there is a connection that can still carry one.
     pub(crate) fn goodbye(&self) -> Option<Goodbye> {
         let reason = match self {
             Lost::Gone | Lost::GoneBefore | Lost::Channel(_) => return None,
@@ -53,15 +53,15 @@ impl Lost {
     }
 }
 
-/// Longest time for one operation, however often the slave says that it works: st's own long time-out.
+/// Timeout of one operation, however often the slave sends `working`: the long timeout of st.
 const LONGEST_OPERATION: Duration = Duration::from_secs(14_000);
 
-/// `working` this often ...
+/// So many `working` replies ...
 const WORKING_MAX: u32 = 1000;
-/// ... takes at least this long.
+/// ... must take at least this long.
 const WORKING_MIN: Duration = Duration::from_secs(10);
 
-/// How long a slave may still work.
+/// Limits how long, and how often, a slave may answer one request with `working`.
 pub(crate) struct Patience {
     started: Instant,
     working: u32,
@@ -75,7 +75,7 @@ impl Patience {
         }
     }
 
-    /// The slave said that it works.
+    /// Counts a `working` of the slave.
     pub(crate) fn heard(&mut self) -> Result<(), Lost> {
         self.working = self.working.saturating_add(1);
         let since = self.started.elapsed();

@@ -1,4 +1,4 @@
-//! PT-05: a reply that was changed anywhere is an error, or says what can be.
+//! PT-05: a reply with a changed byte is an error, or still contains a possible result.
 
 use std::io::Write;
 use std::net::Shutdown;
@@ -21,10 +21,11 @@ use crate::socket::SocketLink;
 use crate::{fuzz_reply, samples};
 
 const LONG: Duration = Duration::from_secs(60);
-/// Where the tape is before what is asked.
+/// Position before the request.
 const BEFORE: u64 = 5;
 
-/// Asks, when these bytes are all that the slave will ever say; gives what was read, too.
+/// Sends a request to a slave that replies with these bytes and no others. Also returns the bytes that were
+/// read.
 fn ask(request: &Request, data: &[u8], said: &[u8]) -> (Result<Answer, Lost>, Vec<u8>) {
     let (master, slave) = UnixStream::pair().unwrap();
     (&slave).write_all(said).unwrap();
@@ -124,7 +125,7 @@ proptest! {
     }
 }
 
-/// A message of any lengths, with right checksums.
+/// A message with any lengths and correct checksums.
 fn header_of(body: u32, payload: u32, flags: u32) -> [u8; HEADER_BYTES] {
     let head = Head::new(0x8002, 1, Payload::None, |_| 0);
     let mut bytes: [u8; HEADER_BYTES] = head.bytes().try_into().unwrap();
@@ -150,7 +151,7 @@ fn lengths_are_taken_up_to_their_limits_and_not_past_them() {
     assert_eq!(header.payload_within(limit), Ok(limit));
     let header = Header::parse(&header_of(0, MAX_PAYLOAD_BYTES + 1, 2)).unwrap();
     assert!(header.payload_within(limit).is_err());
-    // Which flags go with a payload and without.
+    // The flags must match the payload, or its absence.
     for (payload, flags, fits) in [
         (0, 0, true),
         (0, 1, false),

@@ -1,117 +1,117 @@
 use crate::limits::{MAX_BODY_BYTES, VERSION};
 
-/// What is wrong with a message. A slave that sends one is dropped.
+/// A violation of the protocol: what is wrong with a message. A slave that sends such a message is dropped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Nonsense {
-    /// The message does not begin as one.
+    /// The message does not begin with the magic number.
     #[error("the message begins with {found:#010x}, which is not a message of this protocol")]
     Magic {
-        /// What is there.
+        /// The number found.
         found: u32,
     },
-    /// Another version.
+    /// The header has another version than the connection.
     #[error("the message is of version {found}, and this side speaks {VERSION}")]
     Version {
-        /// What is there.
+        /// The value found.
         found: u16,
     },
-    /// A checksum is not that of the bytes.
+    /// A checksum does not match the bytes.
     #[error("the checksum of the {part} is {found:#010x}, and should be {expected:#010x}")]
     Checksum {
         /// Header, body or payload.
         part: &'static str,
-        /// As computed.
+        /// The checksum computed from the bytes.
         expected: u32,
-        /// As received.
+        /// The checksum received.
         found: u32,
     },
-    /// Bits of the header that have no meaning.
+    /// The flags of the header have bits, or combinations, that are not allowed here.
     #[error("flags {found:#x} hold unknown bits, or bits that do not go together here")]
     Flags {
-        /// What is there.
+        /// The value found.
         found: u32,
     },
-    /// The body is longer than any.
+    /// The body is longer than the longest allowed.
     #[error("a body of {length} bytes exceeds {MAX_BODY_BYTES}")]
     BodyTooLong {
-        /// As received.
+        /// The value received.
         length: u32,
     },
-    /// More payload than was asked for, or than was agreed on.
+    /// The payload is longer than was asked for, or than the largest payload agreed on.
     #[error("a payload of {length} bytes exceeds the {max} that are expected")]
     PayloadTooLong {
-        /// As received.
+        /// The value received.
         length: u32,
-        /// What there is room for.
+        /// The longest payload allowed here.
         max: usize,
     },
-    /// The body is not that of its kind.
+    /// The body does not have the length that its kind of message has.
     #[error("a body of {length} bytes does not fit kind {kind:#06x}")]
     Body {
         /// Kind of the message.
         kind: u16,
-        /// As received.
+        /// The value received.
         length: usize,
     },
-    /// A kind that is unknown or goes the other way.
+    /// The kind of message is unknown, or only the other side may send it.
     #[error("kind {kind:#06x} is not known here")]
     Kind {
-        /// As received.
+        /// The value received.
         kind: u16,
     },
-    /// A kind that does not answer this request.
+    /// The kind of reply does not answer this request.
     #[error("kind {kind:#06x} does not answer '{request}'")]
     Answer {
-        /// As received.
+        /// The value received.
         kind: u16,
-        /// What was asked.
+        /// Name of the request.
         request: &'static str,
     },
-    /// The reply belongs to another request.
+    /// The reply carries the id of another request.
     #[error("the reply has id {found}, and the request has {expected}")]
     Id {
-        /// Of the request.
+        /// The id of the request.
         expected: u64,
-        /// As received.
+        /// The value received.
         found: u64,
     },
-    /// Bytes came although nothing was asked.
+    /// The slave sent bytes while no request was outstanding.
     #[error("{length} bytes came that nothing had asked for")]
     Unasked {
-        /// How many.
+        /// Number of bytes.
         length: usize,
     },
-    /// A number that stands for nothing.
+    /// A number stands for no value of its enum.
     #[error("{what} {found} is not known")]
     Code {
-        /// What the number should stand for.
+        /// Name of the enum.
         what: &'static str,
-        /// As received.
+        /// The value received.
         found: u8,
     },
-    /// A value that this request can't have come to.
+    /// The reply contains a value that is impossible for this request.
     #[error("'{request}' came to {what} {found}, which can't be")]
     Value {
-        /// What was asked.
+        /// Name of the request.
         request: &'static str,
-        /// Which value.
+        /// Name of the value.
         what: &'static str,
-        /// As received.
+        /// The value received.
         found: u64,
     },
-    /// A name in the identity is not UTF-8 text.
+    /// A name in the identity is not UTF-8 text, or contains control characters.
     #[error("the {what} of the drive is not text")]
     Text {
-        /// Which name.
+        /// The field of the identity.
         what: &'static str,
     },
-    /// `working` over and over, without a pause.
+    /// The slave sends `working` again and again without a pause.
     #[error("'working' {count} times within {millis} ms")]
     TooBusy {
-        /// How often.
+        /// Number of `working` replies.
         count: u32,
-        /// In which time.
+        /// The time in which they came.
         millis: u128,
     },
 }

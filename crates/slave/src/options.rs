@@ -5,39 +5,39 @@ use pseudotape_tape::{BlockLimits, Identity};
 use crate::header::Checksums;
 use crate::limits::MAX_PAYLOAD_BYTES;
 
-/// What a drive without a slave says when it is asked whether it is ready.
+/// How a drive without a slave answers TEST UNIT READY.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WithoutSlave {
-    /// That there is no drive: an open fails at once (ENXIO).
+    /// There is no drive: open(2) fails at once with ENXIO.
     #[default]
     NoDrive,
-    /// That it is not ready: an open waits, as for a drive that loads.
+    /// The drive is not ready: open(2) waits, as it does for a drive that is loading.
     NotReady,
 }
 
-/// How the master's side of a slave behaves.
+/// Options of the master's side.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What the drive is called in the log.
+    /// Name of the drive in the log.
     pub name: String,
-    /// What [`Drive::test_ready`](pseudotape_tape::Drive::test_ready) says while nobody is there.
+    /// The answer of [`Drive::test_ready`](pseudotape_tape::Drive::test_ready) while no slave is attached.
     pub without_slave: WithoutSlave,
-    /// How long a slave may give no sign of life while something is asked of it.
+    /// Timeout of a request: a slave may send nothing for so long while a request is outstanding.
     pub silence: Duration,
-    /// How long nothing may be asked of a slave until it is asked whether it is still there.
+    /// Interval of keep-alive requests to a slave that is idle.
     pub keep_alive: Duration,
-    /// Largest payload, and thereby the largest block; at most [`MAX_PAYLOAD_BYTES`].
+    /// Largest payload, and so the largest block; at most [`MAX_PAYLOAD_BYTES`].
     pub largest_payload: u32,
-    /// Whether payloads in shared memory carry a checksum.
+    /// Whether payloads in shared memory have a checksum.
     pub checksums: Checksums,
-    /// What the drive is while nobody is there.
+    /// Identity of the drive while no slave is attached.
     pub identity: Identity,
-    /// What it takes while nobody is there.
+    /// Block limits of the drive while no slave is attached.
     pub limits: BlockLimits,
 }
 
 impl Options {
-    /// The same within the limits of the protocol.
+    /// Returns these options, limited to what the protocol allows.
     pub(crate) fn within_limits(mut self) -> Options {
         let least = Duration::from_millis(1);
         self.largest_payload = self.largest_payload.clamp(1, MAX_PAYLOAD_BYTES);

@@ -1,4 +1,4 @@
-//! Who holds the slave end: slaves come, are greeted, looked after, and lost.
+//! The port of a drive: attaches slaves, greets them, sends keep-alive requests, and drops slaves that failed.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -18,53 +18,53 @@ use crate::request::{Goodbye, Hello, Reason, Request};
 use crate::socket::{SocketLink, say_goodbye};
 use crate::stream::{StreamCore, StreamEnd};
 
-/// How long a slave may take to answer the greeting; less where it may be silent for less.
+/// Timeout of the greeting, unless the timeout of requests is shorter.
 const GREETING: Duration = Duration::from_secs(10);
 
 /// Why a slave can't attach.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// Another one is attached.
+    /// Another slave is attached.
     #[error("another slave is attached: end it first")]
     Busy,
-    /// The drive ends.
+    /// The drive is being dropped.
     #[error("the master is ending")]
     Ending,
-    /// The operating system refuses what a channel needs.
+    /// The operating system refuses a resource that the channel needs.
     #[error("no channel for the slave: {0}")]
     Channel(#[from] io::Error),
 }
 
-/// What an operator wants to know.
+/// The state of a port, for the status display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortStatus {
     /// Whether a slave is attached.
     pub attached: bool,
-    /// What it says of itself.
+    /// Identity of the attached slave's drive.
     pub identity: Identity,
-    /// Why the last one was lost.
+    /// Why the last slave was dropped.
     pub last_loss: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Occupancy {
     Vacant,
-    /// Somebody has come who has not yet answered the greeting.
+    /// A slave has connected, and has not yet answered the greeting.
     Greeting,
     Attached,
-    /// The drive is gone, nobody can come any more.
+    /// The drive is gone, so no slave can attach any more.
     Closed,
 }
 
-/// What can be known without waiting for the slave.
+/// The state that can be read without waiting for the slave. Lock order: the line before this.
 struct Public {
     place: Occupancy,
     identity: Identity,
     limits: BlockLimits,
     last_loss: Option<String>,
-    /// Counts what was asked, so that the keeper sees whether anything was.
+    /// Counts requests. The keep-alive thread compares two counts to see whether the slave is idle.
     asked: u64,
-    /// Ends what the slave is asked now.
+    /// Aborts the outstanding request.
     cutter: Option<Cutter>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Inner {
     changed: Condvar,
 }
 
-/// The slave end of a drive: a handle, to be cloned, through which slaves attach.
+/// The slave end of a drive: a handle through which slaves attach. It can be cloned.
 #[derive(Clone)]
 pub struct SlavePort {
     inner: Arc<Inner>,
@@ -86,8 +86,8 @@ impl SlavePort {
         SlavePort { inner }
     }
 
-    /// Attaches who is at the other end of a connected Unix stream socket. Returns at once; the greeting
-    /// goes on in a thread of its own. Who is refused is told why.
+    /// Attaches the slave at the other end of a connected Unix stream socket. Returns at once; a thread of its
+    /// own does the greeting. A slave that is refused gets a goodbye with the reason.
     pub fn attach_socket(&self, stream: UnixStream) -> Result<(), AttachError> {
         if let Err(error) = self.inner.reserve() {
             let reason = match error {
@@ -108,8 +108,8 @@ impl SlavePort {
         }
     }
 
-    /// Attaches whoever opened the slave node. What is returned is for the frontend to read requests from
-    /// and to write replies to.
+    /// Attaches a process that opened the slave node. The frontend reads requests from the returned
+    /// [`StreamEnd`] for that process, and writes the replies of the process to it.
     pub fn attach_stream(&self) -> Result<StreamEnd, AttachError> {
         self.inner.reserve()?;
         let core = StreamCore::new();
@@ -124,7 +124,7 @@ impl SlavePort {
         self.inner.public().place == Occupancy::Attached
     }
 
-    /// Waits until a slave is attached, for this long at most; says whether one is.
+    /// Waits until a slave is attached, at most for this timeout. Returns whether a slave is attached.
     #[must_use]
     pub fn wait_attached(&self, timeout: Duration) -> bool {
         let waiting =
@@ -137,7 +137,7 @@ impl SlavePort {
         public.place == Occupancy::Attached
     }
 
-    /// What an operator wants to know. Never waits for the slave.
+    /// The state of the port. Never waits for the slave.
     #[must_use]
     pub fn status(&self) -> PortStatus {
         let public = self.inner.public();
@@ -148,7 +148,7 @@ impl SlavePort {
         }
     }
 
-    /// Parts with the slave, who is told, and lets no other one come. What is being asked of it fails.
+    /// Sends a goodbye to the slave, drops it, and refuses all others. The outstanding request fails.
     pub fn end(&self) {
         self.inner.end();
     }
@@ -211,7 +211,7 @@ impl Inner {
         self.changed.notify_all();
     }
 
-    /// Takes the one place for whoever comes.
+    /// Reserves the port for a slave that has connected.
     fn reserve(&self) -> Result<(), AttachError> {
         self.lose_the_dead();
         let mut public = self.public();
@@ -225,9 +225,9 @@ impl Inner {
         }
     }
 
-    /// A slave that died while nothing was asked has not been missed yet.
+    /// Drops a slave that died while the line was idle, and whose death was not noticed yet.
     fn lose_the_dead(&self) {
-        // Where the line is taken an operation is on its way, which will notice by itself.
+        // If the line is locked, an operation is in progress. That operation notices a dead slave by itself.
         let mut line = match self.line.try_lock() {
             Ok(line) => line,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
@@ -297,7 +297,7 @@ impl Inner {
         self.changed.notify_all();
     }
 
-    /// Parts with the slave.
+    /// Drops the slave.
     pub(crate) fn lose(&self, line: &mut Line, why: &Lost) {
         let Some(link) = line.link.take() else {
             return;
@@ -317,11 +317,11 @@ impl Inner {
         self.changed.notify_all();
     }
 
-    /// The drive is gone.
+    /// Ends the port, because the drive is gone.
     pub(crate) fn end(&self) {
         self.set_place(Occupancy::Closed);
         let busy = matches!(self.line.try_lock(), Err(TryLockError::WouldBlock));
-        // Who is woken by the cut may ask for the place, so it must be free.
+        // The lock must be free when the request is aborted: the woken thread may take it.
         let cutter = self.public().cutter.take_if(|_| busy);
         if let Some(cutter) = cutter {
             cutter.cut();
@@ -329,8 +329,8 @@ impl Inner {
         self.lose(&mut self.line(), &Lost::Ended("the master is ending"));
     }
 
-    /// Looks after the slave while nothing is asked: a slave that is dead is noticed, and one that is
-    /// blocked in a read of its node wakes up now and then.
+    /// Sends keep-alive requests while the line is idle. So a dead slave is noticed, and a slave that is
+    /// blocked in a read of its node wakes up about once a second.
     pub(crate) fn keep(&self) {
         let mut seen = 0;
         loop {
@@ -361,7 +361,7 @@ impl Inner {
     }
 
     fn keep_alive(&self) {
-        // A line that is taken is not idle.
+        // A line that is locked is not idle.
         let Ok(mut line) = self.line.try_lock() else {
             return;
         };
@@ -373,7 +373,7 @@ impl Inner {
         match line.ask(asked, &[], &mut [], self.options.silence) {
             Some(Err(Lost::GoneBefore)) => self.lose(&mut line, &Lost::Gone),
             Some(Err(lost)) => self.lose(&mut line, &lost),
-            // A slave that does not know the request lives as well.
+            // Any valid reply proves that the slave is alive, also the refusal of an unknown request.
             Some(Ok(
                 Answer::Done(..) | Answer::Failed(_) | Answer::Mode(_) | Answer::Capacity(_),
             ))

@@ -1,10 +1,10 @@
-//! What both channels of a master do with a message, however its bytes travel.
+//! The parts of sending and receiving that are the same for both kinds of channel of a master.
 
 use crate::header::{Head, Header, Payload};
 use crate::nonsense::Nonsense;
 use crate::request::{FIRST_REPLY, Goodbye, Request};
 
-/// What is asked, with its number.
+/// A request to send, with its id and data.
 #[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub(crate) request: &'a Request,
@@ -12,13 +12,13 @@ pub(crate) struct Question<'a> {
     pub(crate) data: &'a [u8],
 }
 
-/// A goodbye as a message.
+/// Encodes a goodbye as a message.
 pub(crate) fn goodbye_head(goodbye: &Goodbye) -> Head {
     let request = Request::Goodbye(goodbye.clone());
     Head::new(request.kind(), 0, Payload::None, |out| request.encode(out))
 }
 
-/// Whether this received message answers a request at all; the rest is the asker's to judge.
+/// Checks that a received message is a reply with this id. The caller checks the rest.
 pub(crate) fn check_answers(header: &Header, id: u64) -> Result<(), Nonsense> {
     if header.kind < FIRST_REPLY {
         return Err(Nonsense::Kind { kind: header.kind });

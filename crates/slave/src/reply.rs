@@ -1,4 +1,4 @@
-//! Replies: what a slave answers.
+//! The replies of a slave.
 
 use pseudotape_tape::{
     BlockLimits, Capacity, Failed, FileNumber, Identity, Mode, ObjectNumber, PartitionNumber,
@@ -37,7 +37,7 @@ pub(crate) const REPLIES: &[(u16, &str)] = &[
     (UNSUPPORTED, "unsupported"),
 ];
 
-/// What a slave says of itself.
+/// The slave's answer to a greeting: its drive's identity and block limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Welcome {
     pub(crate) identity: Identity,
@@ -45,30 +45,30 @@ pub(crate) struct Welcome {
     pub(crate) shared_memory: bool,
 }
 
-/// What a slave knows, in answer to a greeting that asks for more.
+/// The versions and features that a slave supports. It answers a greeting that requires others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) versions: Versions,
-    /// The bits of `offers` that the slave knows.
+    /// The bits of `offers` that the slave supports.
     pub(crate) features: u32,
 }
 
 impl Known {
-    /// What this side knows.
+    /// The versions and features that this crate supports.
     pub(crate) const OURS: Known = Known {
         versions: Versions::OURS,
         features: SHARED_MEMORY,
     };
 }
 
-/// What a successful operation came to.
+/// The result of a successful operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) count: u64,
     pub(crate) block_length: u32,
     pub(crate) stop: Option<Stop>,
     pub(crate) position: Option<Position>,
-    /// After an error that was recovered.
+    /// The drive recovered from an error.
     pub(crate) recovered: bool,
 }
 
@@ -97,7 +97,7 @@ impl Reply {
         }
     }
 
-    /// Writes the body; says how long it is.
+    /// Writes the body. Returns its length.
     pub(crate) fn encode(&self, out: &mut [u8]) -> usize {
         match self {
             Reply::Welcome(welcome) => codec::encode(&welcome_bytes(welcome), out),

@@ -1,4 +1,4 @@
-//! Requests: what a master asks of a slave, one for each operation of `trait Drive`.
+//! The requests of a master: one for each operation of `trait Drive`, and those that manage the connection.
 
 use std::num::NonZeroU32;
 
@@ -18,32 +18,32 @@ use crate::nonsense::Nonsense;
 use crate::text;
 use crate::versions::Versions;
 
-/// What a master offers to a slave that attaches.
+/// The greeting: what a master offers to a slave that attaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hello {
     pub(crate) largest_payload: u32,
     pub(crate) silence_ms: u32,
     pub(crate) shared_memory: bool,
-    /// What the master can't go without: the upper half of `offers`. This version knows nothing of the kind.
+    /// The features that the master requires: the upper half of `offers`. This version defines none.
     pub(crate) needs: u16,
 }
 
-/// Why a master parts with a slave.
+/// Why a master ends the connection to a slave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// Another slave is attached.
     Busy,
-    /// It sent what can't be.
+    /// The slave violated the protocol.
     Nonsense,
-    /// It did not answer in time.
+    /// The slave timed out.
     Silent,
-    /// The master ends, or its operator parted them.
+    /// The master ends, or an operator ended the connection.
     Ending,
-    /// They have no version of the protocol in common; these are the master's.
+    /// The two sides have no version of the protocol in common. These are the master's versions.
     Unsupported(Versions),
 }
 
-/// The last message to a slave; not answered.
+/// The last message to a slave. It has no reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Goodbye {
     pub(crate) reason: Reason,
@@ -69,7 +69,7 @@ pub(crate) enum Request {
     SetDoor(Door),
 }
 
-/// Numbers of the requests, and their names.
+/// The kinds of request: their numbers and names.
 macro_rules! kinds {
     ($($pattern:pat => $constant:ident = $number:literal, $name:literal;)*) => {
         $(pub(crate) const $constant: u16 = $number;)*
@@ -79,14 +79,14 @@ macro_rules! kinds {
         pub(crate) const REQUESTS: &[(u16, &str)] = &[$(($number, $name)),*];
 
         impl Request {
-            /// The number of its kind.
+            /// The number of this kind of request.
             pub(crate) fn kind(&self) -> u16 {
                 match self {
                     $($pattern => $number),*
                 }
             }
 
-            /// The name of its kind.
+            /// The name of this kind of request.
             pub(crate) fn name(&self) -> &'static str {
                 match self {
                     $($pattern => $name),*
@@ -120,10 +120,10 @@ kinds! {
     Request::Motion(Motion::MakePartitions(_)) => MAKE_PARTITIONS = 33, "make partitions";
 }
 
-/// Kinds from here on are replies.
+/// Kinds from this number on are replies.
 pub(crate) const FIRST_REPLY: u16 = 0x8000;
 
-/// Reasons of a goodbye, with the words of the document.
+/// The reasons of a goodbye, with their words in docs/SLAVE-PROTOCOL.md.
 #[cfg(test)]
 pub(crate) const REASONS: &[(u16, &str)] = &[
     (BUSY, "busy"),
@@ -145,7 +145,7 @@ const SECOND_OF: u8 = 1;
 const FIRST_OF: u8 = 2;
 
 impl Request {
-    /// Writes the body; says how long it is.
+    /// Writes the body. Returns its length.
     pub(crate) fn encode(&self, out: &mut [u8]) -> usize {
         match self {
             Request::KeepAlive
@@ -221,7 +221,7 @@ impl Request {
         }
     }
 
-    /// Reads a request; [`Nonsense::Kind`] where its kind is unknown, which is no reason to part.
+    /// Reads a request. An unknown kind gives [`Nonsense::Kind`]; the slave refuses such a request and goes on.
     pub(crate) fn decode(kind: u16, body: &[u8]) -> Result<Request, Nonsense> {
         let of = |request| nothing(kind, body).map(|()| request);
         let byte = || fields::<ByteBytes>(kind, body).map(|b| b.value);
@@ -333,7 +333,7 @@ fn goodbye(bytes: &GoodbyeBytes) -> Result<Goodbye, Nonsense> {
             oldest: bytes.oldest.into(),
             newest: bytes.newest.into(),
         }),
-        // A reason of a later version ends it all the same.
+        // A goodbye with a reason of a later version ends the connection too.
         _ => Reason::Ending,
     };
     let text = text::from_bytes("goodbye", &bytes.text)?;

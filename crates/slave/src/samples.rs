@@ -1,4 +1,4 @@
-//! One message of every kind, and of every form of its values, for the tests of the format.
+//! Sample messages for the tests of the format: every kind of message, with every form of its values.
 
 use std::num::NonZeroU32;
 
@@ -16,7 +16,7 @@ fn fixed(size: u32) -> Transfer {
     Transfer::Fixed(NonZeroU32::new(size).expect("samples are not 0"))
 }
 
-/// A place whose numbers are all different.
+/// A position whose numbers are all different.
 pub(crate) fn place() -> Position {
     Position {
         partition: PartitionNumber(1),
@@ -123,7 +123,8 @@ pub(crate) fn requests() -> Vec<(Request, &'static [u8])> {
     ]
 }
 
-/// Requests that later came to what a version can say. Apart, since the numbers of the samples are in the vectors.
+/// Requests that were added to version 1 later. They are kept apart because the vectors contain the numbers of
+/// the samples.
 pub(crate) fn added_requests() -> Vec<Request> {
     vec![
         Request::Hello(Hello {

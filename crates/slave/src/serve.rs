@@ -1,4 +1,4 @@
-//! The loop of whoever holds the slave end.
+//! The slave's side: the loop that answers requests.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,15 +17,15 @@ use crate::request::{Hello, Reason, Request};
 use crate::shared::TakenMemory;
 use crate::versions::Versions;
 
-/// How a slave serves.
+/// Options of a slave.
 #[derive(Clone, Copy, Debug)]
 pub struct ServeOptions {
-    /// How often the master is told that an operation still goes on, where it does not want to hear it more
-    /// often: it is told at least four times in the time that it allows.
+    /// Interval of `working` replies during an operation. It is shorter if the master's timeout requires that:
+    /// `working` is sent at least four times within the timeout.
     pub working_every: Duration,
-    /// Whether payloads may go through shared memory where the channel can.
+    /// Whether payloads may go through shared memory, if the channel supports it.
     pub shared_memory: bool,
-    /// Whether payloads of reads in shared memory carry a checksum.
+    /// Whether the payloads of reads have a checksum in shared memory.
     pub checksums: Checksums,
 }
 
@@ -39,20 +39,21 @@ impl Default for ServeOptions {
     }
 }
 
-/// So often a master is told of an operation that goes on, in the time in which it has to hear something.
+/// The number of `working` replies sent within the master's timeout.
 const SIGNS_IN_SILENCE: u32 = 4;
 
-/// No master hears it more often than this; one that allows less than four times as long can't be served slowly.
+/// Shortest interval of `working` replies. A master whose timeout is less than four times as long may drop a
+/// slow slave.
 const MIN_EVERY: Duration = Duration::from_millis(20);
 
 /// Serves a drive until the master hangs up.
 ///
-/// The master uses the tape from its beginning on: it rewinds it first.
+/// The master first rewinds the tape, wherever it is.
 pub fn serve(drive: &mut dyn Drive, channel: Channel) -> Result<(), ServeError> {
     serve_with(drive, channel, &ServeOptions::default())
 }
 
-/// [`serve`] with other options.
+/// Like [`serve`], with other options.
 pub fn serve_with(
     drive: &mut dyn Drive,
     channel: Channel,
@@ -86,7 +87,7 @@ pub fn serve_with(
     })
 }
 
-/// What the loop and its helper share.
+/// The state that the loop and the `working` thread share.
 struct Replies {
     state: Mutex<Outgoing>,
     changed: Condvar,
@@ -94,9 +95,9 @@ struct Replies {
 
 struct Outgoing {
     writer: Writer,
-    /// The request in hand.
+    /// The id of the request that is being worked on.
     working_on: Option<u64>,
-    /// How often it is looked whether a request is still in hand.
+    /// Interval at which the `working` thread looks whether the same request is still being worked on.
     every: Duration,
     ended: bool,
 }
@@ -106,8 +107,8 @@ impl Replies {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the master now and then that a request is still being worked on: for the first time after one to
-    /// two such times, since a request that is over by the second look is not worth a word.
+    /// Sends `working` at regular intervals while a request is being worked on. The first one is sent after one
+    /// to two intervals, so short requests cause none.
     fn say_working(&self) {
         let mut state = self.state();
         let mut seen = None;
@@ -121,7 +122,7 @@ impl Replies {
             }
             if let Some(id) = state.working_on.filter(|id| seen == Some(*id)) {
                 let head = Head::new(Reply::Working.kind(), id, Payload::None, |_| 0);
-                // The loop meets the same trouble with its reply.
+                // The loop gets the same error when it sends its reply.
                 if state.writer.write_all(head.bytes(), &[]).is_err() {
                     return;
                 }
@@ -157,7 +158,7 @@ impl Session<'_> {
             };
             let request = Request::decode(received.header.kind, received.body());
             match request {
-                // A need of a later version.
+                // The master requires a feature of a later version.
                 Ok(Request::Hello(hello)) if hello.needs != 0 => {
                     self.reader.drop_descriptor();
                     self.answer(received.header.id, &Reply::Unsupported(Known::OURS))?;
@@ -182,7 +183,7 @@ impl Session<'_> {
                     let kind = request.kind();
                     return Err(ServeError::Nonsense(Nonsense::Kind { kind }));
                 }
-                // A request of a later version of the protocol, or a value of one.
+                // A request or a value of a later version of the protocol.
                 Err(nonsense @ (Nonsense::Kind { .. } | Nonsense::Code { .. })) if greeted => {
                     log::debug!("refused what the master asked: {nonsense}");
                     payload(
@@ -199,7 +200,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Tells a newer master what is spoken here; it may greet again in one of these versions.
+    /// Tells a newer master the versions that are supported here. The master may greet again in one of them.
     fn answer_foreign(&mut self, hello: ForeignHello) -> Result<(), ServeError> {
         log::info!(
             "the master greets in version {} of the slave protocol, and this side speaks {}",
@@ -289,7 +290,8 @@ impl Session<'_> {
             Err(failed) => (Reply::Failed(failed), 0),
         };
         let (data, _) = buffer.split_at(bytes);
-        // The head is made, and the lent memory left alone, before the reply gives the memory back.
+        // The head, with its checksum, is made before the reply is sent: the reply gives the shared memory back
+        // to the master.
         let (payload, streamed): (_, &[u8]) = if shared {
             (Payload::Shared(data, checksums), &[])
         } else {
@@ -326,7 +328,7 @@ impl Replies {
     }
 }
 
-/// The payload of a request, where it lies.
+/// The payload of a request, in the shared memory or in the stream buffer.
 fn payload<'a>(
     shared: Option<&'a mut TakenMemory>,
     reader: &'a mut Reader,
@@ -366,7 +368,7 @@ impl From<Result<(), Failed>> for Reply {
     }
 }
 
-/// Does a request that has no payload.
+/// Does the operation of a request that has no payload.
 fn operate(drive: &mut dyn Drive, request: &Request) -> Reply {
     match *request {
         Request::KeepAlive => Reply::Done(Outcome::default()),
@@ -383,7 +385,7 @@ fn operate(drive: &mut dyn Drive, request: &Request) -> Reply {
         }),
         Request::Capacity => drive.capacity().map_or_else(Reply::Failed, Reply::Capacity),
         Request::SetDoor(door) => drive.set_door(door).into(),
-        // Handled before, with their payloads.
+        // The caller has handled these.
         Request::Hello(_)
         | Request::Goodbye(_)
         | Request::Read { .. }

@@ -1,13 +1,14 @@
-//! Memory that master and slave share, for payloads. All of the crate's `unsafe` is here.
+//! Shared memory of master and slave, for payloads. All `unsafe` code of the crate is here.
 //!
-//! Who may touch the memory is a matter of the protocol. At most one request is outstanding. From a request to its
-//! reply the memory is the slave's; at any other time it is the master's. The other process can break that rule. So
-//! nothing is parsed from the memory: lengths and places come from the headers, which are private copies. A process
-//! that breaks the rule can make a block's content wrong, which it could do anyway, and nothing else.
+//! The protocol decides which side may use the memory. At most one request is outstanding. From a request to
+//! its reply the memory belongs to the slave; at any other time it belongs to the master. The other process can
+//! break this rule. So nothing is parsed from the memory: lengths and offsets come from the headers, which are
+//! private copies. A process that breaks the rule can only make the content of a block wrong, which it could do
+//! without shared memory too.
 //!
 //! The master copies between the memory and buffers of its own, and never holds a reference to the memory
-//! ([`OfferedMemory`]). The slave hands the memory itself to its drive ([`TakenMemory::lend`]), which is the only
-//! place that makes a slice of it. docs/decisions/0008-shared-memory.md says why.
+//! ([`OfferedMemory`]). The slave passes the memory itself to its drive: [`TakenMemory::lend`] is the only
+//! function that makes a slice of it. docs/decisions/0008-shared-memory.md has the reasons.
 #![allow(unsafe_code)] // A mapping that another process changes has no safe form.
 
 use std::fs::File;
@@ -29,12 +30,13 @@ pub(crate) struct OfferedMemory {
 }
 
 impl OfferedMemory {
-    /// Makes memory of this size. Pages cost nothing until they are used.
+    /// Creates memory of this size. The kernel allocates a page when it is first used.
     pub(crate) fn create(size_bytes: u32) -> io::Result<OfferedMemory> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let file = File::from(memfd_create(c"pseudotape-slave", flags)?);
         file.set_len(size_bytes.into())?;
-        // Else the other side could cut it, and the next touch of the mapping would end this process.
+        // Without the seal the other side could truncate the file, and the next access to the mapping would
+        // kill this process (SIGBUS).
         let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
         fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
         Ok(OfferedMemory {
@@ -54,36 +56,37 @@ impl OfferedMemory {
     /// Beyond the size: callers have checked the length.
     pub(crate) fn store(&mut self, payload: &[u8]) {
         assert!(payload.len() <= self.map.len());
-        // SAFETY: the mapping is writable, is at least this long (checked above), lives as long as `self` and can't be
-        // cut (it is sealed). `payload` is other memory: no slice of the mapping exists in this process. The copy is
-        // of raw pointers and nothing is concluded from the mapping's bytes, so that it means nothing to this process
-        // if the slave changes them meanwhile.
+        // SAFETY: the mapping is writable, is at least this long (checked above), lives as long as `self` and
+        // can't be truncated (it is sealed). `payload` is other memory: no slice of the mapping exists in this
+        // process. The copy uses raw pointers, and no decision depends on the mapping's bytes, so the slave may
+        // change them during the copy.
         unsafe {
             ptr::copy_nonoverlapping(payload.as_ptr(), self.map.as_mut_ptr(), payload.len());
         }
     }
 
-    /// Copies a payload from the beginning of the memory. What is checked is checked in the copy.
+    /// Copies a payload from the beginning of the memory. The caller checks the checksum of the copy, not of
+    /// the memory.
     ///
     /// # Panics
     ///
     /// Beyond the size: callers have checked the length.
     pub(crate) fn fetch(&self, payload: &mut [u8]) {
         assert!(payload.len() <= self.map.len());
-        // SAFETY: as in `store`, the other way round; every value of a byte is valid.
+        // SAFETY: as in `store`, in the other direction. Every value of a byte is valid.
         unsafe {
             ptr::copy_nonoverlapping(self.map.as_ptr(), payload.as_mut_ptr(), payload.len());
         }
     }
 }
 
-/// The slave's side: what a master has offered, mapped.
+/// The slave's side: the mapped memory of the master.
 pub(crate) struct TakenMemory {
     map: MmapRaw,
 }
 
 impl TakenMemory {
-    /// Maps memory that a master made, of at least this size.
+    /// Maps memory that the master created. It must have at least this size.
     pub(crate) fn open(file: OwnedFd, size_bytes: u32) -> io::Result<TakenMemory> {
         let seals = fcntl(&file, FcntlArg::F_GET_SEALS)?;
         let seals = SealFlag::from_bits_retain(seals);
@@ -98,29 +101,30 @@ impl TakenMemory {
         Ok(TakenMemory { map })
     }
 
-    /// Lends the first bytes to whoever works on the request in hand: a drive writes what lies there, or reads into it.
+    /// Lends the first bytes to the operation of the outstanding request: a drive writes them to the tape, or
+    /// reads into them.
     ///
-    /// To be called between a request and its reply only, while the memory is the slave's.
+    /// Must be called between a request and its reply only, while the memory belongs to the slave.
     ///
     /// # Panics
     ///
     /// Beyond the size: callers have checked the length.
     pub(crate) fn lend(&mut self, length: usize) -> &mut [u8] {
         assert!(length <= self.map.len());
-        // SAFETY: the mapping is writable, is at least this long (checked above), lives as long as `self` and can't be
-        // cut (it is sealed). `&mut self` keeps every other access of this process out.
+        // SAFETY: the mapping is writable, is at least this long (checked above), lives as long as `self` and
+        // can't be truncated (it is sealed). `&mut self` excludes every other access by this process.
         //
-        // What the compiler can't check is that the other process leaves the bytes alone while the slice exists. The
-        // protocol demands it: the master waits for the reply, and copies only before it asks and after it is
-        // answered. A master that writes all the same breaks the contract of the slice. This crate concludes nothing
-        // from the bytes, every value of a byte is valid, and drives store, sum up or fill them; so what comes out
-        // wrong is the content of that master's own block. A private copy would exclude even that, and would make
-        // long records slower by half (docs/decisions/0008-shared-memory.md).
+        // The compiler can't check that the other process leaves the bytes alone while the slice exists. The
+        // protocol demands it: the master waits for the reply, and copies only before its request and after the
+        // reply. A master that writes nevertheless breaks the contract of the slice. No decision in this crate
+        // depends on the bytes, every value of a byte is valid, and drives only store, checksum or fill the
+        // bytes. So only the content of that master's own block becomes wrong. A private copy would exclude
+        // even that, but would make long records slower by half (docs/decisions/0008-shared-memory.md).
         unsafe { std::slice::from_raw_parts_mut(self.map.as_mut_ptr(), length) }
     }
 }
 
-/// Reads from a socket; gives how much was read, and the descriptor that came along, if any.
+/// Reads from a socket. Returns the number of bytes read, and the descriptor that came with them, if any.
 pub(crate) fn receive_with_descriptor(
     stream: &UnixStream,
     room: &mut [u8],
@@ -133,8 +137,8 @@ pub(crate) fn receive_with_descriptor(
     for part in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(fds) = part {
             for fd in fds {
-                // SAFETY: recvmsg() has just made this descriptor for this process, nix hands out its bare number, and
-                // nobody else was told that number.
+                // SAFETY: recvmsg() has just created this descriptor for this process. nix returns its bare
+                // number, and no other code has that number.
                 passed = Some(unsafe { OwnedFd::from_raw_fd(fd) });
             }
         }

@@ -1,4 +1,4 @@
-//! The socket channel, master side: messages on a Unix stream socket, payloads in shared memory.
+//! The socket channel, master's side: messages on a Unix stream socket, payloads in shared memory.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
@@ -17,27 +17,27 @@ use crate::reply;
 use crate::request::{Goodbye, Request, nothing};
 use crate::shared::OfferedMemory;
 
-/// Bytes fetched by one system call where no payload follows in the stream.
+/// Size of the receive buffer: one read of this size takes a message that has no payload in the stream.
 const BUFFER_BYTES: usize = 4 * MAX_HEAD_BYTES;
 
-/// A socket whose other end a slave holds.
+/// A connected socket with a slave at the other end.
 pub(crate) struct SocketLink {
     stream: UnixStream,
-    /// `None`: could not be made, or the slave does not take it.
+    /// `None`: the memory could not be created, or the slave does not use it.
     shared: Option<OfferedMemory>,
     checksums: Checksums,
-    /// The slave knows the shared memory.
+    /// The slave uses the shared memory.
     agreed: bool,
     silence: Duration,
     buffer: [u8; BUFFER_BYTES],
     start: usize,
     end: usize,
-    /// A message was sent in part.
+    /// A message was sent in part only, so nothing can be sent behind it.
     torn: bool,
 }
 
 impl SocketLink {
-    /// Takes a connection; offers shared memory for payloads of this size.
+    /// Takes over a connection. Creates shared memory for payloads of this size, to offer it to the slave.
     pub(crate) fn new(
         stream: UnixStream,
         largest_payload: u32,
@@ -121,7 +121,7 @@ impl SocketLink {
                 self.send_all(head.bytes())?;
                 if !streamed.is_empty() {
                     self.send_all(streamed).map_err(|lost| match lost {
-                        // The request itself had reached it.
+                        // The request itself had reached the slave.
                         Lost::GoneBefore => Lost::Gone,
                         lost => lost,
                     })?;
@@ -169,11 +169,12 @@ impl SocketLink {
         }
     }
 
-    /// The next message, whatever it is; one system call where nothing is cut.
+    /// Receives the next message, a reply or `working`. One system call suffices if the message arrives in one
+    /// piece.
     fn receive_message(&mut self, id: u64, into: &mut [u8]) -> Result<Received, Lost> {
         let mut started = None;
         self.fill(HEADER_BYTES, &mut started)?;
-        // fill() has brought a header.
+        // Never `None`: fill() has read a whole header.
         let Some(bytes) = self.waiting().first_chunk() else {
             return Err(Lost::Gone);
         };
@@ -229,7 +230,7 @@ impl SocketLink {
         Ok(())
     }
 
-    /// What was read and not yet used.
+    /// The bytes that were read and not yet used.
     fn waiting(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
@@ -243,7 +244,7 @@ impl SocketLink {
         Ok(())
     }
 
-    /// Whether the other end is closed, as far as can be seen without waiting.
+    /// Whether the other end is closed, as far as this can be known without waiting.
     pub(crate) fn is_gone(&self) -> bool {
         let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
         match recv(self.stream.as_raw_fd(), &mut [0], flags) {
@@ -259,7 +260,7 @@ impl SocketLink {
     }
 }
 
-/// Tells why the connection is closed, where that goes without waiting.
+/// Sends the reason why the connection is closed, if the socket takes it without waiting.
 pub(crate) fn say_goodbye(stream: &UnixStream, goodbye: &Goodbye) {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     let head = goodbye_head(goodbye);
@@ -268,7 +269,7 @@ pub(crate) fn say_goodbye(stream: &UnixStream, goodbye: &Goodbye) {
     }
 }
 
-/// One read; a message that comes in many pieces must be whole within the time for one.
+/// Reads once. A message that arrives in pieces must be complete within the same timeout as one piece.
 fn read_some(
     mut stream: &UnixStream,
     room: &mut [u8],

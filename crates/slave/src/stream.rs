@@ -1,5 +1,5 @@
-//! The byte-stream channel, master side: a frontend reads requests out of it and writes replies into it,
-//! in whatever pieces the other end's system calls have.
+//! The byte-stream channel, master's side. A frontend reads requests from it and writes replies to it. The
+//! pieces are as long as the slave's system calls make them.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,31 +12,31 @@ use crate::question::{Question, check_answers, goodbye_head};
 use crate::reply;
 use crate::request::{Goodbye, nothing};
 
-/// What reading a [`StreamEnd`] came to.
+/// The result of a read of a [`StreamEnd`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamRead {
-    /// So many bytes; 0: the master has hung up, nothing will come any more.
+    /// Number of bytes read. 0: the master has hung up, and no more bytes will come.
     Ready(usize),
-    /// Nothing is there yet; the waker will be called.
+    /// No bytes are there yet. The waker will be called when there are.
     NotYet,
 }
 
-/// Why bytes written to a [`StreamEnd`] were not taken.
+/// Why a [`StreamEnd`] refused bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
     /// The master has hung up.
     #[error("the master has hung up")]
     HungUp,
-    /// They can't be a reply; the slave is dropped.
+    /// The bytes violate the protocol; the slave is dropped.
     #[error(transparent)]
     Nonsense(#[from] Nonsense),
 }
 
 type Waker = Arc<dyn Fn() + Send + Sync>;
 
-/// The end of a byte-stream channel that a frontend serves to whoever opened the slave node.
+/// The end of a byte-stream channel that a frontend connects to the process that opened the slave node.
 ///
-/// All methods return at once and can be called from any thread. Dropping it hangs up.
+/// All methods return at once and can be called from any thread. Dropping the end hangs up.
 pub struct StreamEnd {
     core: Arc<StreamCore>,
 }
@@ -46,7 +46,7 @@ impl StreamEnd {
         StreamEnd { core }
     }
 
-    /// Reads the next bytes for the slave, as many as there are and fit.
+    /// Reads the next bytes for the slave: as many as are there and fit into the buffer.
     #[must_use]
     pub fn read(&self, buffer: &mut [u8]) -> StreamRead {
         let copied = self.take(buffer.len(), |bytes| {
@@ -56,10 +56,10 @@ impl StreamEnd {
         copied.map_or(StreamRead::NotYet, StreamRead::Ready)
     }
 
-    /// Like [`StreamEnd::read`] without a copy: hands the next bytes, at most `max`, to `use_bytes`; none
-    /// where the master has hung up. `None` where nothing is there yet.
+    /// Like [`StreamEnd::read`] without a copy: passes the next bytes, at most `max`, to `use_bytes`. The slice
+    /// is empty if the master has hung up. Returns `None` if no bytes are there yet.
     ///
-    /// `use_bytes` is called under a lock of this channel: it must not call back into it.
+    /// `use_bytes` runs under the lock of this channel, so it must not call the channel's methods.
     pub fn take<R>(&self, max: usize, use_bytes: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let state = &mut *self.core.state();
         let waiting = state.outgoing.get(state.sent..).unwrap_or_default();
@@ -72,15 +72,15 @@ impl StreamEnd {
         Some(used)
     }
 
-    /// Whether [`StreamEnd::read`] would answer something (for `poll`).
+    /// Whether [`StreamEnd::read`] would return [`StreamRead::Ready`] (for `poll`).
     #[must_use]
     pub fn is_readable(&self) -> bool {
         let state = self.core.state();
         state.sent < state.outgoing.len() || state.end.is_some()
     }
 
-    /// Takes bytes that the slave wrote: all of them, or none where they can't be a reply. Then the slave
-    /// is dropped.
+    /// Takes bytes that the slave wrote. It takes all of them, unless they violate the protocol: then it takes
+    /// none, and the slave is dropped.
     pub fn write(&self, bytes: &[u8]) -> Result<usize, StreamError> {
         let mut state = self.core.state();
         if state.end.is_some() {
@@ -102,17 +102,17 @@ impl StreamEnd {
         result
     }
 
-    /// Sets what is called, from any thread and without a lock held, whenever a read that found nothing may
-    /// now find something. It may call [`StreamEnd::read`].
+    /// Sets the waker. It is called when a read that returned [`StreamRead::NotYet`] may now return bytes. The
+    /// call comes from any thread, without a lock held, so the waker may call [`StreamEnd::read`].
     pub fn set_waker(&self, waker: impl Fn() + Send + Sync + 'static) {
         *self.core.waker() = Some(Arc::new(waker));
     }
 
-    /// The slave has closed its end, or died.
+    /// Tells the channel that the slave has closed its end, or died.
     pub fn hang_up(&self) {
         self.core.state().close(Lost::Gone);
         self.core.changed.notify_all();
-        // Whoever made the waker may hold this end in it.
+        // The waker may hold a reference to this end. Dropping the waker here breaks that reference cycle.
         *self.core.waker() = None;
     }
 }
@@ -123,7 +123,7 @@ impl Drop for StreamEnd {
     }
 }
 
-/// What both sides of the channel share.
+/// The state that both sides of the channel share.
 pub(crate) struct StreamCore {
     state: Mutex<State>,
     changed: Condvar,
@@ -131,21 +131,21 @@ pub(crate) struct StreamCore {
 }
 
 struct State {
-    /// The message for the slave with its payload, and how much of it was read.
+    /// The message for the slave with its payload, and the number of bytes of it that the slave has read.
     outgoing: Vec<u8>,
     sent: usize,
-    /// The message that is coming.
+    /// The message that is being received.
     head: [u8; MAX_HEAD_BYTES],
     head_length: usize,
     header: Option<Header>,
     payload: Vec<u8>,
-    /// The request that waits for its reply, and how much payload that may have.
+    /// The id of the outstanding request, and the largest payload that its reply may have.
     expected: Option<u64>,
     room: usize,
     patience: Option<Patience>,
     last_sign: Instant,
     reply: Option<Received>,
-    /// Why nothing goes any more.
+    /// Why the channel has ended.
     end: Option<Lost>,
 }
 
@@ -186,7 +186,7 @@ impl StreamCore {
         }
     }
 
-    /// Puts a request where the slave will read it.
+    /// Makes a request available for the slave to read.
     pub(crate) fn post(&self, question: Question<'_>, room: usize) -> Result<(), Lost> {
         let payload = Payload::Streamed(question.data);
         let head = Head::new(question.request.kind(), question.id, payload, |out| {
@@ -214,14 +214,14 @@ impl StreamCore {
         Ok(())
     }
 
-    /// Waits for the reply to what was posted.
+    /// Waits for the reply to the posted request.
     pub(crate) fn wait(&self, into: &mut [u8], silence: Duration) -> Result<Received, Lost> {
         let mut state = self.state();
         loop {
             if let Some(reply) = state.reply.take() {
                 let length = reply.header.payload_within(into.len())?;
                 let whole = into.get_mut(..length).zip(state.payload.get(..length));
-                // A payload in a stream is as long as its header says.
+                // Never `None`: complete() has received as many bytes as the header says.
                 let Some((into, payload)) = whole else {
                     return Err(Lost::Gone);
                 };
@@ -248,7 +248,8 @@ impl StreamCore {
     pub(crate) fn close(&self, goodbye: Option<&Goodbye>) {
         let mut state = self.state();
         if state.end.is_none() {
-            // Behind a request that was cut off the goodbye could not be told from its payload.
+            // If the slave has read only a part of a request, it would take the goodbye for the rest of that
+            // request.
             let between = state.sent == 0 || state.sent == state.outgoing.len();
             state.close(Lost::Gone);
             if let Some(goodbye) = goodbye.filter(|_| between) {
@@ -257,7 +258,7 @@ impl StreamCore {
             }
         }
         drop(state);
-        // Whoever waits for a reply, where another thread closes.
+        // Wakes a thread that waits for a reply, if another thread closes the channel.
         self.changed.notify_all();
         self.wake();
     }

@@ -1,8 +1,8 @@
-//! Text of a fixed length, filled with NUL.
+//! Text in fields of a fixed length, padded with NUL.
 
 use crate::nonsense::Nonsense;
 
-/// Cuts where it does not fit, never inside a character.
+/// Encodes a text. A text that is too long is truncated at the end of a character.
 pub(crate) fn to_bytes<const N: usize>(text: &str) -> [u8; N] {
     let mut end = text.len().min(N);
     while !text.is_char_boundary(end) {
@@ -15,7 +15,8 @@ pub(crate) fn to_bytes<const N: usize>(text: &str) -> [u8; N] {
     bytes
 }
 
-/// Everything up to the first NUL; control characters, which could fool a log's reader, are refused.
+/// Decodes the text up to the first NUL. Control characters are refused: they could mislead a reader of the
+/// log.
 pub(crate) fn from_bytes(what: &'static str, bytes: &[u8]) -> Result<String, Nonsense> {
     let text = bytes.split(|b| *b == 0).next().unwrap_or_default();
     match std::str::from_utf8(text) {

@@ -1,4 +1,4 @@
-//! Which versions of the protocol this side speaks.
+//! The versions of the protocol that this crate supports.
 
 use std::fmt;
 
@@ -7,20 +7,20 @@ use crate::limits::VERSION;
 /// A range of versions of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {
-    /// The oldest that is spoken.
+    /// The oldest version.
     pub oldest: u16,
-    /// The newest that is spoken.
+    /// The newest version.
     pub newest: u16,
 }
 
 impl Versions {
-    /// What this side speaks.
+    /// The versions that this crate supports.
     pub const OURS: Versions = Versions {
         oldest: VERSION,
         newest: VERSION,
     };
 
-    /// Whether this version is one of them.
+    /// Whether the range contains this version.
     #[must_use]
     pub fn contain(self, version: u16) -> bool {
         self.oldest <= version && version <= self.newest

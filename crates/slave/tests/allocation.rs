@@ -1,4 +1,4 @@
-//! Records go over either channel without an allocation, on both sides.
+//! A record is transferred over either channel without a memory allocation on either side.
 
 mod common;
 #[path = "common/null.rs"]
@@ -14,9 +14,9 @@ use pseudotape_testkit::counting::{Counting, allocations_of_all_threads};
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Both sides live in this process, so the allocations of all threads count. Also what the test harness allocates
-/// meanwhile is counted: so there is one test, and one thread for it. What the harness allocates once, when it comes to
-/// wait, is in one measurement at most; what a record needs is in each.
+/// Both sides run in this process, so the allocations of all threads are counted, including those of the test
+/// harness. Therefore this file has only one test. The harness allocates once when it starts to wait for the
+/// test, so at most one measurement contains that. An allocation for a record would be in every measurement.
 #[test]
 fn records_are_handed_over_without_an_allocation() {
     let fixed = Transfer::Fixed(512.try_into().unwrap());
@@ -41,7 +41,7 @@ fn records_are_handed_over_without_an_allocation() {
             drive.position().unwrap();
             drive.capacity().unwrap();
         };
-        // The first ones make the buffers.
+        // The first records allocate the buffers.
         round();
         round();
         let counts =

@@ -1,4 +1,5 @@
-//! Slaves come, die, are late, come twice, talk nonsense: never a hang, a crash or a wrong result.
+//! Slaves that attach, die, time out, attach twice or violate the protocol never cause a hang, a crash or a
+//! wrong result.
 
 mod common;
 
@@ -26,7 +27,7 @@ fn model() -> Box<dyn Drive> {
     Box::new(drive)
 }
 
-/// A slave of bare bytes whose newness was told.
+/// A slave of bare bytes, after its unit attentions have been reported.
 fn raw(options: Options) -> (SlaveDrive, SlavePort, RawSlave) {
     let (mut drive, port) = master(options);
     let mut slave = RawSlave::attached(&port);
@@ -37,7 +38,7 @@ fn raw(options: Options) -> (SlaveDrive, SlavePort, RawSlave) {
     (drive, port, slave)
 }
 
-/// Short, and long enough for a slave on a loaded machine to greet in.
+/// A short timeout that still lets a slave on a loaded machine answer the greeting.
 const SILENCE: Duration = Duration::from_secs(2);
 
 fn quick() -> Options {
@@ -101,7 +102,7 @@ fn a_new_slave_is_told_once_and_stands_at_its_beginning() {
     while served.test_ready().is_err() {}
     served.write(Transfer::Variable, b"before").unwrap();
     let _served = on_socket(&port, served, ServeOptions::default());
-    // MODE SENSE tells no attention.
+    // MODE SENSE reports no unit attention.
     drive.mode().unwrap();
     assert_eq!(
         drive.write(Transfer::Variable, b"x").unwrap_err().sense,
@@ -202,7 +203,7 @@ fn half_a_request_in_a_stream_is_gone_with_its_reader() {
     let (mut drive, port) = master(Options::default());
     let end = attach_by_hand(&port);
     let reading = thread::spawn(move || {
-        // The attention's rewind, then the half of a write.
+        // The rewind of the unit attention, then the first half of a write.
         answer_by_hand(&end, &outcome(0, 0, 0, 0, 0));
         let mut half = [0; 1000];
         read_by_hand(&end, &mut half);
@@ -303,7 +304,7 @@ fn a_reply_that_comes_byte_by_byte_must_be_whole_in_time() {
     assert!(dripping.join().unwrap(), "the slave was cut off");
 }
 
-/// A drive whose rewind takes its time.
+/// A drive whose rewind takes long.
 struct Slow(Box<dyn Drive>, Duration);
 
 macro_rules! pass {
@@ -361,7 +362,7 @@ fn a_slave_that_says_it_works_may_take_longer_than_it_may_be_silent() {
     drive.rewind().unwrap();
 }
 
-/// How often a slave says that it works depends on how long its master lets it be silent.
+/// The interval of `working` depends on the timeout of the master.
 #[test]
 fn a_master_of_little_patience_hears_of_a_slow_slave_in_time() {
     let (mut drive, port) = master(Options {
@@ -488,7 +489,7 @@ fn whatever_is_wrong_with_a_reply_it_is_an_error_and_the_slave_is_dropped() {
     }
 }
 
-/// A good reply with one byte of its header changed, and the checksum set anew.
+/// A good reply with one changed byte in its header, and a checksum to match.
 fn changed(id: u64, at: usize, byte: u8) -> Vec<u8> {
     let mut bytes = message(DONE, id, &outcome(1, 1, 0, 0, 0), &[]);
     bytes[at] = byte;
@@ -525,7 +526,7 @@ fn an_idle_slave_is_asked_whether_it_is_there() {
         let alive = answer_by_hand(&end, &[0; 32]);
         assert_eq!(alive, 2);
     }
-    // The fourth is not answered.
+    // The fourth request is not answered.
     let mut rest = [0; 4096];
     assert_eq!(read_some_by_hand(&end, &mut rest), 40);
     let length = read_some_by_hand(&end, &mut rest);
@@ -600,7 +601,7 @@ fn transfers_larger_than_a_payload_go_in_parts_of_whole_blocks() {
     let done = drive.read(fixed, &mut buffer).unwrap();
     assert_eq!((done.blocks, done.bytes), (100, 100 * 512));
     assert!(buffer[..data.len()] == data);
-    // At the limit, and one past it.
+    // At the limit, and one byte above it.
     drive.write(Transfer::Variable, &data[..10_000]).unwrap();
     for length in [10_001, 20_000] {
         let refused = drive
@@ -628,7 +629,7 @@ fn attach_by_hand(port: &SlavePort) -> pseudotape_slave::StreamEnd {
     end
 }
 
-/// Answers the next request, which has no body and no payload; says what it was.
+/// Answers the next request, which must have no body and no payload. Returns its kind.
 fn answer_by_hand(end: &pseudotape_slave::StreamEnd, body: &[u8]) -> u16 {
     let mut request = [0; 40];
     read_by_hand(end, &mut request);
@@ -655,7 +656,7 @@ fn read_some_by_hand(end: &pseudotape_slave::StreamEnd, buffer: &mut [u8]) -> us
     }
 }
 
-/// The place becomes free a moment after the goodbye.
+/// The port becomes free shortly after the goodbye.
 fn wait_for_place(port: &SlavePort) -> pseudotape_slave::StreamEnd {
     let started = Instant::now();
     loop {

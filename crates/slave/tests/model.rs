@@ -1,4 +1,4 @@
-//! Random operations: a drive behind the protocol answers as the model in process does.
+//! Random operations: a drive behind the protocol returns the same results as the model in process.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The two slaves of docs/SLAVE-PROTOCOL.md, in Python, over a socket and over a byte stream.
+//! The two Python slaves of docs/SLAVE-PROTOCOL.md, over a socket and over a byte stream.
 
 mod common;
 
@@ -61,7 +61,7 @@ impl Pair {
         }
     }
 
-    /// Hangs up; gives what the slave printed.
+    /// Hangs up, and returns the output of the slave.
     fn end(mut self) -> String {
         drop(self.drive);
         let mut printed = String::new();
@@ -145,7 +145,7 @@ fn write_a_tape(drive: &mut dyn Drive) {
     assert_eq!(refused.sense, Sense::IllegalRequest);
 }
 
-// The first rewind is the master's own.
+// The first rewind is the one that the master does for each new slave.
 const COUNTED: &str = "4 records, 1059916 bytes, 2 filemarks, 2 rewinds\n";
 
 /// PT-05: a script on the slave end serves a read-only tape.
@@ -165,8 +165,8 @@ fn a_script_counts_records_on_a_socket() {
     assert_eq!(pair.end(), COUNTED);
 }
 
-/// As on a node: the script opens a path that is no socket, and what it reads and writes is cut anywhere.
-/// One end of a pair of sockets stands for the node, by its name below /proc/self/fd.
+/// As on a node: the script opens a path that is no socket, and its reads and writes are cut at arbitrary
+/// places. A pseudo terminal stands for the node.
 fn on_stream(name: &str, files: &Path) -> (SlaveDrive, Child) {
     let (mut drive, port) = master(Options::default());
     let (own, other) = nix::pty::openpty(None, None)
@@ -185,7 +185,7 @@ fn on_stream(name: &str, files: &Path) -> (SlaveDrive, Child) {
     let slave = command.spawn().expect("python3 is installed");
     assert!(port.wait_attached(LONG), "{:?}", port.status());
     greet(&mut drive);
-    // The terminal must not end before the script has opened it, which it has.
+    // The terminal must stay open until the script has opened it, and the script has opened it by now.
     drop(other);
     (drive, slave)
 }

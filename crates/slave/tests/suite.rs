@@ -1,4 +1,4 @@
-//! A slave's drive runs the suite of every drive, over each channel.
+//! The suite for all drives, run on a slave's drive over each kind of channel.
 
 mod common;
 

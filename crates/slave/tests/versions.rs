@@ -1,4 +1,5 @@
-//! Peers of other versions: a newer master falls back, and each side is told what the other one speaks.
+//! Peers of other versions: a newer master falls back to an older version, and each side learns the versions of
+//! the other one.
 
 mod common;
 
@@ -28,7 +29,7 @@ fn model() -> Box<dyn Drive> {
     Box::new(drive)
 }
 
-/// A message whose header says another version.
+/// A message whose header has another version.
 fn of_version(version: u16, mut message: Vec<u8>) -> Vec<u8> {
     message[4..6].copy_from_slice(&version.to_le_bytes());
     reseal(&mut message);
@@ -45,7 +46,7 @@ fn takes(welcome: &RawRequest) -> u32 {
     u32::from_le_bytes(welcome.body[72..76].try_into().unwrap())
 }
 
-/// What `unsupported` says: oldest and newest version, and features.
+/// The content of `unsupported`: oldest and newest version, and features.
 fn known(reply: &RawRequest) -> (u16, u16, u32) {
     assert_eq!((reply.kind, reply.body.len()), (UNSUPPORTED, 8));
     let pair = |at: usize| u16::from_le_bytes(reply.body[at..at + 2].try_into().unwrap());
@@ -53,7 +54,7 @@ fn known(reply: &RawRequest) -> (u16, u16, u32) {
     (pair(0), pair(2), features)
 }
 
-/// A master of version 2, whose greeting is of a length of its own.
+/// A master of version 2. Its greeting has another length than the one of version 1.
 fn newer_master_falls_back(mut to: impl Write, mut from: impl Read) {
     let newer = of_version(2, message(HELLO, 5, b"something that version 2 says", &[]));
     for _ in 0..2 {
@@ -64,7 +65,7 @@ fn newer_master_falls_back(mut to: impl Write, mut from: impl Read) {
     to.write_all(&hello(6, 0)).unwrap();
     let reply = read_request(&mut from).unwrap();
     assert_eq!((reply.id, reply.kind, takes(&reply)), (6, WELCOME, 0));
-    // A new medium is reported first.
+    // The unit attentions of a new slave are reported first.
     for id in 7..9 {
         to.write_all(&message(TEST_READY, id, &[], &[])).unwrap();
         assert_eq!(read_request(&mut from).unwrap().id, id);
@@ -117,7 +118,7 @@ fn a_feature_that_is_needed_is_refused_by_a_slave_that_does_not_know_it() {
         master.write_all(&hello(1, 1 << bit)).unwrap();
         let reply = read_request(&mut master).unwrap();
         assert_eq!(known(&reply), (VERSION, VERSION, 1));
-        // It is not attached, and a greeting without that need is good.
+        // The slave is not attached yet, and accepts a greeting that does not require the feature.
         master.write_all(&hello(2, 0)).unwrap();
         assert_eq!(read_request(&mut master).unwrap().kind, WELCOME);
     }
@@ -180,7 +181,7 @@ fn a_slave_without_a_common_version_is_told_what_the_master_speaks() {
             }
         };
         assert!(loss.contains(expected), "{expected:?} is not in {loss:?}");
-        // The place is free for a slave of this version.
+        // The port is free for a slave of this version.
         let _served = on_socket(&port, model(), ServeOptions::default());
     }
 }

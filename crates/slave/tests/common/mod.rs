@@ -1,5 +1,5 @@
 //! Pairs of a master and a slave, for tests.
-#![allow(dead_code)] // Each test takes what it needs.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 pub mod raw;
 
@@ -14,10 +14,10 @@ use pseudotape_slave::{
 };
 use pseudotape_tape::{Drive, Sense};
 
-/// Longer than anything here takes, however busy the machine is.
+/// A timeout longer than any operation here takes, however busy the machine is.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// Numbers that differ from run to run only by the seed.
+/// Pseudo-random numbers. The seed determines them.
 pub struct Random(pub u64);
 
 impl Random {
@@ -29,10 +29,10 @@ impl Random {
     }
 }
 
-/// How a slave that ran in a thread ended.
+/// The result of a slave that ran in a thread.
 pub type Served = Receiver<Result<(), ServeError>>;
 
-/// Serves in a thread of its own.
+/// Serves a drive in a thread of its own.
 pub fn serve_in_thread(
     mut drive: Box<dyn Drive>,
     channel: Channel,
@@ -56,7 +56,7 @@ pub fn on_socket(port: &SlavePort, drive: Box<dyn Drive>, options: ServeOptions)
     served
 }
 
-/// A slave on a byte stream that is cut at random places: what a frontend with a node does.
+/// A slave on a byte stream that is cut at random places, as a frontend with a node cuts it.
 pub fn on_stream(port: &SlavePort, drive: Box<dyn Drive>, seed: u64) -> Served {
     let end = port.attach_stream().expect("the place is free");
     let (requests, to_slave) = std::io::pipe().expect("a pipe");
@@ -68,7 +68,7 @@ pub fn on_stream(port: &SlavePort, drive: Box<dyn Drive>, seed: u64) -> Served {
     served
 }
 
-/// Carries bytes between a stream's end and two pipes, in pieces of random sizes.
+/// Copies bytes between a stream end and two pipes, in pieces of random sizes.
 pub fn carry(
     end: StreamEnd,
     mut to_slave: std::io::PipeWriter,
@@ -136,7 +136,7 @@ pub fn master(options: Options) -> (SlaveDrive, SlavePort) {
     SlaveDrive::new(options).expect("a thread")
 }
 
-/// Hears that the slave is new.
+/// Consumes the unit attentions of a new slave.
 pub fn greet(drive: &mut SlaveDrive) {
     assert_eq!(drive.test_ready().unwrap_err().sense, Sense::Reset);
     assert_eq!(drive.test_ready().unwrap_err().sense, Sense::MediumChanged);

@@ -1,4 +1,4 @@
-//! A drive that takes and gives any number of blocks and keeps none.
+//! A drive that writes and reads any number of blocks and stores none.
 
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,

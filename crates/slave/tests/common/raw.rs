@@ -1,5 +1,6 @@
-//! A slave made of bare bytes, written from docs/SLAVE-PROTOCOL.md and not from the code.
-#![allow(dead_code)] // Each test takes what it needs.
+//! A slave that sends bare bytes. It was written from docs/SLAVE-PROTOCOL.md and does not use the code of the
+//! crate.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -14,7 +15,7 @@ pub const WORKING: u16 = 0x8006;
 pub const REWIND: u16 = 26;
 pub const WRITE: u16 = 20;
 
-/// A message: header, body, payload in the stream.
+/// Encodes a message: header, body, payload in the stream.
 pub fn message(kind: u16, id: u64, body: &[u8], payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(0x534d_508a_u32.to_le_bytes());
@@ -37,7 +38,7 @@ pub fn message(kind: u16, id: u64, body: &[u8], payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Sets a header's checksum anew after a change of the header.
+/// Recomputes the checksum of a header after a change.
 pub fn reseal(message: &mut [u8]) {
     let crc = crc32fast::hash(&message[..36]);
     message[36..40].copy_from_slice(&crc.to_le_bytes());
@@ -54,7 +55,7 @@ pub fn outcome(count: u64, object: u64, block_length: u32, stop: u8, sense: u8) 
     body
 }
 
-/// The body of `welcome`: any block from 1 byte to 16 MiB, payloads in the stream.
+/// The body of `welcome`: blocks from 1 byte to 16 MiB, payloads in the stream.
 pub fn welcome() -> Vec<u8> {
     let mut body = vec![0; 60];
     body[..3].copy_from_slice(b"RAW");
@@ -92,11 +93,11 @@ pub fn read_request(stream: &mut impl Read) -> std::io::Result<RawRequest> {
     })
 }
 
-/// A slave on a socket that has been greeted.
+/// A slave on a socket that has answered the greeting.
 pub struct RawSlave(pub UnixStream);
 
 impl RawSlave {
-    /// Comes, but does not answer the greeting.
+    /// Connects, but does not answer the greeting.
     pub fn silent(port: &SlavePort) -> RawSlave {
         let (master, slave) = UnixStream::pair().unwrap();
         slave.set_read_timeout(Some(LONG)).unwrap();
@@ -117,7 +118,7 @@ impl RawSlave {
         read_request(&mut self.0).expect("a request")
     }
 
-    /// The next request that is no keep-alive, which is answered.
+    /// The next request other than keep-alive. Keep-alive requests are answered.
     pub fn next_operation(&mut self) -> RawRequest {
         loop {
             let request = self.next();
@@ -132,14 +133,14 @@ impl RawSlave {
         self.0.write_all(bytes).expect("the master reads");
     }
 
-    /// Answers the rewind with which a master begins.
+    /// Answers the rewind that a master does for each new slave.
     pub fn rewound(&mut self) {
         let rewind = self.next_operation();
         assert_eq!(rewind.kind, REWIND);
         self.send(&message(DONE, rewind.id, &outcome(0, 0, 0, 0, 0), &[]));
     }
 
-    /// The text of the goodbye; whatever came before is skipped.
+    /// The text of the goodbye. Messages before it are skipped.
     pub fn goodbye(&mut self) -> (u32, String) {
         loop {
             let message = self.next();
