@@ -1,8 +1,8 @@
-/// Where direct transfers of a SCSI host adapter may begin in memory.
+/// Alignment that a SCSI host adapter needs for direct transfers.
 const ALIGNMENT: usize = 4096;
 
-/// Bytes that begin at a multiple of a page: st transfers those directly and at once, while others go through
-/// its own buffer, and their errors come with the call after.
+/// A buffer aligned to a page. st transfers such a buffer directly, so errors come with the same call. It
+/// copies other buffers through its own buffer, and then errors of a write come with the next call.
 #[derive(Debug, Default)]
 pub(crate) struct AlignedBuffer {
     bytes: Vec<u8>,
@@ -16,7 +16,7 @@ impl AlignedBuffer {
             self.bytes.resize(wanted, 0);
         }
         let start = self.bytes.as_ptr().align_offset(ALIGNMENT);
-        // `align_offset` may say that it can't; then the bytes are only not aligned.
+        // `align_offset` may fail. Then the bytes are just not aligned.
         let start = if start < ALIGNMENT { start } else { 0 };
         &mut self.bytes[start..start + length]
     }

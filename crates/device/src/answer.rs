@@ -1,4 +1,4 @@
-//! What an errno of the node says of the drive.
+//! What an errno of the node means for the drive and its position.
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
@@ -8,7 +8,7 @@ use crate::errno::is_gone;
 use crate::state::{DeviceDrive, Locating, Readiness, Whereabouts};
 
 impl DeviceDrive {
-    /// What every operation does first: tells pending news, then requires a drive that can work.
+    /// The first step of every operation: reports a pending unit attention, then requires a ready drive.
     pub(crate) fn begin_anywhere(&mut self) -> Result<(), Failed> {
         if let Some(sense) = self.attention.take() {
             return Err(Failed::at(sense, self.here()));
@@ -16,7 +16,7 @@ impl DeviceDrive {
         self.require_ready()
     }
 
-    /// The same for operations that go on from the place of the tape, which is given back.
+    /// The same for operations that start from the current position. Returns that position.
     pub(crate) fn begin(&mut self) -> Result<u64, Failed> {
         self.begin_anywhere()?;
         match self.medium.place {
@@ -26,7 +26,7 @@ impl DeviceDrive {
         }
     }
 
-    /// The place, which [`DeviceDrive::begin`] has seen.
+    /// The current position. [`DeviceDrive::begin`] has made sure that it is known.
     pub(crate) fn position_here(&self) -> Position {
         match self.medium.place {
             Whereabouts::At(object) => self.position_at(object),
@@ -42,7 +42,7 @@ impl DeviceDrive {
         }
     }
 
-    /// An errno that says everything by itself.
+    /// The failure for an errno whose meaning needs no further request.
     pub(crate) fn failed(&mut self, what: &str, errno: Errno) -> Failed {
         self.note(what, errno);
         let sense = match errno {
@@ -57,7 +57,8 @@ impl DeviceDrive {
                 self.readiness = Readiness::Not(Sense::NoDrive);
                 Sense::NoDrive
             }
-            // Also where the node itself did not say so before: an rmt server that answers only the write with it.
+            // The node may have opened as writable all the same: an rmt server may report this only for the
+            // write.
             Errno::EACCES | Errno::EROFS | Errno::EBADF => {
                 self.medium.protected |= errno != Errno::EBADF;
                 Sense::WriteProtected
@@ -73,8 +74,8 @@ impl DeviceDrive {
         Failed::at(sense, self.here())
     }
 
-    /// After an EIO: where the tape is now. Fails where the drive doesn't know, or can't work any more. A
-    /// drive that can't be asked is where it was, as far as anybody knows.
+    /// Finds the position of the tape after an EIO. Fails if the drive does not know its position, or does not
+    /// work any more. A drive that can't report its position is assumed not to have moved.
     pub(crate) fn find(&mut self, what: &str, errno: Errno) -> Result<u64, Failed> {
         if errno != Errno::EIO {
             return Err(self.failed(what, errno));
@@ -88,7 +89,7 @@ impl DeviceDrive {
         if self.medium.locating == Locating::Counted {
             return Ok(before);
         }
-        // The first question may meet news of its own.
+        // The first request may itself fail with a unit attention.
         for _ in 0..2 {
             match self.ask() {
                 Ok(object) => return Ok(object),
@@ -96,13 +97,14 @@ impl DeviceDrive {
                 Err(errno) => return Err(self.failed("asking for the position", errno)),
             }
         }
-        // Neither lost nor answering: what st knows only when it opens the drive.
+        // The position is not lost, and yet the drive does not report it. st learns the reason only when it
+        // opens the drive.
         self.look_again()?;
         self.lose_place();
         Err(Failed::at(Sense::Reset, None))
     }
 
-    /// `MTNOP` fails where the driver has lost the position in a reset, or has no medium.
+    /// Fails if a reset lost the position, or if there is no medium: then st fails `MTNOP`.
     fn require_known(&mut self) -> Result<(), Failed> {
         match self.operate(Operation::Nothing, 0) {
             Ok(()) => Ok(()),
@@ -114,7 +116,7 @@ impl DeviceDrive {
         }
     }
 
-    /// A failure that leaves the tape nobody knows where.
+    /// A failure after which the position is known only if the drive reports it.
     pub(crate) fn lost_by(&mut self, what: &str, errno: Errno) -> Failed {
         let found = self.find(what, errno);
         match found {
@@ -127,7 +129,7 @@ impl DeviceDrive {
         }
     }
 
-    /// The tape is somewhere that nothing but another medium explains, or a fault of the drive.
+    /// The tape is at an unexpected position. Either the medium is another one, or the drive has a fault.
     pub(crate) fn found_elsewhere(&mut self, object: u64) -> Failed {
         let sense = if object == 0 {
             self.forget_medium();
@@ -139,7 +141,7 @@ impl DeviceDrive {
         Failed::at(sense, self.here())
     }
 
-    /// What was known of the medium is of another one.
+    /// Forgets what is known of the medium, because another one is in the drive.
     pub(crate) fn forget_medium(&mut self) {
         self.medium.files = crate::files::Files::default();
         self.medium.early_warning = None;

@@ -13,14 +13,14 @@ impl DeviceDrive {
 
     pub(crate) fn status(&self) -> Result<MtGet, Errno> {
         let status = self.node.as_ref().ok_or(Errno::ENXIO)?.status()?;
-        // The driver forgets them with the question.
+        // MTIOCGET clears the driver's count, so the count is kept here.
         let recovered = self.recovered.get();
         self.recovered
             .set(recovered.saturating_add(status.recovered_errors.into()));
         Ok(status)
     }
 
-    /// Asks the drive for its place.
+    /// Asks the drive for its position.
     pub(crate) fn ask(&self) -> Result<u64, Errno> {
         self.node.as_ref().ok_or(Errno::ENXIO)?.object()
     }

@@ -1,4 +1,4 @@
-//! Marks, erase, partitions: what changes the medium besides blocks.
+//! Writing marks, erasing, and partitioning.
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
@@ -6,7 +6,7 @@ use pseudotape_tape::{Done, EraseExtent, Failed, Mark, Partitioning, Sense, Stop
 
 use crate::state::{DeviceDrive, Locating};
 
-/// As many marks as one operation takes.
+/// The largest number of marks that one MTIOCTOP writes.
 const MOST_MARKS: u32 = 0x7f_ffff;
 
 impl DeviceDrive {
@@ -43,7 +43,7 @@ impl DeviceDrive {
         Ok(self.done(done.into(), warned.then_some(Stop::EarlyWarning)))
     }
 
-    /// Everything written before is on stable storage (WRITE FILEMARKS of none).
+    /// Brings everything written before onto stable storage (WRITE FILEMARKS with a count of 0).
     pub(crate) fn commit(&mut self) -> Result<(), Failed> {
         if !self.medium.dirty {
             return Ok(());
@@ -58,7 +58,7 @@ impl DeviceDrive {
         }
     }
 
-    /// Says how many fitted.
+    /// Returns the number of marks that fitted.
     fn put_some(&mut self, mark: Mark, count: u32, mode: WriteMode) -> Result<u32, Failed> {
         let at = self.begin()?;
         let operation = match (mark, mode) {
@@ -101,7 +101,8 @@ impl DeviceDrive {
         self.arrive(at + count, file);
     }
 
-    /// The position tells how many were written; at the physical end st keeps the flag EOT when it was none.
+    /// The position shows how many marks were written. If none was written at the physical end, st keeps the
+    /// flag EOT.
     fn after_failed_marks(
         &mut self,
         at: u64,
@@ -114,7 +115,7 @@ impl DeviceDrive {
         let written = if self.medium.locating == Locating::Asked {
             object.checked_sub(at)
         } else {
-            // st takes what was not written off the file number.
+            // st subtracts the marks that were not written from the file number.
             let after = flags.and_then(|flags| flags.file);
             after
                 .zip(file_before)
@@ -126,7 +127,7 @@ impl DeviceDrive {
         };
         self.wrote_marks(at, mark, written);
         if written == count {
-            // To st, early warning is a failure to write setmarks.
+            // st reports early warning as a failure of writing setmarks.
             self.medium
                 .early_warning
                 .get_or_insert(at + u64::from(count));
@@ -137,7 +138,7 @@ impl DeviceDrive {
             return Ok(written);
         }
         if written > 0 {
-            // st forgets why; the rest alone says it again.
+            // st drops the reason. Writing the remaining marks makes the drive report it again.
             return Ok(written + self.put_some(mark, count - written, WriteMode::Commit)?);
         }
         let sense = self.why_refused(at)?;
@@ -191,7 +192,7 @@ impl DeviceDrive {
         }
     }
 
-    /// A drive that answers and did not move can't do it, or not to this medium.
+    /// A drive that responds and did not move does not support the operation, or not on this medium.
     fn refused_change(&mut self, what: &str, errno: Errno, at: u64) -> Failed {
         let object = match self.find(what, errno) {
             Ok(object) => object,

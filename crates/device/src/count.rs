@@ -1,8 +1,10 @@
-//! Places on a tape whose drive can't say where it is: objects are counted from the beginning, by reading.
+//! Positions on a tape whose drive can't report its position: objects are counted from the beginning, by
+//! reading.
 //!
-//! What was seen once is known ([`Files`](crate::files::Files)), so that going there again takes a rewind and
-//! two steps forward. Everything before the place of the tape has been seen, always. Nothing is ever asked
-//! to go backwards or over an unseen mark: emulations without positions are not exact there.
+//! Objects that were passed once are remembered ([`Files`](crate::files::Files)), so going back to one takes a
+//! rewind and two spacing operations. All objects before the current position have been passed. The drive is
+//! never told to space backwards or over a mark that was not seen yet: emulations without positions are not
+//! exact there.
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
@@ -11,8 +13,8 @@ use pseudotape_tape::{Done, Failed, Position, Sense, SpaceUnit, Stop, Transfer};
 use crate::state::{DeviceDrive, Locating, Whereabouts};
 
 impl DeviceDrive {
-    /// Finds out which object the place is that the driver knew as a block of a file: from the beginning, by
-    /// counting. Ends there.
+    /// Converts a position that the driver knows as file and block into an object number, by counting from the
+    /// beginning. The tape ends up at that position.
     pub(crate) fn count_to(&mut self, file: u64, block: u64) -> Result<u64, Failed> {
         self.rewind_to_count()?;
         while self.medium.files.start_of(file).is_none() {
@@ -36,14 +38,15 @@ impl DeviceDrive {
         Err(Failed::at(Sense::Reset, None))
     }
 
-    /// Leaves the driver with the numbers of the place, from which the next one to open the node goes on.
+    /// Makes the driver's file and block numbers right again: the next program that opens the node starts from
+    /// them.
     pub(crate) fn count_for_others(&mut self) {
         if self.medium.locating == Locating::Counted
             && self.medium.miscounted
             && let Whereabouts::At(object) = self.medium.place
             && self.rewind_to_count().is_ok()
         {
-            // A drive that fails here leaves numbers that are right too, of another place.
+            // If this fails, the numbers are right as well, for another position.
             self.move_to(object).ok();
         }
     }
@@ -60,7 +63,7 @@ impl DeviceDrive {
         }
     }
 
-    /// Reads one object at the end of what was seen; says what it was, if no block.
+    /// Reads the first object that was not seen yet. Returns the stop if the object is not a block.
     fn see_one(&mut self) -> Result<Option<Stop>, Failed> {
         let end = self.medium.files.covered();
         self.move_to(end)?;
@@ -71,7 +74,7 @@ impl DeviceDrive {
             .map(|read| read.stop)
     }
 
-    /// Goes to an object that was seen.
+    /// Goes to an object that was seen before.
     fn move_to(&mut self, object: u64) -> Result<(), Failed> {
         let at = self.begin()?;
         if at == object {
@@ -99,7 +102,8 @@ impl DeviceDrive {
         Ok(())
     }
 
-    /// Passes a block that was seen. Spacing over the last block of a tape is an error to some emulations.
+    /// Passes a block that was seen before, by reading it: with some emulations spacing over the last block of
+    /// a tape is an error.
     fn pass_by_reading(&mut self) -> Result<(), Failed> {
         let length = self.longest();
         let read = match &self.node {
@@ -142,7 +146,8 @@ impl DeviceDrive {
         Ok(self.done(0, None))
     }
 
-    /// SPACE: the way is counted over what was seen, and seen where it was not; then the tape goes there.
+    /// SPACE: computes the target from the objects seen, reads those that were not seen yet, then goes to the
+    /// target.
     pub(crate) fn count_over(&mut self, unit: SpaceUnit, count: i64) -> Result<Done, Failed> {
         let start: Position = self.position_here();
         let mut at = start.object.0;

@@ -21,7 +21,7 @@ impl Drive for DeviceDrive {
         self.verify()
     }
 
-    /// As far as the driver told in passing.
+    /// The errors that the driver reported with its status.
     fn take_recovered(&mut self) -> u32 {
         self.recovered.take()
     }
@@ -42,7 +42,7 @@ impl Drive for DeviceDrive {
         self.write_blocks(transfer, data)
     }
 
-    /// No driver lengthens a block.
+    /// No driver can extend a block.
     fn extend(&mut self, _data: &[u8]) -> Result<Done, Failed> {
         self.begin()?;
         self.fail(Sense::IllegalRequest, 0)
@@ -71,7 +71,7 @@ impl Drive for DeviceDrive {
         Ok(self.position_here())
     }
 
-    /// No request tells the capacity: the total is unknown, and so is what is recorded (0).
+    /// No request returns the capacity. The total is unknown, and the recorded amount is given as 0.
     fn capacity(&mut self) -> Result<Capacity, Failed> {
         self.require_ready()?;
         Ok(Capacity::default())

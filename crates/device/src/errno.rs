@@ -1,8 +1,8 @@
-//! What an errno of a node says by itself.
+//! The meaning of an errno on its own.
 
 use nix::errno::Errno;
 
-/// Errnos of a node whose drive or daemon is gone.
+/// Whether this errno means that the drive, or the daemon behind the node, is gone.
 pub(crate) fn is_gone(errno: Errno) -> bool {
     matches!(
         errno,

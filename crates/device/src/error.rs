@@ -19,7 +19,7 @@ pub enum Error {
         /// The system's reason.
         errno: Errno,
     },
-    /// A tape is open once at most.
+    /// Another program has the drive open: a tape can be open only once.
     #[error(
         "{0}: the drive is open in another program: end that one ('fuser -v {0}' names it) and try again",
         path.display()
@@ -28,7 +28,7 @@ pub enum Error {
         /// The node.
         path: PathBuf,
     },
-    /// The node's mode forbids it.
+    /// The permissions of the node forbid opening it.
     #[error(
         "{0}: no permission to open it: be root, or in the group that owns the node ('ls -l {0}')",
         path.display()
@@ -37,15 +37,15 @@ pub enum Error {
         /// The node.
         path: PathBuf,
     },
-    /// It does not answer as a tape does.
+    /// The node does not support MTIOCGET, so it is not a tape.
     #[error(
         "{}: not a tape (MTIOCGET: {errno}): name a tape's non-rewinding node, such as /dev/nst0 or /dev/npmtm0",
         path.display()
     )]
     NotATape {
-        /// What was named.
+        /// The path that was given.
         path: PathBuf,
-        /// What it answered.
+        /// The errno of MTIOCGET.
         errno: Errno,
     },
     /// A node that rewinds when it is closed.
@@ -57,10 +57,10 @@ pub enum Error {
     Rewinds {
         /// The node.
         path: PathBuf,
-        /// Its non-rewinding sister.
+        /// The non-rewinding node of the same drive.
         instead: PathBuf,
     },
-    /// The driver is set to cut blocks in silence.
+    /// st's option `sili` is on: reads would truncate long blocks without an error.
     #[error(
         "{0}: st's option sili is on, so blocks would be cut in silence: as root, 'mt -f {0} stclearoptions sili'",
         path.display()
@@ -69,7 +69,7 @@ pub enum Error {
         /// The node.
         path: PathBuf,
     },
-    /// The drive keeps its fixed block size.
+    /// The drive can't be switched to variable block mode.
     #[error(
         "{0}: the drive stays in fixed block mode ({errno}): 'mt -f {0} setblk 0' must work before it can be used",
         path.display()
@@ -80,7 +80,7 @@ pub enum Error {
         /// The system's reason.
         errno: Errno,
     },
-    /// Anything else that the system said.
+    /// Any other error of the system.
     #[error("{}: can't open the tape: {}", path.display(), errno.desc())]
     System {
         /// The node.
@@ -91,7 +91,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What it means that a tape could not be opened.
+    /// The error for an errno of open(2).
     #[must_use]
     pub fn of_open(path: &Path, errno: Errno) -> Self {
         let path = path.to_owned();

@@ -1,11 +1,11 @@
-/// Where the filemarks are, as far as the tape was seen without a gap from the beginning of the partition.
+/// The positions of the filemarks, in the part of the partition that was seen without a gap from its beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Files {
     /// Number of the first object of each file; the first one is 0.
     starts: Vec<u64>,
     /// Objects before this one were seen.
     covered: u64,
-    /// Nothing is recorded behind them.
+    /// The end of data lies directly behind the objects seen.
     ended: bool,
 }
 
@@ -25,12 +25,12 @@ impl Files {
         self.covered
     }
 
-    /// Whether the end of data is known to be where the knowledge ends.
+    /// Whether the end of data is known, and lies directly behind the objects seen.
     pub(crate) fn ended(&self) -> bool {
         self.ended
     }
 
-    /// The file of a place, where it is known.
+    /// The file number of a position, if known.
     pub(crate) fn file_at(&self, object: u64) -> Option<u64> {
         (object <= self.covered).then(|| {
             let files = self.starts.partition_point(|start| *start <= object);
@@ -45,7 +45,7 @@ impl Files {
             .and_then(|file| self.starts.get(file).copied())
     }
 
-    /// Whether an object is a filemark, where it is known.
+    /// Whether an object is a filemark, if known.
     pub(crate) fn is_mark(&self, object: u64) -> Option<bool> {
         (object < self.covered).then(|| self.starts.binary_search(&(object + 1)).is_ok())
     }
@@ -75,7 +75,7 @@ impl Files {
         }
     }
 
-    /// What lay at `at` and behind is gone.
+    /// Forgets the objects from `at` on: they were overwritten or erased.
     pub(crate) fn cut(&mut self, at: u64) {
         if at <= self.covered {
             self.covered = at;
@@ -127,13 +127,13 @@ mod tests {
         files.cut(2);
         assert_eq!(files.file_at(2), Some(0));
         assert_eq!(files.start_of(1), None);
-        // What was known before teaches nothing of what is behind it.
+        // Objects behind a gap can't be remembered.
         files.saw_blocks(1, 1);
         files.saw_blocks(2, 0);
         assert_eq!((files.covered(), files.ended()), (2, true));
         files.cut(9);
         assert_eq!((files.covered(), files.ended()), (2, false));
-        // Only an end where the knowledge ends is one.
+        // An end of data behind a gap can't be remembered.
         files.saw_end(1);
         files.saw_end(3);
         assert!(!files.ended());

@@ -1,23 +1,23 @@
-//! A drive that is another tape device node: a real `/dev/nst0`, or another pseudo tape's.
+//! A drive behind another tape device node: a real `/dev/nst0`, or the node of another pseudo tape.
 //!
-//! st is a driver with a state of its own: it writes filemarks at close, tells early warning one call late
-//! and in turns, and drops the counts of what it did when it fails. [`DeviceDrive`] gets back what the drive
-//! said:
+//! st is a driver with a state of its own. It writes filemarks at close. It reports early warning one call late
+//! and only at every other call. After a failure it drops the count of what was done. [`DeviceDrive`] recovers
+//! what the drive reported:
 //!
-//! | news | from |
+//! | information | source |
 //! |---|---|
-//! | position | `MTIOCPOS` where the drive answers it, else counted from the beginning of the tape |
-//! | early warning | `GMT_EOT` after each write; st's turns of ENOSPC are undone before the next one |
-//! | physical end | ENOSPC for a write that was tried, the position after it |
-//! | counts of motions | the difference of positions, the flags and the file number of `MTIOCGET` |
-//! | length of a block longer than the buffer | stepping back, and reading it again into a buffer that holds any block |
+//! | position | `MTIOCPOS` if the drive supports it, otherwise counted from the beginning of the tape |
+//! | early warning | `GMT_EOT` after each write; st's own ENOSPC for the next write is prevented |
+//! | physical end | ENOSPC of a write that reached the drive, and the position after it |
+//! | counts of motions | the difference of two positions, the flags and the file number of `MTIOCGET` |
+//! | length of a block longer than the buffer | spacing back, and reading the block again into a buffer for the longest block |
 //! | reset | `MTNOP` fails after an EIO: the position is unknown until a rewind or locate |
-//! | medium changed | the tape is at its beginning after an EIO, without having been sent there |
+//! | medium changed | the tape is at its beginning after an EIO, though no operation sent it there |
 //!
-//! The node is kept in variable block mode; [`Transfer::Fixed`](pseudotape_tape::Transfer::Fixed) is done
-//! block by block. No close writes a filemark: after each write st is made to forget that it owes one, so that
-//! also a process that is killed leaves only what it wrote, unless it is killed inside of a write.
-//! docs/DEVICE.md has all the rules, and where st has its own.
+//! The node is kept in variable block mode; [`Transfer::Fixed`](pseudotape_tape::Transfer::Fixed) is done block
+//! by block. No close writes a filemark: each write is followed by a request that cancels st's pending
+//! filemark. So even a process that is killed leaves only what it wrote, unless it is killed during a write.
+//! docs/DEVICE.md has all the rules, and the functions of st that they come from.
 
 mod aligned;
 mod answer;

@@ -1,28 +1,29 @@
-//! The block limits of a drive, which no request tells: found by what `MTSETBLK` refuses.
+//! Finding the block limits of a drive. No request returns them, so `MTSETBLK` is tried with various sizes.
 
 use nix::errno::Errno;
 use pseudotape_tape::BlockLimits;
 
-/// Largest block that `MTSETBLK` can ask for, and one byte.
+/// One byte more than the largest block size that `MTSETBLK` can set.
 pub(crate) const LARGEST_BLOCK: u32 = 1 << 24;
 
-/// Coarsest granularity that is looked for (READ BLOCK LIMITS has 5 bits for its logarithm).
+/// Coarsest granularity that is tried (READ BLOCK LIMITS has 5 bits for its logarithm).
 const COARSEST: u32 = 1 << 12;
 
-/// Sizes of which at least one suits any drive.
+/// Common block sizes. Every drive supports at least one of them.
 const USUAL: [u32; 6] = [512, 1024, 4096, 65_536, 1, 1 << 20];
 
-/// How st and the drive take a block size.
+/// The reaction of st and the drive to a block size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     Yes,
-    /// Within the limits, but the drive refuses it.
+    /// The size is within the limits, but the drive refuses it.
     Refused,
-    /// Outside the limits: st doesn't ask the drive.
+    /// The size is outside the limits: st refuses it without asking the drive.
     Outside,
 }
 
-/// Finds the limits by setting block sizes; ends with 0, variable block mode. `None` where that says nothing.
+/// Finds the limits by setting block sizes. Ends with size 0, variable block mode. Returns `None` if the limits
+/// can't be found this way.
 pub(crate) fn probe(
     mut set_block_size: impl FnMut(i32) -> Result<(), Errno>,
 ) -> Option<BlockLimits> {
@@ -55,7 +56,7 @@ fn search(
     let min_bytes = smallest(inside, take)?;
     let mut granularity_bytes = 1;
     while granularity_bytes <= COARSEST {
-        // The smallest size of this granularity and no coarser one.
+        // The smallest size that is a multiple of this granularity and of no coarser one.
         let odd = (min_bytes.div_ceil(granularity_bytes) | 1) * granularity_bytes;
         if odd > max_bytes || take(odd)? == Taken::Yes {
             break;
@@ -65,7 +66,7 @@ fn search(
     if granularity_bytes > COARSEST
         || !max_bytes.is_multiple_of(granularity_bytes) && max_bytes < LARGEST_BLOCK
     {
-        // The drive refuses fixed blocks for reasons of its own.
+        // The drive refuses fixed blocks for another reason.
         granularity_bytes = 1;
     }
     Ok(Some(BlockLimits {
@@ -75,10 +76,10 @@ fn search(
     }))
 }
 
-/// Powers of two are looked at first: most limits are, and st logs each size that is outside.
+/// Powers of two are tried first. Most limits are powers of two, and st logs each size outside the limits.
 fn largest(inside: u32, take: &mut impl FnMut(u32) -> Result<Taken, Errno>) -> Result<u32, Errno> {
     if take(LARGEST_BLOCK - 1)? != Taken::Outside {
-        // The request has no room for larger ones.
+        // The request can't set a larger size.
         return Ok(LARGEST_BLOCK);
     }
     let power = bisect(inside.ilog2(), LARGEST_BLOCK.ilog2(), &mut |power| {
@@ -103,7 +104,7 @@ fn smallest(inside: u32, take: &mut impl FnMut(u32) -> Result<Taken, Errno>) -> 
     bisect(at_most - 1, 1 << power.saturating_sub(1), take)
 }
 
-/// The last size inside the limits on the way from one inside to one outside.
+/// Binary search for the last size inside the limits, between a size inside and one outside.
 fn bisect(
     mut inside: u32,
     mut outside: u32,

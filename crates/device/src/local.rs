@@ -17,16 +17,17 @@ use crate::error::Error;
 use crate::node::TapeNode;
 use crate::request;
 
-/// How long a node may stay busy from a close before: that of a file of a FUSE mount ends after close(2) did.
+/// How long a node may stay busy after an earlier close: the release of a file on a FUSE mount ends later than
+/// close(2).
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// Major number of st.
 const ST_MAJOR: u64 = 9;
 
-/// Bit of st's minor numbers for non-rewinding nodes.
+/// Bit of the minor number that marks a non-rewinding node of st.
 const NON_REWINDING: u64 = 0x80;
 
-/// An open tape node of this machine: system calls and nothing else.
+/// An open tape node of this machine. Its methods are plain system calls.
 #[derive(Debug)]
 pub struct LocalNode {
     file: File,
@@ -38,7 +39,7 @@ impl From<File> for LocalNode {
     }
 }
 
-/// Does it again when a signal came before anything happened.
+/// Repeats a system call that a signal interrupted before it did anything.
 fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     loop {
         match call() {
@@ -49,7 +50,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Err
 }
 
 impl LocalNode {
-    /// Opens it, also with no medium in the drive or a protected one: hence `O_NONBLOCK`.
+    /// Opens a node with `O_NONBLOCK`, which also works without a medium and with a write-protected one.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Errno> {
         let access = match access {
             Access::ReadOnly => OFlag::O_RDONLY,
@@ -91,7 +92,7 @@ impl TapeNode for LocalNode {
 /// Refuses a node whose close would move the tape.
 pub(crate) fn refuse_rewinding(path: &Path) -> Result<(), Error> {
     let Ok(metadata) = std::fs::metadata(path) else {
-        // Opening says what is wrong.
+        // The open that follows reports the error.
         return Ok(());
     };
     let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
@@ -122,7 +123,7 @@ fn sysfs_of(device: u64) -> Option<PathBuf> {
     std::fs::canonicalize(format!("/sys/dev/char/{major}:{minor}")).ok()
 }
 
-/// What sysfs knows of a SCSI drive; else the name of the node.
+/// The identity of a SCSI drive from sysfs. Any other drive gets the name of its node.
 pub(crate) fn identity_of(path: &Path) -> Identity {
     let sysfs = std::fs::metadata(path)
         .ok()
@@ -153,7 +154,7 @@ pub(crate) fn identity_of(path: &Path) -> Identity {
     }
 }
 
-/// Opens a node and makes sure that it is a tape's.
+/// Opens a node and checks that it is a tape.
 pub(crate) fn open_tape(path: &Path, access: Access) -> Result<Box<dyn TapeNode>, Error> {
     let begin = Instant::now();
     let opened = loop {
@@ -175,7 +176,7 @@ pub(crate) fn open_tape(path: &Path, access: Access) -> Result<Box<dyn TapeNode>
     }
 }
 
-/// The options of st as it shows them to everybody.
+/// The options of st, from sysfs.
 pub(crate) fn options_shown(path: &Path) -> Booleans {
     let shown = std::fs::metadata(path)
         .ok()

@@ -1,4 +1,4 @@
-//! Finding out about the drive behind an open node, and looking again whether it is ready.
+//! Examines the drive behind a newly opened node, and checks again whether a drive is ready.
 
 use std::path::Path;
 
@@ -13,11 +13,12 @@ use crate::local::options_shown;
 use crate::node::TapeNode;
 use crate::state::{DeviceDrive, Locating, PerMedium, Readiness, Whereabouts};
 
-/// `MTSETDRVBUFFER`: these options off, these on (`MT_ST_CLEARBOOLEANS`, `MT_ST_SETBOOLEANS`).
+/// Codes of `MTSETDRVBUFFER` that clear and set options (`MT_ST_CLEARBOOLEANS`, `MT_ST_SETBOOLEANS`).
 const CLEAR_BOOLEANS: u32 = 0x4000_0000;
 const SET_BOOLEANS: u32 = 0x3000_0000;
 
-/// Options under which the driver says less than the truth: cut blocks, commits that don't wait, motions at close.
+/// Options that must be off: they truncate blocks silently, make commits return early, or move the tape at
+/// close.
 const UNWANTED: Booleans = Booleans::SILI
     .union(Booleans::NO_WAIT)
     .union(Booleans::NO_WAIT_FILEMARKS)
@@ -28,7 +29,7 @@ fn option(form: u32, switches: Booleans) -> i32 {
 }
 
 impl DeviceDrive {
-    /// Takes a freshly opened node, and finds out about the medium in the drive.
+    /// Takes over a newly opened node, and examines the medium in the drive.
     pub(crate) fn adopt(&mut self, node: Box<dyn TapeNode>) -> Result<(), Error> {
         let status = node.status().map_err(|errno| Error::NotATape {
             path: self.path.clone(),
@@ -50,7 +51,7 @@ impl DeviceDrive {
         self.medium.protected = status.general.contains(GeneralStatus::WR_PROT);
         self.medium.partition = u8::try_from(status.residual).unwrap_or(0);
         if self.operate(Operation::Nothing, 0).is_err() {
-            // The drive was reset: nothing works before a rewind, after which the rest is asked.
+            // The drive was reset: nothing works before a rewind. The rest is examined after that.
             return Ok(());
         }
         self.switch_options()?;
@@ -58,7 +59,7 @@ impl DeviceDrive {
         self.keep_variable()
     }
 
-    /// Finds the place without moving the tape.
+    /// Finds the position without moving the tape.
     fn find_place(&mut self, status: &MtGet) {
         let known = |number: i32| u64::try_from(number).ok();
         let counted = known(status.file).zip(known(status.block));
@@ -66,7 +67,7 @@ impl DeviceDrive {
             Ok(object) => {
                 self.medium.locating = Locating::Asked;
                 self.arrive(object, known(status.file));
-                // A count of 0 moves nothing, but a drive without setmarks refuses the command.
+                // A count of 0 does not move the tape, but a drive without setmarks refuses the command.
                 self.medium.setmarks = self.operate(Operation::ForwardSetmarks, 0).is_ok();
             }
             Err(_) => {
@@ -84,7 +85,7 @@ impl DeviceDrive {
         }
     }
 
-    /// Variable block mode, and the limits of blocks where they were not asked yet.
+    /// Switches to variable block mode, and finds the block limits if they are not known yet.
     pub(crate) fn keep_variable(&mut self) -> Result<(), Error> {
         let fixed = |path: &Path, errno| Error::FixedBlocks {
             path: path.to_owned(),
@@ -109,12 +110,12 @@ impl DeviceDrive {
                 path: self.path.clone(),
             });
         }
-        // Other drivers need not know the options.
+        // Other errors are ignored: another driver need not have these options.
         Ok(())
     }
 
-    /// Lets the driver use partitions, which it does only when told; as root. A drive that can't say where it is
-    /// could not even be opened then.
+    /// Sets st's option for partitions, which is off by default; only root may. Not for a drive that can't
+    /// report its position: with the option on, it could not even be opened.
     pub(crate) fn allow_partitions(&mut self) -> Result<(), Errno> {
         if self.medium.locating == Locating::Counted {
             return Err(Errno::EINVAL);
@@ -128,25 +129,26 @@ impl DeviceDrive {
         Ok(())
     }
 
-    /// Takes that back where partitions came to nothing, and when the drive is left in the first one.
+    /// Clears the option again if partitions turned out not to work, or when the drive is left in the first
+    /// partition.
     pub(crate) fn disallow_partitions(&mut self) {
         if self.partitions_allowed && self.medium.partition == 0 {
             let switches = option(CLEAR_BOOLEANS, Booleans::CAN_PARTITIONS);
-            // Left on it harms nobody.
+            // An option that stays on does no harm.
             self.operate(Operation::SetDriveBuffer, switches).ok();
             self.partitions_allowed = false;
         }
     }
 
-    /// Requires a drive that can work; one that could not is looked at again, by opening its node: only then
-    /// does st ask the drive.
+    /// Fails unless the drive is ready. If it was not ready before, its node is opened again, because st asks
+    /// the drive only at an open.
     pub(crate) fn require_ready(&mut self) -> Result<(), Failed> {
         let Readiness::Not(before) = self.readiness else {
             return Ok(());
         };
         self.look_again()?;
         let news = if before == Sense::NoDrive {
-            // What happened meanwhile is not known, so neither is the place.
+            // The drive may have been moved meanwhile, so the position is unknown.
             self.lose_place();
             Sense::Reset
         } else {
@@ -155,7 +157,7 @@ impl DeviceDrive {
         Err(Failed::at(news, self.here()))
     }
 
-    /// Opens the node again; fails where the drive is not ready then.
+    /// Opens the node again. Fails if the drive is not ready then.
     pub(crate) fn look_again(&mut self) -> Result<(), Failed> {
         self.close();
         let opened = (self.opener)().and_then(|node| self.adopt(node));
@@ -175,7 +177,7 @@ impl DeviceDrive {
         }
     }
 
-    /// Closes the node so that the driver neither writes nor moves.
+    /// Closes the node in such a way that the driver neither writes a filemark nor moves the tape.
     pub(crate) fn close(&mut self) {
         if let Some(node) = self.node.take()
             && let Err(errno) = node.cancel_filemark()

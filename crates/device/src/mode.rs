@@ -1,4 +1,4 @@
-//! How the drive reads and writes, and its door.
+//! The mode of the drive, and the lock of its door.
 
 use nix::errno::Errno;
 use pseudotape_mtio::{GeneralStatus, Operation};
@@ -8,10 +8,10 @@ use crate::local::options_shown;
 use crate::state::{DeviceDrive, Readiness};
 use pseudotape_tape::Access;
 
-/// Largest partition number that st knows.
+/// Number of partitions that st supports.
 const MOST_PARTITIONS: u8 = 4;
 
-/// A drive of which nothing else is known buffers.
+/// Buffered mode that is assumed until the host sets one.
 const USUAL_BUFFERING: u8 = 1;
 
 impl DeviceDrive {
@@ -34,8 +34,8 @@ impl DeviceDrive {
         })
     }
 
-    /// Largest partition that st lets choose; choosing alone moves nothing. Not asked before partitions were
-    /// used: it takes an option that changes the driver.
+    /// Largest partition number that st accepts; selecting a partition does not move the tape. This is not
+    /// tried before partitions are used, because it needs an option of the driver to be set.
     pub(crate) fn last_partition(&self) -> u8 {
         let allowed = self.partitions_allowed
             || options_shown(&self.path).contains(pseudotape_mtio::Booleans::CAN_PARTITIONS);
@@ -44,16 +44,16 @@ impl DeviceDrive {
         }
         let takes = |number: u8| self.operate(Operation::SetPartition, number.into()).is_ok();
         let last = (1..MOST_PARTITIONS).rev().find(|number| takes(*number));
-        // The wish goes back to the partition that the tape is in.
+        // Selects the partition that the tape is in again.
         takes(self.medium.partition);
         last.unwrap_or(0)
     }
 
-    /// All of it or nothing: what was changed before a refusal is changed back.
+    /// Changes everything or nothing: if a change is refused, the changes before it are undone.
     pub(crate) fn change_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
         self.begin_anywhere()?;
         if let Some(size) = change.block_size.filter(|size| *size != 0) {
-            // The node stays in variable block mode; this asks whether the drive takes the size.
+            // The node stays in variable block mode. This only tests whether the drive accepts the size.
             let asked = i32::try_from(size).map_err(|_| Errno::EINVAL);
             let taken = asked.and_then(|size| self.operate(Operation::SetBlockSize, size));
             let variable = self.operate(Operation::SetBlockSize, 0);
@@ -68,7 +68,7 @@ impl DeviceDrive {
         let rest = rest.and_then(|()| self.change_compression(change.compression));
         if let Err(failed) = rest {
             if let Some(density) = density_before.filter(|_| change.density.is_some()) {
-                // The refusal is what counts; the drive had this density before.
+                // The refusal is reported, whether this succeeds or not. The drive had this density before.
                 self.operate(Operation::SetDensity, density.into()).ok();
             }
             return Err(failed);
@@ -98,7 +98,7 @@ impl DeviceDrive {
         self.accept("setting compression", set)
     }
 
-    /// A drive that refuses a mode and is otherwise well can't do it.
+    /// A drive that refuses a mode and is otherwise fine does not support that mode.
     fn accept(&mut self, what: &str, result: Result<(), Errno>) -> Result<(), Failed> {
         match result {
             Ok(()) => Ok(()),

@@ -1,4 +1,4 @@
-//! Motions to a place of their own, and what loads and unloads.
+//! Motions to an absolute position, load and unload.
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
@@ -11,7 +11,7 @@ impl DeviceDrive {
         self.begin_anywhere()?;
         match self.operate(Operation::Rewind, 1) {
             Ok(()) => {
-                // The drive writes out what it holds before it rewinds.
+                // The drive writes its buffer to the tape before it rewinds.
                 self.medium.dirty = false;
                 self.medium.miscounted = false;
                 if std::mem::take(&mut self.medium.hearsay) {
@@ -23,7 +23,7 @@ impl DeviceDrive {
         }
     }
 
-    /// The tape is at the beginning of the partition, whatever was known before.
+    /// Records that the tape is at the beginning of the partition, even if the position was lost before.
     fn come_to_beginning(&mut self) -> Result<Done, Failed> {
         let was_lost = self.medium.place == Whereabouts::Lost;
         self.arrive(0, Some(0));
@@ -33,7 +33,7 @@ impl DeviceDrive {
         Ok(self.done(0, None))
     }
 
-    /// After the position was lost: a reset drive may be back in fixed block mode.
+    /// Configures the drive again after the position was lost: a reset drive may be back in fixed block mode.
     fn set_up_again(&mut self) -> Result<(), Failed> {
         self.medium.edge = true;
         if self.ask().is_err() {
@@ -46,7 +46,7 @@ impl DeviceDrive {
         Ok(())
     }
 
-    /// A motion failed: the drive's reason, with the place where the tape is.
+    /// The failure of a motion: its reason, and the position after it.
     fn stayed(&mut self, what: &str, errno: Errno) -> Failed {
         match self.find(what, errno) {
             Err(failed) => failed,
@@ -66,11 +66,12 @@ impl DeviceDrive {
         if self.medium.locating == Locating::Counted {
             return self.count_to_object(to.object.0);
         }
-        // What the request has no room for lies behind the end of any tape.
+        // An object number too large for the request lies behind the end of any tape.
         let target = i32::try_from(to.object.0).unwrap_or(i32::MAX);
         let first = self.operate(Operation::Seek, target);
         let sought = if first == Err(Errno::EIO) {
-            // Behind the end of data, or news of the drive: those are told once.
+            // The object lies behind the end of data, or the drive reports a unit attention. A unit attention
+            // comes only once.
             self.require_known_after("going to an object")?;
             self.operate(Operation::Seek, target)
         } else {
@@ -107,7 +108,7 @@ impl DeviceDrive {
         self.find(what, Errno::EIO).map(drop)
     }
 
-    /// The next motion goes to that partition.
+    /// Selects the partition for the next motion.
     fn choose_partition(&mut self, partition: u8) -> Result<(), Failed> {
         let chosen = self
             .allow_partitions()
@@ -168,18 +169,19 @@ impl DeviceDrive {
             (LoadKind::Load | LoadKind::Retension, _) => Operation::Load,
         };
         if self.node.is_none() {
-            // A drive that is back may be ready or not: loading is what is wanted.
+            // A drive that is back need not be ready: the load is there to make it ready.
             self.look_again().or_else(|failed| match failed.sense {
                 Sense::NoMedium | Sense::NotReady => Ok(()),
                 _ => Err(failed),
             })?;
         }
         let loaded = self.operate(operation, 1);
-        // st asks the drive whether it is ready when its node is opened.
+        // st asks the drive whether it is ready only when the node is opened.
         self.look_again()?;
         match loaded {
             Ok(()) => {}
-            // Refused, and ready all the same: a load of what is loaded ends at the beginning too.
+            // The load was refused, and the drive is ready: the medium was loaded already. Such a load ends at
+            // the beginning too.
             Err(Errno::EIO) => {}
             Err(errno) => return Err(self.failed("loading", errno)),
         }
@@ -201,7 +203,7 @@ impl DeviceDrive {
         match self.operate(Operation::Unload, 1) {
             Ok(()) => {
                 self.lose_place();
-                // Whether it is open or only not ready is asked when somebody wants to know.
+                // Whether the drive is empty or just not ready is found out when the next operation asks.
                 self.readiness = Readiness::Not(Sense::NotReady);
                 Ok(())
             }
@@ -210,17 +212,17 @@ impl DeviceDrive {
                 if self.medium.locating == Locating::Asked {
                     self.arrive(object, None);
                 }
-                // A locked door.
+                // The door is locked.
                 self.fail(Sense::IllegalRequest, 0)
             }
         }
     }
 
-    /// Whether the drive is where it was left (`test_ready`, `position`).
+    /// Checks that the tape is still at the known position (for `test_ready` and `position`).
     pub(crate) fn verify(&mut self) -> Result<(), Failed> {
         if self.medium.locating == Locating::Counted || self.medium.place == Whereabouts::Lost {
             return match self.operate(Operation::Nothing, 0) {
-                // Lost, and told so; the drive itself works.
+                // EIO: the position is lost, as was reported before. The drive itself works.
                 Ok(()) | Err(Errno::EIO) => Ok(()),
                 Err(errno) => Err(self.failed("asking whether it is ready", errno)),
             };

@@ -1,4 +1,4 @@
-//! How a drive is opened, and how its node is left.
+//! Opening a drive, and restoring its node at the end.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::node::{Opener, TapeNode};
 use crate::state::{DeviceDrive, PerMedium, Readiness};
 
 impl DeviceDrive {
-    /// Opens a node, without moving the tape. A drive without a medium is opened too.
+    /// Opens a node without moving the tape. This also works for a drive without a medium.
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         refuse_rewinding(path)?;
         let at = path.to_owned();
@@ -25,8 +25,8 @@ impl DeviceDrive {
         Ok(drive)
     }
 
-    /// A drive behind an open tape that is no node of this machine; the name is for messages. Block limits that the
-    /// caller knows are not looked for, which takes many requests.
+    /// Makes a drive of an open tape node on another machine. The name is used in messages. A caller that knows
+    /// the block limits passes them, because finding them takes many requests.
     pub fn over(
         name: &str,
         access: Access,
@@ -70,7 +70,7 @@ impl DeviceDrive {
 impl Drop for DeviceDrive {
     fn drop(&mut self) {
         if self.medium.dirty {
-            // Nobody is left to be told; who wants to know commits before.
+            // A drop can't return an error. A caller that needs the result commits before.
             self.commit().ok();
         }
         self.count_for_others();
@@ -78,11 +78,11 @@ impl Drop for DeviceDrive {
             .found_block_size
             .and_then(|size| i32::try_from(size).ok())
         {
-            // As the node was found; a drive that refuses stays in variable block mode.
+            // Restores the block size of the node. A drive that refuses it stays in variable block mode.
             self.operate(Operation::SetBlockSize, size).ok();
         }
         if self.door == Door::Locked {
-            // st keeps it locked over a close, when nobody is left to unlock it.
+            // st keeps the door locked after a close, and no program would unlock it.
             self.operate(Operation::Unlock, 1).ok();
         }
         self.disallow_partitions();

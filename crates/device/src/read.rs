@@ -1,4 +1,4 @@
-//! Reading blocks, and what lies where nothing was read.
+//! Reading blocks, and finding out why nothing was read.
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
@@ -7,16 +7,16 @@ use pseudotape_tape::{BlockLimits, Failed, ReadDone, Sense, Stop, Transfer, read
 use crate::limits::LARGEST_BLOCK;
 use crate::state::{DeviceDrive, Locating};
 
-/// A host adapter that does not even take this much is none for tapes.
+/// Shortest limit for reads that is tried. Every host adapter that can be used for tapes supports it.
 const SHORTEST_READ: usize = 64 * 1024;
 
-/// What one read(2) came to.
+/// The result of one read(2).
 enum Met {
     Block(usize),
     Stop(Stop),
-    /// A longer block; the tape is before it again.
+    /// The block is longer than the buffer. The tape is before the block again.
     TooLong,
-    /// The host adapter does not take a read of this length; the tape is where it was.
+    /// The host adapter does not support a read of this length. The tape did not move.
     TooMuch,
 }
 
@@ -54,7 +54,7 @@ impl DeviceDrive {
         }
     }
 
-    /// Reads one block, straight into the buffer where no longer block is expected.
+    /// Reads one block, directly into the buffer unless a longer block is expected.
     fn read_block(&mut self, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
         let limits = self.known_limits();
         let shortest = self.expected.max(limits.min_bytes as usize).max(1);
@@ -69,8 +69,8 @@ impl DeviceDrive {
         self.read_through_own(buffer)
     }
 
-    /// Reads one block into a buffer that holds any, to learn its length, and copies what the caller has room
-    /// for.
+    /// Reads one block into an internal buffer for the longest block, to learn its length, and copies as much
+    /// as fits into the caller's buffer.
     fn read_through_own(&mut self, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
         let mut own = std::mem::take(&mut self.buffer);
         let result = loop {
@@ -101,13 +101,14 @@ impl DeviceDrive {
         });
     }
 
-    /// The longest read that makes sense.
+    /// The longest useful read.
     pub(crate) fn longest(&self) -> usize {
         let largest_block = self.known_limits().max_bytes as usize;
         largest_block.min(self.longest_read)
     }
 
-    /// A block longer than what the drive says it can hold, or the host adapter transfer.
+    /// Passes a block that can't be read: it is longer than the block limits of the drive or the limit of the
+    /// host adapter.
     fn skip_unreadable(&mut self) -> Result<ReadDone, Failed> {
         let at = self.begin()?;
         match self.operate(Operation::ForwardBlocks, 1) {
@@ -129,20 +130,21 @@ impl DeviceDrive {
             Ok(0) => self.mark_or_end(at).map(Met::Stop),
             Ok(length) => {
                 if self.medium.locating == Locating::Counted && self.read_past_end()? {
-                    // To the driver that was a block.
+                    // The driver has counted this as a block.
                     self.medium.miscounted = true;
                     return Ok(Met::Stop(self.meet_end(at)));
                 }
                 self.passed_block(at);
                 Ok(Met::Block(length))
             }
-            // The driver has passed the block, and its data is gone.
+            // The driver has passed the block and has dropped its data.
             Err(Errno::ENOMEM) => self.step_back_to(at, Errno::ENOMEM).map(|()| Met::TooLong),
             Err(errno @ (Errno::EBUSY | Errno::EOVERFLOW)) if into.len() > SHORTEST_READ => {
                 self.longest_read = (into.len() / 2).max(SHORTEST_READ);
                 self.step_back_to(at, errno).map(|()| Met::TooMuch)
             }
-            // Longer than any block of the drive, as it turns out; the request that asks has 24 bits.
+            // The read is longer than the longest block of the drive. `MTSETBLK`, with its 24 bits, could not
+            // find that limit.
             Err(Errno::EINVAL) if into.len() == LARGEST_BLOCK as usize => {
                 self.learn_largest();
                 Ok(Met::TooMuch)
@@ -151,8 +153,8 @@ impl DeviceDrive {
         }
     }
 
-    /// Emulations that can't say where they are give bytes at the end of data that nobody wrote, and the flag
-    /// of the end of the medium with them.
+    /// Some emulations that can't report their position return bytes at the end of data that were never
+    /// written. They set the flag for the end of the medium with them.
     fn read_past_end(&mut self) -> Result<bool, Failed> {
         match self.flags() {
             Ok(flags) => Ok(flags.end_of_data || flags.end_of_tape),
@@ -168,19 +170,20 @@ impl DeviceDrive {
 
     fn meet_end(&mut self, at: u64) -> Stop {
         self.medium.files.saw_end(at);
-        // Some drivers take it for the end of the medium, and answer the next write with ENOSPC.
+        // Some drivers confuse this with the end of the medium, and fail the next write with ENOSPC.
         self.medium.edge = true;
         Stop::EndOfData
     }
 
-    /// A read moved the tape by at most one block, and has to be done again.
+    /// Goes back to the position before a failed read, so that the read can be repeated. The read moved the
+    /// tape by at most one block.
     fn step_back_to(&mut self, at: u64, errno: Errno) -> Result<(), Failed> {
         if self.medium.locating == Locating::Asked {
             match self.ask() {
                 Ok(object) if object == at + 1 => {}
                 Ok(object) if object == at && errno != Errno::ENOMEM => return Ok(()),
                 Ok(object) if object == at => {
-                    // No memory in the kernel: the drive was not asked.
+                    // The kernel had no memory, so the drive got no command.
                     self.note("reading", errno);
                     return self.fail(Sense::HardwareError, 0);
                 }
@@ -194,7 +197,7 @@ impl DeviceDrive {
         }
     }
 
-    /// A read of nothing: a mark was passed, or there is no more data.
+    /// A read returned 0 bytes: it passed a mark, or it is at the end of data.
     fn mark_or_end(&mut self, at: u64) -> Result<Stop, Failed> {
         if self.medium.locating == Locating::Counted {
             return match self.flags() {
@@ -227,10 +230,10 @@ impl DeviceDrive {
         Stop::Filemark
     }
 
-    /// What kind of mark lies directly before the tape's place; ends at that place again.
+    /// Finds the kind of the mark directly before the current position. The tape ends up at the same position.
     ///
-    /// To the driver both are filemarks. One step back over filemarks succeeds over a filemark, and stops
-    /// with an error behind a setmark.
+    /// The driver reports both kinds as filemarks. Spacing back over one filemark succeeds at a filemark, and
+    /// fails behind a setmark.
     pub(crate) fn mark_behind(&mut self, object: u64) -> Result<Stop, Failed> {
         if !self.medium.setmarks {
             return Ok(Stop::Filemark);
@@ -247,7 +250,7 @@ impl DeviceDrive {
         }
     }
 
-    /// An EIO: the end of data, a damaged block, or news of the drive.
+    /// Finds the cause of an EIO: the end of data, a damaged block, or a unit attention.
     fn after_failed_read(&mut self, at: u64, errno: Errno) -> Result<Stop, Failed> {
         let flags = self.flags().ok();
         let ended = |flags: Option<crate::state::Flags>| flags.is_some_and(|f| f.end_of_data);
@@ -264,8 +267,8 @@ impl DeviceDrive {
                 return Err(self.found_elsewhere(object));
             }
         }
-        // The tape did not move. A step over the block tells the end of data of a blank tape, of which st
-        // keeps no flag after the read.
+        // The tape did not move. Spacing over one block detects the end of data of a blank tape: st sets no
+        // flag for that after the read.
         match self.operate(Operation::ForwardBlocks, 1) {
             Err(Errno::EIO) if ended(self.flags().ok()) => Ok(self.meet_end(at)),
             Ok(()) if self.medium.locating == Locating::Asked => self.damaged_or_changed(at),
@@ -277,7 +280,7 @@ impl DeviceDrive {
         }
     }
 
-    /// A block is there that could not be read. News of another medium fail a read too, but only once.
+    /// A block could not be read. A changed medium makes a read fail too, but only once.
     fn damaged_or_changed(&mut self, at: u64) -> Result<Stop, Failed> {
         let mut own = std::mem::take(&mut self.buffer);
         let length = self.longest();

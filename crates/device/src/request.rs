@@ -1,11 +1,11 @@
-//! The three requests of `linux/mtio.h`: the only `unsafe` of this crate.
+//! The three requests of `linux/mtio.h`. All `unsafe` code of this crate is here.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 use pseudotape_mtio::{MtGet, MtOp, MtPos, Width};
 
-/// As wide as a `long` of this program.
+/// Sizes of the structures for this program's width of `long`.
 #[cfg(target_pointer_width = "64")]
 mod wide {
     pub(super) const WIDTH: super::Width = super::Width::Bits64;
@@ -13,7 +13,7 @@ mod wide {
     pub(super) const MTPOS: usize = 8;
 }
 
-/// As wide as a `long` of this program.
+/// Sizes of the structures for this program's width of `long`.
 #[cfg(target_pointer_width = "32")]
 mod wide {
     pub(super) const WIDTH: super::Width = super::Width::Bits32;
@@ -28,8 +28,8 @@ nix::ioctl_read!(mtiocpos, b'm', 3, [u8; wide::MTPOS]);
 /// `MTIOCTOP`.
 pub(crate) fn operate(node: BorrowedFd<'_>, operation: MtOp) -> Result<(), Errno> {
     let bytes = operation.encode();
-    // SAFETY: the descriptor is open as long as it is borrowed, and the kernel reads the 8 bytes of a
-    // `struct mtop`, which is what this array holds.
+    // SAFETY: the descriptor is open as long as it is borrowed, and the kernel reads the 8 bytes of a `struct
+    // mtop`: this array is as long as that.
     unsafe { mtioctop(node.as_raw_fd(), &raw const bytes) }.map(drop)
 }
 

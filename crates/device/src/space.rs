@@ -1,4 +1,4 @@
-//! Spacing where the drive says where it is: exact counts out of positions, flags and file numbers.
+//! Spacing on a drive that reports its position: exact counts from positions, flags and file numbers.
 
 use nix::errno::Errno;
 use pseudotape_mtio::Operation;
@@ -6,10 +6,10 @@ use pseudotape_tape::{Done, Failed, Sense, SpaceUnit, Stop};
 
 use crate::state::{DeviceDrive, Flags, Locating};
 
-/// As many as SPACE can count (24 bits and a sign).
+/// The largest count of a SPACE command (24 bits with sign).
 const MOST: u64 = 0x7f_ffff;
 
-/// One operation to space: how far it came, and what ended it.
+/// The result of one spacing operation: how far it went, and why it ended.
 struct Spaced {
     count: u64,
     stop: Option<Stop>,
@@ -64,7 +64,7 @@ impl DeviceDrive {
         Ok(self.done(done, None))
     }
 
-    /// Sends SPACE; an EIO comes with the flags directly after it, and the place.
+    /// Sends SPACE. After an EIO the flags and the position are fetched at once.
     fn step(
         &mut self,
         operation: Operation,
@@ -159,20 +159,20 @@ impl DeviceDrive {
         }
     }
 
-    /// Which mark lies directly behind the tape's place; ends at that place again.
+    /// Finds the kind of the mark directly behind the current position. The tape ends up at the same position.
     fn mark_ahead(&mut self, object: u64) -> Result<Stop, Failed> {
         if !self.medium.setmarks {
             return Ok(Stop::Filemark);
         }
-        // Over the mark, which stops a step over blocks behind it.
+        // Spacing over blocks stops behind the mark.
         self.step(Operation::ForwardBlocks, 1)?.ok();
         let kind = self.mark_behind(object + 1)?;
         self.go_back(object)?;
         Ok(kind)
     }
 
-    /// The tape came to the beginning going backwards and short of its count: whether it was stopped by a mark
-    /// there, which is the first object, or by the beginning itself. Ends there again.
+    /// Backward spacing ended early at the beginning. Finds out whether a mark stopped it, which is the first
+    /// object then, or the beginning of the partition. The tape ends up at the beginning again.
     fn mark_at_beginning(&mut self) -> Result<Option<Stop>, Failed> {
         if self.medium.files.is_mark(0) == Some(true) {
             return Ok(Some(Stop::Filemark));
@@ -188,7 +188,8 @@ impl DeviceDrive {
 
     fn filemarks_forward(&mut self, count: u64) -> Result<Spaced, Failed> {
         let at = self.begin()?;
-        // st counts what it could not do down from the file number; without one only single steps are exact.
+        // st corrects the file number by the marks that it did not pass. If st does not know the file number,
+        // only single steps are exact.
         let before = self.flags().ok().and_then(|flags| flags.file);
         let count = if before.is_some() { count } else { 1 };
         match self.step(Operation::ForwardFilemarks, count)? {
@@ -263,7 +264,7 @@ impl DeviceDrive {
         }
     }
 
-    /// Filemarks passed by a step that fell short; none by a single one.
+    /// The number of filemarks that an incomplete operation passed; 0 for an operation with a count of 1.
     fn passed(&self, from: Option<u64>, to: Option<u64>, count: u64) -> Option<u64> {
         if count == 1 {
             return Some(0);
@@ -271,7 +272,7 @@ impl DeviceDrive {
         from.zip(to).and_then(|(from, to)| to.checked_sub(from))
     }
 
-    /// Setmarks one by one: st keeps no count of them.
+    /// Spaces over setmarks one by one, because st does not count them.
     fn setmark_forward(&mut self) -> Result<Spaced, Failed> {
         let at = self.begin()?;
         match self.step(Operation::ForwardSetmarks, 1)? {

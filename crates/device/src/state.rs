@@ -15,66 +15,68 @@ use crate::files::Files;
 use crate::limits::LARGEST_BLOCK;
 use crate::node::{Opener, TapeNode};
 
-/// How the place of the tape is known.
+/// How the position of the tape is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locating {
-    /// The drive answers `MTIOCPOS` and `MTSEEK`.
+    /// The drive supports `MTIOCPOS` and `MTSEEK`.
     Asked,
-    /// It does not: objects are counted from the beginning of the tape.
+    /// The drive supports neither, so objects are counted from the beginning of the tape.
     Counted,
 }
 
-/// What is known of the place of the tape.
+/// What is known of the position of the tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whereabouts {
-    /// Before this object.
+    /// The tape is before this object.
     At(u64),
-    /// So far into this file, as the driver said when it was opened; which object that is has to be counted.
+    /// File and block, as the driver reported them at the open. The object number still has to be found by
+    /// counting.
     InFile {
-        /// Filemarks before it.
+        /// Number of filemarks before the position.
         file: u64,
-        /// Blocks of the file before it.
+        /// Number of blocks between the last of these filemarks and the position.
         block: u64,
     },
-    /// Not known until a motion to a place of its own.
+    /// The position is unknown until a motion to an absolute position.
     Lost,
 }
 
-/// Whether the drive can work.
+/// Whether the drive is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
-    /// It can.
+    /// The drive is ready.
     Ready,
-    /// It can't, or it is not known: to be looked at again.
+    /// The drive is not ready, or this is not known. The next operation checks again.
     Not(Sense),
 }
 
-/// What is known of the medium; forgotten with it.
+/// What is known of the medium. It is forgotten when the medium changes.
 #[derive(Debug)]
 pub(crate) struct PerMedium {
     pub(crate) locating: Locating,
     pub(crate) partition: u8,
     pub(crate) place: Whereabouts,
-    /// Filemarks before the place, where they were counted.
+    /// Number of filemarks before the position, if counted.
     pub(crate) file: Option<u64>,
     pub(crate) files: Files,
-    /// What is known of files is by the driver's word of when it was opened, which may have been of another medium.
+    /// `files` rests on numbers that the driver reported at the open. They may belong to another medium.
     pub(crate) hearsay: bool,
-    /// Places from this one on lie behind early warning.
+    /// Positions from this one on lie behind early warning.
     pub(crate) early_warning: Option<u64>,
-    /// Write protected, by the switch of the medium.
+    /// The medium is write-protected by its switch.
     pub(crate) protected: bool,
-    /// The drive takes setmarks.
+    /// The drive supports setmarks.
     pub(crate) setmarks: bool,
-    /// It was seen to refuse an overwrite.
+    /// The medium refused an overwrite before, so it is WORM.
     pub(crate) worm: bool,
-    /// Written since the last commit.
+    /// Something was written since the last commit.
     pub(crate) dirty: bool,
-    /// The driver's block number is wrong: a commit makes it 0, a read at the end of data may count. It matters where the drive has none of its own.
+    /// The driver's block number is wrong: a commit sets it to 0, and a read at the end of data may increase
+    /// it. This matters only if the drive can't report its position.
     pub(crate) miscounted: bool,
-    /// The driver may answer the next write with an ENOSPC of its own.
+    /// The driver may fail the next write with ENOSPC without asking the drive.
     pub(crate) edge: bool,
-    /// A write at the beginning failed, which may have been the news of another medium.
+    /// A write at the beginning failed. The reason may have been a changed medium.
     pub(crate) suspected: bool,
 }
 
@@ -101,8 +103,8 @@ impl PerMedium {
 
 /// A tape drive behind a device node.
 ///
-/// Operations block as long as the drive takes. What the driver can't tell is unknown here too: the
-/// capacity, and whether a filemark was the first object behind early warning (the next write says so).
+/// Operations block until the drive is done. What the driver can't report is unknown here too: the capacity,
+/// and whether a filemark was the first object behind early warning (the next write shows it).
 pub struct DeviceDrive {
     pub(crate) path: PathBuf,
     pub(crate) access: Access,
@@ -110,27 +112,27 @@ pub struct DeviceDrive {
     pub(crate) opener: Opener,
     pub(crate) node: Option<Box<dyn TapeNode>>,
     pub(crate) readiness: Readiness,
-    /// To be told by the next operation.
+    /// Unit attention for the next operation to report.
     pub(crate) attention: Option<Sense>,
     pub(crate) medium: PerMedium,
-    /// Block limits, once the drive could be asked.
+    /// Block limits, once they were found.
     pub(crate) limits: Option<BlockLimits>,
-    /// Largest read that the drive's host adapter takes.
+    /// Largest read that the drive's host adapter supports.
     pub(crate) longest_read: usize,
-    /// A block longer than a caller's buffer was met: the length to read with at least.
+    /// Length of the longest block that did not fit into a caller's buffer. Reads use at least this length.
     pub(crate) expected: usize,
     pub(crate) buffer: AlignedBuffer,
-    /// Block size that the host asked for; the node itself is in variable block mode.
+    /// Block size that the host set. The node itself is in variable block mode.
     pub(crate) block_size: u32,
-    /// Block size that the node had.
+    /// Block size of the node before it was opened here.
     pub(crate) found_block_size: Option<u32>,
     pub(crate) buffering: Option<u8>,
     pub(crate) compression: Option<bool>,
     pub(crate) door: Door,
-    /// The driver was told to allow partitions.
+    /// This drive has set the driver's option for partitions.
     pub(crate) partitions_allowed: bool,
     pub(crate) trouble: Option<String>,
-    /// Errors that the drive said it recovered, not yet told.
+    /// Recovered errors of the drive that are not yet reported.
     pub(crate) recovered: Cell<u32>,
 }
 
@@ -145,13 +147,13 @@ impl fmt::Debug for DeviceDrive {
 }
 
 impl DeviceDrive {
-    /// The node.
+    /// Path of the node.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the tape is; `None` without a medium, or not known.
+    /// Position of the tape. `None`: no medium, or not known.
     pub(crate) fn here(&self) -> Option<Position> {
         match (self.readiness, self.medium.place) {
             (Readiness::Ready, Whereabouts::At(object)) => Some(self.position_at(object)),
@@ -173,13 +175,13 @@ impl DeviceDrive {
         self.medium.early_warning.is_some_and(|from| object >= from)
     }
 
-    /// The tape is before `object` now; `file` is what was counted on the way there.
+    /// Records that the tape is before `object`. `file` is the file number counted on the way, if any.
     pub(crate) fn arrive(&mut self, object: u64, file: Option<u64>) {
         self.medium.place = Whereabouts::At(object);
         self.medium.file = self.medium.files.file_at(object).or(file);
     }
 
-    /// The place is not known any more.
+    /// Records that the position is unknown.
     pub(crate) fn lose_place(&mut self) {
         self.medium.place = Whereabouts::Lost;
         self.medium.file = None;
@@ -199,7 +201,7 @@ impl DeviceDrive {
         self.trouble = Some(format!("{}: {what}: {}", self.path.display(), errno.desc()));
     }
 
-    /// Longest and shortest block; what is not known is what any drive may take.
+    /// Block limits. If they are not known: the widest limits of any drive.
     pub(crate) fn known_limits(&self) -> BlockLimits {
         self.limits.unwrap_or(BlockLimits {
             min_bytes: 1,
@@ -209,13 +211,13 @@ impl DeviceDrive {
     }
 }
 
-/// Flags of `MTIOCGET` that a motion or transfer ended with.
+/// Flags of `MTIOCGET` after a motion or transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flags {
     pub(crate) mark: bool,
     pub(crate) end_of_data: bool,
     pub(crate) end_of_tape: bool,
-    /// File number of the driver, where it knows.
+    /// File number of the driver, if the driver knows it.
     pub(crate) file: Option<u64>,
 }
 

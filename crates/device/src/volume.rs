@@ -1,4 +1,4 @@
-//! The medium of another drive as an opened volume.
+//! The medium in another drive, as an opened volume.
 
 use pseudotape_tape::{
     Done, Drive, Failed, Noted, ObjectNumber, Position, Sense, Volume, VolumeError, VolumeIdentity,
@@ -13,7 +13,7 @@ impl Volume for DeviceDrive {
         self.trouble.take()
     }
 
-    /// No request writes such a record.
+    /// Refused: no request writes such a record.
     fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
         let position = self.position().ok();
         Err(Failed::at(Sense::IllegalRequest, position))
@@ -38,7 +38,7 @@ impl Volume for DeviceDrive {
     fn writability(&mut self) -> Writability {
         match self.access {
             Access::ReadOnly => Writability::OpenedReadOnly,
-            // No request tells that a medium is WORM: this drive learns it from a refusal.
+            // No request returns whether a medium is WORM. It is known only after a refused overwrite.
             Access::ReadWrite => match writability_by_mode(self) {
                 Writability::Untried if self.medium.worm => Writability::AppendOnly,
                 told => told,

@@ -9,7 +9,7 @@ use crate::limits::LARGEST_BLOCK;
 use crate::state::{DeviceDrive, Locating};
 use pseudotape_tape::Access;
 
-/// What one write(2) came to.
+/// The result of one write(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Put {
     Fits,
@@ -18,7 +18,7 @@ enum Put {
 }
 
 impl DeviceDrive {
-    /// What every operation that changes the medium does first.
+    /// The first step of every operation that changes the medium.
     pub(crate) fn begin_change(&mut self) -> Result<u64, Failed> {
         let at = self.begin()?;
         if self.access == Access::ReadOnly || self.medium.protected {
@@ -53,7 +53,7 @@ impl DeviceDrive {
         Ok(self.done(written, warned.then_some(Stop::EarlyWarning)))
     }
 
-    /// Whether the drive takes a block of this length, as far as its limits are known.
+    /// Whether the drive supports a block of this length, as far as its limits are known.
     pub(crate) fn takes_block(&self, length: usize) -> bool {
         let limits = self.known_limits();
         u32::try_from(length).is_ok_and(|bytes| {
@@ -79,18 +79,18 @@ impl DeviceDrive {
         }
     }
 
-    /// Makes st forget that the next write is the one of two that it answers with ENOSPC: the drive is to be
-    /// asked each time. Spacing over nothing does that.
+    /// Behind early warning st fails every other write with ENOSPC, without asking the drive. Spacing with a
+    /// count of 0 resets that, so that each write reaches the drive.
     fn forget_turns(&mut self) {
         if self.medium.edge && self.operate(Operation::ForwardBlocks, 0).is_ok() {
             self.medium.edge = false;
         }
     }
 
-    /// Writes one block, from memory that st transfers directly.
+    /// Writes one block, from memory that st can transfer directly.
     fn send(&mut self, block: &[u8]) -> Result<(), Errno> {
         let node = self.node.as_ref().ok_or(Errno::ENXIO)?;
-        // st would owe a filemark for it at every close and rewind.
+        // Without this st would write a filemark at the next close or rewind.
         let written = if AlignedBuffer::is_aligned(block) {
             node.write_unmarked(block)
         } else {
@@ -104,8 +104,8 @@ impl DeviceDrive {
         Ok(())
     }
 
-    /// Whether an ENOSPC was the driver's own and the drive was not asked: then it counts as told (EOD), else
-    /// as met (EOT).
+    /// Whether an ENOSPC came from the driver alone, without a command to the drive. Then the status has the
+    /// flag EOD, otherwise EOT.
     fn was_only_told(&mut self, at: u64) -> Result<bool, Failed> {
         let place = if self.medium.locating == Locating::Asked {
             self.ask()
@@ -118,7 +118,7 @@ impl DeviceDrive {
         }
     }
 
-    /// After a write that succeeded: early warning is in the status.
+    /// Checks for early warning after a successful write: it is in the status.
     fn hear_of_write(&mut self, at: u64) -> Result<Put, Failed> {
         let flags = match self.flags() {
             Ok(flags) => flags,
@@ -142,7 +142,7 @@ impl DeviceDrive {
         self.arrive(at + 1, self.medium.file);
     }
 
-    /// Something is written at a place: what lay behind is gone.
+    /// Records that something was written at a position: the objects behind it are gone.
     pub(crate) fn cut_at(&mut self, at: u64) {
         self.medium.files.cut(at);
         self.medium.dirty = true;
@@ -151,8 +151,8 @@ impl DeviceDrive {
         }
     }
 
-    /// ENOSPC of a write that the drive was asked for. Some drives report a block as left over that they
-    /// wrote; the position tells.
+    /// Handles the ENOSPC of a write that reached the drive. Some drives report a block as not written though
+    /// they wrote it. The position decides.
     fn refused_at_end(&mut self, at: u64) -> Result<Put, Failed> {
         self.medium.edge = true;
         if self.medium.locating == Locating::Counted {
@@ -181,7 +181,7 @@ impl DeviceDrive {
             return Err(Failed::at(Sense::HardwareError, None));
         }
         if object == at + 1 {
-            // On the tape, says the drive, and that something is wrong.
+            // The drive reports an error, though its position says that the block is on the tape.
             self.wrote_block(at);
             return self.fail(Sense::HardwareError, 1);
         }
@@ -192,8 +192,8 @@ impl DeviceDrive {
         self.fail(sense, 0)
     }
 
-    /// Why a drive that answers, and whose tape did not move, refused to write: over data that can be passed,
-    /// because the medium is append-only; at the beginning, perhaps because there is another medium.
+    /// Finds out why a drive refused to write, although it responds and its tape did not move. If data follows
+    /// that can be passed, the medium is append-only. At the beginning, the medium may have been changed.
     pub(crate) fn why_refused(&mut self, at: u64) -> Result<Sense, Failed> {
         if self.has_data_behind(at)? {
             self.medium.worm = true;
@@ -220,7 +220,7 @@ impl DeviceDrive {
         Ok(data)
     }
 
-    /// Back to a place, after a look elsewhere.
+    /// Goes back to a position after looking elsewhere.
     pub(crate) fn go_back(&mut self, at: u64) -> Result<(), Failed> {
         let back = i32::try_from(at).map_err(|_| Errno::EINVAL);
         let back = back.and_then(|to| self.operate(Operation::Seek, to));
