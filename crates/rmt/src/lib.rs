@@ -36,7 +36,7 @@ pub use fuzz::{fuzz_reply, fuzz_request};
 pub use operation::Dialect;
 pub use pseudotape_tape::Access;
 pub use remote::{BadRemote, Limits, Reach, Remote};
-pub use server::{ServeError, ServerOptions, serve};
+pub use server::{ServeError, ServerOptions, refuse, serve};
 pub use shelf::Shelf;
 
 /// Longest record that goes over a connection.

@@ -67,6 +67,18 @@ pub fn serve(
     served
 }
 
+/// Answers a client that is not served with the reason, in place of the answer to its first request.
+pub fn refuse(
+    mut output: impl Write,
+    errno: Errno,
+    reason: &str,
+    options: ServerOptions,
+) -> io::Result<()> {
+    let number = to_remote(errno, options.system);
+    output.write_all(format!("E{number}\n{reason}\n").as_bytes())?;
+    output.flush()
+}
+
 struct Session<'a, R, W> {
     input: Input<R>,
     output: W,
@@ -75,6 +87,16 @@ struct Session<'a, R, W> {
     dialect: Dialect,
     system: System,
     buffer: Vec<u8>,
+}
+
+/// Makes room for a record; where there is no memory, this one call fails and no other.
+fn lengthen(buffer: &mut Vec<u8>, length: usize) -> Result<(), Errno> {
+    if let Some(more) = length.checked_sub(buffer.len()) {
+        let room = buffer.try_reserve_exact(more);
+        room.map_err(|_| Errno::ENOMEM)?;
+        buffer.resize(length, 0);
+    }
+    Ok(())
 }
 
 /// A number for the client, or an error.
@@ -161,6 +183,8 @@ impl<R: Read, W: Write> Session<'_, R, W> {
 
     fn close(&mut self) -> Response {
         let tape = self.tape.take().ok_or(Errno::EBADF)?;
+        // Memory for records is for whoever has a tape open.
+        self.buffer = Vec::new();
         tape.close().map(|()| 0)
     }
 
@@ -171,10 +195,8 @@ impl<R: Read, W: Write> Session<'_, R, W> {
             .ok()
             .filter(|count| *count <= MAX_RECORD_BYTES)
             .ok_or(Errno::EINVAL)?;
-        if self.buffer.len() < count {
-            self.buffer.resize(count, 0);
-        }
         let tape = self.tape.as_ref().ok_or(Errno::EBADF)?;
+        lengthen(&mut self.buffer, count)?;
         let buffer = self.buffer.get_mut(..count).ok_or(Errno::EINVAL)?;
         tape.read(buffer)
     }
@@ -197,8 +219,13 @@ impl<R: Read, W: Write> Session<'_, R, W> {
             self.input.skip(count)?;
             return Ok(Err(Errno::EINVAL));
         };
-        if self.buffer.len() < length {
-            self.buffer.resize(length, 0);
+        let room = match &self.tape {
+            Some(_) => lengthen(&mut self.buffer, length),
+            None => Err(Errno::EBADF),
+        };
+        if let Err(errno) = room {
+            self.input.skip(count)?;
+            return Ok(Err(errno));
         }
         let Some(record) = self.buffer.get_mut(..length) else {
             return Ok(Err(Errno::ENOMEM));

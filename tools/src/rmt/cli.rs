@@ -1,3 +1,4 @@
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
@@ -44,6 +45,14 @@ pub struct Arguments {
     /// Serves many clients on a Unix socket (a path), or on a loopback address (127.0.0.1:PORT).
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
+
+    /// How many clients --listen serves at a time; one more is refused [default: 64].
+    #[arg(long, value_name = "NUMBER")]
+    pub max_clients: Option<NonZeroUsize>,
+
+    /// How long a client of --listen may take to open a tape [default: 60].
+    #[arg(long, value_name = "SECONDS")]
+    pub open_timeout: Option<NonZeroU64>,
 
     /// Serves nothing itself: connects its standard input and output to a server on this socket.
     #[arg(long, value_name = "SOCKET", conflicts_with_all = ["config", "allow", "allow_rewinding", "listen"])]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_rmt::ServerOptions;
@@ -12,6 +14,10 @@ use serde::Deserialize;
 use crate::rmt::cli::{Arguments, DialectName, SystemName};
 
 const DEFAULT_FILE: &str = "/etc/pseudotape-rmt.toml";
+/// Clients at the same time, where nobody says it.
+const MAX_CLIENTS: usize = 64;
+/// How long a client may take until it has opened a tape, where nobody says it.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most names of one server.
 const MAX_TAPES: usize = 256;
 
@@ -20,6 +26,16 @@ const MAX_TAPES: usize = 256;
 pub(crate) struct Config {
     pub(crate) speech: ServerOptions,
     pub(crate) tapes: Vec<TapeConfig>,
+    pub(crate) admission: Admission,
+}
+
+/// Who of many clients is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Admission {
+    /// Clients at the same time.
+    pub(crate) max_clients: usize,
+    /// How long a client may take until it has opened a tape.
+    pub(crate) open_timeout: Duration,
 }
 
 /// One tape.
@@ -47,6 +63,8 @@ pub(crate) enum TapeKind {
 struct File {
     dialect: Option<DialectName>,
     errors: Option<SystemName>,
+    max_clients: Option<NonZeroUsize>,
+    open_timeout: Option<NonZeroU64>,
     #[serde(default)]
     tape: Vec<Table>,
 }
@@ -109,6 +127,16 @@ impl Config {
                     .unwrap_or_default(),
             },
             tapes,
+            admission: Admission {
+                max_clients: arguments
+                    .max_clients
+                    .or(file.max_clients)
+                    .map_or(MAX_CLIENTS, NonZeroUsize::get),
+                open_timeout: arguments
+                    .open_timeout
+                    .or(file.open_timeout)
+                    .map_or(OPEN_TIMEOUT, |seconds| Duration::from_secs(seconds.get())),
+            },
         })
     }
 }

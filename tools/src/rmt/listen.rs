@@ -7,22 +7,24 @@ use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use pseudotape_rmt::{ServerOptions, serve};
+use nix::errno::Errno;
+use pseudotape_rmt::{ServeError, ServerOptions, refuse, serve};
 
+use crate::rmt::config::Admission;
 use crate::rmt::presence;
 use crate::rmt::shelf::Tapes;
-
-/// Clients at the same time.
-const MAX_CLIENTS: usize = 64;
 
 /// A connection of either kind.
 trait Peer: io::Read + io::Write + AsFd + Send + Sized + 'static {
     /// A second handle of it.
     fn twin(&self) -> io::Result<Self>;
+    /// How long a read may wait; `None` for ever.
+    fn set_patience(&self, patience: Option<Duration>) -> io::Result<()>;
     /// Ends the connection when the client is done with.
     fn end(&self);
 }
@@ -30,6 +32,10 @@ trait Peer: io::Read + io::Write + AsFd + Send + Sized + 'static {
 impl Peer for UnixStream {
     fn twin(&self) -> io::Result<Self> {
         self.try_clone()
+    }
+
+    fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(patience)
     }
 
     fn end(&self) {
@@ -44,6 +50,10 @@ impl Peer for TcpStream {
         self.try_clone()
     }
 
+    fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(patience)
+    }
+
     fn end(&self) {
         // It fails where the other side has ended the connection already.
         self.shutdown(Shutdown::Both).ok();
@@ -51,7 +61,12 @@ impl Peer for TcpStream {
 }
 
 /// Serves whoever comes, each in a thread.
-pub(crate) fn listen(address: &str, tapes: &Tapes, speech: ServerOptions) -> Result<()> {
+pub(crate) fn listen(
+    address: &str,
+    tapes: &Tapes,
+    speech: ServerOptions,
+    admission: Admission,
+) -> Result<()> {
     if address.contains('/') {
         let path = Path::new(address);
         let listener = bind(path).with_context(|| format!("can't listen on {address}"))?;
@@ -64,6 +79,7 @@ pub(crate) fn listen(address: &str, tapes: &Tapes, speech: ServerOptions) -> Res
             },
             tapes,
             speech,
+            admission,
         );
     }
     let at: SocketAddr = address.parse().with_context(|| {
@@ -83,6 +99,7 @@ pub(crate) fn listen(address: &str, tapes: &Tapes, speech: ServerOptions) -> Res
         },
         tapes,
         speech,
+        admission,
     )
 }
 
@@ -103,6 +120,7 @@ fn accept<P: Peer>(
     mut next: impl FnMut() -> io::Result<(P, String)>,
     tapes: &Tapes,
     speech: ServerOptions,
+    admission: Admission,
 ) -> Result<()> {
     let clients = Arc::new(AtomicUsize::new(0));
     loop {
@@ -118,27 +136,124 @@ fn accept<P: Peer>(
             }
             Err(error) => return Err(error).context("waiting for clients"),
         };
-        if clients.load(Ordering::Relaxed) >= MAX_CLIENTS {
-            log::error!("{name}: {MAX_CLIENTS} clients are the most; hung up");
+        if clients.load(Ordering::SeqCst) >= admission.max_clients {
+            let most = admission.max_clients;
+            turn_away(
+                &stream,
+                &name,
+                &format!("{most} clients are being served already: try again"),
+                speech,
+            );
             continue;
         }
-        clients.fetch_add(1, Ordering::Relaxed);
-        let (clients, tapes) = (Arc::clone(&clients), tapes.clone());
-        thread::spawn(move || {
-            let twins = stream.twin().and_then(|input| Ok((input, stream.twin()?)));
-            let present = presence::of(&stream);
-            let served = match (twins, present) {
-                (Ok((input, output)), Ok(present)) => {
-                    serve(input, output, &mut tapes.shelf(&name, present), speech)
-                }
-                (Err(error), _) | (_, Err(error)) => Err(error.into()),
-            };
-            stream.end();
-            if let Err(error) = served {
-                log::error!("{name}: {error}");
-            }
-            clients.fetch_sub(1, Ordering::Relaxed);
+        clients.fetch_add(1, Ordering::SeqCst);
+        let (served, tapes) = (Arc::clone(&clients), tapes.clone());
+        let spawned = stream.twin().and_then(|twin| {
+            let client = name.clone();
+            thread::Builder::new().spawn(move || {
+                serve_one(&twin, &client, &tapes, speech, admission.open_timeout);
+                served.fetch_sub(1, Ordering::SeqCst);
+            })
         });
+        if let Err(error) = spawned {
+            clients.fetch_sub(1, Ordering::SeqCst);
+            turn_away(
+                &stream,
+                &name,
+                &format!("the server has no room for a client: {error}"),
+                speech,
+            );
+        }
+    }
+}
+
+/// Tells a client why it is not served, and hangs up. Waits for nothing: a few words have room in any socket.
+fn turn_away<P: Peer>(stream: &P, name: &str, reason: &str, speech: ServerOptions) {
+    log::error!("{name}: refused: {reason}");
+    let told = stream
+        .twin()
+        .and_then(|twin| refuse(twin, Errno::EAGAIN, reason, speech));
+    if let Err(error) = told {
+        log::debug!("{name}: {error}");
+    }
+    stream.end();
+}
+
+fn serve_one<P: Peer>(
+    stream: &P,
+    name: &str,
+    tapes: &Tapes,
+    speech: ServerOptions,
+    open_timeout: Duration,
+) {
+    let opened = Arc::new(AtomicBool::new(false));
+    let twins = stream.twin().and_then(|input| Ok((input, stream.twin()?)));
+    let served = match (twins, presence::of(stream)) {
+        (Ok((input, output)), Ok(present)) => {
+            let mut shelf = tapes.shelf(name, present, Arc::clone(&opened));
+            serve(
+                Newcomer::new(input, opened, open_timeout),
+                output,
+                &mut shelf,
+                speech,
+            )
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error.into()),
+    };
+    match served {
+        Err(ServeError::Connection(error)) if error.kind() == ErrorKind::TimedOut => {
+            turn_away(stream, name, &error.to_string(), speech);
+        }
+        Err(error) => log::error!("{name}: {error}"),
+        Ok(()) => {}
+    }
+    stream.end();
+}
+
+/// What a client sends. Until the client has opened a tape, its time is limited: it takes the place of another one.
+struct Newcomer<P> {
+    stream: P,
+    opened: Arc<AtomicBool>,
+    /// Until when a tape has to be open; `None` once one was.
+    deadline: Option<Instant>,
+    patience: Duration,
+}
+
+impl<P: Peer> Newcomer<P> {
+    fn new(stream: P, opened: Arc<AtomicBool>, patience: Duration) -> Self {
+        Newcomer {
+            stream,
+            opened,
+            deadline: Some(Instant::now() + patience),
+            patience,
+        }
+    }
+
+    fn too_late(&self) -> io::Error {
+        let seconds = self.patience.as_secs();
+        let text = format!("no tape was opened for {seconds} seconds");
+        io::Error::new(ErrorKind::TimedOut, text)
+    }
+}
+
+impl<P: Peer> Read for Newcomer<P> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(deadline) = self.deadline {
+            if self.opened.load(Ordering::SeqCst) {
+                self.stream.set_patience(None)?;
+                self.deadline = None;
+            } else {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(self.too_late());
+                }
+                self.stream.set_patience(Some(left))?;
+            }
+        }
+        match self.stream.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(self.too_late()),
+            result => result,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub use cli::Arguments;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use pseudotape_rmt::serve;
@@ -26,7 +27,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let config = Config::read(arguments)?;
     let tapes = Tapes::new(config.tapes);
     match &arguments.listen {
-        Some(address) => listen::listen(address, &tapes, config.speech),
+        Some(address) => listen::listen(address, &tapes, config.speech, config.admission),
         None => {
             // Without the buffers of the standard streams: records are long, and replies not to be held back.
             let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -34,7 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             serve(
                 input,
                 output,
-                &mut tapes.shelf("standard input", presence::of(io::stdin())?),
+                &mut tapes.shelf("standard input", presence::of(io::stdin())?, Arc::default()),
                 config.speech,
             )
             .context("serving the client on standard input")

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
@@ -38,12 +39,18 @@ impl Tapes {
         }
     }
 
-    /// What one client can open, as long as he is there.
-    pub(crate) fn shelf(&self, client: &str, wanted: Wanted) -> ClientShelf {
+    /// What one client can open, as long as he is there; tells when he has opened something.
+    pub(crate) fn shelf(
+        &self,
+        client: &str,
+        wanted: Wanted,
+        opened: Arc<AtomicBool>,
+    ) -> ClientShelf {
         ClientShelf {
             tapes: Arc::clone(&self.tapes),
             client: client.to_owned(),
             wanted,
+            opened,
         }
     }
 }
@@ -53,6 +60,8 @@ pub(crate) struct ClientShelf {
     tapes: Arc<Vec<Served>>,
     client: String,
     wanted: Wanted,
+    /// Set when the first tape is open.
+    opened: Arc<AtomicBool>,
 }
 
 impl Shelf for ClientShelf {
@@ -77,7 +86,10 @@ impl Shelf for ClientShelf {
             return Err(Errno::EACCES);
         };
         match &opened {
-            Ok(_) => log::debug!("{}: opened '{shown}'", self.client),
+            Ok(_) => {
+                self.opened.store(true, Ordering::SeqCst);
+                log::debug!("{}: opened '{shown}'", self.client);
+            }
             Err(errno) => log::warn!("{}: can't open '{shown}': {}", self.client, errno.desc()),
         }
         opened
@@ -240,7 +252,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vault.ptape");
         let tapes = tapes(directory.path());
-        let mut shelf = tapes.shelf("test", here());
+        let mut shelf = tapes.shelf("test", here(), Arc::default());
         for name in ["nvault", "vault", path.to_str().unwrap()] {
             let tape = shelf.open(name.as_bytes(), WRITE).unwrap();
             tape.close().unwrap();
@@ -274,7 +286,10 @@ mod tests {
     fn what_can_not_be_opened_now_says_why() {
         let directory = tempfile::tempdir().unwrap();
         let tapes = tapes(directory.path());
-        let (mut one, mut other) = (tapes.shelf("one", here()), tapes.shelf("other", here()));
+        let (mut one, mut other) = (
+            tapes.shelf("one", here(), Arc::default()),
+            tapes.shelf("other", here(), Arc::default()),
+        );
         assert_eq!(errno(&mut one, b"missing", READ), Errno::ENOENT);
         assert_eq!(errno(&mut one, b"kept", WRITE), Errno::EROFS);
         let held = one.open(b"nvault", WRITE).unwrap();
@@ -294,7 +309,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vault.ptape");
         let made = tapes(directory.path());
-        let written = made.shelf("maker", here()).open(b"nvault", WRITE).unwrap();
+        let written = made
+            .shelf("maker", here(), Arc::default())
+            .open(b"nvault", WRITE)
+            .unwrap();
         assert_eq!(written.write(b"a record"), Ok(8));
         written.close().unwrap();
         drop(made);
@@ -307,7 +325,7 @@ mod tests {
                 nix::unistd::setfsuid(nix::unistd::Uid::from_raw(65_534));
             }
             let tapes = tapes(directory.path());
-            let mut shelf = tapes.shelf("test", here());
+            let mut shelf = tapes.shelf("test", here(), Arc::default());
             assert_eq!(errno(&mut shelf, b"nvault", WRITE), Errno::EROFS);
             let tape = shelf.open(b"nvault", READ).unwrap();
             assert_eq!(tape.read(&mut [0; 9]), Ok(8));
