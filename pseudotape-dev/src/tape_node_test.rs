@@ -380,10 +380,6 @@ impl Medium for FaultyMedium {
     fn create(&mut self, _partition: u8) -> Result<FaultyStore, Error> {
         Ok(self.0.lock().expect("no panic").clone())
     }
-
-    fn remove(&mut self, _partition: u8) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// A drive that is a slave, and its socket.

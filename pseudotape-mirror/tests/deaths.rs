@@ -31,10 +31,6 @@ impl Medium for Watchful {
     fn create(&mut self, _partition: u8) -> Result<FaultyStore, Error> {
         Ok(self.0.clone())
     }
-
-    fn remove(&mut self, _partition: u8) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// An image as a leg, with its mark.

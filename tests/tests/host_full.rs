@@ -24,10 +24,6 @@ impl Medium for OnHost {
     fn create(&mut self, _partition: u8) -> Result<FaultyStore, Error> {
         Ok(self.0.clone())
     }
-
-    fn remove(&mut self, _partition: u8) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 const NODE: Node = Node {

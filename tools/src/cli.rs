@@ -111,9 +111,12 @@ pub(crate) struct CreateOptions {
     /// Largest block that may be written.
     #[arg(long, value_name = "SIZE", value_parser = parse_size, default_value = "16M")]
     pub max_block: u64,
-    /// Replaces an image that is there already; what is on it is lost.
+    /// Replaces an image that is there already and that nobody uses; what is on it is lost.
     #[arg(long)]
     pub force: bool,
+    /// With --force: replaces also a WORM image.
+    #[arg(long, requires = "force")]
+    pub destroy_worm: bool,
 }
 
 #[derive(Debug, Args)]

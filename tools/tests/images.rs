@@ -254,6 +254,23 @@ fn create_replaces_only_images_and_only_when_told() {
 }
 
 #[test]
+fn create_replaces_a_worm_image_only_by_a_word_of_its_own() {
+    let place = Place::new();
+    place.ok(&["create", "w.ptape", "--worm"]);
+    let before = fs::read(place.path("w.ptape")).unwrap();
+    let error = place.refused(&["create", "w.ptape", "--force"]);
+    assert!(
+        error.contains("WORM") && error.contains("--destroy-worm"),
+        "{error}"
+    );
+    assert_eq!(fs::read(place.path("w.ptape")).unwrap(), before);
+    let error = place.refused(&["create", "w.ptape", "--destroy-worm"]);
+    assert!(error.contains("--force"), "{error}");
+    place.ok(&["create", "w.ptape", "--force", "--destroy-worm"]);
+    assert_eq!(place.json(&["info", "w.ptape", "--json"])["worm"], false);
+}
+
+#[test]
 fn info_counts_what_is_on_the_tape() {
     let place = Place::recorded(four_files);
     let info = place.json(&["info", "t.ptape", "--json"]);

@@ -30,10 +30,6 @@ impl<S: pseudotape_image::Store + Clone + Send> Medium for One<S> {
     fn create(&mut self, _partition: u8) -> Result<S, Error> {
         Ok(self.0.clone())
     }
-
-    fn remove(&mut self, _partition: u8) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// So many blocks, with a filemark behind some of them.

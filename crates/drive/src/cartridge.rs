@@ -15,11 +15,46 @@ pub trait Medium: Send {
     /// Opens the store of a partition that exists.
     fn open(&mut self, partition: u8) -> Result<Self::Store, Error>;
 
-    /// Makes an empty store for a partition, in place of whatever is there.
+    /// Puts the other partitions of the volume in order, where a change of the partitions was cut off. Called
+    /// when the first partition is open, before the others are. What can't be put in order, opening tells.
+    fn settle(&mut self, _first: &Self::Store, _header: &Header) {}
+
+    /// Makes an empty store for the only partition of a new cartridge.
     fn create(&mut self, partition: u8) -> Result<Self::Store, Error>;
 
-    /// Removes a partition that the cartridge no longer has. Nothing there is no error.
-    fn remove(&mut self, partition: u8) -> Result<(), Error>;
+    /// Makes an empty store for a partition of a volume that will take the place of the one whose first
+    /// partition is given. That one stays as it is.
+    fn stage(
+        &mut self,
+        _first: &Self::Store,
+        _volume: VolumeId,
+        partition: u8,
+    ) -> Result<Self::Store, Error> {
+        self.create(partition)
+    }
+
+    /// Puts the staged stores of the new volume in the place of the old ones, at one stroke: an error left the old ones
+    /// where they were.
+    fn replace(
+        &mut self,
+        _change: Change,
+        _old: &[&Self::Store],
+        _new: &mut [&mut Self::Store],
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Removes what was staged and has not taken its place.
+    fn discard(&mut self) {}
+}
+
+/// A volume takes the place of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The one that goes.
+    pub old: VolumeId,
+    /// The one that comes.
+    pub new: VolumeId,
 }
 
 /// Why a cartridge can't be opened.
@@ -95,6 +130,7 @@ impl<M: Medium> Cartridge<M> {
         let (first, report) = Image::open(medium.open(0)?, medium.access())?;
         let header = first.header().clone();
         expect_partition(&first, header.volume, 0)?;
+        medium.settle(first.store(), &header);
         let (mut partitions, mut reports) = (vec![first], vec![report]);
         for number in 1..header.partition_count {
             let (image, report) = Image::open(medium.open(number)?, medium.access())?;
@@ -226,15 +262,12 @@ impl<M: Medium> Cartridge<M> {
             .sum()
     }
 
-    /// Makes the volume anew, empty, with a partition for each capacity. On an error the cartridge keeps
-    /// the partitions that it had, which may be empty then.
+    /// Makes the volume anew, empty, with a partition for each capacity. An error changed nothing.
     pub(crate) fn make_partitions(&mut self, capacities: &[Option<u64>]) -> Result<(), Error> {
         let count = u8::try_from(capacities.len()).expect("drives allow few partitions");
         let volume = VolumeId(pseudotape_image::Uuid::now_v7());
-        let (label, barcode) = (self.label().to_owned(), self.barcode().to_owned());
-        let old = self.header().clone();
-        let mut partitions = Vec::new();
-        for (number, capacity_bytes) in (0..count).zip(capacities) {
+        let old = self.header();
+        let made = (0..count).zip(capacities).map(|(number, capacity_bytes)| {
             let header = Header {
                 volume,
                 capacity_bytes: *capacity_bytes,
@@ -245,17 +278,54 @@ impl<M: Medium> Cartridge<M> {
                 partition_count: count,
                 ..old.clone()
             };
-            let parameters = CreateParameters {
+            CreateParameters {
                 header,
-                label: label.clone(),
-                barcode: barcode.clone(),
+                label: self.label().to_owned(),
+                barcode: self.barcode().to_owned(),
+            }
+        });
+        let made: Vec<_> = made.collect();
+        self.replace_by(volume, &made)
+    }
+
+    /// Puts a new volume in the place of this one. An error changed nothing.
+    fn replace_by(&mut self, volume: VolumeId, made: &[CreateParameters]) -> Result<(), Error> {
+        let old_volume = self.header().volume;
+        let replaced = self.stage(volume, made).and_then(|mut new| {
+            let old: Vec<_> = self.partitions.iter().map(Image::store).collect();
+            let mut stores: Vec<_> = new.iter_mut().map(Image::store_mut).collect();
+            let change = Change {
+                old: old_volume,
+                new: volume,
             };
-            partitions.push(Image::create(self.medium.create(number)?, &parameters)?);
+            self.medium.replace(change, &old, &mut stores)?;
+            Ok(new)
+        });
+        match replaced {
+            Ok(new) => {
+                self.partitions = new;
+                Ok(())
+            }
+            Err(error) => {
+                self.medium.discard();
+                Err(error)
+            }
         }
-        for number in count..old.partition_count {
-            self.medium.remove(number)?;
-        }
-        self.partitions = partitions;
-        Ok(())
+    }
+
+    fn stage(
+        &mut self,
+        volume: VolumeId,
+        made: &[CreateParameters],
+    ) -> Result<Vec<Image<M::Store>>, Error> {
+        let [first, ..] = &self.partitions[..] else {
+            return Ok(Vec::new());
+        };
+        let staged = made.iter().map(|parameters| {
+            let partition = parameters.header.partition.0;
+            let store = self.medium.stage(first.store(), volume, partition)?;
+            Image::create(store, parameters)
+        });
+        staged.collect()
     }
 }

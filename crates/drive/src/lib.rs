@@ -6,17 +6,22 @@ mod image_drive;
 mod making;
 mod medium;
 mod motion;
+mod names;
 mod null;
 mod personality;
+mod replacing;
+#[cfg(test)]
+mod replacing_test;
 mod sense;
 mod state;
 mod transfer;
 mod volume;
 
-pub use cartridge::{Cartridge, CartridgeError, Medium};
+pub use cartridge::{Cartridge, CartridgeError, Change, Medium};
 pub use image_drive::{EarlyWarning, ImageDrive, Overrides};
 pub use making::{
-    MakingError, commit_name, default_early_warning_bytes, fresh_volume, make_volume,
+    MakingError, Replaceable, ReplacingError, default_early_warning_bytes, fresh_volume,
+    make_volume, replace_volume,
 };
 pub use medium::{FileMedium, MemoryMedium};
 pub use null::{NullDrive, NullLimits};

@@ -115,10 +115,9 @@ impl<M: Medium> ImageDrive<M> {
         if sizes.len() > self.personality.max_partitions.into() || sizes.contains(&Some(0)) {
             return self.fail(Sense::IllegalRequest, 0);
         }
-        self.partition = 0;
         let cartridge = self.cartridge.as_mut().expect("begin() saw a cartridge");
         match cartridge.make_partitions(&sizes) {
-            Ok(()) => Ok(self.done(0, None)),
+            Ok(()) => Ok(self.go_to_beginning(0)),
             Err(error) => Err(self.failed(&error, 0)),
         }
     }

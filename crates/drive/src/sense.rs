@@ -21,7 +21,10 @@ pub(crate) fn sense_of(error: &Error) -> Sense {
             Sense::HardwareError
         }
         // The drive could not open, make or remove a partition.
-        Error::InUse { .. } | Error::Unopenable { .. } => Sense::HardwareError,
+        Error::InUse { .. }
+        | Error::Unopenable { .. }
+        | Error::NotOwn { .. }
+        | Error::Nameless { .. } => Sense::HardwareError,
         // A volume that this program can't use. Opening refuses it before a drive has it.
         Error::NotAnImage { .. }
         | Error::HeaderDamaged { .. }
@@ -113,6 +116,12 @@ mod tests {
                 path: "tape.ptape".into(),
                 action: "open",
                 source: host(),
+            },
+            Error::NotOwn {
+                path: "tape.ptape.p1".into(),
+            },
+            Error::Nameless {
+                path: "/proc/self/fd/3".into(),
             },
         ] {
             assert_eq!(sense_of(&error), Sense::HardwareError, "{error}");

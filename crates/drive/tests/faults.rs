@@ -241,20 +241,6 @@ fn partitions_that_can_not_be_made_leave_the_ones_that_are_there() {
 }
 
 #[test]
-fn partitions_that_are_no_longer_there_are_removed() {
-    let (mut drive, medium) = faulty(named("dds"));
-    drive
-        .make_partitions(Partitioning::SecondOf(1))
-        .expect("makes two");
-    assert_eq!(*medium.removed.lock().expect("no panic"), []);
-    drive
-        .make_partitions(Partitioning::Single)
-        .expect("makes one");
-    assert_eq!(*medium.removed.lock().expect("no panic"), [1]);
-    assert_eq!(drive.mode().expect("a mode").last_partition, 0);
-}
-
-#[test]
 fn what_is_wrong_with_any_partition_is_told_at_the_end() {
     for failing in [0, 1] {
         let (mut drive, medium) = faulty(named("dds"));

@@ -1,7 +1,9 @@
 //! A drive over an image runs the suite of every drive: in memory and in a file.
 
-use pseudotape_drive::{FileMedium, ImageDrive, Medium, MemoryMedium, Overrides, Personality};
-use pseudotape_image::{Access, Error, FileStore};
+use pseudotape_drive::{
+    Change, FileMedium, ImageDrive, Medium, MemoryMedium, Overrides, Personality,
+};
+use pseudotape_image::{Access, Error, FileStore, VolumeId};
 use pseudotape_tape::Drive;
 use pseudotape_testkit::{Recovering, SuiteMedium, cartridge_on, drive_suite};
 
@@ -48,8 +50,26 @@ mod in_a_file {
             self.files.create(partition)
         }
 
-        fn remove(&mut self, partition: u8) -> Result<(), Error> {
-            self.files.remove(partition)
+        fn stage(
+            &mut self,
+            first: &FileStore,
+            volume: VolumeId,
+            partition: u8,
+        ) -> Result<FileStore, Error> {
+            self.files.stage(first, volume, partition)
+        }
+
+        fn replace(
+            &mut self,
+            change: Change,
+            old: &[&FileStore],
+            new: &mut [&mut FileStore],
+        ) -> Result<(), Error> {
+            self.files.replace(change, old, new)
+        }
+
+        fn discard(&mut self) {
+            self.files.discard();
         }
     }
 

@@ -551,22 +551,15 @@ fn a_cartridge_in_files_is_where_it_says() {
     assert_eq!(medium.access(), Access::ReadOnly);
     assert_eq!(medium.path_of(0), path);
     assert_eq!(medium.path_of(3), folder.path().join("a.ptape.p3"));
-    // What is not there is removed without a word, and what can't be is told.
-    medium.remove(3).expect("nothing there is no error");
-    std::fs::write(medium.path_of(3), "old").expect("a file");
-    medium.remove(3).expect("it is removed");
-    assert!(!medium.path_of(3).exists());
-    std::fs::create_dir(medium.path_of(2)).expect("a folder");
-    let error = medium.remove(2).expect_err("a folder is no partition");
+    // What is there is not made anew.
+    std::fs::write(&path, "old").expect("a file");
+    let error = medium.create(0).expect_err("a file is there");
     assert!(
-        matches!(&error, Error::Unopenable { path, action: "remove", .. } if *path == medium.path_of(2)),
+        matches!(&error, Error::Unopenable { path: named, action: "create", .. } if *named == path),
         "{error}"
     );
-    // A new partition takes the place of an old file.
-    std::fs::write(medium.path_of(1), "old").expect("a file");
-    drop(medium.create(1).expect("a new file"));
-    let length = std::fs::metadata(medium.path_of(1)).expect("a file").len();
-    assert_eq!(length, 0);
+    assert_eq!(std::fs::read(&path).expect("a file"), b"old");
+    std::fs::remove_file(&path).expect("it goes");
     let cartridge = Cartridge::create(medium, &parameters(None, 0)).expect("a new image");
     assert_eq!(cartridge.medium().path(), path);
     assert!(cartridge.host_bytes() > 0);

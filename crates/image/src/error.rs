@@ -70,6 +70,21 @@ pub enum Error {
         /// The host's reason.
         source: io::Error,
     },
+    /// A name that belongs to the volume leads to something that is not the volume's.
+    #[error(
+        "{path}: this file is not of the volume that is loaded: nothing was changed; move the file away, or load the \
+        volume anew"
+    )]
+    NotOwn {
+        /// The name.
+        path: PathBuf,
+    },
+    /// The image was handed over without a name, so that no partition can be put beside it.
+    #[error("{path}: no name leads to this image: load it by its name")]
+    Nameless {
+        /// What it is called in messages.
+        path: PathBuf,
+    },
     /// The image is open for reading only.
     #[error("image is open for reading only")]
     ReadOnly,

@@ -1,3 +1,4 @@
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -12,17 +13,43 @@ use nix::unistd::{Whence, lseek};
 use pseudotape_tape::Access;
 
 use crate::error::Error;
+use crate::folder::{Folder, Inode};
+use crate::header::{self, Header};
 use crate::layout::wide;
 use crate::store::{Reserved, Store};
 use crate::watch::Watch;
+
+/// How often an image is opened anew that was replaced between being opened and being locked.
+const OPENINGS_MOST: u32 = 8;
+
+/// Where the file is, as a folder and a name in it.
+#[derive(Clone, Debug)]
+struct Home {
+    folder: Folder,
+    name: OsString,
+}
+
+/// What a name leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// An image whose header can be read.
+    Image(Header),
+    /// A file without a byte.
+    Empty,
+    /// Nothing, or something else.
+    Other,
+}
 
 /// An image in a file, locked against others (`flock`) as long as it is open.
 #[derive(Debug)]
 pub struct FileStore {
     file: File,
+    inode: Inode,
     path: PathBuf,
     /// Until an image is open.
     watch: Watch,
+    /// Unknown where no name leads to the file (it was handed over as a descriptor).
+    home: Option<Home>,
     /// Whether the file system can hold room free for us; `false` once it said that it can't.
     can_allocate: bool,
 }
@@ -32,19 +59,33 @@ impl FileStore {
     pub fn open(path: &Path, access: Access) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         options.read(true).write(access == Access::ReadWrite);
-        Self::locked(path, &mut options, access, "open")
+        let unopenable = unopenable(path, "open");
+        for _ in 0..OPENINGS_MOST {
+            let file = open_regular(path, &mut options, "open")?;
+            lock(&file, path, access, "open")?;
+            let inode = Inode::of(&file).map_err(&unopenable)?;
+            let home = Folder::really_holding(path)
+                .ok()
+                .map(|(folder, name)| Home { folder, name });
+            // Whoever had the lock before may have put another file in the place of this one.
+            if let Some(home) = home
+                && home.leads_to(inode)
+            {
+                return Ok(Self::assembled(file, inode, path, Some(home)));
+            }
+        }
+        let file = open_regular(path, &mut options, "open")?;
+        lock(&file, path, access, "open")?;
+        let inode = Inode::of(&file).map_err(&unopenable)?;
+        Ok(Self::assembled(file, inode, path, None))
     }
 
     /// Opens an existing file for reading without a lock, because another process has it locked.
     pub(crate) fn open_unlocked(path: &Path) -> Result<Self, Error> {
         let mut options = OpenOptions::new();
         let file = open_regular(path, options.read(true), "open")?;
-        Ok(FileStore {
-            file,
-            path: path.to_owned(),
-            watch: Watch::default(),
-            can_allocate: true,
-        })
+        let inode = Inode::of(&file).map_err(unopenable(path, "open"))?;
+        Ok(Self::assembled(file, inode, path, None))
     }
 
     /// Lets somebody watch the opening of the image in this file, which can take long and can be given up.
@@ -56,49 +97,89 @@ impl FileStore {
 
     /// Makes a new file, readable and writable for its owner and group; an existing one is left alone.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o660);
-        Self::locked(path, &mut options, Access::ReadWrite, "create")
+        let (folder, name) = Folder::holding(path).map_err(unopenable(path, "create"))?;
+        Self::create_in(&folder, &name)
     }
 
-    /// Where the file is.
+    /// Makes a new file under a name in a folder; an existing one is left alone.
+    pub fn create_in(folder: &Folder, name: &OsStr) -> Result<Self, Error> {
+        let path = folder.path_of(name);
+        let unopenable = unopenable(&path, "create");
+        let file = folder.create(name).map_err(&unopenable)?;
+        let inode = Inode::of(&file).map_err(&unopenable)?;
+        lock(&file, &path, Access::ReadWrite, "create")?;
+        let home = Home {
+            folder: folder.clone(),
+            name: name.to_owned(),
+        };
+        Ok(Self::assembled(file, inode, &path, Some(home)))
+    }
+
+    /// Reads the header of the image in the file.
+    pub fn header(&self) -> Result<Header, Error> {
+        Ok(header::read(self)?.header)
+    }
+
+    /// Says what a name leads to, whether somebody uses it or not.
+    #[must_use]
+    pub fn found(folder: &Folder, name: &OsStr) -> Found {
+        Self::look_into(folder, name).unwrap_or(Found::Other)
+    }
+
+    fn look_into(folder: &Folder, name: &OsStr) -> io::Result<Found> {
+        let file = folder.open(name, Access::ReadOnly)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Ok(Found::Other);
+        }
+        if metadata.len() == 0 {
+            return Ok(Found::Empty);
+        }
+        let inode = Inode::of(&file)?;
+        let store = Self::assembled(file, inode, &folder.path_of(name), None);
+        Ok(match header::read(&store) {
+            Ok(found) => Found::Image(found.header),
+            Err(_) => Found::Other,
+        })
+    }
+
+    fn assembled(file: File, inode: Inode, path: &Path, home: Option<Home>) -> Self {
+        FileStore {
+            file,
+            inode,
+            path: path.to_owned(),
+            watch: Watch::default(),
+            home,
+            can_allocate: true,
+        }
+    }
+
+    /// Where the file is: as it was opened, or where it was moved to.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    // The standard library opens with O_CLOEXEC.
-    fn locked(
-        path: &Path,
-        options: &mut OpenOptions,
-        access: Access,
-        action: &'static str,
-    ) -> Result<Self, Error> {
-        let unopenable = |source| Error::Unopenable {
-            path: path.to_owned(),
-            action,
-            source,
-        };
-        let file = open_regular(path, options, action)?;
-        let lock = match access {
-            Access::ReadOnly => file.try_lock_shared(),
-            Access::ReadWrite => file.try_lock(),
-        };
-        match lock {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::InUse {
-                    path: path.to_owned(),
-                });
-            }
-            Err(TryLockError::Error(source)) => return Err(unopenable(source)),
-        }
-        Ok(FileStore {
-            file,
-            path: path.to_owned(),
-            watch: Watch::default(),
-            can_allocate: true,
-        })
+    /// Which file it is.
+    #[must_use]
+    pub fn inode(&self) -> Inode {
+        self.inode
+    }
+
+    /// The folder of the file and its name in it; `None` where no name is known.
+    #[must_use]
+    pub fn home(&self) -> Option<(&Folder, &OsStr)> {
+        let home = self.home.as_ref()?;
+        Some((&home.folder, &home.name))
+    }
+
+    /// Notes the name that its holder gave to the file.
+    pub fn moved_to(&mut self, folder: &Folder, name: &OsStr) {
+        self.path = folder.path_of(name);
+        self.home = Some(Home {
+            folder: folder.clone(),
+            name: name.to_owned(),
+        });
     }
 
     /// What the file system says is free, where it can't hold room for us.
@@ -156,6 +237,34 @@ fn expect_regular(found: FileType) -> io::Result<()> {
         io::ErrorKind::InvalidInput,
         format!("it is {what}, and an image is a regular file"),
     ))
+}
+
+impl Home {
+    fn leads_to(&self, inode: Inode) -> bool {
+        matches!(self.folder.look(&self.name), Ok(Some(found)) if found == inode)
+    }
+}
+
+fn unopenable(path: &Path, action: &'static str) -> impl Fn(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::Unopenable {
+        path: path.clone(),
+        action,
+        source,
+    }
+}
+
+fn lock(file: &File, path: &Path, access: Access, action: &'static str) -> Result<(), Error> {
+    let lock = match access {
+        Access::ReadOnly => file.try_lock_shared(),
+        Access::ReadWrite => file.try_lock(),
+    };
+    lock.map_err(|error| match error {
+        TryLockError::WouldBlock => Error::InUse {
+            path: path.to_owned(),
+        },
+        TryLockError::Error(source) => unopenable(path, action)(source),
+    })
 }
 
 /// Offsets beyond what the host counts are "file too large".

@@ -264,6 +264,11 @@ impl<S: Store> Image<S> {
         &self.store
     }
 
+    /// The store, for its holder to tell it under which name it is. Its bytes are the image's.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Gives the store back as it is now, without finishing.
     #[must_use]
     pub fn into_store(self) -> S {

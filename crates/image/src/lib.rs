@@ -15,6 +15,7 @@ mod check;
 mod commit;
 mod error;
 mod file_store;
+mod folder;
 #[cfg(test)]
 mod format_test;
 mod frame;
@@ -40,7 +41,8 @@ mod watch;
 pub use check::IndexDamage;
 pub use commit::WriteProtect;
 pub use error::Error;
-pub use file_store::FileStore;
+pub use file_store::{FileStore, Found};
+pub use folder::{Folder, FolderSync, Inode};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_open, fuzz_records};
 pub use header::{CreateParameters, Header, Rewriting};

@@ -32,10 +32,6 @@ impl Medium for Breakable {
     fn create(&mut self, _: u8) -> Result<FaultyStore, Error> {
         Ok(self.0.clone())
     }
-
-    fn remove(&mut self, _: u8) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// A leg with an image, and the disk that the image is on.

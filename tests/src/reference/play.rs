@@ -74,10 +74,6 @@ impl Medium for Stores {
         self.0[partition] = Shared::default();
         Ok(self.0[partition].clone())
     }
-
-    fn remove(&mut self, _partition: u8) -> Result<(), Error> {
-        Ok(())
-    }
 }
 
 /// What a call answered.

@@ -1,14 +1,16 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use pseudotape_drive::{
-    FileMedium, Medium, commit_name, default_early_warning_bytes, fresh_volume, make_volume,
+    MakingError, Replaceable, ReplacingError, default_early_warning_bytes, fresh_volume,
+    make_volume, replace_volume,
 };
 use pseudotape_human::{HumanBytes, Report, Screen};
-use pseudotape_image::{Access, CreateParameters, FileStore, Image, Rewriting};
+use pseudotape_image::{CreateParameters, Error, Rewriting};
 use serde::Serialize;
 
+use super::in_use;
 use crate::Verdict;
 use crate::cli::CreateOptions;
 
@@ -42,7 +44,7 @@ pub(crate) fn run(options: &CreateOptions, screen: &Screen) -> anyhow::Result<Ve
     let parameters = parameters(options)?;
     let image = &options.image;
     if options.force {
-        replace(image, &parameters)?;
+        replace(options, &parameters)?;
     } else {
         ensure!(
             fs::symlink_metadata(image).is_err(),
@@ -116,37 +118,25 @@ fn block_size(option: &str, bytes: u64) -> anyhow::Result<u32> {
 }
 
 /// Replaces an image at one stroke, if there is one and nobody uses it.
-fn replace(path: &Path, parameters: &CreateParameters) -> anyhow::Result<()> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
+fn replace(options: &CreateOptions, parameters: &CreateParameters) -> anyhow::Result<()> {
+    let path = &options.image;
+    match fs::symlink_metadata(path) {
+        // A slip of the fingers must not cost a disk, or a file that is something else.
+        Ok(metadata) => ensure!(
+            metadata.is_file(),
+            "{} is no regular file: --force replaces only images",
+            path.display()
+        ),
         Err(_) => return Ok(make_volume(path, parameters)?),
-    };
-    // A slip of the fingers must not cost a disk, or a file that is something else.
-    ensure!(
-        metadata.is_file(),
-        "{} is no regular file: --force replaces only images",
-        path.display()
-    );
-    // Keeps the lock on the old one until the new one has taken its place.
-    let old = Image::open(FileStore::open(path, Access::ReadWrite)?, Access::ReadWrite);
-    ensure!(
-        metadata.len() == 0 || !matches!(old, Err(pseudotape_image::Error::NotAnImage { .. })),
-        "{} is no pseudotape image: --force replaces only images; remove it first if that is meant",
-        path.display()
-    );
-    let partition_count = old
-        .as_ref()
-        .map_or(1, |(old, _)| old.header().partition_count);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    make_volume(&new, parameters)?;
-    fs::rename(&new, path)
-        .with_context(|| format!("can't rename {} to {}", new.display(), path.display()))?;
-    commit_name(path)?;
-    let mut medium = FileMedium::new(path, Access::ReadWrite);
-    for partition in 1..partition_count {
-        medium.remove(partition)?;
     }
-    Ok(())
+    let replaceable = match options.destroy_worm {
+        true => Replaceable::Worm,
+        false => Replaceable::Rewritable,
+    };
+    match replace_volume(path, parameters, replaceable) {
+        Err(ReplacingError::Making(MakingError::File(error @ Error::InUse { .. }))) => {
+            Err(in_use(&error))
+        }
+        done => Ok(done?),
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) mod write_protect;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail, ensure};
-use pseudotape_drive::FileMedium;
+use pseudotape_drive::{FileMedium, Medium};
 use pseudotape_human::counted;
 use pseudotape_image::{Access, Error, Image, OpenReport, View};
 
@@ -95,7 +95,15 @@ pub(crate) fn incomplete_words(object: u64) -> String {
 pub(crate) const IN_USE: &str = "in use: shown up to its last commit";
 
 fn partition_path(image: &Path, partition: u8) -> PathBuf {
-    FileMedium::new(image, Access::ReadOnly).path_of(partition)
+    let mut medium = FileMedium::new(image, Access::ReadOnly);
+    // A program that was killed while it made partitions can have left the file under another name.
+    if partition > 0
+        && let Ok(first) = medium.open(0)
+        && let Ok(header) = first.header()
+    {
+        medium.settle(&first, &header);
+    }
+    medium.path_of(partition)
 }
 
 /// Adds the path where the image crate does not know it, and the way out where this command knows one.

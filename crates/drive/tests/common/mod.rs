@@ -46,8 +46,6 @@ pub struct FaultyMedium {
     pub stores: Arc<Mutex<Vec<FaultyStore>>>,
     /// The partition that can't be made.
     pub unmakeable: Arc<Mutex<Option<u8>>>,
-    /// The partitions that were removed.
-    pub removed: Arc<Mutex<Vec<u8>>>,
 }
 
 impl FaultyMedium {
@@ -80,11 +78,6 @@ impl Medium for FaultyMedium {
         stores.truncate(partition.into());
         stores.push(store.clone());
         Ok(store)
-    }
-
-    fn remove(&mut self, partition: u8) -> Result<(), Error> {
-        self.removed.lock().expect("no panic").push(partition);
-        Ok(())
     }
 }
 
