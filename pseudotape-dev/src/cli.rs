@@ -17,7 +17,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug,
+    /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
     /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
     /// end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \, (and \\ for a backslash before
     /// a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is whoever comes to that

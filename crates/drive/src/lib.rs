@@ -25,4 +25,6 @@ pub use making::{
 };
 pub use medium::{FileMedium, MemoryMedium};
 pub use null::{NullDrive, NullLimits};
-pub use personality::{AfterUnload, ErasePolicy, MARKS_AT_END_MAX, Personality};
+pub use personality::{
+    AfterUnload, ErasePolicy, MARKS_AT_END_MAX, OversizedPartition, Personality,
+};

@@ -8,7 +8,7 @@ use pseudotape_tape::{
 
 use crate::cartridge::Medium;
 use crate::image_drive::ImageDrive;
-use crate::personality::ErasePolicy;
+use crate::personality::{ErasePolicy, OversizedPartition};
 
 /// `MTMKPART` counts in MiB.
 const MIB: u64 = 1 << 20;
@@ -97,12 +97,27 @@ impl<M: Medium> ImageDrive<M> {
         }
     }
 
+    /// Whether this drive refuses a partition because nothing of the medium would be left beside it.
+    fn refuses_size(&self, partitioning: Partitioning, total: Option<u64>) -> bool {
+        let part = match partitioning {
+            Partitioning::Single => return false,
+            Partitioning::SecondOf(mib) | Partitioning::FirstOf(mib) => u64::from(mib) * MIB,
+        };
+        match self.personality.oversized_partition {
+            OversizedPartition::Cut => false,
+            OversizedPartition::Refused => total.is_some_and(|total| part >= total),
+        }
+    }
+
     fn cut_into_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
         self.begin_change()?;
         if self.tape().is_worm() && !self.tape().is_blank() {
             return self.fail(Sense::WormOverwrite, 0);
         }
         let total = self.tape().total_capacity_bytes();
+        if self.refuses_size(partitioning, total) {
+            return self.fail(Sense::IllegalRequest, 0);
+        }
         let sizes = match partitioning {
             Partitioning::Single => vec![total],
             Partitioning::SecondOf(mib) => split(total, u64::from(mib) * MIB),

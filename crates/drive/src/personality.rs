@@ -26,6 +26,15 @@ pub(crate) const MARK_BYTES: u64 = 64;
 /// work, and not enough to fill a disk.
 pub const MARKS_AT_END_MAX: u64 = 1024;
 
+/// What MODE SELECT does with a partition that is larger than the medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OversizedPartition {
+    /// Takes it, cut so that the rest has a tenth of the medium.
+    Cut,
+    /// Refuses it, and changes nothing.
+    Refused,
+}
+
 /// What makes one drive differ from another: data, not code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Personality {
@@ -47,6 +56,8 @@ pub struct Personality {
     pub refused_densities: &'static [u8],
     /// Most partitions that a medium can have.
     pub max_partitions: u8,
+    /// What becomes of a partition that is larger than the medium.
+    pub oversized_partition: OversizedPartition,
     /// Whether the medium can hold setmarks.
     pub setmarks: bool,
     /// Whether the drive knows the compression page.
@@ -81,6 +92,7 @@ const GENERIC: Personality = Personality {
     density: 0x58,
     refused_densities: &[],
     max_partitions: 4,
+    oversized_partition: OversizedPartition::Cut,
     setmarks: false,
     compression: true,
     erase: ErasePolicy::Anywhere,
@@ -121,25 +133,38 @@ const SCSI_DEBUG: Personality = Personality {
     ..GENERIC
 };
 
-/// An LTO-5 drive in a library, as the traces of the end of the tape were recorded.
+/// An LTO-5 drive.
 const LTO5: Personality = Personality {
     name: "lto5",
     vendor: "IBM",
     product: "ULT3580-TD5",
     limits: BlockLimits {
         min_bytes: 1,
-        max_bytes: 2 << 20,
+        max_bytes: 8 << 20,
         granularity_bytes: 1,
     },
     density: 0x58,
     max_partitions: 2,
+    oversized_partition: OversizedPartition::Refused,
     erase: ErasePolicy::AtBeginning,
+    ..GENERIC
+};
+
+/// The LTO-5 of mhvtl, behind which the traces of the end of the tape were recorded: what it does unlike a drive is
+/// here and nowhere else.
+const MHVTL: Personality = Personality {
+    name: "mhvtl",
+    limits: BlockLimits {
+        min_bytes: 1,
+        max_bytes: 2 << 20,
+        granularity_bytes: 1,
+    },
+    oversized_partition: OversizedPartition::Cut,
     after_unload: AfterUnload {
         sense: Sense::NoMedium,
         keeps_cartridge: false,
     },
-    announces_medium: false,
-    ..GENERIC
+    ..LTO5
 };
 
 /// A DAT drive: small blocks, setmarks, two partitions.
@@ -154,13 +179,14 @@ const DDS: Personality = Personality {
     },
     density: 0x25,
     max_partitions: 2,
+    oversized_partition: OversizedPartition::Refused,
     setmarks: true,
     ..GENERIC
 };
 
 impl Personality {
     /// Every personality; the first one is the default.
-    pub const ALL: &[Personality] = &[GENERIC, SCSI_DEBUG, LTO5, DDS];
+    pub const ALL: &[Personality] = &[GENERIC, SCSI_DEBUG, MHVTL, LTO5, DDS];
 
     /// Finds one by name.
     #[must_use]

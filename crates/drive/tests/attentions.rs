@@ -9,8 +9,7 @@ fn cartridge() -> Cartridge<MemoryMedium> {
     Cartridge::create(MemoryMedium, &parameters).expect("a new image")
 }
 
-fn told(name: &str) -> Vec<Sense> {
-    let personality = Personality::named(name).expect("a personality");
+fn told(personality: Personality) -> Vec<Sense> {
     let mut drive = ImageDrive::new(personality, "1".into(), Overrides::default());
     drive.reset();
     assert!(drive.insert(cartridge()).is_ok(), "a new drive is empty");
@@ -19,8 +18,17 @@ fn told(name: &str) -> Vec<Sense> {
 
 #[test]
 fn a_new_medium_does_not_hide_a_reset() {
-    assert_eq!(told("generic"), [Sense::Reset, Sense::MediumChanged]);
-    assert_eq!(told("lto5"), [Sense::Reset]);
+    for drive in Personality::ALL {
+        let told = told(*drive);
+        let both = [Sense::Reset, Sense::MediumChanged];
+        assert_eq!(told, both, "{}", drive.name);
+    }
+    // A drive that was told to keep a new medium to itself.
+    let silent = Personality {
+        announces_medium: false,
+        ..Personality::default()
+    };
+    assert_eq!(told(silent), [Sense::Reset]);
 }
 
 #[test]

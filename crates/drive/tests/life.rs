@@ -148,7 +148,7 @@ fn unloading_goes_to_the_beginning_and_loading_brings_the_medium_back() {
 
 #[test]
 fn a_drive_that_lets_go_of_its_cartridge_does_not_load_it_again() {
-    let mut drive = drive(named("lto5"), None, 0);
+    let mut drive = drive(named("mhvtl"), None, 0);
     // While it is loaded, load is a rewind.
     write(&mut drive, 10);
     assert_eq!(
@@ -172,7 +172,7 @@ fn a_drive_that_lets_go_of_its_cartridge_does_not_load_it_again() {
     };
     let personality = Personality {
         after_unload: gone,
-        ..named("lto5")
+        ..named("mhvtl")
     };
     let mut drive = common::drive(personality, None, 0);
     drive.unload().expect("nothing keeps it");
@@ -410,7 +410,7 @@ fn a_tape_is_cut_as_asked_and_the_rest_keeps_a_tenth() {
         (Partitioning::SecondOf(9), vec![Some(MIB), Some(9 * MIB)]),
         (Partitioning::SecondOf(50), vec![Some(MIB), Some(9 * MIB)]),
     ] {
-        let mut drive = drive(named("dds"), Some(whole), 0);
+        let mut drive = drive(named("generic"), Some(whole), 0);
         write(&mut drive, 10);
         let done = drive.make_partitions(how).expect("it can");
         assert_eq!((done.count, done.stop), (0, None));
@@ -422,6 +422,35 @@ fn a_tape_is_cut_as_asked_and_the_rest_keeps_a_tenth() {
         // What was cut is put together again.
         drive.make_partitions(Partitioning::Single).expect("it can");
         assert_eq!(sizes(&mut drive), [Some(whole)]);
+    }
+}
+
+#[test]
+fn a_partition_larger_than_the_medium_is_refused_by_drives_and_changes_nothing() {
+    for name in ["lto5", "dds"] {
+        let mut drive = drive(named(name), Some(10 << 20), 0);
+        write(&mut drive, 10);
+        for how in [
+            Partitioning::SecondOf(10),
+            Partitioning::FirstOf(10),
+            Partitioning::SecondOf(50),
+            Partitioning::FirstOf(u32::MAX),
+        ] {
+            let failed = drive.make_partitions(how).expect_err(name);
+            assert_eq!(failed.sense, Sense::IllegalRequest, "{name} {how:?}");
+            assert_eq!(failed.position.map(|at| at.object.0), Some(1));
+        }
+        assert_eq!(sizes(&mut drive), [Some(10 << 20)]);
+        drive.rewind().expect("rewinds");
+        assert_eq!(read(&mut drive, 10).expect("it is there").bytes, 10);
+        // A whole number of MiB that leaves something is taken, and so is any size on an endless tape.
+        drive
+            .make_partitions(Partitioning::SecondOf(9))
+            .expect(name);
+        let mut endless = common::drive(named(name), None, 0);
+        endless
+            .make_partitions(Partitioning::SecondOf(500_000))
+            .expect(name);
     }
 }
 

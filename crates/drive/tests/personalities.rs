@@ -3,7 +3,7 @@
 mod common;
 
 use common::named;
-use pseudotape_drive::{AfterUnload, ErasePolicy, Personality};
+use pseudotape_drive::{AfterUnload, ErasePolicy, OversizedPartition, Personality};
 use pseudotape_tape::{BlockLimits, Sense};
 
 fn limits(min_bytes: u32, max_bytes: u32) -> BlockLimits {
@@ -25,6 +25,7 @@ fn generic() -> Personality {
         density: 0x58,
         refused_densities: &[],
         max_partitions: 4,
+        oversized_partition: OversizedPartition::Cut,
         setmarks: false,
         compression: true,
         erase: ErasePolicy::Anywhere,
@@ -41,9 +42,9 @@ fn generic() -> Personality {
 }
 
 #[test]
-fn there_are_four_personalities_and_the_first_is_the_default() {
+fn there_are_five_personalities_and_the_first_is_the_default() {
     let names: Vec<_> = Personality::ALL.iter().map(|p| p.name).collect();
-    assert_eq!(names, ["generic", "scsi_debug", "lto5", "dds"]);
+    assert_eq!(names, ["generic", "scsi_debug", "mhvtl", "lto5", "dds"]);
     assert_eq!(Personality::default(), generic());
     assert_eq!(named("generic"), generic());
 }
@@ -74,22 +75,33 @@ fn scsi_debug_is_what_the_traces_were_recorded_behind() {
 }
 
 #[test]
-fn an_lto5_drive_lets_go_of_its_cartridge_and_erases_only_from_the_beginning() {
+fn an_lto5_drive_erases_only_from_the_beginning() {
     let expected = Personality {
         name: "lto5",
         vendor: "IBM",
         product: "ULT3580-TD5",
-        limits: limits(1, 2_097_152),
+        limits: limits(1, 8_388_608),
         max_partitions: 2,
+        oversized_partition: OversizedPartition::Refused,
         erase: ErasePolicy::AtBeginning,
+        ..generic()
+    };
+    assert_eq!(named("lto5"), expected);
+}
+
+#[test]
+fn mhvtl_lets_go_of_its_cartridge() {
+    let expected = Personality {
+        name: "mhvtl",
+        limits: limits(1, 2_097_152),
+        oversized_partition: OversizedPartition::Cut,
         after_unload: AfterUnload {
             sense: Sense::NoMedium,
             keeps_cartridge: false,
         },
-        announces_medium: false,
-        ..generic()
+        ..named("lto5")
     };
-    assert_eq!(named("lto5"), expected);
+    assert_eq!(named("mhvtl"), expected);
 }
 
 #[test]
@@ -101,6 +113,7 @@ fn a_dds_drive_has_setmarks() {
         limits: limits(1, 16_777_215),
         density: 0x25,
         max_partitions: 2,
+        oversized_partition: OversizedPartition::Refused,
         setmarks: true,
         ..generic()
     };
@@ -125,4 +138,70 @@ fn a_block_is_taken_by_length_and_granularity() {
         .filter(|n| in_threes.takes_block_size(*n))
         .collect();
     assert_eq!(sizes, [0, 6]);
+}
+
+/// The cells of a table of docs/PERSONALITIES.md that begin with these words, without the first one.
+fn row(document: &str, begins: &str) -> Vec<String> {
+    let start = format!("| {begins} |");
+    let line = document.lines().find(|line| line.starts_with(&start));
+    let line = line.unwrap_or_else(|| panic!("docs/PERSONALITIES.md has no row '{begins}'"));
+    let cells = line.trim_matches('|').split('|').skip(1);
+    cells.map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// How the document writes a value of a personality.
+type Tell<'a> = &'a dyn Fn(&Personality) -> String;
+
+#[test]
+fn the_document_has_every_value_of_every_personality() {
+    let document = include_str!("../../../docs/PERSONALITIES.md");
+    let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
+    let told: &[(&str, Tell)] = &[
+        ("", &|p| format!("`{}`", p.name)),
+        ("INQUIRY", &|p| format!("{} {}", p.vendor, p.product)),
+        ("smallest block", &|p| p.limits.min_bytes.to_string()),
+        ("largest block", &|p| p.limits.max_bytes.to_string()),
+        ("granularity", &|p| p.limits.granularity_bytes.to_string()),
+        ("a fixed size is a multiple of", &|p| {
+            p.block_size_multiple.to_string()
+        }),
+        ("limits hold for reads", &|p| yes(p.limits_reads)),
+        ("density", &|p| format!("{:#04x}", p.density)),
+        ("densities refused", &|p| match p.refused_densities {
+            [] => "none".to_owned(),
+            codes => codes.iter().map(|code| format!("{code:#04x}")).collect(),
+        }),
+        ("partitions, at most", &|p| p.max_partitions.to_string()),
+        ("a partition larger than the medium", &|p| {
+            match p.oversized_partition {
+                OversizedPartition::Cut => "cut",
+                OversizedPartition::Refused => "refused",
+            }
+            .to_owned()
+        }),
+        ("setmarks", &|p| yes(p.setmarks)),
+        ("compression page", &|p| yes(p.compression)),
+        ("ERASE", &|p| {
+            match p.erase {
+                ErasePolicy::Anywhere => "anywhere",
+                ErasePolicy::AtBeginning => "at the beginning",
+            }
+            .to_owned()
+        }),
+        ("after UNLOAD", &|p| p.after_unload.sense.to_string()),
+        ("LOAD brings the cartridge back", &|p| {
+            yes(p.after_unload.keeps_cartridge)
+        }),
+        ("a new cartridge is announced", &|p| yes(p.announces_medium)),
+        ("a mark fits at the physical end", &|p| {
+            yes(p.mark_fits_at_end)
+        }),
+        ("a mark costs", &|p| p.mark_bytes.to_string()),
+        ("buffered mode", &|p| p.buffering.to_string()),
+        ("READ POSITION says BOP", &|p| yes(p.reports_beginning)),
+    ];
+    for (begins, tell) in told {
+        let expected: Vec<_> = Personality::ALL.iter().map(tell).collect();
+        assert_eq!(row(document, begins), expected, "{begins}");
+    }
 }

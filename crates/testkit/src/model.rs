@@ -1,6 +1,6 @@
 //! A plain tape in memory: the shortest code that does what `trait Drive` says, to compare others with.
 
-use pseudotape_drive::{ErasePolicy, MARKS_AT_END_MAX, Personality};
+use pseudotape_drive::{ErasePolicy, MARKS_AT_END_MAX, OversizedPartition, Personality};
 use pseudotape_tape::{
     Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
     LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Partitioning,
@@ -414,7 +414,16 @@ impl ModelDrive {
             Partitioning::Single => 1,
             Partitioning::SecondOf(_) | Partitioning::FirstOf(_) => 2,
         };
-        if count > self.personality.max_partitions {
+        let part = match partitioning {
+            Partitioning::Single => 0,
+            Partitioning::SecondOf(mib) | Partitioning::FirstOf(mib) => u64::from(mib) << 20,
+        };
+        let leaves_nothing = self
+            .tape()
+            .capacity_bytes
+            .is_some_and(|total| part >= total);
+        let refuses = self.personality.oversized_partition == OversizedPartition::Refused;
+        if count > self.personality.max_partitions || refuses && leaves_nothing && part > 0 {
             return self.fail(Sense::IllegalRequest, 0);
         }
         self.cartridge

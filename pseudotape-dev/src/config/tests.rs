@@ -197,6 +197,8 @@ fn a_drive_may_keep_a_new_medium_to_itself() {
     };
     assert!(announces("a.ptape"));
     assert!(!announces("a.ptape,announces-medium=false"));
+    assert!(announces("personality=lto5"));
+    assert!(!announces("personality=lto5,announces-medium=false"));
     assert!(announces("personality=lto5,announces-medium=true"));
     assert!(error(&["--drive", "announces-medium=1"]).contains("'1' is neither true nor false"));
 }
@@ -218,7 +220,8 @@ fn wrong_specs_name_the_key_and_the_way_out() {
     assert!(error(&["--drive", "capacity=lots"]).contains("'lots' is not a size"));
     assert!(error(&["--drive", "a,image=b"]).contains("'image' is given twice"));
     assert!(
-        error(&["--drive", "personality=vhs"]).contains("there are generic, scsi_debug, lto5, dds")
+        error(&["--drive", "personality=vhs"])
+            .contains("there are generic, scsi_debug, mhvtl, lto5, dds")
     );
     assert!(error(&["--drive", "min-block=2M,max-block=1M"]).contains("larger than max-block"));
     assert!(error(&["--drive", "max-block=64M"]).contains("1 to 16777216 bytes"));

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Every kind of drive as mt sees it: density names that mt knows, block limits, setmarks, partitions, the door.
 
-names=(generic scsi_debug lto5 dds)
-densities=('0x58 \(LTO-5\)' '0x0 \(default\)' '0x58 \(LTO-5\)' '0x25 \(DDS-3\)')
-largest=(16777216 1048576 2097152 16777215)
+names=(generic scsi_debug mhvtl lto5 dds)
+densities=('0x58 \(LTO-5\)' '0x0 \(default\)' '0x58 \(LTO-5\)' '0x58 \(LTO-5\)' '0x25 \(DDS-3\)')
+largest=(16777216 1048576 2097152 8388608 16777215)
 for number in "${!names[@]}"; do
     name=${names[number]}
     cartridge "$name" --capacity 64M
@@ -18,6 +18,9 @@ for number in "${!names[@]}"; do
     esac
     exits "$name: partitions need their option" 2 mt-st -f "$NODE" setpartition 1
     check "$name: which is set" mt-st -f "$NODE" stsetoptions can-partitions
+    case $name in
+        lto5 | dds) says "$name: no partition is larger than the medium" 2 'Input/output error' mt-st -f "$NODE" mkpartition 64 ;;
+    esac
     check "$name: two partitions" mt-st -f "$NODE" mkpartition 8
     check "$name: the second one" mt-st -f "$NODE" setpartition 1
     # the first status after the change tells the counters of the partition left
@@ -27,6 +30,13 @@ for number in "${!names[@]}"; do
     says "$name: the operator can't take the cartridge out then" 2 'drive 0 is locked.*mt unlock.*--force' pseudotape unload 0
     check "$name: and unlocked" mt-st -f "$NODE" unlock
     check "$name: now the operator can" pseudotape unload 0
+    # a cartridge that was changed behind st's back: the drive announces it, and the counters begin anew
+    check "$name: a cartridge" pseudotape load 0 "$WORK/$name.ptape"
+    check "$name: marks on it" mt-st -f "$NODE" weof 3
+    check "$name: the operator takes it out" pseudotape unload 0
+    cartridge "$name-2" --capacity 64M
+    check "$name: and puts another one in" pseudotape load 0 "$WORK/$name-2.ptape"
+    same "$name: its counters begin at 0" 0/0 "$(position)"
     drive_down
 done
 

@@ -29,7 +29,7 @@ impl Source {
     pub fn personality(self) -> Personality {
         let name = match self {
             Source::ScsiDebug => "scsi_debug",
-            Source::Lto5 | Source::Lto5Mended => "lto5",
+            Source::Lto5 | Source::Lto5Mended => "mhvtl",
         };
         Personality::named(name).expect("a personality of pseudotape-drive")
     }

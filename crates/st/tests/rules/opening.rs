@@ -70,7 +70,9 @@ fn a_waiting_open_keeps_others_out_and_lets_nothing_through() {
 /// ST-OPEN-13
 #[test]
 fn a_reset_before_the_first_open_costs_nothing() {
-    let mut bench = Bench::with(personality("lto5"), ModelCartridge::default());
+    let mut silent = personality("lto5");
+    silent.announces_medium = false;
+    let mut bench = Bench::with(silent, ModelCartridge::default());
     bench.drive.reset();
     assert_eq!(bench.open(NON_REWINDING, READ_WRITE), Ok(Opening::Open));
     assert_eq!(bench.at(), (-1, -1));
