@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, bail};
 use pseudotape_chardev::{CharDevice, Reach};
+use pseudotape_control::FILE_NODE_LIMITS;
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
 use crate::config::{self, Config, Group};
@@ -107,7 +108,7 @@ impl Frontend {
         }
     }
 
-    /// One line for a person.
+    /// For a person: what serves and why, and to whom its nodes are less than tapes.
     #[must_use]
     pub fn description(&self) -> String {
         match &self.serving {
@@ -115,11 +116,16 @@ impl Frontend {
                 "frontend: cuse, character devices in /dev ({})",
                 self.reason
             ),
-            Serving::Fuse(_, directory) => format!(
-                "frontend: fuse, files in {} ({})",
-                directory.display(),
-                self.reason
-            ),
+            Serving::Fuse(_, directory) => {
+                let programs: Vec<_> = FILE_NODE_LIMITS.iter().map(|limit| limit.program).collect();
+                format!(
+                    "frontend: fuse, files in {} ({})\n\
+                     a file is no device to {}: see 'pseudotape doctor'",
+                    directory.display(),
+                    self.reason,
+                    programs.join(", ")
+                )
+            }
         }
     }
 

@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod file_node;
 mod message;
 mod server;
 mod socket;
 mod status;
 
+pub use file_node::{FILE_NODE_LIMITS, FileNodeLimit};
 pub use message::{MAX_LINE_BYTES, PROTOCOL, receive, send};
 pub use server::{ControlServer, MAX_CLIENTS, Operator};
 pub use socket::{ListenError, Purpose, Socket};

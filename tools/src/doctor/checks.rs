@@ -3,6 +3,7 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
+use pseudotape_control::FILE_NODE_LIMITS;
 use pseudotape_human::{HumanBytes, counted, explain, printable};
 
 use super::{Check, DAEMON_TIMEOUT, Machine};
@@ -97,6 +98,20 @@ fn fuse(machine: &Machine) -> Check {
             "in a container: give it the device (--device /dev/fuse); else a kernel with CONFIG_FUSE_FS",
         ),
     }
+}
+
+/// What files of a mount are not, where there will be nothing else.
+pub(crate) fn file_nodes(machine: &Machine) -> Vec<Check> {
+    if machine.open_device("/dev/cuse").is_ok() || machine.open_device("/dev/fuse").is_err() {
+        return Vec::new();
+    }
+    FILE_NODE_LIMITS
+        .iter()
+        .map(|limit| {
+            let found = format!("{} {}", limit.program, limit.what);
+            Check::missing("a fuse node", found, format!("use {}", limit.instead))
+        })
+        .collect()
 }
 
 /// Whether the running kernel's modules, or what is built into it, name this one.
