@@ -1,4 +1,4 @@
-//! What to serve: from the configuration file and the command line, checked before anything starts.
+//! The configuration, from the file and the command line. It is checked before anything starts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

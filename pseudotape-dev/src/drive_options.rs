@@ -1,4 +1,4 @@
-//! Options of the st driver, as an operator shows and sets them.
+//! Showing and setting the options of the st driver, for the operator.
 
 use anyhow::{Result, bail, ensure};
 use pseudotape_control::{OptionStatus, OptionsStatus};

@@ -1,4 +1,4 @@
-//! What an operator sees of a drive.
+//! The status of a drive, for the operator.
 
 use std::time::{Duration, Instant};
 

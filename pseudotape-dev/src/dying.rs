@@ -1,7 +1,8 @@
 //! Whether a program that waits for a call is being killed.
 //!
-//! A program whose request a FUSE server has is not woken by a signal: it waits for the answer, and so does whoever
-//! killed it. Long work looks here from time to time, so that the answer comes soon.
+//! A signal does not wake a program whose request is at a FUSE server. The program waits for the reply, and so
+//! does the process that killed it. So a long operation checks here from time to time, and ends early if its
+//! program is being killed.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Chooses how programs reach the drives, and makes the nodes.
+//! Chooses the frontend, CUSE or FUSE, and makes the nodes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

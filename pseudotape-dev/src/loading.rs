@@ -1,4 +1,4 @@
-//! A load that can take long: one at a time for each drive, told in the log, and given up when the daemon ends.
+//! Loads that can take long. Each drive does one at a time; it is logged, and abandoned when the daemon ends.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

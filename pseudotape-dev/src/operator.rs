@@ -1,4 +1,4 @@
-//! What an operator does with a drive: volumes in and out, the switch, the reset.
+//! The operator's actions on a drive: load and unload, write protection, reset.
 
 use std::path::Path;
 use std::sync::MutexGuard;

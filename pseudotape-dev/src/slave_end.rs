@@ -1,4 +1,4 @@
-//! The slave end of a drive: by which ways slaves come, and who holds it.
+//! The slave end of a drive: the ways by which slaves attach, and the process that is attached.
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The slave end of a drive as a node: a byte stream of the slave protocol. Whoever opens it is the drive.
+//! The slave node of a drive: a byte stream of the slave protocol. The process that opens this node serves the
+//! drive.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 

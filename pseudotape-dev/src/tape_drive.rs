@@ -1,4 +1,4 @@
-//! One drive as the daemon holds it: st, the drive and what the operator wants to know, behind one lock.
+//! One drive of the daemon: st, the drive and its status for the operator, behind one lock.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

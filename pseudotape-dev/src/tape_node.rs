@@ -1,4 +1,4 @@
-//! One node of a drive, as a frontend serves it: system calls in, calls of `st` out.
+//! One node of a drive: turns the system calls from a frontend into calls of `st`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! A node in process, without a frontend: opens that wait, closes that fail, and who is told.
+//! Tests of a node in process, without a frontend: opens that wait, closes that fail, and where a failed close
+//! is reported.
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;

@@ -1,6 +1,6 @@
-//! What a frontend serves: [`CharDevice`], one character device with whole system calls; [`Pieces`],
-//! which puts a system call together from the pieces that the kernel makes of it; and [`Stream`], a
-//! device for whose bytes the pieces are all the same, and whose reads may wait.
+//! The interface between frontends and devices. [`CharDevice`] is a character device that gets whole system
+//! calls. [`Pieces`] reassembles a system call from the pieces into which the kernel cut it. [`Stream`] is a
+//! byte stream: it needs no reassembly, and its reads may wait.
 //!
 //! This crate knows neither tapes nor CUSE nor FUSE.
 

@@ -1,4 +1,5 @@
-//! A stream that keeps what was written to it and gives what a test puts in: for tests of what stands above it.
+//! A stream for tests of frontends: it stores the bytes written to it, and returns the bytes that a test puts
+//! in.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 

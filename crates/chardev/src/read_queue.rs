@@ -1,4 +1,4 @@
-//! Readers of a stream that wait.
+//! The queue of waiting readers of a stream.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A device that keeps what it was asked: for tests of what stands above it.
+//! A device for tests of frontends: it records the calls that it gets.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! A device whose calls are bytes in a row, and whose reads can wait for longer than a serving thread may.
+//! A device that is a byte stream. Its reads may wait longer than a serving thread can be blocked.
 
 use crate::device::{Errno, Handle};
 

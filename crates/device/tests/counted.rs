@@ -1,4 +1,4 @@
-//! A tape whose drive does not say where it is: places are counted.
+//! A drive that can't report its position: positions are counted.
 
 mod common;
 
@@ -23,7 +23,7 @@ fn a_counted_tape_is_found_again_from_what_the_driver_says() {
     write(&mut drive, 10);
     assert_eq!(object(&mut drive), 7);
     drop(drive);
-    // Whoever opens it next counts from the numbers of the driver.
+    // The next program that opens the node counts from the driver's numbers.
     let mut drive = tape.known();
     assert_eq!(object(&mut drive), 7);
     let moved = drive.space(SpaceUnit::Filemarks, -1).expect("moves");
@@ -149,7 +149,7 @@ fn a_driver_that_knows_no_numbers_leaves_a_counted_tape_without_a_place() {
     assert_eq!(failed.sense, Sense::Reset);
     let failed = drive.space(SpaceUnit::Blocks, 1).expect_err("nobody knows");
     assert_eq!(failed.sense, Sense::Reset);
-    // Going to an object is a motion to a place of its own.
+    // LOCATE is a motion to an absolute position, so it works with a lost position.
     let done = drive.locate(to(0)).expect("to the beginning");
     assert_eq!(done.position.object.0, 0);
 }
@@ -207,7 +207,7 @@ fn spacing_on_a_counted_tape_counts_what_lies_before_a_stop() {
                 (done, stop, behind),
                 "{count} {unit:?} from {from}, seen before: {seen}"
             );
-            // What is read there is what is there.
+            // The data read show that the position is right.
             let next = read(&mut drive, 10).expect("reads");
             let expected = match behind {
                 3 => Some(Stop::Filemark),
@@ -242,12 +242,12 @@ fn a_read_that_failed_is_looked_into_until_its_reason_is_known() {
         drive.locate(to(object)).expect("it is there");
         read(drive, 10)
     };
-    // Once, and then it is read: another medium's news.
+    // The read fails once, then succeeds: a unit attention of another medium.
     tape.refuse(Call::Read, Errno::EIO);
     let failed = from(&mut drive, 1).expect_err("it fails");
     assert_eq!((failed.sense, at(failed)), (Sense::MediumChanged, Some(1)));
     assert_eq!(object(&mut drive), 1);
-    // Again and again, without moving: damage, which is passed.
+    // The read fails each time without moving: a damaged block, which is passed.
     tape.fault(Call::Read, Errno::EIO, 0, 2, false);
     let failed = from(&mut drive, 1).expect_err("it fails");
     assert_eq!((failed.sense, at(failed)), (Sense::MediumError, Some(2)));
@@ -268,7 +268,7 @@ fn a_read_that_failed_is_looked_into_until_its_reason_is_known() {
         (done.stop, done.position.object.0),
         (Some(Stop::EndOfData), 3)
     );
-    // Another reason is told as it is, also where it comes the second time.
+    // Another reason is reported unchanged, also if it comes with the second read.
     tape.refuse(Call::Read, Errno::EIO);
     tape.refuse(Call::Read, Errno::ENODEV);
     let failed = from(&mut drive, 1).expect_err("it is gone");
@@ -285,7 +285,7 @@ fn a_read_that_ends_elsewhere_tells_where() {
                 write(&mut drive, 10);
             }
             drive.locate(to(3)).expect("it is there");
-            // Somebody else moves it.
+            // Another program moves the tape.
             tape.world().drive.locate(to(there)).expect("it is there");
             tape.refuse(Call::Read, errno);
             let failed = read(&mut drive, 10).expect_err("it is elsewhere");
@@ -315,12 +315,12 @@ fn a_step_that_failed_tells_how_far_it_came() {
         (failed.sense, failed.count, at(failed)),
         (Sense::MediumError, 0, Some(4))
     );
-    // A drive that goes back when it is sent forward has a fault.
+    // A drive that moves back when told to space forward has a fault.
     tape.world().drive.locate(to(1)).expect("it is there");
     tape.do_and_refuse(Call::Operate(Operation::ForwardBlocks), Errno::EIO);
     let failed = drive.space(SpaceUnit::Blocks, 1).expect_err("it fails");
     assert_eq!((failed.sense, at(failed)), (Sense::HardwareError, Some(2)));
-    // So has one that says that all is well, and is elsewhere.
+    // So has a drive that reports success and is at another position.
     drive.locate(to(4)).expect("it is there");
     for count in [1, -1] {
         tape.world().drive.locate(to(2)).expect("it is there");

@@ -1,4 +1,5 @@
-//! PT-08. What a drive took into its buffer and could not write, it says later; a node that does so stands for it.
+//! PT-08. Deferred errors: a drive reports later that it could not write data from its buffer. A node of this
+//! test does so.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +8,7 @@ use pseudotape_device::{Access, DeviceDrive, TapeNode};
 use pseudotape_mtio::{GeneralStatus, MtGet, Operation};
 use pseudotape_tape::{BlockLimits, Drive, Mark, Sense, Transfer, WriteMode};
 
-/// What the drive holds, and in which of its calls it says that it lost the last ones.
+/// The objects that the drive buffers, and the call in which it reports that it lost the last ones.
 #[derive(Debug, Default)]
 struct Tape {
     objects: u64,
@@ -116,7 +117,7 @@ fn a_write_that_tells_of_lost_blocks_ends_where_the_drive_is() {
             (failed.sense, failed.count, place),
             (Sense::HardwareError, 0, Some(4 - loses))
         );
-        // It goes on from there.
+        // The drive goes on from there.
         let done = drive.write(Transfer::Variable, b"block").expect("it works");
         assert_eq!(done.position.object.0, 5 - loses);
     }

@@ -1,4 +1,4 @@
-//! What an errno of the node says of the drive, where the tape is then, and how it goes on.
+//! The meaning of each errno of the node for the drive, the position after it, and the next operations.
 
 mod common;
 
@@ -74,7 +74,7 @@ fn a_node_that_is_gone_is_no_drive_until_it_opens_again() {
         let trouble = drive.take_trouble().expect("what is missing");
         assert!(trouble.contains("no tape drive there"), "{trouble}");
         tape.mend();
-        // It is back; what happened meanwhile is not known.
+        // The drive is back. It may have been moved meanwhile.
         let failed = drive.rewind().expect_err("it tells that it is back");
         assert_eq!(failed, Failed::at(Sense::Reset, None));
         let failed = drive.position().expect_err("nobody knows the place");
@@ -143,7 +143,7 @@ fn a_drive_that_is_neither_online_nor_open_is_not_ready() {
     drive.test_ready().expect("it was told");
 }
 
-/// An operation that does nothing but what it says, with the request that it sends.
+/// An operation that consists of one request, and that request.
 type Motion = (&'static str, Operation, Operate);
 
 const MOTIONS: [Motion; 3] = [
@@ -221,13 +221,13 @@ fn a_drive_that_does_not_say_where_it_is_after_a_failure_is_looked_at_anew() {
     assert_eq!(failed, Failed::at(Sense::Reset, None));
     assert_eq!(tape.world().opened, opened + 1);
     drive.rewind().expect("that is a place");
-    // One question that meets news of its own is asked again.
+    // A request for the position that fails with a unit attention is repeated.
     write(&mut drive, 10);
     tape.refuse(REWIND, Errno::EIO);
     tape.refuse(Call::Object, Errno::EIO);
     let failed = drive.rewind().expect_err("it fails");
     assert_eq!((failed.sense, at(failed)), (Sense::HardwareError, Some(1)));
-    // And another reason is told at once.
+    // Another reason is reported at once.
     tape.refuse(REWIND, Errno::EIO);
     tape.refuse(Call::Object, Errno::ENXIO);
     let failed = drive.rewind().expect_err("it is gone");
@@ -255,7 +255,7 @@ fn a_tape_found_elsewhere_is_a_fault_of_the_drive() {
     let mut drive = tape.known();
     write(&mut drive, 10);
     write(&mut drive, 10);
-    // Somebody else moves it.
+    // Another program moves the tape.
     tape.world().drive.locate(to(1)).expect("it is there");
     let failed = drive.test_ready().expect_err("it is not where it was");
     assert_eq!((failed.sense, at(failed)), (Sense::HardwareError, Some(1)));
@@ -284,7 +284,7 @@ fn news_of_another_medium_at_the_beginning_are_told_by_a_write() {
         .write(Transfer::Variable, &[1; 10])
         .expect_err("it may be another one");
     assert_eq!((failed.sense, at(failed)), (Sense::MediumChanged, Some(0)));
-    // The second time it is the drive.
+    // The second time the cause is the drive.
     tape.refuse(Call::Write, Errno::EIO);
     let failed = drive
         .write(Transfer::Variable, &[1; 10])
@@ -441,7 +441,7 @@ fn a_commit_is_asked_of_the_drive_only_where_something_was_written() {
     drive.rewind().expect("rewinds");
     commit(&mut drive).expect("nothing to do");
     assert_eq!(marks(&tape), 0);
-    // Who drops it in the middle commits.
+    // Dropping the drive commits.
     drive.locate(to(0)).expect("it is there");
     write(&mut drive, 10);
     tape.take_operations();
@@ -533,7 +533,7 @@ fn a_partition_is_entered_and_left_and_the_node_is_given_back_in_the_first() {
     };
     let failed = drive.locate(in_second).expect_err("there is one");
     assert_eq!((failed.sense, at(failed)), (Sense::IllegalRequest, Some(0)));
-    // What was allowed for that is taken back.
+    // The option that was set for it is cleared again.
     let asked = tape.take_operations();
     assert!(asked.contains(&(Operation::SetDriveBuffer, 0x3000_0400)));
     assert!(asked.contains(&(Operation::SetDriveBuffer, 0x4000_0400)));

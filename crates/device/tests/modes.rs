@@ -1,4 +1,4 @@
-//! The mode, the door, loading, and how a node is given back.
+//! The mode, the door, loading, and the state in which a node is left.
 
 mod common;
 
@@ -36,7 +36,7 @@ fn every_close_is_quiet_and_the_node_is_given_back_as_it_was() {
     );
     let mode = tape.world().drive.mode().expect("a mode");
     assert_eq!(mode.block_size, 512);
-    // One that did nothing leaves nothing.
+    // A drive that changed nothing restores nothing.
     tape.world()
         .drive
         .set_mode(ModeSelect {
@@ -162,7 +162,7 @@ fn loading_and_retensioning_end_at_the_beginning() {
         assert_eq!((done.count, done.position.object.0), (0, 0));
         assert_eq!(tape.take_operations().first().map(|op| op.0), Some(asked));
     }
-    // What is not loaded is loaded, whichever it is.
+    // A medium that is not loaded is loaded by either kind of load.
     drive.unload().expect("nothing keeps it");
     tape.take_operations();
     drive.load(LoadKind::Retension).expect("it comes back");

@@ -1,4 +1,4 @@
-//! Opening a node, what is found there, and closing it.
+//! Opening a node, examining its drive, and closing it.
 
 mod common;
 
@@ -94,7 +94,7 @@ fn what_is_no_tape_is_refused() {
         matches!(&error, Error::Rewinds { instead, .. } if *instead == folder.path().join("npmtm3")),
         "{error}"
     );
-    // One that is not there is only missing.
+    // A path that does not exist is reported as missing.
     let error = open("pmtm4").expect_err("nothing there");
     assert!(matches!(error, Error::Missing { .. }), "{error}");
     let error = DeviceDrive::open("/dev/null".as_ref(), Access::ReadWrite).expect_err("no tape");
@@ -166,7 +166,7 @@ fn partitions_that_only_root_may_allow_are_refused() {
     );
 }
 
-/// A plain file takes reads and writes, and no request of a tape.
+/// A plain file supports reads and writes, and no request of a tape.
 #[test]
 fn a_node_is_system_calls_and_nothing_else() {
     use pseudotape_device::{LocalNode, TapeNode};

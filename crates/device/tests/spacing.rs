@@ -1,4 +1,4 @@
-//! Spacing through a driver that tells less than its drive says.
+//! Spacing through a driver that reports less than its drive does.
 
 mod common;
 

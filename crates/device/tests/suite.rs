@@ -1,4 +1,5 @@
-//! PT-08. A drive behind our st runs the suite of every drive: one that says where it is, and one that does not.
+//! PT-08. The suite for all drives, run on a drive behind our st: once with positions from the drive, once with
+//! counted ones.
 
 mod common;
 
@@ -18,12 +19,12 @@ fn counted(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     tape.always(Call::Object, Errno::EIO);
     tape.always(Call::Operate(pseudotape_mtio::Operation::Seek), Errno::EIO);
     let mut drive = tape.drive();
-    // Nobody knows where the tape is before.
+    // The position before is not known.
     drive.rewind().expect("it is loaded");
     Box::new(drive)
 }
 
-/// What no request of mtio can do.
+/// Cases that no request of mtio can do.
 const IMPOSSIBLE: [(&str, &str); 3] = [
     (
         "only_the_block_just_written_can_be_extended",
@@ -39,7 +40,7 @@ const IMPOSSIBLE: [(&str, &str); 3] = [
     ),
 ];
 
-/// What can't be done besides where places are counted.
+/// Further cases that are impossible with counted positions.
 const IMPOSSIBLE_COUNTED: [(&str, &str); 2] = [
     (
         "a_worm_medium_is_only_appended_to",

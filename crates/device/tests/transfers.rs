@@ -1,4 +1,4 @@
-//! Blocks and marks through a driver that tells less than its drive says.
+//! Blocks and marks through a driver that reports less than its drive does.
 
 mod common;
 
@@ -48,7 +48,7 @@ fn a_longer_block_is_cut_with_its_true_length_and_the_next_ones_are_read_at_once
         assert_eq!(buffer, block_of(seed, 1000)[..600]);
         assert_eq!(done.position.object.0, seed + 1);
     }
-    // The first one is met, and read again; then so long blocks are expected.
+    // The first long block is read a second time. After that, blocks of this length are expected.
     let most = 1 << 20;
     assert_eq!(tape.world().reads, [600, most, most, most]);
     assert_eq!(
@@ -79,7 +79,7 @@ fn a_host_adapter_that_takes_less_is_asked_for_half_until_it_does() {
         let done = read(&mut drive, 400_000).expect("it is there");
         assert_eq!((done.bytes, done.block_length), (1000, 1000), "{errno}");
         assert_eq!(tape.world().reads, [400_000, 200_000, 100_000], "{errno}");
-        // It is not asked for more again.
+        // No longer read is tried again.
         read(&mut drive, 400_000).expect("it is there");
         assert_eq!(tape.world().reads.last(), Some(&100_000), "{errno}");
     }
@@ -172,7 +172,7 @@ fn fixed_blocks_are_counted_up_to_what_ends_them() {
     assert_eq!((done.block_length, done.position.object.0), (7, 6));
     let done = drive.read(fixed(10), &mut buffer).expect("reads");
     assert_eq!((done.blocks, done.stop), (0, Some(Stop::EndOfData)));
-    // A failure tells the blocks before it.
+    // A failure reports the number of blocks before it.
     drive.rewind().expect("rewinds");
     tape.fault(Call::Read, Errno::ENODEV, 2, 1, false);
     let failed = drive
@@ -243,10 +243,10 @@ fn early_warning_is_told_with_the_block_that_meets_it_and_each_one_behind() {
     expected.push(end);
     assert_eq!(told, expected);
     assert_eq!(object(&mut drive), 10);
-    // Marks behind it are warned of as well.
+    // Marks behind early warning are reported with it as well.
     let done = filemarks(&mut drive, 1);
     assert_eq!((done.count, done.stop), (1, Some(Stop::EarlyWarning)));
-    // The place of early warning is remembered, until something is written before it.
+    // The position of early warning is remembered until a write before it.
     drive.rewind().expect("rewinds");
     assert!(
         !drive

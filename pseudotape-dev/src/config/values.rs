@@ -1,4 +1,4 @@
-//! Values as people write them in a configuration.
+//! Parsing the values of a configuration.
 
 use std::time::Duration;
 

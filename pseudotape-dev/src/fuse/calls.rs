@@ -1,4 +1,4 @@
-//! What the calls on a file become: pieces, and replies.
+//! Turns calls on a file into pieces, and results into replies.
 
 use std::cell::RefCell;
 

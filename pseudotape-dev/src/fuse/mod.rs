@@ -1,8 +1,8 @@
 //! The nodes as files of a FUSE mount, where there is no CUSE.
 //!
-//! A file of this mount behaves as a character device does, as far as the kernel lets it: no
-//! position, no cache, `ioctl` with the arguments that its number says. Programs that insist on
-//! a character device refuse it.
+//! A file of this mount behaves like a character device, as far as the kernel allows: it has no position and no
+//! cache, and an `ioctl` has the arguments that its number defines. Programs that insist on a character device
+//! refuse such a file.
 
 mod calls;
 mod filesystem;

@@ -1,7 +1,7 @@
-//! Which thread does a call that may have to wait for another call of the same mount.
+//! Chooses the thread for a call that may have to wait for another call of the same mount.
 //!
-//! A drive behind a slave end works when its slave does; the slave speaks through a file of this mount, and so
-//! through a thread of this session. A call that waits for it must never take the last one.
+//! An operation of a drive with a slave waits for that slave. The slave may use a file of this mount, and so
+//! needs a thread of this session. So a call that waits for a slave must never take the last free thread.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Whose system calls can be asked about.
+//! Which callers' system calls can be looked up.
 
 use std::fmt;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! What a call does with data.
+//! The way in which a system call transfers data.
 
 /// Which way the data of a call go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

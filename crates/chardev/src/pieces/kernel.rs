@@ -1,4 +1,4 @@
-//! What the kernel does to a system call, for tests (`fs/fuse/file.c`: `fuse_direct_io`).
+//! Cuts system calls into pieces as the kernel does, for tests (`fs/fuse/file.c`: `fuse_direct_io`).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,5 @@
-//! A tape node of this process: our st over an image in memory. What a system call answers can be set beforehand.
+//! A tape node in this process: our st over an image in memory. Tests can set the result of a system call in
+//! advance.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use std::fmt;
@@ -25,15 +26,15 @@ pub enum Call {
     Operate(Operation),
 }
 
-/// What the next call of a kind answers instead, and whether the drive does it all the same.
+/// The result that replaces the one of a system call, and whether the drive does the operation nevertheless.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
     pub call: Call,
     pub errno: Errno,
     pub is_done: bool,
-    /// So many calls of the kind go well before.
+    /// Number of calls of this kind that succeed before.
     pub after: u32,
-    /// How often; `u32::MAX` is always.
+    /// Number of calls with this result; `u32::MAX`: all.
     pub times: u32,
 }
 
@@ -41,18 +42,18 @@ pub struct World {
     st: St,
     pub drive: ImageDrive<MemoryMedium>,
     pub faults: Vec<Fault>,
-    /// What was asked of the driver, with its count.
+    /// The operations that the driver got, with their counts.
     pub operations: Vec<(Operation, i32)>,
-    /// How long the buffers of reads were.
+    /// The lengths of the buffers of reads.
     pub reads: Vec<usize>,
-    /// Changes a status before it is given.
+    /// Changes a status before it is returned.
     pub status: Option<fn(&mut MtGet)>,
-    /// Opening answers this.
+    /// The result of the next opens.
     pub opening: Option<Errno>,
     pub opened: u32,
 }
 
-/// The node, and the hand of the operator. Clones are the same.
+/// The node, with the operator's actions. All clones share one node.
 #[derive(Clone)]
 pub struct Tape(Arc<Mutex<World>>);
 
@@ -105,17 +106,17 @@ impl Tape {
         self.world().drive.eject().expect("it holds one")
     }
 
-    /// The next call of this kind answers so, and the drive hears nothing of it.
+    /// The next call of this kind returns this errno, and the drive gets no command.
     pub fn refuse(&self, call: Call, errno: Errno) {
         self.fault(call, errno, 0, 1, false);
     }
 
-    /// Each call of this kind answers so.
+    /// Each call of this kind returns this errno.
     pub fn always(&self, call: Call, errno: Errno) {
         self.fault(call, errno, 0, u32::MAX, false);
     }
 
-    /// The next call of this kind is done, and answers so all the same.
+    /// The next call of this kind is done, and returns this errno nevertheless.
     pub fn do_and_refuse(&self, call: Call, errno: Errno) {
         self.fault(call, errno, 0, 1, true);
     }
@@ -166,12 +167,13 @@ impl Tape {
         Ok(Box::new(OpenTape(self.clone())))
     }
 
-    /// Opens it as a drive; what block limits it has is looked for.
+    /// Opens the node as a drive, and finds its block limits.
     pub fn drive(&self) -> DeviceDrive {
         self.drive_with(Access::ReadWrite, None).expect("it works")
     }
 
-    /// Opens it as a drive whose limits are known, so that only what is asked for is in the record.
+    /// Opens the node as a drive with known limits, so that the record contains the operations of the test
+    /// only.
     pub fn known(&self) -> DeviceDrive {
         let limits = BlockLimits {
             min_bytes: 1,
@@ -301,7 +303,7 @@ pub fn at(failed: Failed) -> Option<u64> {
     failed.position.map(|position| position.object.0)
 }
 
-/// An operation of the drive, whatever it answers when it succeeds.
+/// An operation of the drive, without its result on success.
 pub type Operate = fn(&mut DeviceDrive) -> Result<(), Failed>;
 
 pub const GONE: [Errno; 5] = [
@@ -331,7 +333,7 @@ pub fn dds() -> Tape {
     Tape::new(personality, SuiteMedium::default())
 }
 
-/// A tape whose drive does not say where it is.
+/// A tape whose drive can't report its position.
 pub fn counted() -> Tape {
     let tape = Tape::generic();
     tape.always(Call::Object, Errno::EIO);
