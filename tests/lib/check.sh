@@ -38,7 +38,7 @@ same() {
     fi
 }
 
-# check NAME COMMAND...: the command ends with 0 in time ($CHECK_SECONDS, a minute)
+# check NAME COMMAND...: the command ends with 0 in time ($CHECK_SECONDS, three minutes)
 check() {
     exits "$1" 0 "${@:2}"
 }
@@ -52,7 +52,7 @@ exits() {
 says() {
     local name=$1 code=$2 pattern=$3 got=0
     shift 3
-    output=$(timeout --kill-after=5 "${CHECK_SECONDS:-60}" "$@" 2>&1 </dev/null) || got=$?
+    output=$(timeout --kill-after=5 "${CHECK_SECONDS:-180}" "$@" 2>&1 </dev/null) || got=$?
     if ! [[ $got =~ ^($code)$ ]]; then
         fail "$name" "'$*' ended with $got, not $code: $output"
         return 1

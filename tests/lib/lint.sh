@@ -1,15 +1,22 @@
 # shellcheck shell=bash
 # The part `lint` of tests/run: formatting, lints, shell scripts, dependencies. Sourced there.
 
-CHECK_SECONDS=900
+CHECK_SECONDS=1800 # the guests may take half of the processors meanwhile
+# slow NAME COMMAND...: a check that has its place in the table of times
+slow() {
+    local began=$SECONDS
+    check "$@"
+    took "$1" $((SECONDS - began))
+}
+
 check "cargo fmt" cargo fmt --all --check
 check "cargo fmt in tests/fuzz" cargo fmt --manifest-path tests/fuzz/Cargo.toml --check
-check "cargo clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
-check "cargo doc" env RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps
+slow "cargo clippy" cargo clippy --quiet --workspace --all-targets -- -D warnings
+slow "cargo doc" env RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --workspace --no-deps
 mapfile -t scripts < <(git ls-files tests tools .ci packaging | while read -r file; do
     head -c 64 "$file" | head -1 | grep -qE '^#!.*\b(ba)?sh$|^# shellcheck shell=' && echo "$file"
 done)
-check "shellcheck of ${#scripts[@]} scripts" shellcheck --severity=warning --exclude=SC1090,SC2154 "${scripts[@]}"
+slow "shellcheck of ${#scripts[@]} scripts" shellcheck --severity=warning --exclude=SC1090,SC2154 "${scripts[@]}"
 
 # The oldest Rust that we promise has to build us.
 minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
@@ -19,7 +26,7 @@ if [[ $(rustc --version) == "rustc $minimum"[.\ ]* ]]; then
     ok "Rust $minimum builds it: every part here is built with it"
 elif [ -n "$toolchain" ]; then
     # In a place of its own: two compilers would build everything anew in turn.
-    check "Rust $minimum builds it" env CARGO_TARGET_DIR=target/minimum \
+    slow "Rust $minimum builds it" env CARGO_TARGET_DIR=target/minimum \
         cargo "+$toolchain" check --quiet --workspace --all-targets
 else
     skip "Rust $minimum builds it" "only $(rustc --version) is here; 'rustup toolchain install $minimum' brings it"
@@ -28,7 +35,9 @@ fi
 PATH=$PWD/target/tools/bin:$PATH
 if ! command -v cargo-deny >/dev/null; then
     echo "building cargo-deny into target/tools"
-    check "cargo install cargo-deny" env -u CARGO_TARGET_DIR cargo install --quiet --debug --locked --root target/tools cargo-deny
+    # its debugging information would take a good part of the time
+    slow "cargo install cargo-deny" env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
+        cargo install --quiet --debug --locked --root target/tools cargo-deny
 fi
 for kind in licenses bans sources; do
     check "cargo deny: $kind" cargo deny --config .ci/deny.toml check --hide-inclusion-graph "$kind"

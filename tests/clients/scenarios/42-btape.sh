@@ -43,7 +43,7 @@ END
 btape() {
     local log=$1
     shift
-    timeout 120 python3 "$PT_ROOT/tests/clients/tools/converse.py" "$@" \
+    timeout 400 python3 "$PT_ROOT/tests/clients/tools/converse.py" "$@" \
         -- /usr/sbin/btape -c "$WORK/storage.conf" Drive >"$log" 2>&1
 }
 

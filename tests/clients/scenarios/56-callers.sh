@@ -4,7 +4,7 @@
 
 cartridge callers
 drive_up "image=$WORK/callers.ptape"
-timeout 120 python3 "$PT_ROOT/tests/clients/tools/callers.py" "$NODE" | tee -a "$RESULTS"
+timeout 400 python3 "$PT_ROOT/tests/clients/tools/callers.py" "$NODE" | tee -a "$RESULTS"
 same "the callers were run to their end" 0 "${PIPESTATUS[0]}"
 drive_down
 check "pseudotape verify after the callers" pseudotape verify callers.ptape
