@@ -21,8 +21,9 @@ pub struct Arguments {
     /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
     /// end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \, (and \\ for a backslash before
     /// a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is whoever comes to that
-    /// socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]) and
-    /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60])
+    /// socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]),
+    /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60]), slave-group=GROUP and
+    /// slave-mode=OCTAL (who else than the daemon's user may be it [default: 0600, with a group 0660])
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 
@@ -35,7 +36,8 @@ pub struct Arguments {
     pub fuse: Option<PathBuf>,
 
     /// Control socket [default: $PSEUDOTAPE_CONTROL, $XDG_RUNTIME_DIR/pseudotape/control or
-    /// /run/pseudotape/control]
+    /// /run/pseudotape/control]. It has the group of the nodes; root and the daemon's user may load any volume there,
+    /// others those of the folders that [control] in the configuration lists
     #[arg(long, value_name = "SOCKET")]
     pub control: Option<PathBuf>,
 

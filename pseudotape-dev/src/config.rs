@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use pseudotape_control::default_socket;
+use pseudotape_control::{ControlSettings, default_socket, parse_mode};
+use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
@@ -29,7 +30,7 @@ pub struct Config {
     /// How programs reach the drives.
     pub frontend: Frontend,
     /// The control socket.
-    pub control: PathBuf,
+    pub control: ControlConfig,
     /// Permission bits of the nodes.
     pub node_mode: u32,
     /// Group of the nodes; `None`: the daemon's own.
@@ -40,6 +41,19 @@ pub struct Config {
     pub modes: Modes,
     /// The drives, in order of their numbers.
     pub drives: Vec<DriveConfig>,
+}
+
+/// The control socket, whom it lets in, and what those may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControlConfig {
+    /// Where it is.
+    pub socket: PathBuf,
+    /// Permission bits.
+    pub mode: u32,
+    /// Its group; [`Group::Default`] where that of the nodes is not named either.
+    pub group: Group,
+    /// Which volumes others than root and the daemon's own user may load.
+    pub lent: Lent,
 }
 
 /// How programs reach the drives.
@@ -78,7 +92,8 @@ impl Group {
 struct FileConfig {
     frontend: Option<FrontendName>,
     mount: Option<PathBuf>,
-    control: Option<PathBuf>,
+    #[serde(default)]
+    control: ControlSettings,
     mode: Option<String>,
     group: Option<String>,
     open_wait: Option<u64>,
@@ -120,22 +135,18 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         check_drive(number, table).with_context(|| format!("drive {number}"))
     });
     let drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
-    let control = arguments
-        .control
-        .clone()
-        .or(file.control)
-        .unwrap_or_else(default_socket);
-    check_sockets(&drives, &control)?;
     let mode = arguments.mode.as_ref().or(file.mode.as_ref());
+    let node_mode = mode.map_or(Ok(DEFAULT_NODE_MODE), |text| parse_mode(text))?;
+    let group = arguments.group.clone().or(file.group);
+    let group = group.map_or(Group::Default, Group::Named);
+    let socket = arguments.control.clone();
+    let control = check_control(socket, file.control, node_mode, &group)?;
+    check_sockets(&drives, &control.socket)?;
     Ok(Config {
         frontend: choose_frontend(arguments, file.frontend, file.mount)?,
         control,
-        node_mode: mode.map_or(Ok(DEFAULT_NODE_MODE), |text| parse_mode(text))?,
-        group: arguments
-            .group
-            .clone()
-            .or(file.group)
-            .map_or(Group::Default, Group::Named),
+        node_mode,
+        group,
         open_wait: arguments
             .open_wait
             .or(file.open_wait)
@@ -146,6 +157,28 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
             Modes::Plain
         },
         drives,
+    })
+}
+
+/// Who may use the nodes may connect, unless the table says otherwise.
+fn check_control(
+    socket: Option<PathBuf>,
+    settings: ControlSettings,
+    node_mode: u32,
+    node_group: &Group,
+) -> Result<ControlConfig> {
+    let mode = settings.mode.as_deref().map(parse_mode).transpose();
+    Ok(ControlConfig {
+        socket: socket.or(settings.socket).unwrap_or_else(default_socket),
+        mode: mode.context("control")?.unwrap_or(node_mode & 0o660),
+        group: settings.group.map_or(node_group.clone(), Group::Named),
+        lent: Lent {
+            folders: settings.folders,
+            devices: settings.devices,
+            keys: settings.keys,
+            remotes: settings.remotes,
+            programs: settings.programs,
+        },
     })
 }
 
@@ -197,15 +230,6 @@ fn choose_frontend(
 fn absolute(path: PathBuf) -> Result<PathBuf> {
     std::path::absolute(&path)
         .with_context(|| format!("can't make {} an absolute path", path.display()))
-}
-
-fn parse_mode(text: &str) -> Result<u32> {
-    u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|mode| *mode <= 0o777)
-        .with_context(|| {
-            format!("mode '{text}' is not a permission of three octal digits, such as 0660")
-        })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Chooses the frontend, CUSE or FUSE, and makes the nodes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, bail};
 use pseudotape_chardev::{CharDevice, Reach};
-use pseudotape_control::FILE_NODE_LIMITS;
+use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, find_group, named_group};
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
 use crate::config::{self, Config, Group};
@@ -47,15 +48,17 @@ pub fn start(
     warn_of_unknown_lengths();
     let gid = group_id(&config.group)?;
     let nodes = nodes_of(config, drives);
+    let apart = slave_nodes(drives);
     let serving = match choice {
         Choice::Cuse => {
             tell_nodes(config, drives, Path::new("/dev"));
             let made = nodes.into_iter().map(|(name, device)| {
                 let ioctls = IoctlMode::default();
+                let (mode, gid) = apart.get(&name).copied().unwrap_or((config.node_mode, gid));
                 pseudotape_cuse::CuseNode::create(
                     NodeOptions {
                         name,
-                        mode: config.node_mode,
+                        mode,
                         gid,
                         ioctls,
                     },
@@ -71,13 +74,14 @@ pub fn start(
                 mode: config.node_mode,
                 gid,
                 drives: drives.len(),
+                apart,
             };
             let mounted = fuse::mount(&directory, nodes, options, tell_end(events))?;
             Serving::Fuse(mounted, directory)
         }
     };
     let sides = drives.iter().filter_map(|drive| drive.slave_side());
-    let sockets = sides.map(|side| SlaveSocket::start(side, config.node_mode & 0o666, gid));
+    let sockets = sides.map(SlaveSocket::start);
     let sockets = sockets.collect::<Result<_>>();
     let frontend = Frontend {
         serving,
@@ -197,15 +201,26 @@ fn choose(wish: &config::Frontend) -> Result<(Choice, String)> {
 }
 
 fn group_id(group: &Group) -> Result<Option<u32>> {
-    let found = nix::unistd::Group::from_name(group.name())
-        .with_context(|| format!("can't look up group {}", group.name()))?;
-    match (found, group) {
-        (Some(found), _) => Ok(Some(found.gid.as_raw())),
-        (None, Group::Default) => Ok(None),
-        (None, Group::Named(name)) => {
-            bail!("there is no group '{name}': --group names one that exists")
-        }
-    }
+    Ok(match socket_group(group, "--group")? {
+        SocketGroup::Needed(gid) | SocketGroup::Wanted(gid) => Some(gid),
+        SocketGroup::Own => None,
+    })
+}
+
+/// The group of a socket; one that was not named is done without where there is none, or where it can't be given away.
+pub(crate) fn socket_group(group: &Group, option: &'static str) -> Result<SocketGroup> {
+    Ok(match group {
+        Group::Named(name) => named_group(name, option)?,
+        Group::Default => find_group(group.name())?.map_or(SocketGroup::Own, SocketGroup::Wanted),
+    })
+}
+
+/// Permissions and groups of the nodes of slave ends, by their names.
+fn slave_nodes(drives: &[Arc<TapeDrive>]) -> BTreeMap<String, (u32, Option<u32>)> {
+    let sides = drives.iter().filter_map(|drive| drive.slave_side());
+    sides
+        .map(|side| (side.node_name(), side.rights()))
+        .collect()
 }
 
 fn nodes_of(config: &Config, drives: &[Arc<TapeDrive>]) -> Vec<(String, Arc<dyn CharDevice>)> {

@@ -5,7 +5,9 @@ use std::sync::MutexGuard;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_bay::{Error, Opened, place_named};
+use pseudotape_control::Peer;
 use pseudotape_image::WriteProtect;
+use pseudotape_sink::{Lent, Sink};
 
 use crate::drive_status::incomplete_from;
 use crate::tape_drive::{DriveState, TapeDrive};
@@ -13,18 +15,36 @@ use crate::tape_drive::{DriveState, TapeDrive};
 impl TapeDrive {
     /// Loads a volume: the image at a path, or what a specification names (`zstd+image:PATH`, `rmt:HOST:TAPE`).
     pub fn load(&self, volume: &Path) -> Result<String> {
-        let sink = match volume.to_str() {
-            Some(text) => place_named(text)?,
-            None => pseudotape_sink::Sink::at(volume),
-        };
+        self.load_sink(&sink_named(volume)?)
+    }
+
+    /// Loads a volume for a peer, who may name what is lent unless he is root or the daemon's own user.
+    pub(crate) fn load_for(&self, volume: &Path, lent: &Lent, peer: Peer) -> Result<String> {
+        if let Some(side) = self.slave_side() {
+            return Err(side.has_the_cartridges());
+        }
+        let sink = lent.find(&sink_named(volume)?)?;
+        if !peer.is_own()
+            && let Err(refused) = lent.check(&sink)
+        {
+            log::warn!(
+                "drive {}: {peer} may not load {sink}: {refused}",
+                self.number()
+            );
+            return Err(refused.into());
+        }
+        self.load_sink(&sink)
+    }
+
+    fn load_sink(&self, sink: &Sink) -> Result<String> {
         // To open a volume can take long: the drive's lock is not held for it.
         let loading = self.begin_loading()?;
         let mut state = self.state_with_cartridges()?;
         ensure!(!state.holder.ending, "the daemon is ending");
-        let expected = state.slot.expect(&sink);
+        let expected = state.slot.expect(sink);
         expected.map_err(|error| self.refusal(error))?;
         drop(state);
-        let opened = Opened::open(&sink, loading.watch(volume));
+        let opened = Opened::open(sink, loading.watch(Path::new(&sink.to_string())));
         let opened = opened.map_err(|error| self.refusal(error))?;
         state = self.state_with_cartridges()?;
         ensure!(!state.holder.ending, "the daemon is ending");
@@ -140,4 +160,11 @@ impl TapeDrive {
             None => Ok(self.state()),
         }
     }
+}
+
+fn sink_named(volume: &Path) -> Result<Sink> {
+    Ok(match volume.to_str() {
+        Some(text) => place_named(text)?,
+        None => Sink::at(volume),
+    })
 }

@@ -6,15 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-use anyhow::{Context, Result, bail};
-use pseudotape_control::{ControlServer, Operator, Request, Response, Status};
+use anyhow::{Context, Result, bail, ensure};
+use pseudotape_control::{
+    ControlServer, Operator, Peer, Request, Response, Status, rights_in_words,
+};
 use pseudotape_human::{HumanBytes, explain};
+use pseudotape_sink::Lent;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::Config;
+use crate::config::{Config, ControlConfig};
 use crate::frontend::{self, Frontend};
 use crate::tape_drive::TapeDrive;
+
+/// How another group of the control socket is named.
+const CONTROL_GROUP: &str = "'group' of [control]";
 
 /// What ends the daemon.
 pub enum Event {
@@ -28,6 +34,7 @@ pub enum Event {
 struct Drives {
     drives: Vec<Arc<TapeDrive>>,
     frontend: &'static str,
+    lent: Lent,
 }
 
 /// Serves until a signal asks to end; then commits, closes the images and removes the nodes.
@@ -56,11 +63,9 @@ pub fn run(config: &Config) -> Result<()> {
     let operator = Arc::new(Drives {
         drives,
         frontend: frontend.name(),
+        lent: config.control.lent.clone(),
     });
-    let control_mode = config.node_mode & 0o660;
-    let control = ControlServer::start(&config.control, control_mode, Arc::clone(&operator));
-    let control = control
-        .map_err(anyhow::Error::new)
+    let control = listen_control(&config.control, &operator)
         .and_then(|control| announce(config, &operator, &frontend).map(|()| control));
     let reason = match control {
         Err(error) => Err(error),
@@ -83,6 +88,12 @@ pub fn run(config: &Config) -> Result<()> {
     };
     let ended = end(&operator.drives, frontend);
     reason.and(ended)
+}
+
+fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
+    let group = frontend::socket_group(&config.group, CONTROL_GROUP)?;
+    let (socket, operator) = (&config.socket, Arc::clone(operator));
+    Ok(ControlServer::start(socket, config.mode, group, operator)?)
 }
 
 fn listen(
@@ -155,7 +166,15 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
             writeln!(text, " {}", slave.socket.display())?;
         }
     }
-    writeln!(text, "control: {}", config.control.display())?;
+    let ControlConfig {
+        socket,
+        mode,
+        group,
+        lent,
+    } = &config.control;
+    let group = frontend::socket_group(group, CONTROL_GROUP)?;
+    let rights = rights_in_words(group, *mode, &lent.to_string());
+    writeln!(text, "control: {} ({rights})", socket.display())?;
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason not to serve.
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -175,7 +194,7 @@ impl Drives {
         }
     }
 
-    fn act(&self, request: Request) -> Result<Response> {
+    fn act(&self, request: Request, peer: Peer) -> Result<Response> {
         let message = match request {
             Request::Status => {
                 return Ok(Response::Status(Box::new(Status {
@@ -185,11 +204,19 @@ impl Drives {
                     drives: self.drives.iter().map(|drive| drive.status()).collect(),
                 })));
             }
-            Request::Load { drive, image } => self.find(drive)?.load(&image)?,
+            Request::Load { drive, image } => {
+                self.find(drive)?.load_for(&image, &self.lent, peer)?
+            }
             Request::Unload { drive, force } => self.find(drive)?.unload(force)?,
             Request::WriteProtect { drive, on } => self.find(drive)?.write_protect(on)?,
             Request::Reset { drive } => self.find(drive)?.reset()?,
             Request::Options { drive, mode, set } => {
+                // On a node only root may: MTSETDRVBUFFER needs CAP_SYS_ADMIN.
+                ensure!(
+                    set.is_empty() || peer.is_own(),
+                    "options of the driver are set by root and the daemon's own user, as on a node: ask them, or say \
+                     'options' for the drive in the daemon's configuration"
+                );
                 return Ok(Response::Options(self.find(drive)?.options(mode, &set)?));
             }
         };
@@ -201,10 +228,11 @@ impl Operator for Drives {
     type Request = Request;
     type Response = Response;
 
-    fn answer(&self, request: Request) -> Response {
-        self.act(request).unwrap_or_else(|error| Response::Error {
-            message: explain(error.chain()),
-        })
+    fn answer(&self, request: Request, peer: Peer) -> Response {
+        self.act(request, peer)
+            .unwrap_or_else(|error| Response::Error {
+                message: explain(error.chain()),
+            })
     }
 
     fn refusal(&self, message: String) -> Response {

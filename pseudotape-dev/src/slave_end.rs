@@ -8,9 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use nix::sys::socket::{getsockopt, sockopt};
 use pseudotape_chardev::Errno;
-use pseudotape_control::{HolderStatus, Purpose, SlaveStatus, SlaveWay, Socket};
+use pseudotape_control::{HolderStatus, Peer, Purpose, SlaveStatus, SlaveWay, Socket, SocketGroup};
 use pseudotape_human::program_name;
 use pseudotape_slave::{AttachError, Options, SlaveDrive, SlavePort, StreamEnd};
 
@@ -22,6 +21,8 @@ pub(crate) struct SlaveSide {
     config: SlaveConfig,
     port: SlavePort,
     holder: Mutex<Option<HolderStatus>>,
+    /// Which process was refused last, since a slave came.
+    refused: Mutex<Option<u32>>,
     node: Mutex<Option<PathBuf>>,
     /// Whether a program has the node open.
     node_open: Mutex<bool>,
@@ -48,6 +49,7 @@ impl SlaveSide {
             config: config.clone(),
             port,
             holder: Mutex::default(),
+            refused: Mutex::default(),
             node: Mutex::default(),
             node_open: Mutex::new(false),
             node_closed: Condvar::new(),
@@ -58,6 +60,11 @@ impl SlaveSide {
     /// Name of its node.
     pub(crate) fn node_name(&self) -> String {
         format!("pmts{}", self.number)
+    }
+
+    /// Permission bits and group of its node and its socket.
+    pub(crate) fn rights(&self) -> (u32, Option<u32>) {
+        (self.config.mode, self.config.gid)
     }
 
     /// Tells where its node is.
@@ -93,21 +100,21 @@ impl SlaveSide {
 
     /// A program has connected to the socket. One that is refused is told why.
     fn attach_socket(&self, stream: UnixStream) {
-        let (pid, uid) = match getsockopt(&stream, sockopt::PeerCredentials) {
-            Ok(peer) => (u32::try_from(peer.pid()).unwrap_or(0), peer.uid()),
-            Err(error) => {
-                log::debug!("drive {}: who connected: {error}", self.number);
-                (0, u32::MAX)
-            }
-        };
+        let Peer { pid, uid } = Peer::of(&stream);
+        let uid = uid.unwrap_or(u32::MAX);
         match self.port.attach_socket(stream) {
             Ok(()) => self.note_holder(pid, uid, SlaveWay::Socket),
-            Err(error) => log::warn!(
-                "drive {}: {} can't be its slave: {error}",
-                self.number,
-                program(pid, program_name(pid).as_deref())
-            ),
+            Err(error) => self.note_refused(pid, &error),
         }
+    }
+
+    /// Says who was refused, once: a mirror tries again until the slave end is free.
+    fn note_refused(&self, pid: u32, error: &AttachError) {
+        if lock(&self.refused).replace(pid) == Some(pid) {
+            return;
+        }
+        let (number, who) = (self.number, program(pid, program_name(pid).as_deref()));
+        log::warn!("drive {number}: {who} can't be its slave: {error}");
     }
 
     fn note_holder(&self, pid: u32, uid: u32, way: SlaveWay) {
@@ -125,6 +132,7 @@ impl SlaveSide {
             program(pid, holder.program.as_deref())
         );
         *lock(&self.holder) = Some(holder);
+        *lock(&self.refused) = None;
     }
 
     /// Who came last, as messages name it.
@@ -197,12 +205,13 @@ pub(crate) struct SlaveSocket {
 
 impl SlaveSocket {
     /// Listens on the configured place.
-    pub(crate) fn start(side: &Arc<SlaveSide>, mode: u32, gid: Option<u32>) -> Result<SlaveSocket> {
+    pub(crate) fn start(side: &Arc<SlaveSide>) -> Result<SlaveSocket> {
+        let (mode, gid) = side.rights();
         let purpose = Purpose {
             what: "the slave socket",
             option: "slave=SOCKET",
-            mode,
-            gid,
+            mode: mode & 0o666,
+            group: gid.map_or(SocketGroup::Own, SocketGroup::Needed),
         };
         let socket = Socket::listen(&side.config.socket, purpose)?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -398,7 +398,7 @@ impl Slaves {
         let socket = directory.path().join("slave");
         let drive = drive(&format!("slave={}{options}", socket.display()));
         let side = drive.slave_side().expect("it has a slave end");
-        let listening = SlaveSocket::start(side, 0o600, None).expect("it listens");
+        let listening = SlaveSocket::start(side).expect("it listens");
         Slaves {
             node: node(&drive, false),
             drive,

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
 use pseudotape_human::Size;
+use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::RunOptions;
@@ -17,24 +19,41 @@ pub use leg::LegConfig;
 use leg::{LegTable, check_leg, parse_leg};
 pub(crate) use leg::{absolute, parse_assignment};
 
+/// Who may use the control socket: the daemon's user and the group.
+const CONTROL_MODE: u32 = 0o660;
+
 /// All that `pseudotape-mirror run` needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The slave end: a socket or a node.
     pub slave: PathBuf,
     /// The control socket.
-    pub control: PathBuf,
+    pub control: ControlConfig,
     /// What the mirror is.
     pub mirror: MirrorOptions,
     /// The legs, in the order in which they are read.
     pub legs: Vec<LegConfig>,
 }
 
+/// The control socket, whom it lets in, and what those may do.
+#[derive(Clone, Debug)]
+pub struct ControlConfig {
+    /// Where it is.
+    pub socket: PathBuf,
+    /// Permission bits.
+    pub mode: u32,
+    /// Its group.
+    pub group: SocketGroup,
+    /// Which volumes others than root and the daemon's own user may put in.
+    pub lent: Lent,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FileConfig {
     slave: Option<PathBuf>,
-    control: Option<PathBuf>,
+    #[serde(default)]
+    control: ControlSettings,
     min_legs: Option<usize>,
     #[serde(default)]
     verify_reads: bool,
@@ -80,12 +99,30 @@ pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
         waking: defaults.waking,
     };
     check_legs(&legs, &mirror)?;
-    let control = control.map(Path::to_owned).or(file.control);
     Ok(Config {
         slave: absolute(&slave)?,
-        control: absolute(&control.unwrap_or_else(default_socket))?,
+        control: check_control(control, file.control)?,
         mirror,
         legs,
+    })
+}
+
+fn check_control(socket: Option<&Path>, settings: ControlSettings) -> Result<ControlConfig> {
+    let socket = socket.map(Path::to_owned).or(settings.socket);
+    let mode = settings.mode.as_deref().map(parse_mode).transpose();
+    let group = settings.group.as_deref();
+    let group = group.map(|name| named_group(name, "'group' of [control]"));
+    Ok(ControlConfig {
+        socket: absolute(&socket.unwrap_or_else(default_socket))?,
+        mode: mode.context("control")?.unwrap_or(CONTROL_MODE),
+        group: group.transpose()?.unwrap_or(SocketGroup::Own),
+        lent: Lent {
+            folders: settings.folders,
+            devices: settings.devices,
+            keys: settings.keys,
+            remotes: settings.remotes,
+            programs: settings.programs,
+        },
     })
 }
 

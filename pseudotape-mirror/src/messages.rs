@@ -215,7 +215,7 @@ mod tests {
     fn the_documented_requests_are_the_requests() {
         let document = include_str!("../../docs/MIRROR.md");
         let (_, from) = document
-            .split_once("<!-- vectors: requests -->\n```\n")
+            .split_once("<!-- vectors: requests -->\n```text\n")
             .unwrap();
         let (lines, _) = from.split_once("```").unwrap();
         let mut shown = Vec::new();

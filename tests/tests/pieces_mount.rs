@@ -257,6 +257,7 @@ fn a_directory_is_not_mounted_twice() {
         mode: 0o600,
         gid: None,
         drives: 2,
+        apart: Default::default(),
     };
     let Err(error) = fuse::mount(mount.directory.path(), nodes, options, |_| {}) else {
         panic!("it is mounted twice");

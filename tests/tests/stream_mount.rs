@@ -46,6 +46,7 @@ impl Mount {
             mode: 0o660,
             gid: None,
             drives: 1,
+            apart: Default::default(),
         };
         let mounted = fuse::mount(directory.path(), nodes, options, |_| {});
         Mount {

@@ -237,7 +237,7 @@ pub(crate) struct LoadOptions {
     #[arg(value_name = "DRIVE")]
     pub drive: u32,
     /// The image file, or another volume by its specification: zstd+image:PATH, aes=KEYFILE+image:PATH, device:PATH,
-    /// rmt:[USER@]HOST:TAPE.
+    /// rmt:[USER@]HOST:TAPE. A name that is not in this directory is one in a folder that the daemon lends.
     #[arg(value_name = "VOLUME")]
     pub image: PathBuf,
 }

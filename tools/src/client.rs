@@ -96,8 +96,8 @@ pub(crate) fn load(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     // The daemon runs in another directory. Whether the volume is there is the daemon's to say: it
-    // may see files that this user can't.
-    let image = pseudotape_bay::absolute_name(&options.image)?;
+    // may see files that this user can't, and it has folders of its own.
+    let image = pseudotape_bay::asked_name(&options.image)?;
     let drive = options.drive;
     screen.show(&daemon.order(&Request::Load { drive, image })?)?;
     Ok(Verdict::Well)

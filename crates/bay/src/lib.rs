@@ -15,7 +15,7 @@ mod st_tape;
 pub use bay::{Bay, BayState};
 pub use error::Error;
 pub use opened::Opened;
-pub use place::{absolute_name, place_named};
+pub use place::{absolute_name, asked_name, place_named};
 pub use sliced::{SLICE_MARKS, Sliced};
 pub use slot::{Loaded, Slot};
 pub use st_tape::{StTape, Wanted};

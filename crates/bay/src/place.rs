@@ -18,11 +18,20 @@ pub fn place_named(text: &str) -> Result<Sink, Error> {
 
 /// The same name with every path in it absolute, for a program that runs in another directory.
 pub fn absolute_name(named: &Path) -> Result<PathBuf, Error> {
+    name_by(named, Sink::absolute)
+}
+
+/// The same name for a daemon that is asked: see [`Sink::as_asked`].
+pub fn asked_name(named: &Path) -> Result<PathBuf, Error> {
+    name_by(named, Sink::as_asked)
+}
+
+fn name_by(named: &Path, way: impl Fn(&Sink) -> std::io::Result<Sink>) -> Result<PathBuf, Error> {
     let sink = match named.to_str() {
         Some(text) => place_named(text)?,
         None => Sink::at(named),
     };
-    let sink = sink.absolute().map_err(|source| Error::Path {
+    let sink = way(&sink).map_err(|source| Error::Path {
         name: named.display().to_string(),
         source,
     })?;
@@ -55,6 +64,16 @@ mod tests {
             relative,
             Path::new(&format!("lz4+image:{}", absolute.display()))
         );
+        let asked = |text: &str| asked_name(Path::new(text)).unwrap();
+        assert_eq!(asked("not-here.ptape"), Path::new("not-here.ptape"));
+        assert_eq!(asked("image:not-here"), Path::new("image:not-here"));
+        assert_eq!(asked("src"), std::path::absolute("src").unwrap());
+        assert_eq!(
+            asked("./not-here"),
+            std::path::absolute("not-here").unwrap()
+        );
+        let new = asked("image:not-here,create");
+        assert!(new.to_str().unwrap().starts_with("image:/"), "{new:?}");
         let null = place_named("null:capacity=1M").unwrap();
         assert!(matches!(null.place, Location::Null(_)));
         let filtered = place_named("zstd+image:/srv/a.ptape").unwrap();

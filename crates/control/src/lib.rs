@@ -18,14 +18,18 @@ use serde::{Deserialize, Serialize};
 
 mod file_node;
 mod message;
+mod peer;
 mod server;
+mod settings;
 mod socket;
 mod status;
 
 pub use file_node::{FILE_NODE_LIMITS, FileNodeLimit};
 pub use message::{MAX_LINE_BYTES, PROTOCOL, receive, send};
+pub use peer::Peer;
 pub use server::{ControlServer, MAX_CLIENTS, Operator};
-pub use socket::{ListenError, Purpose, Socket};
+pub use settings::{ControlSettings, SettingError, find_group, named_group, parse_mode};
+pub use socket::{ListenError, Purpose, Socket, SocketGroup, rights_in_words};
 pub use status::{
     CapacityStatus, DriveStatus, FlagStatus, HolderStatus, MediumStatus, OpenStatus, OptionStatus,
     OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status, TransferStatus,
@@ -44,7 +48,8 @@ pub enum Request {
     Load {
         /// Number of the drive.
         drive: u32,
-        /// Absolute path of the image.
+        /// Absolute path of the image, or a specification with such paths. A name alone is looked for in the
+        /// folders that the daemon's configuration lists.
         image: PathBuf,
     },
     /// Takes the cartridge out of a drive: commits, then closes the image.

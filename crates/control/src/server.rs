@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::message::{Incoming, receive_fields};
-use crate::socket::{ListenError, Purpose, Socket};
+use crate::peer::Peer;
+use crate::socket::{ListenError, Purpose, Socket, SocketGroup};
 use crate::{Error, PROTOCOL, send};
 
 /// Most clients at a time.
@@ -26,8 +27,9 @@ pub trait Operator: Send + Sync + 'static {
     /// What they are answered.
     type Response: Serialize;
 
-    /// Answers one request. May take as long as the work takes.
-    fn answer(&self, request: Self::Request) -> Self::Response;
+    /// Answers one request of this peer, who got through the socket's mode and no further. May take as long as the
+    /// work takes.
+    fn answer(&self, request: Self::Request, peer: Peer) -> Self::Response;
 
     /// The answer to what is refused or can't be understood, for this reason.
     fn refusal(&self, message: String) -> Self::Response;
@@ -45,13 +47,14 @@ impl ControlServer {
     pub fn start<O: Operator>(
         path: &Path,
         mode: u32,
+        group: SocketGroup,
         operator: Arc<O>,
     ) -> Result<ControlServer, ListenError> {
         let purpose = Purpose {
             what: "the control socket",
             option: "--control",
             mode,
-            gid: None,
+            group,
         };
         let socket = Socket::listen(path, purpose)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -132,12 +135,13 @@ fn refuse<O: Operator>(mut stream: UnixStream, operator: &O) {
 fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> {
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
     stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+    let peer = Peer::of(&stream);
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::new(stream);
     loop {
         match receive_fields(&mut reader) {
             Ok(None) => return Ok(()),
-            Ok(Some(incoming)) => send(&mut writer, &answer(operator, incoming))?,
+            Ok(Some(incoming)) => send(&mut writer, &answer(operator, incoming, peer))?,
             Err(Error::Malformed(error)) => {
                 let message = format!("request not understood: {error}");
                 send(&mut writer, &operator.refusal(message))?;
@@ -152,7 +156,7 @@ fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> 
 }
 
 /// Answers a request that may be of a protocol that is not spoken here.
-fn answer<O: Operator>(operator: &O, incoming: Incoming) -> O::Response {
+fn answer<O: Operator>(operator: &O, incoming: Incoming, peer: Peer) -> O::Response {
     let theirs = incoming.protocol;
     let refused = |why: &str| {
         operator.refusal(format!(
@@ -165,7 +169,7 @@ fn answer<O: Operator>(operator: &O, incoming: Incoming) -> O::Response {
         return refused("request of a newer protocol");
     }
     match incoming.understand() {
-        Ok(request) => operator.answer(request),
+        Ok(request) => operator.answer(request, peer),
         Err(Error::Malformed(error) | Error::Protocol { source: error, .. }) => {
             refused(&format!("request not understood: {error}"))
         }
@@ -185,7 +189,8 @@ mod tests {
         type Request = Request;
         type Response = Response;
 
-        fn answer(&self, request: Request) -> Response {
+        fn answer(&self, request: Request, peer: Peer) -> Response {
+            assert_eq!(peer.pid, std::process::id());
             Response::Done {
                 message: format!("{request:?}"),
             }
@@ -199,7 +204,7 @@ mod tests {
     fn server() -> (tempfile::TempDir, PathBuf, ControlServer) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/control");
-        let server = ControlServer::start(&path, 0o600, Arc::new(Echo)).unwrap();
+        let server = ControlServer::start(&path, 0o600, SocketGroup::Own, Arc::new(Echo)).unwrap();
         (directory, path, server)
     }
 
@@ -275,7 +280,7 @@ mod tests {
     #[test]
     fn a_live_daemon_keeps_its_socket_and_a_dead_one_loses_it() {
         let (directory, path, _server) = server();
-        let error = ControlServer::start(&path, 0o600, Arc::new(Echo))
+        let error = ControlServer::start(&path, 0o600, SocketGroup::Own, Arc::new(Echo))
             .err()
             .unwrap()
             .to_string();
@@ -283,10 +288,10 @@ mod tests {
         let dead = directory.path().join("dead");
         drop(UnixListener::bind(&dead).unwrap());
         assert!(dead.exists());
-        let _server = ControlServer::start(&dead, 0o600, Arc::new(Echo)).unwrap();
+        let _server = ControlServer::start(&dead, 0o600, SocketGroup::Own, Arc::new(Echo)).unwrap();
         let file = directory.path().join("file");
         std::fs::write(&file, "x").unwrap();
-        let error = ControlServer::start(&file, 0o600, Arc::new(Echo))
+        let error = ControlServer::start(&file, 0o600, SocketGroup::Own, Arc::new(Echo))
             .err()
             .unwrap()
             .to_string();

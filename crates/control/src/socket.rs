@@ -6,7 +6,42 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use nix::unistd::{Gid, chown};
+use nix::unistd::{Gid, Group, User, chown, geteuid};
+
+impl SocketGroup {
+    /// Its name, as messages say it; `None` for the daemon's own.
+    #[must_use]
+    pub fn name(self) -> Option<String> {
+        match self {
+            SocketGroup::Own => None,
+            SocketGroup::Wanted(gid) | SocketGroup::Needed(gid) => {
+                let found = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+                Some(found.map_or_else(|| gid.to_string(), |group| group.name))
+            }
+        }
+    }
+}
+
+/// Who may do what on a control socket, for a person: `lent` is what others than root and the daemon's user may name.
+#[must_use]
+pub fn rights_in_words(group: SocketGroup, mode: u32, lent: &str) -> String {
+    let own = match geteuid() {
+        uid if uid.is_root() => "root".to_owned(),
+        uid => {
+            let found = User::from_uid(uid).ok().flatten();
+            let name = found.map_or_else(|| uid.to_string(), |user| user.name);
+            format!("root and {name}")
+        }
+    };
+    let group = group.name();
+    let others = match (group, mode & 0o060 == 0o060, mode & 0o006 == 0o006) {
+        (_, _, true) => "everybody else".to_owned(),
+        (Some(group), true, false) => format!("group {group}"),
+        (None, true, false) => "the daemon's group".to_owned(),
+        (_, false, false) => return format!("{own} may name any volume, nobody else connects"),
+    };
+    format!("{own} may name any volume, {others} what is lent: {lent}")
+}
 
 /// What a socket is for, and who may connect.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +52,19 @@ pub struct Purpose {
     pub option: &'static str,
     /// Permission bits.
     pub mode: u32,
-    /// Group; `None`: the daemon's.
-    pub gid: Option<u32>,
+    /// Group.
+    pub group: SocketGroup,
+}
+
+/// Which group a socket belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketGroup {
+    /// The daemon's own.
+    Own,
+    /// This one where the system lets the daemon give it away, else the daemon's own.
+    Wanted(u32),
+    /// This one.
+    Needed(u32),
 }
 
 /// A socket that is listened on; removed when dropped.
@@ -99,9 +145,21 @@ impl Socket {
             path: path.to_owned(),
         };
         // Group first: the mode may give it rights that the old group must not have.
-        if let Some(gid) = purpose.gid {
-            chown(path, None, Some(Gid::from_raw(gid)))
-                .map_err(|errno| purpose.failed("set the group of", path)(errno.into()))?;
+        let give = |gid| chown(path, None, Some(Gid::from_raw(gid)));
+        match purpose.group {
+            SocketGroup::Own => {}
+            SocketGroup::Wanted(gid) => {
+                if let Err(errno) = give(gid) {
+                    log::info!(
+                        "{}: group {gid}: {errno}: it keeps the daemon's",
+                        path.display()
+                    );
+                }
+            }
+            SocketGroup::Needed(gid) => {
+                give(gid)
+                    .map_err(|errno| purpose.failed("set the group of", path)(errno.into()))?;
+            }
         }
         fs::set_permissions(path, PermissionsExt::from_mode(purpose.mode))
             .map_err(purpose.failed("set the mode of", path))?;
@@ -131,5 +189,24 @@ fn clear_place(path: &Path, purpose: Purpose) -> Result<(), ListenError> {
             option,
         }),
         Ok(_) => fs::remove_file(path).map_err(purpose.failed("remove the dead socket", path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_said_by_group_and_mode() {
+        let words = |group, mode| rights_in_words(group, mode, "/srv/tapes");
+        let root = words(SocketGroup::Needed(0), 0o660);
+        assert!(root.starts_with("root"), "{root}");
+        assert!(
+            root.ends_with("may name any volume, group root what is lent: /srv/tapes"),
+            "{root}"
+        );
+        assert!(words(SocketGroup::Own, 0o660).contains("the daemon's group what"));
+        assert!(words(SocketGroup::Own, 0o666).contains("everybody else what"));
+        assert!(words(SocketGroup::Needed(0), 0o600).contains("nobody else connects"));
     }
 }

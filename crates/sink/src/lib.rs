@@ -16,11 +16,13 @@
 
 mod error;
 mod image;
+mod lent;
 mod open;
 mod sink;
 mod text;
 
 pub use error::{Error, SpecificationError};
+pub use lent::{Lent, NotLent};
 pub use open::Opened;
 pub use pseudotape_filter::Compression;
 pub use pseudotape_image::Access;

@@ -84,6 +84,26 @@ impl Sink {
         Ok(sink)
     }
 
+    /// As [`Sink::absolute`], for a daemon that is asked: a plain name of an image that is not in this directory stays
+    /// a name, which the daemon looks for in the folders that it lends.
+    pub fn as_asked(&self) -> std::io::Result<Self> {
+        let mut sink = self.absolute()?;
+        let asked = match (&self.place, &mut sink.place) {
+            (Location::Path(from), Location::Path(to)) => Some((from, to)),
+            (Location::Image(from), Location::Image(to)) if !from.create => {
+                Some((&from.path, &mut to.path))
+            }
+            _ => None,
+        };
+        if let Some((from, to)) = asked
+            && from.file_name() == Some(from.as_os_str())
+            && to.symlink_metadata().is_err()
+        {
+            to.clone_from(from);
+        }
+        Ok(sink)
+    }
+
     /// Whether blocks are changed on their way.
     #[must_use]
     pub fn is_filtered(&self) -> bool {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use pseudotape_control::{SocketGroup, named_group, parse_mode};
 use pseudotape_drive::{EarlyWarning, Personality};
 use pseudotape_human::list::{parts, plain};
 use pseudotape_human::{Portion, Size};
@@ -17,6 +18,10 @@ use crate::drive_options::MODES;
 
 /// How long a slave may be silent in the middle of an operation.
 const DEFAULT_SLAVE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Who may be a slave: only the daemon's own user, and root …
+const SLAVE_MODE: u32 = 0o600;
+/// … and the group, where one is named.
+const SLAVE_MODE_GROUP: u32 = 0o660;
 
 /// One drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +67,10 @@ pub struct SlaveConfig {
     pub wait: Duration,
     /// How long a slave may be silent in the middle of an operation.
     pub timeout: Duration,
+    /// Permission bits of the socket and the node.
+    pub mode: u32,
+    /// The number of their group; `None`: the daemon's own.
+    pub gid: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -78,6 +87,8 @@ pub(super) struct DriveTable {
     slave: Option<PathBuf>,
     slave_wait: Option<Seconds>,
     slave_timeout: Option<Seconds>,
+    slave_mode: Option<String>,
+    slave_group: Option<String>,
     #[serde(default)]
     end_of_tape: Ending,
     #[serde(default)]
@@ -158,7 +169,21 @@ fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
         !timeout.is_zero(),
         "slave-timeout is 0: a slave needs some time to answer"
     );
+    // Who holds the slave end is the tape: he has what is written, and makes up what is read.
+    let default_mode = match table.slave_group {
+        Some(_) => SLAVE_MODE_GROUP,
+        None => SLAVE_MODE,
+    };
+    let mode = table.slave_mode.as_deref().map(parse_mode).transpose();
+    let group = table.slave_group.as_deref();
+    let group = group.map(|name| named_group(name, "slave-group"));
+    let gid = match group.transpose()? {
+        Some(SocketGroup::Needed(gid) | SocketGroup::Wanted(gid)) => Some(gid),
+        Some(SocketGroup::Own) | None => None,
+    };
     Ok(SlaveConfig {
+        mode: mode.context("slave-mode")?.unwrap_or(default_mode),
+        gid,
         socket: absolute(socket)?,
         wait: table.slave_wait.map_or(Duration::ZERO, |seconds| seconds.0),
         timeout,
@@ -169,6 +194,8 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
     for (key, given) in [
         ("slave-wait", table.slave_wait.is_some()),
         ("slave-timeout", table.slave_timeout.is_some()),
+        ("slave-mode", table.slave_mode.is_some()),
+        ("slave-group", table.slave_group.is_some()),
     ] {
         ensure!(!given, "'{key}' needs 'slave': slave=SOCKET");
     }

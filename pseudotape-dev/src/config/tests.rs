@@ -112,6 +112,8 @@ fn a_slave_is_configured_by_its_socket_alone() {
         socket: here.join("s"),
         wait: Duration::from_millis(2500),
         timeout: Duration::from_secs(60),
+        mode: 0o600,
+        gid: None,
     };
     assert_eq!(config.drives[0].held, HeldConfig::Slave(first.clone()));
     let second = SlaveConfig {
@@ -134,8 +136,67 @@ fn a_slave_in_a_file_has_numbers() {
         socket: "/run/s".into(),
         wait: Duration::from_secs(5),
         timeout: Duration::from_millis(500),
+        mode: 0o600,
+        gid: None,
     };
     assert_eq!(config.drives[0].held, HeldConfig::Slave(expected));
+}
+
+/// Who holds the slave end has all that is written.
+#[test]
+fn only_the_daemons_user_may_be_a_slave_unless_a_group_is_named() {
+    let rights = |spec: &str| match &config(&["--drive", spec]).unwrap().drives[0].held {
+        HeldConfig::Slave(slave) => (slave.mode, slave.gid),
+        HeldConfig::Image(image) => panic!("{image:?}"),
+    };
+    assert_eq!(rights("slave=s"), (0o600, None));
+    assert_eq!(rights("slave=s,slave-group=root"), (0o660, Some(0)));
+    assert_eq!(
+        rights("slave=s,slave-group=root,slave-mode=0620"),
+        (0o620, Some(0))
+    );
+    assert!(error(&["--drive", "slave=s,slave-mode=rw"]).contains("slave-mode: mode 'rw'"));
+    let missing = error(&["--drive", "slave=s,slave-group=nobody here"]);
+    assert!(
+        missing.contains("slave-group names one that exists"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn the_control_socket_has_the_rights_of_the_nodes_unless_it_has_its_own() {
+    let of_file = |text: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pseudotape.toml");
+        std::fs::write(&path, format!("{text}[[drive]]\n")).unwrap();
+        config(&["--config", path.to_str().unwrap()])
+            .unwrap()
+            .control
+    };
+    let plain = of_file("control = \"/run/c\"\nmode = \"0644\"\ngroup = \"disk\"\n");
+    assert_eq!(plain.socket, Path::new("/run/c"));
+    assert_eq!(
+        (plain.mode, plain.group),
+        (0o640, Group::Named("disk".into()))
+    );
+    assert_eq!(plain.lent, Lent::default());
+    let table = of_file(
+        "[control]\nsocket = \"/run/c\"\nmode = \"0600\"\ngroup = \"tape\"\nfolders = [\"/srv/tapes\"]\n\
+         remotes = [\"vault:\"]\n",
+    );
+    assert_eq!(table.socket, Path::new("/run/c"));
+    assert_eq!(
+        (table.mode, table.group),
+        (0o600, Group::Named("tape".into()))
+    );
+    assert_eq!(table.lent.folders, [Path::new("/srv/tapes")]);
+    assert_eq!(table.lent.remotes, ["vault:"]);
+    let wrong = file("[control]\nfolder = [\"/srv\"]\n");
+    assert!(
+        wrong.contains("`folder`") && wrong.contains("line 2"),
+        "{wrong}"
+    );
+    assert!(file("[control]\nfolders = [\"srv\"]\n").contains("no absolute path"));
 }
 
 #[test]
@@ -163,6 +224,8 @@ fn keys_that_contradict_a_slave_are_named() {
     }
     assert!(error(&["--drive", "a,slave-wait=5"]).contains("'slave-wait' needs 'slave'"));
     assert!(error(&["--drive", "slave-timeout=5"]).contains("'slave-timeout' needs 'slave'"));
+    assert!(error(&["--drive", "slave-group=root"]).contains("'slave-group' needs 'slave'"));
+    assert!(error(&["--drive", "slave-mode=0600"]).contains("'slave-mode' needs 'slave'"));
     assert!(error(&["--drive", "slave="]).contains("slave=SOCKET"));
     assert!(error(&["--drive", "slave=s,slave-timeout=0"]).contains("needs some time"));
     assert!(error(&["--drive", "slave=s,slave-wait=soon"]).contains("'soon' is not a time"));

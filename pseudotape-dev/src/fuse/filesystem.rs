@@ -106,15 +106,14 @@ impl TapeFiles {
 
     fn attributes(&self, inode: u64) -> Option<FileAttr> {
         let is_root = inode == ROOT;
-        if !is_root {
-            self.nodes.by_inode(inode)?;
-        }
-        let (kind, perm) = if is_root {
-            (FileType::Directory, 0o755)
+        let (kind, perm, gid) = if is_root {
+            (FileType::Directory, 0o755, self.options.gid)
         } else {
-            let changed = self.changed_modes();
-            let mode = changed.get(&inode).copied().unwrap_or(self.options.mode);
-            (FileType::RegularFile, mode & 0o7777)
+            let name = &self.nodes.by_inode(inode)?.name;
+            let apart = self.options.apart.get(name).copied();
+            let (mode, gid) = apart.unwrap_or((self.options.mode, self.options.gid));
+            let mode = self.changed_modes().get(&inode).copied().unwrap_or(mode);
+            (FileType::RegularFile, mode & 0o7777, gid)
         };
         Some(FileAttr {
             ino: INodeNo(inode),
@@ -128,10 +127,7 @@ impl TapeFiles {
             perm: u16::try_from(perm).unwrap_or(0),
             nlink: if is_root { 2 } else { 1 },
             uid: nix::unistd::geteuid().as_raw(),
-            gid: self
-                .options
-                .gid
-                .unwrap_or_else(|| nix::unistd::getegid().as_raw()),
+            gid: gid.unwrap_or_else(|| nix::unistd::getegid().as_raw()),
             rdev: 0,
             blksize: 4096,
             flags: 0,

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ const FINISH_MAX: Duration = Duration::from_secs(5);
 const THREADS_MAX: usize = 8;
 
 /// What the files look like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MountOptions {
     /// Their permissions.
     pub mode: u32,
@@ -34,6 +35,8 @@ pub struct MountOptions {
     pub gid: Option<u32>,
     /// How many drives they are: each can be busy with one call.
     pub drives: usize,
+    /// Permissions and groups of files that have others, by their names.
+    pub apart: BTreeMap<String, (u32, Option<u32>)>,
 }
 
 /// A mount that is being served.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_human::{Size, list, parse_size};
-use pseudotape_sink::{Location, Sink};
+use pseudotape_sink::Sink;
 use serde::Deserialize;
 
 use crate::leg::{Class, Keeps, LegOptions, When};
@@ -97,16 +97,9 @@ fn check_name(name: &str) -> Result<()> {
 
 /// Reads a sink; its paths become absolute, since the daemon may be in another directory.
 fn parse_sink(text: &str) -> Result<Sink> {
-    let mut sink: Sink = text.parse()?;
-    let path = match &mut sink.place {
-        Location::Path(path) | Location::Device(path) => Some(path),
-        Location::Image(image) => Some(&mut image.path),
-        Location::Rmt(_) | Location::Null(_) => None,
-    };
-    for path in path.into_iter().chain(&mut sink.key_file) {
-        *path = absolute(path)?;
-    }
-    Ok(sink)
+    let sink: Sink = text.parse()?;
+    sink.absolute()
+        .with_context(|| format!("can't make the paths of {sink} absolute"))
 }
 
 /// Reads `LEG=SINK` of a command.
@@ -115,7 +108,10 @@ pub(crate) fn parse_assignment(text: &str) -> Result<(String, Sink)> {
         bail!("'{text}' is not LEG=SINK");
     };
     check_name(leg)?;
-    Ok((leg.to_owned(), parse_sink(sink)?))
+    let sink: Sink = sink.parse()?;
+    let asked = sink.as_asked();
+    let asked = asked.with_context(|| format!("can't make the paths of {sink} absolute"))?;
+    Ok((leg.to_owned(), asked))
 }
 
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {

@@ -127,9 +127,11 @@ fn a_file_says_the_same_and_the_command_line_wins() {
                 [[leg]]\nname = \"b\"\nsink = \"device:/dev/nst0\"\nwhen = \"unload\"\nreserve = 65536\n";
     let config = file(text).unwrap();
     assert_eq!(
-        (config.slave, config.control),
+        (config.slave, config.control.socket),
         ("/run/s".into(), "/run/c".into())
     );
+    assert_eq!(config.control.mode, 0o660);
+    assert_eq!(config.control.lent, Lent::default());
     assert_eq!(
         config.mirror,
         MirrorOptions {
@@ -142,6 +144,25 @@ fn a_file_says_the_same_and_the_command_line_wins() {
     );
     assert_eq!(config.legs[1].options.when, When::Unload);
     assert_eq!(config.legs[1].options.reserve_bytes, Some(65536));
+}
+
+#[test]
+fn what_others_may_name_is_in_the_table_of_the_control_socket() {
+    let text = "slave = \"/run/s\"\n[control]\ngroup = \"root\"\nmode = \"0620\"\nfolders = [\"/srv/tapes\"]\n\
+                programs = [\"ssh\"]\n[[leg]]\nname = \"a\"\n";
+    let control = file(text).unwrap().control;
+    assert_eq!(
+        (control.mode, control.group),
+        (0o620, SocketGroup::Needed(0))
+    );
+    assert_eq!(control.lent.folders, [Path::new("/srv/tapes")]);
+    assert_eq!(control.lent.programs, ["ssh"]);
+    let missing = text.replace("\"root\"", "\"no such group\"");
+    let missing = format!("{:#}", file(&missing).unwrap_err());
+    assert!(
+        missing.contains("'group' of [control] names one"),
+        "{missing}"
+    );
 }
 
 #[test]
@@ -199,7 +220,7 @@ fn the_packaged_configuration_is_one() {
     assert!(all.mirror.verify_reads);
     let unknown = [
         "slave",
-        "control",
+        "socket",
         "min-legs",
         "verify-reads",
         "queue",
@@ -208,6 +229,9 @@ fn the_packaged_configuration_is_one() {
     for name in unknown
         .iter()
         .chain(&["name", "sink", "class", "when", "reserve"])
+        .chain(&[
+            "group", "mode", "folders", "devices", "keys", "remotes", "programs",
+        ])
     {
         assert!(said.contains(&format!("\n{name} = ")), "{name}");
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -97,6 +97,10 @@ fn attach(end: &SlaveEnd, mut served: Served) {
         let began = Instant::now();
         let problem = match end.open() {
             Ok(channel) => once(end, &mut served, channel),
+            // So does the node answer; the socket says it in the protocol.
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                taken(&end.path, "another slave has it open")
+            }
             Err(error) => format!(
                 "can't take the slave end {}: {error} (is pseudotape-dev running, with slave=SOCKET?)",
                 end.path.display()
@@ -121,16 +125,22 @@ fn lost(public: &Public, problem: String) {
 
 /// Serves until it ends; says why it did.
 fn once(end: &SlaveEnd, served: &mut Served, channel: Channel) -> String {
-    log::info!("at the slave end {}", end.path.display());
+    // Not yet the drive: that is known with the greeting.
+    log::debug!("connected to the slave end {}", end.path.display());
     let result = serve(served, channel);
     served.announced.set(None);
     end.keep(None);
     let path = end.path.display();
     match result {
         Ok(()) => format!("the device daemon behind {path} hung up"),
-        Err(ServeError::Busy(text)) => format!(
-            "the slave end {path} is taken: {text} ('pseudotape status' shows who holds it)"
-        ),
+        Err(ServeError::Busy(text)) => taken(&end.path, &text),
         Err(error) => format!("no longer the drive behind {path}: {error}"),
     }
+}
+
+fn taken(path: &Path, why: &str) -> String {
+    format!(
+        "the slave end {} is taken: {why} ('pseudotape status' shows who holds it)",
+        path.display()
+    )
 }

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use pseudotape_control::Operator;
+use pseudotape_control::{Operator, Peer};
 use pseudotape_human::{HumanBytes, explain};
-use pseudotape_sink::{Location, Sink};
+use pseudotape_sink::{Lent, Location, Sink};
 use pseudotape_tape::{BlockLimits, Drive};
 
 use crate::config::LegConfig;
@@ -29,10 +29,12 @@ pub(crate) struct Desk {
     pub(crate) announced: Arc<Announced>,
     /// Held by an order, so that orders are done one after the other.
     pub(crate) orders: Mutex<()>,
+    /// What others than root and the daemon's own user may put in.
+    pub(crate) lent: Lent,
 }
 
 impl Desk {
-    fn act(&self, request: Request) -> Result<Response> {
+    fn act(&self, request: Request, peer: Peer) -> Result<Response> {
         if request == Request::Status {
             return Ok(Response::Status(Box::new(self.public.status())));
         }
@@ -40,25 +42,35 @@ impl Desk {
         let message = match request {
             // Answered above.
             Request::Status => bail!("the status is no order"),
-            Request::Load { legs } => self.load(&legs)?,
+            Request::Load { legs } => self.load(&legs, peer)?,
             Request::Unload { force } => self.unload(force)?,
             Request::Resync { leg } => self.resync(&leg)?,
             Request::Drop { leg } => self.drop_leg(&leg)?,
-            Request::Return { leg, sink } => self.return_leg(&leg, sink.as_deref())?,
+            Request::Return { leg, sink } => self.return_leg(&leg, sink.as_deref(), peer)?,
             Request::Trust { leg } => self.trust(&leg)?,
         };
         log::info!("{message}");
         Ok(Response::Done { message })
     }
 
-    fn load(&self, named: &[LegVolume]) -> Result<String> {
+    /// The sink that a peer names: one that is lent, unless he is root or the daemon's own user.
+    fn sink_named(&self, text: &str, peer: Peer) -> Result<Sink> {
+        let sink = self.lent.find(&text.parse()?)?;
+        if !peer.is_own() {
+            let checked = self.lent.check(&sink);
+            checked.inspect_err(|_| log::warn!("{peer} may not name {sink}"))?;
+        }
+        Ok(sink)
+    }
+
+    fn load(&self, named: &[LegVolume], peer: Peer) -> Result<String> {
         let _going_on = self.public.operation("load".into());
         let (legs, leaving) = {
             let mut deck = self.deck.for_operator();
             expect_empty(&deck)?;
             (deck.legs().to_vec(), deck.take_leaving())
         };
-        let sinks = choose(&legs, named)?;
+        let sinks = choose(&legs, named, |text| self.sink_named(text, peer))?;
         let late: Vec<_> = leaving
             .into_iter()
             .filter_map(|leaving| leaving.wait().err())
@@ -173,13 +185,13 @@ impl Desk {
         ))
     }
 
-    fn return_leg(&self, leg: &str, sink: Option<&str>) -> Result<String> {
+    fn return_leg(&self, leg: &str, sink: Option<&str>, peer: Peer) -> Result<String> {
         let _going_on = self.public.operation(format!("return {leg}"));
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
         let (options, old) = deck.options(leg)?;
         let sink = match sink {
-            Some(text) => text.parse()?,
+            Some(text) => self.sink_named(text, peer)?,
             None => old.with_context(|| format!("leg {leg} has no sink: return {leg}=SINK"))?,
         };
         // Before the new sink is opened, since it may be the old one.
@@ -258,7 +270,11 @@ fn in_step(leg: &str, done: Resynced) -> String {
 }
 
 /// Which sink each leg has from now on.
-fn choose(legs: &[LegConfig], named: &[LegVolume]) -> Result<Vec<Sink>> {
+fn choose(
+    legs: &[LegConfig],
+    named: &[LegVolume],
+    sink_named: impl Fn(&str) -> Result<Sink>,
+) -> Result<Vec<Sink>> {
     for (number, LegVolume { leg, .. }) in named.iter().enumerate() {
         let names: Vec<_> = legs.iter().map(|leg| leg.options.name.as_str()).collect();
         ensure!(
@@ -272,7 +288,7 @@ fn choose(legs: &[LegConfig], named: &[LegVolume]) -> Result<Vec<Sink>> {
     let chosen = legs.iter().map(|leg| {
         let name = &leg.options.name;
         if let Some(volume) = named.iter().find(|volume| volume.leg == *name) {
-            let sink = volume.sink.parse::<Sink>();
+            let sink = sink_named(&volume.sink);
             return sink.with_context(|| format!("leg {name}"));
         }
         match &leg.sink {
@@ -297,8 +313,8 @@ impl Operator for Desk {
     type Request = Request;
     type Response = Response;
 
-    fn answer(&self, request: Request) -> Response {
-        self.act(request).unwrap_or_else(|error| {
+    fn answer(&self, request: Request, peer: Peer) -> Response {
+        self.act(request, peer).unwrap_or_else(|error| {
             let message = explain(error.chain());
             log::warn!("refused or failed: {message}");
             Response::Error { message }

@@ -152,6 +152,9 @@ impl Public {
     /// The device daemon took the mirror, or lost it.
     pub(crate) fn set_attached(&self, attached: bool, problem: Option<String>) {
         let mut state = self.state();
+        if attached && !state.attached {
+            log::info!("is the drive at the slave end {}", self.slave.display());
+        }
         (state.attached, state.problem) = (attached, problem);
         self.attaching.notify_all();
     }

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pseudotape_control::ControlServer;
+use pseudotape_control::{ControlServer, rights_in_words};
 use pseudotape_tape::Drive;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::Config;
+use crate::config::{Config, ControlConfig};
 use crate::daemon::attach::{self, SlaveEnd};
 use crate::daemon::deck::{self, Deck};
 use crate::daemon::event::Event;
@@ -23,8 +23,6 @@ use crate::mirror::MirrorDrive;
 
 /// How often the throughput is sampled.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Who may use the control socket: root and the group.
-const CONTROL_MODE: u32 = 0o660;
 /// Exit code of a daemon that was told twice to end.
 const EXIT_IMPATIENT: i32 = 1;
 
@@ -54,8 +52,15 @@ pub fn run(config: &Config) -> Result<Ending> {
         end: Arc::new(SlaveEnd::new(config.slave.clone())),
         announced: Arc::new(Announced::default()),
         orders: Mutex::new(()),
+        lent: config.control.lent.clone(),
     });
-    let control = ControlServer::start(&config.control, CONTROL_MODE, Arc::clone(&desk))?;
+    let ControlConfig {
+        socket,
+        mode,
+        group,
+        ..
+    } = &config.control;
+    let control = ControlServer::start(socket, *mode, *group, Arc::clone(&desk))?;
     let served = Served {
         deck: Arc::clone(&desk.deck),
         public: Arc::clone(&public),
@@ -137,7 +142,14 @@ fn announce(config: &Config, public: &Public) {
             leg.name, leg.class, leg.when
         ));
     }
-    text.push_str(&format!("control: {}\n", config.control.display()));
+    let ControlConfig {
+        socket,
+        mode,
+        group,
+        lent,
+    } = &config.control;
+    let rights = rights_in_words(*group, *mode, &lent.to_string());
+    text.push_str(&format!("control: {} ({rights})\n", socket.display()));
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason not to serve.
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -43,8 +43,8 @@ ends() {
 }
 
 slave_up
-says "the node of a slave end has the mode of the others" 0 '^660$' stat -c %a "$NODE_DIR/pmts0"
-says "its socket too" 0 '^660$' stat -c %a "$WORK/s0"
+says "the node of a slave end is the daemon's user's" 0 '^600 root:root$' stat -c '%a %U:%G' "$NODE_DIR/pmts0"
+says "its socket too" 0 '^600 root:root$' stat -c '%a %U:%G' "$WORK/s0"
 for way in node socket; do
     python3 "$PT_ROOT/tests/clients/tools/slaves.py" $way "$NODE_DIR" "$WORK/daemon.err" | tee -a "$RESULTS"
     same "the slaves at the $way were run to their end" 0 "${PIPESTATUS[0]}"

@@ -48,6 +48,7 @@ impl Mount {
             mode: 0o660,
             gid: Some(6),
             drives: 2,
+            apart: Default::default(),
         };
         let (send, ended) = mpsc::channel();
         let mounted = fuse::mount(directory, nodes, options, move |why| {
