@@ -103,11 +103,16 @@ impl DaemonOperator {
 
     fn create_image(&self, options: &[String]) -> Result<(), HookError> {
         let image = self.setup.image();
-        match std::fs::remove_file(&image) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed("create", error));
+        // A second partition of the volume before would be another volume's, which a new one does not touch.
+        let mut second = image.clone().into_os_string();
+        second.push(".p1");
+        for old in [image.clone(), PathBuf::from(second)] {
+            match std::fs::remove_file(&old) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed("create", error));
+                }
+                Ok(()) | Err(_) => {}
             }
-            Ok(()) | Err(_) => {}
         }
         let output = Command::new(&self.setup.tool)
             .arg("create")
