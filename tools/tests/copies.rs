@@ -189,7 +189,7 @@ fn every_kind_of_difference_is_told() {
     let cases: [(Change, &str, Value); 5] = [
         (
             |image| image.append_block(b"second").unwrap(),
-            "object 1 (in file 0) is a block of 5 bytes on a.ptape, and a block of 6 bytes on b.ptape; byte 0",
+            "object 1 (file 0) is a block of 5 bytes on a.ptape, and a block of 6 bytes on b.ptape; byte 0",
             json!({"object": 1, "file": 0, "a": {"kind": "block", "length": 5}, "b": {"kind": "block", "length": 6}, "first_byte": 0}),
         ),
         (
@@ -432,7 +432,7 @@ fn damaged_blocks_end_the_copy_or_are_recorded_or_left_out() {
     assert_eq!(place.dumped("c.ptape"), b"first blockthird block");
     let text = place.ends(1, &["compare", "a.ptape", "c.ptape"]);
     assert!(
-        text.contains("object 1 (in file 0) is something unreadable on a.ptape"),
+        text.contains("object 1 (file 0) is something unreadable on a.ptape"),
         "{text}"
     );
 }

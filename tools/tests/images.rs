@@ -396,6 +396,7 @@ fn a_damaged_block_is_found_named_and_costs_only_itself() {
     );
     assert_eq!(report["partitions"][0]["damage"][0]["object"], 4);
     assert_eq!(report["partitions"][0]["damage"][0]["file"], 2);
+    assert_eq!(report["partitions"][0]["damage"][0]["block"], 0);
     assert!(
         report["partitions"][0]["damage"][0]["offset"]
             .as_u64()
@@ -405,8 +406,10 @@ fn a_damaged_block_is_found_named_and_costs_only_itself() {
     let output = place.run(&["verify", "t.ptape"]);
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("file 2"), "{text}");
-    assert!(text.contains("block 4 is damaged"), "{text}");
+    assert!(
+        text.contains("damage: object 4 (file 2, block 0) is damaged"),
+        "{text}"
+    );
 
     let listing = place.json(&["ls", "t.ptape", "--json"]);
     assert_eq!(listing["files"][2]["blocks"], 2);
@@ -417,7 +420,10 @@ fn a_damaged_block_is_found_named_and_costs_only_itself() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(output.stdout, b"");
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.contains("block 4 is damaged"), "{error}");
+    assert!(
+        error.contains("object 4 (file 2, block 0) is damaged"),
+        "{error}"
+    );
     assert!(error.contains("--skip-damaged"), "{error}");
     let output = place.run(&["dump", "t.ptape", "--file", "2", "--skip-damaged"]);
     assert_eq!(output.status.code(), Some(1));

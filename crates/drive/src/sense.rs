@@ -7,7 +7,7 @@ use pseudotape_tape::Sense;
 pub(crate) fn sense_of(error: &Error) -> Sense {
     match error {
         // The medium is at fault: the tape is behind the place, and reading goes on there.
-        Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame(_) => {
+        Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame { .. } => {
             Sense::MediumError
         }
         Error::ReadOnly | Error::WriteProtected => Sense::WriteProtected,
@@ -42,6 +42,7 @@ mod tests {
     use std::io;
 
     use pseudotape_image::Gap;
+    use pseudotape_tape::{FileNumber, ObjectInFile, ObjectNumber};
 
     use super::*;
 
@@ -57,17 +58,19 @@ mod tests {
             first_object: 3,
             objects: 1,
         };
+        let at = ObjectInFile {
+            object: ObjectNumber(3),
+            file: Some(FileNumber(1)),
+            block: Some(0),
+        };
         for error in [
             Error::DamagedPayload {
-                object: 3,
+                at,
                 offset: 4096,
                 length: 512,
             },
-            Error::BadBlock {
-                object: 3,
-                length: 512,
-            },
-            Error::DamagedFrame(gap),
+            Error::BadBlock { at, length: 512 },
+            Error::DamagedFrame { at, gap },
         ] {
             assert!(error.is_damage(), "{error}");
             assert_eq!(sense_of(&error), Sense::MediumError, "{error}");

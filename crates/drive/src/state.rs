@@ -119,8 +119,8 @@ impl<M: Medium> ImageDrive<M> {
         let place = self.place();
         self.trouble = Some(match place {
             Some(at) => format!(
-                "{} (partition {}, object {})",
-                error, at.partition, at.object
+                "{error}; the tape is now before object {} of partition {}",
+                at.object, at.partition
             ),
             None => error.to_string(),
         });

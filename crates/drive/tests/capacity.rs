@@ -275,7 +275,10 @@ fn a_block_recorded_as_unreadable_counts_with_its_length() {
     assert_eq!(failed.position.map(|p| p.object.0), Some(1));
     let trouble = drive.take_trouble().expect("more than a sense says");
     assert!(trouble.contains("already unreadable"), "{trouble}");
-    assert!(trouble.ends_with("(partition 0, object 1)"), "{trouble}");
+    assert!(
+        trouble.ends_with("; the tape is now before object 1 of partition 0"),
+        "{trouble}"
+    );
     assert_eq!(drive.take_trouble(), None, "it is told once");
 }
 

@@ -29,7 +29,10 @@ fn a_failing_write_is_a_hardware_error_with_the_hosts_reason() {
     assert_eq!(told(failed), (Sense::HardwareError, 0, Some(1)));
     let trouble = drive.take_trouble().expect("more than a sense says");
     assert!(trouble.contains("injected write error"), "{trouble}");
-    assert!(trouble.ends_with("(partition 0, object 1)"), "{trouble}");
+    assert!(
+        trouble.ends_with("; the tape is now before object 1 of partition 0"),
+        "{trouble}"
+    );
     assert_eq!(drive.take_trouble(), None, "it is told once");
     let again = drive.extend(&[1; 1]).expect_err("nothing was written");
     assert_eq!(again.sense, Sense::IllegalRequest);

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use pseudotape_tape::ObjectInFile;
+
 use crate::report::Gap;
 
 /// Why an operation on an image failed.
@@ -122,28 +124,31 @@ pub enum Error {
         from_object: u64,
     },
     /// A block's payload fails its check. The tape is behind the block.
-    #[error(
-        "block {object} is damaged: {length} bytes at byte {offset} of the image fail their check"
-    )]
+    #[error("{at} is damaged: {length} bytes at byte {offset} of the image fail their check")]
     DamagedPayload {
         /// The block.
-        object: u64,
+        at: ObjectInFile,
         /// Where its payload begins.
         offset: u64,
         /// Its length.
         length: u32,
     },
     /// A block recorded as unreadable where it was copied from. The tape is behind it.
-    #[error("block {object} of {length} bytes was already unreadable when it was recorded")]
+    #[error("{at} was already unreadable when it was recorded; its length is {length} bytes")]
     BadBlock {
         /// The block.
-        object: u64,
+        at: ObjectInFile,
         /// Its length, where it was known (else 0).
         length: u64,
     },
     /// Frames are damaged. The tape is behind the gap.
-    #[error("gap: {0}")]
-    DamagedFrame(Gap),
+    #[error("{at} is damaged: {gap}")]
+    DamagedFrame {
+        /// The first object that is lost.
+        at: ObjectInFile,
+        /// What is lost.
+        gap: Gap,
+    },
     /// A block of a length that no image can hold.
     #[error("block of {length} bytes: an image holds blocks of 1 to {max} bytes")]
     BlockLength {
@@ -208,7 +213,7 @@ impl Error {
     pub fn is_damage(&self) -> bool {
         matches!(
             self,
-            Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame(_)
+            Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame { .. }
         )
     }
 

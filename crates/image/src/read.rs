@@ -3,6 +3,7 @@
 use std::io::IoSliceMut;
 
 use crc32fast::Hasher;
+use pseudotape_tape::{FileNumber, ObjectInFile, ObjectNumber};
 
 use crate::error::Error;
 use crate::frame::{Frame, Kind};
@@ -71,7 +72,7 @@ impl<S: Store> Image<S> {
             Kind::BadBlock => {
                 self.move_behind(&frame, offset);
                 Err(Error::BadBlock {
-                    object: frame.object,
+                    at: self.in_file(frame.object, frame.file),
                     length: self.bad_block_length(&frame, offset),
                 })
             }
@@ -167,7 +168,19 @@ impl<S: Store> Image<S> {
         self.next = None;
         match gap.objects {
             0 => Ok(()),
-            _ => Err(Error::DamagedFrame(gap)),
+            _ => Err(Error::DamagedFrame {
+                at: self.in_file(gap.first_object, from.file),
+                gap,
+            }),
+        }
+    }
+
+    /// An object as messages call it. What the index can't tell is left out.
+    fn in_file(&mut self, object: u64, file: u32) -> ObjectInFile {
+        ObjectInFile {
+            object: ObjectNumber(object),
+            file: Some(FileNumber(file.into())),
+            block: self.objects_in_file_before(object).ok(),
         }
     }
 
@@ -204,7 +217,7 @@ impl<S: Store> Image<S> {
         }
         if count < length || crc.finalize() != frame.payload_crc {
             return Err(Error::DamagedPayload {
-                object: frame.object,
+                at: self.in_file(frame.object, frame.file),
                 offset: start,
                 length: frame.length,
             });

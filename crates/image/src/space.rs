@@ -153,7 +153,11 @@ impl<S: Store> Image<S> {
 
     /// Objects since the last filemark before this place, or since the beginning.
     pub fn objects_since_filemark(&mut self) -> Result<u64, Error> {
-        let from = self.cursor.object;
+        self.objects_in_file_before(self.cursor.object)
+    }
+
+    /// Objects between the last filemark before `from` (or the beginning) and `from`.
+    pub(crate) fn objects_in_file_before(&mut self, from: u64) -> Result<u64, Error> {
         let files = u64::from(self.marks_before(from)?.files);
         let mark = match files.checked_sub(1) {
             Some(number) => self.find_mark(Mark::Filemark, number)?,

@@ -68,12 +68,16 @@ fn read_all(image: &mut Image<MemoryStore>) -> Vec<Met> {
             Ok(Object::Filemark) => met.push(Met::Filemark),
             Ok(Object::Setmark) => panic!("no setmark was written"),
             Ok(Object::EndOfData) => return met,
-            Err(Error::DamagedPayload { object, .. }) => met.push(Met::Damaged(object)),
-            Err(Error::DamagedFrame(Gap {
-                first_object,
-                objects,
+            Err(Error::DamagedPayload { at, .. }) => met.push(Met::Damaged(at.object.0)),
+            Err(Error::DamagedFrame {
+                gap:
+                    Gap {
+                        first_object,
+                        objects,
+                        ..
+                    },
                 ..
-            })) => {
+            }) => {
                 met.push(Met::Lost(first_object, objects));
             }
             Err(error) => panic!("{error}"),
@@ -118,7 +122,7 @@ fn a_damaged_payload_is_noticed_also_behind_the_end_of_a_short_buffer() {
     image.locate(ObjectNumber(4)).unwrap();
     assert!(matches!(
         image.read_object(&mut [0; 10]),
-        Err(Error::DamagedPayload { object: 4, .. })
+        Err(Error::DamagedPayload { at, .. }) if at.object.0 == 4
     ));
     assert_eq!(image.place().object, ObjectNumber(5));
 }
@@ -183,11 +187,14 @@ fn several_damaged_frames_in_a_row_are_one_gap() {
     image.locate(ObjectNumber(40)).unwrap();
     assert!(matches!(
         image.read_object(&mut [0; 200]),
-        Err(Error::DamagedFrame(Gap {
-            first_object: 40,
-            objects: 2,
+        Err(Error::DamagedFrame {
+            gap: Gap {
+                first_object: 40,
+                objects: 2,
+                ..
+            },
             ..
-        }))
+        })
     ));
     assert_eq!(image.place().object.0, 42);
     assert_eq!(image.place().file.0, 4);
@@ -564,11 +571,14 @@ fn an_image_on_the_tape_is_not_taken_for_the_tape() {
     let mut buffer = vec![0; 1 << 16];
     assert!(matches!(
         image.read_object(&mut buffer),
-        Err(Error::DamagedFrame(Gap {
-            first_object: 0,
-            objects: 1,
+        Err(Error::DamagedFrame {
+            gap: Gap {
+                first_object: 0,
+                objects: 1,
+                ..
+            },
             ..
-        }))
+        })
     ));
     assert!(matches!(
         image.read_object(&mut buffer),

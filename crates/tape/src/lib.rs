@@ -24,8 +24,8 @@ pub use drive::{
 pub use each::read_each;
 pub use motion::Motion;
 pub use numbers::{
-    Address, BlockLimits, Capacity, FileNumber, Identity, Mode, ObjectNumber, PartitionNumber,
-    Position,
+    Address, BlockLimits, Capacity, FileNumber, Identity, Mode, ObjectInFile, ObjectNumber,
+    PartitionNumber, Position,
 };
 pub use outcome::{Done, Failed, ReadDone, Sense, Stop};
 pub use volume::{

@@ -32,6 +32,30 @@ impl fmt::Display for PartitionNumber {
     }
 }
 
+/// An object, as messages call it: by its number, and by file and block, as `mt status` shows them.
+///
+/// Every program says it in these words, so that what one reports can be looked up with another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectInFile {
+    /// The object.
+    pub object: ObjectNumber,
+    /// Filemarks before it, where they are known.
+    pub file: Option<FileNumber>,
+    /// Objects between the last filemark and it, where that is known.
+    pub block: Option<u64>,
+}
+
+impl fmt::Display for ObjectInFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "object {}", self.object)?;
+        match (self.file, self.block) {
+            (Some(file), Some(block)) => write!(f, " (file {file}, block {block})"),
+            (Some(file), None) => write!(f, " (file {file})"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
 /// A place to go to: an object, in the current partition or in another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {

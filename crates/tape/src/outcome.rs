@@ -117,7 +117,7 @@ impl fmt::Display for Failed {
         match self.position {
             Some(p) => write!(
                 f,
-                "{} at object {} of partition {}",
+                "{}, the tape is now before object {} of partition {}",
                 self.sense, p.object, p.partition
             ),
             None => write!(f, "{}", self.sense),

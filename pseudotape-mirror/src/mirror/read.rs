@@ -1,6 +1,6 @@
 //! Reading: from the first leg in step. A block that this leg can't read comes from the next one.
 
-use pseudotape_tape::{Failed, Position, ReadDone, Sense, Transfer, read_each};
+use pseudotape_tape::{Failed, ObjectInFile, Position, ReadDone, Sense, Transfer, read_each};
 
 use super::MirrorDrive;
 use crate::leg::{Cause, Leg};
@@ -127,7 +127,12 @@ impl MirrorDrive {
         }
         let from = self.legs[read].name();
         for leg in self.legs.of(damaged) {
-            let text = format!("object {} is damaged", at.object);
+            let object = ObjectInFile {
+                object: at.object,
+                file: at.file,
+                block: None,
+            };
+            let text = format!("{object} is damaged");
             leg.note_damage(&text, true);
             log::warn!("leg {}: {text}: read from leg {from}", leg.name());
         }

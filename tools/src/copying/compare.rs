@@ -112,7 +112,7 @@ impl Report for Compared {
                     None => String::new(),
                 };
                 line(format!(
-                    "{place}{}: object {} (in file {}) is {} on {}, and {} on {}{byte}",
+                    "{place}{}: object {} (file {}) is {} on {}, and {} on {}{byte}",
                     screen.paint(Paint::Bad, "different"),
                     different.object,
                     different.file,

@@ -130,11 +130,7 @@ fn write_blocks(
             Met::Setmark => {}
             Met::Damage(damage) => {
                 dumped.damaged += 1;
-                eprintln!(
-                    "pseudotape: file {}: {}",
-                    damage.file,
-                    printable(&damage.cause)
-                );
+                eprintln!("pseudotape: {}", printable(&damage.cause));
                 if !options.skip_damaged {
                     eprintln!(
                         "pseudotape: stopped there; --skip-damaged leaves out what can't be read"

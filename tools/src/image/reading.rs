@@ -11,6 +11,8 @@ pub(crate) struct Damage {
     pub object: u64,
     /// The file it belongs to.
     pub file: u64,
+    /// Its place in that file, as `mt status` counts; not known where the index is damaged too.
+    pub block: Option<u64>,
     /// Where in the image the damage begins.
     pub offset: Option<u64>,
     /// How many objects are lost.
@@ -121,6 +123,7 @@ impl Reading {
             Err(error) if self.image.place().object > before.object => Ok(Met::Damage(Damage {
                 object: before.object.0,
                 file: before.file.0,
+                block: block_of(&error),
                 offset: offset_of(&error),
                 objects: self.image.place().object.0 - before.object.0,
                 cause: error.to_string(),
@@ -130,10 +133,19 @@ impl Reading {
     }
 }
 
+fn block_of(error: &Error) -> Option<u64> {
+    match error {
+        Error::DamagedPayload { at, .. }
+        | Error::BadBlock { at, .. }
+        | Error::DamagedFrame { at, .. } => at.block,
+        _ => None,
+    }
+}
+
 fn offset_of(error: &Error) -> Option<u64> {
     match error {
         Error::DamagedPayload { offset, .. } | Error::Host { offset, .. } => Some(*offset),
-        Error::DamagedFrame(gap) => Some(gap.offset),
+        Error::DamagedFrame { gap, .. } => Some(gap.offset),
         _ => None,
     }
 }

@@ -73,9 +73,8 @@ impl Partition {
             |words: String| writeln!(text, "{words}").expect("a String takes everything");
         for damage in &self.damage {
             line(format!(
-                "{} in file {}: {}",
+                "{}: {}",
                 screen.paint(Paint::Bad, "damage"),
-                damage.file,
                 printable(&damage.cause)
             ));
         }
