@@ -14,6 +14,8 @@ impl Errno {
     pub const EIO: Errno = Errno(5);
     /// Try again: it would have to wait.
     pub const EAGAIN: Errno = Errno(11);
+    /// Cannot allocate memory.
+    pub const ENOMEM: Errno = Errno(12);
     /// Device or resource busy.
     pub const EBUSY: Errno = Errno(16);
     /// Invalid argument.

@@ -157,14 +157,15 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// A buffer with room for this many bytes, filled with anything.
-    pub(crate) fn take(&mut self, length: usize) -> Vec<u8> {
+    /// A buffer with room for this many bytes, filled with anything. Where there is no memory, this one call fails.
+    pub(crate) fn take(&mut self, length: usize) -> Result<Vec<u8>, Errno> {
         let mut buffer = std::mem::take(&mut self.spare);
         if buffer.len() < length {
-            buffer.reserve_exact(length - buffer.len());
+            let room = buffer.try_reserve_exact(length - buffer.len());
+            room.map_err(|_| Errno::ENOMEM)?;
             buffer.resize(length, 0);
         }
-        buffer
+        Ok(buffer)
     }
 
     /// Keeps the larger one of this buffer and the spare one.
@@ -182,5 +183,19 @@ impl Staging {
     #[cfg(test)]
     pub(crate) fn kept_bytes(&self) -> usize {
         self.spare.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_for_which_there_is_no_memory_fails_and_the_next_one_does_not() {
+        let mut staging = Staging::default();
+        let more_than_there_is = usize::MAX / 4;
+        assert_eq!(staging.take(more_than_there_is), Err(Errno::ENOMEM));
+        let buffer = staging.take(1 << 20).expect("there is a mebibyte");
+        assert_eq!(buffer.len(), 1 << 20);
     }
 }

@@ -374,9 +374,14 @@ pub(crate) fn read_payload<S: Store>(
     let Ok(length) = usize::try_from(frame.length) else {
         return Ok(false);
     };
-    payload.clear();
-    payload.resize(length, 0);
     let start = offset + FRAME_BYTES;
+    payload.clear();
+    // The frame says how long it is, whatever memory there is.
+    if payload.try_reserve_exact(length).is_err() {
+        let source = std::io::ErrorKind::OutOfMemory.into();
+        return Err(Error::host("read", start, u64::from(frame.length), source));
+    }
+    payload.resize(length, 0);
     let count = store
         .read_at(payload, start)
         .map_err(|source| Error::host("read", start, u64::from(frame.length), source))?;

@@ -103,6 +103,8 @@ pub(crate) enum Refusal {
     NoSpace,
     /// Filemarks do not fit before the physical end.
     MarksDoNotFit,
+    /// There is no memory for the driver's buffer.
+    NoBuffer(usize),
     /// The drive gave marks up in the middle: nobody waits for the others.
     GivenUp,
     /// A motion ended before its count.
@@ -171,6 +173,8 @@ impl Refusal {
             Refusal::EarlyWarning | Refusal::NoSpace => Errno::NoSpace,
             // st_int_ioctl (MTWEOF), st_flush: VOLUME OVERFLOW.
             Refusal::MarksDoNotFit => Errno::Io,
+            // Ours: only this call fails, and no other drive notices.
+            Refusal::NoBuffer(_) => Errno::NoMemory,
             // Ours: st waits for the drive, whatever happens to its caller.
             Refusal::GivenUp => Errno::Io,
             // st_int_ioctl, set_location: CHECK CONDITION whatever the reason.
@@ -249,6 +253,7 @@ impl Refusal {
             | Refusal::EarlyWarning
             | Refusal::NoSpace
             | Refusal::Stopped(_)
+            | Refusal::NoBuffer(_)
             | Refusal::NotPrivileged
             | Refusal::UnknownOperation(_)
             | Refusal::UnknownOption(_)
@@ -298,6 +303,7 @@ impl fmt::Display for Refusal {
             Refusal::EndOfData => write!(f, "read at the end of data"),
             Refusal::EarlyWarning | Refusal::NoSpace => write!(f, "end of the tape"),
             Refusal::MarksDoNotFit => write!(f, "filemarks do not fit before the physical end"),
+            Refusal::NoBuffer(length) => write!(f, "no memory for a buffer of {length} bytes"),
             Refusal::GivenUp => write!(f, "given up in the middle: nobody waits for the others"),
             Refusal::Stopped(stop) => write!(f, "stopped by {}", name_of(*stop)),
             Refusal::Drive(sense) => write!(f, "{sense}"),

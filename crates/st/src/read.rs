@@ -142,7 +142,9 @@ impl St {
         let size = usize::try_from(self.mount.block_size.max(1)).unwrap_or(usize::MAX);
         let mut data = std::mem::take(&mut self.lookahead.buffer);
         let capacity = size.max(LOOKAHEAD_BYTES);
-        if data.len() < capacity {
+        if let Some(more) = capacity.checked_sub(data.len()) {
+            let room = data.try_reserve_exact(more);
+            room.map_err(|_| Refusal::NoBuffer(capacity))?;
             data.resize(capacity, 0);
         }
         let held = capacity / size * size;

@@ -67,7 +67,10 @@ impl Ioctl {
 
 pub(super) fn read_piece(node: &NodeFile, piece: Piece, size: usize, reply: ReplyData) {
     DATA.with_borrow_mut(|data| {
-        if data.len() < size {
+        if let Some(more) = size.checked_sub(data.len()) {
+            if data.try_reserve_exact(more).is_err() {
+                return reply.error(os(Errno::ENOMEM));
+            }
             data.resize(size, 0);
         }
         node.pieces

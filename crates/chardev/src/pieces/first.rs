@@ -61,7 +61,7 @@ impl Pieces {
             return self.device.write(piece.handle, all);
         }
         let take = take.min(total);
-        let mut buffer = state.staging.take(take);
+        let mut buffer = state.staging.take(take)?;
         buffer[..data.len()].copy_from_slice(data);
         state.in_hand.push(InHand {
             handle: piece.handle,
@@ -190,7 +190,10 @@ impl Pieces {
         if let Err(errno) = self.make_room(state) {
             return reply(Err(errno));
         }
-        let mut buffer = state.staging.take(room);
+        let mut buffer = match state.staging.take(room) {
+            Ok(buffer) => buffer,
+            Err(errno) => return reply(Err(errno)),
+        };
         let available = match self.device.read(piece.handle, &mut buffer[..room]) {
             Ok(available) => available.min(room),
             Err(errno) => {
