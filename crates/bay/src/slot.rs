@@ -157,7 +157,7 @@ impl Slot {
         }
         let cartridge = own.drive.cartridge()?;
         Some(Loaded {
-            name: cartridge.medium().path().to_owned(),
+            name: cartridge.path().to_owned(),
             ready: own.drive.is_loaded(),
             write_protected: cartridge.is_write_protected(),
             read_only: why_read_only(cartridge.writability(), own.refusal.as_ref()),
@@ -247,7 +247,7 @@ impl Slot {
             return Ok(name);
         }
         let cartridge = own.drive.eject().ok_or(Error::Empty)?;
-        let name = cartridge.medium().path().display().to_string();
+        let name = cartridge.path().display().to_string();
         let finished = cartridge.finish();
         finished.map_err(|source| unfinished(&name, VolumeError::new(source)))?;
         Ok(name)
@@ -263,7 +263,7 @@ impl Slot {
             return Err(Error::NoSwitch { name });
         }
         let cartridge = own.drive.cartridge_mut().ok_or(Error::Empty)?;
-        let name = cartridge.medium().path().display().to_string();
+        let name = cartridge.path().display().to_string();
         let moved = cartridge.set_write_protect(protection);
         moved.map_err(|source| Error::Switch { name, source })
     }

@@ -236,6 +236,19 @@ impl<M: Medium> Cartridge<M> {
         self.partitions.iter().map(Image::host_bytes).sum()
     }
 
+    /// Commits every partition in which something was written; goes on after a failure and tells the first.
+    pub(crate) fn sync(&mut self) -> Result<(), Error> {
+        let synced = self.partitions.iter_mut().map(Image::sync);
+        synced.fold(Ok(()), Result::and)
+    }
+
+    /// Checks that others find every partition where it was opened.
+    pub(crate) fn check_presence(&mut self) -> Result<(), Error> {
+        self.partitions
+            .iter_mut()
+            .try_for_each(Image::check_presence)
+    }
+
     /// Commits and closes every partition; goes on after a failure and tells the first.
     pub fn finish(self) -> Result<(), Error> {
         let finished = self

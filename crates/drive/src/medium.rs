@@ -5,7 +5,7 @@ use pseudotape_image::{
     Access, Error, FileStore, Folder, Found, Header, Inode, MemoryStore, VolumeId, Watch,
 };
 
-use crate::cartridge::{Change, Medium};
+use crate::cartridge::{Cartridge, Change, Medium};
 use crate::names;
 use crate::replacing::{Replacing, host_call};
 
@@ -225,6 +225,18 @@ impl Medium for FileMedium {
         for (folder, entry, inode) in self.staged.drain(..).rev() {
             // An empty file that stays is removed before partitions are made the next time.
             drop(host_call(|| folder.remove(&entry, inode)));
+        }
+    }
+}
+
+impl Cartridge<FileMedium> {
+    /// Where the first partition is: as the medium says, or where somebody moved the file while it was open.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        let store = self.image(0).store();
+        match store.was_renamed() {
+            true => store.path(),
+            false => self.medium().path(),
         }
     }
 }

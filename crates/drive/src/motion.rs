@@ -130,8 +130,7 @@ impl<M: Medium> ImageDrive<M> {
         if sizes.len() > self.personality.max_partitions.into() || sizes.contains(&Some(0)) {
             return self.fail(Sense::IllegalRequest, 0);
         }
-        let cartridge = self.cartridge.as_mut().expect("begin() saw a cartridge");
-        match cartridge.make_partitions(&sizes) {
+        match self.cartridge_in().make_partitions(&sizes) {
             Ok(()) => Ok(self.go_to_beginning(0)),
             Err(error) => Err(self.failed(&error, 0)),
         }
@@ -215,6 +214,10 @@ impl<M: Medium> Drive for ImageDrive<M> {
             return self.fail(Sense::IllegalRequest, 0);
         }
         self.commit_changes()?;
+        // Also what was committed long ago is lost with the file.
+        if let Err(error) = self.cartridge_in().check_presence() {
+            return Err(self.failed(&error, 0));
+        }
         self.go_to_beginning(0);
         self.loaded = false;
         Ok(())

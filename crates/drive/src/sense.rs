@@ -24,6 +24,7 @@ pub(crate) fn sense_of(error: &Error) -> Sense {
         Error::InUse { .. }
         | Error::Unopenable { .. }
         | Error::NotOwn { .. }
+        | Error::Absent { .. }
         | Error::Nameless { .. } => Sense::HardwareError,
         // A volume that this program can't use. Opening refuses it before a drive has it.
         Error::NotAnImage { .. }
@@ -41,7 +42,7 @@ pub(crate) fn sense_of(error: &Error) -> Sense {
 mod tests {
     use std::io;
 
-    use pseudotape_image::Gap;
+    use pseudotape_image::{Absence, Gap};
     use pseudotape_tape::{FileNumber, ObjectInFile, ObjectNumber};
 
     use super::*;
@@ -122,6 +123,10 @@ mod tests {
             },
             Error::NotOwn {
                 path: "tape.ptape.p1".into(),
+            },
+            Error::Absent {
+                path: "tape.ptape".into(),
+                absence: Absence::Cut { length: 1, end: 2 },
             },
             Error::Nameless {
                 path: "/proc/self/fd/3".into(),

@@ -36,13 +36,15 @@ impl<M: Medium> ImageDrive<M> {
         self.cartridge.as_ref().expect("begin() saw a cartridge")
     }
 
+    /// The cartridge to change, after [`ImageDrive::begin`] has seen it.
+    pub(crate) fn cartridge_in(&mut self) -> &mut Cartridge<M> {
+        self.cartridge.as_mut().expect("begin() saw a cartridge")
+    }
+
     /// The image of the current partition, after [`ImageDrive::begin`] has seen a cartridge.
     pub(crate) fn image(&mut self) -> &mut Image<M::Store> {
         let partition = self.partition;
-        self.cartridge
-            .as_mut()
-            .expect("begin() saw a cartridge")
-            .image_mut(partition)
+        self.cartridge_in().image_mut(partition)
     }
 
     /// Capacity and early warning of the current partition: the drive's own, else the cartridge's.

@@ -200,7 +200,8 @@ impl<M: Medium> ImageDrive<M> {
     pub(crate) fn commit(&mut self, mode: WriteMode) -> Result<(), Failed> {
         match mode {
             WriteMode::Immediate => Ok(()),
-            WriteMode::Commit => match self.image().sync() {
+            // What was written before the tape went to another partition waits too.
+            WriteMode::Commit => match self.cartridge_in().sync() {
                 Ok(()) => Ok(()),
                 Err(error) => Err(self.failed(&error, 0)),
             },

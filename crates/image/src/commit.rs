@@ -1,6 +1,6 @@
 //! What makes things last: commit, state slots, finish; and what makes things go: dropping.
 
-use pseudotape_tape::ObjectNumber;
+use pseudotape_tape::{Access, ObjectNumber};
 
 use crate::error::Error;
 use crate::frame::Kind;
@@ -18,6 +18,8 @@ impl<S: Store> Image<S> {
     /// image is opened anew. Does nothing where nothing was written.
     pub fn sync(&mut self) -> Result<(), Error> {
         if let Some(from_object) = self.failed_from {
+            // A file that is gone says more.
+            self.check_presence()?;
             return Err(Error::CommitFailed { from_object });
         }
         self.open_block = None;
@@ -32,12 +34,22 @@ impl<S: Store> Image<S> {
         self.write_slot()
     }
 
+    /// Checks that others find what was written where the image was opened. What was opened for reading only is
+    /// nobody's loss.
+    pub fn check_presence(&mut self) -> Result<(), Error> {
+        match self.access {
+            Access::ReadOnly => Ok(()),
+            Access::ReadWrite => self.store.check_presence(self.end.offset),
+        }
+    }
+
     /// Commits, records where everything is and gives back the host's room.
     ///
     /// On an image where nothing was written, nothing is written.
     pub fn finish(mut self) -> Result<S, Error> {
         let writable = self.check_writable().is_ok() && !self.state.write_protected;
         if !writable || !(self.unfinished || self.dirty) {
+            self.check_presence()?;
             return match self.failed_from {
                 Some(from_object) => Err(Error::CommitFailed { from_object }),
                 None => Ok(self.store),
@@ -129,7 +141,11 @@ impl<S: Store> Image<S> {
     }
 
     fn store_sync(&mut self) -> Result<(), Error> {
-        match self.store.sync() {
+        let end = self.end.offset;
+        let stable = self.store.sync();
+        let stable = stable.map_err(|source| Error::host("commit", end, 0, source));
+        // What nobody finds is lost, however stable it is.
+        match stable.and_then(|()| self.store.check_presence(end)) {
             Ok(()) => {
                 if self.slot_pending {
                     self.durable_slot = 1 - self.durable_slot;
@@ -140,9 +156,9 @@ impl<S: Store> Image<S> {
                 self.committed_object = self.end.object;
                 Ok(())
             }
-            Err(source) => {
+            Err(error) => {
                 self.failed_from = Some(self.committed_object);
-                Err(Error::host("commit", self.end.offset, 0, source))
+                Err(error)
             }
         }
     }

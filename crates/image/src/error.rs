@@ -5,6 +5,41 @@ use pseudotape_tape::ObjectInFile;
 
 use crate::report::Gap;
 
+/// Why what was written to an image is not found where the image was opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Absence {
+    /// No name leads to the file: it goes when it is closed.
+    #[error(
+        "the image was removed, or replaced by another file, while it was loaded; as long as it is loaded, its data can \
+         be copied from {copy}"
+    )]
+    Removed {
+        /// Where the data can be read.
+        copy: PathBuf,
+    },
+    /// The name leads elsewhere, and no new name of the file is known.
+    #[error(
+        "the image lost this name while it was loaded; another name may lead to it (inode {inode}); as long as it is \
+         loaded, its data can be copied from {copy}"
+    )]
+    NameLost {
+        /// The file's number in its file system.
+        inode: u64,
+        /// Where the data can be read.
+        copy: PathBuf,
+    },
+    /// Somebody cut the file.
+    #[error(
+        "the image was cut to {length} bytes while it was loaded, {end} were written: unload it, and verify what is left"
+    )]
+    Cut {
+        /// How long it is.
+        length: u64,
+        /// Where the data ended.
+        end: u64,
+    },
+}
+
 /// Why an operation on an image failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -86,6 +121,14 @@ pub enum Error {
     Nameless {
         /// What it is called in messages.
         path: PathBuf,
+    },
+    /// What was written is not where the image was opened. Nothing can be committed any more.
+    #[error("{path}: {absence}")]
+    Absent {
+        /// The image file.
+        path: PathBuf,
+        /// What became of it.
+        absence: Absence,
     },
     /// The image is open for reading only.
     #[error("image is open for reading only")]

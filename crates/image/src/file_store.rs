@@ -1,7 +1,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,7 +14,7 @@ use nix::unistd::{Whence, lseek};
 
 use pseudotape_tape::Access;
 
-use crate::error::Error;
+use crate::error::{Absence, Error};
 use crate::folder::{Folder, Inode};
 use crate::header::{self, Header};
 use crate::layout::wide;
@@ -21,6 +23,9 @@ use crate::watch::Watch;
 
 /// How often an image is opened anew that was replaced between being opened and being locked.
 const OPENINGS_MOST: u32 = 8;
+
+/// What file systems call a file that was removed and is open: it goes with its last user.
+const REMOVED_NAMES: [&str; 2] = [".nfs", ".fuse_hidden"];
 
 /// Where the file is, as a folder and a name in it.
 #[derive(Clone, Debug)]
@@ -50,6 +55,8 @@ pub struct FileStore {
     watch: Watch,
     /// Unknown where no name leads to the file (it was handed over as a descriptor).
     home: Option<Home>,
+    /// Somebody gave the file another name while it was open.
+    renamed: bool,
     /// Whether the file system can hold room free for us; `false` once it said that it can't.
     can_allocate: bool,
 }
@@ -150,8 +157,15 @@ impl FileStore {
             path: path.to_owned(),
             watch: Watch::default(),
             home,
+            renamed: false,
             can_allocate: true,
         }
+    }
+
+    /// Whether somebody gave the file another name while it was open. [`FileStore::path`] is the new one then.
+    #[must_use]
+    pub fn was_renamed(&self) -> bool {
+        self.renamed
     }
 
     /// Where the file is: as it was opened, or where it was moved to.
@@ -180,6 +194,40 @@ impl FileStore {
             folder: folder.clone(),
             name: name.to_owned(),
         });
+    }
+
+    /// Finds the name that somebody gave to the open file.
+    fn follow(&mut self) -> Result<(), Error> {
+        let copy = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        let named = std::fs::read_link(&copy).and_then(|path| Folder::holding(&path));
+        if let Ok((folder, name)) = named {
+            let is_gone = REMOVED_NAMES
+                .iter()
+                .any(|start| name.as_bytes().starts_with(start.as_bytes()));
+            let home = Home { folder, name };
+            if !is_gone && home.leads_to(self.inode) {
+                self.path = home.folder.path_of(&home.name);
+                self.home = Some(home);
+                self.renamed = true;
+                return Ok(());
+            }
+        }
+        let inode = self.inode.number();
+        let copy = self.seen_from_outside();
+        Err(self.absent(Absence::NameLost { inode, copy }))
+    }
+
+    /// The open file, as another process can reach it.
+    fn seen_from_outside(&self) -> PathBuf {
+        let (process, descriptor) = (std::process::id(), self.file.as_raw_fd());
+        format!("/proc/{process}/fd/{descriptor}").into()
+    }
+
+    fn absent(&self, absence: Absence) -> Error {
+        Error::Absent {
+            path: self.path.clone(),
+            absence,
+        }
     }
 
     /// What the file system says is free, where it can't hold room for us.
@@ -340,6 +388,29 @@ impl Store for FileStore {
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    fn check_presence(&mut self, end: u64) -> Result<(), Error> {
+        // A file that never had a name can't lose it.
+        let Some(home) = &self.home else {
+            return Ok(());
+        };
+        let metadata = self.file.metadata();
+        let metadata = metadata.map_err(|source| Error::host("look at", end, 0, source))?;
+        if metadata.nlink() == 0 {
+            let copy = self.seen_from_outside();
+            return Err(self.absent(Absence::Removed { copy }));
+        }
+        let length = metadata.len();
+        if length < end {
+            return Err(self.absent(Absence::Cut { length, end }));
+        }
+        match home.folder.look(&home.name) {
+            Ok(Some(found)) if found == self.inode => Ok(()),
+            Ok(_) => self.follow(),
+            // A folder that can't be searched (any more) says nothing about the file.
+            Err(_) => Ok(()),
+        }
     }
 
     fn reserve(&mut self, up_to: u64) -> io::Result<Reserved> {

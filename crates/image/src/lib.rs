@@ -40,7 +40,7 @@ mod watch;
 
 pub use check::IndexDamage;
 pub use commit::WriteProtect;
-pub use error::Error;
+pub use error::{Absence, Error};
 pub use file_store::{FileStore, Found};
 pub use folder::{Folder, FolderSync, Inode};
 #[cfg(any(test, feature = "fuzz"))]

@@ -1,5 +1,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 
+use crate::error::Error;
+
 /// How sure room is that [`Store::reserve`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reserved {
@@ -43,6 +45,13 @@ pub trait Store: Send {
 
     /// Told when an image in this store is open: whoever watched the opening has nothing more to see.
     fn opened(&mut self) {}
+
+    /// Checks that others find here what was written: the store can be reached, and is not shorter than `end`.
+    ///
+    /// Asked at each commit. A store that only its holder can reach has nothing to check.
+    fn check_presence(&mut self, _end: u64) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Reads from `offset` on; short only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
