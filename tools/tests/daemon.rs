@@ -295,6 +295,8 @@ fn every_order_reaches_the_daemon_with_its_options() {
 fn a_relative_image_is_made_absolute_for_the_daemon() {
     let daemon = FakeDaemon::answering(done("loaded"));
     let _running = alone();
+    // A name that is not in this directory stays a name: the daemon looks for it in the folders that it lends.
+    std::fs::write(daemon.directory.path().join("c.ptape"), "").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
         .current_dir(daemon.directory.path())
         .env("PSEUDOTAPE_CONTROL", daemon.socket())

@@ -410,6 +410,11 @@ impl ModelDrive {
 
     fn cut_into_partitions(&mut self, partitioning: Partitioning) -> Result<Done, Failed> {
         self.begin_write()?;
+        // Also at the end of data: what is recorded would go.
+        let tape = self.tape();
+        if tape.worm && !tape.partitions.iter().all(Vec::is_empty) {
+            return self.fail(Sense::WormOverwrite, 0);
+        }
         let count = match partitioning {
             Partitioning::Single => 1,
             Partitioning::SecondOf(_) | Partitioning::FirstOf(_) => 2,

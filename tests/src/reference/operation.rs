@@ -1,5 +1,6 @@
 //! The model's `MTIOCTOP`.
 
+use pseudotape_drive::OversizedPartition;
 use pseudotape_mtio::{BooleanChange, Booleans, DriverOption, MtOp, Operation};
 use pseudotape_st::{Caller, Errno};
 
@@ -259,7 +260,8 @@ impl Driver {
         let total: Option<u64> = cartridge
             .map(|cartridge| cartridge.partitions.iter().map(|p| p.capacity_bytes).sum())
             .unwrap_or_default();
-        // The rest gets a tenth at least.
+        let too_large = total.is_some_and(|total| count != 0 && asked >= total);
+        // The rest gets a tenth at least, where the drive does not refuse such a size.
         let asked = total.map_or(asked, |total| asked.min(total - total / 10));
         let rest = total.map(|total| total - asked);
         let sizes = match count {
@@ -267,8 +269,12 @@ impl Driver {
             1.. => vec![rest, Some(asked)],
             _ => vec![Some(asked), rest],
         };
-        let result = match self.deck.personality.max_partitions {
+        let personality = self.deck.personality;
+        let result = match personality.max_partitions {
             0 | 1 if count != 0 => Err(Trouble::Refused),
+            _ if too_large && personality.oversized_partition == OversizedPartition::Refused => {
+                self.deck.refuse_partition()
+            }
             _ => self.deck.partition_medium(sizes),
         };
         self.sent(result)?;

@@ -452,10 +452,25 @@ impl Deck {
         Ok(())
     }
 
+    /// What a drive answers that does not cut a medium into parts of the size that is asked for.
+    pub fn refuse_partition(&mut self) -> Result<(), Trouble> {
+        self.ready()?;
+        Err(Trouble::Refused)
+    }
+
     /// Cuts the medium: the sizes of its partitions, `None` for the rest of an endless medium.
     pub fn partition_medium(&mut self, sizes: Vec<Option<u64>>) -> Result<(), Trouble> {
         self.ready()?;
         self.cut()?;
+        let cartridge = self.cartridge();
+        if cartridge.worm
+            && cartridge
+                .partitions
+                .iter()
+                .any(|part| !part.objects.is_empty())
+        {
+            return Err(Trouble::Refused);
+        }
         if sizes.contains(&Some(0)) {
             return Err(Trouble::Refused);
         }
