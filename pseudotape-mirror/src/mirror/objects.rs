@@ -46,8 +46,12 @@ impl MirrorDrive {
                 break;
             }
         }
+        // Late legs have it too: it did not go through their queues.
         let late = self.legs.late();
-        self.legs.of_mut(late).for_each(|leg| leg.forget_tail());
+        for leg in self.legs.of_mut(late) {
+            leg.forget_tail();
+            leg.board().show_place(here);
+        }
         Ok(self.done(change.units(), total, here))
     }
 

@@ -101,7 +101,9 @@ impl DaemonOperator {
         }
     }
 
-    fn create_image(&self, options: &[String]) -> Result<(), HookError> {
+    fn create_image(&mut self, options: &[String]) -> Result<(), HookError> {
+        // A daemon complains of an image that goes while it is loaded.
+        self.stop()?;
         let image = self.setup.image();
         // A second partition of the volume before would be another volume's, which a new one does not touch.
         let mut second = image.clone().into_os_string();
