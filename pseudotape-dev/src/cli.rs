@@ -37,7 +37,7 @@ pub struct Arguments {
 
     /// Control socket [default: $PSEUDOTAPE_CONTROL, $XDG_RUNTIME_DIR/pseudotape/control or
     /// /run/pseudotape/control]. It has the group of the nodes; root and the daemon's user may load any volume there,
-    /// others those of the folders that [control] in the configuration lists
+    /// others those of the folders that `[control]` in the configuration lists
     #[arg(long, value_name = "SOCKET")]
     pub control: Option<PathBuf>,
 

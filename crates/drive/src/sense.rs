@@ -59,19 +59,24 @@ mod tests {
             first_object: 3,
             objects: 1,
         };
-        let at = ObjectInFile {
-            object: ObjectNumber(3),
-            file: Some(FileNumber(1)),
-            block: Some(0),
+        let at = || {
+            Box::new(ObjectInFile {
+                object: ObjectNumber(3),
+                file: Some(FileNumber(1)),
+                block: Some(0),
+            })
         };
         for error in [
             Error::DamagedPayload {
-                at,
+                at: at(),
                 offset: 4096,
                 length: 512,
             },
-            Error::BadBlock { at, length: 512 },
-            Error::DamagedFrame { at, gap },
+            Error::BadBlock {
+                at: at(),
+                length: 512,
+            },
+            Error::DamagedFrame { at: at(), gap },
         ] {
             assert!(error.is_damage(), "{error}");
             assert_eq!(sense_of(&error), Sense::MediumError, "{error}");

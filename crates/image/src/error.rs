@@ -170,7 +170,7 @@ pub enum Error {
     #[error("{at} is damaged: {length} bytes at byte {offset} of the image fail their check")]
     DamagedPayload {
         /// The block.
-        at: ObjectInFile,
+        at: Box<ObjectInFile>,
         /// Where its payload begins.
         offset: u64,
         /// Its length.
@@ -180,7 +180,7 @@ pub enum Error {
     #[error("{at} was already unreadable when it was recorded; its length is {length} bytes")]
     BadBlock {
         /// The block.
-        at: ObjectInFile,
+        at: Box<ObjectInFile>,
         /// Its length, where it was known (else 0).
         length: u64,
     },
@@ -188,7 +188,7 @@ pub enum Error {
     #[error("{at} is damaged: {gap}")]
     DamagedFrame {
         /// The first object that is lost.
-        at: ObjectInFile,
+        at: Box<ObjectInFile>,
         /// What is lost.
         gap: Gap,
     },

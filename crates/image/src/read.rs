@@ -176,12 +176,12 @@ impl<S: Store> Image<S> {
     }
 
     /// An object as messages call it. What the index can't tell is left out.
-    fn in_file(&mut self, object: u64, file: u32) -> ObjectInFile {
-        ObjectInFile {
+    fn in_file(&mut self, object: u64, file: u32) -> Box<ObjectInFile> {
+        Box::new(ObjectInFile {
             object: ObjectNumber(object),
             file: Some(FileNumber(file.into())),
             block: self.objects_in_file_before(object).ok(),
-        }
+        })
     }
 
     /// Reads a payload and, in the same call, the frame behind it.

@@ -16,4 +16,8 @@ check "options without block limits" pseudotape options 0 no-blklimits
 says "a record above the drive's largest is an error" 1 'Input/output error' \
     dd if=/dev/zero of="$NODE" bs=2M count=1
 drive_down
-same "nothing of it is on the tape" 1 "$(pseudotape ls limits.ptape --json | grep -c '"blocks": 0,')"
+if [ "$FRONT" = fuse ] || [ -e /proc/self/syscall ]; then
+    same "nothing of it is on the tape" 1 "$(pseudotape ls limits.ptape --json | grep -c '"blocks": 0,')"
+else
+    excluded "nothing of it is on the tape" "without /proc/PID/syscall the first piece is a record before the last one comes"
+fi

@@ -93,6 +93,7 @@ name = "a"
 END
 export PSEUDOTAPE_MIRROR_CONTROL=$place/mirror
 "$PSEUDOTAPE_BIN/pseudotape-mirror" run --config mirror.toml >mirror.out 2>>mirror.err </dev/null &
+# shellcheck disable=SC2034 # the functions of tests/lib/mirror.sh look at it
 MIRROR=$!
 mirror_attached
 SOCKET=$PSEUDOTAPE_MIRROR_CONTROL
