@@ -198,7 +198,9 @@ impl<S: Store> Image<S> {
         self.state.last_root = self.index.inner_root;
         self.write_slot()?;
         self.store_sync()?;
+        // The cut is on stable storage before anything new is written: else a crash could keep the new and not the cut.
         self.truncate_to_end()?;
+        self.store_sync()?;
         self.state.committed_end = self.end.offset;
         self.append_placeholders(wanted)
     }
