@@ -177,7 +177,8 @@ impl<S: Store> Image<S> {
     /// Drops what follows the cursor, so that nothing of it can ever be taken for new.
     ///
     /// The slot says since where only the new segment counts. It is on stable storage before the file is cut, so that
-    /// a crash between the two leaves no slot that promises more than the file has. Nothing new is written before.
+    /// a crash between the two leaves no slot that promises more than the file has. Nothing new is written before both
+    /// are on stable storage.
     fn drop_behind(&mut self) -> Result<(), Error> {
         self.unfinished = true;
         self.open_block = None;
