@@ -21,8 +21,15 @@ const SIZES: [(usize, &str, f64); 3] = [
     (256 << 10, "256 KiB", 0.8),
 ];
 
-/// A drive with a new cartridge at that place.
+/// A drive with a new cartridge at that place. The image of an earlier run is removed first, since a
+/// medium never replaces a file.
 pub fn new_drive(path: &Path) -> Result<ImageDrive<FileMedium>> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("can't remove {}", path.display()));
+        }
+        _ => {}
+    }
     let volume = VolumeId(Uuid::now_v7());
     let parameters = CreateParameters::new(volume, 0);
     let cartridge = Cartridge::create(FileMedium::new(path, Access::ReadWrite), &parameters)?;
