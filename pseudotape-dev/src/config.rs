@@ -9,13 +9,13 @@ use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
-use crate::tape_drive::Modes;
 use drive::{DriveTable, check_drive, parse_spec};
+use values::absolute;
 
 mod drive;
 mod values;
 
-pub use drive::{DriveConfig, HeldConfig, ImageConfig, SlaveConfig};
+pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 256;
@@ -54,6 +54,15 @@ pub struct ControlConfig {
     pub group: Group,
     /// Which volumes others than root and the daemon's own user may load.
     pub lent: Lent,
+}
+
+/// Which modes of a drive have nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Modes {
+    /// The one whose nodes have no letter.
+    Plain,
+    /// All four: also those whose nodes end in `l`, `m` and `a`.
+    All,
 }
 
 /// How programs reach the drives.
@@ -224,12 +233,6 @@ fn choose_frontend(
             bail!("frontend = \"fuse\" needs a directory: mount = \"DIR\"")
         }
     }
-}
-
-/// Paths are shown to people in other directories, and the daemon may be started anew from one.
-fn absolute(path: PathBuf) -> Result<PathBuf> {
-    std::path::absolute(&path)
-        .with_context(|| format!("can't make {} an absolute path", path.display()))
 }
 
 #[cfg(test)]

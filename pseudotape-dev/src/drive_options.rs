@@ -5,10 +5,8 @@ use pseudotape_control::{OptionStatus, OptionsStatus};
 use pseudotape_mtio::{Booleans, DriverOption};
 use pseudotape_st::Options;
 
+use crate::config::MODES;
 use crate::tape_drive::TapeDrive;
-
-/// Modes of a drive: the plain nodes, and those that end in l, m, a.
-pub const MODES: u8 = 4;
 
 impl TapeDrive {
     /// Sets what the configuration says, for each mode.

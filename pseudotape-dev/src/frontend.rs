@@ -11,8 +11,8 @@ use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, find_group, named_group}
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
 use crate::config::{self, Config, Group};
+use crate::event::Event;
 use crate::fuse::{self, MountOptions, Mounted};
-use crate::run::Event;
 use crate::slave_end::SlaveSocket;
 use crate::slave_node::SlaveNode;
 use crate::tape_drive::TapeDrive;

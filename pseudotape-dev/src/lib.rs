@@ -7,6 +7,7 @@ pub mod config;
 pub mod drive_options;
 mod drive_status;
 mod dying;
+mod event;
 mod frontend;
 pub mod fuse;
 mod loading;

@@ -16,19 +16,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::{Config, ControlConfig};
+use crate::event::Event;
 use crate::frontend::{self, Frontend};
 use crate::tape_drive::TapeDrive;
 
 /// How another group of the control socket is named.
 const CONTROL_GROUP: &str = "'group' of [control]";
-
-/// What ends the daemon.
-pub enum Event {
-    /// A signal that asks to end.
-    Signal(i32),
-    /// The frontend ended by itself: a mount that someone else unmounted, a lost device.
-    FrontendEnded(String),
-}
 
 /// The drives, as the control socket sees them.
 struct Drives {

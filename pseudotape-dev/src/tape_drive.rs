@@ -12,7 +12,7 @@ use pseudotape_control::{DriveStatus, OpenStatus, TransferStatus};
 use pseudotape_drive::Overrides;
 use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
-use crate::config::{DriveConfig, HeldConfig};
+use crate::config::{DriveConfig, HeldConfig, Modes};
 use crate::slave_end::SlaveSide;
 
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
@@ -37,15 +37,6 @@ pub struct TapeDrive {
 pub(crate) struct Awaiting {
     pub(crate) flags: OpenFlags,
     pub(crate) until: Instant,
-}
-
-/// Which modes of a drive have nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Modes {
-    /// The one whose nodes have no letter.
-    Plain,
-    /// All four: also those whose nodes end in `l`, `m` and `a`.
-    All,
 }
 
 /// What can be told while a call holds the drive's lock, for as long as it lasts.

@@ -6,6 +6,7 @@
 
 mod calls;
 mod device;
+mod numbers;
 mod pieces;
 #[cfg(any(test, feature = "recorder"))]
 pub mod pipe;
@@ -17,9 +18,10 @@ mod stream;
 
 pub use calls::{Blind, Call, CallOf, CallShape, Calls, Direction, ProcCalls, Reach};
 pub use device::{
-    Area, CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
-    Unmeasured, WordSize,
+    Area, CallTrouble, Caller, CharDevice, IoctlAreas, IoctlRequest, Opened, Told, Unmeasured,
+    WordSize,
 };
+pub use numbers::{Errno, Handle};
 pub use pieces::{CALLS_IN_HAND_MAX, Cut, FirstPiece, Piece, Pieces};
 pub use read_queue::ReadQueue;
 pub use stream::{

@@ -2,7 +2,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::calls::{CallOf, CallShape, Calls, Direction};
-use crate::device::{CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Told};
+use crate::device::{CharDevice, IoctlAreas, IoctlRequest, Told};
+use crate::numbers::{Errno, Handle};
 use crate::staging::{InHand, OpenFile, Staging, Work};
 
 mod first;

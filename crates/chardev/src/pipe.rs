@@ -3,9 +3,8 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::device::{
-    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
-};
+use crate::device::{CallTrouble, Caller, CharDevice, IoctlRequest, Opened, Told, Unmeasured};
+use crate::numbers::{Errno, Handle};
 use crate::read_queue::ReadQueue;
 use crate::stream::{Reader, Readiness, Stream, StreamRead, Waker};
 

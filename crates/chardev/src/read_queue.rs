@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::device::Errno;
+use crate::numbers::Errno;
 use crate::stream::{
     Answered, Reader, Source, StreamRead, WAITING_POLLS_MAX, WAITING_READS_MAX, Waker, WhenEmpty,
 };
@@ -193,7 +193,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
-    use crate::device::Handle;
+    use crate::numbers::Handle;
 
     type Got = Result<Vec<u8>, Errno>;
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::device::{
-    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
-    WordSize,
+    CallTrouble, Caller, CharDevice, IoctlRequest, Opened, Told, Unmeasured, WordSize,
 };
+use crate::numbers::{Errno, Handle};
 use crate::pipe::Pipe;
 
 const ENOMEM: Errno = Errno(12);

@@ -1,5 +1,6 @@
 use crate::calls::{CallShape, Direction};
-use crate::device::{CallTrouble, Errno, Handle};
+use crate::device::CallTrouble;
+use crate::numbers::{Errno, Handle};
 
 /// How many system calls of one device may be between their first and their last piece: one per
 /// task. A further one is `EBUSY`. Each can hold a buffer of the longest transfer.

@@ -1,6 +1,6 @@
 //! A device that is a byte stream. Its reads may wait longer than a serving thread can be blocked.
 
-use crate::device::{Errno, Handle};
+use crate::numbers::{Errno, Handle};
 
 /// How many reads of one stream may wait at a time; a further one is `EBUSY`.
 pub const WAITING_READS_MAX: usize = 16;
@@ -11,7 +11,7 @@ pub const WAITING_POLLS_MAX: usize = 16;
 /// What a `read` does when there is nothing to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenEmpty {
-    /// Waits.
+    /// Waits for bytes.
     Wait,
     /// Fails with `EAGAIN`: the file was opened, or set, not to block.
     Fail,
@@ -26,29 +26,29 @@ pub struct StreamRead {
     pub handle: Handle,
     /// The most bytes that it takes.
     pub room_bytes: usize,
-    /// What it does when there is nothing.
+    /// What the read does when there is nothing to read.
     pub when_empty: WhenEmpty,
 }
 
 /// Whether an answer found its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
-    /// It did.
+    /// The reader has the bytes.
     Yes,
-    /// The reader gave up before: it has nothing of these bytes.
+    /// The reader gave up before: it has none of these bytes.
     TooLate,
 }
 
-/// Who waits for the answer to a read. One that is dropped without an answer gets `EIO`.
+/// A read that waits for its answer. A reader that is dropped without an answer gets `EIO`.
 pub trait Reader: Send {
     /// Answers, from any thread. At most as many bytes as the read has room for; none is the end.
     fn answer(self: Box<Self>, answer: Result<&[u8], Errno>) -> Answered;
 
-    /// Whether he still waits, as far as is known.
+    /// Whether the reader still waits, as far as is known.
     fn waits(&self) -> bool;
 }
 
-/// Told once, from any thread, that a stream may have become ready; dropped where that is of no use any more.
+/// Called once, from any thread, when a stream may have become ready; dropped when nobody polls any more.
 pub type Waker = Box<dyn FnOnce() + Send>;
 
 /// What a stream is ready for.
@@ -63,7 +63,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// What the kernel says of a file that knows no `poll`.
+    /// The kernel's answer for a file that knows no `poll`.
     pub const ALWAYS: Readiness = Readiness {
         readable: true,
         writable: true,

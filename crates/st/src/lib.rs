@@ -17,6 +17,7 @@ mod options;
 mod partitions;
 mod position;
 mod read;
+mod set_option;
 mod settle;
 mod space;
 mod state;

@@ -1,6 +1,6 @@
 use std::num::NonZeroU32;
 
-use crate::motion::Motion;
+use crate::motion::{EraseExtent, LoadKind, Mark, Motion, Partitioning, SpaceUnit, WriteMode};
 use crate::numbers::{Address, BlockLimits, Capacity, Identity, Mode, Position};
 use crate::outcome::{Done, Failed, ReadDone};
 
@@ -13,53 +13,6 @@ pub enum Transfer {
     Fixed(NonZeroU32),
 }
 
-/// A mark between blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Filemark.
-    Filemark,
-    /// Setmark.
-    Setmark,
-}
-
-/// Whether an operation waits for stable storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteMode {
-    /// Returns when everything written before is on stable storage.
-    Commit,
-    /// Promises nothing (IMMED, `MTWEOFI`).
-    Immediate,
-}
-
-/// What SPACE counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SpaceUnit {
-    /// Blocks; stops at a mark.
-    Blocks,
-    /// Filemarks.
-    Filemarks,
-    /// Setmarks.
-    Setmarks,
-}
-
-/// What LOAD does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoadKind {
-    /// Load, to the beginning.
-    Load,
-    /// Retension: to the end of the medium and back to the beginning.
-    Retension,
-}
-
-/// How far ERASE goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EraseExtent {
-    /// Writes an end of data here.
-    Short,
-    /// Erases to the end of the partition.
-    Long,
-}
-
 /// PREVENT and ALLOW MEDIUM REMOVAL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -67,17 +20,6 @@ pub enum Door {
     Locked,
     /// Removal allowed.
     Unlocked,
-}
-
-/// How the medium is cut into partitions (MODE SELECT, medium partition page), in MiB as `MTMKPART` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partitioning {
-    /// One partition.
-    Single,
-    /// Two partitions, the second one of this size.
-    SecondOf(u32),
-    /// Two partitions, the first one of this size.
-    FirstOf(u32),
 }
 
 /// Changes of the drive's mode; `None` leaves a value as it is (MODE SELECT).

@@ -17,12 +17,9 @@ mod volume;
 mod wide;
 
 pub use adaptor::Bare;
-pub use drive::{
-    Door, Drive, EraseExtent, LoadKind, Mark, ModeSelect, Partitioning, SpaceUnit, Transfer,
-    WriteMode,
-};
+pub use drive::{Door, Drive, ModeSelect, Transfer};
 pub use each::read_each;
-pub use motion::Motion;
+pub use motion::{EraseExtent, LoadKind, Mark, Motion, Partitioning, SpaceUnit, WriteMode};
 pub use numbers::{
     Address, BlockLimits, Capacity, FileNumber, Identity, Mode, ObjectInFile, ObjectNumber,
     PartitionNumber, Position,

@@ -1,5 +1,62 @@
-use crate::drive::{EraseExtent, LoadKind, Mark, Partitioning, SpaceUnit, WriteMode};
 use crate::numbers::Address;
+
+/// A mark between blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Filemark.
+    Filemark,
+    /// Setmark.
+    Setmark,
+}
+
+/// Whether an operation waits for stable storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// Returns when everything written before is on stable storage.
+    Commit,
+    /// Promises nothing (IMMED, `MTWEOFI`).
+    Immediate,
+}
+
+/// What SPACE counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpaceUnit {
+    /// Blocks; stops at a mark.
+    Blocks,
+    /// Filemarks.
+    Filemarks,
+    /// Setmarks.
+    Setmarks,
+}
+
+/// What LOAD does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadKind {
+    /// Load, to the beginning.
+    Load,
+    /// Retension: to the end of the medium and back to the beginning.
+    Retension,
+}
+
+/// How far ERASE goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EraseExtent {
+    /// Writes an end of data here.
+    Short,
+    /// Erases to the end of the partition.
+    Long,
+}
+
+/// How the medium is cut into partitions (MODE SELECT, medium partition page), in MiB as `MTMKPART` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partitioning {
+    /// One partition.
+    Single,
+    /// Two partitions, the second one of this size.
+    SecondOf(u32),
+    /// Two partitions, the first one of this size.
+    FirstOf(u32),
+}
 
 /// An operation that transfers no block and answers with [`Done`](crate::Done), as a value.
 ///

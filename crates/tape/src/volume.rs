@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::drive::{Drive, WriteMode};
+use crate::drive::Drive;
+use crate::motion::WriteMode;
 use crate::numbers::{ObjectNumber, Position};
 use crate::outcome::{Done, Failed, Sense};
 

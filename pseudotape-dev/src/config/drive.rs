@@ -12,10 +12,10 @@ use pseudotape_mtio::DriverOption;
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 
-use super::absolute;
-use super::values::{Ending, Seconds, Switch, Words};
-use crate::drive_options::MODES;
+use super::values::{Ending, Seconds, Switch, Words, absolute};
 
+/// Modes of a drive: the plain nodes, and those that end in l, m, a.
+pub const MODES: u8 = 4;
 /// How long a slave may be silent in the middle of an operation.
 const DEFAULT_SLAVE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Who may be a slave: only the daemon's own user, and root …

@@ -1,7 +1,9 @@
 //! Parsing the values of a configuration.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 use serde::de::{self, Deserializer};
@@ -90,4 +92,10 @@ impl From<WordsForm> for Words {
             WordsForm::Array(words) => words,
         })
     }
+}
+
+/// Paths are shown to people in other directories, and the daemon may be started anew from one.
+pub(super) fn absolute(path: PathBuf) -> Result<PathBuf> {
+    std::path::absolute(&path)
+        .with_context(|| format!("can't make {} an absolute path", path.display()))
 }

@@ -2,7 +2,8 @@
 
 use super::{Measured, Piece, Pieces, State};
 use crate::calls::{CallOf, CallShape, Direction};
-use crate::device::{Errno, Unmeasured};
+use crate::device::Unmeasured;
+use crate::numbers::Errno;
 use crate::staging::{CALLS_IN_HAND_MAX, Expected, Growing, Growth, InHand, Work};
 
 impl Pieces {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::{Cut, FirstPiece, Piece, Pieces};
 use crate::calls::{Call, CallOf, CallShape, Calls, Direction};
-use crate::device::{Errno, Handle};
+use crate::numbers::{Errno, Handle};
 use crate::recorder::Recorder;
 
 pub(super) const CUSE: Cut = Cut {

@@ -2,7 +2,8 @@
 
 use super::{FirstPiece, Piece, Pieces, State};
 use crate::calls::{CallOf, CallShape, Direction};
-use crate::device::{CallTrouble, Errno, Told};
+use crate::device::{CallTrouble, Told};
+use crate::numbers::Errno;
 use crate::staging::{Expected, Growing, Growth, OpenFile, Work};
 
 /// What a piece of a write is, as far as it can be told.
