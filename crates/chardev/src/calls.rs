@@ -18,25 +18,25 @@ pub use shape::{CallShape, Direction};
 pub struct Call {
     /// How many bytes the caller asked to move.
     pub length_bytes: usize,
-    /// How it names its memory.
+    /// How the call names its memory.
     pub shape: CallShape,
 }
 
-/// What can be said of the call that a task is blocked in.
+/// What is known of the call in which a task is blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallOf {
-    /// It is a `read`, a `write` or one of their relatives.
+    /// The call is a `read`, a `write` or one of their relatives.
     Known(Call),
-    /// It is none: `splice`, `sendfile`, `copy_file_range`, `io_submit`, or a worker of io_uring does it. What the
-    /// kernel hands to a frontend are then parts of it that have no length of their own.
+    /// The call is neither a read nor a write: it is `splice`, `sendfile`, `copy_file_range` or `io_submit`, or a
+    /// worker of io_uring makes it. The kernel then hands the frontend parts that have no length of their own.
     Other,
     /// The task could not be asked.
     Unknown,
 }
 
-/// Knows how long the system calls are of which a frontend sees only pieces.
+/// Finds the length of a system call of which a frontend sees only pieces.
 pub trait Calls: Send + Sync {
-    /// The call that a task is blocked in.
+    /// The call in which a task is blocked.
     fn call_of(&self, tid: u32, direction: Direction) -> CallOf;
 }
 
@@ -46,7 +46,7 @@ pub trait Calls: Send + Sync {
 #[derive(Debug)]
 pub struct ProcCalls {
     available: bool,
-    /// How long a task may be on its way to sleep.
+    /// How long a task may take to fall asleep in its call.
     settle_max: Duration,
 }
 
@@ -56,23 +56,23 @@ const CALL_MAX_BYTES: u64 = 0x7fff_f000;
 /// Longest list of buffers that the kernel takes (`UIO_MAXIOV`).
 const IOVECS_MAX: u64 = 1024;
 
-/// How long a task may be on its way to sleep after its request was seen. It sleeps within microseconds, unless its
-/// processor is taken from it: a guest's may be away for a long time. Only who does not wait for his call at all
-/// (aio) uses it up.
+/// How long a task may take to fall asleep after its request was seen. The task sleeps within microseconds, unless
+/// its processor is taken from it: the processor of a guest may be away for a long time. Only a task that does not
+/// wait for its call at all (aio) uses this time up.
 const SETTLE_MAX: Duration = Duration::from_secs(1);
 
-/// How often the question is repeated without a pause: enough where the task is on another processor.
+/// How often `/proc` is asked without a pause: enough where the task runs on another processor.
 const SETTLE_YIELDS: u32 = 3;
 
-/// The first pause, which lets the task run where it has the same processor; each one is twice as long as the one
-/// before it, up to the longest.
+/// The first pause. It lets the task run where both share one processor. Each pause is twice as long as the one
+/// before, up to the longest.
 const SETTLE_PAUSE: Duration = Duration::from_micros(5);
 
 /// The longest pause.
 const SETTLE_PAUSE_MAX: Duration = Duration::from_millis(1);
 
 impl ProcCalls {
-    /// Looks whether this kernel tells system calls, and whether `/proc` knows tasks by the numbers that we know.
+    /// Checks that this kernel tells system calls, and that `/proc` numbers tasks as the kernel numbers them to us.
     #[must_use]
     pub fn new() -> Self {
         ProcCalls {
@@ -126,13 +126,13 @@ struct Blocked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ThreadState {
     Blocked(Blocked),
-    /// Awake: on its way into its sleep.
+    /// The task is awake: it has not yet fallen asleep in its call.
     Running,
-    /// Asleep, but not in a system call (a worker of io_uring).
+    /// The task sleeps, but in no system call (a worker of io_uring).
     Elsewhere,
 }
 
-/// What the task is in, when it sleeps; `Running` where it does not in time.
+/// The call in which the task sleeps; `Running` where it does not fall asleep in time.
 fn blocked_in(tid: u32, settle_max: Duration) -> io::Result<ThreadState> {
     let file = File::open(ProcPath::new(tid, "syscall").as_str())?;
     let mut text = [0_u8; 256];
@@ -140,7 +140,7 @@ fn blocked_in(tid: u32, settle_max: Duration) -> io::Result<ThreadState> {
     let mut since = None;
     let mut pause = SETTLE_PAUSE;
     loop {
-        // A read at offset 0 asks anew.
+        // A read at offset 0 makes the kernel write the file anew.
         let length = file.read_at(&mut text, 0)?;
         let unreadable = io::ErrorKind::InvalidData;
         match text.get(..length).and_then(parse).ok_or(unreadable)? {
@@ -202,7 +202,7 @@ fn sum_of_iovecs(tid: u32, blocked: &Blocked, word_bytes: u64) -> io::Result<u64
     Ok(sum)
 }
 
-/// A number as the caller's processor keeps it.
+/// A number in the byte order of the caller's processor.
 fn native_word(bytes: &[u8]) -> u64 {
     let add = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
     if cfg!(target_endian = "little") {

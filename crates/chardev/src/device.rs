@@ -29,9 +29,9 @@ pub enum WordSize {
 pub enum Opened {
     /// The file is open.
     Open(Handle),
-    /// Not ready yet: the frontend asks [`CharDevice::open_again`] until it is, the time is up or the
-    /// caller gave up ([`CharDevice::abandon_open`]). The handle names the attempt, and the open file
-    /// if it succeeds.
+    /// The device is not ready yet. The frontend asks [`CharDevice::open_again`] until the device is ready, the time
+    /// is up or the caller gave up ([`CharDevice::abandon_open`]). The handle names the attempt, and the open file
+    /// if the attempt succeeds.
     Waiting(Handle, Duration),
 }
 
@@ -40,7 +40,7 @@ pub enum Opened {
 pub struct IoctlRequest<'a> {
     /// The request number.
     pub command: u32,
-    /// The argument as the caller gave it: mostly an address in his memory.
+    /// The argument as the caller gave it: mostly an address in the caller's memory.
     pub argument: u64,
     /// The bytes that the argument points to.
     pub input: &'a [u8],
@@ -62,14 +62,14 @@ pub struct Area {
 /// The caller's memory that an `ioctl` reads and writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IoctlAreas {
-    /// What is fetched, one after the other, into [`IoctlRequest::input`].
+    /// The areas that are fetched, one after the other, into [`IoctlRequest::input`].
     pub input: Vec<Area>,
     /// Where the output goes, one after the other.
     pub output: Vec<Area>,
 }
 
 impl IoctlAreas {
-    /// What the request number says of itself (`_IOC` of `asm-generic/ioctl.h`).
+    /// The areas that the request number itself tells (`_IOC` of `asm-generic/ioctl.h`).
     #[must_use]
     pub fn of_command(command: u32, argument: u64) -> Self {
         const SIZE_SHIFT: u32 = 16;
@@ -94,8 +94,7 @@ impl IoctlAreas {
     }
 }
 
-/// What to do with a `read` or `write` of which only the first piece is there and nobody can tell how
-/// long it is as a whole.
+/// What to do with a `read` or `write` whose first piece is there and whose whole length nobody can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmeasured {
     /// One call is one block: a write is lengthened by [`CharDevice::extend`], a read is made with
@@ -112,17 +111,17 @@ pub enum Unmeasured {
     },
 }
 
-/// What became of a call whose length could not be known in time.
+/// How a call ended whose length could not be known in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallTrouble {
-    /// A `read` got the beginning of a block, and the rest is lost to it.
+    /// A `read` got the beginning of a block; its caller lost the rest of the block.
     RestLost {
-        /// What it got.
+        /// How many bytes the read got.
         read_bytes: usize,
         /// Length of the block.
         block_bytes: usize,
     },
-    /// A block ends where a piece of a `write` ends; whether a further piece was of the same call could not be known.
+    /// A block ends where a piece of a `write` ends. Nobody could tell whether a further piece was of the same call.
     BlockCut,
 }
 
@@ -145,12 +144,12 @@ impl fmt::Display for CallTrouble {
     }
 }
 
-/// Whether a program hears of a trouble.
+/// How a program hears of a trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// Its next call fails for it.
+    /// The program's next call fails.
     ByACall,
-    /// Its file is closed.
+    /// The program has closed its file: no call can tell it.
     ToNobody,
 }
 
@@ -162,11 +161,11 @@ pub trait CharDevice: Send + Sync {
     /// `open(2)`. `flags` as the caller gave them, less what the kernel keeps to itself.
     fn open(&self, flags: u32, caller: Caller) -> Result<Opened, Errno>;
 
-    /// Asks again whether a waiting open can go on.
+    /// Tries a waiting open again.
     fn open_again(&self, handle: Handle) -> Result<Opened, Errno>;
 
-    /// Ends a waiting open: the caller was interrupted, or the time is up. The error is what the
-    /// caller gets when the time was up.
+    /// Ends a waiting open: the caller was interrupted, or the time is up. The caller gets this error where the time
+    /// is up.
     fn abandon_open(&self, handle: Handle) -> Errno;
 
     /// `read(2)` with a buffer of this length.
@@ -188,18 +187,18 @@ pub trait CharDevice: Send + Sync {
     /// `write(2)`; a success is always the whole length, or a short count that the caller gets.
     fn write(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno>;
 
-    /// Lengthens what the last `write` wrote: a further piece of the same system call came, and the
-    /// call's length could not be known before.
+    /// Lengthens the block that the last `write` wrote: a further piece of the same system call came, and the
+    /// length of that call could not be known before.
     fn extend(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno>;
 
-    /// What to do when the length of a call can't be known. Asked at the first piece of such a call.
+    /// Says what to do when the length of a call can't be known. The frontend asks at the first piece of such a call.
     fn unmeasured(&self, handle: Handle) -> Unmeasured;
 
-    /// Takes note of what became of a call of unknown length, for the log and the status; what no call can tell is told
-    /// as an error of `close` would be.
+    /// Takes note of how a call of unknown length ended, for the log and the status. A trouble that no call can tell
+    /// is told in the same way as an error of `close`.
     fn note(&self, handle: Handle, trouble: CallTrouble, told: Told);
 
-    /// `ioctl(2)`; fills `output` with the bytes that go back to where the argument points.
+    /// `ioctl(2)`; fills `output` with the bytes that the kernel copies to the address in the argument.
     fn ioctl(
         &self,
         handle: Handle,
@@ -207,15 +206,15 @@ pub trait CharDevice: Send + Sync {
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno>;
 
-    /// Which of the caller's memory an `ioctl` needs, where the frontend can fetch any (an
-    /// unrestricted CUSE node). `request.input` is what was fetched so far, empty at first; asked
-    /// until the answer stays the same, then [`CharDevice::ioctl`] is called with all of it.
+    /// The areas of the caller's memory that an `ioctl` needs, where the frontend can fetch any area (an
+    /// unrestricted CUSE node). `request.input` holds the bytes fetched so far, none at first. The frontend asks
+    /// until the answer stays the same, then calls [`CharDevice::ioctl`] with all the bytes.
     fn ioctl_areas(&self, request: IoctlRequest<'_>) -> Result<IoctlAreas, Errno> {
         Ok(IoctlAreas::of_command(request.command, request.argument))
     }
 
-    /// `close(2)` of one of several descriptors of the open file, where a frontend hears of it:
-    /// only an error that could not be reported otherwise is told here, nothing is done.
+    /// `close(2)` of one of several descriptors of the open file, where a frontend hears of such a close. The device
+    /// does nothing; it only tells an error that could not be reported otherwise.
     fn flush(&self, handle: Handle) -> Result<(), Errno>;
 
     /// The last `close(2)` of the open file.
@@ -224,14 +223,14 @@ pub trait CharDevice: Send + Sync {
     /// The most that one `read` or `write` can move, in bytes. Longer ones are `EINVAL`.
     fn max_transfer_bytes(&self) -> usize;
 
-    /// The byte stream that this device is: then `read`, `write` and `poll` are its, and those here are
-    /// not called. `None`, the default: each call is a whole.
+    /// The device as a byte stream, where it is one: then the frontend calls `read`, `write` and `poll` of the stream
+    /// and not those of this trait. `None`, the default: each call is a whole.
     fn stream(&self) -> Option<&dyn Stream> {
         None
     }
 
-    /// Whether a call may have to wait for somebody who uses another node of the same frontend: it must
-    /// not take that one's thread.
+    /// Whether a call may have to wait for a program that uses another node of the same frontend. Such a call must
+    /// not take the thread that the other program needs.
     fn waits_for_others(&self) -> bool {
         false
     }

@@ -26,7 +26,7 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Whether a piece of this length of a plain call may have a continuation.
+    /// Whether a further piece may follow a piece of this length of a plain call.
     ///
     /// A buffer that does not begin at a page touches one page more than its length needs. For a
     /// call with a list of buffers nothing can be said: each of them touches pages of its own.
@@ -68,14 +68,14 @@ pub struct Piece {
 /// | known | checked at the first piece, gathered, handed down whole at the last | made whole at the first piece, handed out |
 /// | unknown | handed down at once, then lengthened piece by piece | made with room for the longest block, handed out |
 ///
-/// A call that is known to be no read and no write is `EINVAL`, as it is of st: what the kernel hands over of it are
-/// parts that have no length of their own.
+/// A call that is known to be neither a read nor a write is `EINVAL`, as with st: the kernel hands over parts of such a
+/// call, and those parts have no length of their own.
 ///
 /// A read of unknown length that was given the beginning of a longer block may have had room for no more. Only the next
-/// call shows that: it fails with `EIO`, and the device takes note of it.
+/// call shows that the rest was lost: this next call fails with `EIO`, and the device takes note of the loss.
 ///
 /// The kernel reports an error only for the first piece of a call; a later one ends the call with
-/// a short count. What then could not be told is told to the next write, or at `flush`.
+/// a short count. An error that could not be told then is told to the next write, or at `flush`.
 ///
 /// A writer that is killed between two pieces of a call of known length leaves nothing on the
 /// device. A call that the kernel ends early (a bad buffer) is written as far as it came, because
@@ -96,7 +96,7 @@ struct State {
     staging: Staging,
 }
 
-/// What is known of a call at its first piece.
+/// What the first piece of a call shows of the whole call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Measured {
     /// The piece is the whole call.
@@ -105,7 +105,7 @@ enum Measured {
     Usual,
     /// More is to come.
     Longer { total: usize, shape: CallShape },
-    /// It is no read and no write.
+    /// The call is neither a read nor a write.
     Other,
     /// Perhaps more is to come.
     Unknown,
@@ -202,8 +202,7 @@ impl Pieces {
         }
     }
 
-    /// The last `close(2)`. What is still in hand was the call of a task that was killed: it is
-    /// dropped.
+    /// The last `close(2)`. A call that is still in hand belongs to a task that was killed: it is dropped.
     pub fn close(&self, handle: Handle) -> Result<(), Errno> {
         let mut state = self.lock();
         let of_it = state.in_hand.iter().filter(|call| call.handle == handle);
@@ -230,8 +229,8 @@ impl Pieces {
         }
     }
 
-    /// Tells once, after the first time, that a call's length had to be inferred because
-    /// the caller's task could not be asked.
+    /// Tells once, after the first such call, that the length of a call had to be inferred because nobody could ask
+    /// for the caller's task.
     pub fn lengths_are_inferred(&self) -> bool {
         self.inferred.load(Ordering::Relaxed) && !self.inferred_told.swap(true, Ordering::Relaxed)
     }
@@ -280,17 +279,17 @@ impl Pieces {
         }
     }
 
-    /// The call that a piece of this length is of.
+    /// The call to which a piece of this length belongs.
     fn call_of(&self, piece: Piece, direction: Direction, length: usize) -> CallOf {
         match self.calls.call_of(piece.tid, direction) {
-            // Not the one that the piece is of. A worker of io_uring seems to be in a read of no bytes.
+            // The piece does not belong to this call. A worker of io_uring seems to be in a read of no bytes.
             CallOf::Known(call) if call.length_bytes < length => CallOf::Other,
             call => call,
         }
     }
 
-    /// Ends the reads of unknown length on this file, because a call shows that their tasks have what they got. Where
-    /// one left something behind, that call fails: nobody was told before.
+    /// Ends the reads of unknown length on this file, because a further call shows that their tasks have returned.
+    /// Where one of them lost the rest of its block, the further call fails: nobody was told before.
     fn end_reads(&self, state: &mut State, handle: Handle) -> Result<(), Errno> {
         let mut result = Ok(());
         let is_one = |call: &InHand| call.handle == handle && call.is_unmeasured_read();
@@ -305,7 +304,7 @@ impl Pieces {
         result
     }
 
-    /// Ends a call that this task has in hand although it makes another one: the kernel ended it
+    /// Ends a call that this task has in hand although the task makes another one: the kernel ended the first call
     /// early, and the task has its short count.
     fn end_call_of(&self, state: &mut State, handle: Handle, tid: u32) {
         let Some(place) = state
@@ -334,7 +333,7 @@ impl State {
         self.open.iter_mut().find(|file| file.handle == handle)
     }
 
-    /// What is remembered of a file. As many as the device has open.
+    /// The state kept for an open file: one for each file that the device has open.
     fn file(&mut self, handle: Handle) -> &mut OpenFile {
         let place = match self.open.iter().position(|file| file.handle == handle) {
             Some(place) => place,

@@ -24,12 +24,12 @@ struct Waiting {
 }
 
 impl ReadQueue {
-    /// Adds bytes; answers readers that wait for them.
+    /// Adds bytes and answers the readers that wait for bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.push_with(|queue| queue.extend_from_slice(bytes));
     }
 
-    /// Adds what `fill` appends; answers readers that wait for it.
+    /// Adds the bytes that `fill` appends, and answers the readers that wait for bytes.
     pub fn push_with(&mut self, fill: impl FnOnce(&mut Vec<u8>)) {
         if self.taken == self.bytes.len() {
             self.bytes.clear();
@@ -54,10 +54,10 @@ impl ReadQueue {
         self.wake();
     }
 
-    /// Forgets everything, for another who opens the device; those who still wait get `EIO`.
+    /// Forgets everything, so that another program can open the device. Readers that still wait get `EIO`.
     pub fn clear(&mut self) {
         self.wake();
-        // With its memory: a record can be long, and the next one may never come.
+        // The memory goes too: a record can be long, and the next record may never come.
         *self = ReadQueue::default();
     }
 
@@ -105,7 +105,7 @@ impl ReadQueue {
         }
     }
 
-    /// Answers readers that wait for what the source has now.
+    /// Answers waiting readers with the bytes that the source has now.
     pub fn answer_from(&mut self, source: &mut dyn Source) {
         self.readers.retain(|waiting| waiting.reader.waits());
         while let Some(Waiting { room_bytes, reader }) = self.readers.pop_front() {

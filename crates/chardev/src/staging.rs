@@ -2,8 +2,8 @@ use crate::calls::{CallShape, Direction};
 use crate::device::CallTrouble;
 use crate::numbers::{Errno, Handle};
 
-/// How many system calls of one device may be between their first and their last piece: one per
-/// task. A further one is `EBUSY`. Each can hold a buffer of the longest transfer.
+/// How many system calls of one device may be between their first and their last piece: one for each
+/// task. A further call is `EBUSY`. Each call can hold a buffer of the longest transfer.
 pub const CALLS_IN_HAND_MAX: usize = 4;
 
 /// A call whose length is known and of which some pieces are still to come.
@@ -20,17 +20,17 @@ pub(crate) struct InHand {
     pub(crate) work: Work,
 }
 
-/// What is done with the pieces.
+/// What the pieces of a call are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Collects a write.
+    /// They bring the data of a write.
     Gather {
         /// Length of the call.
         total: usize,
-        /// How much of it the device takes.
+        /// How many of these bytes the device takes.
         take: usize,
     },
-    /// Hands out a read that was made as a whole.
+    /// They hand out the bytes of a read that the device made as a whole.
     Serve {
         /// Length of the call, where known.
         total: Option<usize>,
@@ -55,12 +55,12 @@ impl InHand {
         }
     }
 
-    /// Whether it is a read of which only the kernel knows whether it goes on.
+    /// Whether the call is a read that may go on, which only the kernel knows.
     pub(crate) fn is_unmeasured_read(&self) -> bool {
         matches!(self.work, Work::Serve { total: None, .. })
     }
 
-    /// What a read of unknown length did not get, if its task makes no further piece of it.
+    /// The bytes that a read of unknown length loses if no further piece of it comes.
     pub(crate) fn left_behind(&self) -> Option<CallTrouble> {
         match self.work {
             Work::Serve {
@@ -89,12 +89,12 @@ impl InHand {
     }
 }
 
-/// What is remembered of an open file from call to call.
+/// The state of an open file that lasts from call to call.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     pub(crate) handle: Handle,
-    /// Length of the last call that was seen to be plain and whole: the next one of the same
-    /// length needs no question.
+    /// Length of the last read that was seen to be plain and whole: `/proc` need not be asked about the next read of
+    /// the same length.
     pub(crate) usual_read: usize,
     /// The same for writes.
     pub(crate) usual_write: usize,
@@ -142,7 +142,7 @@ pub(crate) struct Growing {
 pub(crate) enum Growth {
     /// The block on the device is lengthened.
     Extend,
-    /// Whole blocks are written as they come; `rest` is the beginning of one.
+    /// Whole blocks are written as they come; `rest` is the beginning of a block.
     Stream {
         /// Length of a block.
         block_bytes: usize,
@@ -158,7 +158,7 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// A buffer with room for this many bytes, filled with anything. Where there is no memory, this one call fails.
+    /// A buffer of this many bytes with undefined content. Where memory is short, this one call fails.
     pub(crate) fn take(&mut self, length: usize) -> Result<Vec<u8>, Errno> {
         let mut buffer = std::mem::take(&mut self.spare);
         if buffer.len() < length {

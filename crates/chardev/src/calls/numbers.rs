@@ -17,8 +17,8 @@ const NATIVE: Numbers = [0, 1, 19, 20, 17, 18, 295, 296, 327, 328];
 #[cfg(not(target_arch = "x86_64"))]
 const NATIVE: Numbers = [63, 64, 65, 66, 67, 68, 69, 70, 286, 287];
 
-/// 32-bit callers on x86-64. The sets have no number in common that could be taken for one another:
-/// the task is known to sleep in a call that reads or writes our device.
+/// 32-bit callers on x86-64. No number of one set can be mistaken for a number of the other: the task is known to
+/// sleep in a call that reads or writes our device.
 #[cfg(target_arch = "x86_64")]
 const COMPAT: Numbers = [3, 4, 145, 146, 180, 181, 333, 334, 378, 379];
 /// 32-bit callers on AArch64.

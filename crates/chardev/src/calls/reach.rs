@@ -4,14 +4,14 @@ use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
 
-/// Of which programs the length of a system call can be learned.
+/// Whose system calls have a length that can be learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Of every one in this pid namespace.
+    /// The calls of every program in this pid namespace.
     Every,
-    /// Of those of the same user that have no more rights.
+    /// The calls of programs of the same user that have no more rights than this process.
     Equals,
-    /// Of none that matters.
+    /// The calls of no program that matters.
     Nobody(Blind),
 }
 
@@ -61,7 +61,8 @@ impl Reach {
         Reach::find(Path::new("/proc"), std::process::id())
     }
 
-    /// Whether it is enough for a daemon of this user: an ordinary user's mount is for his own programs alone.
+    /// Whether this reach is enough for a daemon of this user: the mount of an ordinary user is for the user's own
+    /// programs alone.
     #[must_use]
     pub fn suffices(self, uid: u32) -> bool {
         match self {
@@ -71,7 +72,7 @@ impl Reach {
         }
     }
 
-    /// What to do where it does not suffice.
+    /// What to do where the reach does not suffice.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {

@@ -35,7 +35,7 @@ impl Pieces {
         }
     }
 
-    /// Writes what is there; if more comes, the block is lengthened.
+    /// Writes the bytes that are there; a further piece lengthens the block.
     fn write_growing(&self, state: &mut State, piece: Piece, data: &[u8]) -> Result<usize, Errno> {
         let written = self.device.write(piece.handle, data)?;
         if written == data.len() {
@@ -44,7 +44,7 @@ impl Pieces {
         Ok(written)
     }
 
-    /// Starts to collect a write of several pieces. Every error that can be known is told now.
+    /// Starts to collect a write of several pieces. Each error that can be known in advance is told now.
     fn gather(
         &self,
         state: &mut State,
@@ -204,7 +204,7 @@ impl Pieces {
         };
         let answer = reply(Ok(&buffer[..available.min(length)]));
         if available <= length {
-            // The kernel may ask once more: a piece that continues nothing is told the end.
+            // The kernel may ask once more. That piece continues nothing, and its answer is the end of the stream.
             state.staging.give(buffer);
         } else {
             state.in_hand.push(InHand {

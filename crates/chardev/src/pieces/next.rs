@@ -6,7 +6,7 @@ use crate::device::{CallTrouble, Told};
 use crate::numbers::Errno;
 use crate::staging::{Expected, Growing, Growth, OpenFile, Work};
 
-/// What a piece of a write is, as far as it can be told.
+/// What a piece of a write is, as far as anybody can tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GoesOn {
     /// A further piece of the call before.
@@ -20,7 +20,7 @@ enum GoesOn {
 }
 
 impl Pieces {
-    /// A piece that goes on with a write; `None` where it is none.
+    /// Handles a piece that goes on with a write; `None` where the piece begins another call.
     pub(super) fn next_write(
         &self,
         state: &mut State,
@@ -60,7 +60,7 @@ impl Pieces {
         }
         let answer = self.grow(file, data);
         if let Err(errno) = answer {
-            // The kernel turns it into a short count.
+            // The kernel turns this error into a short count.
             file.owed_write = Some(errno);
         }
         Some(answer)
@@ -185,7 +185,7 @@ impl Pieces {
                 }
                 reply(read.map(|length| buffer.get(..length).unwrap_or(buffer)))
             }
-            // Through the page cache, `splice` reads where it pleases.
+            // `splice` reads through the page cache, at any offset.
             _ if piece.first != FirstPiece::AtZero
                 && self.call_of(piece, Direction::Read, buffer.len()) == CallOf::Other =>
             {
@@ -220,8 +220,8 @@ fn serve_next<R>(
 }
 
 impl OpenFile {
-    /// Ends a write that could have been lengthened. The beginning of a block is no block: the
-    /// call's length was none that the device takes, and its caller could not be told.
+    /// Ends a write that could have been lengthened. The beginning of a block is no block: the device takes no call of
+    /// that length, and the caller could not be told.
     pub(super) fn end_growth(&mut self) {
         if let Some(Growing {
             how: Growth::Stream { rest, .. },
