@@ -43,25 +43,25 @@ pub struct Config {
     pub drives: Vec<DriveConfig>,
 }
 
-/// The control socket, whom it lets in, and what those may do.
+/// The control socket: who may connect, and which volumes they may load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControlConfig {
-    /// Where it is.
+    /// Path of the socket.
     pub socket: PathBuf,
     /// Permission bits.
     pub mode: u32,
-    /// Its group; [`Group::Default`] where that of the nodes is not named either.
+    /// Group of the socket; [`Group::Default`] where the group of the nodes is not named either.
     pub group: Group,
-    /// Which volumes others than root and the daemon's own user may load.
+    /// The volumes that users other than root and the daemon's own may load.
     pub lent: Lent,
 }
 
 /// Which modes of a drive have nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Modes {
-    /// The one whose nodes have no letter.
+    /// The mode whose nodes have no letter.
     Plain,
-    /// All four: also those whose nodes end in `l`, `m` and `a`.
+    /// All four modes: also those whose nodes end in `l`, `m` and `a`.
     All,
 }
 
@@ -169,7 +169,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     })
 }
 
-/// Who may use the nodes may connect, unless the table says otherwise.
+/// Users of the nodes may connect, unless the table says otherwise.
 fn check_control(
     socket: Option<PathBuf>,
     settings: ControlSettings,

@@ -9,7 +9,7 @@ use crate::config::MODES;
 use crate::tape_drive::TapeDrive;
 
 impl TapeDrive {
-    /// Sets what the configuration says, for each mode.
+    /// Sets the options that the configuration names, for each mode.
     pub(crate) fn configure(&self, options: &[Vec<String>; MODES as usize]) -> Result<()> {
         for (mode, set) in (0..MODES).zip(options).filter(|(_, set)| !set.is_empty()) {
             self.options(mode, set)?;
@@ -28,7 +28,7 @@ impl TapeDrive {
             .map(|text| DriverOption::parse(text))
             .collect::<Result<_, _>>()?;
         let state = match self.slave_side() {
-            // A call of its can last.
+            // A call of a slave can last, and the operator does not wait for it.
             Some(_) => self.idle_state(),
             None => Some(self.state()),
         };

@@ -6,7 +6,7 @@
 
 use std::fs;
 
-/// Signals that end no program by themselves: those that are ignored or stop where nobody catches them.
+/// Signals that end no program by themselves: their default action is to ignore them or to stop the program.
 const HARMLESS: &[u32] = &[
     17, // SIGCHLD
     18, // SIGCONT
@@ -18,8 +18,7 @@ const HARMLESS: &[u32] = &[
     28, // SIGWINCH
 ];
 
-/// Whether a signal waits for the task that will end it. What can't be known is `false`: a caller of another pid
-/// namespace.
+/// Whether a pending signal will end the task. `false` where nobody can tell: for a caller of another pid namespace.
 pub(crate) fn is_dying(tid: u32) -> bool {
     if tid == 0 {
         return false;
@@ -30,7 +29,7 @@ pub(crate) fn is_dying(tid: u32) -> bool {
     }
 }
 
-/// The same from the text of `/proc/<tid>/status`.
+/// As [`is_dying`], from the text of `/proc/<tid>/status`.
 fn has_fatal_signal(status: &str) -> bool {
     let mask = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));

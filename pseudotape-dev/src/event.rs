@@ -1,6 +1,6 @@
-//! Why the daemon ends: what its threads tell the one that waits for the end.
+//! Why the daemon ends: the message of its threads to the thread that waits for the end.
 
-/// What ends the daemon.
+/// An event that ends the daemon.
 pub enum Event {
     /// A signal that asks to end.
     Signal(i32),

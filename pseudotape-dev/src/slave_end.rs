@@ -21,12 +21,12 @@ pub(crate) struct SlaveSide {
     config: SlaveConfig,
     port: SlavePort,
     holder: Mutex<Option<HolderStatus>>,
-    /// Which process was refused last, since a slave came.
+    /// The process that was refused last since the present slave came.
     refused: Mutex<Option<u32>>,
     node: Mutex<Option<PathBuf>>,
     /// Whether a program has the node open.
     node_open: Mutex<bool>,
-    /// Told when the node is closed.
+    /// Woken when the node is closed.
     node_closed: Condvar,
 }
 
@@ -135,14 +135,14 @@ impl SlaveSide {
         *lock(&self.refused) = None;
     }
 
-    /// Who came last, as messages name it.
+    /// The slave that came last, as messages name it.
     pub(crate) fn holder_name(&self) -> Option<String> {
         let holder = lock(&self.holder);
         let holder = holder.as_ref()?;
         Some(program(holder.pid, holder.program.as_deref()))
     }
 
-    /// Why an operator can do nothing with its cartridges, and who can.
+    /// Says why an operator can do nothing with the cartridges of this drive, and which process can.
     pub(crate) fn has_the_cartridges(&self) -> anyhow::Error {
         let drive = self.number;
         match self.holder_name().filter(|_| self.is_attached()) {
@@ -157,7 +157,7 @@ impl SlaveSide {
         }
     }
 
-    /// What an operator sees; waits for nobody.
+    /// The status for an operator; waits for nobody.
     pub(crate) fn status(&self) -> SlaveStatus {
         SlaveStatus {
             node: lock(&self.node).clone(),
@@ -176,8 +176,8 @@ impl SlaveSide {
         }
     }
 
-    /// Parts with the slave, whatever it is doing; no other one can come. One at the node has a moment to read
-    /// its goodbye, for it can't when the node is gone.
+    /// Parts with the slave, whatever the slave is doing; no other slave can come. A slave at the node has a moment to
+    /// read its goodbye, because it can read nothing once the node is gone.
     pub(crate) fn end(&self) {
         self.port.end();
         let open = lock(&self.node_open);
@@ -196,7 +196,7 @@ fn program(pid: u32, name: Option<&str>) -> String {
     format!("{} (pid {pid})", name.unwrap_or("a program"))
 }
 
-/// The socket of a slave end; ends and is removed when dropped.
+/// The socket of a slave end. Dropping it closes and removes the socket.
 pub(crate) struct SlaveSocket {
     path: PathBuf,
     stop: Arc<AtomicBool>,
@@ -204,7 +204,7 @@ pub(crate) struct SlaveSocket {
 }
 
 impl SlaveSocket {
-    /// Listens on the configured place.
+    /// Listens at the configured path.
     pub(crate) fn start(side: &Arc<SlaveSide>) -> Result<SlaveSocket> {
         let (mode, gid) = side.rights();
         let purpose = Purpose {
@@ -232,7 +232,7 @@ impl SlaveSocket {
 impl Drop for SlaveSocket {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the acceptor; where even that fails the process is about to end anyway.
+        // Wakes the acceptor. Where even that fails, the process is about to end anyway.
         if let Err(error) = UnixStream::connect(&self.path) {
             log::debug!("slave socket {}: {error}", self.path.display());
         } else if let Some(acceptor) = self.acceptor.take()
@@ -252,7 +252,7 @@ fn accept(socket: &Socket, stop: &AtomicBool, side: &SlaveSide) {
             Ok(stream) => side.attach_socket(stream),
             Err(error) => {
                 log::warn!("slave socket {}: {error}", side.config.socket.display());
-                // Out of descriptors, most likely: give others time to close some.
+                // Most likely no descriptor is free: give others time to close some.
                 std::thread::sleep(Duration::from_millis(100));
             }
         }

@@ -18,7 +18,7 @@ pub struct SlaveNode {
     open: Arc<Mutex<Open>>,
 }
 
-/// What the open file has. One at a time.
+/// The state of the open file. One file is open at a time.
 #[derive(Default)]
 struct Open {
     file: Option<File>,
@@ -57,7 +57,7 @@ impl SlaveNode {
 }
 
 fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    // A panic leaves it whole: it is changed by single assignments.
+    // A panic leaves this state whole: it is changed by single assignments.
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -67,7 +67,7 @@ impl Open {
     }
 }
 
-/// The master has something to say, or has hung up: runs in its thread.
+/// Called when the master has written bytes or has hung up; runs in the master's thread.
 fn wake(open: &Weak<Mutex<Open>>) {
     let Some(open) = open.upgrade() else { return };
     if let Some(file) = &mut lock(&open).file {
@@ -88,7 +88,7 @@ impl Stream for SlaveNode {
     fn write(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         let end = match self.open().file(handle) {
             None => return Err(Errno::EIO),
-            // Used without the lock: what it comes to may wake the slave's own read.
+            // Called without the lock: the call may wake the slave's own read.
             Some(file) => Arc::clone(&file.end),
         };
         end.write(data).map_err(|error| match error {
@@ -148,7 +148,7 @@ impl CharDevice for SlaveNode {
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
         let file = self.open().file.take_if(|file| file.handle == handle);
-        // Dropped without the lock: that hangs up, and readers that are left are answered.
+        // Dropped without the lock: the drop hangs up and answers the readers that are left.
         let Some(file) = file else {
             return Err(Errno::EIO);
         };

@@ -26,7 +26,7 @@ const SLAVE_MODE_GROUP: u32 = 0o660;
 /// One drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriveConfig {
-    /// What is behind its nodes.
+    /// The kind of drive behind its nodes.
     pub held: HeldConfig,
     /// Options of the driver that are set at the start, for each mode.
     pub options: [Vec<String>; MODES as usize],
@@ -34,12 +34,12 @@ pub struct DriveConfig {
     pub end_of_tape: EndOfTape,
 }
 
-/// What is behind the nodes of a drive.
+/// The kind of drive behind the nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeldConfig {
     /// A drive for cartridges that are images.
     Image(ImageConfig),
-    /// Whoever holds the slave end.
+    /// A drive that is another process: the one that holds the slave end.
     Slave(SlaveConfig),
 }
 
@@ -48,7 +48,7 @@ pub enum HeldConfig {
 pub struct ImageConfig {
     /// The cartridge that is in the drive at the start.
     pub image: Option<PathBuf>,
-    /// What kind of drive it is, with what was configured otherwise.
+    /// The personality, with the values that were configured otherwise.
     pub personality: Personality,
     /// Unit serial number.
     pub serial: String,
@@ -58,7 +58,7 @@ pub struct ImageConfig {
     pub early_warning: Option<EarlyWarning>,
 }
 
-/// A drive that is whoever holds the slave end.
+/// A drive that is the process at its slave end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlaveConfig {
     /// The Unix socket where a slave can come, beside the node.
@@ -169,7 +169,7 @@ fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
         !timeout.is_zero(),
         "slave-timeout is 0: a slave needs some time to answer"
     );
-    // Who holds the slave end is the tape: he has what is written, and makes up what is read.
+    // The process at the slave end is the tape: it has all that is written, and can make up all that is read.
     let default_mode = match table.slave_group {
         Some(_) => SLAVE_MODE_GROUP,
         None => SLAVE_MODE,

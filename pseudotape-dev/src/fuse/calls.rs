@@ -34,7 +34,7 @@ pub(super) fn piece(request: &Request, handle: FileHandle, offset: u64, flags: O
     }
 }
 
-/// An `ioctl(2)`, less what its argument points to.
+/// An `ioctl(2)` without the bytes to which its argument points.
 #[derive(Clone, Copy)]
 pub(super) struct Ioctl {
     pub(super) handle: Handle,
@@ -46,7 +46,7 @@ pub(super) struct Ioctl {
 
 impl Ioctl {
     pub(super) fn answer(self, node: &NodeFile, input: &[u8], reply: ReplyIoctl) {
-        // fuser does not tell the argument; a restricted ioctl needs only what it points to.
+        // fuser does not tell the argument; a restricted ioctl needs only the bytes behind it.
         let request = IoctlRequest {
             command: self.command,
             argument: 0,

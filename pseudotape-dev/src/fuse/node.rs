@@ -27,7 +27,7 @@ pub(super) struct Nodes {
 /// Inode of the directory.
 pub(super) const ROOT: u64 = 1;
 
-/// How long after a `close(2)` the last one of a file may still be on its way to us.
+/// How long after a `close(2)` the RELEASE of the file may still be on its way to us.
 ///
 /// The kernel sends RELEASE after `close(2)` has returned. When several threads read requests, the
 /// OPEN of the next program can overtake it.
@@ -84,7 +84,7 @@ impl Nodes {
         self.nodes.iter().any(|node| node.pieces.in_hand())
     }
 
-    /// Closes what is open: the kernel sends nothing any more.
+    /// Closes the open files: the kernel sends nothing any more.
     pub(super) fn close_all(&self) {
         for node in &self.nodes {
             let open =
@@ -132,7 +132,7 @@ impl NodeFile {
     }
 }
 
-/// How the kernel cuts calls. To take it for smaller than it is costs a question, nothing else.
+/// How the kernel cuts calls. A size taken for smaller than it is costs one question to `/proc`, nothing else.
 fn cut() -> Cut {
     let page_bytes = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
         .ok()

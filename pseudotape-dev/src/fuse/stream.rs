@@ -7,8 +7,8 @@ use pseudotape_chardev::{
 
 use super::filesystem::os;
 
-/// The caller of a read, who waits until he is answered, whatever signal he gets: fuser tells the kernel that
-/// it knows no INTERRUPT.
+/// The caller of a read. The caller waits for the answer whatever signal it gets: fuser tells the kernel that it
+/// knows no INTERRUPT.
 struct FuseReader(ReplyData);
 
 impl Reader for FuseReader {
@@ -55,7 +55,7 @@ pub(super) fn poll(
     reply: ReplyPoll,
 ) {
     let ready = match stream {
-        // What the kernel says of files without poll. To refuse would end polling for the whole mount.
+        // The answer that the kernel gives for files without poll. A refusal would end polling for the whole mount.
         None => Readiness::ALWAYS,
         Some(stream) => {
             let wants = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY);
