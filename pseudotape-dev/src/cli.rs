@@ -31,7 +31,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "fuse")]
     pub cuse: bool,
 
-    /// Files in this directory, by a FUSE mount
+    /// Files in this directory, by a FUSE mount. A directory that is not there is made, and goes at the end: then no
+    /// program takes a plain file in it for a tape. One that holds anything is refused
     #[arg(long, value_name = "DIR")]
     pub fuse: Option<PathBuf>,
 

@@ -15,6 +15,7 @@ NODE_DIR=/dev
     REWIND=${REWINDING[0]}
 }
 DAEMON=
+NODE_DIR_MADE= # whether the daemon makes the directory of its mount, and so has to take it away
 # tar's blocking factor for records as large as they can be where their length matters to a reader with less room: a
 # kernel that hides from a daemon how much a call asks for (User Mode Linux) lets only those of one piece through
 export LARGE=2048
@@ -31,11 +32,11 @@ cartridge() {
 # drive_up SPEC...: a daemon with one drive for each SPEC; returns when it is ready. $DAEMON_BEFORE starts it, if it is set.
 drive_up() {
     local arguments=() spec twentieths=0
+    [ -e "$NODE_DIR" ] && NODE_DIR_MADE='' || NODE_DIR_MADE=yes
     for spec in "$@"; do arguments+=(--drive "$spec"); done
     if [ "$FRONT" = cuse ]; then
         arguments+=(--cuse)
     else
-        mkdir -p "$NODE_DIR"
         arguments+=(--fuse "$NODE_DIR")
     fi
     : >"$WORK/daemon.out"
@@ -81,6 +82,8 @@ drive_down() {
         fail "stop the daemon" "exit $daemon_code after SIGTERM: $(tail -n 5 "$WORK/daemon.err")"
     elif [ -e "$NODE" ]; then
         fail "stop the daemon" "$NODE is still there"
+    elif [ "$FRONT" = fuse ] && [ -n "$NODE_DIR_MADE" ] && [ -e "$NODE_DIR" ]; then
+        fail "stop the daemon" "$NODE_DIR, which it made, is still there"
     fi
 }
 

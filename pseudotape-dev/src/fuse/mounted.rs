@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +14,13 @@ use nix::mount::{MntFlags, umount2};
 use pseudotape_chardev::CharDevice;
 
 use super::filesystem::TapeFiles;
+use super::mount_point::{MountPoint, is_our_mount};
 use super::node::Nodes;
 use super::opening::Openings;
 use super::threads::Threads;
 
-/// What the mount calls itself in `/proc/self/mountinfo`.
-const SOURCE: &str = "pseudotape";
+/// What kind of FUSE file system it is, in `/proc/self/mountinfo`.
+const SUBTYPE: &str = "pseudotape";
 
 /// How long an end waits for the further pieces of a call in hand.
 const FINISH_MAX: Duration = Duration::from_secs(5);
@@ -42,6 +44,8 @@ pub struct MountOptions {
 /// A mount that is being served.
 pub struct Mounted {
     directory: PathBuf,
+    /// Goes last: what was made for the mount is removed when nothing covers it any more.
+    point: MountPoint,
     nodes: Arc<Nodes>,
     openings: Arc<Openings>,
     ending: Arc<AtomicBool>,
@@ -51,7 +55,8 @@ pub struct Mounted {
 
 /// Mounts a directory with a file for each device, and serves it until [`Mounted::unmount`].
 ///
-/// Makes the directory where there is none, and clears away what a killed daemon left mounted.
+/// Makes the directory where there is none, and takes it away at the end; refuses one that holds anything; clears away
+/// what a killed daemon left mounted.
 /// `ended` is told why, if the mount ends in another way.
 pub fn mount(
     directory: &Path,
@@ -59,17 +64,10 @@ pub fn mount(
     options: MountOptions,
     ended: impl FnOnce(String) + Send + 'static,
 ) -> Result<Mounted> {
-    prepare(directory)?;
-    let directory = directory
-        .canonicalize()
-        .with_context(|| format!("can't find {}", directory.display()))?;
-    if is_ours(&directory)? {
-        bail!(
-            "{0} is already served by another pseudotape-dev: stop it, or choose another directory",
-            directory.display()
-        );
-    }
     let nodes = Arc::new(Nodes::new(nodes));
+    let is_node = |name: &OsStr| nodes.inode_of(name).is_some();
+    let point = MountPoint::prepare(directory, is_node)?;
+    let directory = point.path().to_owned();
     let threads = threads_for(options.drives, nodes.have_streams());
     let openings = Arc::new(Openings::default());
     let files = TapeFiles {
@@ -80,8 +78,9 @@ pub fn mount(
         since: SystemTime::now(),
         changed_modes: Mutex::default(),
     };
-    let mut session = Session::new(files, &directory, &config(threads))
+    let mut session = Session::new(files, &directory, &config(threads, point.source()))
         .map_err(|e| cannot_mount(&directory, e))?;
+    point.check_empty(is_node)?;
     let unmounter = session.unmount_callable();
     let ending = Arc::new(AtomicBool::new(false));
     let thread = {
@@ -99,6 +98,7 @@ pub fn mount(
     };
     Ok(Mounted {
         directory,
+        point,
         nodes,
         openings,
         ending,
@@ -121,6 +121,7 @@ impl Mounted {
         self.openings.end();
         let joined = join(self.thread, &self.directory);
         self.nodes.close_all();
+        drop(self.point);
         unmounted.and(joined)
     }
 
@@ -186,11 +187,11 @@ fn cut(connection: &Path) {
     }
 }
 
-fn config(threads: usize) -> Config {
+fn config(threads: usize, source: &str) -> Config {
     let mut config = Config::default();
     config.mount_options = vec![
-        MountOption::FSName(SOURCE.into()),
-        MountOption::Subtype(SOURCE.into()),
+        MountOption::FSName(source.into()),
+        MountOption::Subtype(SUBTYPE.into()),
         MountOption::DefaultPermissions,
         MountOption::NoSuid,
         MountOption::NoDev,
@@ -217,62 +218,14 @@ fn threads_for(drives: usize, have_streams: bool) -> usize {
     }
 }
 
-/// Makes the directory, and clears away the mount of a daemon that was killed.
-fn prepare(directory: &Path) -> Result<()> {
-    if let Err(e) = std::fs::metadata(directory)
-        && e.raw_os_error() == Some(Os::ENOTCONN as i32)
-    {
-        log::info!(
-            "{}: unmounting what a dead daemon left",
-            directory.display()
-        );
-        umount2(directory, MntFlags::MNT_DETACH).with_context(|| {
-            format!(
-                "{0} is the mount of a dead daemon: try 'umount -l {0}'",
-                directory.display()
-            )
-        })?;
-    }
-    std::fs::create_dir_all(directory)
-        .or_else(|e| if directory.is_dir() { Ok(()) } else { Err(e) })
-        .with_context(|| format!("can't make the mount directory {}", directory.display()))
-}
-
-/// Whether a daemon of ours serves this directory.
-fn is_ours(directory: &Path) -> Result<bool> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo")
-        .context("can't read /proc/self/mountinfo")?;
-    Ok(mounts.lines().any(|line| is_our_mount(line, directory)))
-}
-
-/// A line of mountinfo: `id parent dev root MOUNTPOINT options … - TYPE SOURCE options` (proc(5)).
-fn is_our_mount(line: &str, directory: &Path) -> bool {
-    let mount_point = line.split(' ').nth(4).map(unescape);
-    let source = line
-        .split_once(" - ")
-        .and_then(|(_, rest)| rest.split(' ').nth(1));
-    mount_point.is_some_and(|point| Path::new(&point) == directory) && source == Some(SOURCE)
-}
-
-/// Blank, tab, newline and backslash are written as three octal digits.
-fn unescape(text: &str) -> String {
-    [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ]
-    .into_iter()
-    .fold(text.to_owned(), |text, (code, character)| {
-        text.replace(code, character)
-    })
-}
-
 fn cannot_mount(directory: &Path, error: io::Error) -> anyhow::Error {
-    let advice = match error.kind() {
-        io::ErrorKind::NotFound => "is there a /dev/fuse? Try 'modprobe fuse'",
-        io::ErrorKind::PermissionDenied => "run as root, or install fuse3 for its fusermount3",
-        _ => "see the log",
+    // A missing helper is "not found" as well.
+    let advice = if !Path::new("/dev/fuse").exists() {
+        "there is no /dev/fuse: try 'modprobe fuse'"
+    } else if nix::unistd::geteuid().is_root() {
+        "'pseudotape doctor' says what this machine lacks"
+    } else {
+        "run as root, or install fuse3 for its fusermount3; 'pseudotape doctor' says what this machine lacks"
     };
     anyhow::Error::new(error).context(format!("can't mount {} ({advice})", directory.display()))
 }
@@ -280,16 +233,6 @@ fn cannot_mount(directory: &Path, error: io::Error) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn our_mounts_are_known_by_place_and_source() {
-        let line = "36 25 0:31 / /mnt/my\\040tapes rw,nosuid shared:5 - fuse.pseudotape pseudotape rw,user_id=0";
-        assert!(is_our_mount(line, Path::new("/mnt/my tapes")));
-        assert!(!is_our_mount(line, Path::new("/mnt/other")));
-        let other = line.replace(" pseudotape ", " sshfs ");
-        assert!(!is_our_mount(&other, Path::new("/mnt/my tapes")));
-        assert!(!is_our_mount("nonsense", Path::new("/mnt")));
-    }
 
     #[test]
     fn each_drive_may_be_busy_while_another_one_answers() {
