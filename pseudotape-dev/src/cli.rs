@@ -46,7 +46,7 @@ pub struct Arguments {
     #[arg(long, value_name = "OCTAL")]
     pub mode: Option<String>,
 
-    /// Group of the nodes [default: tape, where it exists]
+    /// Group of the nodes [default: tape where it exists and the daemon's user can give it, else the daemon's own]
     #[arg(long)]
     pub group: Option<String>,
 

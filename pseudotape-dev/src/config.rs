@@ -81,7 +81,7 @@ pub enum Frontend {
 pub enum Group {
     /// This one, which has to exist.
     Named(String),
-    /// `tape` where it exists, else the daemon's own.
+    /// `tape` where it exists and can be given, else the daemon's own.
     Default,
 }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result, bail};
 use pseudotape_chardev::{CharDevice, Reach};
-use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, find_group, named_group};
+use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, can_give, find_group, named_group};
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
 use crate::config::{self, Config, Group};
@@ -200,7 +200,16 @@ fn choose(wish: &config::Frontend) -> Result<(Choice, String)> {
     }
 }
 
+/// The group of the nodes. Says so where it can't be the usual one.
 fn group_id(group: &Group) -> Result<Option<u32>> {
+    if let (Group::Default, Some(gid)) = (group, find_group(group.name())?)
+        && let Err(why) = can_give(gid)
+    {
+        log::warn!(
+            "the nodes and the control socket have this daemon's own group: group {} can't be theirs ({why})",
+            group.name()
+        );
+    }
     Ok(match socket_group(group, "--group")? {
         SocketGroup::Needed(gid) | SocketGroup::Wanted(gid) => Some(gid),
         SocketGroup::Own => None,
@@ -211,7 +220,9 @@ fn group_id(group: &Group) -> Result<Option<u32>> {
 pub(crate) fn socket_group(group: &Group, option: &'static str) -> Result<SocketGroup> {
     Ok(match group {
         Group::Named(name) => named_group(name, option)?,
-        Group::Default => find_group(group.name())?.map_or(SocketGroup::Own, SocketGroup::Wanted),
+        Group::Default => find_group(group.name())?
+            .filter(|gid| can_give(*gid).is_ok())
+            .map_or(SocketGroup::Own, SocketGroup::Wanted),
     })
 }
 

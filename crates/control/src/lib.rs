@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod file_node;
+mod group;
 mod message;
 mod peer;
 mod server;
@@ -25,6 +26,7 @@ mod socket;
 mod status;
 
 pub use file_node::{FILE_NODE_LIMITS, FileNodeLimit};
+pub use group::{NotGivable, can_give};
 pub use message::{MAX_LINE_BYTES, PROTOCOL, receive, send};
 pub use peer::Peer;
 pub use server::{ControlServer, MAX_CLIENTS, Operator};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
+use crate::group::is_mapped;
 use crate::socket::SocketGroup;
 
 /// `control = "SOCKET"`, or a table `[control]`.
@@ -51,6 +52,19 @@ pub enum SettingError {
         /// How another one is named.
         option: &'static str,
     },
+    /// A group of which the kernel knows nothing here.
+    #[error(
+        "group '{name}' ({gid}) has no number in this user namespace, nobody could write to what belongs to it: {option} \
+         names one that has ('unshare --map-groups' and newgidmap give more of them one)"
+    )]
+    UnmappedGroup {
+        /// Its name.
+        name: String,
+        /// Its number outside.
+        gid: u32,
+        /// How another one is named.
+        option: &'static str,
+    },
     /// The groups can't be looked up.
     #[error("can't look up group {name}: {source}")]
     Groups {
@@ -82,7 +96,12 @@ pub fn find_group(name: &str) -> Result<Option<u32>, SettingError> {
 /// The group that a socket was configured to have, which has to be there.
 pub fn named_group(name: &str, option: &'static str) -> Result<SocketGroup, SettingError> {
     match find_group(name)? {
-        Some(gid) => Ok(SocketGroup::Needed(gid)),
+        Some(gid) if is_mapped(gid) => Ok(SocketGroup::Needed(gid)),
+        Some(gid) => Err(SettingError::UnmappedGroup {
+            name: name.to_owned(),
+            gid,
+            option,
+        }),
         None => Err(SettingError::NoGroup {
             name: name.to_owned(),
             option,

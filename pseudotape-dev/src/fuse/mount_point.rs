@@ -23,8 +23,15 @@ const SOURCE: &str = "pseudotape";
 /// directory goes as well.
 const SOURCE_MADE: &str = "pseudotape-made";
 
-/// Programs that unmount for ordinary users.
-const HELPERS: [&str; 2] = ["fusermount3", "fusermount"];
+/// Programs that unmount for ordinary users, in their path or beside it.
+const HELPERS: [&str; 4] = [
+    "fusermount3",
+    "fusermount",
+    "/bin/fusermount3",
+    "/bin/fusermount",
+];
+/// What names another one, as for mounting (`fuser`).
+const HELPER_NAME: &str = "FUSERMOUNT_PATH";
 
 /// A directory to mount on. One that was made for the mount is removed when this is dropped.
 #[derive(Debug)]
@@ -228,8 +235,9 @@ fn unmount(path: &Path) -> Result<()> {
         Err(Errno::EPERM) => {}
         other => return other.with_context(failed),
     }
-    for helper in HELPERS {
-        match Command::new(helper)
+    let named = std::env::var_os(HELPER_NAME).map(|name| vec![name]);
+    for helper in named.unwrap_or_else(|| HELPERS.map(OsString::from).to_vec()) {
+        match Command::new(&helper)
             .args(["-u", "-z", "--"])
             .arg(path)
             .output()
@@ -238,8 +246,9 @@ fn unmount(path: &Path) -> Result<()> {
             Err(error) => return Err(error).with_context(failed),
             Ok(output) if output.status.success() => return Ok(()),
             Ok(output) => bail!(
-                "{}: {helper}: {}",
+                "{}: {}: {}",
                 failed(),
+                helper.display(),
                 String::from_utf8_lossy(&output.stderr).trim()
             ),
         }
