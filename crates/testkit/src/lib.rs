@@ -1,6 +1,7 @@
 //! What tests need: a model tape, the suite of every drive, faulty stores.
 
 mod cartridge;
+pub mod changers;
 pub mod counting;
 mod declare;
 mod image;

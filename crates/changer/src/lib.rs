@@ -1,0 +1,27 @@
+//! A media changer: its elements, what is in them, and how cartridges move between them.
+//!
+//! [`Changer`] is the one seam of changers, as `tape::Volume` is that of open volumes. [`Library`] is the state of the
+//! pseudo changer: elements and cartridges in one file. [`Robot`] is a changer out of a library and the drives that a
+//! daemon lends it. Nothing here knows SCSI, images, nodes or threads.
+
+mod address;
+mod barcode;
+mod changer;
+mod element;
+mod host;
+mod library;
+mod refusal;
+mod robot;
+mod state;
+
+pub use address::{Address, AddressRange, ElementKind, Layout, LayoutError, Span};
+pub use barcode::{Barcode, BarcodeError, MAX_BARCODE_BYTES};
+pub use changer::{
+    Changer, ChangerIdentity, DriveIdentity, Exchange, Move, Removal, Selection, Side,
+};
+pub use element::{Element, Exception, Inventory, Medium};
+pub use host::{FileHost, Host, MemoryHost};
+pub use library::{Cartridge, Design, Library, LibraryError, Plan, Work};
+pub use refusal::Refusal;
+pub use robot::{BayFailure, Bays, DriveUse, Robot};
+pub use state::StateError;
