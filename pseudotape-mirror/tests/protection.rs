@@ -73,6 +73,10 @@ fn nothing_is_written_beside_a_required_leg_that_can_only_be_read() {
     for (writability, why) in [
         (Writability::OpenedReadOnly, "opened for reading only"),
         (Writability::Protected, "write protected"),
+        (
+            Writability::DataMissing,
+            "write protected, since committed data are missing: 'pseudotape accept-loss' lets it be written",
+        ),
     ] {
         for order in [[0, 1], [1, 0]] {
             let legs = [leg(), leg().says(writability)];

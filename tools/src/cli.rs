@@ -66,6 +66,13 @@ pub(crate) enum Command {
     Unload(UnloadOptions),
     /// Turns the write-protect switch of a cartridge on or off.
     WriteProtect(WriteProtectOptions),
+    /// Lets an image be written again of which committed data are missing, and marks it as having lost them.
+    ///
+    /// A file that was cut, or whose end was destroyed, is a write-protected cartridge: one write would hide what
+    /// `info` and `verify` say of it. First copy what is left, or bring the file back. After this command the image
+    /// says from which object on data were lost (`info`, `ls`, `status`; `verify` ends with 1), until an object before
+    /// that one is written anew, or the volume is made whole by a resync or a copy.
+    AcceptLoss(AcceptLossOptions),
     /// Resets a drive, as a reset of its bus does: programs lose their position until they rewind.
     Reset(DriveOptions),
     /// Shows the options of the st driver for a drive, or sets some, by the names of 'mt stsetoptions'.
@@ -300,6 +307,13 @@ pub(crate) struct WriteProtectOptions {
     /// The switch.
     #[arg(value_name = "on|off")]
     pub switch: Switch,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcceptLossOptions {
+    /// The image file, which no drive has.
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
 }
 
 #[derive(Debug, Args)]

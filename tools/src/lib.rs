@@ -73,6 +73,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Status(options) => status::run(&options, &daemon, &screen),
         Command::Load(options) => client::load(&options, &daemon, &screen),
         Command::Unload(options) => client::unload(&options, &daemon, &screen),
+        Command::AcceptLoss(options) => image::accept_loss::run(&options, &screen),
         Command::Reset(options) => client::reset(&options, &daemon, &screen),
         Command::Options(options) => options::run(&options, &daemon, &screen),
         Command::Serve(options) => serve::run(&options, &screen),

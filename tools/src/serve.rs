@@ -95,7 +95,12 @@ fn open(image: &Path) -> anyhow::Result<Cartridge<FileMedium>> {
         opened => opened,
     };
     match opened {
-        Ok((cartridge, _)) => Ok(cartridge),
+        Ok((cartridge, reports)) => {
+            for report in reports.iter().filter(|report| !report.is_clean()) {
+                eprintln!("pseudotape: {}: {report}", image.display());
+            }
+            Ok(cartridge)
+        }
         Err(CartridgeError::Image(error)) => Err(explained(image, error)),
         Err(error @ CartridgeError::Mismatch { .. }) => Err(error.into()),
     }

@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::StatusOptions;
 use crate::client::Daemon;
-use crate::image::incomplete_words;
 
 /// Cells of the bar that shows how full a medium is.
 const BAR_CELLS: u64 = 20;
@@ -157,7 +156,9 @@ fn medium(medium: &MediumStatus) -> String {
         words = format!("{words}, read only ({})", printable(why));
     }
     if let Some(object) = medium.incomplete_from {
-        words = format!("{words}, {}", incomplete_words(object));
+        words = format!(
+            "{words}, INCOMPLETE ('pseudotape info' says why): it misses what begins with object {object}"
+        );
     }
     if medium.partitions > 1 {
         words = format!("{words}, {} partitions", medium.partitions);

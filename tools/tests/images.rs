@@ -473,6 +473,58 @@ fn missing_bytes_are_found() {
     assert_eq!(info["opened"]["clean"], false);
 }
 
+/// Before, one mark made the finding vanish, and so did a load without any.
+#[test]
+fn an_accepted_loss_is_told_by_every_command_and_nothing_else_lets_the_image_be_written() {
+    let place = Place::recorded(four_files);
+    let whole = fs::read(place.path("t.ptape")).unwrap();
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    let end = usize::try_from(info["host_bytes"].as_u64().unwrap()).unwrap();
+    let objects = info["objects"].as_u64().unwrap();
+    fs::write(place.path("t.ptape"), &whole[..end - 1]).unwrap();
+    let refused = "committed data are missing";
+    place.ok(&["write-protect", "t.ptape", "on"]);
+    place.ok(&["write-protect", "t.ptape", "off"]);
+    place.write(|image| {
+        image.to_end_of_data();
+        let error = image.append_marks(Mark::Filemark, 1).unwrap_err();
+        assert!(error.to_string().contains(refused), "{error}");
+    });
+    let output = place.run(&["verify", "t.ptape"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains(refused) && text.contains("accept-loss"),
+        "{text}"
+    );
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["opened"]["missing_from"], objects - 1);
+
+    let text = place.ok(&["accept-loss", "t.ptape"]);
+    let place_words = format!("from object {} on were lost", objects - 1);
+    assert!(text.contains(&place_words), "{text}");
+    let text = place.ok(&["accept-loss", "t.ptape"]);
+    assert!(text.contains("nothing was changed"), "{text}");
+    place.write(|image| {
+        image.to_end_of_data();
+        image.append_marks(Mark::Filemark, 1).unwrap();
+    });
+    for command in ["info", "ls"] {
+        let text = place.ok(&[command, "t.ptape"]);
+        assert!(
+            text.contains("INCOMPLETE") && text.contains("was lost"),
+            "{text}"
+        );
+        let report = place.json(&[command, "t.ptape", "--json"]);
+        assert_eq!(report["incomplete_from"], objects - 1);
+        assert_eq!(report["data_lost"], true);
+    }
+    let output = place.run(&["verify", "t.ptape"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let error = place.refused(&["accept-loss", "none.ptape"]);
+    assert!(error.contains("none.ptape"), "{error}");
+}
+
 /// Before, `info` of a FIFO waited for a writer.
 #[test]
 fn commands_on_what_is_no_regular_file_end_at_once_with_a_reason() {

@@ -41,3 +41,39 @@ fn a_remote_tape_that_can_only_be_read_is_a_protected_volume() {
     assert_eq!(buffer[..done.bytes], *b"block");
     volume.finish().unwrap();
 }
+
+/// The remote end gives out what is left, and takes nothing.
+#[test]
+fn a_remote_tape_that_misses_committed_data_can_only_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape").display().to_string();
+    let made: Sink = format!("image:{path},create").parse().unwrap();
+    let mut volume = made.open(Access::ReadWrite).unwrap();
+    volume.write(Transfer::Variable, b"block").unwrap();
+    volume.write(Transfer::Variable, b"lost").unwrap();
+    volume.finish().unwrap();
+    let length = fs::metadata(&path).unwrap().len();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    // The record of the end of data is shorter than what goes.
+    file.set_len(length - 130).unwrap();
+    drop(file);
+    let config = directory.path().join("rmt.toml");
+    let program = env!("CARGO_BIN_EXE_pseudotape-rmt");
+    fs::write(
+        &config,
+        format!("[[tape]]\nname = 'a'\nsink = 'image:{path}'\n"),
+    )
+    .unwrap();
+    let command = format!("{program} --config {}", config.display());
+    let remote: Sink = format!("rmt:vault:a,command={command}").parse().unwrap();
+    let mut opened = remote.open_as_allowed().unwrap();
+    assert_eq!(opened.why_read_only().as_deref(), Some("write protected"));
+    let mut volume = opened.volume;
+    assert!(volume.mode().unwrap().write_protected);
+    let failed = volume.write(Transfer::Variable, b"x").unwrap_err();
+    assert_eq!(failed.sense, Sense::WriteProtected);
+    let mut buffer = [0; 9];
+    let done = volume.read(Transfer::Variable, &mut buffer).unwrap();
+    assert_eq!(buffer[..done.bytes], *b"block");
+    volume.finish().unwrap();
+}

@@ -318,6 +318,7 @@ fn why_read_only(writability: Writability, refusal: Option<&String>) -> Option<S
         Writability::OpenedReadOnly => refusal
             .cloned()
             .or_else(|| writability.refusal().map(str::to_owned)),
+        Writability::DataMissing => writability.refusal().map(str::to_owned),
         Writability::Writable
         | Writability::Untried
         | Writability::AppendOnly

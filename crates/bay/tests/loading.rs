@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use pseudotape_bay::{Bay, Error, Slot, place_named};
-use pseudotape_drive::{Overrides, Personality};
+use pseudotape_drive::{Cartridge, FileMedium, Overrides, Personality};
 use pseudotape_image::WriteProtect;
 use pseudotape_mtio::GeneralStatus;
 use pseudotape_sink::{Access, Sink};
@@ -299,6 +299,43 @@ fn a_volume_that_can_only_be_read_is_a_protected_cartridge_for_programs() {
             check(text, "Permission denied");
         }
     });
+}
+
+/// One mark hid that committed data were missing: nothing is written on such a volume until somebody accepts it.
+#[test]
+fn a_volume_that_misses_committed_data_is_a_protected_cartridge_until_the_loss_is_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    let bay = bay();
+    for filtered in [false, true] {
+        let path = blank(directory.path(), &format!("{filtered}.ptape"));
+        let text = match filtered {
+            true => format!("aes={}+image:{path}", key(directory.path())),
+            false => path.clone(),
+        };
+        load(&bay, &text).unwrap();
+        write(&bay, b"block");
+        bay.lock().slot.unload(false).unwrap();
+        let cartridge = |access| Cartridge::open(FileMedium::new(Path::new(&path), access));
+        // The filemark behind the block goes.
+        let kept = cartridge(Access::ReadOnly).unwrap().0.host_bytes() - 10;
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_len(kept).unwrap();
+        drop(file);
+        for _ in 0..2 {
+            load(&bay, &text).unwrap();
+            only_read(&bay, "committed data are missing");
+            bay.lock().slot.unload(false).unwrap();
+        }
+        let (mut cartridge, _) = cartridge(Access::ReadWrite).unwrap();
+        let accepted = cartridge.accept_loss().unwrap();
+        assert!(matches!(accepted[..], [(0, _)]), "{accepted:?}");
+        cartridge.finish().unwrap();
+        load(&bay, &text).unwrap();
+        assert!(!bay.lock().slot.loaded().unwrap().write_protected);
+        let noted = bay.lock().slot.volume().noted();
+        assert!(matches!(noted, Noted::NotMirroredFrom(_)), "{noted:?}");
+        bay.lock().slot.unload(false).unwrap();
+    }
 }
 
 /// A drive of another kind, or without the capacity that was configured, would be a surprise.

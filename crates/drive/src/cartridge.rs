@@ -1,6 +1,6 @@
 use pseudotape_image::{
-    Access, CreateParameters, Error, Header, Image, OpenReport, Rewriting, Store, VolumeId,
-    WriteProtect,
+    Access, CreateParameters, Error, Header, Image, Missing, OpenReport, Rewriting, Store,
+    VolumeId, WriteProtect,
 };
 use pseudotape_tape::{ObjectNumber, PartitionNumber, Writability};
 
@@ -185,6 +185,8 @@ impl<M: Medium> Cartridge<M> {
         let any = |is_so: fn(&Image<M::Store>) -> bool| self.partitions.iter().any(is_so);
         if any(|image| image.access() == Access::ReadOnly) {
             Writability::OpenedReadOnly
+        } else if any(|image| image.missing().is_some()) {
+            Writability::DataMissing
         } else if any(Image::is_write_protected) {
             Writability::Protected
         } else if self.is_worm() {
@@ -221,6 +223,23 @@ impl<M: Medium> Cartridge<M> {
     /// Notes what this copy misses, or (`None`) that it misses nothing any more.
     pub fn set_incomplete_from(&mut self, object: Option<ObjectNumber>) -> Result<(), Error> {
         self.image_mut(0).set_incomplete_from(object)
+    }
+
+    /// Accepts that committed data are lost, in every partition that misses some; says which and what.
+    ///
+    /// The mark on the first partition counts its objects: where another one lost data, it says that nothing is whole.
+    pub fn accept_loss(&mut self) -> Result<Vec<(u8, Missing)>, Error> {
+        let mut others = self.partitions.iter().skip(1);
+        if others.any(|image| image.missing().is_some()) {
+            self.image_mut(0).note_lost(ObjectNumber(0))?;
+        }
+        let mut accepted = Vec::new();
+        for (number, image) in (0..).zip(&mut self.partitions) {
+            if let Some(missing) = image.accept_loss()? {
+                accepted.push((number, missing));
+            }
+        }
+        Ok(accepted)
     }
 
     /// Moves the write-protect switch.

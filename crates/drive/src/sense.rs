@@ -10,7 +10,9 @@ pub(crate) fn sense_of(error: &Error) -> Sense {
         Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame { .. } => {
             Sense::MediumError
         }
-        Error::ReadOnly | Error::WriteProtected => Sense::WriteProtected,
+        Error::ReadOnly | Error::WriteProtected | Error::DataMissing { .. } => {
+            Sense::WriteProtected
+        }
         // The caller asked for what no image can do.
         Error::BlockLength { .. } | Error::NotWholeBlocks { .. } | Error::NotExtendable => {
             Sense::IllegalRequest
@@ -42,7 +44,7 @@ pub(crate) fn sense_of(error: &Error) -> Sense {
 mod tests {
     use std::io;
 
-    use pseudotape_image::{Absence, Gap};
+    use pseudotape_image::{Absence, Gap, Missing};
     use pseudotape_tape::{FileNumber, ObjectInFile, ObjectNumber};
 
     use super::*;
@@ -85,7 +87,15 @@ mod tests {
 
     #[test]
     fn what_can_not_be_written_is_write_protected() {
-        for error in [Error::ReadOnly, Error::WriteProtected] {
+        let missing = Missing {
+            from_object: 3,
+            bytes: 512,
+        };
+        for error in [
+            Error::ReadOnly,
+            Error::WriteProtected,
+            Error::DataMissing { missing },
+        ] {
             assert_eq!(sense_of(&error), Sense::WriteProtected, "{error}");
         }
     }

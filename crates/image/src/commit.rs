@@ -7,7 +7,8 @@ use crate::frame::Kind;
 use crate::header::check_text;
 use crate::image::{Image, Tail};
 use crate::layout::{BARCODE_BYTES, LABEL_BYTES};
-use crate::slot;
+use crate::report::Missing;
+use crate::slot::{self, Incomplete, IncompleteCause};
 use crate::store::Store;
 use crate::walk::Spot;
 
@@ -47,7 +48,7 @@ impl<S: Store> Image<S> {
     ///
     /// On an image where nothing was written, nothing is written.
     pub fn finish(mut self) -> Result<S, Error> {
-        let writable = self.check_writable().is_ok() && !self.state.write_protected;
+        let writable = self.check_writable().is_ok() && self.check_unprotected().is_ok();
         if !writable || !(self.unfinished || self.dirty) {
             self.check_presence()?;
             return match self.failed_from {
@@ -94,7 +95,45 @@ impl<S: Store> Image<S> {
     /// Notes that this is a copy which misses what was written elsewhere from this object on, or (`None`)
     /// that it misses nothing any more; committed when it returns.
     pub fn set_incomplete_from(&mut self, object: Option<ObjectNumber>) -> Result<(), Error> {
-        self.change_state(|state| state.incomplete_from = object.map(|object| object.0))
+        self.change_state(|state| {
+            state.incomplete = object.map(|from| Incomplete {
+                from,
+                cause: IncompleteCause::NotCopied,
+            });
+        })
+    }
+
+    /// Notes that what was recorded from this object on was lost, where not more is marked as missing already;
+    /// committed when it returns.
+    pub fn note_lost(&mut self, from: ObjectNumber) -> Result<(), Error> {
+        self.change_state(|state| state.note_lost(from))
+    }
+
+    /// Accepts that committed data are lost, so that the image can be written again; committed when it returns. The
+    /// volume says from then on from which object on it misses something, until an object before is written anew.
+    ///
+    /// Says what was accepted; `None` where nothing was missing.
+    pub fn accept_loss(&mut self) -> Result<Option<Missing>, Error> {
+        let Some(missing) = self.missing else {
+            return Ok(None);
+        };
+        self.check_writable()?;
+        let (before, cursor) = (self.state.clone(), self.cursor);
+        self.state.note_lost(ObjectNumber(missing.from_object));
+        self.cursor = self.end;
+        let done = self.drop_behind();
+        self.cursor = cursor;
+        self.next = None;
+        match done {
+            Ok(()) => {
+                self.missing = None;
+                Ok(Some(missing))
+            }
+            Err(error) => {
+                self.state = before;
+                Err(error)
+            }
+        }
     }
 
     /// Changes the volume's label; committed when it returns.
@@ -122,6 +161,9 @@ impl<S: Store> Image<S> {
     }
 
     pub(crate) fn check_unprotected(&self) -> Result<(), Error> {
+        if let Some(missing) = self.missing {
+            return Err(Error::DataMissing { missing });
+        }
         if self.state.write_protected {
             return Err(Error::WriteProtected);
         }
@@ -184,6 +226,11 @@ impl<S: Store> Image<S> {
         self.open_block = None;
         self.next = None;
         let wanted = self.cursor.object;
+        // What was lost behind an object that is dropped now would be dropped with it.
+        self.state.incomplete = self
+            .state
+            .incomplete
+            .filter(|noted| noted.cause == IncompleteCause::NotCopied || noted.from.0 <= wanted);
         if wanted < self.end.object {
             let end = self.end_for(wanted)?;
             self.cut_index(end.object)?;

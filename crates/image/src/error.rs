@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use pseudotape_tape::ObjectInFile;
 
-use crate::report::Gap;
+use crate::report::{Gap, Missing};
 
 /// Why what was written to an image is not found where the image was opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +136,14 @@ pub enum Error {
     /// The image is write protected.
     #[error("image is write protected")]
     WriteProtected,
+    /// Data that were committed are not there any more. A write would hide that.
+    #[error(
+        "{missing}: the image is write protected until 'pseudotape accept-loss' lets it be written"
+    )]
+    DataMissing {
+        /// What is missing.
+        missing: Missing,
+    },
     /// The host has no room (disk full or quota used up). Nothing was appended.
     #[error(
         "no room on the host's disk for {wanted_bytes} bytes at byte {offset} of the image: {source}"

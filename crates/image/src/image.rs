@@ -10,8 +10,9 @@ use crate::index::{Branch, Index, Leaf};
 use crate::layout::{
     HEADER_COPY_OFFSET, HEADER_OFFSET, NODE_LEAVES, RECORDS_OFFSET, SLOT_OFFSETS, wide,
 };
+use crate::report::Missing;
 use crate::room::Room;
-use crate::slot::{self, State};
+use crate::slot::{self, Incomplete, State};
 use crate::store::Store;
 use crate::walk::{SegmentRule, Spot, Walk};
 use pseudotape_tape::Access;
@@ -79,6 +80,8 @@ pub struct Image<S> {
     pub(crate) proof_due: bool,
     /// Objects before this one were on stable storage at the last commit.
     pub(crate) committed_object: u64,
+    /// Committed data that the opening did not find: nothing is written until somebody accepts that.
+    pub(crate) missing: Option<Missing>,
     /// A commit failed; objects from here on may be lost.
     pub(crate) failed_from: Option<u64>,
     pub(crate) room: Room,
@@ -149,6 +152,7 @@ impl<S: Store> Image<S> {
             unfinished: false,
             proof_due: true,
             committed_object: 0,
+            missing: None,
             failed_from: None,
             cached_node: None,
             node: Vec::with_capacity(NODE_LEAVES),
@@ -194,10 +198,22 @@ impl<S: Store> Image<S> {
         self.state.write_protected
     }
 
-    /// The first object that this copy misses, where a mirror wrote on without it.
+    /// What is marked as missing on this volume.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<Incomplete> {
+        self.state.incomplete
+    }
+
+    /// The first object that is missing on this volume, where something is marked as missing.
     #[must_use]
     pub fn incomplete_from(&self) -> Option<ObjectNumber> {
-        self.state.incomplete_from.map(ObjectNumber)
+        self.state.incomplete.map(|incomplete| incomplete.from)
+    }
+
+    /// Committed data that the opening did not find. The image can't be written before [`Image::accept_loss`].
+    #[must_use]
+    pub fn missing(&self) -> Option<Missing> {
+        self.missing
     }
 
     /// Where the image is.

@@ -7,7 +7,7 @@ use crate::image::{Image, Tail, key_of};
 use crate::index::Index;
 use crate::layout::{FRAME_BYTES, RECORDS_OFFSET, ROOT_INTERVAL_OBJECTS};
 use crate::lookup::{Step, feed, read_payload};
-use crate::report::{OpenReport, TornTail};
+use crate::report::{Missing, OpenReport, TornTail};
 use crate::slot::{self, State};
 use crate::store::Store;
 use crate::walk::{Met, SegmentRule, Spot, Walk};
@@ -61,7 +61,6 @@ impl<S: Store> Image<S> {
         let length = store
             .length()
             .map_err(|source| Error::host("read", 0, 0, source))?;
-        report.missing_bytes = state.committed_end.saturating_sub(length);
         let mut recovery = Recovery {
             store: &store,
             key,
@@ -87,13 +86,21 @@ impl<S: Store> Image<S> {
             state.segment = found_data.segment;
             state.segment_start = found_data.end.offset;
         }
-        let promised_more = state.committed_end > found_data.end.offset;
-        state.committed_end = committed_end.min(found_data.end.offset);
+        let promised_end = committed_end.max(state.committed_end);
+        report.missing = missing(promised_end, &found_data.end);
+        if report.missing.is_some() {
+            // What lies there is what is left of committed data. The slot goes on promising them, so that each
+            // opening finds it, until somebody accepts the loss.
+            report.torn_tail = None;
+            state.committed_end = promised_end;
+        } else {
+            state.committed_end = committed_end.min(found_data.end.offset);
+        }
         let mut image = Image::assemble(store, access, found.header, key, state);
         image.durable_slot = durable_slot;
         image.tail = if length <= found_data.end.offset {
             Tail::Clean
-        } else if report.torn_tail.is_none() && found_data.whole_end == length {
+        } else if found_data.whole_end == length {
             Tail::EndRecord
         } else {
             Tail::Stale
@@ -101,11 +108,7 @@ impl<S: Store> Image<S> {
         // What was read twice because no root was near need not be read a third time.
         image.unfinished =
             image.tail != Tail::EndRecord && found_data.end.object > 0 || image.tail == Tail::Stale;
-        if promised_more {
-            // To a slot that promises more than there is, what a later crash interrupts would look like
-            // damage: it is replaced before anything is written.
-            image.tail = Tail::Stale;
-        }
+        image.missing = report.missing;
         image.committed_object = found_data.end.object;
         image.proof_due = false;
         image.index = found_data.index;
@@ -113,6 +116,15 @@ impl<S: Store> Image<S> {
         image.store.opened();
         Ok((image, report))
     }
+}
+
+/// What was committed and is not there any more.
+fn missing(promised_end: u64, end: &Spot) -> Option<Missing> {
+    let bytes = promised_end.saturating_sub(end.offset);
+    (bytes > 0).then_some(Missing {
+        from_object: end.object,
+        bytes,
+    })
 }
 
 /// Both slots are unreadable: write protected until somebody says otherwise.

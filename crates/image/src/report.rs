@@ -23,7 +23,7 @@ impl fmt::Display for Gap {
     }
 }
 
-/// What lies behind the last whole record, left by an interrupted write.
+/// What lies behind the last whole record, left by an interrupted write. Nothing of it was committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TornTail {
     /// Where it begins: the end of the last whole record.
@@ -32,6 +32,28 @@ pub struct TornTail {
     pub bytes: u64,
     /// The object that the next write will make: what is lost was this one and later ones.
     pub object: u64,
+}
+
+/// Committed data that are not there any more: the file was cut, or what lay at its end was destroyed.
+///
+/// Such an image is write protected until [`Image::accept_loss`](crate::Image::accept_loss): one write would hide
+/// what was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The first object that may be lost: the data end before it now.
+    pub from_object: u64,
+    /// From the last whole record to where the last commit ended.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "committed data are missing: {} bytes from object {} on",
+            self.bytes, self.from_object
+        )
+    }
 }
 
 /// What opening an image found.
@@ -50,8 +72,8 @@ pub struct OpenReport {
     /// How many of the two slots of mutable state were unreadable; with 2, label and barcode are
     /// lost and the image counts as write protected until told otherwise.
     pub damaged_slots: u8,
-    /// The file is this much shorter than at its last commit, as an incomplete copy of it is.
-    pub missing_bytes: u64,
+    /// Committed data at the end are not there any more, as in an incomplete copy of the file.
+    pub missing: Option<Missing>,
 }
 
 impl OpenReport {
@@ -65,7 +87,7 @@ impl OpenReport {
         !self.gaps.is_empty()
             || self.header_copy_used
             || self.damaged_slots == 2
-            || self.missing_bytes > 0
+            || self.missing.is_some()
     }
 
     /// Whether there was nothing to report.
@@ -76,7 +98,7 @@ impl OpenReport {
             && !self.index_rebuilt
             && !self.header_copy_used
             && self.damaged_slots == 0
-            && self.missing_bytes == 0
+            && self.missing.is_none()
     }
 }
 
@@ -126,12 +148,11 @@ impl fmt::Display for OpenReport {
                 ),
             )?;
         }
-        if self.missing_bytes > 0 {
+        if let Some(missing) = self.missing {
             part(
                 f,
                 format_args!(
-                    "file is {} bytes shorter than at its last commit",
-                    self.missing_bytes
+                    "{missing}; write protected until 'pseudotape accept-loss' lets it be written"
                 ),
             )?;
         }

@@ -3,6 +3,8 @@
 use zerocopy::byteorder::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use pseudotape_tape::ObjectNumber;
+
 use crate::frame::{Key, checked_part};
 use crate::layout::{BARCODE_BYTES, LABEL_BYTES, SLOT_OFFSETS};
 use crate::store::Store;
@@ -13,6 +15,9 @@ pub const SLOT_MAGIC: u32 = 0x8A5F_5354;
 pub const FLAG_WRITE_PROTECT: u32 = 1;
 /// Flag: `incomplete_from` holds.
 pub const FLAG_INCOMPLETE: u32 = 2;
+
+/// Flag: what `incomplete_from` says was lost here, and its loss was accepted.
+pub const FLAG_LOST: u32 = 4;
 
 /// A slot as it lies in the file.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -36,6 +41,24 @@ pub struct SlotBytes {
 
 const _: () = assert!(size_of::<SlotBytes>() == 256);
 
+/// What a volume says that it misses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// The first object that is missing.
+    pub from: ObjectNumber,
+    /// Why.
+    pub cause: IncompleteCause,
+}
+
+/// Why something is missing on a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncompleteCause {
+    /// It is no whole copy: its copying was not finished, or a mirror wrote on without it.
+    NotCopied,
+    /// It was committed here and lost, and somebody accepted that.
+    Lost,
+}
+
 /// Mutable state of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -54,8 +77,20 @@ pub struct State {
     pub inner_root: u64,
     pub label: String,
     pub barcode: String,
-    /// A copy that missed what was written from this object on.
-    pub incomplete_from: Option<u64>,
+    /// What the volume misses.
+    pub incomplete: Option<Incomplete>,
+}
+
+impl State {
+    /// Notes that data were lost from an object on, where not more is missing already.
+    pub fn note_lost(&mut self, from: ObjectNumber) {
+        if self.incomplete.is_none_or(|noted| noted.from > from) {
+            self.incomplete = Some(Incomplete {
+                from,
+                cause: IncompleteCause::Lost,
+            });
+        }
+    }
 }
 
 /// Both slots, as they were read.
@@ -104,7 +139,13 @@ fn read_one<S: Store>(store: &S, key: Key, offset: u64) -> Option<State> {
     let flags = raw.flags.get();
     Some(State {
         write_protected: flags & FLAG_WRITE_PROTECT != 0,
-        incomplete_from: (flags & FLAG_INCOMPLETE != 0).then_some(raw.incomplete_from.get()),
+        incomplete: (flags & FLAG_INCOMPLETE != 0).then_some(Incomplete {
+            from: ObjectNumber(raw.incomplete_from.get()),
+            cause: match flags & FLAG_LOST {
+                0 => IncompleteCause::NotCopied,
+                _ => IncompleteCause::Lost,
+            },
+        }),
         sequence: raw.sequence.get(),
         segment: raw.segment.get(),
         segment_start: raw.segment_start.get(),
@@ -122,9 +163,11 @@ pub(crate) fn encode(state: &State, key: Key, offset: u64) -> [u8; 256] {
     if state.write_protected {
         flags |= FLAG_WRITE_PROTECT;
     }
-    if state.incomplete_from.is_some() {
-        flags |= FLAG_INCOMPLETE;
-    }
+    flags |= match state.incomplete.map(|incomplete| incomplete.cause) {
+        None => 0,
+        Some(IncompleteCause::NotCopied) => FLAG_INCOMPLETE,
+        Some(IncompleteCause::Lost) => FLAG_INCOMPLETE | FLAG_LOST,
+    };
     let mut bytes = SlotBytes {
         magic: SLOT_MAGIC.into(),
         flags: flags.into(),
@@ -137,7 +180,10 @@ pub(crate) fn encode(state: &State, key: Key, offset: u64) -> [u8; 256] {
         reserved_a: [0; 4],
         label: padded(&state.label),
         barcode: padded(&state.barcode),
-        incomplete_from: state.incomplete_from.unwrap_or(0).into(),
+        incomplete_from: state
+            .incomplete
+            .map_or(0, |incomplete| incomplete.from.0)
+            .into(),
         reserved_b: [0; 28],
         crc: U32::ZERO,
     };

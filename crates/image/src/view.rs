@@ -76,7 +76,19 @@ impl Image<View> {
 
     /// The same, watched: an opening that has much to read tells where it is.
     pub fn view_watched(path: &Path, watch: Watch) -> Result<(Self, OpenReport), Error> {
+        for _ in 1..SLOT_TRIES {
+            let opened = Image::open(View::open(path, watch.clone())?, Access::ReadOnly)?;
+            if !opened.0.was_overtaken() {
+                return Ok(opened);
+            }
+        }
         Image::open(View::open(path, watch)?, Access::ReadOnly)
+    }
+
+    /// Whether the writer committed more between the two looks at its slots: it would seem to be missing.
+    fn was_overtaken(&self) -> bool {
+        let end = self.store.committed_end;
+        end.is_some_and(|end| self.missing.is_some() && self.state.committed_end > end)
     }
 
     /// Whether another process had the image open for writing.

@@ -6,13 +6,14 @@
 use std::fmt::Write;
 
 use pseudotape_image::{
-    Access, CreateParameters, Error, Image, MemoryStore, Object, Rewriting, Uuid, VolumeId,
-    WriteProtect,
+    Access, CreateParameters, Error, Image, IncompleteCause, MemoryStore, Object, Rewriting, Uuid,
+    VolumeId, WriteProtect,
 };
 use pseudotape_tape::{BlockLimits, Mark, ObjectNumber, PartitionNumber};
 
 const BASIC: &str = include_str!("../../../tests/vectors/v1-basic.hex");
 const INDEX: &str = include_str!("../../../tests/vectors/v1-index.hex");
+const LOST: &str = include_str!("../../../tests/vectors/v1-lost.hex");
 const CRASHED: &str = include_str!("../../../tests/vectors/v1-crashed.hex");
 
 /// `offset: bytes`, 32 bytes a line, lines of zeros left out; the last line is the length.
@@ -104,6 +105,22 @@ fn crashed() -> Vec<u8> {
     bytes
 }
 
+/// Cut within what was committed; the loss was accepted, and something was recorded behind.
+fn lost() -> Vec<u8> {
+    let mut image = Image::create(MemoryStore::default(), &parameters()).unwrap();
+    image.append_block(b"kept").unwrap();
+    image.append_block(b"lost in part").unwrap();
+    image.append_block(b"lost").unwrap();
+    image.sync().unwrap();
+    let mut bytes = image.into_store().into_bytes();
+    bytes.truncate(bytes.len() - 60);
+    let (mut image, _) = Image::open(MemoryStore::new(bytes), Access::ReadWrite).unwrap();
+    assert!(image.accept_loss().unwrap().is_some());
+    image.to_end_of_data();
+    image.append_marks(Mark::Filemark, 1).unwrap();
+    image.finish().unwrap().into_bytes()
+}
+
 #[test]
 fn this_build_writes_the_vectors() {
     if std::env::var_os("PSEUDOTAPE_PRINT_VECTOR").is_some() {
@@ -111,6 +128,7 @@ fn this_build_writes_the_vectors() {
             ("basic", basic()),
             ("index", index()),
             ("crashed", crashed()),
+            ("lost", lost()),
         ] {
             println!("=== v1-{name}.hex\n{}", to_hex(&bytes));
         }
@@ -118,6 +136,7 @@ fn this_build_writes_the_vectors() {
     assert_eq!(to_hex(&basic()), BASIC);
     assert_eq!(to_hex(&index()), INDEX);
     assert_eq!(to_hex(&crashed()), CRASHED);
+    assert_eq!(to_hex(&lost()), LOST);
 }
 
 #[test]
@@ -185,6 +204,23 @@ fn the_crashed_vector_is_read_up_to_the_torn_block() {
         image.read_object(&mut buffer),
         Ok(Object::Block { length: 13, .. })
     ));
+    assert_eq!(image.read_object(&mut buffer).unwrap(), Object::EndOfData);
+}
+
+#[test]
+fn the_vector_of_an_accepted_loss_is_read() {
+    let (mut image, report) =
+        Image::open(MemoryStore::new(from_hex(LOST)), Access::ReadWrite).unwrap();
+    assert!(report.is_clean(), "{report}");
+    let incomplete = image.incomplete().unwrap();
+    assert_eq!(incomplete.from, ObjectNumber(1));
+    assert_eq!(incomplete.cause, IncompleteCause::Lost);
+    let mut buffer = [0; 64];
+    assert!(matches!(
+        image.read_object(&mut buffer),
+        Ok(Object::Block { length: 4, .. })
+    ));
+    assert_eq!(image.read_object(&mut buffer).unwrap(), Object::Filemark);
     assert_eq!(image.read_object(&mut buffer).unwrap(), Object::EndOfData);
 }
 

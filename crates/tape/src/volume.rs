@@ -68,6 +68,9 @@ pub enum Writability {
     OpenedReadOnly,
     /// The write-protect switch of the cartridge is on, or its drive says that it is write protected.
     Protected,
+    /// Data that were committed are not there any more. What is left can be read; a write would hide the loss, and is
+    /// refused until somebody accepts it.
+    DataMissing,
     /// There is no medium, or the drive can't be asked.
     Unknown,
 }
@@ -82,6 +85,9 @@ impl Writability {
         match self {
             Writability::OpenedReadOnly => Some("opened for reading only"),
             Writability::Protected => Some("write protected"),
+            Writability::DataMissing => Some(
+                "write protected, since committed data are missing: 'pseudotape accept-loss' lets it be written",
+            ),
             Writability::Writable
             | Writability::Untried
             | Writability::AppendOnly

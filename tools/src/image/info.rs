@@ -5,7 +5,7 @@ use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{Image, OpenReport, Rewriting, View};
 use serde::Serialize;
 
-use super::{IN_USE, existing_words, incomplete_words, look};
+use super::{IN_USE, Marked, existing_words, look};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 
@@ -20,8 +20,10 @@ pub(crate) struct Found {
     pub words: String,
     /// Bytes behind the last whole record, left by an interrupted write.
     pub torn_bytes: u64,
-    /// Bytes that the file lacks since its last commit.
+    /// Bytes that were committed and are not there any more.
     pub missing_bytes: u64,
+    /// The first object that may be lost with them.
+    pub missing_from: Option<u64>,
     /// No index was usable: it was made anew from the records, which costs time but no data.
     pub index_rebuilt: bool,
 }
@@ -33,7 +35,8 @@ impl Found {
             damaged: report.is_damaged(),
             words: report.to_string(),
             torn_bytes: report.torn_tail.map_or(0, |tail| tail.bytes),
-            missing_bytes: report.missing_bytes,
+            missing_bytes: report.missing.map_or(0, |missing| missing.bytes),
+            missing_from: report.missing.map(|missing| missing.from_object),
             index_rebuilt: report.index_rebuilt,
         }
     }
@@ -51,7 +54,8 @@ struct Info {
     min_block: u32,
     max_block: u32,
     write_protected: bool,
-    incomplete_from: Option<u64>,
+    #[serde(flatten)]
+    marked: Marked,
     worm: bool,
     partition: u8,
     partitions: u8,
@@ -98,8 +102,8 @@ impl Report for Info {
                 false => "off".to_owned(),
             },
         );
-        if let Some(object) = self.incomplete_from {
-            field("copy", incomplete_words(object));
+        if let Some(words) = self.marked.words() {
+            field("missing", words);
         }
         if self.worm {
             field("WORM", "can only be appended to".to_owned());
@@ -160,7 +164,7 @@ impl Info {
             min_block: header.block_limits.min_bytes,
             max_block: header.block_limits.max_bytes,
             write_protected: image.is_write_protected(),
-            incomplete_from: image.incomplete_from().map(|object| object.0),
+            marked: Marked::on(image),
             worm: header.rewriting == Rewriting::AppendOnly,
             partition: header.partition.0,
             partitions: header.partition_count,

@@ -1,7 +1,7 @@
 use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted};
 use serde::Serialize;
 
-use super::{IN_USE, incomplete_words};
+use super::{IN_USE, Marked};
 use crate::content::Content;
 
 /// What lies between two filemarks.
@@ -92,15 +92,15 @@ pub(crate) struct Listing {
     pub end_of_data: u64,
     /// A drive has the image: this is what was committed.
     pub in_use: bool,
-    /// The first object that is missing, where the volume is marked as no whole copy.
-    pub incomplete_from: Option<u64>,
+    #[serde(flatten)]
+    pub marked: Marked,
 }
 
 impl Report for Listing {
     fn text(&self, screen: &Screen) -> String {
         let mut text = self.table(screen);
-        if let Some(object) = self.incomplete_from {
-            let words = screen.paint(Paint::Bad, &incomplete_words(object));
+        if let Some(words) = self.marked.words() {
+            let words = screen.paint(Paint::Bad, &words);
             text = format!("{text}{words}\n");
         }
         if self.in_use {

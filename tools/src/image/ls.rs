@@ -2,8 +2,8 @@ use pseudotape_human::Screen;
 use pseudotape_image::{Error, Place};
 
 use super::list::{Listing, TapeFile};
-use super::look;
 use super::reading::{Met, Reading};
+use super::{Marked, look};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 use crate::content::{SAMPLE_BYTES, recognise};
@@ -68,6 +68,6 @@ fn list(reading: &mut Reading, progress: impl Fn(Place)) -> Result<Listing, Erro
         files,
         end_of_data: reading.image().end_of_data().object.0,
         in_use: reading.image().is_in_use(),
-        incomplete_from: reading.image().incomplete_from().map(|object| object.0),
+        marked: Marked::on(reading.image()),
     })
 }

@@ -1,5 +1,6 @@
 //! The commands on image files.
 
+pub(crate) mod accept_loss;
 pub(crate) mod create;
 pub(crate) mod dump;
 pub(crate) mod info;
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, ensure};
 use pseudotape_drive::{FileMedium, Medium};
 use pseudotape_human::counted;
-use pseudotape_image::{Access, Error, Image, OpenReport, View};
+use pseudotape_image::{Access, Error, Image, IncompleteCause, OpenReport, View};
+use serde::Serialize;
 
 use reading::Reading;
 
@@ -84,11 +86,40 @@ pub(crate) fn look<T>(
     )
 }
 
-/// What is marked on a volume that is no whole copy, in words.
-pub(crate) fn incomplete_words(object: u64) -> String {
-    format!(
-        "INCOMPLETE: its copying was not finished, or a mirror wrote on without it: what it misses begins with object {object}"
-    )
+/// What a volume says that it misses.
+#[derive(Debug, Serialize)]
+pub(crate) struct Marked {
+    /// The first object that is missing; nothing where the volume is whole.
+    pub incomplete_from: Option<u64>,
+    /// It was recorded here and lost, and `accept-loss` accepted that.
+    data_lost: bool,
+}
+
+impl Marked {
+    pub(crate) fn on(image: &Image<View>) -> Self {
+        let incomplete = image.incomplete();
+        Marked {
+            incomplete_from: incomplete.map(|incomplete| incomplete.from.0),
+            data_lost: incomplete.is_some_and(|incomplete| match incomplete.cause {
+                IncompleteCause::Lost => true,
+                IncompleteCause::NotCopied => false,
+            }),
+        }
+    }
+
+    pub(crate) fn words(&self) -> Option<String> {
+        let object = self.incomplete_from?;
+        Some(match self.data_lost {
+            true => format!(
+                "INCOMPLETE: what was recorded here from object {object} on was lost, and 'accept-loss' let the image be \
+                 written again"
+            ),
+            false => format!(
+                "INCOMPLETE: its copying was not finished, or a mirror wrote on without it: what it misses begins with \
+                 object {object}"
+            ),
+        })
+    }
 }
 
 /// Whether a drive has the image, in words.

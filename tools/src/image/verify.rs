@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::info::Found;
 use super::reading::{Damage, Met, Reading};
-use super::{IN_USE, Opened, incomplete_words, look};
+use super::{IN_USE, Marked, Opened, look};
 use crate::Verdict;
 use crate::cli::VerifyOptions;
 use crate::progress;
@@ -32,8 +32,8 @@ struct Partition {
     damage: Vec<Damage>,
     /// Damaged parts of the index: they cost time, no data.
     index_damage: Vec<DamagedPart>,
-    /// The first object that is missing, where the volume is marked as no whole copy.
-    incomplete_from: Option<u64>,
+    #[serde(flatten)]
+    marked: Marked,
     opened: Found,
     /// A drive has the image: this is what was committed.
     in_use: bool,
@@ -60,7 +60,7 @@ impl From<&IndexDamage> for DamagedPart {
 
 impl Partition {
     fn is_ok(&self) -> bool {
-        self.is_undamaged() && self.incomplete_from.is_none()
+        self.is_undamaged() && self.marked.incomplete_from.is_none()
     }
 
     fn is_undamaged(&self) -> bool {
@@ -93,8 +93,8 @@ impl Partition {
                 printable(&self.opened.words)
             ));
         }
-        if let Some(object) = self.incomplete_from {
-            line(screen.paint(Paint::Bad, &incomplete_words(object)));
+        if let Some(words) = self.marked.words() {
+            line(screen.paint(Paint::Bad, &words));
         }
         let verdict = match (
             self.is_undamaged(),
@@ -176,7 +176,7 @@ fn verify(
         bytes: 0,
         damage: Vec::new(),
         index_damage: image.check_index()?.iter().map(DamagedPart::from).collect(),
-        incomplete_from: image.incomplete_from().map(|object| object.0),
+        marked: Marked::on(image),
         opened: Found::new(report),
         in_use: image.is_in_use(),
     };

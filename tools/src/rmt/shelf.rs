@@ -142,12 +142,12 @@ impl Served {
                 }),
             false => sink.open_as_allowed(),
         };
-        let opened = opened.map_err(|error| {
+        let mut opened = opened.map_err(|error| {
             log::error!("{error}");
             errno_of(&error)
         })?;
-        if let Some(refusal) = &opened.refusal {
-            log::warn!("'{}' is for reading only: {refusal}", self.config.name);
+        if let (Some(why), false) = (opened.why_read_only(), self.config.read_only) {
+            log::warn!("'{}' is for reading only: {why}", self.config.name);
         }
         let drive = StTape::new(opened.volume);
         *kept = Some(drive.clone());
