@@ -138,6 +138,15 @@ impl Frontend {
         self.sockets.clear();
     }
 
+    /// Closes what programs have closed already, as far as the kernel has not said so yet.
+    pub fn settle(&self) {
+        match &self.serving {
+            // A close(2) returns when it was answered.
+            Serving::Cuse(_) => {}
+            Serving::Fuse(mounted, _) => mounted.settle(),
+        }
+    }
+
     /// Removes the nodes, after the calls in hand.
     pub fn stop(self) -> Result<()> {
         match self.serving {

@@ -4,11 +4,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pseudotape_dev::cli::Arguments;
+use pseudotape_dev::run::Ended;
 use pseudotape_dev::{config, run};
 use pseudotape_human::explain;
 
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
 const LOG_FILTER: &str = "info,fuser=error";
+
+/// The exit code where a program still had a drive open and had written to it.
+const PROGRAM_CUT: u8 = 3;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(LOG_FILTER)).init();
@@ -19,7 +23,8 @@ fn main() -> ExitCode {
     }
     let result = config::read(&Arguments::parse()).and_then(|config| run::run(&config));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::ProgramCut) => ExitCode::from(PROGRAM_CUT),
         Err(error) => {
             eprintln!("pseudotape-dev: {}", explain(error.chain()));
             ExitCode::FAILURE

@@ -23,6 +23,15 @@ use crate::tape_drive::TapeDrive;
 /// How another group of the control socket is named.
 const CONTROL_GROUP: &str = "'group' of [control]";
 
+/// How the daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Programs were done.
+    Done,
+    /// A program had written and still had its file open: the tape file was ended for it.
+    ProgramCut,
+}
+
 /// The drives, as the control socket sees them.
 struct Drives {
     drives: Vec<Arc<TapeDrive>>,
@@ -30,8 +39,8 @@ struct Drives {
     lent: Lent,
 }
 
-/// Serves until a signal asks to end; then commits, closes the images and removes the nodes.
-pub fn run(config: &Config) -> Result<()> {
+/// Serves until a signal asks to end; then closes what is open, commits, closes the images and removes the nodes.
+pub fn run(config: &Config) -> Result<Ended> {
     // Before anything else, so that an early SIGTERM ends cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (events, happened) = channel();
@@ -47,7 +56,7 @@ pub fn run(config: &Config) -> Result<()> {
                     "ends before its drives are there: {}",
                     explain(error.chain())
                 );
-                return Ok(());
+                return Ok(Ended::Done);
             }
             Err(error) => return Err(error.context(format!("drive {number}"))),
         }
@@ -108,18 +117,27 @@ fn listen(
     Ok(())
 }
 
-/// Commits and closes each image, then removes the nodes; goes on after a failure and tells the first.
-fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend) -> Result<()> {
+/// Closes what is still open, commits and closes each image, then removes the nodes; goes on after a failure and tells
+/// the first.
+fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend) -> Result<Ended> {
     frontend.close_sockets();
-    let mut result = Ok(());
+    frontend.settle();
+    let mut result = Ok(Ended::Done);
     for drive in drives {
-        result = result.and(
-            drive
-                .end()
-                .with_context(|| format!("drive {}", drive.number())),
-        );
+        let number = drive.number();
+        match drive.end() {
+            Ok(None) => {}
+            Ok(Some(cut)) => {
+                log::error!("drive {number}: {cut}");
+                result = result.map(|_| Ended::ProgramCut);
+            }
+            Err(error) => {
+                log::error!("drive {number}: {error:#}");
+                result = result.and(Err(error.context(format!("drive {number}"))));
+            }
+        }
     }
-    result.and(frontend.stop())
+    frontend.stop().and(result)
 }
 
 /// Prints where the drives are.

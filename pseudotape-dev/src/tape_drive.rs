@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -234,32 +235,114 @@ impl TapeDrive {
         seen.opener.is_some() && !seen.closing
     }
 
-    /// Lets the write in hand finish and no new call begin; commits and closes the image, or parts with the
-    /// slave.
-    pub fn end(&self) -> Result<()> {
+    /// Lets the write in hand finish and no new call begin; closes an open file as its program would have done, then
+    /// commits and closes the image, or parts with the slave. Says what a program was not done with.
+    pub fn end(&self) -> Result<Option<String>> {
         self.asked_to_end.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + WRITE_IN_HAND;
-        while Instant::now() < deadline
-            && (self.loading.load(Ordering::SeqCst)
-                || self.slave.is_some() && self.idle_state().is_none())
-        {
+        while Instant::now() < deadline && self.loading.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(2));
         }
-        if let Some(side) = &self.slave {
-            // What it was asked goes on no longer, whatever it is.
-            side.end();
-        }
+        let Some(side) = &self.slave else {
+            let mut state = self.last_call(deadline);
+            let closed = self.close_for_program(&mut state);
+            return self
+                .take_out(&mut state, true)
+                .and_then(|_| closed.map_err(Into::into));
+        };
+        let (done, waits) = channel::<()>();
+        let closed = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                if waits.recv_timeout(WRITE_IN_HAND) == Err(RecvTimeoutError::Timeout) {
+                    // What the slave was asked goes on no longer, whatever it is.
+                    side.end();
+                }
+            });
+            let closed = self.close_for_program(&mut self.last_call(deadline));
+            drop(done);
+            closed
+        });
+        side.end();
+        Ok(closed?)
+    }
+
+    /// The lock, when the write in hand has come; no call begins any more.
+    fn last_call(&self, deadline: Instant) -> MutexGuard<'_, DriveState> {
+        let state = self.state();
         let left = deadline.saturating_duration_since(Instant::now());
         let waited = self
             .written
-            .wait_timeout_while(self.state(), left, |state| state.holder.is_announced());
+            .wait_timeout_while(state, left, |state| state.holder.is_announced());
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.holder.ending = true;
-        match self.slave {
-            None => self.take_out(&mut state, true).map(|_| ()),
+        state
+    }
+
+    /// Closes the file that is still open; says who was not done with it, where it has written.
+    fn close_for_program(&self, state: &mut DriveState) -> Result<Option<String>, CloseFailed> {
+        let Some(open) = state.holder.open.take() else {
+            return Ok(None);
+        };
+        let is_done = state.st.is_closed_early();
+        let by = self.seen().opener.take();
+        let closed = match open.awaiting {
+            None => state.st.close(state.slot.drive()),
             Some(_) => Ok(()),
+        };
+        self.note_trouble(state);
+        let (node, program) = match &by {
+            Some(by) => (by.node.as_str(), program_and_pid(by)),
+            None => ("its node", "a program".to_owned()),
+        };
+        match closed {
+            Ok(()) if open.wrote && !is_done => Ok(Some(format!(
+                "{node} was still open by {program}, which had written: its tape file ends here, with a filemark, and \
+                 whatever the program had still to write is not on the tape"
+            ))),
+            Ok(()) => Ok(None),
+            Err(errno) if open.wrote => Err(CloseFailed {
+                node: node.to_owned(),
+                program,
+                errno,
+            }),
+            Err(errno) => {
+                log::info!(
+                    "drive {}: closing {node} of {program}: {errno}",
+                    self.number
+                );
+                Ok(None)
+            }
         }
     }
+}
+
+/// The close of a file that a program still had open failed.
+#[derive(Debug)]
+struct CloseFailed {
+    node: String,
+    program: String,
+    errno: Errno,
+}
+
+impl std::fmt::Display for CloseFailed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let CloseFailed {
+            node,
+            program,
+            errno,
+        } = self;
+        write!(
+            f,
+            "{node} was still open by {program}, which had written, and closing it failed: {errno}"
+        )
+    }
+}
+
+impl std::error::Error for CloseFailed {}
+
+fn program_and_pid(opener: &OpenStatus) -> String {
+    let name = opener.program.as_deref().unwrap_or("a program");
+    format!("{name} (pid {})", opener.pid)
 }
 
 impl Files {

@@ -48,7 +48,7 @@ impl TapeNode {
             // The frontend keeps to its open files, so this is a call that outlived its drive.
             return Err(Errno::EIO);
         }
-        let result = work(&mut state);
+        let result = self.resume(&mut state).and_then(|()| work(&mut state));
         if result.is_err() {
             self.drive.note_trouble(&mut state);
             if !self.has_slave()
@@ -61,10 +61,26 @@ impl TapeNode {
         result.map_err(number)
     }
 
+    /// A call has come after a close that was done early: the tape is as it was before.
+    fn resume(&self, state: &mut DriveState) -> Result<(), pseudotape_st::Errno> {
+        if !state.st.is_closed_early() {
+            return Ok(());
+        }
+        log::debug!("{}: used after what seemed to be its last close", self.name);
+        self.drive.seen().closing = false;
+        state.st.resume(state.slot.drive())
+    }
+
     fn try_open(&self, state: &mut DriveState, flags: OpenFlags) -> Result<Opening, Errno> {
         let opening = state.st.open(state.slot.drive(), self.node, flags);
         self.drive.note_trouble(state);
         opening.map_err(number)
+    }
+
+    fn note_failed_close(&self, state: &mut DriveState, errno: pseudotape_st::Errno) {
+        let message = format!("{}: close after writing failed: {errno}", self.name);
+        log::error!("{message}");
+        state.holder.last_error = Some(message);
     }
 
     /// How long this open waits for a slave, where it does.
@@ -331,10 +347,35 @@ impl CharDevice for TapeNode {
     }
 
     fn flush(&self, handle: Handle) -> Result<(), Errno> {
+        if self.drive.state().st.is_closed_early() {
+            return Ok(());
+        }
         // Nothing is late of what a write could tell; what the close is sure to end in is told now.
         self.call(handle, |state| {
             state.st.ask_before_close(state.slot.drive())
         })
+    }
+
+    fn owes_at_close(&self, handle: Handle) -> bool {
+        let mut state = self.drive.state();
+        let goes_on = !state.holder.ending && state.holder.file(handle).is_some();
+        goes_on && state.st.owes_filemark()
+    }
+
+    fn close_early(&self, handle: Handle) -> Result<(), Errno> {
+        let mut state = self.drive.state();
+        let state = &mut *state;
+        if state.holder.ending || state.holder.file(handle).is_none() {
+            return Err(Errno::EIO);
+        }
+        self.drive.seen().closing = true;
+        let result = state.st.close_early(state.slot.drive());
+        self.drive.note_trouble(state);
+        if let Err(errno) = result {
+            // The program is told as well, but one that just exits does not listen.
+            self.note_failed_close(state, errno);
+        }
+        result.map_err(number)
     }
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
@@ -343,7 +384,8 @@ impl CharDevice for TapeNode {
         let state = &mut *state;
         let Some(file) = state.holder.file(handle) else {
             self.drive.seen().closing = false;
-            return Err(Errno::EIO);
+            // Where the daemon ends it closed the file itself, and has told how that went.
+            return state.holder.ending.then_some(()).ok_or(Errno::EIO);
         };
         let wrote = file.wrote;
         // What is known before, the program was told by the calls that failed.
@@ -353,9 +395,7 @@ impl CharDevice for TapeNode {
         let wrote = wrote && !foretold;
         self.drive.forget_open(state);
         if let (Err(errno), true) = (result, wrote) {
-            let message = format!("{}: close after writing failed: {errno}", self.name);
-            log::error!("{message}");
-            state.holder.last_error = Some(message);
+            self.note_failed_close(state, errno);
             state.holder.untold = Some(errno);
         }
         result.map_err(number)

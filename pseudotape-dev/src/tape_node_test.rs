@@ -13,7 +13,7 @@ use pseudotape_chardev::{
     WordSize,
 };
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
-use pseudotape_image::{Access, CreateParameters, Error, FileStore, Image, Uuid, VolumeId};
+use pseudotape_image::{Access, Ahead, CreateParameters, Error, FileStore, Image, Uuid, VolumeId};
 use pseudotape_mtio::{MtOp, MtPos, Operation, Width};
 use pseudotape_slave::{Channel, serve};
 use pseudotape_st::Node;
@@ -320,6 +320,67 @@ fn after_the_end_nothing_begins() {
     assert_eq!(node.write(handle, b"late"), Err(Errno::EIO));
     assert_eq!(node.open_again(handle), Err(Errno(libc::ENXIO)));
     assert_eq!(node.open(RDWR, CALLER), Err(Errno(libc::ENXIO)));
+}
+
+/// What is in the only image of a directory, a letter an object.
+fn recorded(directory: &tempfile::TempDir) -> String {
+    let path = directory.path().join("tape.ptape");
+    let store = FileStore::open(&path, Access::ReadOnly).expect("a file");
+    let (mut image, _) = Image::open(store, Access::ReadOnly).expect("an image");
+    let mut recorded = String::new();
+    loop {
+        recorded.push(match image.skip_object().expect("it is whole") {
+            Ahead::Block(_) => 'b',
+            Ahead::Filemark => 'f',
+            Ahead::BadBlock | Ahead::Setmark => '?',
+            Ahead::EndOfData => return recorded,
+        });
+    }
+}
+
+#[test]
+fn the_end_closes_as_a_program_would_and_says_who_was_not_done() {
+    let (drive, node, directory) = loaded();
+    let handle = open(&node, RDWR);
+    node.write(handle, b"record").expect("takes it");
+    let cut = drive.end().expect("it is committed").expect("it was cut");
+    assert!(cut.starts_with("npmtm0 was still open by"), "{cut}");
+    assert_eq!(recorded(&directory), "bf");
+    assert_eq!(
+        node.close(handle),
+        Ok(()),
+        "the frontend's close has nothing to do"
+    );
+
+    // Whoever only read, or has closed already, is not cut.
+    let (drive, node, directory) = loaded();
+    let handle = open(&node, RDWR);
+    node.read(handle, &mut [0; 10]).expect_err("it is blank");
+    assert_eq!(drive.end().expect("ends"), None);
+    assert_eq!(recorded(&directory), "");
+    let (drive, node, directory) = loaded();
+    let handle = open(&node, RDWR);
+    node.write(handle, b"record").expect("takes it");
+    assert!(node.owes_at_close(handle));
+    assert_eq!(node.close_early(handle), Ok(()));
+    assert_eq!(drive.end().expect("ends"), None);
+    assert_eq!(recorded(&directory), "bf");
+}
+
+#[test]
+fn a_close_that_came_too_early_leaves_no_filemark() {
+    let (drive, node, directory) = loaded();
+    let handle = open(&node, RDWR);
+    node.write(handle, b"record").expect("takes it");
+    for _ in 0..2 {
+        assert_eq!(node.close_early(handle), Ok(()));
+        assert_eq!(node.flush(handle), Ok(()), "a further descriptor is closed");
+        assert!(!node.owes_at_close(handle), "once is enough");
+        assert_eq!(node.write(handle, b"another"), Ok(7));
+    }
+    node.close(handle).expect("closes");
+    drive.end().expect("ends");
+    assert_eq!(recorded(&directory), "bbbf");
 }
 
 /// What an unload took away, a rewinding close can't rewind: the program is told before.

@@ -217,6 +217,18 @@ pub trait CharDevice: Send + Sync {
     /// does nothing; it only tells an error that could not be reported otherwise.
     fn flush(&self, handle: Handle) -> Result<(), Errno>;
 
+    /// Whether [`CharDevice::close`] is going to record something, so that a frontend which hears of the last
+    /// `close(2)` only after it has returned should have this done early.
+    fn owes_at_close(&self, _handle: Handle) -> bool {
+        false
+    }
+
+    /// Does what [`CharDevice::close`] is going to do, as far as it can be taken back, and leaves the file open: a
+    /// call that comes after all finds the device as it was before.
+    fn close_early(&self, _handle: Handle) -> Result<(), Errno> {
+        Ok(())
+    }
+
     /// The last `close(2)` of the open file.
     fn close(&self, handle: Handle) -> Result<(), Errno>;
 

@@ -6,7 +6,7 @@ use pseudotape_tape::{Done, Door, Drive, Failed, Mark, Sense, Stop, WriteMode};
 use crate::St;
 use crate::errno::{Errno, Refusal};
 use crate::settle::{Crossing, Next};
-use crate::state::{DoorState, Edge, Motion};
+use crate::state::{DoorState, Edge, Motion, PerOpen};
 
 impl St {
     /// Closes the drive.
@@ -30,7 +30,8 @@ impl St {
     /// hears of a `close(2)` before the file is closed, and could not tell an error later.
     #[must_use]
     pub fn foretell_close(&self) -> Option<Errno> {
-        let open = self.open.as_ref().filter(|open| !open.waiting)?;
+        let to_come = |open: &&PerOpen| !open.waiting && open.closed_early.is_none();
+        let open = self.open.as_ref().filter(to_come)?;
         let refusal = if open.rewind_at_close {
             self.mount.require_ready().err()
         } else if self.is_ready() && self.drive.position_lost {
@@ -85,16 +86,25 @@ impl St {
         if open.waiting {
             return Ok(());
         }
-        let rewinds = open.rewind_at_close;
+        let result = match open.closed_early {
+            Some(_) => Ok(()),
+            None => self.end_tape_file(drive),
+        };
+        if self.drive.door == DoorState::Auto {
+            // st_release has nobody to tell.
+            self.lock_door(drive, Door::Unlocked).ok();
+        }
+        result
+    }
+
+    /// What a close does to the tape (`st_flush`).
+    pub(crate) fn end_tape_file(&mut self, drive: &mut dyn Drive) -> Result<(), Refusal> {
+        let rewinds = self.open.as_ref().is_some_and(|open| open.rewind_at_close);
         let mut result = self.mark_or_give_back(drive, rewinds);
         // Asked again: nothing above changes it, but an unload before did.
         if rewinds {
             let rewound = self.rewind(drive);
             result = result.and(rewound);
-        }
-        if self.drive.door == DoorState::Auto {
-            // st_release has nobody to tell.
-            self.lock_door(drive, Door::Unlocked).ok();
         }
         result
     }

@@ -7,6 +7,7 @@
 //! Transfers are done when a call returns, as st does them with direct I/O.
 
 mod close;
+mod early;
 mod errno;
 mod load;
 mod marks;

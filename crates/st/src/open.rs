@@ -63,6 +63,7 @@ impl St {
             write_refused: flags.access == AccessMode::Read,
             rewind_at_close: node.rewinding,
             direct: true,
+            closed_early: None,
         });
         self.go_on_opening(drive)
     }

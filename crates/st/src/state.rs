@@ -1,6 +1,6 @@
 //! What st remembers, grouped by how long it lives.
 
-use pseudotape_tape::{BlockLimits, Failed, Sense};
+use pseudotape_tape::{BlockLimits, Failed, ObjectNumber, Sense};
 
 use crate::errno::Refusal;
 
@@ -223,6 +223,20 @@ pub(crate) struct PerOpen {
     pub(crate) rewind_at_close: bool,
     /// Blocks go straight to the program's buffer; a read of a part of a block ends that.
     pub(crate) direct: bool,
+    /// The close was done before it came.
+    pub(crate) closed_early: Option<ClosedEarly>,
+}
+
+/// The way back from a close that came early, or why there is none: the close failed, or the drive did not say where
+/// it was.
+#[derive(Debug)]
+pub(crate) struct ClosedEarly(pub(crate) Result<BeforeClose, Refusal>);
+
+/// Where the tape was before a close that came early.
+#[derive(Debug)]
+pub(crate) struct BeforeClose {
+    pub(crate) object: ObjectNumber,
+    pub(crate) partition: PerPartition,
 }
 
 /// Blocks read ahead in fixed block mode; the buffer is allocated at the first read of a part of a block.

@@ -316,13 +316,13 @@ impl Filesystem for TapeFiles {
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        self.nodes.note_flush();
         let Some(node) = self.nodes.by_inode(inode.0) else {
             return reply.ok();
         };
         let (handle, tid) = (Handle(handle.0), request.pid());
+        let nodes = Arc::clone(&self.nodes);
         self.on(node, inode, &[], reply, move |node, _, reply| {
-            done(node.pieces.flush(handle, tid), reply);
+            done(nodes.flush(node, handle, tid), reply);
         });
     }
 

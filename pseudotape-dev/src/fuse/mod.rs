@@ -6,6 +6,7 @@
 
 mod calls;
 mod filesystem;
+mod holders;
 mod mount_point;
 mod mounted;
 mod node;

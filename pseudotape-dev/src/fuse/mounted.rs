@@ -14,6 +14,7 @@ use nix::mount::{MntFlags, umount2};
 use pseudotape_chardev::CharDevice;
 
 use super::filesystem::TapeFiles;
+use super::holders::Holders;
 use super::mount_point::{MountPoint, is_our_mount};
 use super::node::Nodes;
 use super::opening::Openings;
@@ -81,6 +82,9 @@ pub fn mount(
     let mut session = Session::new(files, &directory, &config(threads, point.source()))
         .map_err(|e| cannot_mount(&directory, e))?;
     point.check_empty(is_node)?;
+    if let Some(holders) = device_of(&directory).and_then(|device| Holders::of(&device)) {
+        nodes.set_holders(holders);
+    }
     let unmounter = session.unmount_callable();
     let ending = Arc::new(AtomicBool::new(false));
     let thread = {
@@ -108,6 +112,11 @@ pub fn mount(
 }
 
 impl Mounted {
+    /// Closes what programs have closed: RELEASE comes after `close(2)` has returned, and is perhaps not here yet.
+    pub fn settle(&self) {
+        self.nodes.settle();
+    }
+
     /// Finishes the system calls in hand, unmounts, and closes what is still open.
     ///
     /// Programs that have a file open get `ECONNABORTED` or `ENOTCONN` from then on.
@@ -168,11 +177,17 @@ fn join(thread: JoinHandle<io::Result<()>>, directory: &Path) -> Result<()> {
     }
 }
 
+/// `major:minor` of our mount, if it is mounted.
+fn device_of(directory: &Path) -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let line = mounts.lines().rfind(|line| is_our_mount(line, directory))?;
+    line.split(' ').nth(2).map(str::to_owned)
+}
+
 /// Where the kernel lets the owner of a mount cut its connection, if that is mounted.
 fn connection_of(directory: &Path) -> Option<PathBuf> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let line = mounts.lines().find(|line| is_our_mount(line, directory))?;
-    let (_major, minor) = line.split(' ').nth(2)?.split_once(':')?;
+    let device = device_of(directory)?;
+    let (_major, minor) = device.split_once(':')?;
     Some(
         Path::new("/sys/fs/fuse/connections")
             .join(minor)

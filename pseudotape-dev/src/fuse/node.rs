@@ -1,7 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use pseudotape_chardev::{CharDevice, Cut, Handle, Pieces, ProcCalls};
+use pseudotape_chardev::{CharDevice, Cut, Errno, Handle, Pieces, ProcCalls};
+
+use super::holders::{Held, Holders};
 
 /// The most that a request carries: 256 pages, unless the administrator set fewer.
 pub(super) const TRANSFER_MAX_BYTES: u32 = 1 << 20;
@@ -22,6 +24,8 @@ pub(super) struct Nodes {
     nodes: Vec<NodeFile>,
     /// When a descriptor was last closed.
     flushed: Mutex<Option<Instant>>,
+    /// Known once they are mounted.
+    holders: OnceLock<Holders>,
 }
 
 /// Inode of the directory.
@@ -46,6 +50,7 @@ impl Nodes {
         Nodes {
             nodes: nodes.into_iter().map(node).collect(),
             flushed: Mutex::default(),
+            holders: OnceLock::new(),
         }
     }
 
@@ -69,7 +74,7 @@ impl Nodes {
         self.nodes.iter().any(|node| node.device.stream().is_some())
     }
 
-    pub(super) fn note_flush(&self) {
+    fn note_flush(&self) {
         *self.flushed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
@@ -84,11 +89,47 @@ impl Nodes {
         self.nodes.iter().any(|node| node.pieces.in_hand())
     }
 
-    /// Closes the open files: the kernel sends nothing any more.
+    /// Tells which mount the files are of.
+    pub(super) fn set_holders(&self, holders: Holders) {
+        self.holders.get_or_init(|| holders);
+    }
+
+    /// A `close(2)` of one of the descriptors of an open file; where it is the last one, what the close promises is
+    /// done before it returns.
+    pub(super) fn flush(&self, node: &NodeFile, handle: Handle, tid: u32) -> Result<(), Errno> {
+        self.note_flush();
+        let held = |holders: &Holders| holders.after_close(&node.name, tid);
+        let flushed = node.pieces.flush(handle, tid);
+        if flushed.is_ok()
+            && node.device.owes_at_close(handle)
+            && !node.pieces.in_hand()
+            && self.holders.get().map(held) == Some(Held::ByNobody)
+        {
+            return node.device.close_early(handle);
+        }
+        flushed
+    }
+
+    /// Closes the files that no program has open any more: `close(2)` has returned, and RELEASE is on its way.
+    pub(super) fn settle(&self) {
+        let Some(holders) = self.holders.get() else {
+            return;
+        };
+        for node in &self.nodes {
+            let open = node.open_files().clone();
+            if !open.is_empty()
+                && !node.pieces.in_hand()
+                && holders.who(&node.name) == Held::ByNobody
+            {
+                open.into_iter().for_each(|handle| node.release(handle));
+            }
+        }
+    }
+
+    /// Closes what is open: the kernel sends nothing any more.
     pub(super) fn close_all(&self) {
         for node in &self.nodes {
-            let open =
-                std::mem::take(&mut *node.open.lock().unwrap_or_else(PoisonError::into_inner));
+            let open = std::mem::take(&mut *node.open_files());
             for handle in open {
                 log::info!("{}: closed, it was still open", node.name);
                 node.close(handle);
@@ -99,18 +140,21 @@ impl Nodes {
 
 impl NodeFile {
     pub(super) fn note_open(&self, handle: Handle) {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(handle);
+        self.open_files().push(handle);
     }
 
-    /// The last `close(2)` of an open file.
+    fn open_files(&self) -> MutexGuard<'_, Vec<Handle>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last `close(2)` of an open file. At the end of the daemon it is closed before the kernel says so.
     pub(super) fn release(&self, handle: Handle) {
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|open| *open != handle);
+        let mut open = self.open_files();
+        let Some(place) = open.iter().position(|open| *open == handle) else {
+            return;
+        };
+        open.swap_remove(place);
+        drop(open);
         self.close(handle);
     }
 

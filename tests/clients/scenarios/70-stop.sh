@@ -46,10 +46,16 @@ for size in 10240 1048576; do
     cartridge "term$size"
     drive_up "image=$WORK/term$size.ptape"
     writer $size
-    daemon=$DAEMON
-    drive_down # checks the exit code and that the nodes are gone
-    kill -0 "$daemon" 2>/dev/null && fail "SIGTERM during records of $size" "the daemon is there" ||
-        ok "SIGTERM during records of $size ends the daemon"
+    kill -TERM "$DAEMON"
+    if ! daemon_gone 20; then
+        fail "SIGTERM during records of $size ends the daemon" "it is there after 20 s"
+        drive_kill
+    elif [ -e "$NODE" ]; then
+        fail "SIGTERM during records of $size ends the daemon" "$NODE is still there"
+    else
+        # 3: a program was not done
+        same "SIGTERM during records of $size ends the daemon: exit code" 3 "$daemon_code"
+    fi
     # a number: the pieces of a record that the daemon had taken, a short write
     writer_ended "SIGTERM during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|ENXIO|[0-9]+)$'
     check "SIGTERM during records of $size: the image verifies" pseudotape verify "term$size.ptape"

@@ -57,7 +57,8 @@ def main():
         code = stop(daemon, number, front, directory)
         if wrote != 11:
             trouble.append(f"{turn}: write: {wrote}")
-        if code != (0 if number == signal.SIGTERM else -9):
+        # 3: a program that had written was not done
+        if code != (3 if number == signal.SIGTERM else -9):
             trouble.append(f"{turn}: the daemon's exit code was {code}")
         began = time.monotonic()
         for stale in (fd, *old[-3:]):

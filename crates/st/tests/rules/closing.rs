@@ -148,3 +148,72 @@ fn system_v_goes_behind_the_filemark_after_reading_and_only_then() {
         assert_eq!((file, block, bench.pos()), expected, "reads: {reads}");
     }
 }
+
+/// ST-CLOSE-16
+#[test]
+fn a_close_that_is_done_early_is_not_done_again() {
+    for (node, two, tape, at) in [
+        (NON_REWINDING, false, "bbf", 3),
+        (NON_REWINDING, true, "bbff", 3),
+        (REWINDING, false, "bbf", 0),
+    ] {
+        let mut bench = Bench::with(crate::bench::personality("generic"), Default::default());
+        bench.open(node, READ_WRITE).unwrap();
+        assert!(!bench.st.owes_filemark());
+        assert_eq!(bench.st.close_early(&mut bench.drive), Ok(()));
+        assert!(!bench.st.is_closed_early(), "nothing was written");
+        if two {
+            let two = i32::try_from(Booleans::TWO_FILEMARKS.bits()).unwrap();
+            bench.does(Operation::SetDriveBuffer, SET | two);
+        }
+        bench.write_blocks(2);
+        assert!(bench.st.owes_filemark());
+        assert_eq!(bench.st.close_early(&mut bench.drive), Ok(()));
+        assert!(bench.st.is_closed_early() && !bench.st.owes_filemark());
+        assert_eq!(bench.tape(), tape, "before the file is closed");
+        assert_eq!(bench.st.close_early(&mut bench.drive), Ok(()));
+        bench.close().unwrap();
+        assert_eq!(bench.tape(), tape, "after it");
+        bench.open(NON_REWINDING, READ_WRITE).unwrap();
+        assert_eq!(bench.pos(), at);
+    }
+}
+
+/// ST-CLOSE-16
+#[test]
+fn a_call_after_a_close_that_was_early_finds_the_tape_as_it_was() {
+    for node in [NON_REWINDING, REWINDING] {
+        let mut bench = Bench::with(crate::bench::personality("generic"), Default::default());
+        bench.open(node, READ_WRITE).unwrap();
+        bench.write_blocks(2);
+        let before = bench.at();
+        assert_eq!(bench.st.close_early(&mut bench.drive), Ok(()));
+        assert_eq!(bench.tape(), "bbf");
+        assert_eq!(bench.st.resume(&mut bench.drive), Ok(()));
+        assert!(!bench.st.is_closed_early());
+        assert_eq!((bench.at(), bench.pos()), (before, 2));
+        bench.write_blocks(1);
+        assert_eq!(bench.tape(), "bbb");
+        bench.close().unwrap();
+        assert_eq!(bench.tape(), "bbbf");
+    }
+}
+
+/// ST-CLOSE-16
+#[test]
+fn what_a_close_that_was_early_could_not_do_is_told_by_it_and_by_a_call_after_it() {
+    let mut bench = Bench::open_blank("generic");
+    bench.write_blocks(1);
+    bench.drive.reset();
+    assert_eq!(bench.st.close_early(&mut bench.drive), Err(Errno::Io));
+    assert_eq!(bench.st.resume(&mut bench.drive), Err(Errno::Io));
+    assert_eq!(bench.st.resume(&mut bench.drive), Ok(()), "told once");
+    // The close of the file has nothing to tell any more.
+    let mut bench = Bench::open_blank("generic");
+    bench.write_blocks(1);
+    bench.drive.reset();
+    assert_eq!(bench.st.close_early(&mut bench.drive), Err(Errno::Io));
+    assert_eq!(bench.st.foretell_close(), None);
+    assert_eq!(bench.close(), Ok(()));
+    assert_eq!(bench.tape(), "b");
+}
