@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use fuser::{FileHandle, OpenFlags, ReplyData, ReplyEmpty, ReplyIoctl, ReplyWrite, Request};
 use pseudotape_chardev::{Caller, Errno, FirstPiece, Handle, IoctlRequest, Piece, WordSize};
 
-use super::filesystem::os;
+use super::error::os;
 use super::node::NodeFile;
 
 thread_local! {

@@ -11,12 +11,12 @@ use fuser::{
     RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
     ReplyIoctl, ReplyOpen, ReplyPoll, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use pseudotape_chardev::{Errno, Handle, WordSize};
+use pseudotape_chardev::{Handle, WordSize};
 
 use super::calls::{Ioctl, caller, done, piece, read_piece, write_piece, written};
-use super::mounted::MountOptions;
 use super::node::{NodeFile, Nodes, ROOT, TRANSFER_MAX_BYTES};
 use super::opening::{Openings, Wish};
+use super::options::MountOptions;
 use super::stream;
 use super::threads::{CallThread, Elsewhere, Threads};
 
@@ -34,15 +34,6 @@ pub(super) struct TapeFiles {
     pub(super) since: SystemTime,
     /// Modes that chmod(2) gave to files, by inode.
     pub(super) changed_modes: Mutex<BTreeMap<u64, u32>>,
-}
-
-/// An error number as the kernel takes it: it refuses larger ones, and the caller would wait for ever.
-pub(super) fn os(errno: Errno) -> fuser::Errno {
-    const LARGEST: i32 = 511;
-    match errno.0 {
-        1..=LARGEST => fuser::Errno::from_i32(errno.0),
-        _ => fuser::Errno::EIO,
-    }
 }
 
 /// A reply that can be an error.

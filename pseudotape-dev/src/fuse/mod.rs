@@ -5,13 +5,16 @@
 //! refuse such a file.
 
 mod calls;
+mod error;
 mod filesystem;
 mod holders;
 mod mount_point;
 mod mounted;
 mod node;
 mod opening;
+mod options;
 mod stream;
 mod threads;
 
-pub use mounted::{MountOptions, Mounted, mount};
+pub use mounted::{Mounted, mount};
+pub use options::MountOptions;

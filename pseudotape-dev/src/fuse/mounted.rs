@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use super::holders::Holders;
 use super::mount_point::{MountPoint, is_our_mount};
 use super::node::Nodes;
 use super::opening::Openings;
+use super::options::MountOptions;
 use super::threads::Threads;
 
 /// What kind of FUSE file system it is, in `/proc/self/mountinfo`.
@@ -28,19 +28,6 @@ const FINISH_MAX: Duration = Duration::from_secs(5);
 
 /// Most threads that read requests.
 const THREADS_MAX: usize = 8;
-
-/// What the files look like.
-#[derive(Clone, Debug)]
-pub struct MountOptions {
-    /// Their permissions.
-    pub mode: u32,
-    /// Their group; `None`: the daemon's.
-    pub gid: Option<u32>,
-    /// How many drives they are: each can be busy with one call.
-    pub drives: usize,
-    /// Permissions and groups of files that have others, by their names.
-    pub apart: BTreeMap<String, (u32, Option<u32>)>,
-}
 
 /// A mount that is being served.
 pub struct Mounted {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fuser::{FileHandle, FopenFlags, ReplyOpen};
 use pseudotape_chardev::{Caller, Errno, Handle, Opened};
 
-use super::filesystem::os;
+use super::error::os;
 use super::node::{NodeFile, Nodes};
 
 /// How many opens of one mount may wait at a time; a further one is `EBUSY`. Each costs a thread.

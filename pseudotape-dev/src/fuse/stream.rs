@@ -5,7 +5,7 @@ use pseudotape_chardev::{
     Answered, Errno, Handle, Reader, Readiness, Stream, StreamRead, Waker, WhenEmpty,
 };
 
-use super::filesystem::os;
+use super::error::os;
 
 /// The caller of a read. The caller waits for the answer whatever signal it gets: fuser tells the kernel that it
 /// knows no INTERRUPT.
