@@ -100,7 +100,7 @@ impl TapeView for Told<'_> {
 }
 
 /// The most data that a CDB allows, where it says so: what every answer is held against.
-fn allocation(cdb: &[u8]) -> usize {
+pub(crate) fn allocation(cdb: &[u8]) -> usize {
     let at = |place: usize| usize::from(cdb.get(place).copied().unwrap_or(0));
     match at(0) {
         0x03 | 0x1a => at(4),

@@ -2,6 +2,7 @@
 
 use crate::bytes::{Put, byte, field_text, length8, length16};
 use crate::cdb::flag;
+use crate::sense::{FieldPointer, Sense};
 
 /// What a unit is (PERIPHERAL DEVICE TYPE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -178,6 +179,16 @@ impl UnitIdentity {
         }
         let length = usize::from(crate::bytes::be16(page, 2));
         Some(field_text(page, 4, length).trim_start().to_owned())
+    }
+}
+
+/// The data of INQUIRY, or the sense of a page that there is not.
+pub(crate) fn inquiry(unit: &UnitIdentity, page: Option<u8>) -> Result<Vec<u8>, Sense> {
+    const PAGE_BYTE: u16 = 2;
+    let refused = || Sense::invalid_field(FieldPointer::command(PAGE_BYTE));
+    match page {
+        None => Ok(unit.standard()),
+        Some(page) => unit.vital(page).ok_or_else(refused),
     }
 }
 

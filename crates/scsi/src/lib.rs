@@ -1,8 +1,8 @@
-//! SCSI commands, sense and parameter data as typed values, both ways: what a unit takes and answers, and what a program
-//! sends and reads.
+//! SCSI commands, sense and parameter data as typed values, both ways: what a unit takes and answers, and what a
+//! program sends and reads.
 //!
 //! Nothing here does I/O or knows how a command came: by `SG_IO` on a node, or through the kernel's target core.
-//! [`execute_tape`] answers the commands that look at a tape drive.
+//! [`ChangerUnit`] is a changer over any `Changer`; [`execute_tape`] answers the commands that look at a tape drive.
 
 // Bytes from outside must not end in a panic or in another number.
 #![cfg_attr(
@@ -10,10 +10,10 @@
     deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
-mod answer;
 mod bytes;
 mod cdb;
 mod changer_command;
+mod changer_unit;
 mod elements;
 #[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
@@ -22,6 +22,8 @@ mod log;
 mod luns;
 mod mode;
 mod primary;
+mod refusal;
+mod reply;
 mod sense;
 mod tape_command;
 mod tape_unit;
@@ -29,11 +31,11 @@ mod tape_unit;
 #[cfg(test)]
 mod command_test;
 
-pub use answer::{Answer, Status};
 pub use cdb::{CdbError, cdb_length};
 pub use changer_command::{
     ChangerCommand, ElementRange, ElementType, ExchangeMedium, MoveMedium, ReadElementStatus,
 };
+pub use changer_unit::{ChangerUnit, Nexus};
 pub use elements::{
     ElementDescriptor, ElementReport, ReportError, VOLUME_ID_CHARS, decode_element_status,
     element_status, report_max_bytes,
@@ -49,6 +51,8 @@ pub use mode::{
     transport_geometry,
 };
 pub use primary::{Form, LogSense, ModeSense, PageControl, PrimaryCommand};
+pub use refusal::{exception_reason, refusal_sense};
+pub use reply::{Reply, Status};
 pub use sense::{
     FIXED_BYTES, FieldOf, FieldPointer, Reason, Sense, SenseFormat, SenseKey, StreamFlags,
 };

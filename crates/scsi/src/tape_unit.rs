@@ -2,16 +2,16 @@
 
 use pseudotape_tape::{BlockLimits, Capacity, Failed, Identity, Mode, Position};
 
-use crate::answer::Answer;
 use crate::bytes::Put;
-use crate::inquiry::{DeviceType, UnitIdentity};
+use crate::inquiry::{DeviceType, UnitIdentity, inquiry};
 use crate::log::{LogPage, Parameter, log_sense, page, tape_alert};
 use crate::luns::report_luns;
 use crate::mode::{
     BlockDescriptor, ModeHeader, compression, device_configuration, medium_partitions, mode_sense,
 };
 use crate::primary::PrimaryCommand;
-use crate::sense::{FieldPointer, Reason, Sense, SenseKey};
+use crate::reply::Reply;
+use crate::sense::{Reason, Sense, SenseKey};
 use crate::tape_command::{PositionForm, TapeCommand};
 
 /// What a drive has moved since it was made.
@@ -73,21 +73,21 @@ pub fn tape_sense(sense: pseudotape_tape::Sense) -> Sense {
 }
 
 /// Does a command that only looks; every other one is refused with ILLEGAL REQUEST, INVALID COMMAND OPERATION CODE.
-pub fn execute_tape(cdb: &[u8], drive: &mut dyn TapeView) -> Answer {
+pub fn execute_tape(cdb: &[u8], drive: &mut dyn TapeView) -> Reply {
     let answer = match TapeCommand::decode(cdb) {
         Ok(TapeCommand::Primary(command)) => primary(command, drive),
-        Ok(TapeCommand::ReadBlockLimits) => Ok(Answer::data(block_limits(drive), u32::MAX)),
+        Ok(TapeCommand::ReadBlockLimits) => Ok(Reply::data(block_limits(drive), u32::MAX)),
         Ok(TapeCommand::ReadPosition { form, allocation }) => {
             let allocation = match form {
                 PositionForm::Extended => allocation.into(),
                 // They have a length, and no allocation.
                 PositionForm::Short | PositionForm::ShortVendor | PositionForm::Long => u32::MAX,
             };
-            position(drive, form).map(|data| Answer::data(data, allocation))
+            position(drive, form).map(|data| Reply::data(data, allocation))
         }
         Err(error) => Err(error.sense()),
     };
-    answer.unwrap_or_else(Answer::check)
+    answer.unwrap_or_else(Reply::check)
 }
 
 fn failed(failed: Failed) -> Sense {
@@ -105,22 +105,22 @@ fn unit(identity: Identity) -> UnitIdentity {
     }
 }
 
-fn primary(command: PrimaryCommand, drive: &mut dyn TapeView) -> Result<Answer, Sense> {
+fn primary(command: PrimaryCommand, drive: &mut dyn TapeView) -> Result<Reply, Sense> {
     match command {
         PrimaryCommand::TestUnitReady => {
             drive.ready().map_err(failed)?;
-            Ok(Answer::good())
+            Ok(Reply::good())
         }
         PrimaryCommand::RequestSense { format, allocation } => {
             let sense = match drive.ready() {
                 Ok(()) => Sense::none(),
                 Err(error) => failed(error),
             };
-            Ok(Answer::data(sense.encode(format), allocation.into()))
+            Ok(Reply::data(sense.encode(format), allocation.into()))
         }
         PrimaryCommand::Inquiry { page, allocation } => {
             let unit = unit(drive.identity());
-            inquiry(&unit, page).map(|data| Answer::data(data, allocation.into()))
+            inquiry(&unit, page).map(|data| Reply::data(data, allocation.into()))
         }
         PrimaryCommand::ModeSense(command) => {
             let mode = drive.mode().map_err(failed)?;
@@ -131,30 +131,20 @@ fn primary(command: PrimaryCommand, drive: &mut dyn TapeView) -> Result<Answer, 
                 medium_partitions(mode.last_partition, mode.last_partition),
             ];
             let data = mode_sense(command, header(mode), &pages)?;
-            Ok(Answer::data(data, command.allocation.into()))
+            Ok(Reply::data(data, command.allocation.into()))
         }
         PrimaryCommand::LogSense(command) => {
             let data = log_sense(command, &log_pages(drive))?;
-            Ok(Answer::data(data, command.allocation.into()))
+            Ok(Reply::data(data, command.allocation.into()))
         }
         PrimaryCommand::ReportLuns { select, allocation } => {
-            Ok(Answer::data(report_luns(select), allocation))
+            Ok(Reply::data(report_luns(select), allocation))
         }
         // The st driver holds the drive: who reserves it or locks its door goes by the node's own calls.
         PrimaryCommand::Reserve(_)
         | PrimaryCommand::Release(_)
         | PrimaryCommand::PreventRemoval(_)
         | PrimaryCommand::SelfTest => Err(Sense::illegal(Reason::INVALID_OPERATION_CODE)),
-    }
-}
-
-/// The data of INQUIRY, or the sense of a page that there is not.
-pub(crate) fn inquiry(unit: &UnitIdentity, page: Option<u8>) -> Result<Vec<u8>, Sense> {
-    const PAGE_BYTE: u16 = 2;
-    let refused = || Sense::invalid_field(FieldPointer::command(PAGE_BYTE));
-    match page {
-        None => Ok(unit.standard()),
-        Some(page) => unit.vital(page).ok_or_else(refused),
     }
 }
 

@@ -1,8 +1,8 @@
 use pseudotape_tape::{FileNumber, ObjectNumber, PartitionNumber};
 
 use super::*;
-use crate::answer::Status;
-use crate::sense::FIXED_BYTES;
+use crate::reply::Status;
+use crate::sense::{FIXED_BYTES, FieldPointer};
 
 struct Drive {
     ready: Result<(), pseudotape_tape::Sense>,
@@ -28,7 +28,7 @@ impl TapeView for Drive {
             vendor: "IBM".to_owned(),
             product: "ULT3580-TD5".to_owned(),
             revision: "A1".to_owned(),
-            serial: "PT-00".to_owned(),
+            serial: "DRV00".to_owned(),
         }
     }
 
@@ -88,10 +88,10 @@ fn inquiry_tells_the_drives_names() {
     let standard = data(&[0x12, 0, 0, 0, 36, 0]);
     assert_eq!((standard[0], standard.len()), (1, 36));
     assert_eq!(&standard[8..36], b"IBM     ULT3580-TD5     A1  ");
-    assert_eq!(data(&[0x12, 1, 0x80, 0, 255, 0]), b"\x01\x80\0\x05PT-00");
+    assert_eq!(data(&[0x12, 1, 0x80, 0, 255, 0]), b"\x01\x80\0\x05DRV00");
     let absent = execute_tape(&[0x12, 1, 0xb5, 0, 255, 0], &mut drive());
     let field = Sense::invalid_field(FieldPointer::command(2));
-    assert_eq!(absent, Answer::check(field));
+    assert_eq!(absent, Reply::check(field));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_drive_without_a_medium_says_so_and_still_who_it_is() {
     };
     let sense = Sense::new(SenseKey::NotReady, Reason::NO_MEDIUM);
     for cdb in [[0; 10], [0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
-        assert_eq!(execute_tape(&cdb, &mut empty), Answer::check(sense));
+        assert_eq!(execute_tape(&cdb, &mut empty), Reply::check(sense));
     }
     let asked = execute_tape(&[3, 0, 0, 0, 252, 0], &mut empty);
     assert_eq!(asked.data.len(), FIXED_BYTES);
@@ -235,6 +235,6 @@ fn reservations_and_the_door_are_not_for_this_way() {
         let mut cdb = [0; 10];
         cdb[0] = code;
         let refused = Sense::illegal(Reason::INVALID_OPERATION_CODE);
-        assert_eq!(execute_tape(&cdb, &mut drive()), Answer::check(refused));
+        assert_eq!(execute_tape(&cdb, &mut drive()), Reply::check(refused));
     }
 }

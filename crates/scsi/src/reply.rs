@@ -48,7 +48,7 @@ impl Status {
 
 /// What a unit answers to one command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct Reply {
     /// How the command ended.
     pub status: Status,
     /// Why, with [`Status::CheckCondition`].
@@ -57,27 +57,27 @@ pub struct Answer {
     pub data: Vec<u8>,
 }
 
-impl Answer {
+impl Reply {
     /// Done, and there is nothing to send.
     #[must_use]
     pub fn good() -> Self {
-        Answer::default()
+        Reply::default()
     }
 
     /// Done: as much of this as the initiator has room for.
     #[must_use]
     pub fn data(mut data: Vec<u8>, allocation: u32) -> Self {
         data.truncate(usize::try_from(allocation).unwrap_or(usize::MAX));
-        Answer {
+        Reply {
             data,
-            ..Answer::default()
+            ..Reply::default()
         }
     }
 
     /// CHECK CONDITION with this sense.
     #[must_use]
     pub fn check(sense: Sense) -> Self {
-        Answer {
+        Reply {
             status: Status::CheckCondition,
             sense: Some(sense),
             data: Vec::new(),
@@ -87,9 +87,9 @@ impl Answer {
     /// Another initiator has the unit.
     #[must_use]
     pub fn conflict() -> Self {
-        Answer {
+        Reply {
             status: Status::ReservationConflict,
-            ..Answer::default()
+            ..Reply::default()
         }
     }
 
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn an_answer_is_no_longer_than_its_allocation() {
         for allocation in 0..12 {
-            let answer = Answer::data(vec![7; 8], allocation);
+            let answer = Reply::data(vec![7; 8], allocation);
             assert_eq!(answer.data.len(), 8.min(allocation as usize));
         }
     }
