@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use process::{LONG, Place, block, blocks, mark_of, pair};
 use pseudotape_mirror::messages::LegCondition;
-use pseudotape_tape::{Drive, Sense};
+use pseudotape_tape::{Drive, Mark, Sense, WriteMode};
 
 /// PT-07.
 #[test]
@@ -153,6 +153,47 @@ fn systemd_hears_when_the_mirror_is_ready_and_when_it_ends() {
     place.signal("TERM");
     assert!(hear().contains("STOPPING=1"));
     assert_eq!(place.wait().code(), Some(0));
+}
+
+/// PT-18: before, both legs "stored" what was in one place only.
+#[test]
+fn a_leg_whose_image_was_removed_is_lost_at_the_commit() {
+    let (mut place, mut master) = pair(&[]);
+    for number in 0..10 {
+        master.write(&block(number)).unwrap();
+    }
+    master.mark();
+    std::fs::remove_file(place.path("b.ptape")).unwrap();
+    for number in 10..20 {
+        master.write(&block(number)).unwrap();
+    }
+    let committed = master
+        .drive
+        .write_marks(Mark::Filemark, 1, WriteMode::Commit);
+    // Both legs are required: the program hears that a copy is missing.
+    assert_eq!(committed.unwrap_err().sense, Sense::HardwareError);
+    let status = place.status();
+    assert!(status.degraded);
+    let states = [0, 1].map(|leg| status.legs[leg].state);
+    assert_eq!(states, [LegCondition::InStep, LegCondition::OutOfStep]);
+    let path = place.text("b.ptape");
+    let reason = status.legs[1].reason.clone().unwrap();
+    let log = place.log();
+    let logged = log
+        .lines()
+        .find(|line| line.contains("was removed"))
+        .unwrap();
+    for told in [&reason, logged] {
+        assert!(
+            told.contains("the image was removed") && told.contains("/fd/"),
+            "{told}"
+        );
+        assert_eq!(told.matches(&path).count(), 1, "{told}");
+    }
+    assert_eq!(place.stop(), 1, "a copy is missing: {}", place.log());
+    // The mark that failed is on neither.
+    assert_eq!(place.contents("a.ptape").len(), 21);
+    assert!(!place.path("b.ptape").exists());
 }
 
 /// PT-18, where no leg is left. The disk is full as far as this process sees it: its longest file.

@@ -1,3 +1,5 @@
+use std::fmt::Display;
+
 use pseudotape_drive::CartridgeError;
 use pseudotape_sink::SpecificationError;
 use pseudotape_tape::VolumeError;
@@ -35,7 +37,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// An image can't be loaded.
-    #[error("can't load {name}: {source}")]
+    #[error("can't load {}", named(name, source))]
     Image {
         /// Its path.
         name: String,
@@ -43,7 +45,7 @@ pub enum Error {
         source: CartridgeError,
     },
     /// What the specification names can't be opened.
-    #[error("can't load {name}: {source}")]
+    #[error("can't load {}", named(name, source))]
     Sink {
         /// The specification.
         name: String,
@@ -77,7 +79,7 @@ pub enum Error {
         name: String,
     },
     /// The switch of an image can't be moved.
-    #[error("{name}: {source}")]
+    #[error("{}", named(name, source))]
     Switch {
         /// The image.
         name: String,
@@ -92,7 +94,8 @@ pub enum Error {
     },
     /// Not everything came to stable storage.
     #[error(
-        "{name}: {source}: what was written after the last commit may be lost; 'pseudotape verify' tells"
+        "{}: what was written after the last commit may be lost; 'pseudotape verify' tells",
+        named(name, source)
     )]
     Unfinished {
         /// The volume.
@@ -100,4 +103,13 @@ pub enum Error {
         /// Why.
         source: VolumeError,
     },
+}
+
+/// A cause after the name of its volume. Some causes name the volume themselves.
+fn named(name: &str, cause: &impl Display) -> String {
+    let cause = cause.to_string();
+    match cause.starts_with(name) {
+        true => cause,
+        false => format!("{name}: {cause}"),
+    }
 }

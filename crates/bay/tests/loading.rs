@@ -338,6 +338,25 @@ fn a_volume_that_misses_committed_data_is_a_protected_cartridge_until_the_loss_i
     }
 }
 
+#[test]
+fn a_message_about_an_image_names_it_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let bay = bay();
+    let path = blank(directory.path(), "a.ptape");
+    let once = |error: Error, what: &str| {
+        let text = error.to_string();
+        assert!(text.contains(what), "{text}");
+        assert_eq!(text.matches(&path).count(), 1, "{text}");
+    };
+    load(&bay, &path).unwrap();
+    let other_bay = self::bay();
+    once(load(&other_bay, &path).unwrap_err(), "in use");
+    write(&bay, b"block");
+    fs::remove_file(&path).unwrap();
+    once(bay.lock().slot.unload(false).unwrap_err(), "was removed");
+    once(load(&bay, &path).unwrap_err(), "No such file");
+}
+
 /// A drive of another kind, or without the capacity that was configured, would be a surprise.
 #[test]
 fn a_volume_that_can_not_be_what_the_drive_was_configured_to_be_is_refused() {

@@ -2,6 +2,7 @@
 //! protection, WORM, partitions, load and unload.
 
 mod cartridge;
+mod host;
 mod image_drive;
 mod making;
 mod medium;

@@ -6,8 +6,9 @@ use pseudotape_image::{
 };
 
 use crate::cartridge::{Cartridge, Change, Medium};
+use crate::host::host_call;
 use crate::names;
-use crate::replacing::{Replacing, host_call};
+use crate::replacing::Replacing;
 
 /// Partition 0 in this file, partition N beside it in a file with `.pN` behind its name.
 ///

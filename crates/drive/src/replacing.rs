@@ -6,6 +6,7 @@ use std::io;
 use pseudotape_image::{Error, FileStore, Folder, FolderSync, Inode};
 
 use crate::cartridge::Change;
+use crate::host::host_call;
 use crate::names;
 
 /// One partition of the old volume that was given another name.
@@ -207,11 +208,4 @@ impl<'a> Replacing<'a> {
             source,
         }
     }
-}
-
-/// Asks the host for one thing. Tests let it fail, or the program die, before any of them.
-pub(crate) fn host_call<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    #[cfg(test)]
-    crate::replacing_test::before_call()?;
-    call()
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use pseudotape_image::{Access, CreateParameters, Uuid, VolumeId};
 use pseudotape_tape::{Drive, Failed, Mark, Partitioning, Sense, Transfer, Volume, WriteMode};
 
+use crate::host::hook;
 use crate::{Cartridge, FileMedium, ImageDrive, Overrides, Personality};
 
 /// What happens before a call to the host.
@@ -26,7 +27,7 @@ thread_local! {
 }
 
 /// Lets happen what a test wants to happen before this call.
-pub(crate) fn before_call() -> io::Result<()> {
+fn before_call() -> io::Result<()> {
     let number = CALLS.replace(CALLS.get() + 1);
     let due = FATE.take_if(|(at, _)| *at == number);
     match due {
@@ -55,6 +56,7 @@ impl<T> TakeIf<T> for std::thread::LocalKey<RefCell<Option<T>>> {
 
 fn plan(at: usize, fate: Fate) {
     CALLS.set(0);
+    hook::set(before_call);
     FATE.set(Some((at, fate)));
 }
 

@@ -46,7 +46,7 @@ impl<S: Store> Image<S> {
 
     /// Commits, records where everything is and gives back the host's room.
     ///
-    /// On an image where nothing was written, nothing is written.
+    /// On an image where nothing was written and which is in order, nothing is written.
     pub fn finish(mut self) -> Result<S, Error> {
         let writable = self.check_writable().is_ok() && self.check_unprotected().is_ok();
         if !writable || !(self.unfinished || self.dirty) {
@@ -60,6 +60,11 @@ impl<S: Store> Image<S> {
         self.next = None;
         self.prepare_tail()?;
         self.sync()?;
+        if !self.proof_due {
+            // What another process wrote may be in the host's memory only. The record of the end of data has to prove
+            // that all before is on stable storage: else the next opening can't rely on its root.
+            self.store_sync()?;
+        }
         let end = self.end;
         self.append_index_record(Kind::EndOfData)?;
         // The next append begins where the record of the end of data begins.

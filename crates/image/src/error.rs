@@ -268,6 +268,19 @@ impl Error {
         )
     }
 
+    /// Whether its text begins with the path of the image.
+    #[must_use]
+    pub fn names_its_file(&self) -> bool {
+        matches!(
+            self,
+            Error::InUse { .. }
+                | Error::Unopenable { .. }
+                | Error::NotOwn { .. }
+                | Error::Nameless { .. }
+                | Error::Absent { .. }
+        )
+    }
+
     /// Whether only the writing was refused, by the host or by what this program knows of the format: the image can
     /// perhaps be opened for reading.
     #[must_use]

@@ -106,8 +106,11 @@ impl<S: Store> Image<S> {
             Tail::Stale
         };
         // What was read twice because no root was near need not be read a third time.
-        image.unfinished =
-            image.tail != Tail::EndRecord && found_data.end.object > 0 || image.tail == Tail::Stale;
+        let is_finished = image.tail == Tail::EndRecord && !report.index_rebuilt;
+        image.unfinished = !is_finished && found_data.end.object > 0
+            || image.tail == Tail::Stale
+            // Both slots are written where the other one is unreadable.
+            || report.damaged_slots == 1;
         image.missing = report.missing;
         image.committed_object = found_data.end.object;
         image.proof_due = false;

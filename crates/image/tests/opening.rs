@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pseudotape_image::{Access, CreateParameters, Error, FileStore, Image, Uuid, VolumeId, Watch};
+use pseudotape_image::{
+    Access, CreateParameters, Error, FileStore, Image, MemoryStore, Uuid, VolumeId, Watch,
+};
 
 /// An image of three blocks, the last of which was not finished, and then zeros up to this length.
 fn with_zero_tail(path: &Path, length: u64) {
@@ -103,5 +105,74 @@ fn what_is_no_regular_file_is_refused_at_once_and_named() {
             assert!(text.contains(&named), "{text}");
             assert!(text.contains(path.to_str().unwrap()), "{text}");
         }
+    }
+}
+
+const BLOCKS: u64 = 3;
+
+/// What a killed program left: blocks, in a state of the image that `leave` makes.
+fn left(leave: impl FnOnce(&mut Image<MemoryStore>)) -> Vec<u8> {
+    let parameters = CreateParameters::new(VolumeId(Uuid::from_u128(0x0192)), 0);
+    let mut image = Image::create(MemoryStore::default(), &parameters).unwrap();
+    for number in 0..BLOCKS {
+        image.append_block(&number.to_le_bytes()).unwrap();
+    }
+    leave(&mut image);
+    image.into_store().into_bytes()
+}
+
+/// Takes the proof from the record of the end of data, as images have it that were finished without a commit before.
+fn without_proof(mut bytes: Vec<u8>) -> Vec<u8> {
+    let root = bytes.len() - 8;
+    let offset = u64::from_le_bytes(bytes[root..].try_into().unwrap());
+    let at = usize::try_from(offset).unwrap();
+    assert_eq!(bytes[at + 5], 1, "the flag");
+    bytes[at + 5] = 0;
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(Uuid::from_u128(0x0192).as_bytes());
+    crc.update(&[0]);
+    crc.update(&offset.to_le_bytes());
+    crc.update(&bytes[at..at + 44]);
+    bytes[at + 44..at + 48].copy_from_slice(&crc.finalize().to_le_bytes());
+    bytes
+}
+
+/// Before, a small image whose program was killed was reported, and read from its beginning, at each load.
+#[test]
+fn what_a_killed_program_left_is_put_right_once() {
+    let finished = || {
+        let store = MemoryStore::new(left(|image| image.sync().unwrap()));
+        let (image, _) = Image::open(store, Access::ReadWrite).unwrap();
+        image.finish().unwrap().into_bytes()
+    };
+    let one_slot = |at: usize| {
+        let mut bytes = finished();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for (name, bytes) in [
+        ("never committed", left(|_| ())),
+        ("committed", left(|image| image.sync().unwrap())),
+        ("torn", {
+            let mut bytes = left(|image| {
+                image.sync().unwrap();
+                image.append_block(b"torn").unwrap();
+            });
+            bytes.pop();
+            bytes
+        }),
+        ("no proof", without_proof(finished())),
+        ("slot A", one_slot(4096)),
+        ("slot B", one_slot(8192)),
+    ] {
+        let (image, _) = Image::open(MemoryStore::new(bytes), Access::ReadWrite).unwrap();
+        let put_right = image.finish().unwrap().into_bytes();
+        let store = MemoryStore::new(put_right.clone());
+        let (image, report) = Image::open(store, Access::ReadWrite).unwrap();
+        assert!(report.is_clean(), "{name}: {report}");
+        assert_eq!(report.scanned_records, 0, "{name}");
+        assert_eq!(image.end_of_data().object.0, BLOCKS, "{name}");
+        let again = image.finish().unwrap().into_bytes();
+        assert!(again == put_right, "{name}: nothing is left to do");
     }
 }

@@ -37,10 +37,9 @@ pub(crate) fn open(sink: &ImageSink, access: Access) -> Result<ImageDrive<FileMe
     let opened = Cartridge::open(FileMedium::new(path, access));
     let (cartridge, _) = opened.map_err(|source| match source {
         // These name the file themselves.
-        pseudotape_drive::CartridgeError::Image(
-            error @ (pseudotape_image::Error::InUse { .. }
-            | pseudotape_image::Error::Unopenable { .. }),
-        ) => Error::Image(error),
+        pseudotape_drive::CartridgeError::Image(error) if error.names_its_file() => {
+            Error::Image(error)
+        }
         source => Error::Cartridge {
             path: path.clone(),
             source,

@@ -141,7 +141,7 @@ fn partition_path(image: &Path, partition: u8) -> PathBuf {
 pub(crate) fn explained(path: &Path, error: Error) -> anyhow::Error {
     match error {
         Error::InUse { .. } => in_use(&error),
-        Error::Unopenable { .. } => error.into(),
+        _ if error.names_its_file() => error.into(),
         _ => anyhow::Error::from(error).context(path.display().to_string()),
     }
 }
