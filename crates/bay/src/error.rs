@@ -103,6 +103,16 @@ pub enum Error {
         /// Why.
         source: VolumeError,
     },
+    /// The end of the drive closed a file that was still open, and not all of it came to the volume.
+    #[error("{name} was still open by {client}, which had written, and closing it failed: {errno}")]
+    Unclosed {
+        /// The volume.
+        name: String,
+        /// Who had it open.
+        client: String,
+        /// Why.
+        errno: pseudotape_st::Errno,
+    },
 }
 
 /// A cause after the name of its volume. Some causes name the volume themselves.

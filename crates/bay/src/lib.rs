@@ -18,4 +18,4 @@ pub use opened::Opened;
 pub use place::{absolute_name, asked_name, place_named};
 pub use sliced::{SLICE_MARKS, Sliced};
 pub use slot::{Loaded, Slot};
-pub use st_tape::{StTape, Wanted};
+pub use st_tape::{Cut, StTape, Wanted};

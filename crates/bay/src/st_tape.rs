@@ -1,16 +1,19 @@
 //! A drive of this process as a tape: everything that a program would see of it comes from st.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use pseudotape_device::TapeNode;
+use pseudotape_drive::{Overrides, Personality};
 use pseudotape_mtio::{MtGet, MtOp, Operation};
 use pseudotape_st::{AccessMode, Caller, Node, OpenFlags, Opening, Options, St};
-use pseudotape_tape::{Drive, Volume};
+use pseudotape_tape::{Drive, Mark, Sense, Volume, WriteMode};
 
-use crate::bay::Bay;
+use crate::bay::{Bay, BayState};
+use crate::error::Error;
 use crate::sliced::Sliced;
 use crate::slot::Slot;
 
@@ -22,20 +25,114 @@ pub type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
 pub struct StTape {
     shared: Arc<Shared>,
     caller: Caller,
+    client: String,
     wanted: Wanted,
+}
+
+/// What was not done with a drive that came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// Who still had it open, and had written.
+    pub client: String,
 }
 
 /// The bay; finished when nobody holds it any more.
 struct Shared {
-    bay: Option<Bay<()>>,
+    /// For messages.
+    name: String,
+    bay: Option<Bay<Held>>,
     /// A client that has it open does something with it that can take long.
     busy: AtomicBool,
 }
 
+/// What is known of a drive under its lock, beside the driver and the volume.
+#[derive(Default)]
+struct Held {
+    /// Who has it open.
+    client: Option<String>,
+    /// A call of the open file failed in the volume.
+    troubled: bool,
+    volume: VolumeState,
+}
+
+/// Where the volume of a drive is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum VolumeState {
+    /// In the drive.
+    #[default]
+    In,
+    /// Closed, because nothing could be committed to it any more.
+    Failed,
+    /// Closed for good.
+    Ended,
+}
+
+type State = BayState<Held>;
+
 impl Shared {
-    fn bay(&self) -> &Bay<()> {
+    fn bay(&self) -> &Bay<Held> {
         self.bay.as_ref().expect("only a drop takes it")
     }
+
+    /// Keeps and logs what an errno can't say.
+    fn note_trouble(&self, state: &mut State) {
+        if let Some(trouble) = state.slot.take_trouble() {
+            log::error!("{}: {trouble}", self.name);
+            state.holder.troubled = true;
+        }
+    }
+
+    /// Closes the open file.
+    fn close(&self, state: &mut State) -> Result<(), Errno> {
+        let (st, drive) = state.parts();
+        let closed = st.close(drive);
+        if closed.is_err() {
+            self.note_trouble(state);
+        }
+        state.holder.client = None;
+        if mem::take(&mut state.holder.troubled) && !can_commit(state.slot.drive()) {
+            self.give_up(state);
+        }
+        closed.map_err(errno)
+    }
+
+    /// Closes a volume to which nothing can be committed any more. What of it is on stable storage shows when it is
+    /// opened anew.
+    fn give_up(&self, state: &mut State) {
+        let name = &self.name;
+        state.holder.volume = VolumeState::Failed;
+        match mem::replace(&mut state.slot, without_volume()).finish() {
+            Ok(()) => log::error!("{name}: closed, since it takes no commit any more"),
+            Err(error) => log::error!("{name}: closed, since it takes no commit any more: {error}"),
+        }
+        log::error!(
+            "{name}: the next client that opens it has it opened anew, and has to rewind it or to go to a known place"
+        );
+    }
+}
+
+/// Whether what is written can be brought to stable storage, as far as the drive itself is concerned.
+fn can_commit(drive: &mut dyn Drive) -> bool {
+    match drive.write_marks(Mark::Filemark, 0, WriteMode::Commit) {
+        Ok(_) => true,
+        Err(failed) => match failed.sense {
+            Sense::HardwareError | Sense::NoDrive => false,
+            Sense::NoMedium
+            | Sense::NotReady
+            | Sense::Reset
+            | Sense::MediumChanged
+            | Sense::WriteProtected
+            | Sense::WormOverwrite
+            | Sense::MediumError
+            | Sense::IllegalRequest => true,
+        },
+    }
+}
+
+/// What is in the place of a volume that was closed.
+fn without_volume() -> Slot {
+    let nothing = Overrides::default();
+    Slot::new(Personality::default(), String::new(), nothing)
 }
 
 impl Drop for Shared {
@@ -43,7 +140,7 @@ impl Drop for Shared {
         if let Some(bay) = self.bay.take()
             && let Err(error) = bay.into_slot().finish()
         {
-            log::error!("{error}");
+            log::error!("{}: {error}", self.name);
         }
     }
 }
@@ -53,17 +150,19 @@ fn errno(errno: pseudotape_st::Errno) -> Errno {
 }
 
 impl StTape {
-    /// A drive that this process holds. Clients may do everything but set options of the driver, partitions included,
-    /// which stay as the server's owner wants them.
+    /// A drive that this process holds, with its name for messages. Clients may do everything but set options of the
+    /// driver, partitions included, which stay as the server's owner wants them.
     #[must_use]
-    pub fn new(volume: Box<dyn Volume>) -> Self {
-        let bay = Bay::new(Slot::fixed(volume), &Options::default(), ());
+    pub fn new(name: impl Into<String>, volume: Box<dyn Volume>) -> Self {
+        let bay = Bay::new(Slot::fixed(volume), &Options::default(), Held::default());
         StTape {
             shared: Arc::new(Shared {
+                name: name.into(),
                 bay: Some(bay),
                 busy: AtomicBool::new(false),
             }),
             caller: Caller { privileged: false },
+            client: "a client".to_owned(),
             wanted: Arc::new(|| true),
         }
     }
@@ -77,7 +176,8 @@ impl StTape {
 
     /// The same drive for a client who may go away: what takes long is given up when he no longer waits for it.
     #[must_use]
-    pub fn for_client(mut self, wanted: Wanted) -> Self {
+    pub fn for_client(mut self, name: impl Into<String>, wanted: Wanted) -> Self {
+        self.client = name.into();
         self.wanted = wanted;
         self
     }
@@ -91,10 +191,18 @@ impl StTape {
             None if self.shared.busy.load(Ordering::SeqCst) => return Err(Errno::EBUSY),
             None => self.shared.bay().lock(),
         };
+        if state.holder.volume != VolumeState::In {
+            return Err(Errno::ENXIO);
+        }
         let (st, drive) = state.parts();
         let node = Node { mode: 0, rewinding };
-        match st.open(drive, node, flags).map_err(errno)? {
+        let opening = st.open(drive, node, flags);
+        if opening.is_err() && state.holder.client.is_none() {
+            self.shared.note_trouble(&mut state);
+        }
+        match opening.map_err(errno)? {
             Opening::Open => {
+                state.holder.client = Some(self.client.clone());
                 drop(state);
                 Ok(Box::new(OpenStTape {
                     tape: self.clone(),
@@ -102,7 +210,56 @@ impl StTape {
                     open: true,
                 }))
             }
-            Opening::Waiting => Err(errno(st.abandon_open())),
+            Opening::Waiting => Err(errno(state.st.abandon_open())),
+        }
+    }
+
+    /// Whether the volume was closed because nothing could be committed to it, so that the drive needs it again.
+    #[must_use]
+    pub fn needs_volume(&self) -> bool {
+        self.shared.bay().lock().holder.volume == VolumeState::Failed
+    }
+
+    /// Puts the volume in again that the drive needs. Its place is lost, as by a reset: a program that counts on it
+    /// must not overwrite what is there.
+    pub fn put_in(&self, volume: Box<dyn Volume>) {
+        let mut state = self.shared.bay().lock();
+        if state.holder.volume == VolumeState::Failed {
+            state.holder.volume = VolumeState::In;
+            state.slot = Slot::fixed(volume);
+            state.st.lose_position();
+        }
+    }
+
+    /// Ends the drive: closes what a client still has open, as the client would have done, then commits and closes the
+    /// volume. Waits for the call in hand; later calls fail. Says which client was not done.
+    pub fn end(&self) -> Result<Option<Cut>, Error> {
+        let mut state = self.shared.bay().lock();
+        let state = &mut *state;
+        if state.holder.volume != VolumeState::In {
+            state.holder.volume = VolumeState::Ended;
+            return Ok(None);
+        }
+        let (mut cut, mut closed) = (None, Ok(()));
+        if let Some(client) = state.holder.client.take() {
+            cut = state.st.owes_filemark().then_some(client);
+            let (st, drive) = state.parts();
+            closed = st.close(drive);
+            self.shared.note_trouble(state);
+        }
+        state.holder.volume = VolumeState::Ended;
+        let finished = mem::replace(&mut state.slot, without_volume()).finish();
+        finished.map_err(|source| Error::Unfinished {
+            name: self.shared.name.clone(),
+            source,
+        })?;
+        match (cut, closed) {
+            (Some(client), Err(errno)) => Err(Error::Unclosed {
+                name: self.shared.name.clone(),
+                client,
+                errno,
+            }),
+            (cut, _) => Ok(cut.map(|client| Cut { client })),
         }
     }
 }
@@ -125,9 +282,17 @@ impl OpenStTape {
         &self,
         call: impl FnOnce(&mut St, &mut dyn Drive) -> Result<T, pseudotape_st::Errno>,
     ) -> Result<T, Errno> {
-        let mut state = self.tape.shared.bay().lock();
+        let shared = &self.tape.shared;
+        let mut state = shared.bay().lock();
+        if state.holder.volume != VolumeState::In {
+            return Err(Errno::EIO);
+        }
         let (st, drive) = state.parts();
-        call(st, drive).map_err(errno)
+        let result = call(st, drive);
+        if result.is_err() {
+            shared.note_trouble(&mut state);
+        }
+        result.map_err(errno)
     }
 
     /// A call that can take long.
@@ -139,6 +304,16 @@ impl OpenStTape {
         let result = self.with(|st, drive| call(st, &mut Sliced::new(drive, &*self.tape.wanted)));
         self.tape.shared.busy.store(false, Ordering::SeqCst);
         result
+    }
+
+    fn close_once(&mut self) -> Result<(), Errno> {
+        self.open = false;
+        let mut state = self.tape.shared.bay().lock();
+        match state.holder.volume {
+            VolumeState::In => self.tape.shared.close(&mut state),
+            // The end of the drive closed it, and told how that went.
+            VolumeState::Failed | VolumeState::Ended => Err(Errno::EIO),
+        }
     }
 }
 
@@ -173,17 +348,20 @@ impl TapeNode for OpenStTape {
     }
 
     fn close(mut self: Box<Self>) -> Result<(), Errno> {
-        self.open = false;
-        self.with(|st, drive| st.close(drive))
+        self.close_once()
     }
 }
 
 impl Drop for OpenStTape {
     fn drop(&mut self) {
         if self.open
-            && let Err(errno) = self.with(|st, drive| st.close(drive))
+            && let Err(errno) = self.close_once()
         {
-            log::error!("closing a tape that its client left open: {}", errno.desc());
+            let name = &self.tape.shared.name;
+            log::error!(
+                "{name}: closing the tape that its client left open: {}",
+                errno.desc()
+            );
         }
     }
 }

@@ -73,8 +73,8 @@ fn the_end_of_the_tape_ends_any_count() {
 
 #[test]
 fn a_client_that_hangs_up_ends_its_marks_and_the_position_is_right() {
-    let tape = StTape::new(Box::new(Bare(drive(None))));
-    let client = tape.clone().for_client(Arc::new(patience(2)));
+    let tape = StTape::new("tape", Box::new(Bare(drive(None))));
+    let client = tape.clone().for_client("a client", Arc::new(patience(2)));
     let open = client.open(false, READ_WRITE).unwrap();
     open.operate(Operation::Rewind, 1).unwrap();
     let failed = open.operate(Operation::WriteFilemarks, i32::MAX);
@@ -93,14 +93,17 @@ fn a_client_that_hangs_up_ends_its_marks_and_the_position_is_right() {
 
 #[test]
 fn while_one_client_is_at_work_another_one_is_told_busy_and_does_not_wait() {
-    let tape = StTape::new(Box::new(Bare(drive(None))));
+    let tape = StTape::new("tape", Box::new(Bare(drive(None))));
     let (began, has_begun) = channel();
     let (go_on, may_go_on) = channel();
     let may_go_on = std::sync::Mutex::new(may_go_on);
-    let client = tape.clone().for_client(Arc::new(move || {
-        began.send(()).unwrap();
-        may_go_on.lock().unwrap().recv().unwrap()
-    }));
+    let client = tape.clone().for_client(
+        "a client",
+        Arc::new(move || {
+            began.send(()).unwrap();
+            may_go_on.lock().unwrap().recv().unwrap()
+        }),
+    );
     let open = client.open(false, READ_WRITE).unwrap();
     let work = std::thread::spawn(move || {
         let result = open.operate(Operation::WriteFilemarks, i32::MAX);

@@ -19,7 +19,7 @@ impl One {
         let mut drive = ModelDrive::new(Personality::default());
         drive.insert(ModelCartridge::default());
         let drive: Box<dyn Drive> = Box::new(drive);
-        One(StTape::new(Box::new(Bare(drive))))
+        One(StTape::new("tape", Box::new(Bare(drive))))
     }
 }
 

@@ -32,7 +32,7 @@ fn model() -> One {
     drive.insert(ModelCartridge::default());
     drive.clear_attention();
     let drive: Box<dyn Drive> = Box::new(drive);
-    One(StTape::new(Box::new(Bare(drive))))
+    One(StTape::new("tape", Box::new(Bare(drive))))
 }
 
 fn remote() -> Remote {

@@ -31,7 +31,7 @@ fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
 
 fn remote(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     let (ours, theirs) = UnixStream::pair().expect("a pair of sockets");
-    let tape = StTape::new(Box::new(Bare(image(personality, wanted)))).with_options();
+    let tape = StTape::new("tape", Box::new(Bare(image(personality, wanted)))).with_options();
     thread::spawn(move || {
         let reader = theirs.try_clone().expect("a second handle");
         serve(reader, theirs, &mut One(tape), ServerOptions::default())

@@ -66,6 +66,12 @@ impl St {
         }
     }
 
+    /// The drive stands nobody knows where, as after a reset: until it is rewound, or sent to a known place, nothing is
+    /// read or written.
+    pub fn lose_position(&mut self) {
+        self.drive.position_lost = true;
+    }
+
     /// Ends a call: the reason becomes an errno, and stays as the drive's last error where it is one.
     fn answer<T>(&mut self, result: Result<T, Refusal>) -> Result<T, Errno> {
         result.map_err(|refusal| {

@@ -14,7 +14,11 @@ Without --listen it serves one client on standard input and output, as /etc/rmt 
 stands at its beginning then, each time; one that is to keep its place between two clients needs --listen, or a
 node of pseudotape-dev.
 
-Exit codes: 0, the client went in order; 1, it did not, or there is nothing to serve; 2, usage.";
+SIGTERM, SIGINT or SIGHUP end what clients are doing: a tape that is still open is closed as its client would have
+done, filemark included, and committed. The log says which client was not done. A second signal ends at once.
+
+Exit codes: 0, the client went in order; 1, it did not, there is nothing to serve, or something could not be committed;
+2, usage; 3, a signal came while a client had written and still had its tape open.";
 
 /// Serves tapes by the rmt protocol to tar, cpio, mt, dump, star and pseudotape on other machines.
 ///

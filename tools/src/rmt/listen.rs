@@ -60,47 +60,70 @@ impl Peer for TcpStream {
     }
 }
 
-/// Serves whoever comes, each in a thread.
-pub(crate) fn listen(
-    address: &str,
-    tapes: &Tapes,
-    speech: ServerOptions,
-    admission: Admission,
-) -> Result<()> {
-    if address.contains('/') {
-        let path = Path::new(address);
-        let listener = bind(path).with_context(|| format!("can't listen on {address}"))?;
-        println!("listening: {address}");
-        return accept(
-            || {
-                listener
-                    .accept()
-                    .map(|(stream, _)| (stream, address.to_owned()))
-            },
-            tapes,
-            speech,
-            admission,
+/// Where clients come.
+pub(crate) enum Door {
+    /// A socket with a path.
+    Unix(UnixListener, String),
+    /// A loopback address.
+    Tcp(TcpListener),
+}
+
+impl Door {
+    /// Opens a socket (an address with a `/`), or a loopback address.
+    pub(crate) fn open(address: &str) -> Result<Door> {
+        if address.contains('/') {
+            let listener = bind(Path::new(address));
+            let listener = listener.with_context(|| format!("can't listen on {address}"))?;
+            return Ok(Door::Unix(listener, address.to_owned()));
+        }
+        let at: SocketAddr = address.parse().with_context(|| {
+            format!("--listen {address}: neither a path nor an address such as 127.0.0.1:7000")
+        })?;
+        ensure!(
+            at.ip().is_loopback(),
+            "--listen {address}: rmt knows no passwords, so only loopback addresses are served; let ssh bring clients \
+             from elsewhere"
         );
+        let listener = TcpListener::bind(at);
+        let listener = listener.with_context(|| format!("can't listen on {address}"))?;
+        Ok(Door::Tcp(listener))
     }
-    let at: SocketAddr = address.parse().with_context(|| {
-        format!("--listen {address}: neither a path nor an address such as 127.0.0.1:7000")
-    })?;
-    ensure!(
-        at.ip().is_loopback(),
-        "--listen {address}: rmt knows no passwords, so only loopback addresses are served; let ssh bring clients from elsewhere"
-    );
-    let listener = TcpListener::bind(at).with_context(|| format!("can't listen on {address}"))?;
-    println!("listening: {}", listener.local_addr()?);
-    accept(
-        || {
-            listener
-                .accept()
-                .map(|(stream, peer)| (stream, peer.to_string()))
-        },
-        tapes,
-        speech,
-        admission,
-    )
+
+    /// Serves whoever comes, each in a thread.
+    pub(crate) fn serve(
+        &self,
+        tapes: &Tapes,
+        speech: ServerOptions,
+        admission: Admission,
+    ) -> Result<()> {
+        match self {
+            Door::Unix(listener, address) => {
+                println!("listening: {address}");
+                let next = || {
+                    let (stream, _) = listener.accept()?;
+                    Ok((stream, address.clone()))
+                };
+                accept(next, tapes, speech, admission)
+            }
+            Door::Tcp(listener) => {
+                println!("listening: {}", listener.local_addr()?);
+                let next = || {
+                    let (stream, peer) = listener.accept()?;
+                    Ok((stream, peer.to_string()))
+                };
+                accept(next, tapes, speech, admission)
+            }
+        }
+    }
+
+    /// Takes the socket away, so that no client comes any more.
+    pub(crate) fn close(&self) {
+        if let Door::Unix(_, path) = self
+            && let Err(error) = fs::remove_file(path)
+        {
+            log::debug!("{path}: {error}");
+        }
+    }
 }
 
 /// Binds the socket; one that a dead server left is taken away, one that is served is not.

@@ -6,20 +6,25 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Result;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use pseudotape_bay::{StTape, Wanted};
+use pseudotape_bay::{Cut, StTape, Wanted};
 use pseudotape_device::{LocalNode, TapeNode};
 use pseudotape_rmt::Shelf;
 use pseudotape_sink::{Opened, Sink};
 use pseudotape_st::{AccessMode, OpenFlags};
+use pseudotape_tape::Volume;
 
 use crate::rmt::config::{TapeConfig, TapeKind};
+use crate::rmt::ending::Ending;
 
 /// All tapes of a server, shared by its clients.
 #[derive(Clone)]
 pub(crate) struct Tapes {
     tapes: Arc<Vec<Served>>,
+    /// The server was asked to end: what takes long is given up.
+    ending: Arc<AtomicBool>,
 }
 
 struct Served {
@@ -29,14 +34,42 @@ struct Served {
 }
 
 impl Tapes {
-    pub(crate) fn new(tapes: Vec<TapeConfig>) -> Self {
+    pub(crate) fn new(tapes: Vec<TapeConfig>, ending: Arc<AtomicBool>) -> Self {
         let served = tapes.into_iter().map(|config| Served {
             config,
             drive: Mutex::new(None),
         });
         Tapes {
             tapes: Arc::new(served.collect()),
+            ending,
         }
+    }
+
+    /// Ends every drive: closes what a client still has open, as the client would have done, and commits. Goes on
+    /// after a failure, and tells the first.
+    pub(crate) fn end(&self) -> Result<Ending> {
+        let mut result = Ok(Ending::Well);
+        for tape in self.tapes.iter() {
+            // Nothing opens it any more.
+            let kept = tape.drive.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(drive) = &*kept else { continue };
+            match drive.end() {
+                Ok(None) => {}
+                Ok(Some(Cut { client })) => {
+                    log::error!(
+                        "{}: still open by {client}, which had written: its tape file ends here, with a filemark, and \
+                         whatever the client had still to write is not on the tape",
+                        tape.config.name
+                    );
+                    result = result.map(|_| Ending::Cut);
+                }
+                Err(error) => {
+                    log::error!("{error}");
+                    result = result.and(Err(error.into()));
+                }
+            }
+        }
+        result
     }
 
     /// What one client can open, as long as he is there; tells when he has opened something.
@@ -46,10 +79,11 @@ impl Tapes {
         wanted: Wanted,
         opened: Arc<AtomicBool>,
     ) -> ClientShelf {
+        let ending = Arc::clone(&self.ending);
         ClientShelf {
             tapes: Arc::clone(&self.tapes),
             client: client.to_owned(),
-            wanted,
+            wanted: Arc::new(move || !ending.load(Ordering::SeqCst) && wanted()),
             opened,
         }
     }
@@ -75,9 +109,9 @@ impl Shelf for ClientShelf {
             rewinding.is_some_and(|rewinding| rewinding.as_bytes() == name)
         };
         let opened = if let Some(tape) = self.tapes.iter().find(named) {
-            tape.open(false, flags, &self.wanted)
+            tape.open(false, flags, self)
         } else if let Some(tape) = self.tapes.iter().find(rewinding) {
-            tape.open(true, flags, &self.wanted)
+            tape.open(true, flags, self)
         } else {
             log::warn!(
                 "{}: asked for '{shown}', which is not configured: refused",
@@ -113,7 +147,7 @@ impl Served {
         &self,
         rewinding: bool,
         flags: OpenFlags,
-        wanted: &Wanted,
+        client: &ClientShelf,
     ) -> Result<Box<dyn TapeNode>, Errno> {
         if self.config.read_only && flags.access != AccessMode::Read {
             return Err(Errno::EROFS);
@@ -121,8 +155,15 @@ impl Served {
         match &self.config.kind {
             TapeKind::Node(path) => open_node(path, flags),
             TapeKind::Sink(sink) => {
-                let drive = self.drive(sink)?.for_client(Arc::clone(wanted));
-                drive.open(rewinding, flags)
+                let drive = self.drive(sink)?;
+                let drive = drive.for_client(&client.client, Arc::clone(&client.wanted));
+                match drive.open(rewinding, flags) {
+                    Err(Errno::ENXIO) if drive.needs_volume() => {
+                        self.renew(&drive, sink)?;
+                        drive.open(rewinding, flags)
+                    }
+                    opened => opened,
+                }
             }
         }
     }
@@ -133,6 +174,22 @@ impl Served {
         if let Some(drive) = &*kept {
             return Ok(drive.clone());
         }
+        let drive = StTape::new(&self.config.name, self.open_volume(sink)?);
+        *kept = Some(drive.clone());
+        Ok(drive)
+    }
+
+    /// Opens a volume anew that failed and was closed.
+    fn renew(&self, drive: &StTape, sink: &Sink) -> Result<(), Errno> {
+        let _one_at_a_time = self.drive.lock().unwrap_or_else(PoisonError::into_inner);
+        if drive.needs_volume() {
+            drive.put_in(self.open_volume(sink)?);
+            log::info!("{}: opened anew after a failure", self.config.name);
+        }
+        Ok(())
+    }
+
+    fn open_volume(&self, sink: &Sink) -> Result<Box<dyn Volume>, Errno> {
         let opened = match self.config.read_only {
             true => sink
                 .open(pseudotape_sink::Access::ReadOnly)
@@ -149,9 +206,7 @@ impl Served {
         if let (Some(why), false) = (opened.why_read_only(), self.config.read_only) {
             log::warn!("'{}' is for reading only: {why}", self.config.name);
         }
-        let drive = StTape::new(opened.volume);
-        *kept = Some(drive.clone());
-        Ok(drive)
+        Ok(opened.volume)
     }
 }
 
@@ -232,11 +287,12 @@ mod tests {
             kind: TapeKind::Sink(Box::new(sink.parse().unwrap())),
             read_only,
         };
-        Tapes::new(vec![
+        let tapes = vec![
             tape("nvault", &made, false),
             tape("kept", &made, true),
             tape("missing", &missing, false),
-        ])
+        ];
+        Tapes::new(tapes, Arc::default())
     }
 
     fn here() -> Wanted {
