@@ -18,6 +18,7 @@ A leg is NAME=SINK. Sinks:
   rmt:[USER@]HOST:PATH     a tape behind an rmt server [,server=PROGRAM][,rsh=PROGRAM]
   null                     nothing: blocks are counted and forgotten
   zstd+SINK, lz4+SINK, aes=KEYFILE+SINK    one of these, compressed or encrypted
+  aes-anywhere=KEYFILE+SINK                an encrypted one to read, whose blocks are not where they were written
 and behind a sink, in any order:
   class=required           its failure fails the program's write [default]
   class=spare              its failure drops the leg, and the job goes on

@@ -56,9 +56,6 @@ impl Opened {
 
     fn guest(sink: &Sink) -> Result<Self, Error> {
         let name = sink.to_string();
-        if let Some(warning) = sink.warning() {
-            log::warn!("{name}: {warning}");
-        }
         let opened = sink.open_as_allowed().map_err(|source| Error::Sink {
             name: name.clone(),
             source,

@@ -1,14 +1,14 @@
 //! Blocks to stored blocks and back.
 
 use aws_lc_rs::error::Unspecified;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::IntoBytes;
 
 use crate::error::BlockError;
 use crate::header::{
-    AUTHENTICATED_BYTES, ENCRYPTION_BYTES, HEADER_BYTES, Method, SEAL_BYTES, SealBytes,
-    StoredHeader, TAG_BYTES,
+    AUTHENTICATED_BYTES, BOUND_VERSION, BoundSealBytes, ENCRYPTION_BYTES, HEADER_BYTES, Method,
+    Place, SEAL_BYTES, Seal, StoredHeader, TAG_BYTES, U48, VERSION, VolumeMark, beginning,
 };
-use crate::key::{Key, Segment, fresh_salt};
+use crate::key::{Key, Segment, fresh_salt, shortened};
 
 /// How many blocks one key may encrypt: AES-GCM with a counter as nonce is safe for that many.
 const SEGMENT_BLOCKS: u64 = 1 << 32;
@@ -24,6 +24,16 @@ pub enum Compression {
     Lz4,
 }
 
+/// What is asked of an encrypted block beside its key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    /// That it is of this volume, of this place, and the one that has to come.
+    #[default]
+    Checked,
+    /// Nothing: every block of the key is read, wherever it is met. Nothing is written.
+    Ignored,
+}
+
 /// What is done to blocks on their way down.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -31,6 +41,8 @@ pub struct Filter {
     pub compression: Option<Compression>,
     /// Encryption; then nothing is read that was not encrypted with this key.
     pub key: Option<Key>,
+    /// What is asked of an encrypted block.
+    pub binding: Binding,
 }
 
 impl Filter {
@@ -53,6 +65,14 @@ fn company(header: &[u8], seal: &[u8]) -> [u8; AUTHENTICATED_BYTES + SEAL_BYTES]
         *to = *from;
     }
     company
+}
+
+/// What an encrypted block is bound to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    /// `None`: the block begins a volume.
+    pub(crate) volume: Option<VolumeMark>,
+    pub(crate) place: Place,
 }
 
 /// A segment that is being written.
@@ -87,32 +107,46 @@ impl Encoder {
 
     /// The segment to write with from now on, for vectors that are always the same.
     #[cfg(test)]
-    pub(crate) fn set_salt(&mut self, salt: [u8; 32]) {
-        self.writing = self.key.as_ref().map(|key| Writing {
-            segment: key.segment(salt),
-            counter: 0,
-        });
+    pub(crate) fn set_segment(&mut self, segment: Segment, counter: u64) {
+        self.writing = Some(Writing { segment, counter });
+    }
+
+    /// The next block is the first of a new segment.
+    pub(crate) fn end_segment(&mut self) {
+        self.writing = None;
+    }
+
+    /// What a volume would be told by that begins with a block of this segment.
+    pub(crate) fn volume(&self) -> VolumeMark {
+        let writing = self.writing.as_ref();
+        writing.map_or_else(VolumeMark::default, |writing| {
+            beginning(&writing.segment.salt)
+        })
     }
 
     /// Makes the stored block of a block, padded to a multiple of `granularity` and to `min` bytes.
     ///
-    /// Fails where the system gives no random numbers.
+    /// With a key, `seat` is what the block is bound to. Fails where the system gives no random numbers.
     pub(crate) fn encode(
         &mut self,
         block: &[u8],
+        seat: Option<Seat>,
         min: usize,
         granularity: usize,
     ) -> Result<&[u8], Unspecified> {
+        self.begin_segment()?;
         let at = HEADER_BYTES + if self.key.is_some() { SEAL_BYTES } else { 0 };
         let (method, content) = self.compress(block, at);
+        let bound = self.writing.as_ref().is_some_and(|w| w.segment.is_bound());
         let head = StoredHeader {
+            version: if bound { BOUND_VERSION } else { VERSION },
             method,
             encrypted: self.key.is_some(),
             length: u32::try_from(block.len()).map_err(|_| Unspecified)?,
             stored: 0,
         };
         let end = match self.key.is_some() {
-            true => self.seal(&head, at, content)?,
+            true => self.seal(&head, seat, at, content)?,
             false => at + content,
         };
         let padded = end.next_multiple_of(granularity.max(1)).max(min);
@@ -132,9 +166,11 @@ impl Encoder {
 
     /// Puts the content behind the header; says how long it is and how it was made.
     fn compress(&mut self, block: &[u8], at: usize) -> (Method, usize) {
-        let room = match self.lz4 {
-            true => lz4_flex::block::get_maximum_output_size(block.len()),
-            false => block.len(),
+        // Room also for what does not get shorter: without it zstd's answer is an error, which costs an allocation.
+        let room = match (self.lz4, &self.zstd) {
+            (true, _) => lz4_flex::block::get_maximum_output_size(block.len()),
+            (false, Some(_)) => zstd::zstd_safe::compress_bound(block.len()),
+            (false, None) => block.len(),
         };
         let wanted = at + room + TAG_BYTES;
         if self.out.len() < wanted {
@@ -146,7 +182,7 @@ impl Encoder {
             done.ok().map(|length| (Method::Lz4, length))
         } else {
             let zstd = self.zstd.as_mut();
-            // No room for what is not shorter is no error: it is stored as it is.
+            // What can't be compressed is stored as it is.
             zstd.and_then(|zstd| zstd.compress_to_buffer(block, space).ok())
                 .map(|length| (Method::Zstd, length))
         };
@@ -159,40 +195,89 @@ impl Encoder {
         (Method::Raw, block.len())
     }
 
+    /// Begins a segment where there is none, or none that takes another block.
+    fn begin_segment(&mut self) -> Result<(), Unspecified> {
+        let Some(key) = &self.key else {
+            return Ok(());
+        };
+        let full = |writing: &Writing| writing.counter >= SEGMENT_BLOCKS;
+        if self.writing.as_ref().is_none_or(full) {
+            self.writing = Some(Writing {
+                segment: key.bound_segment(fresh_salt()?),
+                counter: 0,
+            });
+        }
+        Ok(())
+    }
+
     /// Encrypts what lies at `at`; says where its tag ends.
     fn seal(
         &mut self,
         head: &StoredHeader,
+        seat: Option<Seat>,
         at: usize,
         content: usize,
     ) -> Result<usize, Unspecified> {
-        let Some(key) = &self.key else {
+        let (Some(key), Some(writing)) = (&self.key, &mut self.writing) else {
             return Err(Unspecified);
         };
-        let writing = match &mut self.writing {
-            Some(writing) if writing.counter < SEGMENT_BLOCKS => writing,
-            other => other.insert(Writing {
-                segment: key.segment(fresh_salt()?),
-                counter: 0,
-            }),
-        };
+        let seal = writing.seal_bytes(key, seat)?;
         let counter = writing.counter;
         // Used up whatever happens now.
         writing.counter += 1;
-        let seal = SealBytes {
-            key_check: key.check(),
-            salt: writing.segment.salt,
-            counter: counter.into(),
-        };
         let header = head.authenticated(SEAL_BYTES + content + TAG_BYTES);
-        let company = company(header.as_bytes(), seal.as_bytes());
+        let company = company(header.as_bytes(), &seal);
         let end = at + content + TAG_BYTES;
         let sealed = self.out.get_mut(HEADER_BYTES..end).ok_or(Unspecified)?;
         let (into, sealed) = sealed.split_at_mut_checked(SEAL_BYTES).ok_or(Unspecified)?;
-        into.copy_from_slice(seal.as_bytes());
+        into.copy_from_slice(&seal);
         let (bytes, tag) = sealed.split_at_mut_checked(content).ok_or(Unspecified)?;
         tag.copy_from_slice(&writing.segment.seal(counter, &company, bytes)?);
         Ok(end)
+    }
+}
+
+impl Writing {
+    /// What stands behind the header of the next block.
+    fn seal_bytes(&self, key: &Key, seat: Option<Seat>) -> Result<[u8; SEAL_BYTES], Unspecified> {
+        #[cfg(test)]
+        if !self.segment.is_bound() {
+            let seal = crate::header::SealBytes {
+                key_check: key.check(),
+                salt: self.segment.salt,
+                counter: self.counter.into(),
+            };
+            return Ok(zerocopy::transmute!(seal));
+        }
+        let seat = seat.ok_or(Unspecified)?;
+        let own = beginning(&self.segment.salt);
+        let seal = BoundSealBytes {
+            key_check: key.check(),
+            salt: shortened(&self.segment.salt),
+            volume: seat.volume.unwrap_or(own),
+            counter: u32::try_from(self.counter).map_err(|_| Unspecified)?.into(),
+            reserved: [0; 4],
+            object: U48::new(seat.place.object).ok_or(Unspecified)?,
+            partition: seat.place.partition,
+            reserved_too: 0,
+        };
+        Ok(zerocopy::transmute!(seal))
+    }
+}
+
+/// A stored block that was decrypted: its key is right, and nothing of it was changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    head: StoredHeader,
+    /// What stood with it, where it was encrypted.
+    pub(crate) seal: Option<Seal>,
+}
+
+#[cfg(any(test, feature = "fuzz"))]
+impl Opened {
+    /// Bytes behind the header.
+    pub(crate) fn stored(&self) -> usize {
+        self.head.stored
     }
 }
 
@@ -215,15 +300,8 @@ impl Decoder {
         }
     }
 
-    /// Gives the first bytes of the original block, as many as `into` takes; says its length.
-    ///
-    /// `block` is used up by this. Nothing is given of a block that is not whole and genuine.
-    pub(crate) fn decode(
-        &mut self,
-        block: &mut [u8],
-        max_bytes: u32,
-        into: &mut [u8],
-    ) -> Result<u32, BlockError> {
+    /// Checks a stored block and decrypts it where it lies.
+    pub(crate) fn open(&mut self, block: &mut [u8], max_bytes: u32) -> Result<Opened, BlockError> {
         let head = StoredHeader::decode(block)?;
         if head.length > max_bytes {
             return Err(BlockError::TooLong {
@@ -231,25 +309,46 @@ impl Decoder {
                 max: max_bytes,
             });
         }
-        let content = self.decrypt(&head, block)?;
+        let seal = self.decrypt(&head, block)?;
+        Ok(Opened { head, seal })
+    }
+
+    /// Gives the first bytes of the original block, as many as `into` takes; says its length.
+    ///
+    /// `block` is what [`Decoder::open`] made of it. Nothing is given of a block that is not whole.
+    pub(crate) fn unpack(
+        &mut self,
+        opened: &Opened,
+        block: &[u8],
+        into: &mut [u8],
+    ) -> Result<u32, BlockError> {
+        let head = &opened.head;
+        let (before, behind) = match opened.seal {
+            Some(_) => (HEADER_BYTES + SEAL_BYTES, TAG_BYTES),
+            None => (HEADER_BYTES, 0),
+        };
+        let end = HEADER_BYTES + head.stored;
+        let content = block
+            .get(before..end.saturating_sub(behind))
+            .ok_or(BlockError::Damaged)?;
         match head.method {
             Method::Raw => give(content, into),
-            Method::Zstd | Method::Lz4 => self.decompress(&head, content, into)?,
+            Method::Zstd | Method::Lz4 => self.decompress(head, content, into)?,
         }
         Ok(head.length)
     }
 
-    fn decrypt<'a>(
+    fn decrypt(
         &mut self,
         head: &StoredHeader,
-        block: &'a mut [u8],
-    ) -> Result<&'a [u8], BlockError> {
+        block: &mut [u8],
+    ) -> Result<Option<Seal>, BlockError> {
         let (header, stored) = block
             .split_at_mut_checked(HEADER_BYTES)
             .ok_or(BlockError::NotFiltered)?;
         let stored = stored.get_mut(..head.stored).ok_or(BlockError::Damaged)?;
         let key = match (&self.key, head.encrypted) {
-            (None, false) => return Ok(stored),
+            (None, false) => return Ok(None),
             (None, true) => return Err(BlockError::NoKey),
             (Some(_), false) => return Err(BlockError::NotEncrypted),
             (Some(key), true) => key,
@@ -258,18 +357,18 @@ impl Decoder {
             .split_at_mut_checked(SEAL_BYTES)
             .ok_or(BlockError::Damaged)?;
         let company = company(header, seal);
-        let seal = SealBytes::ref_from_bytes(seal).map_err(|_| BlockError::Damaged)?;
+        let seal = Seal::read(head.version, seal).ok_or(BlockError::Damaged)?;
         if seal.key_check != key.check() {
             return Err(BlockError::OtherKey);
         }
         let segment = match &mut self.segment {
-            Some(segment) if segment.salt == seal.salt => segment,
-            other => other.insert(key.segment(seal.salt)),
+            Some(segment) if segment.has(&seal) => segment,
+            other => other.insert(key.segment_of(&seal)),
         };
-        let length = segment
-            .open(seal.counter.get(), &company, sealed)
+        segment
+            .open(seal.counter, &company, sealed)
             .map_err(|_| BlockError::Forged)?;
-        sealed.get(..length).ok_or(BlockError::Damaged)
+        Ok(Some(seal))
     }
 
     fn decompress(

@@ -8,8 +8,9 @@ use pseudotape_tape::{
     Writability, read_each, wide,
 };
 
-use crate::codec::{Decoder, Encoder, Filter};
+use crate::codec::{Binding, Decoder, Encoder, Filter};
 use crate::error::BlockError;
+use crate::order::Order;
 
 /// Room for stored blocks at first; grows to the longest met.
 const FIRST_BUFFER_BYTES: usize = 256 << 10;
@@ -26,13 +27,17 @@ const FIRST_BUFFER_BYTES: usize = 256 << 10;
 ///
 /// The drive below stays in variable block mode; [`Transfer::Fixed`] is done block by block.
 pub struct FilterDrive<D> {
-    below: D,
-    filter: Filter,
-    encoder: Encoder,
-    decoder: Decoder,
-    buffer: Vec<u8>,
+    pub(crate) below: D,
+    pub(crate) filter: Filter,
+    pub(crate) encoder: Encoder,
+    pub(crate) decoder: Decoder,
+    pub(crate) buffer: Vec<u8>,
     block_size: u32,
-    trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
+    /// What encrypted blocks are held against.
+    pub(crate) order: Order,
+    /// Where the tape is, if it is known without asking. Kept with [`Binding::Checked`] and a key.
+    pub(crate) place: Option<Position>,
 }
 
 impl<D: Drive> FilterDrive<D> {
@@ -47,6 +52,8 @@ impl<D: Drive> FilterDrive<D> {
             buffer: Vec::new(),
             block_size: 0,
             trouble: None,
+            order: Order::unknown(),
+            place: None,
         }
     }
 
@@ -58,6 +65,7 @@ impl<D: Drive> FilterDrive<D> {
 
     /// The drive below: it reads and writes stored blocks.
     pub fn below_mut(&mut self) -> &mut D {
+        self.forget();
         &mut self.below
     }
 
@@ -67,7 +75,7 @@ impl<D: Drive> FilterDrive<D> {
         self.below
     }
 
-    fn refuse<T>(&mut self, sense: Sense, count: u64) -> Result<T, Failed> {
+    pub(crate) fn refuse<T>(&mut self, sense: Sense, count: u64) -> Result<T, Failed> {
         Err(Failed {
             sense,
             count,
@@ -82,11 +90,16 @@ impl<D: Drive> FilterDrive<D> {
 
     /// Reads one block. `Ok` with `stop` only where there was none.
     fn read_block(&mut self, into: &mut [u8]) -> Result<ReadDone, Failed> {
-        if self.buffer.is_empty() {
-            self.buffer.resize(FIRST_BUFFER_BYTES, 0);
-        }
-        let mut done = self.below.read(Transfer::Variable, &mut self.buffer)?;
+        self.find_first()?;
+        let done = match self.read_stored() {
+            Ok(done) => done,
+            Err(failed) => {
+                self.read_failed(failed);
+                return Err(failed);
+            }
+        };
         if done.stop.is_some() || done.blocks == 0 {
+            self.stopped(&done);
             return Ok(ReadDone {
                 blocks: 0,
                 bytes: 0,
@@ -95,13 +108,17 @@ impl<D: Drive> FilterDrive<D> {
             });
         }
         let length = usize::try_from(done.block_length).unwrap_or(usize::MAX);
-        if length > self.buffer.len() {
-            done = self.read_again(length, done)?;
-        }
         let max_bytes = self.block_limits().max_bytes;
         let object = done.position.object.0.saturating_sub(1);
         let block = self.buffer.get_mut(..length).unwrap_or_default();
-        match self.decoder.decode(block, max_bytes, into) {
+        let opened = self.decoder.open(block, max_bytes);
+        let given = self
+            .check_order(opened, object, done.position)
+            .and_then(|opened| {
+                let block = self.buffer.get(..length).unwrap_or_default();
+                self.decoder.unpack(&opened, block, into)
+            });
+        match given {
             Ok(length) => Ok(ReadDone {
                 blocks: 1,
                 bytes: into
@@ -115,9 +132,23 @@ impl<D: Drive> FilterDrive<D> {
         }
     }
 
+    /// Reads a stored block into the buffer, whole.
+    pub(crate) fn read_stored(&mut self) -> Result<ReadDone, Failed> {
+        if self.buffer.is_empty() {
+            self.buffer.resize(FIRST_BUFFER_BYTES, 0);
+        }
+        let done = self.below.read(Transfer::Variable, &mut self.buffer)?;
+        let length = usize::try_from(done.block_length).unwrap_or(usize::MAX);
+        match done.stop.is_none() && done.blocks > 0 && length > self.buffer.len() {
+            true => self.read_again(length, done),
+            false => Ok(done),
+        }
+    }
+
+    /// What a block is to the program that gives nothing back: damage, or the wrong key for this tape.
     fn unusable(&mut self, error: BlockError, object: u64, position: Position) -> Failed {
         self.trouble = Some(format!("object {object}: {error}"));
-        Failed::at(Sense::MediumError, Some(position))
+        Failed::at(error.sense(), Some(position))
     }
 
     /// Reads a stored block that was longer than the buffer once more.
@@ -152,7 +183,7 @@ impl<D: Drive> FilterDrive<D> {
     fn read_fixed(&mut self, size: NonZeroU32, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
         let at = match buffer.len() < wide(size.get()) {
             // Nothing is read that would tell the place.
-            true => self.below.position()?,
+            true => self.position()?,
             false => Position::default(),
         };
         read_each(size, buffer, at, |part, _| self.read_block(part))
@@ -160,19 +191,21 @@ impl<D: Drive> FilterDrive<D> {
 
     fn write_block(&mut self, block: &[u8]) -> Result<Done, Failed> {
         let limits = self.below.block_limits();
+        let seat = self.seat()?;
         let wide = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
         let encoded = self.encoder.encode(
             block,
+            seat,
             wide(limits.min_bytes),
             wide(limits.granularity_bytes),
         );
-        match encoded {
-            Ok(stored) => self.below.write(Transfer::Variable, stored),
-            Err(_) => {
-                self.trouble = Some("the system gives no random numbers".to_owned());
-                self.refuse(Sense::HardwareError, 0)
-            }
-        }
+        let Ok(stored) = encoded else {
+            self.trouble = Some("the system gives no random numbers".to_owned());
+            return self.refuse(Sense::HardwareError, 0);
+        };
+        let written = self.below.write(Transfer::Variable, stored);
+        self.block_written(seat, &written);
+        written
     }
 }
 
@@ -192,7 +225,8 @@ impl<D: Drive> Drive for FilterDrive<D> {
     }
 
     fn test_ready(&mut self) -> Result<(), Failed> {
-        self.below.test_ready()
+        let ready = self.below.test_ready();
+        self.noted_failure(ready)
     }
 
     fn take_recovered(&mut self) -> u32 {
@@ -200,9 +234,11 @@ impl<D: Drive> Drive for FilterDrive<D> {
     }
 
     fn mode(&mut self) -> Result<Mode, Failed> {
-        let below = self.below.mode()?;
+        let below = self.below.mode();
+        let below = self.noted_failure(below)?;
         Ok(Mode {
             block_size: self.block_size,
+            write_protected: below.write_protected || self.filter.binding == Binding::Ignored,
             ..below
         })
     }
@@ -213,10 +249,11 @@ impl<D: Drive> Drive for FilterDrive<D> {
             .is_none_or(|size| size == 0 || self.takes(size.into()));
         // The drive below is to see the change all the same: it may have news to tell first.
         let refused = (!size_fits).then_some(u32::MAX);
-        self.below.set_mode(ModeSelect {
+        let changed = self.below.set_mode(ModeSelect {
             block_size: refused.or(change.block_size.map(|_| 0)),
             ..change
-        })?;
+        });
+        self.noted_failure(changed)?;
         self.block_size = change.block_size.unwrap_or(self.block_size);
         Ok(())
     }
@@ -233,6 +270,10 @@ impl<D: Drive> Drive for FilterDrive<D> {
             Transfer::Variable => data.len(),
             Transfer::Fixed(size) => usize::try_from(size.get()).unwrap_or(usize::MAX),
         };
+        if self.filter.binding == Binding::Ignored {
+            self.position()?;
+            return self.refuse(Sense::WriteProtected, 0);
+        }
         if !self.takes(size as u64) || !data.len().is_multiple_of(size) || data.is_empty() {
             // Refused there with the sense that comes first: no medium, write protection …
             return match self.below.write(Transfer::Variable, &[]) {
@@ -259,25 +300,31 @@ impl<D: Drive> Drive for FilterDrive<D> {
     }
 
     fn extend(&mut self, _data: &[u8]) -> Result<Done, Failed> {
-        self.below.position()?;
+        self.position()?;
         self.refuse(Sense::IllegalRequest, 0)
     }
 
     fn execute(&mut self, motion: Motion) -> Result<Done, Failed> {
-        self.below.execute(motion)
+        self.moving(motion)?;
+        let moved = self.below.execute(motion);
+        self.moved(motion, &moved);
+        moved
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
+        self.forget();
         self.below.unload()
     }
 
     fn position(&mut self) -> Result<Position, Failed> {
-        self.below.position()
+        let position = self.below.position();
+        self.noted_failure(position)
     }
 
     /// What is stored counts; the room is for the longest block that fits even where it does not shrink.
     fn capacity(&mut self) -> Result<Capacity, Failed> {
-        let below = self.below.capacity()?;
+        let below = self.below.capacity();
+        let below = self.noted_failure(below)?;
         let overhead = u64::from(self.filter.overhead_bytes());
         Ok(Capacity {
             room_bytes: below.room_bytes.map(|room| room.saturating_sub(overhead)),
@@ -286,7 +333,8 @@ impl<D: Drive> Drive for FilterDrive<D> {
     }
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
-        self.below.set_door(door)
+        let set = self.below.set_door(door);
+        self.noted_failure(set)
     }
 }
 
@@ -298,7 +346,10 @@ impl<V: Volume> Volume for FilterDrive<V> {
     }
 
     fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
-        self.below.record_unreadable(length_bytes)
+        let at = self.place_now()?;
+        let recorded = self.below.record_unreadable(length_bytes);
+        self.unreadable_recorded(at, &recorded);
+        recorded
     }
 
     fn noted(&self) -> Noted {

@@ -7,8 +7,10 @@ use crate::error::BlockError;
 
 /// First bytes of every stored block.
 pub(crate) const MAGIC: [u8; 4] = [0x8A, 0x5F, 0x54, 0x66];
-/// Version of the format.
+/// Version of what is not encrypted, and of encrypted blocks that know neither their volume nor their place.
 pub(crate) const VERSION: u8 = 1;
+/// Version of encrypted blocks that are bound to their volume and their place.
+pub(crate) const BOUND_VERSION: u8 = 2;
 /// Length of the header.
 pub const HEADER_BYTES: usize = 24;
 /// What encryption adds: 48 bytes behind the header, and the tag of 16 at the end.
@@ -35,7 +37,7 @@ pub(crate) struct HeaderBytes {
 
 const _: () = assert!(size_of::<HeaderBytes>() == HEADER_BYTES);
 
-/// What follows the header of an encrypted block.
+/// What follows the header of an encrypted block of version 1.
 #[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(crate) struct SealBytes {
@@ -45,6 +47,111 @@ pub(crate) struct SealBytes {
 }
 
 const _: () = assert!(size_of::<SealBytes>() == SEAL_BYTES);
+
+/// What follows the header of an encrypted block of version 2: as long as that of version 1, so that a volume that is
+/// appended to takes the same blocks.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub(crate) struct BoundSealBytes {
+    pub key_check: [u8; 8],
+    pub salt: [u8; 16],
+    pub volume: [u8; 8],
+    pub counter: U32,
+    pub reserved: [u8; 4],
+    pub object: U48,
+    pub partition: u8,
+    pub reserved_too: u8,
+}
+
+const _: () = assert!(size_of::<BoundSealBytes>() == SEAL_BYTES);
+
+/// A number of 48 bits.
+#[derive(Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(transparent)]
+pub(crate) struct U48([u8; 6]);
+
+impl U48 {
+    /// `None` where the number is larger.
+    pub(crate) fn new(number: u64) -> Option<Self> {
+        let [a, b, c, d, e, f, 0, 0] = number.to_le_bytes() else {
+            return None;
+        };
+        Some(U48([a, b, c, d, e, f]))
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+}
+
+/// The place of a block: what it is bound to, and what is compared when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) partition: u8,
+    pub(crate) object: u64,
+}
+
+/// What a volume is told from others by: the beginning of the salt of its first block.
+pub(crate) type VolumeMark = [u8; 8];
+
+/// What stands behind the header of an encrypted block, in either version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seal {
+    pub(crate) key_check: [u8; 8],
+    /// Of 32 bytes; the salts of version 2 are shorter, with zeros behind.
+    pub(crate) salt: [u8; 32],
+    pub(crate) counter: u64,
+    /// Volume and place; not in version 1.
+    pub(crate) bound: Option<(VolumeMark, Place)>,
+}
+
+impl Seal {
+    /// What the block says of its volume.
+    pub(crate) fn volume(&self) -> VolumeMark {
+        match self.bound {
+            Some((volume, _)) => volume,
+            None => beginning(&self.salt),
+        }
+    }
+
+    /// The seal of a block of this version; the bytes are as many as they should be.
+    pub(crate) fn read(version: u8, bytes: &[u8]) -> Option<Seal> {
+        if version == VERSION {
+            let seal = SealBytes::ref_from_bytes(bytes).ok()?;
+            return Some(Seal {
+                key_check: seal.key_check,
+                salt: seal.salt,
+                counter: seal.counter.get(),
+                bound: None,
+            });
+        }
+        let seal = BoundSealBytes::ref_from_bytes(bytes).ok()?;
+        let place = Place {
+            partition: seal.partition,
+            object: seal.object.get(),
+        };
+        Some(Seal {
+            key_check: seal.key_check,
+            salt: lengthened(&seal.salt),
+            counter: seal.counter.get().into(),
+            bound: Some((seal.volume, place)),
+        })
+    }
+}
+
+/// The volume mark that a salt makes.
+pub(crate) fn beginning(salt: &[u8; 32]) -> VolumeMark {
+    let [a, b, c, d, e, f, g, h, ..] = *salt;
+    [a, b, c, d, e, f, g, h]
+}
+
+/// A salt of version 2 with zeros behind.
+pub(crate) fn lengthened(salt: &[u8; 16]) -> [u8; 32] {
+    let mut long = [0; 32];
+    long.iter_mut().zip(salt).for_each(|(to, from)| *to = *from);
+    long
+}
 
 /// How the bytes were compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +186,7 @@ impl Method {
 /// A header that was checked, with the place of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredHeader {
+    pub(crate) version: u8,
     pub(crate) method: Method,
     pub(crate) encrypted: bool,
     /// Length of the block above.
@@ -104,7 +212,7 @@ impl StoredHeader {
     pub(crate) fn authenticated(&self, stored: usize) -> HeaderBytes {
         HeaderBytes {
             magic: MAGIC,
-            version: VERSION,
+            version: self.version,
             compression: self.method.code(),
             encryption: u8::from(self.encrypted),
             reserved: 0,
@@ -126,14 +234,14 @@ impl StoredHeader {
         if header.header_crc.get() != header_crc(block) {
             return Err(BlockError::HeaderDamaged);
         }
-        if header.version != VERSION {
+        if !matches!(header.version, VERSION | BOUND_VERSION) {
             return Err(BlockError::NewerVersion {
                 found: header.version,
-                supported: VERSION,
+                supported: BOUND_VERSION,
             });
         }
         let encrypted = match header.encryption {
-            0 => false,
+            0 if header.version == VERSION => false,
             1 => true,
             found => {
                 return Err(BlockError::UnknownMethod {
@@ -169,6 +277,7 @@ impl StoredHeader {
             return wrong("a length of", content, length.into());
         }
         Ok(StoredHeader {
+            version: header.version,
             method,
             encrypted,
             length,

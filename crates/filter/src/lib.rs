@@ -9,6 +9,9 @@
     deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
+#[cfg(test)]
+mod attack_test;
+mod bound;
 mod codec;
 mod drive;
 mod error;
@@ -16,10 +19,12 @@ mod error;
 mod fuzz;
 mod header;
 mod key;
+mod key_file;
+mod order;
 #[cfg(test)]
 mod vectors_test;
 
-pub use codec::{Compression, Filter};
+pub use codec::{Binding, Compression, Filter};
 pub use drive::FilterDrive;
 pub use error::{BlockError, KeyError};
 #[cfg(any(test, feature = "fuzz"))]

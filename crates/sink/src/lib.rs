@@ -11,6 +11,7 @@
 //! | `null[:capacity=SIZE][,early-warning=SIZE]` | nothing: blocks are counted and forgotten |
 //! | `zstd+…`, `lz4+…` | one of these, its blocks compressed |
 //! | `aes=KEYFILE+…` | one of these, its blocks encrypted; compression, if any, goes before it |
+//! | `aes-anywhere=KEYFILE+…` | the same, to read blocks of the key wherever they lie; nothing is written |
 //!
 //! A backslash before a comma, a plus or a backslash in a path takes its meaning away.
 

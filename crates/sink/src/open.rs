@@ -6,7 +6,7 @@ use std::path::Path;
 use nix::sys::statfs::{FUSE_SUPER_MAGIC, statfs};
 use pseudotape_device::DeviceDrive;
 use pseudotape_drive::{NullDrive, NullLimits};
-use pseudotape_filter::{Filter, FilterDrive, Key};
+use pseudotape_filter::{Binding, Filter, FilterDrive, Key};
 use pseudotape_human::explain;
 use pseudotape_rmt::{Reach, Remote, RmtDrive};
 use pseudotape_tape::{Access, Volume};
@@ -102,7 +102,7 @@ impl Sink {
     ///
     /// Blocks for as long as the host takes. The tape is where the drive has it: an image at its beginning.
     pub fn open(&self, access: Access) -> Result<Box<dyn Volume>, Error> {
-        let access = match self.read_only {
+        let access = match self.read_only || self.anywhere {
             true => Access::ReadOnly,
             false => access,
         };
@@ -143,17 +143,15 @@ impl Sink {
         }
     }
 
-    /// What is unwise about the specification, though it works: a key that others can read.
-    #[must_use]
-    pub fn warning(&self) -> Option<String> {
-        self.key_file.as_deref().and_then(Key::exposure)
-    }
-
     fn filter(&self) -> Result<Option<Filter>, Error> {
         let key = self.key_file.as_deref().map(Key::read).transpose()?;
         Ok(self.is_filtered().then_some(Filter {
             compression: self.compression,
             key,
+            binding: match self.anywhere {
+                true => Binding::Ignored,
+                false => Binding::Checked,
+            },
         }))
     }
 }

@@ -57,6 +57,8 @@ pub struct Sink {
     pub compression: Option<Compression>,
     /// The file with the key by which blocks are encrypted, if they are.
     pub key_file: Option<PathBuf>,
+    /// Whether blocks of the key are read wherever they lie, and nothing is written.
+    pub anywhere: bool,
     /// Whether it is opened for reading only, whatever its opener wants. A bare path has no option for that.
     pub read_only: bool,
     /// Where they go.
@@ -126,6 +128,7 @@ impl From<Location> for Sink {
         Sink {
             compression: None,
             key_file: None,
+            anywhere: false,
             read_only: false,
             place,
         }

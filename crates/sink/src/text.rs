@@ -12,6 +12,11 @@ use pseudotape_rmt::Remote;
 use crate::error::SpecificationError;
 use crate::sink::{ImageSink, Limits, Location, RmtSink, Sink};
 
+/// Before a key file: blocks are held against volume and place.
+const HELD: &str = "aes=";
+/// Before a key file: every block of the key is read.
+const ANYWHERE: &str = "aes-anywhere=";
+
 fn quoted(path: &Path) -> String {
     Quoted(&path.to_string_lossy()).to_string()
 }
@@ -185,16 +190,17 @@ impl FromStr for Sink {
         let filters = || SpecificationError::Filters {
             text: text.to_owned(),
         };
-        let (mut compression, mut key_file) = (None, None);
+        let (mut compression, mut key_file, mut anywhere) = (None, None, false);
         let mut rest = text;
         while let Some((filter, behind)) = cut(rest, '+') {
             let wanted = match filter {
                 "zstd" => Compression::Zstd,
                 "lz4" => Compression::Lz4,
-                _ => match filter.strip_prefix("aes=") {
+                _ => match key_of(filter) {
                     Some(_) if key_file.is_some() => return Err(filters()),
-                    Some(path) => {
+                    Some((path, any)) => {
                         key_file = Some(PathBuf::from(parse.filled(&plain(path), "the key file")?));
+                        anywhere = any;
                         rest = behind;
                         continue;
                     }
@@ -212,10 +218,17 @@ impl FromStr for Sink {
         Ok(Sink {
             compression,
             key_file,
+            anywhere,
             read_only,
             place,
         })
     }
+}
+
+/// The key file of a filter that encrypts, and whether its blocks are read anywhere.
+fn key_of(filter: &str) -> Option<(&str, bool)> {
+    let held = filter.strip_prefix(HELD).map(|path| (path, false));
+    held.or_else(|| filter.strip_prefix(ANYWHERE).map(|path| (path, true)))
 }
 
 impl fmt::Display for Limits {
@@ -238,8 +251,7 @@ impl fmt::Display for Location {
                 let text = quoted(path);
                 // What would be read as a kind of sink, or as a filter.
                 let before = text.split('/').next().unwrap_or_default();
-                let ambiguous =
-                    text == "null" || before.contains(':') || before.starts_with("aes=");
+                let ambiguous = text == "null" || before.contains(':') || key_of(before).is_some();
                 write!(f, "{}{text}", if ambiguous { "./" } else { "" })
             }
             Location::Image(image) => {
@@ -281,7 +293,8 @@ impl fmt::Display for Sink {
             None => {}
         }
         if let Some(path) = &self.key_file {
-            write!(f, "aes={}+", quoted(path))?;
+            let word = if self.anywhere { ANYWHERE } else { HELD };
+            write!(f, "{word}{}+", quoted(path))?;
         }
         self.place.fmt(f)?;
         match self.read_only {
@@ -359,6 +372,9 @@ mod tests {
         ] {
             assert!(sink(text).read_only, "{text}");
         }
+        let anywhere = sink("lz4+aes-anywhere=k+image:x");
+        assert!(anywhere.anywhere && anywhere.key_file == Some("k".into()));
+        assert!(!filtered.anywhere);
         assert!(!sink("image:ro").read_only && !sink("device:ro").read_only);
         assert_eq!(sink("lz4+null").compression, Some(Compression::Lz4));
         assert_eq!(sink("a+b.ptape").place, Location::Path("a+b.ptape".into()));
@@ -391,6 +407,8 @@ mod tests {
             ("rmt:vault:/x,command=", "the command is empty"),
             ("rmt:vault:/x,port=1", "no option 'port=1'"),
             ("zstd+lz4+null", "at most one compression"),
+            ("aes-anywhere=+null", "the key file is empty"),
+            ("aes=k+aes-anywhere=k+null", "at most one compression"),
             ("aes=k+zstd+null", "at most one compression"),
             ("aes=k+aes=k+null", "at most one compression"),
         ] {
@@ -440,20 +458,30 @@ mod tests {
         let sinks = (
             proptest::option::of(compression),
             proptest::option::of(path),
-            any::<bool>(),
+            (any::<bool>(), any::<bool>()),
             place,
         )
-            .prop_map(|(compression, key_file, read_only, place)| Sink {
-                compression,
-                key_file: key_file.map(PathBuf::from),
-                read_only: read_only && !matches!(place, Location::Path(_) | Location::Null(_)),
-                place,
-            });
+            .prop_map(
+                |(compression, key_file, (read_only, anywhere), place)| Sink {
+                    compression,
+                    anywhere: anywhere && key_file.is_some(),
+                    key_file: key_file.map(PathBuf::from),
+                    read_only: read_only && !matches!(place, Location::Path(_) | Location::Null(_)),
+                    place,
+                },
+            );
         proptest!(|(sink in sinks)| {
             let text = sink.to_string();
             prop_assert_eq!(text.parse::<Sink>(), Ok(sink), "{}", text);
         });
-        for text in ["null", "a:b", "image:x", "zstd+x", "aes=k+x"] {
+        for text in [
+            "null",
+            "a:b",
+            "image:x",
+            "zstd+x",
+            "aes=k+x",
+            "aes-anywhere=k+x",
+        ] {
             let path = Sink::at(Path::new(text));
             let again: Sink = path.to_string().parse().expect("a path");
             assert_eq!(

@@ -125,7 +125,7 @@ fn filters_lie_before_any_sink() {
     ] {
         let mut open = opened(&reader, Access::ReadOnly);
         let failed = open.read(Transfer::Variable, &mut [0; 10]).unwrap_err();
-        assert_eq!(failed.sense, Sense::MediumError);
+        assert_eq!(failed.sense, Sense::IllegalRequest, "no damage of the tape");
         let trouble = open.take_trouble().expect("the cause is told");
         assert!(trouble.contains(words), "{trouble}");
     }
@@ -173,8 +173,7 @@ fn what_can_only_be_read_is_opened_as_a_protected_volume() {
     let directory = open_directory();
     as_ordinary_user(|| {
         let path = directory.path().join("a.ptape").display().to_string();
-        let key = key(directory.path(), "key", 1);
-        let filtered = format!("aes={key}+image:{path}");
+        let filtered = format!("lz4+image:{path}");
         let mut open = opened(&format!("{filtered},create"), Access::ReadWrite);
         write(&mut open, b"block");
         open.finish().unwrap();
@@ -195,7 +194,7 @@ fn what_can_only_be_read_is_opened_as_a_protected_volume() {
                 assert_eq!(failed.sense, Sense::WriteProtected, "{text}");
             }
             let block = read(&mut volume);
-            assert_eq!(block == b"block", text.starts_with("aes"), "{text}");
+            assert_eq!(block == b"block", text.starts_with("lz4"), "{text}");
             volume.finish().unwrap();
         };
         let asked = "opened for reading only";
@@ -216,13 +215,63 @@ fn what_can_only_be_read_is_opened_as_a_protected_volume() {
     });
 }
 
+/// PT-04: a key that is not its user's alone, or that can be guessed, opens nothing.
 #[test]
-fn a_key_that_others_can_read_is_warned_of() {
+fn a_key_that_others_can_read_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = key(directory.path(), "key", 1);
-    assert_eq!(sink(&format!("aes={path}+null")).warning(), None);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(sink(&format!("aes={path}+null")).warning().is_some());
+    let sink = format!("aes={path}+null");
+    opened(&sink, Access::ReadWrite).finish().unwrap();
+    for (mode, content, words) in [
+        (0o644, vec![1; 32], "others than its owner"),
+        (0o600, vec![0; 32], "a key of zeros"),
+        (0o600, vec![1; 31], "no key, but 31 bytes"),
+    ] {
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let error = refused(&sink, Access::ReadWrite).to_string();
+        assert!(error.contains(words) && error.contains(&path), "{error}");
+    }
+}
+
+/// PT-04: blocks that were put elsewhere are refused, and read by who asks for them anywhere.
+#[test]
+fn blocks_that_were_moved_are_read_where_that_is_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let key = key(directory.path(), "key", 1);
+    let mut open = opened(
+        &format!("aes={key}+image:{},create", path("whole")),
+        Access::ReadWrite,
+    );
+    for block in [b"one", b"two"] {
+        open.write(Transfer::Variable, block).unwrap();
+    }
+    open.finish().unwrap();
+    // The second block alone, as the first one of another image.
+    let mut stored = vec![0; 1000];
+    let mut from = opened(&path("whole"), Access::ReadOnly);
+    from.read(Transfer::Variable, &mut stored).unwrap();
+    let length = from.read(Transfer::Variable, &mut stored).unwrap().bytes;
+    let mut to = opened(&format!("image:{},create", path("part")), Access::ReadWrite);
+    write(&mut to, &stored[..length]);
+    to.finish().unwrap();
+
+    let mut held = opened(&format!("aes={key}+{}", path("part")), Access::ReadWrite);
+    let failed = held.read(Transfer::Variable, &mut stored).unwrap_err();
+    assert_eq!(failed.sense, Sense::MediumError);
+    let trouble = held.take_trouble().expect("the cause is told");
+    assert!(
+        trouble.contains("it was written as object 1") && trouble.contains("aes-anywhere="),
+        "{trouble}"
+    );
+    held.finish().unwrap();
+    let anywhere = format!("aes-anywhere={key}+{}", path("part"));
+    let mut open = opened(&anywhere, Access::ReadWrite);
+    assert_eq!(read(&mut open), b"two");
+    assert_eq!(open.writability(), Writability::OpenedReadOnly);
+    let failed = open.write(Transfer::Variable, b"x").unwrap_err();
+    assert_eq!(failed.sense, Sense::WriteProtected);
 }
 
 #[test]

@@ -14,9 +14,6 @@ pub(crate) struct Opened {
 
 /// Opens a sink as a leg. A sink that can't be written is opened for reading, as a protected volume.
 pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened, Error> {
-    if let Some(warning) = sink.warning() {
-        log::warn!("leg {}: {warning}", options.name);
-    }
     let opened = sink.open_as_allowed()?;
     let keeps = match sink.place {
         Location::Null(_) => Keeps::Nothing,

@@ -69,14 +69,37 @@ cartridge filtered
 drive_up "image=$WORK/filtered.ptape"
 check "image to node, encrypted" pseudotape copy source.ptape "zstd+aes=key+$NODE"
 says "through the filter it is the source" 0 '^identical: ' pseudotape compare source.ptape "lz4+aes=key+$NODE"
-says "another key gives an error" 1 'object 0 .* something unreadable on ' \
+says "another key is called another key, and no difference" 2 'encrypted with another key than the one given' \
     pseudotape compare source.ptape "aes=other+$NODE"
+says "no key is called no key" 2 'it is encrypted: name the file of its key' pseudotape compare source.ptape "zstd+$NODE"
 says "without the filter it is other bytes" 1 'object 0 ' pseudotape compare source.ptape "$NODE"
 same "marks are where they were" \
     "$(pseudotape info --json source.ptape | grep -E '"(objects|filemarks)"')" \
     "$(pseudotape copy --json "$NODE" raw.ptape >/dev/null && pseudotape info --json raw.ptape | grep -E '"(objects|filemarks)"')"
+# stored blocks are the same volume in an image; exchanged they are told, and can be read where that is asked for
+check "the stored blocks in an image are the source" pseudotape compare source.ptape "aes=key+raw.ptape"
+mt-st -f "$NODE" rewind
+python3 - "$NODE" <<'END'
+import os, sys
+tape = os.open(sys.argv[1], os.O_RDONLY)
+one, two, three = (os.read(tape, 2 << 20) for _ in range(3))
+os.close(tape)
+os.system(f"mt-st -f '{sys.argv[1]}' rewind")
+tape = os.open(sys.argv[1], os.O_WRONLY)
+for block in one, three, two:
+    assert block and os.write(tape, block) == len(block)
+os.close(tape)
+END
+says "exchanged blocks are told by what they are" 1 'object 1 .* something unreadable .object 1: it was written as object 2 of partition 0' \
+    pseudotape compare source.ptape "aes=key+$NODE"
+says "they are read where that is asked for" 0 'copied 3 blocks' pseudotape copy "aes-anywhere=key+$NODE" moved.ptape
 chmod 644 key
-says "a key that others can read is warned of" 0 'others can read this key' pseudotape compare source.ptape "aes=key+$NODE"
+says "a key that others can read is refused" 2 'others than its owner can read or change this key .mode 644' \
+    pseudotape compare source.ptape "aes=key+$NODE"
+chmod 600 key
+head -c 32 /dev/zero >zeros
+chmod 600 zeros
+says "a key of zeros is refused" 2 'a key of zeros' pseudotape compare source.ptape "aes=zeros+$NODE"
 drive_down
 
 # a remote tape

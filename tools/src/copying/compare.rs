@@ -3,8 +3,9 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 use pseudotape_copy::{Difference, Object, Side, compare};
-use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_sink::Access;
+use pseudotape_tape::{Drive, ObjectNumber, Transfer, Volume};
 use serde::Serialize;
 
 use super::copy::Lost;
@@ -192,6 +193,21 @@ fn one(partition: u8, a: &mut Tape, b: &mut Tape, meter: &mut Meter) -> Result<P
         ControlFlow::Continue(())
     })
     .map_err(|error| explained(error, a, b))?;
+    let difference = found.difference.map(|difference| {
+        let mut different = Different::from(difference);
+        let sides = [
+            (difference.first, &mut different.a, a),
+            (difference.second, &mut different.b, b),
+        ];
+        for (object, seen, tape) in sides {
+            if object == Object::Unreadable
+                && let Some(trouble) = trouble_at(tape, partition, difference.object)
+            {
+                seen.words = format!("{} ({})", seen.words, printable(&trouble));
+            }
+        }
+        different
+    });
     Ok(Partition {
         partition,
         identical: found.is_identical(),
@@ -199,7 +215,18 @@ fn one(partition: u8, a: &mut Tape, b: &mut Tape, meter: &mut Meter) -> Result<P
         blocks: found.blocks,
         bytes: found.bytes,
         filemarks: found.filemarks,
-        difference: found.difference.map(Different::from),
+        difference,
         unreadable: found.unreadable.iter().map(Lost::from).collect(),
     })
+}
+
+/// Why an object can't be read. The tape may have been read further since.
+fn trouble_at(tape: &mut Tape, partition: u8, object: ObjectNumber) -> Option<String> {
+    let later = tape.open.take_trouble();
+    tape.go_to(Some(partition), object.0).ok()?;
+    match tape.open.read(Transfer::Variable, &mut [0]) {
+        // Only reading on to there shows it.
+        Ok(_) => later,
+        Err(_) => tape.open.take_trouble(),
+    }
 }

@@ -20,9 +20,6 @@ pub(crate) struct Tape {
 impl Tape {
     /// Opens it and fetches its unit attentions.
     pub(crate) fn open(sink: &Sink, access: Access, side: Side) -> Result<Self> {
-        if let Some(warning) = sink.warning() {
-            eprintln!("pseudotape: {warning}");
-        }
         let open = sink.open(access).map_err(|error| match &error {
             pseudotape_sink::Error::Image(reason @ ImageError::InUse { .. }) => in_use(reason),
             _ => anyhow::Error::from(error),
