@@ -10,6 +10,7 @@ use pseudotape_chardev::{CharDevice, Reach};
 use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, can_give, find_group, named_group};
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
+use crate::changer_node::{ChangerNode, LendsChanger};
 use crate::config::{self, Config, Group};
 use crate::event::Event;
 use crate::fuse::{self, MountOptions, Mounted};
@@ -42,18 +43,24 @@ enum Choice {
 pub fn start(
     config: &Config,
     drives: &[Arc<TapeDrive>],
+    changers: &[Arc<dyn LendsChanger>],
     events: &Sender<Event>,
 ) -> Result<Frontend> {
     let (choice, reason) = choose(&config.frontend)?;
     warn_of_unknown_lengths();
     let gid = group_id(&config.group)?;
-    let nodes = nodes_of(config, drives);
+    let nodes = nodes_of(config, drives, &choice);
     let apart = slave_nodes(drives);
     let serving = match choice {
         Choice::Cuse => {
             tell_nodes(config, drives, Path::new("/dev"));
-            let made = nodes.into_iter().map(|(name, device)| {
-                let ioctls = IoctlMode::default();
+            let nodes = nodes.into_iter().chain(changer_nodes(changers));
+            let made = nodes.map(|(name, device)| {
+                let ioctls = match apart.contains_key(&name) {
+                    true => IoctlMode::Restricted,
+                    // SG_IO points to a command, its data and a place for sense data.
+                    false => IoctlMode::Unrestricted,
+                };
                 let (mode, gid) = apart.get(&name).copied().unwrap_or((config.node_mode, gid));
                 pseudotape_cuse::CuseNode::create(
                     NodeOptions {
@@ -243,11 +250,31 @@ fn slave_nodes(drives: &[Arc<TapeDrive>]) -> BTreeMap<String, (u32, Option<u32>)
         .collect()
 }
 
-fn nodes_of(config: &Config, drives: &[Arc<TapeDrive>]) -> Vec<(String, Arc<dyn CharDevice>)> {
+/// The nodes of changers: `pmch0` and so on. Only CUSE can carry what programs ask them.
+fn changer_nodes(
+    changers: &[Arc<dyn LendsChanger>],
+) -> impl Iterator<Item = (String, Arc<dyn CharDevice>)> {
+    (0..).zip(changers).map(|(number, changer)| {
+        let name = format!("pmch{number}");
+        let node = ChangerNode::new(name.clone(), number, Arc::clone(changer));
+        let node: Arc<dyn CharDevice> = Arc::new(node);
+        (name, node)
+    })
+}
+
+fn nodes_of(
+    config: &Config,
+    drives: &[Arc<TapeDrive>],
+    choice: &Choice,
+) -> Vec<(String, Arc<dyn CharDevice>)> {
     let mut nodes: Vec<(String, Arc<dyn CharDevice>)> = Vec::new();
     for drive in drives {
         for (name, node) in drive.nodes(config.modes) {
             let device = TapeNode::new(Arc::clone(drive), name.clone(), node, config.open_wait);
+            let device = match choice {
+                Choice::Cuse => device.with_commands(),
+                Choice::Fuse(_) => device,
+            };
             nodes.push((name, Arc::new(device)));
         }
         if let Some(side) = drive.slave_side() {

@@ -2,6 +2,12 @@
 //!
 //! Nothing here knows how a tape behaves: an `if` about tape belongs in `st` or `drive`.
 
+#[cfg(test)]
+mod caller_test;
+mod changer_node;
+#[cfg(test)]
+mod changer_node_test;
+mod chio;
 pub mod cli;
 pub mod config;
 pub mod drive_options;
@@ -13,12 +19,14 @@ pub mod fuse;
 mod loading;
 mod operator;
 pub mod run;
+mod sg;
 mod slave_end;
 mod slave_node;
 pub mod tape_drive;
 pub mod tape_node;
 #[cfg(test)]
 mod tape_node_test;
+mod tape_view;
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;

@@ -61,7 +61,7 @@ pub fn run(config: &Config) -> Result<Ended> {
             Err(error) => return Err(error.context(format!("drive {number}"))),
         }
     }
-    let frontend = frontend::start(config, &drives, &events)?;
+    let frontend = frontend::start(config, &drives, &[], &events)?;
     let operator = Arc::new(Drives {
         drives,
         frontend: frontend.name(),

@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 
 use pseudotape_bay::Sliced;
 use pseudotape_chardev::{
-    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, Told, Unmeasured,
-    WordSize,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
+    Unmeasured, WordSize,
 };
 use pseudotape_control::OpenStatus;
 use pseudotape_human::program_name;
 use pseudotape_mtio::{Command, MtOp, Width};
+use pseudotape_scsi::{DeviceType, execute_tape};
 use pseudotape_st::{AccessMode, Node, OpenFlags, Opening};
 
 use crate::MAX_BLOCK_BYTES;
 use crate::dying::is_dying;
+use crate::sg::{self, Sg};
 use crate::tape_drive::{Awaiting, DriveState, OpenFile, TapeDrive};
+use crate::tape_view::DriveView;
 
 /// A node of a drive.
 pub struct TapeNode {
@@ -23,6 +26,8 @@ pub struct TapeNode {
     name: String,
     node: Node,
     open_wait: Duration,
+    /// Where the frontend can fetch what `SG_IO` points to.
+    sg: Option<Sg>,
 }
 
 impl TapeNode {
@@ -34,7 +39,41 @@ impl TapeNode {
             name,
             node,
             open_wait,
+            sg: None,
         }
+    }
+
+    /// The same on a frontend that can fetch any memory of a caller: SCSI commands that only look are answered.
+    #[must_use]
+    pub fn with_commands(mut self) -> Self {
+        self.sg = Some(Sg::new(DeviceType::Tape, self.drive.number()));
+        self
+    }
+
+    /// Whether this is a request of `sg` that this caller may make. As with st, `SG_IO` is for root.
+    fn commands(&self, request: IoctlRequest<'_>) -> Option<&Sg> {
+        let may = request.caller.uid == 0 || !sg::is_command(request.command);
+        let sg = self.sg.as_ref();
+        sg.filter(|_| may && sg::is_request(request.command))
+    }
+
+    /// SCSI commands. The driver is not asked: what was read ahead stays, and the next write continues.
+    fn command(
+        &self,
+        sg: &Sg,
+        handle: Handle,
+        request: IoctlRequest<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<i32, Errno> {
+        let mut state = self.drive.state();
+        if state.holder.ending || state.holder.file(handle).is_none() {
+            return Err(Errno::EIO);
+        }
+        let result = sg.answer(request, output, |cdb, _data| {
+            Ok(execute_tape(cdb, &mut DriveView(&mut state)))
+        });
+        self.drive.note_trouble(&mut state);
+        result
     }
 
     /// One call on the open file: takes the drive's lock, does it, notes what went wrong.
@@ -314,6 +353,9 @@ impl CharDevice for TapeNode {
         request: IoctlRequest<'_>,
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno> {
+        if let Some(sg) = self.commands(request) {
+            return self.command(sg, handle, request, output);
+        }
         let caller = pseudotape_st::Caller {
             privileged: request.caller.uid == 0,
         };
@@ -344,6 +386,11 @@ impl CharDevice for TapeNode {
                 Err(state.st.other_ioctl(state.slot.drive(), command, caller))
             }
         })
+    }
+
+    fn ioctl_areas(&self, request: IoctlRequest<'_>) -> Result<IoctlAreas, Errno> {
+        let areas = self.commands(request).and_then(|_| sg::areas(request));
+        areas.unwrap_or_else(|| Ok(IoctlAreas::of_command(request.command, request.argument)))
     }
 
     fn flush(&self, handle: Handle) -> Result<(), Errno> {

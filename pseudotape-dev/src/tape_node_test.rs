@@ -19,6 +19,7 @@ use pseudotape_slave::{Channel, serve};
 use pseudotape_st::Node;
 use pseudotape_testkit::store::{FaultyStore, StoreFault};
 
+use crate::caller_test::Program;
 use crate::slave_end::SlaveSocket;
 use crate::tape_drive::TapeDrive;
 use crate::tape_node::TapeNode;
@@ -644,4 +645,82 @@ fn a_slave_that_is_lost_after_a_write_is_told_to_the_next_open() {
     assert_eq!(node.open(RDWR, CALLER), Err(errno));
     let handle = open(node, RDWR);
     node.close(handle).expect("closes");
+}
+
+/// A node of a frontend that fetches what `SG_IO` points to.
+fn commanded(drive: &Arc<TapeDrive>) -> TapeNode {
+    node(drive, false).with_commands()
+}
+
+#[test]
+fn a_drive_says_what_it_is_and_where_it_stands_and_the_record_goes_on() {
+    let (drive, _, _directory) = loaded();
+    let node = commanded(&drive);
+    let file = open(&node, RDWR);
+    assert_eq!(node.write(file, b"first"), Ok(5));
+    for word_size in [WordSize::Bits64, WordSize::Bits32] {
+        let mut program = Program::new(word_size);
+        let inquiry = [0x12, 0, 0, 0, 96, 0];
+        let sent = program.send(&node, file, &inquiry, 96).unwrap();
+        assert_eq!((sent.status, sent.data[0]), (0, 1));
+        assert_eq!(&sent.data[8..20], b"PSEUDO  TAPE");
+        let position = [0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let sent = program.send(&node, file, &position, 20).unwrap();
+        assert_eq!(sent.data[4..8], [0, 0, 0, 1]);
+        assert_eq!(program.send(&node, file, &[0; 6], 0).unwrap().status, 0);
+    }
+    assert_eq!(node.extend(file, b" and more"), Ok(9), "the record is open");
+    assert_eq!(node.close(file), Ok(()));
+    let file = open(&node, RDWR);
+    assert_eq!(operate(&node, file, Operation::Rewind, 1), Ok(0));
+    let mut block = [0; 64];
+    assert_eq!(node.read(file, &mut block), Ok(14));
+    assert_eq!(&block[..14], b"first and more");
+}
+
+#[test]
+fn a_drive_refuses_by_sense_what_would_move_or_change_it() {
+    let (drive, _, _directory) = loaded();
+    let node = commanded(&drive);
+    let file = open(&node, RDWR);
+    assert_eq!(node.write(file, b"kept"), Ok(4));
+    let mut program = Program::new(WordSize::Bits64);
+    // REWIND, WRITE FILEMARKS, ERASE, LOAD UNLOAD, LOCATE, MODE SELECT, RESERVE, PREVENT REMOVAL.
+    for code in [0x01, 0x10, 0x19, 0x1b, 0x2b, 0x15, 0x16, 0x1e] {
+        let mut cdb = [0; 10];
+        cdb[0] = code;
+        let sent = program.send(&node, file, &cdb, 0).unwrap();
+        assert_eq!(sent.reason(), [5, 0x20, 0], "{code:02x}");
+    }
+    let position = [0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let sent = program.send(&node, file, &position, 20).unwrap();
+    assert_eq!(sent.data[4..8], [0, 0, 0, 1], "nothing has moved");
+}
+
+#[test]
+fn a_command_tells_of_a_drive_without_a_cartridge() {
+    let drive = drive("");
+    let node = commanded(&drive);
+    let file = open(&node, RDONLY | NONBLOCK);
+    let mut program = Program::new(WordSize::Bits64);
+    let sent = program.send(&node, file, &[0; 6], 0).unwrap();
+    assert_eq!(sent.reason(), [2, 0x3a, 0]);
+}
+
+#[test]
+fn commands_are_for_root_and_for_nodes_that_can_carry_them() {
+    let (drive, plain, _directory) = loaded();
+    let with = commanded(&drive);
+    let file = open(&with, RDWR);
+    let mut program = Program::new(WordSize::Bits64);
+    program.caller = CALLER;
+    let refused = program.send(&with, file, &[0; 6], 0);
+    assert_eq!(refused, Err(Errno(libc::EPERM)), "as st has it");
+    let version = program.put(&[0; 4]);
+    assert_eq!(program.ioctl(&with, file, 0x2282, version), Ok(0));
+    // A file of a mount can't carry the answer.
+    program.caller = Caller::default();
+    let refused = program.ioctl(&plain, file, 0x2282, version);
+    assert_eq!(refused, Err(Errno::EINVAL));
+    assert_eq!(program.send(&plain, file, &[0; 6], 0), Err(Errno::EINVAL));
 }

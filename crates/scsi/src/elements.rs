@@ -65,7 +65,9 @@ impl ElementDescriptor {
         }
     }
 
-    fn flags(&self) -> u8 {
+    /// The byte of its flags.
+    #[must_use]
+    pub fn flags(&self) -> u8 {
         let is = |kind| self.element_type == kind;
         let import_export = is(ElementType::ImportExport);
         flag(import_export && self.imports, 5)

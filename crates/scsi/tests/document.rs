@@ -116,7 +116,7 @@ fn codes(rows: &[Vec<String>]) -> Vec<u8> {
 #[test]
 fn the_commands_that_are_taken_are_those_of_the_two_tables() {
     let text = document();
-    let drives_at = text.find("Drives take what").expect("the second table");
+    let drives_at = text.find("They take what").expect("the second table");
     let all = table("| command | code |");
     let drives: Vec<Vec<String>> = text[drives_at..]
         .lines()

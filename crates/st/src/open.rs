@@ -265,6 +265,12 @@ impl St {
         self.drive.door = DoorState::Unlocked;
     }
 
+    /// Hears what the drive told somebody else: it tells a new medium or a reset only once. The kernel's SCSI layer
+    /// tells st in the same way what a command by `SG_IO` got.
+    pub fn overhear(&mut self, failed: &Failed) {
+        self.drive.hear(failed);
+    }
+
     /// Hears what a failure tells besides its reason.
     pub(crate) fn heard<T>(&mut self, result: Result<T, Failed>) -> Result<T, Failed> {
         result.inspect_err(|failed| self.drive.hear(failed))
