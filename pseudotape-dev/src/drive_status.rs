@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use pseudotape_bay::{Loaded, Slot};
 use pseudotape_control::{CapacityStatus, DriveStatus, MediumStatus, PositionStatus};
+use pseudotape_sink::left_on_both;
 use pseudotape_tape::Noted;
 
 use crate::tape_drive::{DriveState, TapeDrive};
@@ -123,7 +124,7 @@ fn capacity_status(slot: &mut Slot, loaded: &Loaded) -> Option<CapacityStatus> {
         total_bytes: capacity.total_bytes,
         early_warning_bytes: capacity.early_warning_bytes,
         used_bytes: capacity.used_bytes,
-        left_bytes: capacity.left_bytes(),
+        left_bytes: left_on_both(capacity.left_bytes(), slot.host_room_bytes()),
         host_bytes: loaded.host_bytes.unwrap_or(0),
     })
 }

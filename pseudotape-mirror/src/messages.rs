@@ -179,7 +179,7 @@ pub struct LegStatus {
     pub stored_bytes: u64,
     /// Bytes of blocks stored in a second, over the last ones.
     pub bytes_per_second: u64,
-    /// Bytes of blocks that still fit; `None`: unknown, or no limit but the host's.
+    /// Bytes of blocks that still fit, and no more than the host's disk has free; `None`: unknown.
     pub left_bytes: Option<u64>,
     /// Blocks that were read from another leg in its place.
     pub repairs: u64,

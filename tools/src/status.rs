@@ -191,7 +191,13 @@ fn position(position: &PositionStatus) -> String {
 fn capacity(capacity: &CapacityStatus) -> String {
     let used = HumanBytes(capacity.used_bytes);
     let Some(total_bytes) = capacity.total_bytes else {
-        return format!("{used} used; no limit but the host's disk");
+        return match capacity.left_bytes {
+            None => format!("{used} used; no limit but the host's disk"),
+            Some(left) => {
+                let left = HumanBytes(left);
+                format!("{used} used, {left} left: no limit but the host's disk")
+            }
+        };
     };
     let left_bytes = capacity
         .left_bytes

@@ -1,6 +1,6 @@
 //! A volume that brought its own drive.
 
-use pseudotape_sink::Opened;
+use pseudotape_sink::{Opened, Sink};
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
     ReadDone, Sense, Transfer, Volume, Writability,
@@ -12,6 +12,7 @@ pub(crate) struct Guest {
     pub(crate) volume: Box<dyn Volume>,
     /// Its specification, for messages.
     pub(crate) name: String,
+    pub(crate) sink: Sink,
     pub(crate) door: Door,
     /// What was found at the load: the status asks no drive, which may be on another host.
     pub(crate) writability: Writability,
@@ -22,7 +23,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(opened: Opened, name: String) -> Self {
+    pub(crate) fn new(opened: Opened, sink: Sink) -> Self {
         let Opened {
             mut volume,
             refusal,
@@ -37,7 +38,8 @@ impl Guest {
             refusal,
             partitions,
             volume,
-            name,
+            name: sink.to_string(),
+            sink,
             door: Door::Unlocked,
             news: true,
         }

@@ -61,7 +61,7 @@ impl Opened {
             source,
         })?;
         Ok(Opened {
-            content: OpenedContent::Guest(Box::new(Guest::new(opened, name.clone()))),
+            content: OpenedContent::Guest(Box::new(Guest::new(opened, sink.clone()))),
             name,
         })
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pseudotape_drive::{FileMedium, ImageDrive, Overrides, Personality};
 use pseudotape_image::{OpenReport, Watch, WriteProtect};
-use pseudotape_sink::Sink;
+use pseudotape_sink::{Sink, host_room_bytes};
 use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError, Writability};
 
 use crate::error::Error;
@@ -165,6 +165,18 @@ impl Slot {
             partitions: cartridge.partition_count(),
             host_bytes: Some(cartridge.host_bytes()),
         })
+    }
+
+    /// Bytes that the host's disk still takes for what is loaded; `None` where that is no image, or not known.
+    #[must_use]
+    pub fn host_room_bytes(&self) -> Option<u64> {
+        let Contents::Own(own) = &self.0 else {
+            return None;
+        };
+        match &own.guest {
+            Some(guest) => guest.sink.host_room_bytes(),
+            None => host_room_bytes(own.drive.cartridge()?.path()),
+        }
     }
 
     /// Loads what a specification names; says how it is called in messages, and what was found damaged.

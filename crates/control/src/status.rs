@@ -162,7 +162,7 @@ pub struct CapacityStatus {
     pub early_warning_bytes: u64,
     /// Bytes of blocks recorded.
     pub used_bytes: u64,
-    /// Bytes of blocks that still fit.
+    /// Bytes of blocks that still fit: no more than the host's disk has free.
     pub left_bytes: Option<u64>,
     /// Size of the image file.
     pub host_bytes: u64,

@@ -16,6 +16,7 @@
 //! A backslash before a comma, a plus or a backslash in a path takes its meaning away.
 
 mod error;
+mod host;
 mod image;
 mod lent;
 mod open;
@@ -23,6 +24,7 @@ mod sink;
 mod text;
 
 pub use error::{Error, SpecificationError};
+pub use host::{host_room_bytes, left_on_both};
 pub use lent::{Lent, NotLent};
 pub use open::Opened;
 pub use pseudotape_filter::Compression;

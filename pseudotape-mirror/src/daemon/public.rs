@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pseudotape_sink::Sink;
+use pseudotape_sink::{Sink, left_on_both};
 use pseudotape_tape::{BlockLimits, Position};
 
 use crate::config::Config;
@@ -303,7 +303,9 @@ impl PublicLeg {
             LegCondition::InStep | LegCondition::Leaving | LegCondition::Empty => None,
         };
         let room = board.room_bytes.load(Ordering::Relaxed);
-        let knows_room = self.volume != Volume::None && room != u64::MAX;
+        let left = (room != u64::MAX).then_some(room);
+        let is_stored = self.volume != Volume::None && self.options.keeps == Keeps::Blocks;
+        let host = || self.sink.as_ref().and_then(Sink::host_room_bytes);
         LegStatus {
             name: name.clone(),
             sink: self.sink.as_ref().map(Sink::to_string),
@@ -318,7 +320,7 @@ impl PublicLeg {
             lag_bytes: board.queued_bytes.load(Ordering::Relaxed),
             stored_bytes: board.stored_bytes.load(Ordering::Relaxed),
             bytes_per_second: self.rate(),
-            left_bytes: (knows_room && self.options.keeps == Keeps::Blocks).then_some(room),
+            left_bytes: is_stored.then(|| left_on_both(left, host())).flatten(),
             repairs: board.repairs.load(Ordering::Relaxed),
             first_error: board.first_error(),
             advice,

@@ -1,8 +1,10 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use pseudotape_drive::Personality;
 use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{Image, OpenReport, Rewriting, View};
+use pseudotape_sink::{host_room_bytes, left_on_both};
 use serde::Serialize;
 
 use super::{IN_USE, Marked, existing_words, look};
@@ -50,6 +52,8 @@ struct Info {
     label: Option<String>,
     barcode: Option<String>,
     capacity_bytes: Option<u64>,
+    /// What still fits: no more than the host's disk has free.
+    left_bytes: Option<u64>,
     early_warning_bytes: u64,
     min_block: u32,
     max_block: u32,
@@ -91,6 +95,9 @@ impl Report for Info {
                 ),
             },
         );
+        if let Some(left) = self.left_bytes {
+            field("left", HumanBytes(left).to_string());
+        }
         field(
             "block limits",
             format!("{} to {} bytes", self.min_block, self.max_block),
@@ -160,6 +167,7 @@ impl Info {
             label: existing_words(image.label()),
             barcode: existing_words(image.barcode()),
             capacity_bytes: header.capacity_bytes,
+            left_bytes: left_bytes(path, image),
             early_warning_bytes: header.early_warning_bytes,
             min_block: header.block_limits.min_bytes,
             max_block: header.block_limits.max_bytes,
@@ -176,6 +184,16 @@ impl Info {
             in_use: image.is_in_use(),
         }
     }
+}
+
+/// As a drive counts it that has no other rules: the bytes of blocks, and 64 for a filemark.
+fn left_bytes(path: &Path, image: &Image<View>) -> Option<u64> {
+    let mark_bytes = Personality::default().mark_bytes;
+    let marks = image.mark_counts().0.saturating_mul(mark_bytes);
+    let used = image.payload_bytes().saturating_add(marks);
+    let capacity = image.header().capacity_bytes;
+    let left = capacity.map(|capacity| capacity.saturating_sub(used));
+    left_on_both(left, host_room_bytes(path))
 }
 
 fn time_words(ms: u64) -> String {
