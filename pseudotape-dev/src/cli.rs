@@ -55,7 +55,8 @@ pub struct Arguments {
     #[arg(long)]
     pub mode_nodes: bool,
 
-    /// How long a blocking open waits for a medium [default: 120]
+    /// How long a blocking open waits for a medium [default: 5]. st waits 120: say so where a person or a changer loads
+    /// cartridges for programs that are waiting
     #[arg(long, value_name = "SECONDS")]
     pub open_wait: Option<u64>,
 }

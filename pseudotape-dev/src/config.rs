@@ -19,8 +19,11 @@ pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 256;
-/// How long a blocking open waits for a medium, as st does.
-const DEFAULT_OPEN_WAIT: Duration = Duration::from_secs(120);
+/// How long a blocking open waits for a medium. The 120 s of st are for the way of a cartridge: a person or a changer
+/// brings it, and a drive threads it. Ours is in the drive as soon as it is loaded, and where nobody is about to load
+/// one, a program that waits for two minutes looks as if it hung. These seconds are for a script that loads beside the
+/// program.
+const DEFAULT_OPEN_WAIT: Duration = Duration::from_secs(5);
 const DEFAULT_NODE_MODE: u32 = 0o660;
 const DEFAULT_GROUP: &str = "tape";
 

@@ -34,7 +34,7 @@ fn a_bare_path_is_a_drive_with_defaults() {
     let here = std::env::current_dir().unwrap();
     assert_eq!(config.frontend, Frontend::Fuse(here.join("mnt")));
     assert_eq!((config.node_mode, config.group), (0o660, Group::Default));
-    assert_eq!(config.open_wait, Duration::from_secs(120));
+    assert_eq!(config.open_wait, Duration::from_secs(5));
     let drive = image(&config.drives[0]);
     assert_eq!(drive.image, Some(here.join("a.ptape")));
     assert_eq!(drive.personality, Personality::default());
