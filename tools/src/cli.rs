@@ -82,7 +82,9 @@ pub(crate) enum Command {
     /// The simplest slave there is: a drive of the daemon that was configured with slave=SOCKET is this
     /// program as long as it runs. It may be ended at any time: what was acknowledged is on the image.
     Serve(ServeOptions),
-    /// Looks for what a machine needs to run pseudotape, and says what to do where it is missing.
+    /// Says whether this user can have a drive here, and which; what else is missing; and what to do about it.
+    ///
+    /// The exit code is 1 where no drive can be made, or something else is missing that is needed.
     Doctor(DoctorOptions),
     /// Prints a completion script for a shell.
     Completions(CompletionsOptions),
@@ -345,6 +347,9 @@ pub(crate) struct DoctorOptions {
     /// The directory where images are, or will be.
     #[arg(value_name = "DIR", default_value = ".")]
     pub images: PathBuf,
+    /// Tries it: starts a drive in a temporary directory, writes and reads a record, and ends the drive.
+    #[arg(long = "try")]
+    pub tries: bool,
 }
 
 #[derive(Debug, Args)]

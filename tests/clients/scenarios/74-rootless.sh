@@ -79,6 +79,21 @@ works() {
     has "$1: the socket too" "socket 660 $2 $2"
 }
 
+export -f ordinary
+export place
+# doctor NAME CODE PATTERN COMMAND...: as an ordinary user
+doctor() {
+    # shellcheck disable=SC2016 # the other shell expands them
+    says "$1" "$2" "$3" bash -c 'ordinary env TMPDIR="$place/tmp" "$@" ./pseudotape doctor --try' - "${@:4}"
+}
+ordinary mkdir tmp
+doctor "doctor: a user can have a drive by fusermount3" 0 'ok +a drive +yes: files.*ok +fuse mount.*ok +try: fuse'
+doctor "doctor: none without it" 1 'MISSING a drive +no: .*fusermount3 is missing.*MISSING try: fuse .*install fuse3' \
+    FUSERMOUNT_PATH=/none/fusermount3
+doctor "doctor: none where it has no rights" 1 'MISSING a drive +no: .*get no new rights.*MISSING try: fuse' \
+    setpriv --no-new-privs
+same "doctor leaves nothing behind" "" "$(ls "$place/tmp")"
+
 said=$(ordinary timeout 60 bash session 2>&1)
 works "by fusermount3" 65534
 has "by fusermount3: the log says why the nodes are not group tape's" 'group tape .*this user is not in it'

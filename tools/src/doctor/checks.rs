@@ -1,4 +1,3 @@
-use std::io;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
@@ -6,7 +5,7 @@ use nix::unistd::{AccessFlags, access};
 use pseudotape_control::FILE_NODE_LIMITS;
 use pseudotape_human::{HumanBytes, counted, explain, printable};
 
-use super::{Check, DAEMON_TIMEOUT, Machine};
+use super::{Check, DAEMON_TIMEOUT, Machine, drive};
 use crate::client::Daemon;
 
 /// The oldest kernel that pseudotape is tested on.
@@ -39,70 +38,9 @@ pub(crate) fn kernel(machine: &Machine) -> Check {
     }
 }
 
-/// /dev/cuse and /dev/fuse: one of them is needed.
-pub(crate) fn frontends(machine: &Machine) -> Vec<Check> {
-    let checks = [cuse(machine), fuse(machine)];
-    let one_works = checks.iter().any(|check| check.ok);
-    checks
-        .into_iter()
-        .map(|check| if one_works { check } else { check.needed() })
-        .collect()
-}
-
-fn cuse(machine: &Machine) -> Check {
-    const DEVICE: &str = "/dev/cuse";
-    match machine.open_device(DEVICE) {
-        Ok(_) => Check::ok(
-            DEVICE,
-            "opens: drives can be character devices, /dev/pmtm0 …",
-        ),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Check::missing(
-            DEVICE,
-            "is there, but not for this user",
-            "start pseudotape-dev as root, or use its option --fuse DIR",
-        ),
-        // Without the module a node that udev made is there all the same, and opening it says ENODEV.
-        Err(_) if kernel_has(machine, "cuse") => Check::missing(
-            DEVICE,
-            "is missing; the kernel has its module",
-            "as root: modprobe cuse (and a line 'cuse' in /etc/modules-load.d/pseudotape.conf)",
-        ),
-        Err(error) => Check::missing(
-            DEVICE,
-            format!("does not open ({error}), and no module cuse is installed for this kernel"),
-            "use the option --fuse DIR of pseudotape-dev, or a kernel with CONFIG_CUSE",
-        ),
-    }
-}
-
-fn fuse(machine: &Machine) -> Check {
-    const DEVICE: &str = "/dev/fuse";
-    match machine.open_device(DEVICE) {
-        Ok(_) => Check::ok(
-            DEVICE,
-            "opens: drives can be files in a directory (--fuse DIR)",
-        ),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Check::missing(
-            DEVICE,
-            "is there, but not for this user",
-            "start pseudotape-dev as root, or let the administrator set its mode to 0666",
-        ),
-        Err(_) if kernel_has(machine, "fuse") => Check::missing(
-            DEVICE,
-            "is missing; the kernel has its module",
-            "as root: modprobe fuse",
-        ),
-        Err(error) => Check::missing(
-            DEVICE,
-            format!("does not open ({error}), and no module fuse is installed for this kernel"),
-            "in a container: give it the device (--device /dev/fuse); else a kernel with CONFIG_FUSE_FS",
-        ),
-    }
-}
-
 /// What files of a mount are not, where there will be nothing else.
 pub(crate) fn file_nodes(machine: &Machine) -> Vec<Check> {
-    if machine.open_device("/dev/cuse").is_ok() || machine.open_device("/dev/fuse").is_err() {
+    if drive::cuse(machine).ok || machine.open_device("/dev/fuse").is_err() {
         return Vec::new();
     }
     FILE_NODE_LIMITS
@@ -112,37 +50,6 @@ pub(crate) fn file_nodes(machine: &Machine) -> Vec<Check> {
             Check::missing("a fuse node", found, format!("use {}", limit.instead))
         })
         .collect()
-}
-
-/// Whether the running kernel's modules, or what is built into it, name this one.
-fn kernel_has(machine: &Machine, module: &str) -> bool {
-    let Ok(release) = machine.kernel_release() else {
-        return false;
-    };
-    let file = format!("/{module}.ko");
-    ["modules.dep", "modules.builtin"].iter().any(|list| {
-        machine
-            .text(&format!("/lib/modules/{release}/{list}"))
-            .is_ok_and(|text| {
-                text.lines()
-                    .any(|line| line.split(':').next().unwrap_or(line).contains(&file))
-            })
-    })
-}
-
-pub(crate) fn fuse_mount(machine: &Machine) -> Check {
-    const NAME: &str = "fuse mount";
-    if machine.is_root_user() {
-        return Check::ok(NAME, "root mounts without a helper");
-    }
-    match machine.program(&["fusermount3", "fusermount"]) {
-        Some(program) => Check::ok(NAME, format!("{} mounts for users", program.display())),
-        None => Check::missing(
-            NAME,
-            "fusermount3 is missing: only root can use --fuse DIR",
-            "as root: apt-get install fuse3",
-        ),
-    }
 }
 
 pub(crate) fn tape_group(machine: &Machine) -> Check {
@@ -159,7 +66,7 @@ pub(crate) fn tape_group(machine: &Machine) -> Check {
     }
     Check::missing(
         NAME,
-        "is there, but this user is not in it: the drives can't be opened",
+        "is there, but this user is not in it: drives of root's daemon can't be opened",
         "as root: usermod -aG tape USER, then log in again",
     )
 }

@@ -1,6 +1,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use pseudotape_chardev::Reach;
 
@@ -10,6 +11,8 @@ pub struct Machine {
     root: PathBuf,
     /// Directories in which programs are looked for.
     path: Vec<PathBuf>,
+    /// The program that mounts, where the environment names one.
+    mount_helper: Option<PathBuf>,
     uid: u32,
     pid: u32,
 }
@@ -26,6 +29,7 @@ impl Machine {
         Machine {
             root: PathBuf::from("/"),
             path,
+            mount_helper: std::env::var_os("FUSERMOUNT_PATH").map(PathBuf::from),
             uid: nix::unistd::geteuid().as_raw(),
             pid: std::process::id(),
         }
@@ -37,6 +41,7 @@ impl Machine {
         Machine {
             root,
             path,
+            mount_helper: None,
             uid,
             pid: 4711,
         }
@@ -77,6 +82,31 @@ impl Machine {
             .iter()
             .flat_map(|name| self.path.iter().map(move |directory| directory.join(name)))
             .find(|program| program.is_file())
+    }
+
+    /// The program that mounts for ordinary users, where the daemon looks for it.
+    pub(crate) fn mount_helper(&self) -> Option<PathBuf> {
+        if let Some(named) = &self.mount_helper {
+            return Some(named.clone()).filter(|helper| helper.is_file());
+        }
+        let fixed = ["bin/fusermount3", "bin/fusermount"].map(|path| self.root.join(path));
+        self.program(&["fusermount3", "fusermount"])
+            .or_else(|| fixed.into_iter().find(|helper| helper.is_file()))
+    }
+
+    /// Whether a program runs with the rights of its owner.
+    pub(crate) fn is_setuid(&self, program: &Path) -> bool {
+        const SETUID: u32 = 0o4000;
+        fs::metadata(program).is_ok_and(|metadata| metadata.permissions().mode() & SETUID != 0)
+    }
+
+    /// What the status of this process has behind `key:`.
+    pub(crate) fn status(&self, key: &str) -> Option<String> {
+        let status = self.text(&format!("/proc/{}/status", self.pid)).ok()?;
+        status.lines().find_map(|line| {
+            let value = line.strip_prefix(key)?.strip_prefix(':')?;
+            Some(value.trim().to_owned())
+        })
     }
 
     /// The running kernel: `6.1.0-49-amd64`.
