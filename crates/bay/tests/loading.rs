@@ -99,6 +99,10 @@ fn an_image_and_any_filtered_one_can_be_behind_one_node() {
         load(&bay, text).unwrap();
         write(&bay, block);
         assert_eq!(read(&bay), block, "{text}");
+        let used = bay.lock().slot.drive().capacity().unwrap().used_bytes;
+        // The close wrote a filemark behind the block.
+        assert!(used > block.len() as u64, "{text}: {used} bytes");
+        assert_eq!(bay.lock().slot.take_trouble(), None, "{text}");
         bay.lock().slot.unload(false).unwrap();
         assert!(bay.lock().slot.loaded().is_none());
     }

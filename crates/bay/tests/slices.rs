@@ -9,7 +9,7 @@ use pseudotape_bay::{SLICE_MARKS, Sliced, StTape};
 use pseudotape_drive::Personality;
 use pseudotape_mtio::Operation;
 use pseudotape_st::{AccessMode, OpenFlags};
-use pseudotape_tape::{Bare, Drive, Mark, Stop, WriteMode};
+use pseudotape_tape::{Bare, Door, Drive, Mark, Sense, Stop, Transfer, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive};
 
 const READ_WRITE: OpenFlags = OpenFlags {
@@ -116,4 +116,31 @@ fn while_one_client_is_at_work_another_one_is_told_busy_and_does_not_wait() {
     go_on.send(false).unwrap();
     assert_eq!(work.join().unwrap(), Err(Errno::EIO));
     tape.open(false, READ_WRITE).unwrap().close().unwrap();
+}
+
+/// All but long counts goes to the drive as it is.
+#[test]
+fn what_is_not_sliced_is_handed_on() {
+    let mut empty = ModelDrive::new(Personality::default());
+    let wanted = patience(0);
+    let failed = Sliced::new(&mut empty, &wanted).test_ready().unwrap_err();
+    assert_eq!(failed.sense, Sense::NoMedium);
+
+    let mut drive = drive(Some(1 << 20));
+    let mut sliced = Sliced::new(&mut drive, &wanted);
+    sliced.test_ready().unwrap();
+    sliced.set_door(Door::Locked).unwrap();
+    sliced.write(Transfer::Variable, &[1; 1000]).unwrap();
+    let capacity = sliced.capacity().unwrap();
+    assert_eq!(capacity.used_bytes, 1000);
+    assert_eq!(drive.door(), Door::Locked);
+}
+
+#[test]
+fn a_client_is_told_how_much_of_its_block_was_written() {
+    let tape = StTape::new("tape", Box::new(Bare(drive(None))));
+    let client = tape.for_client("a client", Arc::new(patience(2)));
+    let open = client.open(false, READ_WRITE).unwrap();
+    open.operate(Operation::Rewind, 1).unwrap();
+    assert_eq!(open.write(&[7; 2000]), Ok(2000));
 }
