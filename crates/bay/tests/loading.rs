@@ -170,6 +170,23 @@ fn the_door_of_a_filtered_volume_is_known() {
 }
 
 #[test]
+fn the_kind_of_a_drive_is_known_and_a_guest_says_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = blank(directory.path(), "a.ptape");
+    let kind = Personality::named("lto5").unwrap();
+    let slot = Slot::new(kind, "LTO".into(), Overrides::default());
+    assert_eq!(slot.personality(), Some(&kind));
+    let bay = bay();
+    let own = bay.lock().slot.drive().identity();
+    assert_eq!(own.serial, "BAY");
+    load(&bay, &format!("zstd+image:{path}")).unwrap();
+    let mut state = bay.lock();
+    let volume = state.slot.volume().identity();
+    assert_eq!(state.slot.drive().identity(), volume);
+    assert_ne!(volume, own);
+}
+
+#[test]
 fn the_identity_of_a_volume_goes_through_its_filter() {
     let directory = tempfile::tempdir().unwrap();
     let path = blank(directory.path(), "a.ptape");

@@ -127,8 +127,11 @@ fn what_is_not_sliced_is_handed_on() {
     assert_eq!(failed.sense, Sense::NoMedium);
 
     let mut drive = drive(Some(1 << 20));
+    drive.recover();
+    drive.recover();
     let mut sliced = Sliced::new(&mut drive, &wanted);
     sliced.test_ready().unwrap();
+    assert_eq!(sliced.take_recovered(), 2);
     sliced.set_door(Door::Locked).unwrap();
     sliced.write(Transfer::Variable, &[1; 1000]).unwrap();
     let capacity = sliced.capacity().unwrap();

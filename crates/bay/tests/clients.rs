@@ -1,0 +1,112 @@
+//! Clients of a drive that a process holds: how a drive ends with a client, and how it survives a volume that fails.
+
+use std::fs;
+use std::path::Path;
+
+use nix::errno::Errno;
+use pseudotape_bay::{Cut, StTape};
+use pseudotape_device::TapeNode;
+use pseudotape_drive::Personality;
+use pseudotape_mtio::Operation;
+use pseudotape_sink::Sink;
+use pseudotape_st::{AccessMode, OpenFlags};
+use pseudotape_tape::{Access, Bare, Volume};
+use pseudotape_testkit::{ModelCartridge, ModelDrive};
+
+const READ_WRITE: OpenFlags = OpenFlags {
+    access: AccessMode::ReadWrite,
+    nonblock: false,
+};
+
+fn image(path: &Path, options: &str) -> Box<dyn Volume> {
+    let sink: Sink = format!("image:{}{options}", path.display())
+        .parse()
+        .unwrap();
+    sink.open(Access::ReadWrite).unwrap()
+}
+
+fn open(tape: &StTape, who: &str) -> Result<Box<dyn TapeNode>, Errno> {
+    let client = tape.clone().for_client(who, std::sync::Arc::new(|| true));
+    client.open(false, READ_WRITE)
+}
+
+/// The first block of an image and the object behind the last one.
+fn content(path: &Path) -> (Vec<u8>, u64) {
+    let tape = StTape::new("tape", image(path, ""));
+    let node = open(&tape, "a reader").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    let mut buffer = vec![0; 4096];
+    let length = node.read(&mut buffer).unwrap();
+    buffer.truncate(length);
+    node.operate(Operation::EndOfData, 1).unwrap();
+    (buffer, node.object().unwrap())
+}
+
+#[test]
+fn the_end_of_a_drive_closes_for_a_client_that_has_written_and_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape");
+    let tape = StTape::new("tape", image(&path, ",create"));
+    let node = open(&tape, "the writer").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    assert_eq!(node.write(b"block"), Ok(5));
+    let cut = Cut {
+        client: "the writer".to_owned(),
+    };
+    assert_eq!(tape.end().unwrap(), Some(cut));
+    assert_eq!(tape.end().unwrap(), None, "only once");
+    assert_eq!(node.write(b"more"), Err(Errno::EIO));
+    assert_eq!(node.close(), Err(Errno::EIO));
+    assert_eq!(open(&tape, "another").err(), Some(Errno::ENXIO));
+    assert!(!tape.needs_volume(), "it ended, it did not fail");
+    // The block, and the filemark that the close of the client would have written.
+    assert_eq!(content(&path), (b"block".to_vec(), 2));
+}
+
+#[test]
+fn the_end_of_a_drive_cuts_nobody_who_only_has_it_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let tape = StTape::new("tape", image(&directory.path().join("a.ptape"), ",create"));
+    let node = open(&tape, "a reader").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    assert_eq!(tape.end().unwrap(), None);
+}
+
+#[test]
+fn a_volume_that_takes_no_commit_fails_its_client_and_the_next_one_gets_it_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape");
+    let tape = StTape::new("tape", image(&path, ",create"));
+    let node = open(&tape, "the unlucky one").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    node.write(b"lost").unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(node.close(), Err(Errno::EIO));
+    assert!(tape.needs_volume());
+    assert_eq!(open(&tape, "too early").err(), Some(Errno::ENXIO));
+
+    tape.put_in(image(&path, ",create"));
+    assert!(!tape.needs_volume());
+    let node = open(&tape, "the next one").unwrap();
+    // Whoever counts on the old place must not overwrite what is at the new one.
+    assert_eq!(node.write(b"here?"), Err(Errno::EIO));
+    node.operate(Operation::Rewind, 1).unwrap();
+    node.write(b"anew").unwrap();
+    node.close().unwrap();
+    assert_eq!(tape.end().unwrap(), None);
+    assert_eq!(content(&path), (b"anew".to_vec(), 2));
+}
+
+#[test]
+fn a_close_that_fails_for_another_reason_keeps_the_volume() {
+    let mut drive = ModelDrive::new(Personality::default());
+    drive.insert(ModelCartridge::default());
+    drive.clear_attention();
+    let tape = StTape::new("tape", Box::new(Bare(drive)));
+    let node = open(&tape, "a client").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    assert!(node.operate(Operation::ForwardFilemarks, 3).is_err());
+    node.close().unwrap();
+    assert!(!tape.needs_volume());
+    open(&tape, "the next one").unwrap().close().unwrap();
+}
