@@ -7,7 +7,8 @@ use pseudotape_sink::Sink;
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 damage was found, or something that is needed is missing; \
-2 wrong usage, or the command could not do its work (the reason is on standard error).";
+2 wrong usage, or the command could not do its work (the reason is on standard error); \
+3 a signal ended 'pseudotape serve' while a program was writing.";
 
 const SIZES: &str = "\
 Sizes are bytes, or have a unit: K M G T P (also KiB MiB GiB TiB PiB) are powers of 1024, \
@@ -80,7 +81,9 @@ pub(crate) enum Command {
     /// Is the drive behind a slave end, with this image in it, until the daemon hangs up.
     ///
     /// The simplest slave there is: a drive of the daemon that was configured with slave=SOCKET is this
-    /// program as long as it runs. It may be ended at any time: what was acknowledged is on the image.
+    /// program as long as it runs. It may be ended at any time: what was acknowledged is on the image. A signal
+    /// (SIGTERM, SIGINT, SIGHUP) ends it when the operation in hand is done, and commits. The exit code is 3 where a
+    /// program was writing: its tape file has no filemark then. A second signal ends it at once.
     Serve(ServeOptions),
     /// Says whether this user can have a drive here, and which; what else is missing; and what to do about it.
     ///

@@ -8,12 +8,14 @@ mod client;
 mod content;
 mod copying;
 mod doctor;
+mod ending;
 mod generate;
 mod image;
 mod options;
 mod progress;
 pub mod rmt;
 mod serve;
+mod serve_drive;
 mod status;
 
 use std::io;
@@ -32,8 +34,12 @@ pub enum Verdict {
     Well,
     /// Damage, or something missing, was found and reported: exit code 1.
     Found,
+    /// A signal ended what a program was writing: exit code 3.
+    Cut,
 }
 
+/// The exit code where a signal ended what a program was writing.
+const EXIT_CUT: u8 = 3;
 /// The exit code of usage errors and of what could not be done.
 const EXIT_FAILED: u8 = 2;
 
@@ -43,6 +49,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match dispatch(cli) {
         Ok(Verdict::Well) => ExitCode::SUCCESS,
         Ok(Verdict::Found) => ExitCode::from(1),
+        Ok(Verdict::Cut) => ExitCode::from(EXIT_CUT),
         Err(error) => {
             // Who reads a pipe no longer ("| head") needs no message about it.
             if !is_broken_pipe(&error) {

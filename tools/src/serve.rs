@@ -1,6 +1,7 @@
 //! `pseudotape serve`: an image on the slave end of a drive.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use pseudotape_drive::{
@@ -13,7 +14,9 @@ use serde::Serialize;
 
 use crate::Verdict;
 use crate::cli::ServeOptions;
+use crate::ending::{Event, Events};
 use crate::image::explained;
+use crate::serve_drive::{SharedDrive, TakenOut};
 
 /// What is said once the slave end is held.
 #[derive(Debug, Serialize)]
@@ -57,6 +60,8 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
             Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
         }),
     };
+    // Before the slave end is held, so that an early signal ends cleanly as well.
+    let events = Events::listen()?;
     let mut drive = ImageDrive::new(personality, options.serial.clone(), overrides);
     if drive.insert(cartridge).is_err() {
         bail!("a new drive is empty");
@@ -69,16 +74,37 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
         )
     })?;
     screen.show(&serving)?;
-    let served = serve(&mut drive, channel);
-    // A program may have unloaded it; it is in the drive all the same.
-    if let Some(cartridge) = drive.eject() {
+    let drive = SharedDrive::new(drive, Arc::clone(&events.ending));
+    let mut served = drive.clone();
+    let event = events.wait_for(move || Ok(serve(&mut served, channel)?))?;
+    let TakenOut { cartridge, cut } = drive.take_out();
+    if let Some(cartridge) = cartridge {
         cartridge
             .finish()
             .map_err(|error| explained(&options.image, error))?;
     }
-    served.with_context(|| format!("no longer the drive behind {on}"))?;
-    eprintln!("pseudotape: the daemon behind {on} hung up");
-    Ok(Verdict::Well)
+    match event {
+        Event::Served(result) => {
+            result.with_context(|| format!("no longer the drive behind {on}"))?;
+            eprintln!("pseudotape: the daemon behind {on} hung up");
+            Ok(Verdict::Well)
+        }
+        Event::Signal(signal) => {
+            let image = options.image.display();
+            eprintln!(
+                "pseudotape: signal {signal}: {image} is committed, and no longer behind {on}"
+            );
+            let Some(at) = cut else {
+                return Ok(Verdict::Well);
+            };
+            eprintln!(
+                "pseudotape: a program was writing: its tape file ends before object {}, without a filemark, and whatever \
+                 the program had still to write is not on the tape",
+                at.object
+            );
+            Ok(Verdict::Cut)
+        }
+    }
 }
 
 /// A file that can't be written is a protected cartridge, as on any drive.

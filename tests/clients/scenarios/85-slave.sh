@@ -74,6 +74,26 @@ for way in node socket; do
     says "it says why ($way)" 0 'hung up' cat "$WORK/serve.out"
     check "its image verifies ($way)" pseudotape verify tape.ptape
 
+    # a signal ends the slave, between two records and between two programs
+    slave_up
+    serve "$place"
+    exec 8>"$NODE"
+    printf one >&8
+    printf two >&8
+    kill -TERM $SERVE
+    ends "SIGTERM of a slave while a program writes, at the $way" $SERVE 3
+    says "it says what was cut ($way)" 0 'tape file ends before object 2, without a filemark' cat "$WORK/serve.out"
+    exec 8>&-
+    same "what was written is on its image ($way)" bb "$(python3 "$PT_ROOT/tests/clients/tools/recorded.py" \
+        "$PSEUDOTAPE_BIN/pseudotape" tape.ptape)"
+    says "its image was committed ($way)" 0 'is committed, and no longer behind' cat "$WORK/serve.out"
+    check "its image verifies then ($way)" pseudotape verify tape.ptape
+    serve "$place"
+    check "tar to the next one ($way)" tar -C "$WORK" -cf "$REWIND" tree
+    kill -INT $SERVE
+    ends "SIGINT of a slave that nobody uses, at the $way" $SERVE 0
+    drive_down
+
     slave_up
     serve "$place"
     kill -KILL "$DAEMON"

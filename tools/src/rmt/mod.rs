@@ -2,13 +2,12 @@
 
 mod cli;
 mod config;
-mod ending;
 mod listen;
 mod presence;
 mod shelf;
 
+pub use crate::ending::Ending;
 pub use cli::Arguments;
-pub use ending::Ending;
 
 use std::fs::File;
 use std::io;
@@ -18,8 +17,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use pseudotape_rmt::{ServerOptions, serve};
 
+use crate::ending::{Event, Events};
 use crate::rmt::config::Config;
-use crate::rmt::ending::{Event, Events};
 use crate::rmt::listen::Door;
 use crate::rmt::shelf::Tapes;
 

@@ -16,8 +16,8 @@ use pseudotape_sink::{Opened, Sink};
 use pseudotape_st::{AccessMode, OpenFlags};
 use pseudotape_tape::Volume;
 
+use crate::ending::Ending;
 use crate::rmt::config::{TapeConfig, TapeKind};
-use crate::rmt::ending::Ending;
 
 /// All tapes of a server, shared by its clients.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! The end of a server: its client went, or a signal asks for it.
+//! The end of a program that serves others (the rmt server, `pseudotape serve`): they went, or a signal asks for it.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
