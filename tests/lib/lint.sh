@@ -18,6 +18,12 @@ mapfile -t scripts < <(git ls-files tests tools .ci packaging | while read -r fi
 done)
 slow "shellcheck of ${#scripts[@]} scripts" shellcheck --severity=warning --exclude=SC1090,SC2154 "${scripts[@]}"
 
+# What docs/SECURITY.md says of the units, in tenths.
+while read -r unit exposure; do
+    check "$unit is exposed by $exposure at most" \
+        systemd-analyze security --offline=yes --threshold="${exposure/./}" "packaging/systemd/$unit"
+done < <(sed -n 's/^| `\(pseudotape[a-z-]*\.service\)` .* \([0-9]\.[0-9]\) |.*/\1 \2/p' docs/SECURITY.md)
+
 # The oldest Rust that we promise has to build us.
 minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # By its whole name: rustup would download what is called less exactly.

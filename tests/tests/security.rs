@@ -39,3 +39,58 @@ fn every_line_names_tests_that_exist() {
         assert!(!named(row).is_empty(), "no test: {row}");
     }
 }
+
+/// The value of a key of a unit, and what its comments say.
+fn unit(name: &str) -> (impl Fn(&str) -> Option<String>, String) {
+    let path = root().join("packaging/systemd").join(name);
+    let text = std::fs::read_to_string(path).unwrap();
+    let comments = text.lines().filter(|line| line.starts_with('#'));
+    let comments = comments.collect::<Vec<_>>().join(" ");
+    let value = move |key: &str| {
+        let mut values = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let value = values.next().map(str::to_owned);
+        assert!(values.next().is_none(), "{key} stands twice in a unit");
+        value
+    };
+    (value, comments)
+}
+
+#[test]
+fn the_units_have_less_than_root() {
+    let document = std::fs::read_to_string(root().join("docs/SECURITY.md")).unwrap();
+    let units = std::fs::read_dir(root().join("packaging/systemd")).unwrap();
+    let mut count = 0;
+    for entry in units {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let (value, comments) = unit(&name);
+        assert_eq!(value("User").as_deref(), Some("pseudotape"), "{name}");
+        assert_eq!(value("Group").as_deref(), Some("tape"), "{name}");
+        assert_eq!(value("NoNewPrivileges").as_deref(), Some("yes"), "{name}");
+        let capabilities = value("CapabilityBoundingSet").expect("a list, perhaps an empty one");
+        // A user without them in both sets would have none at all.
+        assert_eq!(
+            value("AmbientCapabilities"),
+            Some(capabilities.clone()),
+            "{name}"
+        );
+        let row = document
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{name}` |")))
+            .unwrap_or_else(|| panic!("docs/SECURITY.md has no row for {name}"));
+        let column = row.split('|').nth(2).unwrap();
+        let documented: Vec<_> = column.split('`').skip(1).step_by(2).collect();
+        let named: Vec<_> = capabilities
+            .split_whitespace()
+            .map(|name| name.strip_prefix("CAP_").expect("CAP_"))
+            .collect();
+        assert_eq!(documented, named, "{name}");
+        for capability in named {
+            assert_ne!(capability, "DAC_OVERRIDE", "{name}");
+            assert!(comments.contains(capability), "{name}: why {capability}?");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 3);
+}
