@@ -10,6 +10,7 @@ mod changer;
 mod element;
 mod host;
 mod library;
+mod mirror;
 mod pairing;
 mod refusal;
 mod robot;
@@ -23,6 +24,7 @@ pub use changer::{
 pub use element::{Element, Exception, Inventory, Medium};
 pub use host::{FileHost, Host, MemoryHost};
 pub use library::{Cartridge, Design, Library, LibraryError, Plan, Work};
+pub use mirror::{ChangerLeg, MirrorChanger};
 pub use pairing::{Cell, PairedLeg, PairedLibrary, Pairing, PairingError, Place, Run};
 pub use refusal::Refusal;
 pub use robot::{BayFailure, Bays, DriveUse, Robot};
