@@ -28,6 +28,10 @@ pub struct Arguments {
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 
+    /// A library that 'pseudotape library create' made; may be repeated. Its drives come after those of --drive
+    #[arg(long, value_name = "FOLDER")]
+    pub library: Vec<PathBuf>,
+
     /// Character devices in /dev, or fail
     #[arg(long, conflicts_with = "fuse")]
     pub cuse: bool,

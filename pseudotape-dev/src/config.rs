@@ -9,12 +9,13 @@ use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
-use drive::{DriveTable, check_drive, parse_spec};
+use drive::{DriveTable, check_drive, check_library_drive, parse_spec};
 use values::absolute;
 
 mod drive;
 mod values;
 
+pub(crate) use drive::default_serial;
 pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
 
 /// Most drives of one daemon.
@@ -44,6 +45,17 @@ pub struct Config {
     pub modes: Modes,
     /// The drives, in order of their numbers.
     pub drives: Vec<DriveConfig>,
+    /// The libraries, whose drives come after these.
+    pub libraries: Vec<LibraryConfig>,
+}
+
+/// A library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryConfig {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What its drives are; each has a serial number of its own.
+    pub drive: DriveConfig,
 }
 
 /// The control socket: who may connect, and which volumes they may load.
@@ -113,6 +125,16 @@ struct FileConfig {
     mode_nodes: bool,
     #[serde(default)]
     drive: Vec<DriveTable>,
+    #[serde(default)]
+    library: Vec<LibraryTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LibraryTable {
+    folder: PathBuf,
+    #[serde(default)]
+    drive: DriveTable,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -134,8 +156,15 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     for spec in &arguments.drive {
         tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
     }
+    let mut libraries = file.library;
+    libraries.extend(arguments.library.iter().map(|folder| LibraryTable {
+        folder: folder.clone(),
+        drive: DriveTable::default(),
+    }));
+    let libraries = libraries.into_iter().map(check_library);
+    let libraries: Vec<LibraryConfig> = libraries.collect::<Result<_>>()?;
     ensure!(
-        !tables.is_empty(),
+        !tables.is_empty() || !libraries.is_empty(),
         "no drive to serve: give --drive IMAGE (or --drive '' for an empty one), or [[drive]] in a --config file"
     );
     ensure!(
@@ -169,7 +198,15 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
             Modes::Plain
         },
         drives,
+        libraries,
     })
+}
+
+fn check_library(table: LibraryTable) -> Result<LibraryConfig> {
+    let folder = absolute(table.folder)?;
+    let drive = check_library_drive(table.drive);
+    let drive = drive.with_context(|| format!("library {}", folder.display()))?;
+    Ok(LibraryConfig { folder, drive })
 }
 
 /// Users of the nodes may connect, unless the table says otherwise.

@@ -16,6 +16,7 @@ mod dying;
 mod event;
 mod frontend;
 pub mod fuse;
+pub mod library;
 mod loading;
 mod operator;
 pub mod run;

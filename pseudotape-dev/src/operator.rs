@@ -36,7 +36,7 @@ impl TapeDrive {
         self.load_sink(&sink)
     }
 
-    fn load_sink(&self, sink: &Sink) -> Result<String> {
+    pub(crate) fn load_sink(&self, sink: &Sink) -> Result<String> {
         // To open a volume can take long: the drive's lock is not held for it.
         let loading = self.begin_loading()?;
         let mut state = self.state_with_cartridges()?;

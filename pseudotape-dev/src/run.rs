@@ -15,9 +15,10 @@ use pseudotape_sink::Lent;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::{Config, ControlConfig};
+use crate::config::{Config, ControlConfig, HeldConfig, MAX_DRIVES, default_serial};
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
+use crate::library::ServedLibrary;
 use crate::tape_drive::TapeDrive;
 
 /// How another group of the control socket is named.
@@ -35,6 +36,7 @@ pub enum Ended {
 /// The drives, as the control socket sees them.
 struct Drives {
     drives: Vec<Arc<TapeDrive>>,
+    libraries: Vec<ServedLibrary>,
     frontend: &'static str,
     lent: Lent,
 }
@@ -61,9 +63,11 @@ pub fn run(config: &Config) -> Result<Ended> {
             Err(error) => return Err(error.context(format!("drive {number}"))),
         }
     }
+    let libraries = start_libraries(config, &mut drives, &asked_to_end)?;
     let frontend = frontend::start(config, &drives, &[], &events)?;
     let operator = Arc::new(Drives {
         drives,
+        libraries,
         frontend: frontend.name(),
         lent: config.control.lent.clone(),
     });
@@ -88,8 +92,44 @@ pub fn run(config: &Config) -> Result<Ended> {
             }
         }
     };
+    // A move in hand goes on to its end.
+    operator.libraries.iter().for_each(ServedLibrary::settle);
     let ended = end(&operator.drives, frontend);
     reason.and(ended)
+}
+
+/// Takes each library, makes its drives, and loads them.
+fn start_libraries(
+    config: &Config,
+    drives: &mut Vec<Arc<TapeDrive>>,
+    asked_to_end: &Arc<AtomicBool>,
+) -> Result<Vec<ServedLibrary>> {
+    let mut served: Vec<ServedLibrary> = Vec::new();
+    for wanted in &config.libraries {
+        let library = ServedLibrary::open(&wanted.folder)?;
+        let name = library.design().name.clone();
+        ensure!(
+            served.iter().all(|other| other.name() != name),
+            "two libraries have the name {name}: a name tells them apart"
+        );
+        let first = drives.len();
+        for number in first..first + usize::from(library.layout().drives.count) {
+            ensure!(
+                number < MAX_DRIVES,
+                "library {name} has more drives than are left: one daemon serves at most {MAX_DRIVES}"
+            );
+            let mut drive = wanted.drive.clone();
+            if let HeldConfig::Image(image) = &mut drive.held {
+                image.serial = default_serial(number);
+            }
+            let number = u32::try_from(number).context("too many drives")?;
+            let drive = TapeDrive::new_until(number, &drive, Arc::clone(asked_to_end));
+            let drive = drive.with_context(|| format!("library {name}, drive {number}"))?;
+            drives.push(Arc::new(drive));
+        }
+        served.push(ServedLibrary::start(library, drives[first..].to_vec())?);
+    }
+    Ok(served)
 }
 
 fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
@@ -177,6 +217,20 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
             writeln!(text, " {}", slave.socket.display())?;
         }
     }
+    for library in &operator.libraries {
+        let status = library.status();
+        let full = status.elements.iter().filter(|element| element.full);
+        writeln!(
+            text,
+            "library {}: drives {} to {}, {} slots, {} cartridges, {}",
+            status.name,
+            status.first_drive,
+            status.first_drive + u32::from(status.drives.count.saturating_sub(1)),
+            status.slots.count,
+            full.count(),
+            status.folder.display()
+        )?;
+    }
     let ControlConfig {
         socket,
         mode,
@@ -205,6 +259,39 @@ impl Drives {
         }
     }
 
+    /// A drive into which cartridges are put by hand: one of a library gets them from there.
+    fn find_by_hand(&self, number: u32) -> Result<&TapeDrive> {
+        let drive = self.find(number)?;
+        if let Some(library) = self.libraries.iter().find(|l| l.has_drive(number)) {
+            let name = library.name();
+            bail!(
+                "drive {number} is one of library {name}: 'pseudotape library move' loads and unloads it"
+            );
+        }
+        Ok(drive)
+    }
+
+    fn find_library(&self, name: Option<&str>) -> Result<&ServedLibrary> {
+        let names = || {
+            let names = self.libraries.iter().map(ServedLibrary::name);
+            names.collect::<Vec<_>>().join(", ")
+        };
+        match (name, &*self.libraries) {
+            (_, []) => bail!(
+                "this daemon has no library: 'pseudotape library create' makes one, [[library]] in the configuration or \
+                 --library serves it"
+            ),
+            (None, [only]) => Ok(only),
+            (None, _) => bail!("this daemon has several libraries: name one of {}", names()),
+            (Some(name), all) => all
+                .iter()
+                .find(|library| library.name() == name)
+                .with_context(|| {
+                    format!("there is no library {name}: this daemon has {}", names())
+                }),
+        }
+    }
+
     fn act(&self, request: Request, peer: Peer) -> Result<Response> {
         let message = match request {
             Request::Status => {
@@ -215,10 +302,10 @@ impl Drives {
                     drives: self.drives.iter().map(|drive| drive.status()).collect(),
                 })));
             }
-            Request::Load { drive, image } => {
-                self.find(drive)?.load_for(&image, &self.lent, peer)?
-            }
-            Request::Unload { drive, force } => self.find(drive)?.unload(force)?,
+            Request::Load { drive, image } => self
+                .find_by_hand(drive)?
+                .load_for(&image, &self.lent, peer)?,
+            Request::Unload { drive, force } => self.find_by_hand(drive)?.unload(force)?,
             Request::WriteProtect { drive, on } => self.find(drive)?.write_protect(on)?,
             Request::Reset { drive } => self.find(drive)?.reset()?,
             Request::Options { drive, mode, set } => {
@@ -229,6 +316,20 @@ impl Drives {
                      'options' for the drive in the daemon's configuration"
                 );
                 return Ok(Response::Options(self.find(drive)?.options(mode, &set)?));
+            }
+            Request::Libraries { library: None } => {
+                let libraries = self.libraries.iter().map(ServedLibrary::status);
+                let libraries = libraries.collect();
+                return Ok(Response::Libraries { libraries });
+            }
+            Request::Libraries { library } => {
+                let library = self.find_library(library.as_deref())?;
+                let libraries = vec![library.status()];
+                return Ok(Response::Libraries { libraries });
+            }
+            Request::Library { library, order } => {
+                let library = self.find_library(library.as_deref())?;
+                return Ok(library.order(&order, peer));
             }
         };
         Ok(Response::Done { message })

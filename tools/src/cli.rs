@@ -5,6 +5,12 @@ use clap_complete::Shell;
 use pseudotape_human::{Portion, parse_portion, parse_size};
 use pseudotape_sink::Sink;
 
+mod library;
+
+pub(crate) use library::{
+    AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, ShowLibrary,
+};
+
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 damage was found, or something that is needed is missing; \
 2 wrong usage, or the command could not do its work (the reason is on standard error); \
@@ -78,6 +84,13 @@ pub(crate) enum Command {
     Reset(DriveOptions),
     /// Shows the options of the st driver for a drive, or sets some, by the names of 'mt stsetoptions'.
     Options(OptionsOptions),
+    /// Makes libraries of drives, slots and cartridges, and moves their cartridges.
+    Library(LibraryOptions),
+    /// Is 'mtx' for a library of the running daemon: the same words, the same output, the same exit codes.
+    ///
+    /// For the changer scripts of backup programs where the daemon serves a FUSE mount, which can carry no SCSI
+    /// commands. A link with the name 'mtx' to this program is the same.
+    Changer(ChangerOptions),
     /// Is the drive behind a slave end, with this image in it, until the daemon hangs up.
     ///
     /// The simplest slave there is: a drive of the daemon that was configured with slave=SOCKET is this

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
-use pseudotape_control::{OptionsStatus, Request, Response, Status};
+use pseudotape_control::{LibraryOrder, LibraryStatus, OptionsStatus, Request, Response, Status};
 use pseudotape_human::{Report, Screen, printable};
 use serde::Serialize;
 
@@ -43,10 +43,8 @@ impl Daemon {
     pub(crate) fn status(&self) -> anyhow::Result<Status> {
         match self.call(&Request::Status, QUESTION_TIMEOUT)? {
             Response::Status(status) => Ok(*status),
-            Response::Done { .. } | Response::Options(_) => {
-                bail!("the daemon answered something else than its status")
-            }
             Response::Error { message } => bail!("the daemon refused: {message}"),
+            _ => bail!("the daemon answered something else than its status"),
         }
     }
 
@@ -54,21 +52,36 @@ impl Daemon {
     pub(crate) fn order(&self, request: &Request) -> anyhow::Result<Order> {
         match self.call(request, ORDER_TIMEOUT)? {
             Response::Done { message } => Ok(Order { message }),
-            Response::Status(_) | Response::Options(_) => {
+            Response::Error { message } => bail!("the daemon refused: {message}"),
+            Response::Refused(refusal) => bail!("the library refused: {}", refusal.message),
+            Response::Status(_) | Response::Options(_) | Response::Libraries { .. } => {
                 bail!("the daemon answered its status instead of what it did")
             }
-            Response::Error { message } => bail!("the daemon refused: {message}"),
         }
+    }
+
+    /// The state of all libraries, or of one.
+    pub(crate) fn libraries(&self, name: Option<&str>) -> anyhow::Result<Vec<LibraryStatus>> {
+        let library = name.map(str::to_owned);
+        match self.call(&Request::Libraries { library }, QUESTION_TIMEOUT)? {
+            Response::Libraries { libraries } => Ok(libraries),
+            Response::Error { message } => bail!("the daemon refused: {message}"),
+            _ => bail!("the daemon answered something else than its libraries"),
+        }
+    }
+
+    /// Has a library do something.
+    pub(crate) fn library(&self, name: Option<&str>, order: LibraryOrder) -> anyhow::Result<Order> {
+        let library = name.map(str::to_owned);
+        self.order(&Request::Library { library, order })
     }
 
     /// The options of a drive, after what is to be set was set.
     pub(crate) fn options(&self, request: &Request) -> anyhow::Result<OptionsStatus> {
         match self.call(request, QUESTION_TIMEOUT)? {
             Response::Options(options) => Ok(options),
-            Response::Status(_) | Response::Done { .. } => {
-                bail!("the daemon answered something else than the options of its drive")
-            }
             Response::Error { message } => bail!("the daemon refused: {message}"),
+            _ => bail!("the daemon answered something else than the options of its drive"),
         }
     }
 

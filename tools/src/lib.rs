@@ -11,6 +11,8 @@ mod doctor;
 mod ending;
 mod generate;
 mod image;
+mod library;
+mod mtx;
 mod options;
 mod progress;
 pub mod rmt;
@@ -46,6 +48,11 @@ const EXIT_FAILED: u8 = 2;
 /// Does what the command line asks, prints the result or the error, and returns the exit code.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    if let Command::Changer(options) = cli.command {
+        let socket = cli.control;
+        let socket = socket.unwrap_or_else(pseudotape_control::default_socket);
+        return mtx::run(options.words, socket);
+    }
     match dispatch(cli) {
         Ok(Verdict::Well) => ExitCode::SUCCESS,
         Ok(Verdict::Found) => ExitCode::from(1),
@@ -58,6 +65,12 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(EXIT_FAILED)
         }
     }
+}
+
+/// What a program that is called `mtx` does, whatever else it could do.
+#[must_use]
+pub fn run_as_mtx(arguments: Vec<String>) -> ExitCode {
+    mtx::run(arguments, pseudotape_control::default_socket())
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -83,6 +96,8 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::AcceptLoss(options) => image::accept_loss::run(&options, &screen),
         Command::Reset(options) => client::reset(&options, &daemon, &screen),
         Command::Options(options) => options::run(&options, &daemon, &screen),
+        Command::Library(options) => library::run(&options, &daemon, &screen),
+        Command::Changer(_) => unreachable!("run has done it"),
         Command::Serve(options) => serve::run(&options, &screen),
         Command::Doctor(options) => doctor::run(&options, &daemon, &screen),
         Command::Completions(options) => generate::completions(&options, &screen),

@@ -369,7 +369,7 @@ fn an_endless_answer_ends_at_the_limit() {
     let output = pseudotape(&daemon.socket(), &["status"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        stderr(&output).contains("longer than 1048576 bytes"),
+        stderr(&output).contains("longer than 16777216 bytes"),
         "{}",
         stderr(&output)
     );

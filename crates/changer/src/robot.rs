@@ -99,11 +99,6 @@ impl<H: Host, B: Bays> Robot<H, B> {
         &mut self.library
     }
 
-    /// The drives.
-    pub fn bays_mut(&mut self) -> &mut B {
-        &mut self.bays
-    }
-
     /// Before which element the transport stands.
     #[must_use]
     pub fn position_now(&self) -> Address {
@@ -114,6 +109,11 @@ impl<H: Host, B: Bays> Robot<H, B> {
     #[must_use]
     pub fn unloaded(&self, drive: Address) -> Option<&str> {
         self.unloaded.get(&drive).map(String::as_str)
+    }
+
+    /// The program that has a drive open, by the drive's number within the library.
+    pub fn opened_by(&mut self, drive: u16) -> Option<String> {
+        self.bays.usage(drive).opened_by
     }
 
     fn execute(&mut self, plan: &Plan, to: Address) -> Result<(), Refusal> {

@@ -2,7 +2,7 @@
 //!
 //! A client connects to the daemon's Unix socket, sends one [`Request`] as one line of JSON and gets
 //! one [`Response`] as one line of JSON; it may go on with further requests. A line is at most
-//! [`MAX_LINE_BYTES`] long. Unknown requests and unknown fields are refused by name.
+//! [`MAX_LINE_BYTES`] long, an answer [`MAX_ANSWER_BYTES`]. Unknown requests and unknown fields are refused by name.
 //!
 //! Every message has a field `protocol`. In a request it is the oldest protocol that has the request, so that a newer
 //! client can go on asking an older daemon for what both know. In an answer it is the newest protocol that the daemon
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 mod file_node;
 mod group;
+mod library;
 mod message;
 mod peer;
 mod server;
@@ -27,7 +28,8 @@ mod status;
 
 pub use file_node::{FILE_NODE_LIMITS, FileNodeLimit};
 pub use group::{NotGivable, can_give};
-pub use message::{MAX_LINE_BYTES, PROTOCOL, receive, send};
+pub use library::{ElementStatus, LibraryOrder, LibraryRefusal, LibraryStatus, SpanStatus};
+pub use message::{MAX_ANSWER_BYTES, MAX_LINE_BYTES, PROTOCOL, receive, send};
 pub use peer::Peer;
 pub use server::{ControlServer, MAX_CLIENTS, Operator};
 pub use settings::{ControlSettings, SettingError, find_group, named_group, parse_mode};
@@ -85,6 +87,20 @@ pub enum Request {
         #[serde(default)]
         set: Vec<String>,
     },
+    /// The state of every library, or of one.
+    Libraries {
+        /// Its name.
+        #[serde(default)]
+        library: Option<String>,
+    },
+    /// Has a library do something.
+    Library {
+        /// Its name; `None`: the only one.
+        #[serde(default)]
+        library: Option<String>,
+        /// What.
+        order: LibraryOrder,
+    },
 }
 
 /// What the daemon answers.
@@ -100,6 +116,13 @@ pub enum Response {
     Status(Box<Status>),
     /// The options of a drive.
     Options(OptionsStatus),
+    /// The state of libraries.
+    Libraries {
+        /// In the order of the configuration.
+        libraries: Vec<LibraryStatus>,
+    },
+    /// A library refused what it was to do.
+    Refused(LibraryRefusal),
     /// Refused or failed.
     Error {
         /// Why, and the way out.

@@ -7,8 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::Error;
 
-/// Longest line that either side accepts.
+/// Longest request that a daemon accepts.
 pub const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// Longest answer that a client accepts: the state of a library with as many elements as there are addresses.
+pub const MAX_ANSWER_BYTES: u64 = 16 << 20;
 
 /// The protocol that this version speaks.
 pub const PROTOCOL: u32 = 1;
@@ -35,7 +38,7 @@ pub fn send<M: Serialize>(to: &mut impl Write, message: &M) -> Result<(), Error>
 
 /// Reads one message, of whatever protocol, as far as it can be understood; `None` at the end of the stream.
 pub fn receive<M: for<'de> Deserialize<'de>>(from: &mut impl BufRead) -> Result<Option<M>, Error> {
-    match receive_fields(from)? {
+    match receive_up_to(MAX_ANSWER_BYTES, from)? {
         Some(incoming) => incoming.understand().map(Some),
         None => Ok(None),
     }
@@ -62,9 +65,13 @@ impl Incoming {
     }
 }
 
-/// Reads one message; `None` at the end of the stream.
+/// Reads one request; `None` at the end of the stream.
 pub(crate) fn receive_fields(from: &mut impl BufRead) -> Result<Option<Incoming>, Error> {
-    let Some(line) = receive_line(from)? else {
+    receive_up_to(MAX_LINE_BYTES, from)
+}
+
+fn receive_up_to(most_bytes: u64, from: &mut impl BufRead) -> Result<Option<Incoming>, Error> {
+    let Some(line) = receive_line(most_bytes, from)? else {
         return Ok(None);
     };
     let mut fields: Map<String, Value> = serde_json::from_slice(&line)?;
@@ -76,14 +83,14 @@ pub(crate) fn receive_fields(from: &mut impl BufRead) -> Result<Option<Incoming>
     Ok(Some(Incoming { protocol, fields }))
 }
 
-fn receive_line(from: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
+fn receive_line(most_bytes: u64, from: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
     let mut line = Vec::new();
-    from.take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
+    from.take(most_bytes).read_until(b'\n', &mut line)?;
     match line.last() {
         None => Ok(None),
         Some(b'\n') => Ok(Some(line)),
-        Some(_) if line.len() as u64 == MAX_LINE_BYTES => {
-            let message = format!("a line is longer than {MAX_LINE_BYTES} bytes");
+        Some(_) if line.len() as u64 == most_bytes => {
+            let message = format!("a line is longer than {most_bytes} bytes");
             Err(io::Error::new(io::ErrorKind::InvalidData, message).into())
         }
         Some(_) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ended in mid line").into()),
@@ -141,11 +148,13 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused_at_the_limit() {
-        let at_limit = vec![b' '; usize::try_from(MAX_LINE_BYTES).unwrap()];
-        let error = receive::<Request>(&mut at_limit.as_slice())
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("longer than"), "{error}");
+        let at_limit = |most| vec![b' '; usize::try_from(most).unwrap()];
+        let answer = receive::<Request>(&mut at_limit(MAX_ANSWER_BYTES).as_slice());
+        let request = receive_fields(&mut at_limit(MAX_LINE_BYTES).as_slice());
+        for error in [answer.err(), request.err()] {
+            let error = error.expect("no end of a line").to_string();
+            assert!(error.contains("longer than"), "{error}");
+        }
     }
 
     #[test]

@@ -119,6 +119,19 @@ pub(super) fn parse_spec(spec: &str) -> Result<DriveTable> {
         .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))
 }
 
+/// The drives of a library: what they hold is the library's business.
+pub(super) fn check_library_drive(table: DriveTable) -> Result<DriveConfig> {
+    ensure!(
+        table.image.is_none() && table.slave.is_none(),
+        "'image' and 'slave' do not go with a drive of a library: its cartridges are moved by the library"
+    );
+    ensure!(
+        table.serial.is_none(),
+        "'serial' does not go with the drives of a library: each one has its own"
+    );
+    check_drive(0, table)
+}
+
 pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
     let options = [
         table.options.0.clone(),
@@ -188,6 +201,11 @@ fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
         wait: table.slave_wait.map_or(Duration::ZERO, |seconds| seconds.0),
         timeout,
     })
+}
+
+/// The serial number of a drive that was given none.
+pub(crate) fn default_serial(number: usize) -> String {
+    format!("PT{number:08}")
 }
 
 fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
@@ -260,7 +278,7 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
             .map(|image| pseudotape_bay::absolute_name(&image))
             .transpose()?,
         personality,
-        serial: table.serial.unwrap_or_else(|| format!("PT{number:08}")),
+        serial: table.serial.unwrap_or_else(|| default_serial(number)),
         capacity_bytes: capacity,
         early_warning,
     })

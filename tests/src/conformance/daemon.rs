@@ -215,7 +215,13 @@ impl DaemonOperator {
     fn ask(&self, what: &str, request: &Request) -> Result<(), HookError> {
         match call(&self.setup.control(), request, PATIENCE) {
             Ok(Response::Error { message }) => Err(failed(what, message)),
-            Ok(Response::Done { .. } | Response::Status(_) | Response::Options(_)) => Ok(()),
+            Ok(Response::Refused(refusal)) => Err(failed(what, refusal.message)),
+            Ok(
+                Response::Done { .. }
+                | Response::Status(_)
+                | Response::Options(_)
+                | Response::Libraries { .. },
+            ) => Ok(()),
             Err(error) => Err(failed(what, error)),
         }
     }

@@ -161,7 +161,11 @@ impl Served {
     pub fn ask(&self, request: &Request) -> anyhow::Result<()> {
         match call(&self.control(), request, PATIENCE)? {
             Response::Error { message } => bail!("{message}"),
-            Response::Done { .. } | Response::Status(_) | Response::Options(_) => Ok(()),
+            Response::Refused(refusal) => bail!("{}", refusal.message),
+            Response::Done { .. }
+            | Response::Status(_)
+            | Response::Options(_)
+            | Response::Libraries { .. } => Ok(()),
         }
     }
 

@@ -1,0 +1,114 @@
+//! The drives of a library.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use pseudotape_bay::place_named;
+use pseudotape_changer::{BayFailure, Bays, Cartridge, DriveIdentity, DriveUse};
+use pseudotape_control::OpenStatus;
+use pseudotape_human::explain;
+use pseudotape_sink::Sink;
+
+use crate::tape_drive::TapeDrive;
+
+/// Where images that the daemon made for a library lie, in its folder.
+pub(super) const CARTRIDGES: &str = "cartridges";
+
+/// Drives of this daemon, in their order, and the folder of their cartridges.
+pub(super) struct DriveBays {
+    pub(super) folder: PathBuf,
+    pub(super) drives: Vec<Arc<TapeDrive>>,
+}
+
+impl DriveBays {
+    fn drive(&self, number: u16) -> &TapeDrive {
+        // A library has as many drives here as its layout says.
+        &self.drives[usize::from(number)]
+    }
+}
+
+/// The volume in a cartridge: a path below the library's folder, or what was named when the cartridge came.
+pub(super) fn volume_of(folder: &Path, cartridge: &Cartridge) -> Result<Sink> {
+    let volume = Path::new(&cartridge.volume);
+    match volume.starts_with(CARTRIDGES) {
+        true => Ok(Sink::at(&folder.join(volume))),
+        false => Ok(place_named(&cartridge.volume)?),
+    }
+}
+
+/// A program that has a drive open, for a person.
+pub(super) fn program(open: &OpenStatus) -> String {
+    let name = open.program.as_deref().unwrap_or("a program");
+    format!("{name} (pid {})", open.pid)
+}
+
+impl Bays for DriveBays {
+    fn load(&mut self, drive: u16, cartridge: &Cartridge) -> Result<(), BayFailure> {
+        let loaded = volume_of(&self.folder, cartridge)
+            .and_then(|sink| self.drive(drive).load_cartridge(&sink));
+        loaded.map_err(|error| BayFailure::Failed {
+            reason: explain(error.chain()),
+        })
+    }
+
+    fn unload(&mut self, drive: u16, force: bool) -> Result<(), BayFailure> {
+        self.drive(drive).unload_cartridge(force)
+    }
+
+    fn usage(&mut self, drive: u16) -> DriveUse {
+        let drive = self.drive(drive);
+        DriveUse {
+            opened_by: drive.seen().opener.as_ref().map(program),
+            // A call that has the drive belongs to a program that has it open.
+            locked: drive
+                .idle_state()
+                .is_some_and(|state| state.slot.door() == pseudotape_tape::Door::Locked),
+        }
+    }
+
+    fn identity(&mut self, drive: u16) -> Option<DriveIdentity> {
+        let mut state = self.drive(drive).idle_state()?;
+        let identity = state.slot.drive().identity();
+        Some(DriveIdentity {
+            vendor: identity.vendor.to_string(),
+            product: identity.product.to_string(),
+            serial: identity.serial.to_string(),
+        })
+    }
+}
+
+impl TapeDrive {
+    /// Loads a cartridge of the drive's library.
+    fn load_cartridge(&self, sink: &Sink) -> Result<()> {
+        let holds = self.state().slot.loaded();
+        if let Some(loaded) = holds
+            && loaded.name == Path::new(&sink.to_string())
+        {
+            return Ok(());
+        }
+        self.load_sink(sink).map(|_| ())
+    }
+
+    /// Takes a cartridge of the drive's library out. None is in: that is well.
+    fn unload_cartridge(&self, force: bool) -> Result<(), BayFailure> {
+        if !force && let Some(open) = &self.seen().opener {
+            // Without the lock: a call can take long.
+            return Err(BayFailure::InUse { by: program(open) });
+        }
+        let mut state = self.state();
+        if !force {
+            // Who came between has it now.
+            if let Some(open) = &self.seen().opener {
+                return Err(BayFailure::InUse { by: program(open) });
+            }
+            if state.slot.door() == pseudotape_tape::Door::Locked {
+                return Err(BayFailure::Locked);
+            }
+        }
+        let out = self.take_out(&mut state, force);
+        out.map(|_| ()).map_err(|error| BayFailure::Failed {
+            reason: explain(error.chain()),
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The daemon's side of a library: its drives are bays of this daemon, its operator comes by the control socket.
+
+mod bays;
+mod operator;
+mod served;
+mod show;
+
+pub use served::ServedLibrary;

@@ -1,0 +1,287 @@
+//! What a library is asked by the control socket.
+
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use pseudotape_bay::place_named;
+use pseudotape_changer::{
+    Address, AddressRange, Barcode, Cartridge, Changer as _, ElementKind, Exchange, Move, Refusal,
+    Removal, Selection, Side,
+};
+use pseudotape_control::{LibraryOrder, LibraryRefusal, Peer, Response};
+use pseudotape_drive::{default_early_warning_bytes, fresh_volume, make_volume};
+use pseudotape_human::explain;
+use pseudotape_scsi::refusal_sense;
+
+use super::bays::CARTRIDGES;
+use super::served::{Changer, ServedLibrary};
+
+/// Why an order was not done.
+enum Undone {
+    /// The changer refused.
+    Refused(Refusal),
+    /// Anything else.
+    Failed(anyhow::Error),
+}
+
+impl From<Refusal> for Undone {
+    fn from(refusal: Refusal) -> Self {
+        Undone::Refused(refusal)
+    }
+}
+
+impl From<anyhow::Error> for Undone {
+    fn from(error: anyhow::Error) -> Self {
+        Undone::Failed(error)
+    }
+}
+
+/// A new cartridge.
+struct Put<'a> {
+    at: Option<u16>,
+    import_export: bool,
+    barcode: Option<&'a str>,
+    volume: Option<&'a Path>,
+}
+
+impl ServedLibrary {
+    /// Does what this peer orders.
+    pub fn order(&self, order: &LibraryOrder, peer: Peer) -> Response {
+        let mut changer = self.changer();
+        let done = self.act(&mut changer, order, peer);
+        if let Some(trouble) = changer.library_mut().take_trouble() {
+            log::error!("library {}: {trouble}", self.name());
+        }
+        match done {
+            Ok(message) => {
+                log::info!("library {}: {message}", self.name());
+                Response::Done { message }
+            }
+            Err(Undone::Refused(refusal)) => {
+                log::warn!("library {}: {refusal}", self.name());
+                let sense = refusal_sense(&refusal);
+                Response::Refused(LibraryRefusal {
+                    message: refusal.to_string(),
+                    sense: [sense.key.bits(), sense.reason.code, sense.reason.qualifier],
+                })
+            }
+            Err(Undone::Failed(error)) => Response::Error {
+                message: explain(error.chain()),
+            },
+        }
+    }
+
+    fn act(
+        &self,
+        changer: &mut Changer,
+        order: &LibraryOrder,
+        peer: Peer,
+    ) -> Result<String, Undone> {
+        match order {
+            LibraryOrder::Move { from, to, invert } => {
+                changer.transfer(Move {
+                    from: Address(*from),
+                    to: Address(*to),
+                    side: side(*invert),
+                })?;
+                Ok(format!("moved the cartridge of element {from} to {to}"))
+            }
+            LibraryOrder::Exchange {
+                source,
+                first,
+                second,
+                invert,
+                invert2,
+            } => {
+                changer.exchange(Exchange {
+                    source: Address(*source),
+                    first: Address(*first),
+                    second: Address(*second),
+                    first_side: side(*invert),
+                    second_side: side(*invert2),
+                })?;
+                Ok(format!(
+                    "moved the cartridges of element {source} to {first}, and of {first} to {second}"
+                ))
+            }
+            LibraryOrder::Position { at } => {
+                changer.position(Address(*at))?;
+                Ok(format!("the transport is at element {at}"))
+            }
+            LibraryOrder::Initialize => {
+                changer.initialize(AddressRange::ALL)?;
+                Ok("the inventory is known".to_owned())
+            }
+            LibraryOrder::Removal { prevented } => {
+                changer.set_removal(match prevented {
+                    true => Removal::Prevented,
+                    false => Removal::Allowed,
+                })?;
+                let word = if *prevented { "prevented" } else { "allowed" };
+                Ok(format!("removal is {word}"))
+            }
+            LibraryOrder::Put {
+                at,
+                import_export,
+                barcode,
+                volume,
+            } => {
+                own(peer)?;
+                self.put(
+                    changer,
+                    &Put {
+                        at: *at,
+                        import_export: *import_export,
+                        barcode: barcode.as_deref(),
+                        volume: volume.as_deref(),
+                    },
+                )
+            }
+            LibraryOrder::Take {
+                barcode,
+                import_export,
+                delete,
+            } => {
+                own(peer)?;
+                let barcode = named(barcode)?;
+                self.take(changer, barcode, *import_export, *delete)
+            }
+        }
+    }
+
+    fn put(&self, changer: &mut Changer, put: &Put<'_>) -> Result<String, Undone> {
+        let kind = match put.import_export {
+            true => ElementKind::ImportExport,
+            false => ElementKind::Storage,
+        };
+        let at = match put.at {
+            Some(at) => Address(at),
+            None => first_empty(changer, kind)?,
+        };
+        let folder = self.folder.join(CARTRIDGES);
+        let file = |barcode: &Barcode| folder.join(format!("{barcode}.ptape"));
+        let barcode = match put.barcode {
+            Some(text) => named(text)?,
+            None => {
+                let free = changer
+                    .library()
+                    .next_barcode(|barcode| file(barcode).exists());
+                free.with_context(|| {
+                    let scheme = &changer.library().design().barcodes;
+                    format!("every barcode of the scheme '{scheme}' is taken: name one")
+                })?
+            }
+        };
+        if let Some(place) = changer.library().find(&barcode) {
+            return Err(
+                anyhow::anyhow!("cartridge {barcode} is in element {place} already").into(),
+            );
+        }
+        let path = file(&barcode);
+        let (volume, made) = match put.volume {
+            Some(volume) => {
+                let text = volume.to_str().context("the volume's name is no UTF-8")?;
+                // What can't be loaded by its name is refused now, not at its first move.
+                place_named(text).map_err(anyhow::Error::from)?;
+                (text.to_owned(), false)
+            }
+            None => {
+                let made = !path.exists();
+                if made {
+                    fs::create_dir_all(&folder)
+                        .with_context(|| format!("can't make {}", folder.display()))?;
+                    self.make(changer, &barcode, &path)?;
+                }
+                (format!("{CARTRIDGES}/{barcode}.ptape"), made)
+            }
+        };
+        let cartridge = Cartridge { barcode, volume };
+        if let Err(refusal) = changer.library_mut().put(at, cartridge) {
+            if made && let Err(error) = fs::remove_file(&path) {
+                log::warn!("{}: {error}", path.display());
+            }
+            return Err(refusal.into());
+        }
+        Ok(format!("put cartridge {barcode} into element {at}"))
+    }
+
+    /// A blank cartridge as the library's design says.
+    fn make(&self, changer: &Changer, barcode: &Barcode, path: &Path) -> Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.context("the clock of this machine is before 1970: set it")?;
+        let mut parameters = fresh_volume(u64::try_from(now.as_millis())?);
+        if let Some(capacity) = changer.library().design().capacity_bytes {
+            parameters.header.capacity_bytes = Some(capacity);
+            parameters.header.early_warning_bytes = default_early_warning_bytes(capacity);
+        }
+        parameters.barcode = barcode.to_string();
+        Ok(make_volume(path, &parameters)?)
+    }
+
+    fn take(
+        &self,
+        changer: &mut Changer,
+        barcode: Barcode,
+        import_export: bool,
+        delete: bool,
+    ) -> Result<String, Undone> {
+        let library = changer.library();
+        let place = library.find(&barcode);
+        let mut at = place.with_context(|| format!("no cartridge {barcode} is in the library"))?;
+        if library.removal() == Removal::Prevented {
+            return Err(Refusal::RemovalPrevented.into());
+        }
+        if import_export && library.kind(at)? != ElementKind::ImportExport {
+            let to = first_empty(changer, ElementKind::ImportExport)?;
+            changer.transfer(Move::new(at, to))?;
+            at = to;
+        }
+        let cartridge = changer.library_mut().take(at)?;
+        let ours = Path::new(&cartridge.volume).starts_with(CARTRIDGES);
+        let path = self.folder.join(&cartridge.volume);
+        match (ours, delete) {
+            (true, true) => {
+                fs::remove_file(&path).with_context(|| {
+                    format!("cartridge {barcode} is out, but {} stays", path.display())
+                })?;
+                Ok(format!("took cartridge {barcode} out and deleted it"))
+            }
+            (true, false) => Ok(format!(
+                "took cartridge {barcode} out: it is {}",
+                path.display()
+            )),
+            (false, _) => Ok(format!(
+                "took cartridge {barcode} out: it is {}",
+                cartridge.volume
+            )),
+        }
+    }
+}
+
+fn named(text: &str) -> Result<Barcode> {
+    Ok(text.parse::<Barcode>()?)
+}
+
+/// A cartridge that comes or goes is a file that the daemon makes, opens or removes with its own rights.
+fn own(peer: Peer) -> Result<()> {
+    if !peer.is_own() {
+        bail!("cartridges come in and go out by root and the daemon's own user: ask them");
+    }
+    Ok(())
+}
+
+fn side(invert: bool) -> Side {
+    match invert {
+        true => Side::Other,
+        false => Side::Same,
+    }
+}
+
+fn first_empty(changer: &mut Changer, kind: ElementKind) -> Result<Address, Undone> {
+    let inventory = changer.inventory(Selection::of(kind))?;
+    let empty = inventory.elements().iter().find(|e| !e.is_full());
+    let empty = empty.map(|element| element.address);
+    Ok(empty.with_context(|| format!("the library has no empty {kind}"))?)
+}

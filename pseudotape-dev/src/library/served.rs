@@ -1,0 +1,90 @@
+//! A library that is served.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use pseudotape_changer::{FileHost, Library, Robot};
+
+use super::bays::DriveBays;
+use crate::tape_drive::TapeDrive;
+
+/// A changer over the drives of this daemon.
+pub(super) type Changer = Robot<FileHost, DriveBays>;
+
+/// A library, its drives and its folder, behind one lock: a changer has one hand.
+pub struct ServedLibrary {
+    name: String,
+    pub(super) folder: PathBuf,
+    pub(super) first_drive: u32,
+    drives: u32,
+    changer: Mutex<Changer>,
+}
+
+impl ServedLibrary {
+    /// Takes the library in a folder, so that no other process has it.
+    pub fn open(folder: &Path) -> Result<Library<FileHost>> {
+        let host = FileHost::open(folder).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                anyhow::anyhow!(
+                    "another daemon or command has the library in {}",
+                    folder.display()
+                )
+            }
+            _ => anyhow::Error::from(error).context(format!(
+                "can't open the library's folder {}: 'pseudotape library create' makes one",
+                folder.display()
+            )),
+        })?;
+        Library::open(host).with_context(|| format!("library {}", folder.display()))
+    }
+
+    /// Loads each drive with what the library says is in it. A drive that can't be loaded is shown, and logged.
+    pub fn start(library: Library<FileHost>, drives: Vec<Arc<TapeDrive>>) -> Result<Self> {
+        let Some(first_drive) = drives.first().map(|drive| drive.number()) else {
+            bail!("a library without drives");
+        };
+        let name = library.design().name.clone();
+        let folder = library.host().folder().to_owned();
+        let count = u32::from(library.layout().drives.count);
+        let bays = DriveBays {
+            folder: folder.clone(),
+            drives,
+        };
+        let (changer, refusals) = Robot::start(library, bays);
+        for refusal in refusals {
+            log::error!("library {name}: {refusal}");
+        }
+        Ok(ServedLibrary {
+            name,
+            folder,
+            first_drive,
+            drives: count,
+            changer: Mutex::new(changer),
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a drive of the daemon is one of its drives.
+    #[must_use]
+    pub fn has_drive(&self, number: u32) -> bool {
+        let first = self.first_drive;
+        (first..first + self.drives).contains(&number)
+    }
+
+    /// The changer, when it is done with the move in hand.
+    pub(super) fn changer(&self) -> MutexGuard<'_, Changer> {
+        self.changer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the move in hand.
+    pub fn settle(&self) {
+        drop(self.changer());
+    }
+}

@@ -1,0 +1,292 @@
+//! PT-13. The drives of a library: when a move returns, the drive is ready; what a program has is not taken from it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use pseudotape_changer::{Design, FileHost, Layout, Library};
+use pseudotape_chardev::{Caller, CharDevice, Handle, IoctlRequest, Opened, WordSize};
+use pseudotape_control::{LibraryOrder, LibraryRefusal, LibraryStatus, Peer, Response};
+use pseudotape_dev::cli::Arguments;
+use pseudotape_dev::config;
+use pseudotape_dev::library::ServedLibrary;
+use pseudotape_dev::tape_drive::TapeDrive;
+use pseudotape_dev::tape_node::TapeNode;
+use pseudotape_mtio::{MtOp, Operation};
+use pseudotape_st::Node;
+
+const CALLER: Caller = Caller {
+    tid: 0,
+    uid: 1000,
+    gid: 100,
+};
+const SLOT: u16 = 1025;
+const DRIVE: u16 = 257;
+const MTIOCTOP: u32 = 0x4008_6d01;
+const MTIOCGET: u32 = 0x8030_6d02;
+const BOT: u64 = 0x4000_0000;
+const ONLINE: u64 = 0x0100_0000;
+const O_NONBLOCK: u32 = 0o4000;
+
+/// A library with one drive and its nodes, in a folder.
+struct Served {
+    library: ServedLibrary,
+    drive: Arc<TapeDrive>,
+    node: TapeNode,
+}
+
+fn create(folder: &Path, slots: u16) {
+    let design = Design {
+        name: "vault".into(),
+        serial: "PTL1".into(),
+        layout: Layout::usual(1, 1, slots).unwrap(),
+        barcodes: "PT####L5".into(),
+        capacity_bytes: Some(8 << 20),
+    };
+    Library::create(FileHost::open(folder).unwrap(), design).unwrap();
+}
+
+fn serve(folder: &Path) -> Served {
+    let arguments =
+        Arguments::parse_from(["pseudotape-dev", "--library", folder.to_str().unwrap()]);
+    let config = config::read(&arguments).unwrap();
+    let drive = Arc::new(TapeDrive::new(0, &config.libraries[0].drive).unwrap());
+    let library = ServedLibrary::open(folder).unwrap();
+    let library = ServedLibrary::start(library, vec![Arc::clone(&drive)]).unwrap();
+    let node = Node {
+        mode: 0,
+        rewinding: false,
+    };
+    let node = TapeNode::new(Arc::clone(&drive), "npmtm0".into(), node, Duration::ZERO);
+    Served {
+        library,
+        drive,
+        node,
+    }
+}
+
+impl Served {
+    fn order(&self, order: &LibraryOrder) -> Response {
+        let own = Peer {
+            uid: Some(0),
+            pid: std::process::id(),
+        };
+        self.library.order(order, own)
+    }
+
+    fn done(&self, order: &LibraryOrder) -> String {
+        match self.order(order) {
+            Response::Done { message } => message,
+            other => panic!("{order:?}: {other:?}"),
+        }
+    }
+
+    fn refused(&self, order: &LibraryOrder) -> LibraryRefusal {
+        match self.order(order) {
+            Response::Refused(refusal) => refusal,
+            other => panic!("{order:?}: {other:?}"),
+        }
+    }
+
+    fn put(&self) -> String {
+        self.done(&LibraryOrder::Put {
+            at: None,
+            import_export: false,
+            barcode: None,
+            volume: None,
+        })
+    }
+
+    /// Barcode and address of every cartridge.
+    fn places(&self) -> Vec<(String, u16)> {
+        let LibraryStatus { elements, .. } = self.library.status();
+        let full = elements.into_iter().filter(|element| element.full);
+        full.map(|element| (element.barcode.unwrap(), element.at))
+            .collect()
+    }
+
+    fn open(&self, flags: u32) -> Handle {
+        match self.node.open(flags, CALLER) {
+            Ok(Opened::Open(handle)) => handle,
+            other => panic!("it does not open: {other:?}"),
+        }
+    }
+
+    fn operate(&self, handle: Handle, operation: Operation) {
+        let input = MtOp {
+            operation,
+            count: 1,
+        };
+        let input = input.encode();
+        let done = self
+            .node
+            .ioctl(handle, request(MTIOCTOP, &input), &mut Vec::new());
+        done.unwrap();
+    }
+
+    /// The general status as `mt status` asks for it: through an open of its own.
+    fn general_status(&self) -> u64 {
+        let handle = self.open(O_NONBLOCK);
+        let mut output = Vec::new();
+        self.node
+            .ioctl(handle, request(MTIOCGET, &[]), &mut output)
+            .unwrap();
+        self.node.close(handle).unwrap();
+        u64::from_le_bytes(output[24..32].try_into().unwrap())
+    }
+}
+
+fn request(command: u32, input: &[u8]) -> IoctlRequest<'_> {
+    IoctlRequest {
+        command,
+        argument: 0,
+        input,
+        caller: CALLER,
+        word_size: WordSize::Bits64,
+    }
+}
+
+fn carry(from: u16, to: u16) -> LibraryOrder {
+    LibraryOrder::Move {
+        from,
+        to,
+        invert: false,
+    }
+}
+
+#[test]
+fn after_each_of_a_thousand_loads_the_drive_is_online_at_the_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), 4);
+    let served = serve(folder.path());
+    (0..3).for_each(|_| drop(served.put()));
+    for round in 0..1000 {
+        let slot = SLOT + round % 3;
+        served.done(&carry(slot, DRIVE));
+        let status = served.general_status();
+        assert_eq!(
+            status & (BOT | ONLINE),
+            BOT | ONLINE,
+            "round {round}: {status:x}"
+        );
+        served.done(&carry(DRIVE, slot));
+        let status = served.general_status();
+        assert_eq!(status & (BOT | ONLINE), 0, "round {round}: {status:x}");
+    }
+}
+
+#[test]
+fn a_cartridge_that_a_program_has_stays_and_one_put_offline_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), 4);
+    let served = serve(folder.path());
+    served.put();
+    served.done(&carry(SLOT, DRIVE));
+    let handle = served.open(2);
+    let refusal = served.refused(&carry(DRIVE, SLOT));
+    assert!(
+        refusal.message.contains("is open by"),
+        "{}",
+        refusal.message
+    );
+    assert_eq!(refusal.sense[0], 5, "illegal request");
+    served.operate(handle, Operation::Lock);
+    served.node.close(handle).unwrap();
+    let refusal = served.refused(&carry(DRIVE, SLOT));
+    assert!(refusal.message.contains("mt lock"), "{}", refusal.message);
+    assert_eq!(served.places(), [("PT0001L5".into(), DRIVE)]);
+    let shown = served.library.status();
+    assert!(shown.elements[0].locked);
+
+    let handle = served.open(2);
+    served.operate(handle, Operation::Unlock);
+    served.operate(handle, Operation::Offline);
+    served.node.close(handle).unwrap();
+    assert_eq!(served.general_status() & ONLINE, 0);
+    served.done(&carry(DRIVE, SLOT));
+    assert_eq!(served.places(), [("PT0001L5".into(), SLOT)]);
+}
+
+#[test]
+fn an_impossible_move_is_refused_with_the_sense_of_a_library() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), 2);
+    let served = serve(folder.path());
+    served.put();
+    assert_eq!(
+        served.refused(&carry(SLOT + 1, DRIVE)).sense,
+        [5, 0x3b, 0x0e]
+    );
+    served.put();
+    assert_eq!(
+        served.refused(&carry(SLOT, SLOT + 1)).sense,
+        [5, 0x3b, 0x0d]
+    );
+    assert_eq!(served.refused(&carry(SLOT, 9)).sense, [5, 0x21, 0x01]);
+    let others = Peer {
+        uid: Some(12345),
+        pid: 1,
+    };
+    let put = LibraryOrder::Put {
+        at: None,
+        import_export: true,
+        barcode: None,
+        volume: None,
+    };
+    let answer = served.library.order(&put, others);
+    assert!(
+        matches!(&answer, Response::Error { message } if message.contains("own user")),
+        "{answer:?}"
+    );
+    // A move is what others may do, as they may use the drives.
+    let moved = served.library.order(&carry(SLOT, DRIVE), others);
+    assert!(matches!(moved, Response::Done { .. }), "{moved:?}");
+}
+
+#[test]
+fn an_image_that_can_not_be_loaded_is_back_in_its_slot() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), 2);
+    let served = serve(folder.path());
+    served.put();
+    std::fs::write(folder.path().join("cartridges/PT0001L5.ptape"), "no image").unwrap();
+    let refusal = served.refused(&carry(SLOT, DRIVE));
+    assert!(
+        refusal.message.contains("is in element 1025 again"),
+        "{}",
+        refusal.message
+    );
+    assert_eq!(served.places(), [("PT0001L5".into(), SLOT)]);
+    assert_eq!(served.general_status() & ONLINE, 0);
+}
+
+#[test]
+fn the_next_start_finds_the_cartridge_in_its_drive() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), 2);
+    let served = serve(folder.path());
+    served.put();
+    served.done(&carry(SLOT, DRIVE));
+    let second = ServedLibrary::open(folder.path())
+        .err()
+        .map(|e| e.to_string());
+    assert!(
+        second
+            .unwrap()
+            .contains("another daemon or command has the library")
+    );
+    served.drive.end().unwrap();
+    drop(served);
+    let served = serve(folder.path());
+    assert_eq!(served.places(), [("PT0001L5".into(), DRIVE)]);
+    assert_eq!(served.general_status() & (BOT | ONLINE), BOT | ONLINE);
+    let out = LibraryOrder::Take {
+        barcode: "PT0001L5".into(),
+        import_export: true,
+        delete: true,
+    };
+    served.done(&out);
+    assert_eq!(served.places(), []);
+    assert!(!folder.path().join("cartridges/PT0001L5.ptape").exists());
+}
