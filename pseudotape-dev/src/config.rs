@@ -1,5 +1,6 @@
 //! The configuration, from the file and the command line. It is checked before anything starts.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub struct ControlConfig {
     pub socket: PathBuf,
     /// Permission bits.
     pub mode: u32,
+    /// Most clients at a time.
+    pub max_clients: usize,
     /// Group of the socket; [`Group::Default`] where the group of the nodes is not named either.
     pub group: Group,
     /// The volumes that users other than root and the daemon's own may load.
@@ -220,6 +223,9 @@ fn check_control(
     Ok(ControlConfig {
         socket: socket.or(settings.socket).unwrap_or_else(default_socket),
         mode: mode.context("control")?.unwrap_or(node_mode & 0o660),
+        max_clients: settings
+            .max_clients
+            .map_or(pseudotape_control::MAX_CLIENTS, NonZeroUsize::get),
         group: settings.group.map_or(node_group.clone(), Group::Named),
         lent: Lent {
             folders: settings.folders,

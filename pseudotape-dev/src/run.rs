@@ -135,7 +135,14 @@ fn start_libraries(
 fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
     let group = frontend::socket_group(&config.group, CONTROL_GROUP)?;
     let (socket, operator) = (&config.socket, Arc::clone(operator));
-    Ok(ControlServer::start(socket, config.mode, group, operator)?)
+    let most = config.max_clients;
+    Ok(ControlServer::start(
+        socket,
+        config.mode,
+        group,
+        most,
+        operator,
+    )?)
 }
 
 fn listen(
@@ -236,6 +243,7 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
         mode,
         group,
         lent,
+        ..
     } = &config.control;
     let group = frontend::socket_group(group, CONTROL_GROUP)?;
     let rights = rights_in_words(group, *mode, &lent.to_string());

@@ -1,5 +1,6 @@
 //! What the daemon is to be, from the command line and a TOML file.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -42,6 +43,8 @@ pub struct ControlConfig {
     pub socket: PathBuf,
     /// Permission bits.
     pub mode: u32,
+    /// Most clients at a time.
+    pub max_clients: usize,
     /// Its group.
     pub group: SocketGroup,
     /// Which volumes others than root and the daemon's own user may put in.
@@ -115,6 +118,9 @@ fn check_control(socket: Option<&Path>, settings: ControlSettings) -> Result<Con
     Ok(ControlConfig {
         socket: absolute(&socket.unwrap_or_else(default_socket))?,
         mode: mode.context("control")?.unwrap_or(CONTROL_MODE),
+        max_clients: settings
+            .max_clients
+            .map_or(pseudotape_control::MAX_CLIENTS, NonZeroUsize::get),
         group: group.transpose()?.unwrap_or(SocketGroup::Own),
         lent: Lent {
             folders: settings.folders,

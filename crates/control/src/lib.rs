@@ -203,8 +203,16 @@ pub fn call<Q: Serialize, A: for<'de> Deserialize<'de>>(
         },
         other => other,
     };
-    send(&mut stream, request).map_err(late)?;
-    match receive(&mut BufReader::new(stream)).map_err(late)? {
+    let sent = send(&mut stream, request);
+    let received = receive(&mut BufReader::new(stream));
+    if let Err(error) = sent {
+        // A daemon that serves no more clients answers and hangs up before it is asked.
+        return match received {
+            Ok(Some(response)) => Ok(response),
+            _ => Err(late(error)),
+        };
+    }
+    match received.map_err(late)? {
         Some(response) => Ok(response),
         None => {
             Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed before it answered").into())

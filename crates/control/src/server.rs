@@ -15,7 +15,7 @@ use crate::peer::Peer;
 use crate::socket::{ListenError, Purpose, Socket, SocketGroup};
 use crate::{Error, PROTOCOL, send};
 
-/// Most clients at a time.
+/// Most clients at a time, where the configuration says nothing else.
 pub const MAX_CLIENTS: usize = 16;
 /// How long a client may be silent.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,11 +43,13 @@ pub struct ControlServer {
 }
 
 impl ControlServer {
-    /// Listens on `path`, taking the place of a dead daemon's socket.
+    /// Listens on `path`, taking the place of a dead daemon's socket. One client more than `max_clients` is told so,
+    /// and hung up on.
     pub fn start<O: Operator>(
         path: &Path,
         mode: u32,
         group: SocketGroup,
+        max_clients: usize,
         operator: Arc<O>,
     ) -> Result<ControlServer, ListenError> {
         let purpose = Purpose {
@@ -61,7 +63,7 @@ impl ControlServer {
         let stopped = Arc::clone(&stop);
         let acceptor = std::thread::Builder::new()
             .name("control".into())
-            .spawn(move || accept(&socket.listener, &stopped, &operator))
+            .spawn(move || accept(&socket.listener, &stopped, max_clients, &operator))
             .map_err(|source| ListenError::Thread {
                 what: purpose.what,
                 source,
@@ -88,7 +90,12 @@ impl Drop for ControlServer {
     }
 }
 
-fn accept<O: Operator>(listener: &UnixListener, stop: &AtomicBool, operator: &Arc<O>) {
+fn accept<O: Operator>(
+    listener: &UnixListener,
+    stop: &AtomicBool,
+    max_clients: usize,
+    operator: &Arc<O>,
+) {
     let clients = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         if stop.load(Ordering::SeqCst) {
@@ -103,9 +110,9 @@ fn accept<O: Operator>(listener: &UnixListener, stop: &AtomicBool, operator: &Ar
                 continue;
             }
         };
-        if clients.fetch_add(1, Ordering::SeqCst) >= MAX_CLIENTS {
+        if clients.fetch_add(1, Ordering::SeqCst) >= max_clients {
             clients.fetch_sub(1, Ordering::SeqCst);
-            refuse(stream, &**operator);
+            refuse(stream, max_clients, &**operator);
             continue;
         }
         let (operator, client) = (Arc::clone(operator), Arc::clone(&clients));
@@ -124,8 +131,10 @@ fn accept<O: Operator>(listener: &UnixListener, stop: &AtomicBool, operator: &Ar
     }
 }
 
-fn refuse<O: Operator>(mut stream: UnixStream, operator: &O) {
-    let message = format!("{MAX_CLIENTS} clients are being served already: try again");
+fn refuse<O: Operator>(mut stream: UnixStream, max_clients: usize, operator: &O) {
+    let message = format!(
+        "{max_clients} clients are being served already: try again ('max-clients' of [control] allows more)"
+    );
     if let Err(error) = send(&mut stream, &operator.refusal(message)) {
         log::debug!("control client: {error}");
     }
@@ -181,7 +190,7 @@ fn answer<O: Operator>(operator: &O, incoming: Incoming, peer: Peer) -> O::Respo
 mod tests {
     use super::*;
     use crate::{MAX_LINE_BYTES, Request, Response, call};
-    use std::io::{BufRead, Read};
+    use std::io::BufRead;
 
     struct Echo;
 
@@ -201,10 +210,17 @@ mod tests {
         }
     }
 
+    /// Most clients in these tests.
+    const FEW: usize = 3;
+
+    fn start(path: &Path) -> Result<ControlServer, ListenError> {
+        ControlServer::start(path, 0o600, SocketGroup::Own, FEW, Arc::new(Echo))
+    }
+
     fn server() -> (tempfile::TempDir, PathBuf, ControlServer) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/control");
-        let server = ControlServer::start(&path, 0o600, SocketGroup::Own, Arc::new(Echo)).unwrap();
+        let server = start(&path).unwrap();
         (directory, path, server)
     }
 
@@ -263,38 +279,42 @@ mod tests {
     }
 
     #[test]
-    fn one_client_more_than_the_limit_is_refused() {
+    fn the_last_client_of_the_limit_is_served_and_one_more_is_told_why_not() {
         let (_directory, path, _server) = server();
-        let idle: Vec<_> = (0..MAX_CLIENTS)
+        let idle: Vec<_> = (1..FEW)
             .map(|_| UnixStream::connect(&path).unwrap())
             .collect();
-        let mut one_more = String::new();
-        UnixStream::connect(&path)
-            .unwrap()
-            .read_to_string(&mut one_more)
-            .unwrap();
-        assert!(one_more.contains("try again"), "{one_more}");
-        drop(idle);
+        let mut last = UnixStream::connect(&path).unwrap();
+        last.write_all(b"{\"do\":\"status\"}\n").unwrap();
+        let mut answer = String::new();
+        let mut reader = BufReader::new(last);
+        reader.read_line(&mut answer).unwrap();
+        assert!(answer.contains("Status"), "{answer}");
+        let ask = || call::<_, Response>(&path, &Request::Reset { drive: 3 }, CLIENT_TIMEOUT);
+        // A refused client may find the socket closed before it has asked, and hears the reason all the same.
+        for _ in 0..200 {
+            let refused = ask().unwrap();
+            let Response::Error { message } = refused else {
+                panic!("one client more: {refused:?}");
+            };
+            assert!(message.contains("3 clients are being served"), "{message}");
+            assert!(message.contains("max-clients"), "{message}");
+        }
+        drop((idle, reader));
     }
 
     #[test]
     fn a_live_daemon_keeps_its_socket_and_a_dead_one_loses_it() {
         let (directory, path, _server) = server();
-        let error = ControlServer::start(&path, 0o600, SocketGroup::Own, Arc::new(Echo))
-            .err()
-            .unwrap()
-            .to_string();
+        let error = start(&path).err().unwrap().to_string();
         assert!(error.contains("another daemon answers"), "{error}");
         let dead = directory.path().join("dead");
         drop(UnixListener::bind(&dead).unwrap());
         assert!(dead.exists());
-        let _server = ControlServer::start(&dead, 0o600, SocketGroup::Own, Arc::new(Echo)).unwrap();
+        let _server = start(&dead).unwrap();
         let file = directory.path().join("file");
         std::fs::write(&file, "x").unwrap();
-        let error = ControlServer::start(&file, 0o600, SocketGroup::Own, Arc::new(Echo))
-            .err()
-            .unwrap()
-            .to_string();
+        let error = start(&file).err().unwrap().to_string();
         assert!(error.contains("no socket"), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! What a configuration says about a control socket: where it is, whom it lets in, and what those may name.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Group;
@@ -22,6 +23,8 @@ pub struct ControlSettings {
     pub group: Option<String>,
     /// Permission bits of the socket, octal.
     pub mode: Option<String>,
+    /// Most clients at a time.
+    pub max_clients: Option<NonZeroUsize>,
     /// Folders whose images may be named.
     pub folders: Vec<PathBuf>,
     /// Tape nodes that may be named.
@@ -115,6 +118,7 @@ struct Table {
     socket: Option<PathBuf>,
     group: Option<String>,
     mode: Option<String>,
+    max_clients: Option<NonZeroUsize>,
     #[serde(default)]
     folders: Vec<PathBuf>,
     #[serde(default)]
@@ -179,6 +183,7 @@ impl<'de> Deserialize<'de> for ControlSettings {
                     socket: table.socket,
                     group: table.group,
                     mode: table.mode,
+                    max_clients: table.max_clients,
                     folders: table.folders,
                     devices: table.devices,
                     keys: table.keys,

@@ -3,7 +3,7 @@
 use aws_lc_rs::error::Unspecified;
 use zerocopy::IntoBytes;
 
-use crate::error::BlockError;
+use crate::error::{BlockError, EncodeError};
 use crate::header::{
     AUTHENTICATED_BYTES, BOUND_VERSION, BoundSealBytes, ENCRYPTION_BYTES, HEADER_BYTES, Method,
     Place, SEAL_BYTES, Seal, StoredHeader, TAG_BYTES, U48, VERSION, VolumeMark, beginning,
@@ -133,10 +133,10 @@ impl Encoder {
         seat: Option<Seat>,
         min: usize,
         granularity: usize,
-    ) -> Result<&[u8], Unspecified> {
+    ) -> Result<&[u8], EncodeError> {
         self.begin_segment()?;
         let at = HEADER_BYTES + if self.key.is_some() { SEAL_BYTES } else { 0 };
-        let (method, content) = self.compress(block, at);
+        let (method, content) = self.compress(block, at)?;
         let bound = self.writing.as_ref().is_some_and(|w| w.segment.is_bound());
         let head = StoredHeader {
             version: if bound { BOUND_VERSION } else { VERSION },
@@ -150,9 +150,7 @@ impl Encoder {
             false => at + content,
         };
         let padded = end.next_multiple_of(granularity.max(1)).max(min);
-        if self.out.len() < padded {
-            self.out.resize(padded, 0);
-        }
+        self.make_room(padded)?;
         let (header, stored) = self
             .out
             .get_mut(..end)
@@ -164,18 +162,26 @@ impl Encoder {
         Ok(out)
     }
 
+    /// Makes the buffer for stored blocks at least so long.
+    fn make_room(&mut self, length: usize) -> Result<(), EncodeError> {
+        let more = length.saturating_sub(self.out.len());
+        if more > 0 {
+            let room = self.out.try_reserve_exact(more);
+            room.map_err(|_| EncodeError::Memory { length })?;
+            self.out.resize(length, 0);
+        }
+        Ok(())
+    }
+
     /// Puts the content behind the header; says how long it is and how it was made.
-    fn compress(&mut self, block: &[u8], at: usize) -> (Method, usize) {
+    fn compress(&mut self, block: &[u8], at: usize) -> Result<(Method, usize), EncodeError> {
         // Room also for what does not get shorter: without it zstd's answer is an error, which costs an allocation.
         let room = match (self.lz4, &self.zstd) {
             (true, _) => lz4_flex::block::get_maximum_output_size(block.len()),
             (false, Some(_)) => zstd::zstd_safe::compress_bound(block.len()),
             (false, None) => block.len(),
         };
-        let wanted = at + room + TAG_BYTES;
-        if self.out.len() < wanted {
-            self.out.resize(wanted, 0);
-        }
+        self.make_room(at + room + TAG_BYTES)?;
         let space = self.out.get_mut(at..at + room).unwrap_or_default();
         let compressed = if self.lz4 {
             let done = lz4_flex::block::compress_into(block, space);
@@ -187,12 +193,12 @@ impl Encoder {
                 .map(|length| (Method::Zstd, length))
         };
         if let Some((method, length)) = compressed.filter(|(_, length)| *length < block.len()) {
-            return (method, length);
+            return Ok((method, length));
         }
         if let Some(space) = space.get_mut(..block.len()) {
             space.copy_from_slice(block);
         }
-        (Method::Raw, block.len())
+        Ok((Method::Raw, block.len()))
     }
 
     /// Begins a segment where there is none, or none that takes another block.

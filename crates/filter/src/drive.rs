@@ -135,6 +135,11 @@ impl<D: Drive> FilterDrive<D> {
     /// Reads a stored block into the buffer, whole.
     pub(crate) fn read_stored(&mut self) -> Result<ReadDone, Failed> {
         if self.buffer.is_empty() {
+            if self.buffer.try_reserve_exact(FIRST_BUFFER_BYTES).is_err() {
+                self.trouble = Some("no memory to read a block into".to_owned());
+                let here = self.below.position().ok();
+                return Err(Failed::at(Sense::HardwareError, here));
+            }
             self.buffer.resize(FIRST_BUFFER_BYTES, 0);
         }
         let done = self.below.read(Transfer::Variable, &mut self.buffer)?;
@@ -199,9 +204,12 @@ impl<D: Drive> FilterDrive<D> {
             wide(limits.min_bytes),
             wide(limits.granularity_bytes),
         );
-        let Ok(stored) = encoded else {
-            self.trouble = Some("the system gives no random numbers".to_owned());
-            return self.refuse(Sense::HardwareError, 0);
+        let stored = match encoded {
+            Ok(stored) => stored,
+            Err(error) => {
+                self.trouble = Some(error.to_string());
+                return self.refuse(Sense::HardwareError, 0);
+            }
         };
         let written = self.below.write(Transfer::Variable, stored);
         self.block_written(seat, &written);

@@ -1,10 +1,31 @@
 use std::io;
 use std::path::PathBuf;
 
+use aws_lc_rs::error::Unspecified;
 use pseudotape_tape::Sense;
 
 /// The way out where a block is genuine and not where it should be.
 const ALL_THE_SAME: &str = "aes-anywhere=KEYFILE+… reads it all the same";
+
+/// Why a block can't be made into a stored one. Nothing of it is on the tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EncodeError {
+    /// The system gives no random numbers, or a number has no room in a seal.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// No memory for it.
+    #[error("no memory for a stored block of {length} bytes")]
+    Memory {
+        /// Its longest length.
+        length: usize,
+    },
+}
+
+impl From<Unspecified> for EncodeError {
+    fn from(_: Unspecified) -> Self {
+        EncodeError::Random
+    }
+}
 
 /// Why a block that was stored gives nothing back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,8 +2,8 @@
 
 use pseudotape_drive::{NullDrive, NullLimits, Personality};
 use pseudotape_filter::{Binding, Compression, Filter, FilterDrive, Key};
-use pseudotape_tape::{Drive, Mark, Transfer, WriteMode};
-use pseudotape_testkit::counting::{Counting, allocations};
+use pseudotape_tape::{Drive, Mark, Sense, Transfer, Volume, WriteMode};
+use pseudotape_testkit::counting::{Counting, allocations, with_no_more_than};
 use pseudotape_testkit::{SuiteMedium, block_of, image_drive};
 
 #[global_allocator]
@@ -57,5 +57,33 @@ fn an_encrypted_block_is_read_without_an_allocation() {
         };
         read_all();
         assert_eq!(allocations(&mut read_all), 0);
+    }
+}
+
+/// Before, the process ended, and with it all drives of the daemon.
+#[test]
+fn a_block_for_which_there_is_no_memory_fails_alone() {
+    const LITTLE: usize = 100 << 10;
+    for filter in filters() {
+        let mut below = image_drive(Personality::default(), SuiteMedium::default());
+        below.clear_attention();
+        let mut drive = FilterDrive::new(below, filter);
+        let (short, long) = (block_of(1, 1 << 10), block_of(2, 1 << 20));
+        drive.write(Transfer::Variable, &short).unwrap();
+        let failed = with_no_more_than(LITTLE, || drive.write(Transfer::Variable, &long));
+        assert_eq!(failed.unwrap_err().sense, Sense::HardwareError);
+        let trouble = drive.take_trouble().unwrap();
+        assert!(trouble.contains("no memory"), "{trouble}");
+        drive.write(Transfer::Variable, &long).unwrap();
+        drive.write(Transfer::Variable, &short).unwrap();
+
+        // What is longer than the program's buffer has to be read whole.
+        let mut buffer = [0; 1 << 10];
+        drive.rewind().unwrap();
+        drive.read(Transfer::Variable, &mut buffer).unwrap();
+        let failed = with_no_more_than(LITTLE, || drive.read(Transfer::Variable, &mut buffer));
+        assert!(failed.is_err(), "{failed:?}");
+        let done = drive.read(Transfer::Variable, &mut buffer).unwrap();
+        assert_eq!(done.bytes, short.len(), "the tape is behind the long one");
     }
 }

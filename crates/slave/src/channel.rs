@@ -171,15 +171,12 @@ impl Reader {
         self.buffer.get(start..self.start).unwrap_or_default()
     }
 
-    /// Memory for a reply's payload. The request buffer serves for it: the master sends nothing before it has
-    /// the reply.
-    pub(crate) fn reply_payload(&mut self, length: usize) -> &mut [u8] {
+    /// Memory for a reply's payload; `None` where there is none. The request buffer serves for it: the master sends
+    /// nothing before it has the reply.
+    pub(crate) fn reply_payload(&mut self, length: usize) -> Option<&mut [u8]> {
         let waiting = self.end;
-        if self.buffer.len() < waiting + length {
-            self.buffer.resize(waiting + length, 0);
-        }
-        let room = self.buffer.get_mut(waiting..waiting + length);
-        room.unwrap_or_default()
+        grow(&mut self.buffer, waiting + length).ok()?;
+        self.buffer.get_mut(waiting..waiting + length)
     }
 
     /// The bytes that were read and not yet used.
@@ -208,9 +205,7 @@ impl Reader {
             (self.start, self.end) = (0, self.end - self.start);
             // With room for a whole message of this size, the next one needs one read only.
             let needed = wanted + MAX_HEAD_BYTES;
-            if self.buffer.len() < needed {
-                self.buffer.resize(needed, 0);
-            }
+            grow(&mut self.buffer, needed).map_err(ServeError::Channel)?;
         }
         while self.end - self.start < wanted {
             match self.read_once() {
@@ -238,4 +233,15 @@ impl Reader {
             Source::Socket(stream) => stream.as_ref().read(room),
         }
     }
+}
+
+/// Makes a buffer at least so long. No memory for it is an error of the channel, not the end of the process.
+fn grow(buffer: &mut Vec<u8>, length: usize) -> io::Result<()> {
+    let more = length.saturating_sub(buffer.len());
+    if more > 0 {
+        let room = buffer.try_reserve_exact(more);
+        room.map_err(|_| io::Error::from(ErrorKind::OutOfMemory))?;
+        buffer.resize(length, 0);
+    }
+    Ok(())
 }

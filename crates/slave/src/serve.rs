@@ -274,7 +274,14 @@ impl Session<'_> {
         let checksums = self.options.checksums;
         let (buffer, shared) = match &mut self.shared {
             Some(shared) => (shared.lend(length), true),
-            None => (self.reader.reply_payload(length), false),
+            None => match self.reader.reply_payload(length) {
+                Some(buffer) => (buffer, false),
+                None => {
+                    log::error!("no memory to read {length} bytes into");
+                    let failed = Failed::at(Sense::HardwareError, None);
+                    return self.answer(id, &Reply::Failed(failed));
+                }
+            },
         };
         let (reply, bytes) = match self.drive.read(transfer, buffer) {
             Ok(done) => {

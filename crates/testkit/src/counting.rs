@@ -1,4 +1,4 @@
-//! An allocator that counts, for tests of what must not allocate.
+//! An allocator that counts and can refuse, for tests of what must not allocate and of what must bear a refusal.
 //!
 //! A test makes it the allocator of its process:
 //!
@@ -17,6 +17,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Of all threads.
@@ -24,9 +25,10 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static ALLOCATIONS_HERE: Cell<u64> = const { Cell::new(0) };
+    static MOST_HERE: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// The system's allocator, with a count of what is allocated or made longer.
+/// The system's allocator, with a count of what is allocated or made longer, and with a limit where a test sets one.
 #[derive(Clone, Copy, Debug)]
 pub struct Counting;
 
@@ -46,6 +48,15 @@ pub fn allocations_of_all_threads(work: impl FnOnce()) -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed) - before
 }
 
+/// Lets `work` get no memory of more than `most` bytes at once, as a process does at the end of its memory. What other
+/// threads ask for is given.
+pub fn with_no_more_than<T>(most: usize, work: impl FnOnce() -> T) -> T {
+    MOST_HERE.set(most);
+    let done = work();
+    MOST_HERE.set(usize::MAX);
+    done
+}
+
 fn count() {
     ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
     ALLOCATIONS_HERE.set(ALLOCATIONS_HERE.get() + 1);
@@ -56,6 +67,9 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        if layout.size() > MOST_HERE.get() {
+            return null_mut();
+        }
         // SAFETY: the caller keeps the contract of `alloc`, which is that of `System`.
         unsafe { System.alloc(layout) }
     }
@@ -67,6 +81,9 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        if size > MOST_HERE.get() {
+            return null_mut();
+        }
         // SAFETY: the pointer came from `System`, with this layout; the caller keeps the contract for the size.
         unsafe { System.realloc(pointer, layout, size) }
     }

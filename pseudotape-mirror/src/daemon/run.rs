@@ -58,9 +58,10 @@ pub fn run(config: &Config) -> Result<Ending> {
         socket,
         mode,
         group,
+        max_clients,
         ..
     } = &config.control;
-    let control = ControlServer::start(socket, *mode, *group, Arc::clone(&desk))?;
+    let control = ControlServer::start(socket, *mode, *group, *max_clients, Arc::clone(&desk))?;
     let served = Served {
         deck: Arc::clone(&desk.deck),
         public: Arc::clone(&public),
@@ -147,6 +148,7 @@ fn announce(config: &Config, public: &Public) {
         mode,
         group,
         lent,
+        ..
     } = &config.control;
     let rights = rights_in_words(*group, *mode, &lent.to_string());
     text.push_str(&format!("control: {} ({rights})\n", socket.display()));

@@ -80,11 +80,11 @@ impl Core {
         Ok(at)
     }
 
-    /// Memory of this length to read into, which stays until the next call.
-    pub(crate) fn scratch(&mut self, length: usize) -> Vec<u8> {
+    /// Memory of this length to read into, which stays until the next call; `None` where there is none.
+    pub(crate) fn scratch(&mut self, length: usize) -> Option<Vec<u8>> {
         let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.resize(length, 0);
-        scratch
+        grow(&mut scratch, length)?;
+        Some(scratch)
     }
 
     /// Gives the memory back, with what was read.
@@ -277,4 +277,12 @@ impl Core {
     pub(crate) fn explain_cause(&mut self, cause: Cause) -> Cause {
         cause.with_trouble(self.drive.take_trouble())
     }
+}
+
+/// Makes a buffer so long; `None` where there is no memory for it, which is the trouble of one call.
+pub(crate) fn grow(buffer: &mut Vec<u8>, length: usize) -> Option<()> {
+    let more = length.saturating_sub(buffer.len());
+    buffer.try_reserve_exact(more).ok()?;
+    buffer.resize(length, 0);
+    Some(())
 }

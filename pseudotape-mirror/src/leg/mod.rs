@@ -23,7 +23,7 @@ use std::sync::{Arc, MutexGuard};
 use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, Writability};
 
 pub use board::{LegBoard, LegState};
-pub(crate) use core::Core;
+pub(crate) use core::{Core, grow};
 pub(crate) use end::{LastChange, LegEnd};
 pub(crate) use fault::LegResult;
 pub use fault::{Cause, LegFailure};

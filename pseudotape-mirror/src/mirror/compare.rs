@@ -4,7 +4,7 @@ use std::fmt;
 
 use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, ReadDone, Sense, Transfer};
 
-use crate::leg::{Core, Leg, LegFailure};
+use crate::leg::{Core, Leg, LegFailure, grow};
 
 /// How many objects at the beginning and before the end of the data are compared when volumes are put in.
 const COMPARED_OBJECTS: u64 = 4;
@@ -158,7 +158,10 @@ fn object_at(core: &mut Core, partition: u8, object: u64) -> Result<Option<Found
     let mut length = USUAL_BLOCK_BYTES;
     loop {
         core.act(|drive| drive.locate(place))?;
-        let mut data = vec![0; length];
+        let mut data = Vec::new();
+        if grow(&mut data, length).is_none() {
+            return Err(Failed::at(Sense::HardwareError, None));
+        }
         let ReadDone {
             stop,
             block_length,

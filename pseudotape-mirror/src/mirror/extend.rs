@@ -5,7 +5,7 @@ use pseudotape_tape::{Done, Failed, Position, Sense, Stop, Transfer};
 use super::MirrorDrive;
 use super::settle::Together;
 use crate::change::Change;
-use crate::leg::{Cause, Leg, object_before, same_place};
+use crate::leg::{Cause, Leg, grow, object_before, same_place};
 use crate::set::{LegNumber, LegSet};
 
 impl MirrorDrive {
@@ -99,13 +99,16 @@ impl MirrorDrive {
     fn shorten(&mut self, set: LegSet, short: LegNumber, at: Position) {
         let before = object_before(at);
         let length = usize::try_from(self.last.block_bytes().unwrap_or(0));
-        let mut block = vec![0; length.unwrap_or(0)];
+        let mut block = Vec::new();
+        // Without memory for it the block can't be read again.
+        let has_room = length.is_ok_and(|length| grow(&mut block, length).is_some());
         let mut core = self.legs[short].core();
         let read = core
             .go_to(before)
             .and_then(|()| core.read(Transfer::Variable, &mut block));
         drop(core);
-        let whole = read.is_ok_and(|done| done.stop.is_none() && done.bytes == block.len());
+        let whole =
+            has_room && read.is_ok_and(|done| done.stop.is_none() && done.bytes == block.len());
         if !whole {
             self.legs[short].lose(before.object, &Cause::NotReread);
         }

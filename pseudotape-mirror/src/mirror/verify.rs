@@ -16,13 +16,19 @@ impl MirrorDrive {
     ) -> Result<(), Failed> {
         let others = self.readable().without(self.reader);
         let answers = self.everywhere(others, &|core| {
-            let mut scratch = core.scratch(buffer.len());
+            let mut scratch = core.scratch(buffer.len())?;
             let answer = core.read_at(at, transfer, &mut scratch);
             core.keep_scratch(scratch);
-            answer
+            Some(answer)
         });
-        let mut differs = false;
+        let (mut differs, mut unread) = (false, false);
         for (number, answer) in answers {
+            let Some(answer) = answer else {
+                let name = self.legs[number].name();
+                log::error!("leg {name}: no memory to compare object {}", at.object);
+                unread = true;
+                continue;
+            };
             match answer {
                 Ok(other) if self.is_same(number, buffer, done, &other) => {}
                 Ok(_) => {
@@ -48,6 +54,11 @@ impl MirrorDrive {
         if differs {
             self.arrive(Some(done.position));
             return Err(Failed::at(Sense::MediumError, Some(done.position)));
+        }
+        if unread {
+            // No leg is at fault: the call fails.
+            self.arrive(Some(done.position));
+            return Err(Failed::at(Sense::HardwareError, Some(done.position)));
         }
         Ok(())
     }
