@@ -15,6 +15,7 @@ use pseudotape_sink::Lent;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::changer_node::LendsChanger;
 use crate::config::{Config, ControlConfig, HeldConfig, MAX_DRIVES, default_serial};
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
@@ -36,7 +37,7 @@ pub enum Ended {
 /// The drives, as the control socket sees them.
 struct Drives {
     drives: Vec<Arc<TapeDrive>>,
-    libraries: Vec<ServedLibrary>,
+    libraries: Vec<Arc<ServedLibrary>>,
     frontend: &'static str,
     lent: Lent,
 }
@@ -64,7 +65,10 @@ pub fn run(config: &Config) -> Result<Ended> {
         }
     }
     let libraries = start_libraries(config, &mut drives, &asked_to_end)?;
-    let frontend = frontend::start(config, &drives, &[], &events)?;
+    let lent = libraries
+        .iter()
+        .map(|library| -> Arc<dyn LendsChanger> { library.clone() });
+    let frontend = frontend::start(config, &drives, &lent.collect::<Vec<_>>(), &events)?;
     let operator = Arc::new(Drives {
         drives,
         libraries,
@@ -93,7 +97,10 @@ pub fn run(config: &Config) -> Result<Ended> {
         }
     };
     // A move in hand goes on to its end.
-    operator.libraries.iter().for_each(ServedLibrary::settle);
+    operator
+        .libraries
+        .iter()
+        .for_each(|library| library.settle());
     let ended = end(&operator.drives, frontend);
     reason.and(ended)
 }
@@ -103,8 +110,8 @@ fn start_libraries(
     config: &Config,
     drives: &mut Vec<Arc<TapeDrive>>,
     asked_to_end: &Arc<AtomicBool>,
-) -> Result<Vec<ServedLibrary>> {
-    let mut served: Vec<ServedLibrary> = Vec::new();
+) -> Result<Vec<Arc<ServedLibrary>>> {
+    let mut served: Vec<Arc<ServedLibrary>> = Vec::new();
     for wanted in &config.libraries {
         let library = ServedLibrary::open(&wanted.folder)?;
         let name = library.design().name.clone();
@@ -127,7 +134,8 @@ fn start_libraries(
             let drive = drive.with_context(|| format!("library {name}, drive {number}"))?;
             drives.push(Arc::new(drive));
         }
-        served.push(ServedLibrary::start(library, drives[first..].to_vec())?);
+        let library = ServedLibrary::start(library, drives[first..].to_vec())?;
+        served.push(Arc::new(library));
     }
     Ok(served)
 }
@@ -281,7 +289,7 @@ impl Drives {
 
     fn find_library(&self, name: Option<&str>) -> Result<&ServedLibrary> {
         let names = || {
-            let names = self.libraries.iter().map(ServedLibrary::name);
+            let names = self.libraries.iter().map(|library| library.name());
             names.collect::<Vec<_>>().join(", ")
         };
         match (name, &*self.libraries) {
@@ -289,11 +297,12 @@ impl Drives {
                 "this daemon has no library: 'pseudotape library create' makes one, [[library]] in the configuration or \
                  --library serves it"
             ),
-            (None, [only]) => Ok(only),
+            (None, [only]) => Ok(&**only),
             (None, _) => bail!("this daemon has several libraries: name one of {}", names()),
             (Some(name), all) => all
                 .iter()
                 .find(|library| library.name() == name)
+                .map(|library| &**library)
                 .with_context(|| {
                     format!("there is no library {name}: this daemon has {}", names())
                 }),
@@ -326,7 +335,7 @@ impl Drives {
                 return Ok(Response::Options(self.find(drive)?.options(mode, &set)?));
             }
             Request::Libraries { library: None } => {
-                let libraries = self.libraries.iter().map(ServedLibrary::status);
+                let libraries = self.libraries.iter().map(|library| library.status());
                 let libraries = libraries.collect();
                 return Ok(Response::Libraries { libraries });
             }

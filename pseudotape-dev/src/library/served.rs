@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use pseudotape_changer::{FileHost, Library, Robot};
 
 use super::bays::DriveBays;
+use crate::changer_node::LendsChanger;
 use crate::tape_drive::TapeDrive;
 
 /// A changer over the drives of this daemon.
@@ -86,5 +87,11 @@ impl ServedLibrary {
     /// Waits for the move in hand.
     pub fn settle(&self) {
         drop(self.changer());
+    }
+}
+
+impl LendsChanger for ServedLibrary {
+    fn lend(&self, act: &mut dyn FnMut(&mut dyn pseudotape_changer::Changer)) {
+        act(&mut *self.changer());
     }
 }
