@@ -13,6 +13,7 @@ mod library;
 mod mirror;
 mod pairing;
 mod refusal;
+mod remote;
 mod robot;
 mod state;
 
@@ -27,5 +28,10 @@ pub use library::{Cartridge, Design, Library, LibraryError, Plan, Work};
 pub use mirror::{ChangerLeg, MirrorChanger};
 pub use pairing::{Cell, PairedLeg, PairedLibrary, Pairing, PairingError, Place, Run};
 pub use refusal::Refusal;
+pub use remote::{
+    ChangerServer, MAX_REPLY_BYTES, MAX_REQUEST_BYTES, Reach, RemoteChanger, Session, serve_changer,
+};
+#[cfg(any(test, feature = "fuzz"))]
+pub use remote::{fuzz_changer_reply, fuzz_changer_request};
 pub use robot::{BayFailure, Bays, DriveUse, Robot};
 pub use state::StateError;

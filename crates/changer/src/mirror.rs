@@ -1,6 +1,6 @@
 //! PT-14: several changers that are one.
 
-mod act;
+pub(crate) mod act;
 mod view;
 
 use act::{Act, Content, agree};
@@ -24,9 +24,9 @@ pub struct ChangerLeg<C> {
 
 /// Several changers that are one: each move is done in every leg, or in none.
 ///
-/// Nothing is remembered about what is out of step: before each move, and after one that failed, the legs are asked what
-/// is in the elements. Cartridges that are one have one barcode; where a leg can't read a label, only full and empty are
-/// compared.
+/// Nothing is remembered about what is out of step: before each move, and after one that failed, the legs are asked
+/// what is in the elements. Cartridges that are one have one barcode; where a leg can't read a label, only full and
+/// empty are compared.
 ///
 /// | a leg's move | and | answer | cartridges |
 /// |---|---|---|---|

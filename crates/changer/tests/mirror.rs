@@ -137,8 +137,8 @@ impl Changer for Faulty {
     }
 }
 
-/// A has 2 drives and 7 slots. B has two libraries of 1 drive and 3 slots, C one of 3 drives and 9 slots. So a mirror has
-/// 2 drives and 6 slots; its slots are numbered 0 to 5 here, and its drives are 6 and 7.
+/// A has 2 drives and 7 slots. B has two libraries of 1 drive and 3 slots, C one of 3 drives and 9 slots. So a mirror
+/// has 2 drives and 6 slots; its slots are numbered 0 to 5 here, and its drives are 6 and 7.
 struct Rig {
     mirror: MirrorChanger<Faulty>,
     a: Faulty,

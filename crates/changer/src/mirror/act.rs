@@ -9,14 +9,14 @@ use crate::element::Element;
 
 /// What is in an element of a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Nothing,
     Labelled(Barcode),
     Unlabelled,
 }
 
 impl Content {
-    pub(super) fn of(element: &Element) -> Self {
+    pub(crate) fn of(element: &Element) -> Self {
         match element.medium.map(|medium| medium.barcode) {
             None => Content::Nothing,
             Some(Some(barcode)) => Content::Labelled(barcode),
@@ -25,7 +25,7 @@ impl Content {
     }
 
     /// Whether two legs can have the same cartridge here, as far as labels tell.
-    pub(super) fn agrees(self, other: Self) -> bool {
+    pub(crate) fn agrees(self, other: Self) -> bool {
         match (self, other) {
             (Content::Labelled(one), Content::Labelled(other)) => one == other,
             (one, other) => (one == Content::Nothing) == (other == Content::Nothing),
@@ -45,14 +45,14 @@ impl fmt::Display for Content {
 
 /// What is done in every leg.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Transfer(Move),
     Exchange(Exchange),
 }
 
 impl Act {
     /// The elements that take part.
-    pub(super) fn addresses(self) -> Vec<Address> {
+    pub(crate) fn addresses(self) -> Vec<Address> {
         match self {
             Act::Transfer(Move { from, to, .. }) => vec![from, to],
             Act::Exchange(Exchange {
@@ -69,7 +69,7 @@ impl Act {
     }
 
     /// What is in the addresses afterwards.
-    pub(super) fn applied(self, before: &[Content]) -> Vec<Content> {
+    pub(crate) fn applied(self, before: &[Content]) -> Vec<Content> {
         let (one, other) = (before[0], before[1]);
         match self {
             Act::Transfer(_) => vec![Content::Nothing, one],
@@ -79,7 +79,7 @@ impl Act {
     }
 
     /// What undoes it.
-    pub(super) fn reverse(self) -> Act {
+    pub(crate) fn reverse(self) -> Act {
         match self {
             Act::Transfer(Move { from, to, side }) => Act::Transfer(Move {
                 from: to,
@@ -96,7 +96,7 @@ impl Act {
 }
 
 /// Whether all legs can have the same cartridge in an element.
-pub(super) fn agree(contents: &[Content]) -> bool {
+pub(crate) fn agree(contents: &[Content]) -> bool {
     let pairs = contents.iter().enumerate();
     pairs
         .into_iter()

@@ -1,0 +1,406 @@
+//! PT-15: a changer on another host (docs/REMOTE-CHANGER.md).
+
+mod server;
+mod wire;
+
+use std::io::{self, BufReader, Read, Write};
+
+use server::read_line;
+pub use server::{ChangerServer, Session, serve_changer};
+use wire::{Ask, Hello, Reply, ReplyLine, Request, Turned, VERSION, Welcome, line, parse};
+pub use wire::{MAX_REPLY_BYTES, MAX_REQUEST_BYTES};
+
+use crate::address::{Address, AddressRange, Layout};
+use crate::changer::{Changer, ChangerIdentity, DriveIdentity, Exchange, Move, Removal, Selection};
+use crate::element::{Element, Inventory};
+use crate::mirror::act::{Act, Content};
+use crate::refusal::Refusal;
+
+/// How the other host is reached. Whoever implements it also sets how long a call may take.
+pub trait Reach {
+    /// Bytes both ways.
+    type Link: Read + Write;
+
+    /// Connects anew.
+    fn connect(&mut self) -> io::Result<Self::Link>;
+}
+
+/// A changer on another host.
+///
+/// | the link breaks | and afterwards | result |
+/// |---|---|---|
+/// | before or in a question | the other host is reached again | it is asked once more |
+/// | in a move | the inventory shows the move as done | `Ok` |
+/// | in a move | the inventory is as before | `Failed`: nothing was moved, and nothing is tried again |
+/// | in a move | the inventory shows something else, or can't be had | `OutOfStep` |
+#[derive(Debug)]
+pub struct RemoteChanger<R: Reach> {
+    reach: R,
+    /// The same for all connections of this value, and no other's.
+    client: String,
+    link: Option<BufReader<R::Link>>,
+    identity: ChangerIdentity,
+    layout: Layout,
+    requests: u64,
+}
+
+/// Why a call has no answer.
+enum Trouble {
+    /// The changer has refused it.
+    Refused(Refusal),
+    /// The link broke, or carried nonsense.
+    Link(io::Error),
+}
+
+impl<R: Reach> RemoteChanger<R> {
+    /// Connects. `client` names this client to the server, and has to be another one for each of them: of one client
+    /// the server obeys the newest connection only.
+    pub fn connect(mut reach: R, client: String) -> io::Result<Self> {
+        let (link, welcome) = Self::greet(&mut reach, &client)?;
+        Ok(RemoteChanger {
+            reach,
+            client,
+            link: Some(link),
+            identity: welcome.identity.into(),
+            layout: welcome.layout,
+            requests: 0,
+        })
+    }
+
+    fn greet(reach: &mut R, client: &str) -> io::Result<(BufReader<R::Link>, Welcome)> {
+        let mut link = BufReader::new(reach.connect()?);
+        let hello = Hello {
+            version: VERSION,
+            features: Vec::new(),
+            client: client.to_owned(),
+        };
+        link.get_mut().write_all(&line(&hello))?;
+        link.get_mut().flush()?;
+        let first = read_line(&mut link, MAX_REPLY_BYTES)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok((link, welcome(&first)?))
+    }
+
+    /// Asks once, on a link that may be new.
+    fn ask(&mut self, ask: Ask) -> Result<Reply, Trouble> {
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => {
+                let (link, welcome) =
+                    Self::greet(&mut self.reach, &self.client).map_err(Trouble::Link)?;
+                if welcome.layout != self.layout {
+                    return Err(Trouble::Refused(Refusal::NotReady {
+                        reason: "the changer on the other host has other elements now: restart this program".to_owned(),
+                    }));
+                }
+                link
+            }
+        };
+        self.requests += 1;
+        let id = self.requests;
+        let reply = exchange_lines(&mut link, &Request { id, ask }).map_err(Trouble::Link)?;
+        // A link that broke or carried nonsense is not used again.
+        self.link = Some(link);
+        match reply {
+            Reply::Refused { text, why } => Err(Trouble::Refused(why.refusal(text))),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Asks what can be asked twice.
+    fn question(&mut self, ask: Ask) -> Result<Reply, Refusal> {
+        let again = match self.ask(ask) {
+            Err(Trouble::Link(_)) => self.ask(ask),
+            answer => answer,
+        };
+        again.map_err(|trouble| match trouble {
+            Trouble::Refused(refusal) => refusal,
+            Trouble::Link(error) => Refusal::NotReady {
+                reason: format!("the changer on the other host can't be asked: {error}"),
+            },
+        })
+    }
+
+    fn look(&mut self, addresses: &[Address]) -> Result<Vec<Element>, Refusal> {
+        let mut elements = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            let first = *address;
+            if self.layout.find(first).is_none() {
+                return Err(Refusal::NoSuchElement { address: first });
+            }
+            let range = AddressRange {
+                first,
+                count: Some(1),
+            };
+            let inventory = self.inventory(Selection { kind: None, range })?;
+            let element = inventory.at(first).copied();
+            elements.push(element.ok_or_else(|| Refusal::NotReady {
+                reason: format!("the other host says nothing about element {first}"),
+            })?);
+        }
+        Ok(elements)
+    }
+
+    /// Asks for a move once, and looks what became of it when there is no answer.
+    fn carry_out(&mut self, act: Act, ask: Ask) -> Result<(), Refusal> {
+        let addresses = act.addresses();
+        let contents = |elements: &[Element]| elements.iter().map(Content::of).collect::<Vec<_>>();
+        let before = contents(&self.look(&addresses)?);
+        let error = match self.ask(ask) {
+            Ok(reply) => return done(&reply),
+            Err(Trouble::Refused(refusal)) => return Err(refusal),
+            Err(Trouble::Link(error)) => error,
+        };
+        let after = act.applied(&before);
+        let unknown = |reason| Refusal::OutOfStep {
+            address: addresses[0],
+            reason,
+        };
+        let elements = self.look(&addresses).map_err(|refusal| {
+            unknown(format!(
+                "the link broke in the move ({error}), and whether it was done is not known: {refusal}"
+            ))
+        })?;
+        let found = contents(&elements);
+        if before == after {
+            return Err(unknown(format!(
+                "the link broke in the exchange ({error}), and cartridges without labels can't be told apart"
+            )));
+        }
+        if found == before {
+            return Err(Refusal::Failed {
+                reason: format!("the link to the other host broke in the move: {error}"),
+            });
+        }
+        let broken = elements.iter().find(|element| element.exception.is_some());
+        match (found == after, broken) {
+            (true, None) => Ok(()),
+            (true, Some(element)) => Err(Refusal::OutOfStep {
+                address: element.address,
+                reason: format!(
+                    "the link broke in the move ({error}), and its cartridge is not ready"
+                ),
+            }),
+            (false, _) => Err(unknown(format!(
+                "the link broke in the move ({error}), and the inventory shows neither what was before nor after"
+            ))),
+        }
+    }
+}
+
+/// The server's first line.
+fn welcome(first: &[u8]) -> io::Result<Welcome> {
+    let nonsense = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    if let Ok(Turned { refused }) = parse(first) {
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, refused));
+    }
+    let welcome: Welcome = parse(first).map_err(|error| {
+        nonsense(format!(
+            "there is no server of pseudotape changers: {error}"
+        ))
+    })?;
+    if welcome.version != VERSION {
+        let version = welcome.version;
+        return Err(nonsense(format!(
+            "the server speaks version {version}, and {VERSION} is needed"
+        )));
+    }
+    welcome
+        .layout
+        .check()
+        .map_err(|error| nonsense(error.to_string()))?;
+    Ok(welcome)
+}
+
+fn exchange_lines(link: &mut BufReader<impl Read + Write>, request: &Request) -> io::Result<Reply> {
+    link.get_mut().write_all(&line(request))?;
+    link.get_mut().flush()?;
+    let answer = read_line(link, MAX_REPLY_BYTES)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    reply_to(request.id, &answer)
+}
+
+/// The reply in a line that answers the request with this number.
+fn reply_to(id: u64, answer: &[u8]) -> io::Result<Reply> {
+    let nonsense = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+    let answer: ReplyLine =
+        parse(answer).map_err(|error| nonsense(format!("this is no answer: {error}")))?;
+    if answer.id != id {
+        return Err(nonsense(format!("answer {} instead of {id}", answer.id)));
+    }
+    match answer.reply {
+        Reply::Superseded => Err(nonsense(
+            "another connection of this client has taken over".to_owned(),
+        )),
+        reply => Ok(reply),
+    }
+}
+
+fn done(reply: &Reply) -> Result<(), Refusal> {
+    match reply {
+        Reply::Done => Ok(()),
+        _ => Err(unexpected()),
+    }
+}
+
+fn unexpected() -> Refusal {
+    Refusal::NotReady {
+        reason: "the other host answers another question".to_owned(),
+    }
+}
+
+/// Elements that are in the layout, each once.
+fn elements(layout: &Layout, reply: Reply) -> Result<Inventory, Refusal> {
+    let Reply::Elements(elements) = reply else {
+        return Err(unexpected());
+    };
+    let elements: Vec<Element> = elements.into_iter().map(Element::from).collect();
+    let inventory = Inventory::new(elements);
+    let known = |element: &Element| {
+        layout.find(element.address).map(|(kind, _)| kind) == Some(element.kind)
+    };
+    let twice = inventory
+        .elements()
+        .windows(2)
+        .any(|pair| pair[0].address == pair[1].address);
+    match twice || !inventory.elements().iter().all(known) {
+        true => Err(unexpected()),
+        false => Ok(inventory),
+    }
+}
+
+/// Takes a line of a server as each message that a client can meet: for the fuzzer and its test.
+#[cfg(any(test, feature = "fuzz"))]
+pub fn fuzz_changer_reply(bytes: &[u8]) {
+    if let Ok(welcome) = welcome(bytes) {
+        drop(ChangerIdentity::from(welcome.identity));
+    }
+    if let Ok(reply) = reply_to(1, bytes) {
+        let layout = Layout::usual(2, 1, 4).expect("a small layout");
+        drop(elements(&layout, reply));
+    }
+}
+
+/// Takes a line of a client as each message that a server can meet: for the fuzzer and its test.
+#[cfg(any(test, feature = "fuzz"))]
+pub fn fuzz_changer_request(bytes: &[u8]) {
+    if let Ok(hello) = parse::<Hello>(bytes) {
+        assert!(line(&hello).ends_with(b"\n"));
+    }
+    if let Ok(request) = parse::<Request>(bytes) {
+        let again: Request = parse(&line(&request)).expect("what was written is read");
+        assert_eq!((again.id, again.ask), (request.id, request.ask));
+    }
+}
+
+impl<R: Reach> Changer for RemoteChanger<R> {
+    fn identity(&self) -> ChangerIdentity {
+        self.identity.clone()
+    }
+
+    fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    fn drive_identity(&mut self, drive: Address) -> Result<Option<DriveIdentity>, Refusal> {
+        match self.question(Ask::DriveIdentity { drive })? {
+            Reply::Drive(identity) => Ok(identity.map(DriveIdentity::from)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn inventory(&mut self, which: Selection) -> Result<Inventory, Refusal> {
+        let reply = self.question(Ask::inventory(which))?;
+        elements(&self.layout, reply)
+    }
+
+    fn transfer(&mut self, cartridge: Move) -> Result<(), Refusal> {
+        let ask = Ask::transfer(cartridge);
+        match cartridge.from == cartridge.to {
+            // Nothing moves.
+            true => done(&self.question(ask)?),
+            false => self.carry_out(Act::Transfer(cartridge), ask),
+        }
+    }
+
+    fn exchange(&mut self, exchange: Exchange) -> Result<(), Refusal> {
+        let Exchange {
+            source,
+            first,
+            second,
+            ..
+        } = exchange;
+        let ask = Ask::exchange(exchange);
+        if source == first && first != second {
+            // One cartridge: it goes where the second one was to go.
+            return self.carry_out(Act::Transfer(Move::new(first, second)), ask);
+        }
+        match first == second {
+            // Refused, or nothing moves.
+            true => done(&self.question(ask)?),
+            false => self.carry_out(Act::Exchange(exchange), ask),
+        }
+    }
+
+    fn position(&mut self, before: Address) -> Result<(), Refusal> {
+        done(&self.question(Ask::Position { before })?)
+    }
+
+    fn initialize(&mut self, range: AddressRange) -> Result<(), Refusal> {
+        done(&self.question(Ask::initialize(range))?)
+    }
+
+    fn set_removal(&mut self, removal: Removal) -> Result<(), Refusal> {
+        done(&self.question(Ask::removal(removal))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fuzzers_meet_every_line_of_the_document_and_what_is_cut_of_it() {
+        let document = include_str!("../../../docs/REMOTE-CHANGER.md");
+        let lines = document
+            .lines()
+            .filter_map(|line| line.strip_prefix("C ").or(line.strip_prefix("S ")));
+        let mut count = 0;
+        for line in lines.map(str::as_bytes) {
+            for end in 0..=line.len() {
+                fuzz_changer_request(&line[..end]);
+                fuzz_changer_reply(&line[..end]);
+            }
+            count += 1;
+        }
+        assert_eq!(count, 12);
+    }
+
+    #[test]
+    fn elements_that_the_changer_has_not_or_has_twice_are_no_answer() {
+        let layout = Layout::usual(2, 1, 4).unwrap();
+        let reply = |elements: &str| {
+            let answer = format!("{{\"id\":1,\"reply\":{{\"elements\":[{elements}]}}}}");
+            elements_of(&layout, answer.as_bytes())
+        };
+        let slot = r#"{"at":1025,"kind":"storage","exception":"later","flags":["later"]}"#;
+        let known = reply(slot).unwrap();
+        let exception = known.elements()[0].exception;
+        assert_eq!(exception, Some(crate::element::Exception::OutOfStep));
+        assert!(reply(&format!("{slot},{slot}")).is_err());
+        assert!(reply(r#"{"at":9,"kind":"storage"}"#).is_err());
+        assert!(reply(r#"{"at":1025,"kind":"drive"}"#).is_err());
+    }
+
+    fn elements_of(layout: &Layout, answer: &[u8]) -> Result<Inventory, Refusal> {
+        elements(layout, reply_to(1, answer).unwrap())
+    }
+
+    #[test]
+    fn a_reason_that_is_not_known_is_told_by_its_text() {
+        let answer = br#"{"id":1,"reply":{"refused":{"text":"the door is open","why":{"is":"door-open","door":3}}}}"#;
+        let Reply::Refused { text, why } = reply_to(1, answer).unwrap() else {
+            panic!("it is a refusal");
+        };
+        let reason = "the door is open".to_owned();
+        assert_eq!(why.refusal(text), Refusal::Failed { reason });
+    }
+}
