@@ -65,10 +65,11 @@ pub fn run(config: &Config) -> Result<Ended> {
         }
     }
     let libraries = start_libraries(config, &mut drives, &asked_to_end)?;
-    let lent = libraries
-        .iter()
-        .map(|library| -> Arc<dyn LendsChanger> { library.clone() });
-    let frontend = frontend::start(config, &drives, &lent.collect::<Vec<_>>(), &events)?;
+    let mut changers: Vec<Arc<dyn LendsChanger>> = Vec::new();
+    for library in &libraries {
+        changers.push(library.clone());
+    }
+    let frontend = frontend::start(config, &drives, &changers, &events)?;
     let operator = Arc::new(Drives {
         drives,
         libraries,
