@@ -435,6 +435,7 @@ fn damaged_blocks_end_the_copy_or_are_recorded_or_left_out() {
         text.contains("object 1 (file 0) is something unreadable on a.ptape"),
         "{text}"
     );
+    assert!(text.contains("c.ptape; a.ptape: "), "why it is: {text}");
 }
 
 /// Whatever is asked about an unfinished copy says so; that what is there is undamaged is told beside it.

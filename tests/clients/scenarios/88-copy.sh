@@ -90,7 +90,7 @@ for block in one, three, two:
     assert block and os.write(tape, block) == len(block)
 os.close(tape)
 END
-says "exchanged blocks are told by what they are" 1 'object 1 .* something unreadable .object 1: it was written as object 2 of partition 0' \
+says "exchanged blocks are told by what they are" 1 'object 1 .* something unreadable on .*: object 1: it was written as object 2 of partition 0' \
     pseudotape compare source.ptape "aes=key+$NODE"
 says "they are read where that is asked for" 0 'copied 3 blocks' pseudotape copy "aes-anywhere=key+$NODE" moved.ptape
 chmod 644 key

@@ -47,6 +47,9 @@ struct Different {
     a: Seen,
     b: Seen,
     first_byte: Option<u64>,
+    /// Why something is unreadable, with the name of the tape.
+    #[serde(skip)]
+    why: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +85,7 @@ impl From<Difference> for Different {
             a: difference.first.into(),
             b: difference.second.into(),
             first_byte: difference.byte,
+            why: String::new(),
         }
     }
 }
@@ -113,14 +117,15 @@ impl Report for Compared {
                     None => String::new(),
                 };
                 line(format!(
-                    "{place}{}: object {} (file {}) is {} on {}, and {} on {}{byte}",
+                    "{place}{}: object {} (file {}) is {} on {}, and {} on {}{byte}{}",
                     screen.paint(Paint::Bad, "different"),
                     different.object,
                     different.file,
                     different.a.words,
                     self.a,
                     different.b.words,
-                    self.b
+                    self.b,
+                    different.why
                 ));
             }
             for lost in &part.unreadable {
@@ -195,15 +200,11 @@ fn one(partition: u8, a: &mut Tape, b: &mut Tape, meter: &mut Meter) -> Result<P
     .map_err(|error| explained(error, a, b))?;
     let difference = found.difference.map(|difference| {
         let mut different = Different::from(difference);
-        let sides = [
-            (difference.first, &mut different.a, a),
-            (difference.second, &mut different.b, b),
-        ];
-        for (object, seen, tape) in sides {
+        for (object, tape) in [(difference.first, a), (difference.second, b)] {
             if object == Object::Unreadable
                 && let Some(trouble) = trouble_at(tape, partition, difference.object)
             {
-                seen.words = format!("{} ({})", seen.words, printable(&trouble));
+                different.why += &format!("; {}: {}", tape.name(), printable(&trouble));
             }
         }
         different
