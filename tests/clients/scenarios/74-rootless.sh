@@ -9,7 +9,8 @@ fi
 getent group tape >/dev/null || groupadd --system tape
 # A place that belongs to another user, with the programs.
 place=$(mktemp -d /tmp/pseudotape-rootless.XXXXXX)
-trap 'clean_up; rm -rf "$place"' EXIT
+# A session that failed may leave its mount.
+trap 'clean_up; umount -l "$place/m" 2>/dev/null; rm -rf "$place"' EXIT
 cp "$PSEUDOTAPE_BIN/pseudotape" "$PSEUDOTAPE_BIN/pseudotape-dev" "$place"
 mkdir "$place/tree"
 head -c 300000 /dev/urandom >"$place/tree/one"
