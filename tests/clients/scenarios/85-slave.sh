@@ -10,7 +10,8 @@ slave_up() {
 serve() {
     pseudotape serve tape.ptape --on "$1" >"$WORK/serve.out" 2>&1 &
     SERVE=$!
-    slave_is_there '"pid"'
+    # not one that was there before, and whose end the daemon has yet to notice
+    slave_is_there "\"pid\":$SERVE[,}]"
 }
 
 # slave_is_there PATTERN: waits until the status of the first slave end has it
