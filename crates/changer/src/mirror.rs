@@ -32,7 +32,7 @@ pub struct ChangerLeg<C> {
 /// |---|---|---|---|
 /// | succeeds in all | – | `Ok` | moved in all legs |
 /// | fails in one | the others are moved back | the leg's refusal | where they were |
-/// | fails in one | a leg can't be moved back, or can't be asked | `OutOfStep` | the inventory says it for each element |
+/// | fails in one | a leg can't be moved back or asked | `OutOfStep` | the inventory says it for each element |
 #[derive(Debug)]
 pub struct MirrorChanger<C> {
     serial: String,
