@@ -73,6 +73,8 @@ impl TapeDrive {
 
     /// Takes the volume out: commits and closes it.
     pub fn unload(&self, force: bool) -> Result<String> {
+        drop(self.state_with_cartridges()?);
+        self.await_close();
         let mut state = self.state_with_cartridges()?;
         if let (Some(opener), false) = (&self.seen().opener, force) {
             let program = opener.program.as_deref().unwrap_or("a program");
@@ -88,6 +90,8 @@ impl TapeDrive {
 
     /// Sets or clears the write-protect switch of the cartridge.
     pub fn write_protect(&self, on: bool) -> Result<String> {
+        drop(self.state_with_cartridges()?);
+        self.await_close();
         let mut state = self.state_with_cartridges()?;
         ensure!(
             state.holder.open.is_none(),

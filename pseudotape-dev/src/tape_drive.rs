@@ -19,6 +19,9 @@ use crate::slave_end::SlaveSide;
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
 const WRITE_IN_HAND: Duration = Duration::from_secs(2);
 
+/// How long after a `close(2)` an operator's action waits for the drive to be closed.
+const CLOSE_ON_ITS_WAY: Duration = Duration::from_secs(1);
+
 /// A drive, shared by its nodes and the control socket.
 pub struct TapeDrive {
     number: u32,
@@ -47,6 +50,8 @@ pub(crate) struct Seen {
     pub(crate) opener: Option<OpenStatus>,
     /// It is being closed: whoever opens it waits, for on a FUSE file close(2) returned before.
     pub(crate) closing: bool,
+    /// When a program last closed one of its descriptors.
+    pub(crate) flushed: Option<Instant>,
     /// What was told last.
     pub(crate) status: Option<DriveStatus>,
     pub(crate) nodes: Vec<PathBuf>,
@@ -227,6 +232,18 @@ impl TapeDrive {
     /// Whether the daemon was asked to end. Known before the drive's lock is free.
     pub(crate) fn is_asked_to_end(&self) -> bool {
         self.asked_to_end.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the end of a `close(2)` that has returned to its program already: on a FUSE mount the kernel's message
+    /// of the last one comes later. Without that, an operator who acts right after a program is told that the drive is
+    /// still open.
+    pub(crate) fn await_close(&self) {
+        let Some(flushed) = self.seen().flushed else {
+            return;
+        };
+        let left = (flushed + CLOSE_ON_ITS_WAY).saturating_duration_since(Instant::now());
+        let is_open = |state: &mut DriveState| state.holder.open.is_some();
+        drop(self.written.wait_timeout_while(self.state(), left, is_open));
     }
 
     /// Whether a program has the drive open, and is not about to close it.

@@ -394,6 +394,7 @@ impl CharDevice for TapeNode {
     }
 
     fn flush(&self, handle: Handle) -> Result<(), Errno> {
+        self.drive.seen().flushed = Some(Instant::now());
         if self.drive.state().st.is_closed_early() {
             return Ok(());
         }

@@ -368,6 +368,23 @@ fn the_end_closes_as_a_program_would_and_says_who_was_not_done() {
     assert_eq!(recorded(&directory), "bf");
 }
 
+/// On a FUSE mount close(2) has returned before the drive is closed: `mt`, then `pseudotape unload` was refused now
+/// and then, and so was a changer script of btape.
+#[test]
+fn an_unload_waits_for_a_close_that_is_on_its_way() {
+    let (drive, node, _directory) = loaded();
+    let handle = open(&node, RDWR);
+    assert!(drive.unload(false).is_err(), "it is open");
+    assert_eq!(node.flush(handle), Ok(()));
+    std::thread::scope(|scope| {
+        let unloaded = scope.spawn(|| drive.unload(false));
+        // An unload that does not wait is refused meanwhile.
+        std::thread::sleep(Duration::from_millis(100));
+        node.close(handle).expect("closes");
+        unloaded.join().expect("no panic").expect("unloads");
+    });
+}
+
 #[test]
 fn a_close_that_came_too_early_leaves_no_filemark() {
     let (drive, node, directory) = loaded();

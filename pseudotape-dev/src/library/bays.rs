@@ -92,6 +92,7 @@ impl TapeDrive {
 
     /// Takes a cartridge of the drive's library out. None is in: that is well.
     fn unload_cartridge(&self, force: bool) -> Result<(), BayFailure> {
+        self.await_close();
         if !force && let Some(open) = &self.seen().opener {
             // Without the lock: a call can take long.
             return Err(BayFailure::InUse { by: program(open) });

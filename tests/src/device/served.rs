@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
@@ -19,6 +20,19 @@ use pseudotape_tape::Drive;
 use pseudotape_testkit::SuiteMedium;
 
 use super::programs::Programs;
+
+/// Keeps processes from being started while this one has an image open: a child shares the lock of the image from its
+/// fork to its exec, and the image then seems to be in use.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a process while no test makes an image.
+pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let _alone = alone();
+    command.spawn()
+}
 
 /// How long the daemon may take to start, to answer and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -110,6 +124,7 @@ impl Served {
             parameters.header.rewriting = Rewriting::AppendOnly;
         }
         let path = self.image(name);
+        let _alone = alone();
         let files = FileMedium::new(&path, pseudotape_image::Access::ReadWrite);
         let mut cartridge = Cartridge::create(files, &parameters)?;
         if medium.write_protected {
@@ -132,11 +147,8 @@ impl Served {
             Front::Fuse => command.arg("--fuse").arg(self.mount()),
             Front::Cuse => command.arg("--cuse"),
         };
-        let mut daemon = command
-            .env("RUST_LOG", "off")
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("pseudotape-dev does not start")?;
+        command.env("RUST_LOG", "off").stdout(Stdio::piped());
+        let mut daemon = spawn(&mut command).context("pseudotape-dev does not start")?;
         let output = daemon.stdout.take();
         self.daemon = Some(daemon);
         let output = output.ok_or_else(|| anyhow!("the daemon has no output"))?;

@@ -8,7 +8,7 @@ use pseudotape_tape::{Drive, LoadKind, SpaceUnit};
 
 use super::generic;
 use crate::device::programs::Programs;
-use crate::device::served::Front;
+use crate::device::served::{Front, spawn};
 use crate::device::steps::{expect_block, object, put, same, to};
 
 /// `device hold NODE`: writes three blocks, says so, and waits to be killed.
@@ -17,13 +17,10 @@ pub(super) fn a_killed_writer_leaves_no_filemark(
     front: Front,
 ) -> anyhow::Result<()> {
     let served = generic(programs, front)?;
-    let mut writer = Command::new(programs.directory.join("device"))
-        .arg("hold")
-        .arg(served.node())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("the program 'device'")?;
+    let mut command = Command::new(programs.directory.join("device"));
+    command.arg("hold").arg(served.node());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut writer = spawn(&mut command).context("the program 'device'")?;
     let mut said = String::new();
     let output = writer.stdout.take().context("no output")?;
     std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut said)?;
