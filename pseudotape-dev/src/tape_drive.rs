@@ -242,8 +242,14 @@ impl TapeDrive {
             return;
         };
         let left = (flushed + CLOSE_ON_ITS_WAY).saturating_duration_since(Instant::now());
+        let state = match self.idle_state() {
+            Some(state) => state,
+            // A call is not waited for: the program goes on, and its close is not on its way.
+            None if self.is_held_open() => return,
+            None => self.state(),
+        };
         let is_open = |state: &mut DriveState| state.holder.open.is_some();
-        drop(self.written.wait_timeout_while(self.state(), left, is_open));
+        drop(self.written.wait_timeout_while(state, left, is_open));
     }
 
     /// Whether a program has the drive open, and is not about to close it.
