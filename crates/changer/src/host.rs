@@ -64,6 +64,15 @@ impl FileHost {
     }
 }
 
+impl Drop for FileHost {
+    /// Gives the lock back. A close alone would leave it for as long as a child process of this one shares the open
+    /// folder, from its fork to its exec.
+    fn drop(&mut self) {
+        // Where that fails, the close does it.
+        drop(self.lock.unlock());
+    }
+}
+
 impl Host for FileHost {
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         match fs::read(self.folder.join(STATE)) {

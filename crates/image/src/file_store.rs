@@ -287,6 +287,15 @@ fn expect_regular(found: FileType) -> io::Result<()> {
     ))
 }
 
+impl Drop for FileStore {
+    /// Gives the lock back. A close alone would leave the lock for as long as a child process of this one shares the
+    /// open file, from its fork to its exec, and whoever opens the image meanwhile would find it in use.
+    fn drop(&mut self) {
+        // Where that fails, the close does it.
+        drop(self.file.unlock());
+    }
+}
+
 impl Home {
     fn leads_to(&self, inode: Inode) -> bool {
         matches!(self.folder.look(&self.name), Ok(Some(found)) if found == inode)
@@ -444,6 +453,21 @@ impl Store for FileStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a child process between its fork and its exec: another test of a process that starts programs found an image
+    /// in use that had just been closed.
+    #[test]
+    fn a_closed_image_is_free_although_another_descriptor_shares_its_lock() {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let path = directory.path().join("a.ptape");
+        let store = FileStore::create(&path).expect("a new file");
+        let shared = store.file.try_clone().expect("a descriptor");
+        let in_use = FileStore::open(&path, Access::ReadWrite);
+        assert!(matches!(in_use, Err(Error::InUse { .. })), "{in_use:?}");
+        drop(store);
+        FileStore::open(&path, Access::ReadWrite).expect("it is free");
+        drop(shared);
+    }
 
     #[test]
     fn where_room_cannot_be_held_it_is_estimated_and_the_estimate_has_a_limit() {
