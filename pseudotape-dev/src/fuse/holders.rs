@@ -13,11 +13,12 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
+use super::mounts::Device;
+
 /// Files of one mount, wherever it is mounted.
 #[derive(Clone, Debug)]
 pub(super) struct Holders {
-    /// Major and minor number of the file system.
-    device: (u32, u32),
+    device: Device,
 }
 
 /// What `/proc` shows of an open file.
@@ -32,11 +33,9 @@ pub(super) enum Held {
 }
 
 impl Holders {
-    /// Those of a file system with a device number as mountinfo has it, `major:minor`.
-    pub(super) fn of(device: &str) -> Option<Self> {
-        let (major, minor) = device.split_once(':')?;
-        let device = (major.parse().ok()?, minor.parse().ok()?);
-        Some(Holders { device })
+    /// Those of a file system.
+    pub(super) fn of(device: Device) -> Self {
+        Holders { device }
     }
 
     /// Who has the file open, when a task closes one of its descriptors.
@@ -85,7 +84,7 @@ impl Holders {
             StatxFlags::empty(),
         );
         // Otherwise it was closed meanwhile.
-        asked.is_ok_and(|file| (file.stx_dev_major, file.stx_dev_minor) == self.device)
+        asked.is_ok_and(|file| Device(file.stx_dev_major, file.stx_dev_minor) == self.device)
     }
 }
 
@@ -113,8 +112,9 @@ mod tests {
     /// Those of the file system that holds a path.
     fn holders_of(path: &Path) -> Holders {
         let device = fs::metadata(path).expect("it is there").st_dev();
+        let number = |number: u64| u32::try_from(number).expect("a number of a device");
         let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
-        Holders::of(&format!("{major}:{minor}")).expect("two numbers")
+        Holders::of(Device(number(major), number(minor)))
     }
 
     #[test]
@@ -138,13 +138,13 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("npmtm-elsewhere");
         let _open = File::create(&path).expect("a file");
-        let holders = Holders { device: (0, 0) };
+        let holders = Holders::of(Device(0, 0));
         assert_eq!(holders.who("npmtm-elsewhere"), Held::ByNobody);
     }
 
     #[test]
     fn of_a_task_that_is_not_seen_nothing_is_known() {
-        let holders = Holders { device: (0, 0) };
+        let holders = Holders::of(Device(0, 0));
         assert_eq!(holders.after_close("npmtm0", 0), Held::Unknown);
         assert_eq!(holders.after_close("npmtm0", u32::MAX), Held::Unknown);
     }

@@ -10,6 +10,7 @@ mod filesystem;
 mod holders;
 mod mount_point;
 mod mounted;
+mod mounts;
 mod node;
 mod opening;
 mod options;

@@ -10,12 +10,12 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::mount::{MntFlags, umount2};
 use pseudotape_human::{HumanBytes, counted, printable};
+
+use super::mounts::{MountLine, detach};
 
 /// What a mount calls itself in `/proc/self/mountinfo`, over a directory that was there before …
 const SOURCE: &str = "pseudotape";
@@ -23,23 +23,27 @@ const SOURCE: &str = "pseudotape";
 /// directory goes as well.
 const SOURCE_MADE: &str = "pseudotape-made";
 
-/// Programs that unmount for ordinary users, in their path or beside it.
-const HELPERS: [&str; 4] = [
-    "fusermount3",
-    "fusermount",
-    "/bin/fusermount3",
-    "/bin/fusermount",
-];
-/// What names another one, as for mounting (`fuser`).
-const HELPER_NAME: &str = "FUSERMOUNT_PATH";
-
-/// A directory to mount on. One that was made for the mount is removed when this is dropped.
+/// A directory to mount on. One that was made for the mount is removed when this is dropped, with the parents that
+/// were made for it.
 #[derive(Debug)]
 pub(super) struct MountPoint {
     path: PathBuf,
     /// The directory itself, also when a mount covers it.
     below: File,
     made: bool,
+    /// Goes after the directory itself.
+    _parents: Parents,
+}
+
+/// Directories that were made above the mount's own, the outermost first. Removed when this is dropped.
+#[derive(Debug, Default)]
+struct Parents(Vec<Parent>);
+
+#[derive(Debug)]
+struct Parent {
+    path: PathBuf,
+    /// Device and inode: another directory of the same name is not ours.
+    identity: (u64, u64),
 }
 
 impl MountPoint {
@@ -48,7 +52,8 @@ impl MountPoint {
     /// `is_node` knows the names that the mount will have.
     pub(super) fn prepare(directory: &Path, is_node: impl Fn(&OsStr) -> bool) -> Result<Self> {
         let left_made = clear_stale(directory)?;
-        let made = make(directory)? || left_made;
+        let mut parents = Parents::default();
+        let made = make(directory, &mut parents)? || left_made;
         let path = directory
             .canonicalize()
             .with_context(|| format!("can't find {}", directory.display()))?;
@@ -63,6 +68,7 @@ impl MountPoint {
             path,
             below,
             made: false,
+            _parents: parents,
         };
         point.check_empty(is_node)?;
         point.made = made;
@@ -169,6 +175,69 @@ impl Drop for MountPoint {
     }
 }
 
+impl Parents {
+    /// Makes those that are missing above a directory.
+    fn make_above(&mut self, directory: &Path) -> io::Result<()> {
+        let above: Vec<_> = directory.ancestors().skip(1).collect();
+        for path in above.into_iter().rev() {
+            // The place of a relative path.
+            if path.as_os_str().is_empty() || path.is_dir() {
+                continue;
+            }
+            match fs::create_dir(path) {
+                // Somebody else made it in the meantime.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    let metadata = fs::metadata(path)?;
+                    self.0.push(Parent {
+                        path: path.canonicalize()?,
+                        identity: (metadata.dev(), metadata.ino()),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Parent {
+    /// Removes it, if it is still the same directory. Says whether it is gone.
+    fn remove(&self) -> io::Result<bool> {
+        let here = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            here => here?,
+        };
+        if (here.dev(), here.ino()) != self.identity {
+            return Ok(false);
+        }
+        match fs::remove_dir(&self.path) {
+            // Others use it by now.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => removed.map(|()| true),
+        }
+    }
+}
+
+impl Drop for Parents {
+    fn drop(&mut self) {
+        for parent in self.0.iter().rev() {
+            let shown = parent.path.display();
+            match parent.remove() {
+                Ok(true) => {}
+                Ok(false) => {
+                    log::info!("{shown}, which this daemon made, stays: it holds something else");
+                    return;
+                }
+                Err(error) => {
+                    log::warn!("can't remove {shown}, which this daemon made: {error}");
+                    return;
+                }
+            }
+        }
+    }
+}
+
 /// What a directory has.
 #[derive(Debug)]
 struct Entry {
@@ -178,11 +247,9 @@ struct Entry {
 }
 
 /// Makes the directory, and those above it; says whether there was none.
-fn make(directory: &Path) -> Result<bool> {
+fn make(directory: &Path, parents: &mut Parents) -> Result<bool> {
     let failed = || format!("can't make the mount directory {}", directory.display());
-    if let Some(above) = directory.parent() {
-        fs::create_dir_all(above).with_context(failed)?;
-    }
+    parents.make_above(directory).with_context(failed)?;
     match fs::create_dir(directory) {
         Ok(()) => Ok(true),
         // Also where nothing can be made, on a read-only file system.
@@ -202,7 +269,7 @@ fn clear_stale(directory: &Path) -> Result<bool> {
         let path = directory
             .canonicalize()
             .with_context(|| format!("can't find {}", directory.display()))?;
-        let source = source_of(&mounts()?, &path);
+        let source = source_of(&MountLine::all()?, &path);
         let shown = path.display();
         made |= match source.as_deref() {
             Some(SOURCE_MADE) => true,
@@ -216,7 +283,9 @@ fn clear_stale(directory: &Path) -> Result<bool> {
         log::warn!(
             "{shown}: the daemon that served this mount has died without its end (killed?): the mount is cleared away"
         );
-        unmount(&path)?;
+        detach(&path).with_context(|| {
+            format!("can't clear away the mount of a dead daemon: try 'umount -l {shown}'")
+        })?;
     }
     Ok(made)
 }
@@ -226,74 +295,22 @@ fn is_dead(directory: &Path) -> bool {
     fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
 }
 
-/// Takes the mount away at once, and for those who have files of it open when they close them.
-fn unmount(path: &Path) -> Result<()> {
-    let shown = path.display();
-    let failed = || format!("can't clear away the mount of a dead daemon: try 'umount -l {shown}'");
-    match umount2(path, MntFlags::MNT_DETACH) {
-        // Only root may; a helper does it for the user whose mount it is.
-        Err(Errno::EPERM) => {}
-        other => return other.with_context(failed),
-    }
-    let named = std::env::var_os(HELPER_NAME).map(|name| vec![name]);
-    for helper in named.unwrap_or_else(|| HELPERS.map(OsString::from).to_vec()) {
-        match Command::new(&helper)
-            .args(["-u", "-z", "--"])
-            .arg(path)
-            .output()
-        {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(failed),
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => bail!(
-                "{}: {}: {}",
-                failed(),
-                helper.display(),
-                String::from_utf8_lossy(&output.stderr).trim()
-            ),
-        }
-    }
-    bail!("{} as root, or install fuse3 for its fusermount3", failed())
-}
-
 /// Whether a daemon of ours serves this directory.
 fn is_mounted(directory: &Path) -> Result<bool> {
-    Ok(mounts()?.lines().any(|line| is_our_mount(line, directory)))
+    Ok(MountLine::all()?
+        .iter()
+        .any(|line| is_our_mount(line, directory)))
 }
 
-fn mounts() -> Result<String> {
-    fs::read_to_string("/proc/self/mountinfo").context("can't read /proc/self/mountinfo")
+/// Whether this is a mount of ours on this directory.
+fn is_our_mount(mount: &MountLine, directory: &Path) -> bool {
+    mount.point == directory && [SOURCE, SOURCE_MADE].contains(&mount.source.as_str())
 }
 
-/// Whether a line of mountinfo is of a mount of ours on this directory.
-pub(super) fn is_our_mount(line: &str, directory: &Path) -> bool {
-    source_of(line, directory)
-        .is_some_and(|source| [SOURCE, SOURCE_MADE].contains(&source.as_str()))
-}
-
-/// What the topmost mount on a directory calls itself. A line of mountinfo is
-/// `id parent dev root MOUNTPOINT options … - TYPE SOURCE options` (proc(5)).
-fn source_of(mounts: &str, directory: &Path) -> Option<String> {
-    let mut sources = mounts.lines().filter_map(|line| {
-        let (place, source) = line.split_once(" - ")?;
-        let point = unescape(place.split(' ').nth(4)?);
-        (Path::new(&point) == directory).then(|| source.split(' ').nth(1).map(unescape))?
-    });
-    sources.next_back()
-}
-
-/// Blank, tab, newline and backslash are written as three octal digits.
-fn unescape(text: &str) -> String {
-    [
-        ("\\040", " "),
-        ("\\011", "\t"),
-        ("\\012", "\n"),
-        ("\\134", "\\"),
-    ]
-    .into_iter()
-    .fold(text.to_owned(), |text, (code, character)| {
-        text.replace(code, character)
-    })
+/// What the topmost mount on a directory calls itself.
+fn source_of(mounts: &[MountLine], directory: &Path) -> Option<String> {
+    let mut on_it = mounts.iter().filter(|mount| mount.point == directory);
+    Some(on_it.next_back()?.source.clone())
 }
 
 #[cfg(test)]
@@ -311,18 +328,20 @@ mod tests {
     #[test]
     fn our_mounts_are_known_by_place_and_source() {
         let line = "36 25 0:31 / /mnt/my\\040tapes rw,nosuid shared:5 - fuse.pseudotape pseudotape rw,user_id=0";
-        assert!(is_our_mount(line, Path::new("/mnt/my tapes")));
-        assert!(!is_our_mount(line, Path::new("/mnt/other")));
+        let is_ours = |line: &str, directory: &str| {
+            let mount = MountLine::read(line).expect("a line of mountinfo");
+            is_our_mount(&mount, Path::new(directory))
+        };
+        assert!(is_ours(line, "/mnt/my tapes"));
+        assert!(!is_ours(line, "/mnt/other"));
         let made = line.replace(" pseudotape ", " pseudotape-made ");
-        assert!(is_our_mount(&made, Path::new("/mnt/my tapes")));
+        assert!(is_ours(&made, "/mnt/my tapes"));
         let other = line.replace(" pseudotape ", " sshfs ");
-        assert!(!is_our_mount(&other, Path::new("/mnt/my tapes")));
-        assert!(!is_our_mount("nonsense", Path::new("/mnt")));
-        let stacked = format!("{other}\n{made}\n{}", line.replace("tapes", "other"));
-        assert_eq!(
-            source_of(&stacked, Path::new("/mnt/my tapes")).as_deref(),
-            Some(SOURCE_MADE)
-        );
+        assert!(!is_ours(&other, "/mnt/my tapes"));
+        let stacked = [&other, &made, &line.replace("tapes", "other")];
+        let stacked = stacked.map(|line| MountLine::read(line).expect("a line"));
+        let source = source_of(&stacked, Path::new("/mnt/my tapes"));
+        assert_eq!(source.as_deref(), Some(SOURCE_MADE));
     }
 
     #[test]
@@ -337,6 +356,34 @@ mod tests {
             drop(point);
             assert_eq!(directory.exists(), stays, "{}", directory.display());
         }
+    }
+
+    #[test]
+    fn parents_that_were_made_go_unless_others_use_them() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (a, c) = (scratch.path().join("a"), scratch.path().join("a/b/c"));
+        drop(MountPoint::prepare(&c, is_node).unwrap());
+        assert!(!a.exists());
+
+        let point = MountPoint::prepare(&c, is_node).unwrap();
+        fs::write(a.join("b/note"), "").unwrap();
+        drop(point);
+        assert!(!c.exists() && a.join("b/note").exists());
+
+        // Another directory of that name is not ours, and one that was there stays.
+        fs::remove_file(a.join("b/note")).unwrap();
+        fs::remove_dir(a.join("b")).unwrap();
+        let point = MountPoint::prepare(&c, is_node).unwrap();
+        fs::rename(a.join("b"), scratch.path().join("renamed")).unwrap();
+        fs::create_dir(a.join("b")).unwrap();
+        drop(point);
+        assert!(a.join("b").is_dir());
+
+        // What was made for a mount that is refused goes at once.
+        fs::write(a.join("file"), "").unwrap();
+        let error = refusal(&scratch.path().join("new/../a/file"));
+        assert!(error.contains("is no directory"), "{error}");
+        assert!(!scratch.path().join("new").exists());
     }
 
     #[test]

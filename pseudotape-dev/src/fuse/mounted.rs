@@ -1,20 +1,21 @@
 use std::ffi::OsStr;
 use std::io;
+use std::mem;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context, Result, bail};
-use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
-use nix::errno::Errno as Os;
-use nix::mount::{MntFlags, umount2};
+use anyhow::{Result, bail};
+use fuser::{Config, Filesystem, MountOption, Session, SessionACL};
 use pseudotape_chardev::CharDevice;
 
 use super::filesystem::TapeFiles;
 use super::holders::Holders;
-use super::mount_point::{MountPoint, is_our_mount};
+use super::mount_point::MountPoint;
+use super::mounts::OwnMount;
 use super::node::Nodes;
 use super::opening::Openings;
 use super::options::MountOptions;
@@ -23,8 +24,10 @@ use super::threads::Threads;
 /// What kind of FUSE file system it is, in `/proc/self/mountinfo`.
 const SUBTYPE: &str = "pseudotape";
 
-/// How long an end waits for the further pieces of a call in hand.
+/// How long an end waits for the further pieces of a call in hand, and for the session's threads.
 const FINISH_MAX: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Most threads that read requests.
 const THREADS_MAX: usize = 8;
@@ -32,13 +35,13 @@ const THREADS_MAX: usize = 8;
 /// A mount that is being served.
 pub struct Mounted {
     directory: PathBuf,
-    /// Goes last: what was made for the mount is removed when nothing covers it any more.
-    point: MountPoint,
     nodes: Arc<Nodes>,
     openings: Arc<Openings>,
     ending: Arc<AtomicBool>,
-    unmounter: SessionUnmounter,
     thread: JoinHandle<io::Result<()>>,
+    mount: OwnMount,
+    /// Goes last: what was made for the mount is removed when nothing covers it any more.
+    point: MountPoint,
 }
 
 /// Mounts a directory with a file for each device, and serves it until [`Mounted::unmount`].
@@ -66,18 +69,23 @@ pub fn mount(
         since: SystemTime::now(),
         changed_modes: Mutex::default(),
     };
-    let mut session = Session::new(files, &directory, &config(threads, point.source()))
+    let session = Session::new(files, &directory, &config(threads, point.source()))
         .map_err(|e| cannot_mount(&directory, e))?;
+    // Dropped from here on, it takes the mount away.
+    let mount = OwnMount::new(&directory)?;
+    let session = serve(session)?;
     point.check_empty(is_node)?;
-    if let Some(holders) = device_of(&directory).and_then(|device| Holders::of(&device)) {
-        nodes.set_holders(holders);
+    if let Some(device) = mount.device() {
+        nodes.set_holders(Holders::of(device));
     }
-    let unmounter = session.unmount_callable();
     let ending = Arc::new(AtomicBool::new(false));
     let thread = {
         let (ending, directory) = (Arc::clone(&ending), directory.clone());
         thread::Builder::new().name("fuse".into()).spawn(move || {
-            let result = session.run();
+            let result = match session.join() {
+                Ok(result) => result,
+                Err(panic) => resume_unwind(panic),
+            };
             if !ending.load(Ordering::Acquire) {
                 ended(match &result {
                     Ok(()) => format!("{} was unmounted", directory.display()),
@@ -89,13 +97,25 @@ pub fn mount(
     };
     Ok(Mounted {
         directory,
-        point,
         nodes,
         openings,
         ending,
-        unmounter,
         thread,
+        mount,
+        point,
     })
+}
+
+/// Serves a session in threads of its own, and takes the unmounting out of its hands.
+///
+/// When a session of fuser ends it unmounts by the directory's path. Where somebody else has unmounted before, that
+/// takes away what lies below. And while a request of a program is on its way, fuser unmounts nothing. So [`OwnMount`]
+/// unmounts, and what the session keeps for that is never dropped: a descriptor of `/dev/fuse`, until the daemon ends.
+fn serve(session: Session<impl Filesystem>) -> io::Result<JoinHandle<io::Result<()>>> {
+    let session = Box::leak(Box::new(session.spawn()?));
+    // Only one that can be had by value can be joined.
+    let nothing = thread::Builder::new().spawn(|| Ok(()))?;
+    Ok(mem::replace(&mut session.guard, nothing))
 }
 
 impl Mounted {
@@ -110,82 +130,39 @@ impl Mounted {
     pub fn unmount(mut self) -> Result<()> {
         self.ending.store(true, Ordering::Release);
         let since = Instant::now();
+        // The event would be the end of a call: to tell it would cost every record something, for the sake of the last.
         while self.nodes.in_hand() && since.elapsed() < FINISH_MAX {
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(LOOK_EVERY);
         }
-        let unmounted = self.abort();
+        let unmounted = self.mount.take_away();
         self.openings.end();
         let joined = join(self.thread, &self.directory);
         self.nodes.close_all();
         drop(self.point);
         unmounted.and(joined)
     }
-
-    /// Takes the mount away and cuts the connection, so that the directory is free and nobody waits for
-    /// an answer, although programs have files of it open.
-    fn abort(&mut self) -> Result<()> {
-        let connection = connection_of(&self.directory);
-        // For an ordinary user fusermount does it.
-        let plain = self.unmounter.unmount();
-        if let Some(connection) = connection {
-            cut(&connection);
-        }
-        let Err(busy) = plain else { return Ok(()) };
-        log::debug!("{}: {busy}, unmounting by force", self.directory.display());
-        let forced = match umount2(&self.directory, MntFlags::MNT_FORCE) {
-            Err(Os::EBUSY) => umount2(&self.directory, MntFlags::MNT_DETACH),
-            other => other,
-        };
-        match forced {
-            // Not mounted any more.
-            Ok(()) | Err(Os::EINVAL) => Ok(()),
-            Err(e) => Err(e).with_context(|| format!("can't unmount {}", self.directory.display())),
-        }
-    }
 }
 
-/// Waits for the session's end. Without the right to cut the connection it may last as long as a
-/// program keeps a file open; then it is left behind.
+/// Waits for the session's end. Without the right to cut the connection the session may last as long as a program
+/// keeps a file open, or as another mount namespace has a copy of the mount. Then it is left behind, and ends with the
+/// daemon.
 fn join(thread: JoinHandle<io::Result<()>>, directory: &Path) -> Result<()> {
     let since = Instant::now();
     while !thread.is_finished() {
         if since.elapsed() > FINISH_MAX {
-            bail!(
-                "{} is unmounted, but programs keep files of it open",
+            log::warn!(
+                "{} is unmounted, but programs keep files of it open, or another mount namespace has a copy of it: they \
+                 get errors when this daemon has ended",
                 directory.display()
             );
+            return Ok(());
         }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(LOOK_EVERY);
     }
     match thread.join() {
         // A session whose connection was cut ends with an error that says just this.
         Ok(_) => Ok(()),
         Err(_) => bail!("the thread that served {} panicked", directory.display()),
-    }
-}
-
-/// `major:minor` of our mount, if it is mounted.
-fn device_of(directory: &Path) -> Option<String> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let line = mounts.lines().rfind(|line| is_our_mount(line, directory))?;
-    line.split(' ').nth(2).map(str::to_owned)
-}
-
-/// Where the kernel lets the owner of a mount cut its connection, if that is mounted.
-fn connection_of(directory: &Path) -> Option<PathBuf> {
-    let device = device_of(directory)?;
-    let (_major, minor) = device.split_once(':')?;
-    Some(
-        Path::new("/sys/fs/fuse/connections")
-            .join(minor)
-            .join("abort"),
-    )
-}
-
-fn cut(connection: &Path) {
-    if let Err(e) = std::fs::write(connection, "1") {
-        // Not mounted there, or gone already.
-        log::debug!("{}: {e}", connection.display());
     }
 }
 

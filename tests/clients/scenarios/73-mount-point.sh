@@ -75,3 +75,81 @@ daemon_gone 20
 says "a daemon whose mount goes ends with an error" 0 'was unmounted' cat daemon.err
 # shellcheck disable=SC2154 # daemon_gone sets it
 same "and takes the directory with it" "1 gone" "$daemon_code $([ -e "$NODE_DIR" ] && echo there || echo gone)"
+
+# Parents that the daemon made go as well; those that hold something else, or were there before, stay.
+plain_dir=$NODE_DIR
+for other in '' other; do
+    NODE_DIR=$WORK/above/one/two NODE=$WORK/above/one/two/npmtm0
+    mkdir "$WORK/above"
+    drive_up "image=$WORK/mount-point.ptape"
+    [ -z "$other" ] || mkdir "$WORK/above/one/$other"
+    drive_down
+    same "parents that the daemon made go with it${other:+, but not one that holds something else}" \
+        "above${other:+ above/one above/one/other}" "$(cd "$WORK" && find above | sort | xargs)"
+    rm -r "$WORK/above"
+done
+NODE_DIR=$plain_dir NODE=$plain_dir/npmtm0
+
+# mounts: what is mounted at the directory, from below
+mounts() {
+    awk -v point="$NODE_DIR" '$2 == point { print $3 }' /proc/self/mounts | xargs
+}
+
+# What lies below at the same directory is nobody's to take away: not where the mount ends with a file open, and not
+# where somebody else unmounts.
+mkdir "$NODE_DIR"
+mount -t tmpfs below "$NODE_DIR"
+for how in idle held umount; do
+    drive_up "image=$WORK/mount-point.ptape"
+    same "a mount above another one: $how" "tmpfs fuse" "$(mounts)"
+    case $how in
+        idle) drive_down ;;
+        held)
+            exec 8<"$NODE"
+            drive_down
+            exec 8<&-
+            ;;
+        umount)
+            umount "$NODE_DIR"
+            daemon_gone 20
+            ;;
+    esac
+    same "the one below is still there: $how" tmpfs "$(mounts)"
+done
+umount "$NODE_DIR"
+rmdir "$NODE_DIR"
+
+# A copy of the mount in another mount namespace, as a service has one: the daemon ends for all of them.
+for reads in '' yes; do
+    [ -n "$reads" ] || mkdir "$NODE_DIR" # one that stays, and so does the copy over it
+    drive_up "image=$WORK/mount-point.ptape"
+    # shellcheck disable=SC2016 # for the other shell
+    unshare -m bash -c '[ -z "$2" ] || exec 7<"$1"; : >"$3"; exec sleep 600' - "$NODE" "$reads" "$WORK/copied" &
+    copy=$!
+    tenths=0
+    until [ -e "$WORK/copied" ] || [ $tenths -gt 600 ]; do
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    same "a copy of the mount is elsewhere${reads:+, with a file open}" 1 "$(grep -c " $NODE_DIR fuse" /proc/$copy/mounts)"
+    drive_down # with exit code 0
+    same "the daemon ends all the same" "" "$(mounts)"
+    CHECK_SECONDS=20 says "and the copy is dead" 1 'not connected|No such file' nsenter -m -t $copy head -c 1 "$NODE"
+    [ -n "$reads" ] || rmdir "$NODE_DIR"
+    kill $copy
+    wait $copy 2>/dev/null
+    rm "$WORK/copied"
+done
+
+# A request that is on its way when the daemon ends does not keep the mount.
+lost=
+for ((round = 0; round < 10; round++)); do
+    drive_up "image=$WORK/mount-point.ptape"
+    for asker in 1 2 3; do
+        while stat "$NODE" >/dev/null 2>&1; do :; done &
+    done
+    drive_down
+    wait
+    lost+=$(mounts)
+done
+same "no mount stays when programs ask at the same time" "" "$lost"
