@@ -146,7 +146,8 @@ impl DeviceDrive {
     pub(crate) fn cut_at(&mut self, at: u64) {
         self.medium.files.cut(at);
         self.medium.dirty = true;
-        if self.is_past_early_warning(at + 1) && !self.is_past_early_warning(at) {
+        // What met early warning lay behind this place. Other objects meet it elsewhere, or don't.
+        if !self.is_past_early_warning(at) {
             self.medium.early_warning = None;
         }
     }

@@ -291,6 +291,21 @@ pub fn early_warning_comes_before_the_physical_end(make: Make<'_>) {
     for block in 1..=10 {
         assert_eq!(read(drive, 10_000).0, block_of(block, 10_000));
     }
+    // Written anew from an earlier place, it comes where the new objects meet it: later, or earlier.
+    drive.locate(to(2)).unwrap();
+    let marks = filemarks(drive, 8);
+    assert_eq!(
+        (marks.stop, marks.position.past_early_warning),
+        (None, false)
+    );
+    assert_eq!(write(drive, 1, 10).stop, None);
+    drive.locate(to(2)).unwrap();
+    for (object, length) in (3..).zip([20_000, 30_000, 10_000]) {
+        let done = write(drive, object, length);
+        assert_eq!(done.position.past_early_warning, object >= 4, "{object}");
+    }
+    assert!(!drive.locate(to(3)).unwrap().position.past_early_warning);
+    assert!(drive.locate(to(4)).unwrap().position.past_early_warning);
 }
 
 pub fn fixed_writes_stop_at_the_physical_end(make: Make<'_>) {
