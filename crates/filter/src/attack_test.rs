@@ -526,7 +526,7 @@ fn nothing_is_appended_to_what_has_another_key() {
     assert_eq!(failed.position.map(|p| p.object.0), Some(4), "where it was");
     let trouble = tape.take_trouble().unwrap();
     assert!(
-        trouble.contains("object 0 was encrypted with another key"),
+        trouble.contains("behind object 0: it was encrypted with another key"),
         "{trouble}"
     );
     // From the beginning it is a new volume.

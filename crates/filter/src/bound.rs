@@ -17,14 +17,20 @@ const LOOK_OBJECTS: u32 = 4096;
 
 impl<D: Drive> FilterDrive<D> {
     /// Whether blocks are held against their volume and place.
-    fn holds(&self) -> bool {
-        self.filter.key.is_some() && self.filter.binding == Binding::Checked
+    pub(crate) fn holds(&self) -> bool {
+        self.filter.key.is_some() && self.tracks()
+    }
+
+    /// Whether it is followed where the tape is, and what its first block is.
+    fn tracks(&self) -> bool {
+        self.filter.binding == Binding::Checked
     }
 
     /// Nothing is known of the tape any more: it may be another one.
     pub(crate) fn forget(&mut self) {
         self.order.forget();
         self.place = None;
+        self.astray = false;
     }
 
     /// Takes what a failure, if it is one, says of the tape.
@@ -54,7 +60,7 @@ impl<D: Drive> FilterDrive<D> {
 
     /// Where the tape is; asked of the drive only where no answer of it has told.
     pub(crate) fn place_now(&mut self) -> Result<Option<Position>, Failed> {
-        if !self.holds() {
+        if !self.tracks() {
             return Ok(None);
         }
         let place = match self.place {
@@ -75,7 +81,7 @@ impl<D: Drive> FilterDrive<D> {
 
     /// Makes sure that the first block that tells the volume is known, if one lies before the tape's place.
     ///
-    /// The tape is where it was; after a failure where that says.
+    /// The tape is where it was. Where it does not come back, nothing is written until a motion says where.
     pub(crate) fn find_first(&mut self) -> Result<(), Failed> {
         let Some(place) = self.place_now()? else {
             return Ok(());
@@ -89,9 +95,20 @@ impl<D: Drive> FilterDrive<D> {
         if looked_to >= place.object.0 {
             return Ok(());
         }
-        self.go(looked_to)?;
-        let trouble = self.look(place.object.0)?;
-        self.go(place.object.0)?;
+        let looked = match self.go(looked_to) {
+            Ok(()) => self.look(place.object.0),
+            Err(failed) => Err(failed),
+        };
+        let back = self.go(place.object.0);
+        self.astray = back.is_err();
+        let trouble = match (looked, back) {
+            (Ok(trouble), Ok(())) => trouble,
+            (Err(failed), Ok(())) => {
+                let position = self.place;
+                return Err(Failed { position, ..failed });
+            }
+            (Ok(_), Err(failed)) | (Err(_), Err(failed)) => return Err(failed),
+        };
         match self.order.first {
             First::NoneBefore(object) if object < place.object.0 => {
                 let reason = trouble.map_or_else(String::new, |error| format!(": {error}"));
@@ -163,7 +180,7 @@ impl<D: Drive> FilterDrive<D> {
     /// Takes a failed read of the drive below.
     pub(crate) fn read_failed(&mut self, failed: Failed) {
         if let (true, Some(before), Some(behind), Sense::MediumError) =
-            (self.holds(), self.place, failed.position, failed.sense)
+            (self.tracks(), self.place, failed.position, failed.sense)
         {
             self.order.lost(before.object.0, behind.object.0);
         }
@@ -172,7 +189,7 @@ impl<D: Drive> FilterDrive<D> {
 
     /// Takes a read that met no block.
     pub(crate) fn stopped(&mut self, done: &ReadDone) {
-        if !self.holds() {
+        if !self.tracks() {
             return;
         }
         let before = self.place.map(|place| place.object.0);
@@ -189,43 +206,63 @@ impl<D: Drive> FilterDrive<D> {
         object: u64,
         behind: Position,
     ) -> Result<Opened, BlockError> {
-        if !self.holds() {
+        if !self.tracks() {
             return opened;
         }
         self.arrive(behind);
         match opened {
             Err(error) => {
-                if error == BlockError::OtherKey {
-                    self.order.other_key_at(object);
+                if error.is_foreign() {
+                    self.order.foreign_at(object, error);
                 }
                 self.order.lost(object, behind.object.0);
                 Err(error)
             }
             Ok(opened) => {
-                if let Some(seal) = &opened.seal {
-                    self.order.block_read(object, behind.object.0, seal)?;
+                match &opened.seal {
+                    Some(seal) => self.order.block_read(object, behind.object.0, seal)?,
+                    None => self.order.open_block_read(object, behind.object.0),
                 }
                 Ok(opened)
             }
         }
     }
 
-    /// What the block to be written here is bound to.
-    pub(crate) fn seat(&mut self) -> Result<Option<Seat>, Failed> {
+    /// Makes sure that something may be written here: nothing is, behind blocks that this filter does not read. A
+    /// program that was refused closes its file, and the mark of that close would drop what follows.
+    ///
+    /// Gives the place.
+    pub(crate) fn may_change(&mut self) -> Result<Option<Position>, Failed> {
+        if !self.tracks() {
+            return self.refuse(Sense::WriteProtected, 0);
+        }
+        if self.astray {
+            self.trouble = Some(
+                "the tape is not where it was before the filter looked at its beginning: move it first"
+                    .to_owned(),
+            );
+            return self.refuse(Sense::IllegalRequest, 0);
+        }
         self.find_first()?;
         let Some(place) = self.place_now()? else {
             return Ok(None);
         };
-        let object = place.object.0;
-        let volume = self.order.volume_at(object);
-        if volume.is_none()
-            && let Some(other) = self.order.other_key_before(object)
-        {
+        if let Some((other, why)) = self.order.foreign_before(place.object.0) {
             self.trouble = Some(format!(
-                "object {other} was encrypted with another key than the one given: append with that key, or write from the beginning of the tape"
+                "nothing is written behind object {other}: {why}. Write through the filter that reads it, or from the beginning of the tape"
             ));
             return self.refuse(Sense::IllegalRequest, 0);
         }
+        Ok(Some(place))
+    }
+
+    /// What the block to be written here is bound to.
+    pub(crate) fn seat(&mut self) -> Result<Option<Seat>, Failed> {
+        let Some(place) = self.may_change()? else {
+            return Ok(None);
+        };
+        let object = place.object.0;
+        let volume = self.order.volume_at(object);
         if volume.is_none() || !self.order.goes_on(object) {
             self.encoder.end_segment();
         }
@@ -264,19 +301,21 @@ impl<D: Drive> FilterDrive<D> {
         self.failed(failed);
     }
 
-    /// Makes sure that the place is known of what a motion writes.
+    /// Makes sure that a motion that writes may, and that its place is known.
     pub(crate) fn moving(&mut self, motion: Motion) -> Result<(), Failed> {
-        match writes(motion) {
-            true => self.place_now().map(|_| ()),
-            false => Ok(()),
+        match motion {
+            Motion::MakePartitions(_) if !self.tracks() => self.refuse(Sense::WriteProtected, 0),
+            motion if writes(motion) => self.may_change().map(|_| ()),
+            _ => Ok(()),
         }
     }
 
     /// Takes the end of a motion.
     pub(crate) fn moved(&mut self, motion: Motion, moved: &Result<Done, Failed>) {
-        if !self.holds() {
+        if !self.tracks() {
             return;
         }
+        self.astray &= writes(motion) || moved.is_err();
         let before = self.place.map(|place| place.object.0);
         match motion {
             Motion::Load(_) | Motion::MakePartitions(_) => self.forget(),

@@ -36,8 +36,10 @@ pub struct FilterDrive<D> {
     pub(crate) trouble: Option<String>,
     /// What encrypted blocks are held against.
     pub(crate) order: Order,
-    /// Where the tape is, if it is known without asking. Kept with [`Binding::Checked`] and a key.
+    /// Where the tape is, if it is known without asking. Kept with [`Binding::Checked`].
     pub(crate) place: Option<Position>,
+    /// The tape did not come back from its beginning: it is elsewhere than the program thinks.
+    pub(crate) astray: bool,
 }
 
 impl<D: Drive> FilterDrive<D> {
@@ -54,6 +56,7 @@ impl<D: Drive> FilterDrive<D> {
             trouble: None,
             order: Order::unknown(),
             place: None,
+            astray: false,
         }
     }
 
@@ -90,7 +93,9 @@ impl<D: Drive> FilterDrive<D> {
 
     /// Reads one block. `Ok` with `stop` only where there was none.
     fn read_block(&mut self, into: &mut [u8]) -> Result<ReadDone, Failed> {
-        self.find_first()?;
+        if self.holds() {
+            self.find_first()?;
+        }
         let done = match self.read_stored() {
             Ok(done) => done,
             Err(failed) => {
@@ -354,7 +359,7 @@ impl<V: Volume> Volume for FilterDrive<V> {
     }
 
     fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {
-        let at = self.place_now()?;
+        let at = self.may_change()?;
         let recorded = self.below.record_unreadable(length_bytes);
         self.unreadable_recorded(at, &recorded);
         recorded

@@ -134,6 +134,29 @@ pub enum BlockError {
 }
 
 impl BlockError {
+    /// Whether the block is whole, and one that this filter does not read.
+    pub(crate) fn is_foreign(self) -> bool {
+        match self {
+            BlockError::NotFiltered
+            | BlockError::NewerVersion { .. }
+            | BlockError::UnknownMethod { .. }
+            | BlockError::NoKey
+            | BlockError::OtherKey
+            | BlockError::NotEncrypted => true,
+            BlockError::HeaderDamaged
+            | BlockError::Length { .. }
+            | BlockError::TooLong { .. }
+            | BlockError::Damaged
+            | BlockError::Forged
+            | BlockError::Elsewhere { .. }
+            | BlockError::OtherVolume
+            | BlockError::NoBeginning
+            | BlockError::NotBound
+            | BlockError::OutOfOrder { .. }
+            | BlockError::Memory { .. } => false,
+        }
+    }
+
     /// What a drive would say. The wrong key is no damage of the tape: nobody is to record it as such, and nothing is
     /// broken, so that a mirror does not lose a leg by it.
     pub(crate) fn sense(self) -> Sense {

@@ -66,8 +66,8 @@ pub(crate) struct Order {
     last: Option<Last>,
     /// Where the segment goes on that is being written.
     writing: Option<u64>,
-    /// A block of another key, before every block of this one.
-    other_key: Option<u64>,
+    /// The first block met that this filter does not read, though it is whole.
+    foreign: Option<(u64, BlockError)>,
     /// The first thing that could not be read: what lies behind need not be a beginning.
     first_lost: Option<u64>,
 }
@@ -80,7 +80,7 @@ impl Order {
             first: First::Unknown,
             last: None,
             writing: None,
-            other_key: None,
+            foreign: None,
             first_lost: None,
         }
     }
@@ -90,18 +90,40 @@ impl Order {
         *self = Order::unknown();
     }
 
-    /// A block of another key was met at this object.
-    pub(crate) fn other_key_at(&mut self, object: u64) {
-        self.other_key = self.other_key.or(Some(object));
+    /// A block that this filter does not read was met at this object.
+    pub(crate) fn foreign_at(&mut self, object: u64, why: BlockError) {
+        if self.foreign.is_none_or(|(first, _)| object < first) {
+            self.foreign = Some((object, why));
+        }
     }
 
-    /// A block of another key that lies before an object, and no block of this key before that one.
-    pub(crate) fn other_key_before(&self, object: u64) -> Option<u64> {
-        self.other_key.filter(|other| *other < object)
+    /// A block before an object that this filter does not read, where no block before that object is one it reads.
+    pub(crate) fn foreign_before(&self, object: u64) -> Option<(u64, BlockError)> {
+        match self.volume_at(object) {
+            Some(_) => None,
+            None => self.foreign.filter(|(other, _)| *other < object),
+        }
+    }
+
+    /// A block that is not encrypted was read.
+    pub(crate) fn open_block_read(&mut self, object: u64, behind: u64) {
+        if object == 0 && self.first == First::Unknown {
+            self.first = First::NoneBefore(0);
+        }
+        match self.first {
+            First::NoneBefore(before) if (object..behind).contains(&before) => {
+                self.first = First::Known {
+                    object,
+                    volume: VolumeMark::default(),
+                    bound: false,
+                };
+            }
+            First::Unknown | First::NoneBefore(_) | First::Known { .. } => {}
+        }
     }
 
     fn cut(&mut self, object: u64) {
-        self.other_key = self.other_key.filter(|other| *other < object);
+        self.foreign = self.foreign.filter(|(other, _)| *other < object);
         self.first_lost = self.first_lost.filter(|lost| *lost < object);
         self.first.cut(object);
     }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_filter::{Binding, Compression, Filter, FilterDrive, Key};
 use pseudotape_tape::{
-    Drive, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, Volume, WriteMode,
+    Address, Done, Drive, EraseExtent, Failed, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit,
+    Stop, Transfer, Volume, WriteMode,
 };
 use pseudotape_testkit::{
     ModelCartridge, ModelDrive, ModelObject, Operation, Recovering, SUITE, SuiteMedium, block_of,
@@ -22,6 +23,17 @@ const ELSEWHERE: [&str; 4] = [
     // Refused: a_block_can_not_be_lengthened
     "only_the_block_just_written_can_be_extended",
 ];
+
+fn to(object: u64) -> Address {
+    Address {
+        partition: None,
+        object: ObjectNumber(object),
+    }
+}
+
+fn filemark(drive: &mut dyn Drive) -> Result<Done, Failed> {
+    drive.write_marks(Mark::Filemark, 1, WriteMode::Commit)
+}
 
 fn key() -> Key {
     Key::new([9; 32])
@@ -242,6 +254,142 @@ fn what_does_not_fit_the_filter_is_refused_by_its_cause() {
         .unwrap();
     let error = read_through(unfiltered, open()).unwrap_err();
     assert!(error.contains("not written through a filter"), "{error}");
+}
+
+/// Three blocks, a filemark and a block, written through a filter, or without one.
+fn recorded(filter: Option<Filter>) -> Recording {
+    let mut drive = match filter {
+        Some(filter) => plain(filter),
+        None => {
+            let mut drive = plain(Filter::default());
+            for seed in 0..3 {
+                let block = block_of(seed, 700);
+                drive.below_mut().write(Transfer::Variable, &block).unwrap();
+            }
+            drive
+        }
+    };
+    for seed in drive.position().unwrap().object.0..3 {
+        drive
+            .write(Transfer::Variable, &block_of(seed, 700))
+            .unwrap();
+    }
+    filemark(drive.below_mut()).unwrap();
+    let last = drive.below_mut().cartridge_mut().unwrap();
+    let copy = last.partitions[0][0].clone();
+    last.partitions[0].push(copy);
+    drive.into_below()
+}
+
+type Recording = Recovering<ModelDrive>;
+
+/// A change of the tape, where it is.
+type Change = fn(&mut FilterDrive<Recording>) -> Result<Done, Failed>;
+
+const CHANGES: [(&str, Change); 5] = [
+    ("a block", |drive| drive.write(Transfer::Variable, b"new")),
+    ("a filemark", |drive| filemark(drive)),
+    ("a mark of a close", |drive| {
+        // Refused as well, and the tape is closed.
+        drive.write(Transfer::Variable, b"new").unwrap_err();
+        drive.write_marks(Mark::Filemark, 1, WriteMode::Immediate)
+    }),
+    ("an erasure", |drive| drive.erase(EraseExtent::Long)),
+    ("an unreadable block", |drive| drive.record_unreadable(700)),
+];
+
+#[test]
+fn nothing_is_changed_behind_blocks_that_the_filter_does_not_read() {
+    let with = |compression, key| Filter {
+        compression,
+        key,
+        binding: Binding::Checked,
+    };
+    let encrypted = || with(None, Some(key()));
+    let other = || with(None, Some(Key::new([8; 32])));
+    let open = || with(Some(Compression::Zstd), None);
+    for (wrote, reads, why) in [
+        (Some(encrypted()), other(), "with another key"),
+        (Some(encrypted()), open(), "it is encrypted"),
+        (Some(open()), encrypted(), "it is not encrypted"),
+        (None, open(), "not written through a filter"),
+        (None, encrypted(), "not written through a filter"),
+    ] {
+        for ((what, change), object) in CHANGES.iter().flat_map(|c| (1..=5).map(move |o| (c, o))) {
+            let mut drive = FilterDrive::new(recorded(wrote.clone()), reads.clone());
+            let before = drive
+                .below_mut()
+                .cartridge_mut()
+                .unwrap()
+                .partitions
+                .clone();
+            drive.locate(to(object)).unwrap();
+            let failed = change(&mut drive).expect_err(what);
+            assert_eq!(
+                (failed.sense, failed.position.map(|p| p.object.0)),
+                (Sense::IllegalRequest, Some(object)),
+                "{what}"
+            );
+            let trouble = drive.take_trouble().expect("the cause is told");
+            assert!(
+                trouble.contains("behind object 0: ") && trouble.contains(why),
+                "{trouble}"
+            );
+            // A commit changes nothing.
+            drive
+                .write_marks(Mark::Filemark, 0, WriteMode::Commit)
+                .unwrap();
+            let after = drive
+                .below_mut()
+                .cartridge_mut()
+                .unwrap()
+                .partitions
+                .clone();
+            assert!(
+                before == after,
+                "{what} at object {object} changed the tape"
+            );
+            // Who begins at the beginning means it.
+            drive.rewind().unwrap();
+            drive.write(Transfer::Variable, b"new").unwrap();
+            filemark(&mut drive).unwrap();
+            drive.write(Transfer::Variable, b"more").unwrap();
+        }
+    }
+}
+
+/// A program that only was refused a block to read is behind it: its place is no place to write at.
+#[test]
+fn a_refused_read_is_no_beginning() {
+    let other = Filter {
+        key: Some(Key::new([8; 32])),
+        ..Filter::default()
+    };
+    let mut drive = FilterDrive::new(recorded(Some(filters().remove(4))), other);
+    drive.rewind().unwrap();
+    drive.read(Transfer::Variable, &mut [0; 700]).unwrap_err();
+    let failed = filemark(&mut drive).unwrap_err();
+    assert_eq!(
+        (failed.sense, failed.position.map(|p| p.object.0)),
+        (Sense::IllegalRequest, Some(1))
+    );
+}
+
+#[test]
+fn what_reads_from_anywhere_changes_nothing() {
+    let anywhere = Filter {
+        key: Some(key()),
+        binding: Binding::Ignored,
+        ..Filter::default()
+    };
+    for (what, change) in CHANGES {
+        let mut drive = FilterDrive::new(recorded(Some(filters().remove(4))), anywhere.clone());
+        assert_eq!(
+            change(&mut drive).expect_err(what).sense,
+            Sense::WriteProtected,
+            "{what}"
+        );
+    }
 }
 
 /// PT-04: early warning is counted on compressed bytes.

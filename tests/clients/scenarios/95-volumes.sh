@@ -39,6 +39,36 @@ check "load the encrypted volume again" pseudotape load 0 "aes=$WORK/key+image:$
 check "what was written there is there" tar -b 128 --compare -f "$NODE" -C "$tree_small"
 says "its image is in use, and can be looked at" 0 'no damage' pseudotape verify secret.ptape
 [[ $output == *'in use: shown up to its last commit'* ]] && ok "verify says that it is in use" || fail "verify says that it is in use" "$output"
+check "a second archive behind it" sh -c "mt-st -f '$NODE' eod && tar -b 128 -cf '$NODE' -C '$tree_small' ."
+check "unload it again" pseudotape unload 0
+pseudotape ls --json secret.ptape >before
+
+# what a filter does not read it does not change: the program is refused, and so is the filemark of its close(2)
+head -c 32 /dev/urandom >other
+chmod 600 other
+for wrong in "aes=$WORK/other+" zstd+; do
+    check "load it through $wrong" pseudotape load 0 "${wrong}image:$WORK/secret.ptape"
+    for place in "fsf 1" eod "fsr 1"; do
+        # shellcheck disable=SC2086 # a command and its count
+        check "mt rewind, $place" sh -c "mt-st -f '$NODE' rewind && mt-st -f '$NODE' $place"
+        says "tar is refused there" 2 'Input/output error' tar -b 128 -cf "$NODE" -C "$tree_small" .
+        says "a filemark is refused there" 2 'Input/output error' mt-st -f "$NODE" weof 1
+        says "an erasure is refused there" 2 'Input/output error' mt-st -f "$NODE" erase
+    done
+    check "unload it from ${wrong}" pseudotape unload 0
+    pseudotape ls --json secret.ptape >after
+    check "the volume is as it was" cmp before after
+done
+says "the log says why" 0 'nothing is written behind object 0' cat "$WORK/daemon.err"
+says "a wrong key is called so by copy" 2 'encrypted with another key' \
+    pseudotape copy "aes=other+secret.ptape" unread.ptape
+says "a wrong key is called so by compare" 2 'encrypted with another key' \
+    pseudotape compare plain.ptape "aes=other+secret.ptape"
+check "load it with its key" pseudotape load 0 "aes=$WORK/key+image:$WORK/secret.ptape"
+for archive in first second; do
+    check "its $archive archive is there" tar -b 128 --compare -f "$NODE" -C "$tree_small"
+    check "on to the next" mt-st -f "$NODE" fsf 1
+done
 check "unload and leave" pseudotape unload 0
 says "a volume that is not there" 2 'nothing.ptape' pseudotape load 0 "zstd+image:$WORK/nothing.ptape"
 says "a kind that there is not" 2 "no kind of sink 'floppy'" pseudotape load 0 "floppy:x"
