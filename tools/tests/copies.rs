@@ -474,6 +474,66 @@ fn a_copy_that_ends_before_its_end_is_marked_and_a_copy_of_it_too() {
     assert_eq!(info["incomplete_from"], Value::Null);
 }
 
+/// What was committed and is not there any more is told whatever is asked, and a copy of what is left is no whole tape.
+#[test]
+fn a_copy_of_an_image_that_lost_its_end_says_so_and_is_marked() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    let whole = place.json(0, &["info", "--json", "a.ptape"]);
+    let file = fs::File::options().write(true).open(place.path("a.ptape"));
+    let end = whole["host_bytes"].as_u64().unwrap();
+    file.unwrap().set_len(end - 1).unwrap();
+    let info = place.json(0, &["info", "--json", "a.ptape"]);
+    let from = info["opened"]["missing_from"]
+        .as_u64()
+        .expect("data are missing");
+    assert_eq!(json!(from + 1), whole["objects"], "{info}");
+    let told = format!("from object {from} on");
+
+    let text = place.ends(1, &["copy", "a.ptape", "b.ptape"]);
+    assert!(
+        text.contains("committed data are missing") && text.contains(&told),
+        "{text}"
+    );
+    is_incomplete(&place, "b.ptape");
+    let copied = place.json(1, &["copy", "a.ptape", "c.ptape", "--json"]);
+    assert_eq!(
+        (
+            &copied["complete"],
+            &copied["ended"],
+            &copied["first_object_not_copied"]
+        ),
+        (&json!(false), &json!("data-missing"), &json!(from))
+    );
+    assert_eq!(
+        place.json(0, &["info", "--json", "c.ptape"])["incomplete_from"],
+        from
+    );
+    // Its first object has another number on a copy of a part of it.
+    place.ends(1, &["copy", "a.ptape", "d.ptape", "--continue", "1"]);
+    assert_eq!(
+        place.json(0, &["info", "--json", "d.ptape"])["incomplete_from"],
+        from - 1
+    );
+
+    let text = place.ends(0, &["ls", "a.ptape"]);
+    assert!(
+        text.contains(&told) && text.contains("INCOMPLETE"),
+        "{text}"
+    );
+    assert_eq!(
+        place.json(0, &["ls", "a.ptape", "--json"])["missing_from"],
+        from
+    );
+    // What is there is the same, and that is not all.
+    let text = place.ends(1, &["compare", "a.ptape", "b.ptape"]);
+    assert!(text.contains("identical") && text.contains(&told), "{text}");
+    let dumped = place.json(1, &["dump", "a.ptape", "-o", "out", "--json"]);
+    assert_eq!(dumped["missing_from"], from);
+    // The whole first file is that.
+    place.ends(0, &["dump", "a.ptape", "-o", "out", "--file", "0"]);
+}
+
 /// Killed at any moment, the target is a beginning of the source, and the copy goes on from there.
 #[test]
 fn a_copy_that_was_killed_goes_on() {

@@ -21,6 +21,12 @@ says "tar may not write" 2 'Read-only file system' tar -b 64 -cf "$REWIND" data
 says "a loss is accepted when no drive has the image" 2 'in use' pseudotape accept-loss lost.ptape
 drive_down
 says "the unload hid nothing" 1 'committed data are missing' pseudotape verify lost.ptape
+lost='committed data are missing: .* from object 5 on'
+says "ls tells it" 0 "INCOMPLETE: $lost" pseudotape ls lost.ptape
+says "dump tells it" 1 "$lost" pseudotape dump lost.ptape -o dumped
+says "copy tells it" 1 "the first object not copied is 5: lost.ptape: $lost" pseudotape copy lost.ptape copied.ptape
+says "the copy is marked" 1 'what it misses begins with object 5' pseudotape verify copied.ptape
+says "compare tells it, though what is there is the same" 1 "$lost" pseudotape compare lost.ptape copied.ptape
 
 says "the loss is accepted" 0 'data from object 5 on were lost' pseudotape accept-loss lost.ptape
 drive_up "image=$WORK/lost.ptape"

@@ -22,6 +22,11 @@ struct Compared {
     /// Partitions of a and b.
     partitions_of_each: [u8; 2],
     partitions: Vec<Partition>,
+    /// Neither lost data that were committed on it.
+    whole: bool,
+    /// Which did, in words.
+    #[serde(skip)]
+    lost: Vec<String>,
     seconds: f64,
     bytes_per_second: u64,
 }
@@ -106,6 +111,12 @@ impl Report for Compared {
                 counted(b.into(), "partition")
             ));
         }
+        for lost in &self.lost {
+            line(format!(
+                "{}: {lost}",
+                screen.paint(Paint::Bad, "incomplete")
+            ));
+        }
         for part in &self.partitions {
             let place = match self.partitions.len() {
                 1 => String::new(),
@@ -168,7 +179,17 @@ pub(crate) fn run(options: &CompareOptions, screen: &Screen) -> Result<Verdict> 
     }
     let mut meter = Meter::new("compared", total, screen);
     let mut found = Vec::new();
+    let mut lost = Vec::new();
     for partition in partitions {
+        for tape in [&a, &b] {
+            if let Some(missing) = tape.missing(partition)? {
+                let place = match partition {
+                    0 => String::new(),
+                    number => format!("partition {number}: "),
+                };
+                lost.push(format!("{}: {place}{missing}", tape.name()));
+            }
+        }
         found.push(one(partition, &mut a, &mut b, &mut meter)?);
     }
     let time = meter.finish();
@@ -180,11 +201,13 @@ pub(crate) fn run(options: &CompareOptions, screen: &Screen) -> Result<Verdict> 
         identical: same_count && found.iter().all(|part| part.identical),
         partitions_of_each: counts,
         partitions: found,
+        whole: lost.is_empty(),
+        lost,
         seconds: time.as_secs_f64(),
         bytes_per_second: rate(bytes, time),
     };
     screen.show(&compared)?;
-    Ok(match compared.identical {
+    Ok(match compared.identical && compared.whole {
         true => Verdict::Well,
         false => Verdict::Found,
     })

@@ -7,6 +7,7 @@ use pseudotape_copy::{
 };
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
+use pseudotape_image::Missing;
 use pseudotape_sink::{Access, Location};
 use pseudotape_tape::{EraseExtent, Noted, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
@@ -39,8 +40,11 @@ struct CopyReport {
     target: String,
     /// Everything was copied.
     complete: bool,
-    /// complete, early-warning, physical-end or unreadable.
+    /// complete, early-warning, physical-end, unreadable or data-missing.
     ended: &'static str,
+    /// What the source lost behind its last object, in words.
+    #[serde(skip)]
+    lost: String,
     /// Where to continue on another tape.
     first_object_not_copied: Option<u64>,
     /// Objects that were there already, and are the same.
@@ -55,19 +59,21 @@ struct CopyReport {
 }
 
 impl CopyReport {
-    fn new(source: &Tape, target: &Tape, copied: &Copied) -> Self {
-        let (complete, ended) = match copied.ending {
-            Ending::Complete => (true, "complete"),
-            Ending::EarlyWarning => (false, "early-warning"),
-            Ending::PhysicalEnd => (false, "physical-end"),
-            Ending::Unreadable => (false, "unreadable"),
-            Ending::Cancelled => (false, "cancelled"),
+    fn new(source: &Tape, target: &Tape, copied: &Copied, lost: Option<Missing>) -> Self {
+        let (complete, ended) = match (copied.ending, lost) {
+            (Ending::Complete, None) => (true, "complete"),
+            (Ending::Complete, Some(_)) => (false, "data-missing"),
+            (Ending::EarlyWarning, _) => (false, "early-warning"),
+            (Ending::PhysicalEnd, _) => (false, "physical-end"),
+            (Ending::Unreadable, _) => (false, "unreadable"),
+            (Ending::Cancelled, _) => (false, "cancelled"),
         };
         CopyReport {
             source: source.name(),
             target: target.name(),
             complete,
             ended,
+            lost: lost.map_or_else(String::new, |lost| lost.to_string()),
             first_object_not_copied: (!complete).then_some(copied.next.0),
             resumed_behind: None,
             blocks: copied.blocks,
@@ -115,6 +121,10 @@ impl Report for CopyReport {
                     "it can't be read".to_owned(),
                     "'--damaged record' records it as unreadable, '--damaged skip' leaves it out; both with --resume or --force".to_owned(),
                 ),
+                "data-missing" => (
+                    format!("{}: {}", self.source, self.lost),
+                    format!("{} is marked as a copy that is not whole", self.target),
+                ),
                 "early-warning" => (
                     format!("{} has reached early warning", self.target),
                     format!("for the rest: pseudotape copy {} OTHER --continue {object}", self.source),
@@ -141,6 +151,7 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
     );
     let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
     let partition = partition(&mut source, options)?;
+    let lost = source.missing(partition)?;
     make_missing(options, &mut source)?;
     let mut target = Tape::open(&options.target, Access::ReadWrite, Side::Second)?;
     source.go_to(Some(partition), options.from)?;
@@ -192,9 +203,9 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         let erased = target.drive().erase(EraseExtent::Short);
         erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
     }
-    let missing = first_missing(&source, options, &copied);
+    let missing = first_missing(&source, options, &copied, lost);
     mark(&mut target, missing)?;
-    let mut report = CopyReport::new(&source, &target, &copied);
+    let mut report = CopyReport::new(&source, &target, &copied, lost);
     target.finish()?;
     let time = meter.finish();
     report.resumed_behind = already.map(|already| already.objects);
@@ -216,14 +227,22 @@ fn mark(target: &mut Tape, missing: Option<ObjectNumber>) -> Result<()> {
 }
 
 /// The first object that the copy misses. One tape of several (`--part`, `--continue`) is a whole one; a copy of what
-/// is no whole copy is none.
-fn first_missing(source: &Tape, options: &CopyOptions, copied: &Copied) -> Option<ObjectNumber> {
+/// is no whole copy is none, and neither is one of an image that lost its end.
+fn first_missing(
+    source: &Tape,
+    options: &CopyOptions,
+    copied: &Copied,
+    lost: Option<Missing>,
+) -> Option<ObjectNumber> {
     let of_source = match source.open.noted() {
         Noted::NotMirroredFrom(object) => Some(object),
         Noted::Mirrored | Noted::NoPlace => None,
     };
     match copied.ending {
-        Ending::Complete => of_source,
+        Ending::Complete => {
+            let end = lost.map(|_| copied.target.object);
+            of_source.into_iter().chain(end).min()
+        }
         Ending::EarlyWarning | Ending::PhysicalEnd if options.part => of_source,
         Ending::EarlyWarning | Ending::PhysicalEnd | Ending::Unreadable | Ending::Cancelled => {
             Some(copied.target.object)

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 use pseudotape_copy::{Error, Side, go_to};
 use pseudotape_human::{counted, printable};
-use pseudotape_image::Error as ImageError;
+use pseudotape_image::{Error as ImageError, Missing};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber, Volume, make_ready};
 
-use crate::image::in_use;
+use crate::image::{Opened, in_use};
 
 pub(crate) struct Tape {
     pub(crate) sink: Sink,
@@ -83,6 +83,14 @@ impl Tape {
             true => Some(self.capacity()?.used_bytes),
             false => None,
         })
+    }
+
+    /// What was committed in a partition and is not there any more. Known of an image only.
+    pub(crate) fn missing(&self, partition: u8) -> Result<Option<Missing>> {
+        match (self.open.volume_identity().id, self.sink.image_path()) {
+            (Some(_), Some(path)) => Ok(Opened::for_reading(path, partition)?.image.missing()),
+            _ => Ok(None),
+        }
     }
 
     pub(crate) fn finish(self) -> Result<()> {

@@ -10,8 +10,8 @@ use pseudotape_image::{Image, View};
 use pseudotape_tape::{Mark, Stop};
 use serde::Serialize;
 
-use super::Opened;
 use super::reading::{Met, Reading};
+use super::{Opened, missing_words};
 use crate::Verdict;
 use crate::cli::DumpOptions;
 
@@ -22,6 +22,8 @@ struct Dumped {
     bytes: u64,
     /// Places left out.
     damaged: u64,
+    /// The first object of committed data that are not there any more, where the dump came to it.
+    missing_from: Option<u64>,
 }
 
 impl Report for Dumped {
@@ -66,8 +68,8 @@ pub(crate) fn run(options: &DumpOptions, screen: &Screen) -> anyhow::Result<Verd
         screen.show(&dumped)?;
         dumped
     };
-    Ok(match dumped.damaged {
-        0 => Verdict::Well,
+    Ok(match (dumped.damaged, dumped.missing_from) {
+        (0, None) => Verdict::Well,
         _ => Verdict::Found,
     })
 }
@@ -118,7 +120,14 @@ fn write_blocks(
     let mut in_file = false;
     loop {
         match reading.next()? {
-            Met::EndOfData => break,
+            Met::EndOfData => {
+                let image = reading.image();
+                dumped.missing_from = image.missing().map(|missing| missing.from_object);
+                if let Some(words) = missing_words(image) {
+                    eprintln!("pseudotape: {}: {words}", options.image.display());
+                }
+                break;
+            }
             Met::Filemark => {
                 dumped.files += 1;
                 in_file = false;

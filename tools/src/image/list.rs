@@ -94,12 +94,18 @@ pub(crate) struct Listing {
     pub in_use: bool,
     #[serde(flatten)]
     pub marked: Marked,
+    /// The first object of committed data that are not there any more.
+    pub missing_from: Option<u64>,
+    /// The same in words.
+    #[serde(skip)]
+    pub missing: Option<String>,
 }
 
 impl Report for Listing {
     fn text(&self, screen: &Screen) -> String {
         let mut text = self.table(screen);
-        if let Some(words) = self.marked.words() {
+        let missing = self.missing.clone();
+        for words in self.marked.words().into_iter().chain(missing) {
             let words = screen.paint(Paint::Bad, &words);
             text = format!("{text}{words}\n");
         }

@@ -3,7 +3,7 @@ use pseudotape_image::{Error, Place};
 
 use super::list::{Listing, TapeFile};
 use super::reading::{Met, Reading};
-use super::{Marked, look};
+use super::{Marked, look, missing_words};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 use crate::content::{SAMPLE_BYTES, recognise};
@@ -69,5 +69,7 @@ fn list(reading: &mut Reading, progress: impl Fn(Place)) -> Result<Listing, Erro
         end_of_data: reading.image().end_of_data().object.0,
         in_use: reading.image().is_in_use(),
         marked: Marked::on(reading.image()),
+        missing_from: reading.image().missing().map(|lost| lost.from_object),
+        missing: missing_words(reading.image()),
     })
 }

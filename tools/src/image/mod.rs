@@ -122,6 +122,12 @@ impl Marked {
     }
 }
 
+/// What was committed and is not there any more, in words.
+pub(crate) fn missing_words(image: &Image<View>) -> Option<String> {
+    let missing = image.missing()?;
+    Some(format!("INCOMPLETE: {missing}"))
+}
+
 /// Whether a drive has the image, in words.
 pub(crate) const IN_USE: &str = "in use: shown up to its last commit";
 
