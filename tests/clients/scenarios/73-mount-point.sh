@@ -145,7 +145,7 @@ done
 lost=
 for ((round = 0; round < 10; round++)); do
     drive_up "image=$WORK/mount-point.ptape"
-    for asker in 1 2 3; do
+    for _ in 1 2 3; do
         while stat "$NODE" >/dev/null 2>&1; do :; done &
     done
     drive_down
