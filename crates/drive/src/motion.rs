@@ -215,9 +215,7 @@ impl<M: Medium> Drive for ImageDrive<M> {
         }
         self.commit_changes()?;
         // Also what was committed long ago is lost with the file.
-        if let Err(error) = self.cartridge_in().check_presence() {
-            return Err(self.failed(&error, 0));
-        }
+        self.find_files()?;
         self.go_to_beginning(0);
         self.loaded = false;
         Ok(())

@@ -139,6 +139,10 @@ impl<M: Medium> ImageDrive<M> {
             self.begin()?;
             self.extendable = None;
             self.commit(mode)?;
+            // Who asks for this wants to know whether what he wrote is safe, though it was committed long ago.
+            if mode == WriteMode::Commit {
+                self.find_files()?;
+            }
             return Ok(self.done(0, None));
         }
         self.begin_change()?;
@@ -194,6 +198,14 @@ impl<M: Medium> ImageDrive<M> {
             return Ok(self.done(count, Some(Stop::EndOfPartition)));
         }
         Err(failed)
+    }
+
+    /// Makes sure that others find the volume's files where they were opened.
+    pub(crate) fn find_files(&mut self) -> Result<(), Failed> {
+        match self.cartridge_in().check_presence() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(&error, 0)),
+        }
     }
 
     /// The commit point: what was written before is on stable storage.

@@ -74,6 +74,37 @@ fn an_unload_fails_also_where_all_was_committed_before_the_image_went() {
     is_told(&mut drive, failed, "a.ptape");
 }
 
+/// `mt weof 0`, and what a program does that asks whether its data are safe.
+#[test]
+fn a_commit_without_marks_finds_that_the_image_was_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.ptape");
+    let mut drive = recorded(&path);
+    let flush = |drive: &mut ImageDrive<FileMedium>, mode| {
+        drive.write_marks(Mark::Filemark, 0, mode).map(drop)
+    };
+    flush(&mut drive, WriteMode::Commit).expect("it is there");
+    fs::remove_file(&path).expect("it goes");
+    let failed = flush(&mut drive, WriteMode::Commit).expect_err("nobody finds it");
+    is_told(&mut drive, failed, "a.ptape");
+    assert_eq!(failed.position.map(|p| p.object.0), Some(2));
+    // What only asks for no delay asks for no commit, and what is there can be read.
+    flush(&mut drive, WriteMode::Immediate).expect("no commit");
+    drive.rewind().expect("to copy what is there");
+    let mut block = [0; 1000];
+    drive
+        .read(Transfer::Variable, &mut block)
+        .expect("it can be read");
+
+    // The same where the file was cut.
+    let path = folder.path().join("b.ptape");
+    let mut drive = recorded(&path);
+    let file = fs::File::options().write(true).open(&path).expect("opens");
+    file.set_len(1000).expect("it is cut");
+    let failed = flush(&mut drive, WriteMode::Commit).expect_err("data are gone");
+    assert_eq!(failed.sense, Sense::HardwareError);
+}
+
 #[test]
 fn a_commit_is_of_every_partition() {
     let folder = tempfile::tempdir().expect("a folder");
