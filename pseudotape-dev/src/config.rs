@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, default_socket, parse_mode};
+use pseudotape_human::read_text_file;
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
@@ -254,7 +255,7 @@ fn check_sockets(drives: &[DriveConfig], control: &Path) -> Result<()> {
 }
 
 fn read_file(path: &Path) -> Result<FileConfig> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text_file(path)
         .with_context(|| format!("can't read configuration {}", path.display()))?;
     // The parser's message shows the line and points at the key.
     toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
-use pseudotape_human::Size;
+use pseudotape_human::{Size, read_text_file};
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
@@ -133,7 +133,7 @@ fn check_control(socket: Option<&Path>, settings: ControlSettings) -> Result<Con
 }
 
 fn read_file(path: &Path) -> Result<FileConfig> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text_file(path)
         .with_context(|| format!("can't read configuration {}", path.display()))?;
     // The parser's message shows the line and points at the key.
     toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))

@@ -1,10 +1,11 @@
-//! What the programs share when they deal with people: sizes, lists with commas, messages, screens.
+//! What the programs share when they deal with people: sizes, lists with commas, files they name, messages, screens.
 //!
 //! The default is what a library needs to read a specification. The feature `configuration` adds
 //! sizes in configuration files; the feature `commands` adds what a command prints.
 
 #[cfg(feature = "configuration")]
 mod configuration;
+mod file;
 pub mod list;
 #[cfg(feature = "commands")]
 mod pages;
@@ -16,6 +17,7 @@ mod text;
 
 #[cfg(feature = "configuration")]
 pub use configuration::Size;
+pub use file::read_text_file;
 #[cfg(feature = "commands")]
 pub use pages::{PagesError, completion_script, pages_of, write_pages};
 pub use process::program_name;

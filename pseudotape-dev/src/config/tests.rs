@@ -29,6 +29,22 @@ fn file(text: &str) -> String {
 }
 
 #[test]
+fn a_configuration_is_a_regular_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for (path, what) in [
+        (fifo.as_path(), "it is a FIFO"),
+        (directory.path(), "it is a directory"),
+        ("/dev/zero".as_ref(), "it is a device"),
+    ] {
+        let name = path.to_str().unwrap();
+        let error = error(&["--config", name]);
+        assert!(error.contains(name) && error.contains(what), "{error}");
+    }
+}
+
+#[test]
 fn a_bare_path_is_a_drive_with_defaults() {
     let config = config(&["--drive", "a.ptape", "--fuse", "mnt", "--control", "c"]).unwrap();
     let here = std::env::current_dir().unwrap();

@@ -31,6 +31,13 @@ fn file_error(text: &str) -> String {
 }
 
 #[test]
+fn a_configuration_is_a_regular_file() {
+    let error = error(&["--config", "/dev/zero"]);
+    let words = ["/dev/zero", "it is a device"];
+    assert!(words.iter().all(|word| error.contains(word)), "{error}");
+}
+
+#[test]
 fn a_comma_in_a_path_has_a_backslash_before_it() {
     let here = std::env::current_dir().unwrap();
     let leg = config(&["--slave", "s", "--leg", r"a=image:x\,y\\,create,when=sync"]).unwrap();

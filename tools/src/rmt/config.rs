@@ -1,12 +1,12 @@
 //! What to serve: from the configuration file and the command line, checked before anything is served.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use pseudotape_human::read_text_file;
 use pseudotape_rmt::ServerOptions;
 use pseudotape_sink::{Location, Sink};
 use serde::Deserialize;
@@ -142,7 +142,7 @@ impl Config {
 }
 
 fn read_file(path: &Path) -> Result<File> {
-    let text = fs::read_to_string(path).with_context(|| {
+    let text = read_text_file(path).with_context(|| {
         format!(
             "can't read {}: name what to serve with --config FILE or --allow NAME=TAPE",
             path.display()
@@ -220,6 +220,8 @@ fn check(tapes: &[TapeConfig]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use clap::Parser;
 
@@ -326,6 +328,7 @@ mod tests {
                 "rewinds or not as its driver",
             ),
             (&["--config", "/nowhere"], "can't read /nowhere"),
+            (&["--config", "/dev/zero"], "it is a device"),
         ] {
             let error = format!("{:#}", read(arguments).unwrap_err());
             assert!(error.contains(expected), "{error}");

@@ -1,7 +1,7 @@
 //! The tapes that are served, by their names.
 
 use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -225,6 +225,11 @@ fn open_node(path: &Path, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> 
         AccessMode::Write => (false, true),
         AccessMode::ReadWrite => (true, true),
     };
+    // Its opening waits for a writer, or for ever.
+    if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        log::error!("{}: a FIFO, and not a tape", path.display());
+        return Err(Errno::ENOTTY);
+    }
     let mut more = OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     if flags.nonblock {
         more |= OFlag::O_NONBLOCK;
@@ -301,6 +306,15 @@ mod tests {
 
     fn errno(shelf: &mut ClientShelf, name: &[u8], flags: OpenFlags) -> Errno {
         shelf.open(name, flags).map(drop).unwrap_err()
+    }
+
+    #[test]
+    fn a_fifo_is_no_tape_and_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let refused = open_node(&path, READ).map(drop).unwrap_err();
+        assert_eq!(refused, Errno::ENOTTY);
     }
 
     #[test]
