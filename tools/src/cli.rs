@@ -353,7 +353,8 @@ pub(crate) struct ServeOptions {
     /// Capacity, instead of what is written in the image.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub capacity: Option<u64>,
-    /// Length of the early-warning zone, instead of what is written in the image.
+    /// Length of the early-warning zone, instead of what is written in the image [default with a --capacity
+    /// and no zone in the image: 64M, at most a sixteenth of it].
     #[arg(long, value_name = "SIZE|PERCENT%", value_parser = parse_portion)]
     pub early_warning: Option<Portion>,
 }

@@ -8,7 +8,8 @@ use crate::personality::Personality;
 pub struct Overrides {
     /// Bytes of blocks up to the physical end.
     pub capacity_bytes: Option<u64>,
-    /// The early-warning zone.
+    /// The early-warning zone. `None`: the cartridge's own; where it has none, and the drive sets the capacity, that
+    /// of a new volume of this capacity.
     pub early_warning: Option<EarlyWarning>,
 }
 

@@ -3,6 +3,7 @@ use pseudotape_tape::{Done, Failed, PartitionNumber, Position, Sense, Stop};
 
 use crate::cartridge::{Cartridge, Medium};
 use crate::image_drive::{ImageDrive, Limits, Overrides};
+use crate::making::default_early_warning_bytes;
 use crate::sense::sense_of;
 
 impl<M: Medium> ImageDrive<M> {
@@ -57,11 +58,12 @@ impl<M: Medium> ImageDrive<M> {
             Overrides::default()
         };
         let total_bytes = own.capacity_bytes.or(header.capacity_bytes);
-        let early_warning_bytes = match own.early_warning {
-            Some(zone) => zone.bytes_of(total_bytes),
-            None => header
-                .early_warning_bytes
-                .min(total_bytes.unwrap_or(u64::MAX)),
+        let zone = header.early_warning_bytes;
+        let early_warning_bytes = match (own.early_warning, own.capacity_bytes) {
+            (Some(zone), _) => zone.bytes_of(total_bytes),
+            // A cartridge without an end has no zone; the drive gives it an end.
+            (None, Some(total)) if zone == 0 => default_early_warning_bytes(total),
+            (None, _) => zone.min(total_bytes.unwrap_or(u64::MAX)),
         };
         Limits {
             total_bytes,
