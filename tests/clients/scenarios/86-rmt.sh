@@ -16,6 +16,7 @@ export RSH=$WORK/rsh
 server_up() {
     local twentieths=0
     : >server.out # of the server before
+    : >server.out # what an earlier server said must not pass for this one's word
     pseudotape-rmt --listen "$WORK/rmt.socket" "$@" >server.out 2>>server.log &
     RMT_SERVER=$!
     until grep -q '^listening' server.out; do

@@ -78,6 +78,7 @@ done
 
 # kill -9 of the server, in the middle of a job
 server_up() {
+    : >server.out # what an earlier server said must not pass for this one's word
     pseudotape-rmt --listen "$WORK/rmt.socket" --allow "far=$WORK/far.ptape" >server.out 2>>server.log &
     RMT_SERVER=$!
     until grep -q '^listening' server.out; do

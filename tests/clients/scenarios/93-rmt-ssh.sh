@@ -63,6 +63,7 @@ PATH=$WORK/tools:$PATH
 # server_up ARGUMENT...: a server that keeps the places of its tapes
 server_up() {
     : >server.out
+    : >server.out # what an earlier server said must not pass for this one's word
     pseudotape-rmt --listen "$WORK/rmt.socket" "$@" >server.out 2>>server.log &
     RMT_SERVER=$!
     until grep -q '^listening' server.out || ! kill -0 "$RMT_SERVER" 2>/dev/null; do sleep 0.05; done

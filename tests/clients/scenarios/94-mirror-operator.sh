@@ -135,6 +135,7 @@ done
 
 # twice told to end, with a leg that does not answer
 rm -f rmt.socket
+: >server.out # what the first server said must not pass for this one's word
 pseudotape-rmt --listen "$WORK/rmt.socket" --allow "ntape=$WORK/tape.ptape" >server.out 2>server.log &
 RMT_SERVER=$!
 reaches "the rmt server is there again" grep -q '^listening' server.out
