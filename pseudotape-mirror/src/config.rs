@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
-use pseudotape_human::{Size, read_text_file};
+use pseudotape_human::{Size, parse_serial, read_text_file};
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
@@ -98,7 +98,10 @@ pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
             .queue
             .or(file.queue.map(|queue| queue.0))
             .unwrap_or(defaults.queue_bytes),
-        serial: file.serial.unwrap_or(defaults.serial),
+        serial: match file.serial {
+            Some(serial) => parse_serial(&serial).context("serial")?,
+            None => defaults.serial,
+        },
         waking: defaults.waking,
     };
     check_legs(&legs, &mirror)?;

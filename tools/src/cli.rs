@@ -2,7 +2,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use pseudotape_human::{Portion, parse_portion, parse_size};
+use pseudotape_human::{
+    Portion, parse_capacity, parse_label, parse_portion, parse_serial, parse_size,
+};
 use pseudotape_sink::Sink;
 
 mod library;
@@ -122,10 +124,10 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "SIZE|PERCENT%", value_parser = parse_portion)]
     pub early_warning: Option<Portion>,
     /// A name for the volume.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_label)]
     pub label: Option<String>,
     /// The barcode on the cartridge, for changers.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_label)]
     pub barcode: Option<String>,
     /// Makes a medium that can only be appended to.
     #[arg(long)]
@@ -348,10 +350,10 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "NAME", default_value = "generic")]
     pub personality: String,
     /// Unit serial number.
-    #[arg(long, value_name = "TEXT", default_value = "PT00000000")]
+    #[arg(long, value_name = "TEXT", default_value = "PT00000000", value_parser = parse_serial)]
     pub serial: String,
     /// Capacity, instead of what is written in the image.
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_capacity)]
     pub capacity: Option<u64>,
     /// Length of the early-warning zone, instead of what is written in the image [default with a --capacity
     /// and no zone in the image: 64M, at most a sixteenth of it].

@@ -183,8 +183,10 @@ fn create_has_defaults_that_make_sense() {
 #[test]
 fn create_refuses_what_can_not_be() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["--capacity", "0"], "nothing would fit"),
+        (&["--label", "a\nb"], "'a\\nb' has control characters"),
+        (&["--barcode", "a\x1b[2J"], "has control characters"),
         (
             &["--capacity", "1M", "--early-warning", "1M"],
             "1.0 MiB is more than half of --capacity 1.0 MiB",

@@ -23,5 +23,5 @@ pub use pages::{PagesError, completion_script, pages_of, write_pages};
 pub use process::program_name;
 #[cfg(feature = "commands")]
 pub use screen::{Alignment, Paint, Report, Screen};
-pub use size::{HumanBytes, Portion, SizeError, parse_portion, parse_size};
-pub use text::{counted, explain, printable};
+pub use size::{HumanBytes, Portion, SizeError, parse_capacity, parse_portion, parse_size};
+pub use text::{LabelError, SerialError, counted, explain, parse_label, parse_serial, printable};

@@ -21,6 +21,9 @@ pub enum SizeError {
         /// The part that is not known.
         unit: String,
     },
+    /// A capacity of 0.
+    #[error("'{0}': a capacity of 0 holds nothing: leave it out for no limit")]
+    NoCapacity(String),
     /// More than 2^64 - 1 bytes.
     #[error("'{0}' is too large: at most 2^64-1 bytes")]
     TooLarge(String),
@@ -56,6 +59,14 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
         .ok_or_else(too_large)?
         / divisor;
     u64::try_from(bytes).map_err(|_| too_large())
+}
+
+/// Reads a capacity: a size of more than 0 bytes.
+pub fn parse_capacity(text: &str) -> Result<u64, SizeError> {
+    match parse_size(text)? {
+        0 => Err(SizeError::NoCapacity(text.to_owned())),
+        bytes => Ok(bytes),
+    }
 }
 
 fn unit_bytes(unit: &str) -> Option<u64> {
@@ -189,6 +200,16 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Err(SizeError::TooLarge(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn a_capacity_holds_something() {
+        assert_eq!(parse_capacity("1K"), Ok(1024));
+        for text in ["0", "0G", "0.5"] {
+            let nothing = Err(SizeError::NoCapacity(text.to_owned()));
+            assert_eq!(parse_capacity(text), nothing, "{text}");
+        }
+        assert!(matches!(parse_capacity("x"), Err(SizeError::NotANumber(_))));
     }
 
     #[test]

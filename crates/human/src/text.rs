@@ -29,6 +29,39 @@ pub fn explain<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> St
     text
 }
 
+/// A serial number that can't be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{}' is no serial number: that has 1 to {SERIAL_MAX} printable characters of ASCII",
+    printable(.0).replace('\n', "\\n")
+)]
+pub struct SerialError(String);
+
+/// The longest serial number that also fits into what a drive says of itself by SCSI.
+const SERIAL_MAX: usize = 64;
+
+/// Reads the serial number of a unit. A control character in it would go to every terminal that shows the drive.
+pub fn parse_serial(text: &str) -> Result<String, SerialError> {
+    let fits = (1..=SERIAL_MAX).contains(&text.len());
+    match fits && text.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err(SerialError(text.to_owned())),
+    }
+}
+
+/// A name that people give to a volume, as its label: anything but control characters.
+pub fn parse_label(text: &str) -> Result<String, LabelError> {
+    match text.contains(char::is_control) {
+        true => Err(LabelError(text.to_owned())),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// A label that can't be one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' has control characters", printable(.0).replace('\n', "\\n"))]
+pub struct LabelError(String);
+
 /// A count with its noun: `1 block`, `3 blocks`.
 #[must_use]
 pub fn counted(count: u64, noun: &str) -> String {
@@ -45,6 +78,24 @@ mod tests {
     #[test]
     fn control_characters_from_outside_never_reach_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\x07é\n"), "a\\u{1b}[2Jb\\u{7}é\n");
+    }
+
+    #[test]
+    fn serial_numbers_and_labels_have_no_control_characters() {
+        let longest = "x".repeat(64);
+        for good in ["PT00000000", "X,1", "a serial", &longest] {
+            assert_eq!(parse_serial(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "X\n1", "X\0", "a\x1b[2J", "é", &"x".repeat(65)] {
+            let error = parse_serial(bad).expect_err(bad).to_string();
+            assert!(error.contains("1 to 64 printable"), "{error}");
+            assert!(!error.contains('\x1b'), "{error}");
+        }
+        assert_eq!(parse_label("Büro, Montag").as_deref(), Ok("Büro, Montag"));
+        for bad in ["a\nb", "a\x1b[2J", "\u{9b}2J", "a\0"] {
+            let error = parse_label(bad).expect_err(bad).to_string();
+            assert!(!error.contains(char::is_control), "{error}");
+        }
     }
 
     #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{SocketGroup, named_group, parse_mode};
 use pseudotape_drive::{EarlyWarning, Personality};
 use pseudotape_human::list::{parts, plain};
-use pseudotape_human::{Portion, Size};
+use pseudotape_human::{Portion, Size, parse_serial};
 use pseudotape_mtio::DriverOption;
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
@@ -116,7 +116,13 @@ pub(super) fn parse_spec(spec: &str) -> Result<DriveTable> {
     }
     table
         .try_into()
-        .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", error.message()))
+        .map_err(|error: toml::de::Error| anyhow::anyhow!("{}", with_its_key(&error)))
+}
+
+/// The parser's message, and the key that it is about.
+fn with_its_key(error: &toml::de::Error) -> String {
+    let lines = error.to_string();
+    lines.trim_end().replace('\n', " ")
 }
 
 /// The drives of a library: what they hold is the library's business.
@@ -260,6 +266,10 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
             Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
         }),
     );
+    ensure!(
+        capacity != Some(0),
+        "capacity is 0, which holds nothing: leave it out for the cartridge's own"
+    );
     match (early_warning, capacity) {
         (Some(EarlyWarning::Bytes(bytes)), Some(capacity)) => ensure!(
             bytes <= capacity / 2,
@@ -278,7 +288,10 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
             .map(|image| pseudotape_bay::absolute_name(&image))
             .transpose()?,
         personality,
-        serial: table.serial.unwrap_or_else(|| default_serial(number)),
+        serial: match table.serial {
+            Some(serial) => parse_serial(&serial).context("serial")?,
+            None => default_serial(number),
+        },
         capacity_bytes: capacity,
         early_warning,
     })

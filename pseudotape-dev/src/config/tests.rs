@@ -298,6 +298,35 @@ fn wrong_specs_name_the_key_and_the_way_out() {
     assert!(error(&["--drive", "speed=9"]).contains("unknown field `speed`"));
     assert!(error(&["--drive", "capacity=lots"]).contains("'lots' is not a size"));
     assert!(error(&["--drive", "a,image=b"]).contains("'image' is given twice"));
+    for (spec, key, words) in [
+        ("capacity=0", "capacity", "holds nothing"),
+        ("capacity=-1", "capacity", "'-1' is not a size"),
+        ("capacity=99999999999999999999", "capacity", "too large"),
+        ("capacity=9999999999999T", "capacity", "too large"),
+        ("early-warning=-1", "early-warning", "'-1' is not a size"),
+        ("max-block=-1", "max-block", "'-1' is not a size"),
+        ("min-block=0", "min-block", "1 to 16777216 bytes"),
+        ("serial=", "serial", "1 to 64 printable"),
+        ("serial=a\x1b[2J", "serial", "1 to 64 printable"),
+        ("serial=a\nb", "serial", "1 to 64 printable"),
+    ] {
+        let error = error(&["--drive", spec]);
+        assert!(error.contains(key) && error.contains(words), "{error}");
+        let said = error
+            .strip_prefix(&format!("--drive '{spec}': "))
+            .unwrap_or(&error);
+        assert!(said.contains(key), "the key is named: {error}");
+    }
+    for (line, words) in [
+        ("capacity = 0", "capacity is 0"),
+        ("capacity = -5", "invalid value: integer `-5`"),
+        ("capacity = 99999999999999999999", "line 2"),
+        ("serial = \"a\\u001bb\"", "'a\\u{1b}b' is no serial number"),
+    ] {
+        let error = file(&format!("[[drive]]\n{line}\n"));
+        assert!(error.contains(words), "{error}");
+        assert!(error.contains(line.split(' ').next().unwrap()), "{error}");
+    }
     assert!(
         error(&["--drive", "personality=vhs"])
             .contains("there are generic, scsi_debug, mhvtl, lto5, dds")

@@ -31,6 +31,15 @@ fn file_error(text: &str) -> String {
 }
 
 #[test]
+fn a_serial_number_has_no_control_characters() {
+    let error = file_error(
+        "slave = \"s\"\nserial = \"M\\u001b1\"\n[[leg]]\nname = \"a\"\nsink = \"null\"\n",
+    );
+    let words = ["serial: ", "'M\\u{1b}1' is no serial number"];
+    assert!(words.iter().all(|word| error.contains(word)), "{error}");
+}
+
+#[test]
 fn a_configuration_is_a_regular_file() {
     let error = error(&["--config", "/dev/zero"]);
     let words = ["/dev/zero", "it is a device"];

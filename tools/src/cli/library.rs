@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use pseudotape_human::parse_size;
+use pseudotape_human::{parse_capacity, parse_serial};
 
 const ELEMENTS: &str = "\
 An element is slotN (counted from 1), driveN (counted from 0), ieN (an import/export slot, counted from 1), \
@@ -48,7 +48,7 @@ pub(crate) struct CreateLibrary {
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
     /// Unit serial number [default: PTL and the name].
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = parse_serial)]
     pub serial: Option<String>,
     /// Drives.
     #[arg(long, value_name = "N", default_value_t = 2)]
@@ -63,7 +63,7 @@ pub(crate) struct CreateLibrary {
     #[arg(long, value_name = "SCHEME", default_value = "PT####L5")]
     pub barcodes: String,
     /// How much fits on a new cartridge [default: as much as the host's disk holds].
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_capacity)]
     pub capacity: Option<u64>,
 }
 
