@@ -109,7 +109,13 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
 
 /// A file that can't be written is a protected cartridge, as on any drive.
 fn open(image: &Path) -> anyhow::Result<Cartridge<FileMedium>> {
-    let open = |access| Cartridge::open(FileMedium::new(image, access));
+    let open = |access| {
+        let mut opened = Cartridge::open(FileMedium::new(image, access));
+        if let Ok((cartridge, _)) = &mut opened {
+            cartridge.use_for_itself();
+        }
+        opened
+    };
     let opened = match open(Access::ReadWrite) {
         Err(error) if error.leaves_reading() => {
             let opened = open(Access::ReadOnly);

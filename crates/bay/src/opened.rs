@@ -94,7 +94,14 @@ fn open_cartridge(
     access: Access,
     watch: &Watch,
 ) -> (OpenedCartridge, Option<String>) {
-    let open = |access| Cartridge::open(FileMedium::new(image, access).watched(watch.clone()));
+    let open = |access| {
+        let medium = FileMedium::new(image, access).watched(watch.clone());
+        let mut opened = Cartridge::open(medium);
+        if let Ok((cartridge, _)) = &mut opened {
+            cartridge.use_for_itself();
+        }
+        opened
+    };
     match open(access) {
         Err(error) if access == Access::ReadWrite && error.leaves_reading() => {
             let refusal = error.to_string();

@@ -225,6 +225,11 @@ impl<M: Medium> Cartridge<M> {
         self.image_mut(0).set_incomplete_from(object)
     }
 
+    /// Says that programs use the cartridge for what it is: see [`Image::use_for_itself`].
+    pub fn use_for_itself(&mut self) {
+        self.image_mut(0).use_for_itself();
+    }
+
     /// Accepts that committed data are lost, in every partition that misses some; says which and what.
     ///
     /// The mark on the first partition counts its objects: where another one lost data, it says that nothing is whole.

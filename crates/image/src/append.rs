@@ -144,7 +144,9 @@ impl<S: Store> Image<S> {
         self.check_writable()?;
         self.check_unprotected()?;
         self.open_block = None;
-        if self.cursor.object != self.end.object || self.tail != Tail::Clean {
+        if self.ends_a_copy() {
+            self.drop_behind()?;
+        } else if self.cursor.object != self.end.object || self.tail != Tail::Clean {
             self.prepare_tail()?;
         }
         if self.index.leaf_is_due() || self.index.node_is_due() {

@@ -86,10 +86,10 @@ impl<S: Store> Image<S> {
         self.check_writable()?;
         self.check_unprotected()?;
         self.open_block = None;
-        if self.cursor.object != self.end.object || self.tail == Tail::Stale {
-            self.drop_behind()?;
+        match self.drops() || self.ends_a_copy() {
+            true => self.drop_behind(),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Sets or clears the volume's write protection; committed when it returns.
@@ -212,7 +212,7 @@ impl<S: Store> Image<S> {
 
     /// Makes the end of the file the end of data, before something is appended there.
     pub(crate) fn prepare_tail(&mut self) -> Result<(), Error> {
-        if self.cursor.object != self.end.object || self.tail == Tail::Stale {
+        if self.drops() {
             return self.drop_behind();
         }
         if self.tail == Tail::EndRecord {
@@ -221,21 +221,37 @@ impl<S: Store> Image<S> {
         Ok(())
     }
 
+    /// Whether something stands where something is to be written.
+    fn drops(&self) -> bool {
+        self.cursor.object != self.end.object || self.tail == Tail::Stale
+    }
+
+    /// Whether something marked as a copy that is not whole is written over from its beginning, by somebody who makes
+    /// no copy. The mark counts objects of the first partition: of several ones another can miss something.
+    pub(crate) fn ends_a_copy(&self) -> bool {
+        let marked = self.state.incomplete;
+        let is_copy = marked.is_some_and(|noted| noted.cause == IncompleteCause::NotCopied);
+        let alone = self.header.partition_count == 1;
+        is_copy && self.used_for_itself && alone && self.cursor.object == 0
+    }
+
     /// Drops what follows the cursor, so that nothing of it can ever be taken for new.
     ///
     /// The slot says since where only the new segment counts. It is on stable storage before the file is cut, so that
     /// a crash between the two leaves no slot that promises more than the file has. Nothing new is written before both
     /// are on stable storage.
-    fn drop_behind(&mut self) -> Result<(), Error> {
+    pub(crate) fn drop_behind(&mut self) -> Result<(), Error> {
         self.unfinished = true;
         self.open_block = None;
         self.next = None;
         let wanted = self.cursor.object;
-        // What was lost behind an object that is dropped now would be dropped with it.
-        self.state.incomplete = self
-            .state
-            .incomplete
-            .filter(|noted| noted.cause == IncompleteCause::NotCopied || noted.from.0 <= wanted);
+        // What was lost behind an object that is dropped now would be dropped with it. The mark goes with the slot that
+        // drops what it is about: after a crash the old data have it.
+        let ends_a_copy = self.ends_a_copy();
+        self.state.incomplete = self.state.incomplete.filter(|noted| match noted.cause {
+            IncompleteCause::NotCopied => !ends_a_copy,
+            IncompleteCause::Lost => noted.from.0 <= wanted,
+        });
         if wanted < self.end.object {
             let end = self.end_for(wanted)?;
             self.cut_index(end.object)?;

@@ -82,6 +82,8 @@ pub struct Image<S> {
     pub(crate) committed_object: u64,
     /// Committed data that the opening did not find: nothing is written until somebody accepts that.
     pub(crate) missing: Option<Missing>,
+    /// A program uses the tape for itself, and makes no copy on it.
+    pub(crate) used_for_itself: bool,
     /// A commit failed; objects from here on may be lost.
     pub(crate) failed_from: Option<u64>,
     pub(crate) room: Room,
@@ -153,6 +155,7 @@ impl<S: Store> Image<S> {
             proof_due: true,
             committed_object: 0,
             missing: None,
+            used_for_itself: false,
             failed_from: None,
             cached_node: None,
             node: Vec::with_capacity(NODE_LEAVES),
@@ -160,6 +163,13 @@ impl<S: Store> Image<S> {
             leaf: Leaf::with_room(),
             scratch: Vec::with_capacity(64 * 1024),
         }
+    }
+
+    /// Says that whoever writes uses the tape for what it is, and makes no copy on it. An unfinished copy that is
+    /// written over from its first object is gone, and so is the mark that says so. Who makes copies clears the mark
+    /// himself, when the copy is whole.
+    pub fn use_for_itself(&mut self) {
+        self.used_for_itself = true;
     }
 
     /// What the volume is from its making on.

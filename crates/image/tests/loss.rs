@@ -233,3 +233,89 @@ fn what_the_host_refuses_is_not_accepted() {
     assert!(matches!(image.accept_loss(), Err(Error::ReadOnly)));
     assert!(image.missing().is_some());
 }
+
+fn not_copied_from(object: u64) -> Option<Incomplete> {
+    Some(Incomplete {
+        from: ObjectNumber(object),
+        cause: IncompleteCause::NotCopied,
+    })
+}
+
+/// An unfinished copy of ten blocks.
+fn unfinished(blocks: u64) -> Image<MemoryStore> {
+    let mut image = Image::create(MemoryStore::default(), &parameters()).unwrap();
+    (0..blocks).for_each(|_| image.append_block(&BLOCK).unwrap());
+    image.set_incomplete_from(Some(ObjectNumber(4))).unwrap();
+    open(image.finish().unwrap().into_bytes()).0
+}
+
+#[test]
+fn an_unfinished_copy_that_a_program_writes_over_from_its_beginning_is_none_any_more() {
+    type Write = fn(&mut Image<MemoryStore>) -> Result<(), Error>;
+    let writes: [Write; 3] = [
+        |image| image.append_block(b"new"),
+        |image| image.append_marks(Mark::Filemark, 1),
+        |image| image.erase_from_here(),
+    ];
+    for (blocks, write) in [0, BLOCKS].into_iter().flat_map(|b| writes.map(|w| (b, w))) {
+        // Who makes copies writes at the beginning too, and is not done with that.
+        let mut image = unfinished(blocks);
+        write(&mut image).unwrap();
+        assert_eq!(image.incomplete(), not_copied_from(4));
+        let mut image = unfinished(blocks);
+        image.use_for_itself();
+        write(&mut image).unwrap();
+        assert_eq!(image.incomplete(), None);
+        let (image, report) = open(image.finish().unwrap().into_bytes());
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(image.incomplete(), None);
+        // What is read, or written elsewhere, or not at all, leaves it a copy that is not whole.
+        let mut image = unfinished(blocks);
+        image.use_for_itself();
+        if blocks > 0 {
+            image.locate(ObjectNumber(1)).unwrap();
+            write(&mut image).unwrap();
+        }
+        let (image, _) = open(image.finish().unwrap().into_bytes());
+        assert_eq!(image.incomplete(), not_copied_from(4));
+    }
+}
+
+/// The old data have their mark after each crash, and the new ones none.
+#[test]
+fn a_crash_while_an_unfinished_copy_is_written_over_forgets_no_mark() {
+    let mut store = FaultyStore::default();
+    let bytes = unfinished(BLOCKS).finish().unwrap().into_bytes();
+    store.write_at(&bytes, 0).unwrap();
+    store.sync().unwrap();
+    let start = store.log_length();
+    let (mut image, _) = Image::open(store.clone(), Access::ReadWrite).unwrap();
+    image.use_for_itself();
+    image.append_block(b"new").unwrap();
+    image.sync().unwrap();
+    drop(image);
+    let log = store.log();
+    let check = |count: usize, survival: Survival| {
+        let (image, report) = open(after_power_loss(&log, count, survival));
+        assert!(!report.is_damaged(), "{report}");
+        match image.end_of_data().object.0 {
+            BLOCKS => assert_eq!(image.incomplete(), not_copied_from(4), "{report}"),
+            new @ (0 | 1) => assert_eq!(image.incomplete(), None, "{new} objects: {report}"),
+            other => panic!("{other} objects: {report}"),
+        }
+    };
+    for count in start..=log.len() {
+        check(count, Survival::All);
+        check(count, Survival::None);
+        if let Some(StoreAction::Write { bytes, .. }) = log[..count].last() {
+            (0..bytes.len()).for_each(|torn| check(count, Survival::Torn(torn)));
+        }
+        (0..20).for_each(|seed| check(count, Survival::Any(seed)));
+    }
+    check(log.len(), Survival::All);
+    let (image, _) = open(after_power_loss(&log, log.len(), Survival::None));
+    assert_eq!(
+        (image.end_of_data().object.0, image.incomplete()),
+        (1, None)
+    );
+}

@@ -27,6 +27,10 @@ says "dump tells it" 1 "$lost" pseudotape dump lost.ptape -o dumped
 says "copy tells it" 1 "the first object not copied is 5: lost.ptape: $lost" pseudotape copy lost.ptape copied.ptape
 says "the copy is marked" 1 'what it misses begins with object 5' pseudotape verify copied.ptape
 says "compare tells it, though what is there is the same" 1 "$lost" pseudotape compare lost.ptape copied.ptape
+drive_up "image=$WORK/copied.ptape"
+check "a program uses that cartridge for something else" tar -b 64 -cf "$REWIND" data
+drive_down
+says "then it is no unfinished copy any more" 0 'no damage' pseudotape verify copied.ptape
 
 says "the loss is accepted" 0 'data from object 5 on were lost' pseudotape accept-loss lost.ptape
 drive_up "image=$WORK/lost.ptape"
