@@ -120,7 +120,7 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub capacity: Option<u64>,
     /// How long before the physical end writers are told to finish [default: 64M, or a sixteenth
-    /// of a capacity below 1G; none without a capacity].
+    /// of a capacity below 1G; without a capacity 32M before the host's disk is full].
     #[arg(long, value_name = "SIZE|PERCENT%", value_parser = parse_portion)]
     pub early_warning: Option<Portion>,
     /// A name for the volume.
