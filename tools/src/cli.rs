@@ -148,7 +148,8 @@ pub(crate) struct CreateOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImageOptions {
-    /// The image file.
+    /// The image file; `ls` also takes one behind a filter, aes=KEYFILE+IMAGE, zstd+IMAGE or lz4+IMAGE, and
+    /// shows what comes out of it.
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
     /// Which partition of the volume; partition N lies beside the image, in IMAGE.pN.
@@ -158,7 +159,8 @@ pub(crate) struct ImageOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyOptions {
-    /// The image file.
+    /// The image file, or one behind a filter: aes=KEYFILE+IMAGE, zstd+IMAGE or lz4+IMAGE. Then each block
+    /// is also decrypted and decompressed.
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
     /// Only this partition of the volume [default: all of them].

@@ -534,6 +534,67 @@ fn a_copy_of_an_image_that_lost_its_end_says_so_and_is_marked() {
     place.ends(0, &["dump", "a.ptape", "-o", "out", "--file", "0"]);
 }
 
+/// What lies behind a filter is listed and checked by what comes out of it.
+#[test]
+fn a_filtered_volume_is_listed_and_verified_through_its_filter() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    for (name, byte) in [("key", 7), ("other", 8)] {
+        fs::write(place.path(name), [byte; 32]).unwrap();
+        fs::set_permissions(place.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    place.image("a.ptape", |image| {
+        two_files(image);
+        image.append_block(b"some text to be recognised").unwrap();
+    });
+    place.ends(0, &["copy", "a.ptape", "zstd+aes=key+b.ptape"]);
+    let through = "aes=key+b.ptape";
+    let files = |name: &str| place.json(0, &["ls", "--json", name])["files"].clone();
+    assert_eq!(files(through), files("a.ptape"));
+    assert_ne!(files("b.ptape"), files("a.ptape"), "what is stored");
+    let sums = |name: &str| {
+        let report = place.json(0, &["verify", "--json", name]);
+        ["files", "blocks", "bytes"].map(|sum| report["partitions"][0][sum].clone())
+    };
+    assert_eq!(sums(through), sums("a.ptape"));
+    for (name, words) in [
+        ("aes=other+b.ptape", "another key"),
+        ("zstd+b.ptape", "it is encrypted"),
+        ("aes=key+a.ptape", "not written through a filter"),
+        ("aes=key+null", "no image"),
+        ("aes=key+image:b.ptape,speed=9", "'speed=9'"),
+    ] {
+        let code = if words.contains("not written") { 1 } else { 2 };
+        let text = place.ends(code, &["verify", name]);
+        assert!(text.contains(words), "{name}: {text}");
+    }
+    // A block that was taken out and put back elsewhere is whole in the image, and none of this place.
+    let raw = |name: &str| {
+        let mut image = open(&place.path(name));
+        let mut block = vec![0; 1 << 20];
+        let met = image.read_object(&mut block).unwrap();
+        let pseudotape_image::Object::Block { copied, .. } = met else {
+            panic!("{met:?}");
+        };
+        block.truncate(copied);
+        finish(image);
+        block
+    };
+    let first = raw("b.ptape");
+    place.image("c.ptape", |image| {
+        image.append_block(&first).unwrap();
+        image.append_block(&first).unwrap();
+    });
+    place.ends(0, &["verify", "c.ptape"]);
+    let text = place.ends(1, &["verify", "aes=key+c.ptape"]);
+    assert!(
+        text.contains("object 1: ") && text.contains("1 damaged place"),
+        "{text}"
+    );
+    let text = place.ends(0, &["ls", "aes=key+c.ptape"]);
+    assert!(text.contains("1 damaged"), "{text}");
+}
+
 /// Killed at any moment, the target is a beginning of the source, and the copy goes on from there.
 #[test]
 fn a_copy_that_was_killed_goes_on() {

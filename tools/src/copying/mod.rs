@@ -3,4 +3,4 @@
 pub(crate) mod compare;
 pub(crate) mod copy;
 mod meter;
-mod tape;
+pub(crate) mod tape;

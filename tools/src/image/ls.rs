@@ -3,6 +3,7 @@ use pseudotape_image::{Error, Place};
 
 use super::list::{Listing, TapeFile};
 use super::reading::{Met, Reading};
+use super::through::{self, Named};
 use super::{Marked, look, missing_words};
 use crate::Verdict;
 use crate::cli::ImageOptions;
@@ -13,7 +14,8 @@ use crate::progress;
 const PROGRESS_STEP_OBJECTS: u64 = 4096;
 
 pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let listing = look(&options.image, options.partition, |reading, _| {
+    let named = Named::new(&options.image)?;
+    let mut listing = look(&named.image, options.partition, |reading, _| {
         let end = reading.image().end_of_data();
         let bar = progress::bar(screen, end.payload_bytes_before);
         let listing = list(reading, |place| {
@@ -22,6 +24,9 @@ pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Ver
         bar.finish_and_clear();
         Ok(listing)
     })?;
+    if let Some(sink) = &named.filtered {
+        listing.files = through::files(sink, options.partition)?;
+    }
     screen.show(&listing)?;
     Ok(Verdict::Well)
 }

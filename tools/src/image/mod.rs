@@ -7,6 +7,7 @@ pub(crate) mod info;
 mod list;
 pub(crate) mod ls;
 mod reading;
+mod through;
 pub(crate) mod verify;
 pub(crate) mod write_protect;
 

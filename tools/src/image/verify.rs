@@ -3,10 +3,12 @@ use std::path::PathBuf;
 
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_image::{IndexDamage, OpenReport};
+use pseudotape_sink::Sink;
 use serde::Serialize;
 
 use super::info::Found;
 use super::reading::{Damage, Met, Reading};
+use super::through::{Named, Through};
 use super::{IN_USE, Marked, Opened, look};
 use crate::Verdict;
 use crate::cli::VerifyOptions;
@@ -65,6 +67,36 @@ impl Partition {
 
     fn is_undamaged(&self) -> bool {
         self.damage.is_empty() && self.index_damage.is_empty() && !self.opened.damaged
+    }
+
+    /// Reads what comes out of a filter before the image, instead of what is stored.
+    fn read_through(&mut self, sink: &Sink, screen: &Screen) -> anyhow::Result<()> {
+        let bar = progress::bar_without_end(screen);
+        let mut through = Through::open(sink, self.partition)?;
+        (self.files, self.blocks, self.bytes) = (0, 0, 0);
+        self.damage.clear();
+        let mut in_file = false;
+        loop {
+            match through.next()? {
+                Met::EndOfData => break,
+                Met::Filemark => {
+                    self.files += 1;
+                    in_file = false;
+                    continue;
+                }
+                Met::Setmark => {}
+                Met::Damage(damage) => self.damage.push(damage),
+                Met::Block(length) => {
+                    self.blocks += 1;
+                    self.bytes += u64::from(length);
+                    bar.set_position(self.bytes);
+                }
+            }
+            in_file = true;
+        }
+        bar.finish_and_clear();
+        self.files += u64::from(in_file);
+        Ok(())
     }
 
     fn text(&self, screen: &Screen) -> String {
@@ -129,7 +161,8 @@ impl Report for Verified {
 }
 
 pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let path = &options.image;
+    let named = Named::new(&options.image)?;
+    let path = &named.image;
     let partitions: Vec<u8> = match options.partition {
         Some(partition) => vec![partition],
         None => {
@@ -144,14 +177,18 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
     let checked: anyhow::Result<Vec<_>> = partitions
         .into_iter()
         .map(|partition| {
-            look(path, partition, |reading, report| {
+            let mut verified = look(path, partition, |reading, report| {
                 verify(reading, report, screen)
-            })
+            })?;
+            if let Some(sink) = &named.filtered {
+                verified.read_through(sink, screen)?;
+            }
+            Ok(verified)
         })
         .collect();
     let partitions = checked?;
     let verified = Verified {
-        image: path.clone(),
+        image: options.image.clone(),
         ok: partitions.iter().all(Partition::is_ok),
         partitions,
     };
