@@ -2,24 +2,15 @@
 # PT-01, PT-17. Bacula's own test of a drive, btape: `test`, `rectest`, `qfill`, and `fill` over one, two and three cartridges.
 # It judges by itself; each check below is a sentence of its verdict.
 
+. "$PT_ROOT/tests/lib/backup.sh"
+
 # storage BLOCK [LINE...]: a storage daemon's configuration with records of BLOCK bytes
 storage() {
     local block=$1
     shift
-    cat >storage.conf <<END
-Storage {
-  Name = test-sd
-  SDPort = 29103
-  SDAddress = 127.0.0.1
-  WorkingDirectory = "$WORK"
-  Pid Directory = "$WORK"
-}
-Director {
-  Name = test-dir
-  Password = "none"
-}
+    storage_daemon <<END
 Device {
-  Name = Drive
+  Name = Drive-0
   Media Type = Tape
   Device Type = Tape
   Archive Device = "$NODE"
@@ -31,20 +22,7 @@ Device {
   Maximum Block Size = $block
 $(printf '  %s\n' "$@")
 }
-Messages {
-  Name = Standard
-  console = all
-}
 END
-}
-
-# btape LOG RULE...: a conversation with btape, which the rules lead; what is said goes to LOG. The device's name stands
-# for the node: given a node that is no character device (FUSE), btape looks for a directory with volumes.
-btape() {
-    local log=$1
-    shift
-    timeout 400 python3 "$PT_ROOT/tests/clients/tools/converse.py" "$@" \
-        -- /usr/sbin/btape -c "$WORK/storage.conf" Drive >"$log" 2>&1
 }
 
 quit=(--once '\n\*+$' quit '')

@@ -2,27 +2,14 @@
 # PT-01, PT-17. Amanda on a `tape:` device: amtapetype measures it; amlabel, amdump, amcheckdump and amfetchdump write, check and
 # bring back a small disk list, over two cartridges too.
 
-# Amanda runs as its own user, which need not see our directory, and reads /etc/amanda: so each command gets a view of the
-# files in which our directory is /mnt, on a machine whose name it knows. With no address but 127.0.0.1 (a guest) it knows none.
-[ -z "${PT_BUSYBOX:-}" ] || "$PT_BUSYBOX" ip address add 192.0.2.1/32 dev lo
-# tar --one-file-system, as Amanda calls it, leaves out the files of an overlay (a guest's): they have other devices than folders.
-mkdir tree
-check "a file system of its own for the tree" mount -t tmpfs tree tree
-trap 'umount tree; clean_up' EXIT
-tree tree 5
+. "$PT_ROOT/tests/lib/backup.sh"
+tree_of_its_own 5
 # The whole is 5170 KiB with Amanda's padding: a little more than one cartridge takes before early warning.
 for number in 0 1; do cartridge "volume$number" --capacity 6M --early-warning 1M; done
 drive_up "image=$WORK/volume0.ptape" "image=$WORK/volume1.ptape"
 device0=tape:${NODES[0]} device1=tape:${NODES[1]}
 [ "$FRONT" = cuse ] || device0=tape:/mnt/nodes/npmtm0 device1=tape:/mnt/nodes/npmtm1
-mkdir -p etc/daily amanda/gnutar amanda/debug amanda/log amanda/index amanda/info amanda/tmp
-cat >etc/daily/amanda.conf <<END
-org "daily"
-mailto ""
-dumpuser "backup"
-dumpcycle 1 day
-runspercycle 1
-inparallel 1
+amanda_up tree <<END
 tapecycle 2 tapes
 runtapes 2
 tpchanger "drives"
@@ -38,45 +25,13 @@ define device second {
     tapedev "$device1"
     device_property "LEOM" "TRUE"
 }
-tapetype PSEUDO
 define tapetype PSEUDO {
     length 6 mbytes
     part_size 1 mbytes
     part_cache_type memory
     blocksize 32 kbytes
 }
-labelstr "^DAILY-[0-9][0-9]*\$"
-infofile "/mnt/amanda/info"
-logdir "/mnt/amanda/log"
-indexdir "/mnt/amanda/index"
-tapelist "/mnt/amanda/tapelist"
-diskfile "/mnt/etc/daily/disklist"
-define dumptype saved {
-    program "GNUTAR"
-    auth "local"
-    compress none
-    index yes
-    holdingdisk never
-    allow_split true
-}
 END
-echo 'localhost /mnt/tree saved' >etc/daily/disklist
-cat >etc/amanda-client.conf <<'END'
-auth "local"
-gnutar_list_dir "/mnt/amanda/gnutar"
-amandates "/mnt/amanda/amandates"
-END
-: >amanda/tapelist
-: >amanda/amandates
-chown -R backup:backup etc amanda
-cat >inside <<'END'
-#!/bin/bash
-hostname localhost && mount --rbind "$WORK" /mnt && mount --bind /mnt/etc /etc/amanda &&
-    mount --bind /mnt/amanda/debug /var/log/amanda && cd /mnt || exit 99
-exec runuser -u backup -- "$@"
-END
-chmod +x inside
-amanda=(unshare --mount --uts ./inside)
 
 for number in 1 2; do
     says "amlabel labels the cartridge of drive $((number - 1))" 0 'Checking label' "${amanda[@]}" amlabel daily "DAILY-$number" slot "$number"
