@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # PT-13, PT-17. A changer's node as unmodified programs use it: mtx, loaderinfo, scsitape, sg_inq and sg_logs, Bacula's
-# mtx-changer with btape's test of an autochanger, and Amanda's chg-robot with amtape.
+# mtx-changer with btape's test of an autochanger.
+
+. "$PT_ROOT/tests/lib/backup.sh"
 
 if [ "$FRONT" != cuse ]; then
     excluded "SCSI programs with a changer" "a file of a mount carries no request that points to memory: 'pseudotape changer' is for those"
@@ -85,95 +87,12 @@ S:1:F:PT0001L5' $script $CH listall
 check "mtx-changer unload" $script $CH unload 2 "$NODE" 0
 check "mtx-changer transfer" $script $CH transfer 2 6
 check "mtx-changer transfer back" $script $CH transfer 6 2
-cat >storage.conf <<END
-Storage {
-  Name = test-sd
-  SDPort = 29103
-  SDAddress = 127.0.0.1
-  WorkingDirectory = "$WORK"
-  Pid Directory = "$WORK"
-}
-Director {
-  Name = test-dir
-  Password = "none"
-}
-Autochanger {
-  Name = Robot
-  Device = Drive
-  Changer Command = "$script %c %o %S %a %d"
-  Changer Device = $CH
-}
-Device {
-  Name = Drive
-  Media Type = Tape
-  Device Type = Tape
-  Archive Device = "$NODE"
-  AutomaticMount = yes
-  AlwaysOpen = no
-  RemovableMedia = yes
-  RandomAccess = no
-  Autochanger = yes
-  Changer Command = "$script %c %o %S %a %d"
-  Changer Device = $CH
-  Drive Index = 0
-}
-Messages {
-  Name = Standard
-  console = all
-}
-END
+example bacula-sd-library.conf | storage_daemon
 # it opens the drive before it asks for a cartridge
 mtx -f $CH load 1 0 >/dev/null
-says "btape's test of an autochanger" 0 'The test autochanger worked' python3 "$PT_ROOT/tests/clients/tools/converse.py" --seconds 60 \
-    --once '\n\*$' autochanger '' --once 'y/n\): $' y '' --once '\n\*+$' quit '' -- /usr/sbin/btape -c "$WORK/storage.conf" Drive
+btape autochanger.log --seconds 60 --once '\n\*$' autochanger '' --once 'y/n\): $' y '' --once '\n\*+$' quit ''
+same "btape's test of an autochanger ends well" 0 $?
+says "btape's test of an autochanger worked" 0 'The test autochanger worked' cat autochanger.log
 drive=$(mtx -f $CH status | sed -n 's/^Data Transfer Element 0:Full (Storage Element \([0-9]\) Loaded).*/\1/p')
 [ -z "$drive" ] || check "the drive is emptied" mtx -f $CH unload "$drive" 0
-
-# Amanda runs as its own user, and reads /etc/amanda: see the scenario `amanda`.
-mkdir -p etc/daily amanda/debug amanda/log amanda/index amanda/info
-cat >etc/daily/amanda.conf <<END
-org "daily"
-mailto ""
-dumpuser "backup"
-tapecycle 2 tapes
-tpchanger "robot"
-define changer robot {
-    tpchanger "chg-robot:$CH"
-    property "tape-device" "0=tape:${NODES[0]}" "1=tape:${NODES[1]}"
-    property "use-slots" "1-3"
-    property "load-poll" "0s poll 1s until 20s"
-    property "eject-before-unload" "no"
-    changerfile "/mnt/amanda/robot"
-}
-tapetype PSEUDO
-define tapetype PSEUDO {
-    length 8 mbytes
-}
-labelstr "^DAILY-[0-9][0-9]*\$"
-infofile "/mnt/amanda/info"
-logdir "/mnt/amanda/log"
-indexdir "/mnt/amanda/index"
-tapelist "/mnt/amanda/tapelist"
-diskfile "/mnt/etc/daily/disklist"
-END
-: >etc/daily/disklist
-: >amanda/tapelist
-chown -R backup:backup etc amanda
-cat >inside <<'END'
-#!/bin/bash
-hostname localhost && mount --rbind "$WORK" /mnt && mount --bind /mnt/etc /etc/amanda &&
-    mount --bind /mnt/amanda/debug /var/log/amanda && cd /mnt || exit 99
-exec runuser -u backup -- "$@"
-END
-chmod +x inside
-amanda=(unshare --mount --uts ./inside)
-for number in 1 2; do
-    check "amlabel by the robot, slot $number" "${amanda[@]}" amlabel -f daily DAILY-$number slot $number
-done
-says "amtape inventory" 0 'slot +1.*DAILY-1.*PT0001L5' "${amanda[@]}" amtape daily inventory
-says "amtape update" 0 'slot +2.*DAILY-2' "${amanda[@]}" amtape daily update
-says "amtape show" 0 'slot +1.*DAILY-1' "${amanda[@]}" amtape daily show
-says "amtape slot" 0 'DAILY-2' "${amanda[@]}" amtape daily slot 2
-says "amtape label" 0 'DAILY-1' "${amanda[@]}" amtape daily label DAILY-1
-check "amtape reset" "${amanda[@]}" amtape daily reset
 drive_down
