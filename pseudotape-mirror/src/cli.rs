@@ -88,9 +88,14 @@ pub(crate) enum Command {
     /// Takes a leg out of the mirror and closes it: the job goes on without it.
     Drop(LegName),
     /// Opens a leg that is out of step or was dropped anew, and brings it in step.
+    ///
+    /// Where LEG=SINK names a volume that holds what the mirror does not, nothing is done without --force.
     Return(ReturnOptions),
     /// Of volumes that disagree at load, says which one is right. The others wait for a resync then.
-    Trust(LegName),
+    ///
+    /// A resync drops what another volume holds beyond the end of the trusted one. Where there is such a volume,
+    /// nothing is done without --force. A volume that is marked as not mirrored keeps its mark.
+    Trust(TrustOptions),
     /// Prints a completion script for a shell.
     Completions(CompletionsOptions),
     /// Writes the man pages of this command into a directory.
@@ -157,10 +162,23 @@ pub(crate) struct LegName {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TrustOptions {
+    /// Name of the leg.
+    #[arg(value_name = "LEG")]
+    pub leg: String,
+    /// Also where another leg holds more.
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ReturnOptions {
     /// Name of the leg, and its sink where that is another one from now on.
     #[arg(value_name = "LEG[=SINK]")]
     pub leg: String,
+    /// Also with a volume that holds what the mirror does not: that is dropped.
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

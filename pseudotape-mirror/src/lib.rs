@@ -17,5 +17,6 @@ mod set;
 
 pub use leg::{Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, NewLeg, When};
 pub use mirror::{
-    EjectedLeg, InsertError, LegError, MAX_LEGS, MirrorDrive, MirrorOptions, Resynced,
+    Besides, EjectedLeg, InsertError, LegError, MAX_LEGS, MirrorDrive, MirrorOptions, Rest,
+    Resynced,
 };

@@ -36,12 +36,24 @@ pub enum Request {
         leg: String,
         /// Its sink from now on; `None`: the one that it had.
         sink: Option<String>,
+        /// Also a volume that holds what the mirror does not.
+        #[serde(default, skip_serializing_if = "is_false")]
+        force: bool,
     },
     /// Of volumes that disagree, says which one is right.
     Trust {
         /// The leg that it is in.
         leg: String,
+        /// Also where another volume holds more, which a resync drops.
+        #[serde(default, skip_serializing_if = "is_false")]
+        force: bool,
     },
+}
+
+/// A word that is not said is not sent: a daemon from before there was the word takes the request.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(word: &bool) -> bool {
+    !word
 }
 
 /// A leg and its sink.

@@ -5,7 +5,7 @@ mod support;
 
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
 use pseudotape_image::{Access, CreateParameters, Error, Uuid, VolumeId};
-use pseudotape_mirror::{Class, LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg};
+use pseudotape_mirror::{Class, LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg, Rest};
 use pseudotape_tape::{Drive, Mark, Noted, ObjectNumber, Sense, Stop, Transfer, Volume, WriteMode};
 use pseudotape_testkit::block_of;
 use pseudotape_testkit::store::{FaultyStore, StoreFault, Survival, after_power_loss};
@@ -170,7 +170,7 @@ fn bring_together(disks: &[Vec<u8>; 2]) -> bool {
     let differ = mirror.refusal().is_some();
     assert_eq!(differ, found(&disks[1]) != expected);
     if differ {
-        assert_eq!(mirror.trust("a").unwrap(), ["b"]);
+        assert_eq!(mirror.trust("a", Rest::MayGo).unwrap(), ["b"]);
         assert!(mirror.test_ready().is_err(), "the report of new volumes");
         mirror.resync("b").unwrap();
     }

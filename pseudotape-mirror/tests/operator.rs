@@ -192,11 +192,48 @@ fn a_mark_stays_until_nothing_is_missing() {
     assert_eq!(place.stop(), 1);
     assert_eq!(mark_of(&legs[1]), Some(5));
     place.start(&both);
-    place.done(&["trust", "a"]);
+    // It is out of step, however much it holds: nobody has to say which one is right.
+    assert_eq!(place.status().refused, None);
+    assert!(place.refused(&["trust", "b"]).contains("the legs agree"));
     place.done(&["resync", "b"]);
     assert_eq!(place.stop(), 0);
     assert_eq!(mark_of(&legs[1]), None);
     assert_eq!(place.contents("b.ptape"), blocks(0..6));
+}
+
+/// PT-18: another job's volume is not made a copy by mistake.
+#[test]
+fn a_volume_that_holds_something_else_returns_only_by_force() {
+    let (mut place, mut master) = pair(&[]);
+    for number in 0..3 {
+        master.write(&block(number)).unwrap();
+    }
+    assert_eq!(place.stop(), 0);
+    std::fs::rename(place.path("b.ptape"), place.path("other.ptape")).unwrap();
+    let legs = [
+        format!("a={}", place.image("new.ptape")),
+        format!("b={}", place.image("b.ptape")),
+    ];
+    place.start(&["--leg", &legs[0], "--leg", &legs[1]]);
+    master.settle();
+    master.write(&block(7)).unwrap();
+    place.done(&["drop", "b"]);
+    let other = format!("b={}", place.text("other.ptape"));
+    let refused = place.refused(&["return", &other]);
+    assert!(
+        refused.contains("holds 2 objects more than the mirror") && refused.contains("--force"),
+        "{refused}"
+    );
+    assert_eq!(place.contents("other.ptape"), blocks(0..3));
+    assert_eq!(mark_of(&place.path("other.ptape")), None);
+    assert_eq!(place.status().legs[1].state, LegCondition::Dropped);
+    master.write(&block(8)).unwrap();
+    // The one that was in it comes back without being asked for.
+    place.done(&["return", "b"]);
+    place.done(&["drop", "b"]);
+    place.done(&["return", &other, "--force"]);
+    assert_eq!(place.stop(), 0);
+    assert_eq!(place.contents("other.ptape"), blocks(7..9));
 }
 
 /// PT-18: legs that disagree wait for the operator.
@@ -206,13 +243,17 @@ fn volumes_that_disagree_wait_for_the_operator() {
     for number in 0..5 {
         master.write(&block(number)).unwrap();
     }
-    place.done(&["drop", "b"]);
-    master.write(&block(5)).unwrap();
-    assert_eq!(place.stop(), 1);
+    assert_eq!(place.stop(), 0);
     let legs = [
         format!("a={}", place.text("a.ptape")),
         format!("b={}", place.text("b.ptape")),
     ];
+    // One of them is used alone meanwhile.
+    place.start(&["--leg", &legs[0]]);
+    master.settle();
+    master.drive.space_to_end_of_data().unwrap();
+    master.write(&block(5)).unwrap();
+    assert_eq!(place.stop(), 0);
     place.start(&["--leg", &legs[0], "--leg", &legs[1]]);
     master.settle();
     let said = place.command(&["status"]);
@@ -223,6 +264,11 @@ fn volumes_that_disagree_wait_for_the_operator() {
         Sense::NotReady
     );
     assert!(place.refused(&["resync", "b"]).contains("disagree"));
+    let refused = place.refused(&["trust", "b"]);
+    assert!(
+        refused.contains("leg a holds 1 objects more than leg b") && refused.contains("--force"),
+        "{refused}"
+    );
     let trusted = place.done(&["trust", "a"]);
     assert!(trusted.contains("pseudotape-mirror resync b"), "{trusted}");
     let resynced = place.done(&["resync", "b"]);

@@ -3,7 +3,7 @@
 mod support;
 
 use pseudotape_drive::Personality;
-use pseudotape_mirror::{Class, MirrorOptions};
+use pseudotape_mirror::{Besides, Class, LegError, MirrorOptions, Rest};
 use pseudotape_tape::{Drive, EraseExtent, Mark, Sense, Transfer, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, SuiteMedium, block_of};
 
@@ -88,7 +88,7 @@ fn volumes_that_disagree_are_refused_until_one_is_trusted() {
                 assert_eq!(result, Err(Sense::NotReady), "{case}");
             }
             assert!(mirror.resync(NAMES[1 - trusted]).is_err(), "{case}");
-            let lost = mirror.trust(NAMES[trusted]).unwrap();
+            let lost = mirror.trust(NAMES[trusted], Rest::MayGo).unwrap();
             assert_eq!(lost, [NAMES[1 - trusted]], "{case}");
             assert_eq!(mirror.test_ready().unwrap_err().sense, Sense::MediumChanged);
             mirror.resync(NAMES[1 - trusted]).unwrap();
@@ -124,6 +124,137 @@ fn a_volume_that_is_marked_does_not_come_back_as_a_copy_by_itself() {
     let resynced = mirror.resync("b").unwrap();
     assert_eq!((resynced.common, resynced.copied), (3, 0));
     assert_eq!(legs[1].noted().last(), Some(&None));
+}
+
+/// A copy onto a volume that was cut off leaves a mark: what the volume holds is no reason to take it for a copy, and
+/// the whole one is not refused for its sake.
+#[test]
+fn a_marked_volume_is_out_of_step_beside_a_whole_one_however_much_it_holds() {
+    let right: Vec<_> = (0..12).map(block).collect();
+    let marked = [
+        Vec::new(),
+        right[..5].to_vec(),
+        right.clone(),
+        (0..30).map(block).collect(),
+        (50..62).map(block).collect(),
+    ];
+    for (number, other) in marked.into_iter().enumerate() {
+        for is_first in [true, false] {
+            let case = format!("volume {number}, first: {is_first}");
+            let whole = recorded(right.clone());
+            let cut = recorded(other.clone()).marked(5);
+            let (legs, whole_name, cut_name) = match is_first {
+                true => ([cut, whole], "b", "a"),
+                false => ([whole, cut], "a", "b"),
+            };
+            let mut mirror = mirror_of(&legs, Class::Spare);
+            assert_eq!(mirror.refusal(), None, "{case}");
+            assert_eq!(lost_from(&mirror, cut_name), Some(5), "{case}");
+            assert_eq!(lost_from(&mirror, whole_name), None, "{case}");
+            let agreed = mirror.trust(cut_name, Rest::MayGo);
+            assert!(matches!(agreed, Err(LegError::Agreed)), "{case}");
+            mirror.resync(cut_name).unwrap();
+            for leg in &legs {
+                let found = leg.partitions().unwrap();
+                assert_eq!(found, std::slice::from_ref(&right), "{case}");
+            }
+            let cut = &legs[usize::from(!is_first)];
+            assert_eq!(cut.noted().last(), Some(&None), "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_shorter_volume_is_trusted_only_where_what_others_hold_may_go() {
+    let volume = |blocks: u64| recorded((0..blocks).map(block).collect());
+    let legs = [volume(12), volume(5), volume(7)];
+    let mut mirror = mirror_of(&legs, Class::Required);
+    assert!(mirror.refusal().is_some());
+    let refused = mirror.trust("b", Rest::Stays).unwrap_err().to_string();
+    for told in [
+        "leg a holds 7 objects more than leg b, leg c holds 2 objects more",
+        "--force",
+    ] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+    // Nothing was decided by that.
+    assert!(mirror.refusal().is_some());
+    assert_eq!(write(&mut mirror, 0), Err(Sense::NotReady));
+    assert_eq!(mirror.trust("b", Rest::MayGo).unwrap(), ["a", "c"]);
+    mirror.resync("a").unwrap();
+    assert_eq!(legs[0].contents(), blocks(0..5));
+    let legs = [volume(12), volume(5), volume(7)];
+    let mut mirror = mirror_of(&legs, Class::Required);
+    assert_eq!(mirror.trust("a", Rest::Stays).unwrap(), ["b", "c"]);
+}
+
+#[test]
+fn a_marked_volume_that_is_trusted_stays_marked() {
+    let volume = |mark| recorded((0..8).map(block).collect()).marked(mark);
+    let legs = [volume(2), volume(5)];
+    let mut mirror = mirror_of(&legs, Class::Required);
+    let refusal = mirror.refusal().map(str::to_owned).unwrap();
+    assert!(
+        refusal.contains("leg a from object 2 on, leg b from object 5 on"),
+        "{refusal}"
+    );
+    let mark = |leg: &Watched| leg.noted().last().copied().flatten().map(|from| from.0);
+    assert_eq!(mirror.trust("b", Rest::Stays).unwrap(), ["a"]);
+    assert_eq!(lost_from(&mirror, "b"), None);
+    assert_eq!(mark(&legs[1]), Some(5));
+    mirror.resync("a").unwrap();
+    // A copy of a volume that misses something misses the same.
+    assert_eq!([mark(&legs[0]), mark(&legs[1])], [Some(5); 2]);
+    assert!(mirror.test_ready().is_err(), "the report of new volumes");
+    locate(&mut mirror, 5).unwrap();
+    write(&mut mirror, 20).unwrap();
+    assert_eq!([mark(&legs[0]), mark(&legs[1])], [Some(5); 2]);
+    // What is missing lay behind what is overwritten.
+    locate(&mut mirror, 4).unwrap();
+    write(&mut mirror, 21).unwrap();
+    assert_eq!([mark(&legs[0]), mark(&legs[1])], [None; 2]);
+}
+
+#[test]
+fn a_mark_at_the_beginning_goes_when_everything_is_written_anew() {
+    let legs = [recorded(vec![block(0)]).marked(0)];
+    let mut mirror = mirror_of(&legs, Class::Required);
+    locate(&mut mirror, 1).unwrap();
+    write(&mut mirror, 1).unwrap();
+    assert_eq!(legs[0].noted().len(), 1);
+    locate(&mut mirror, 0).unwrap();
+    write(&mut mirror, 1).unwrap();
+    assert_eq!(legs[0].noted().last(), Some(&None));
+}
+
+/// Another job's volume is not made a copy by mistake.
+#[test]
+fn a_volume_that_comes_into_a_leg_is_looked_at_for_what_only_it_holds() {
+    let look = |other: Vec<ModelObject>| {
+        let legs = [(); 2].map(|()| recorded((0..12).map(block).collect()));
+        let mut mirror = mirror_of(&legs, Class::Required);
+        mirror.drop_leg("b").unwrap();
+        let new = recorded(other);
+        let (_, besides) = mirror.besides("b", new.leg("b")).unwrap();
+        assert_eq!(new.noted(), [], "it is only looked at");
+        assert_eq!(mirror.position().unwrap().object.0, 0);
+        write(&mut mirror, 0).unwrap();
+        besides
+    };
+    assert_eq!(look(Vec::new()), None);
+    assert_eq!(look((0..5).map(block).collect()), None);
+    assert_eq!(look((0..12).map(block).collect()), None);
+    let longer = look((0..30).map(block).collect());
+    assert_eq!(longer, Some(Besides::More(18)));
+    let others = |object| Besides::Others {
+        objects: 6,
+        partition: 0,
+        object,
+    };
+    assert_eq!(look((50..56).map(block).collect()), Some(others(0)));
+    let mut last = (0..6).map(block).collect::<Vec<_>>();
+    last[5] = ModelObject::Filemark;
+    assert_eq!(look(last), Some(others(5)));
 }
 
 /// What one kind of drive can't do, no leg does; and what can't be undone is not forgotten.
@@ -184,7 +315,7 @@ fn a_volume_of_which_nothing_can_be_read_is_no_copy() {
     let refusal = mirror.refusal().map(str::to_owned).unwrap();
     assert!(refusal.contains("from leg b"), "{refusal}");
     assert_eq!(write(&mut mirror, 0), Err(Sense::NotReady));
-    assert_eq!(mirror.trust("a").unwrap(), ["b"]);
+    assert_eq!(mirror.trust("a", Rest::Stays).unwrap(), ["b"]);
     legs[1].set(Faults::default());
     let resynced = mirror.resync("b").unwrap();
     assert_eq!((resynced.common, resynced.copied), (12, 0));

@@ -8,6 +8,7 @@ use pseudotape_control::call;
 use pseudotape_human::{Screen, printable};
 
 use super::verdict::{Refused, Verdict};
+use crate::cli::ReturnOptions;
 use crate::config::parse_assignment;
 use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
 
@@ -59,16 +60,19 @@ pub(super) fn leg_volume(text: &str) -> Result<LegVolume> {
 }
 
 /// Reads `LEG` or `LEG=SINK`.
-pub(super) fn return_of(text: &str) -> Result<Request> {
+pub(super) fn return_of(options: &ReturnOptions) -> Result<Request> {
+    let (text, force) = (&options.leg, options.force);
     if !text.contains('=') {
         return Ok(Request::Return {
-            leg: text.to_owned(),
+            leg: text.clone(),
             sink: None,
+            force,
         });
     }
     let LegVolume { leg, sink } = leg_volume(text)?;
     Ok(Request::Return {
         leg,
         sink: Some(sink),
+        force,
     })
 }

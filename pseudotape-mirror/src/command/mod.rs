@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use pseudotape_human::{Screen, explain, printable};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, TrustOptions};
 use crate::messages::Request;
 use crate::{config, daemon};
 
@@ -66,8 +66,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         }
         Command::Resync(options) => client.order(&Request::Resync { leg: options.leg }, &screen),
         Command::Drop(options) => client.order(&Request::Drop { leg: options.leg }, &screen),
-        Command::Return(options) => client.order(&client::return_of(&options.leg)?, &screen),
-        Command::Trust(options) => client.order(&Request::Trust { leg: options.leg }, &screen),
+        Command::Return(options) => client.order(&client::return_of(&options)?, &screen),
+        Command::Trust(options) => {
+            let TrustOptions { leg, force } = options;
+            client.order(&Request::Trust { leg, force }, &screen)
+        }
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),
     }

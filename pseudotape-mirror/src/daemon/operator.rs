@@ -17,7 +17,7 @@ use crate::daemon::public::Public;
 use crate::daemon::served::Announced;
 use crate::daemon::sink_leg;
 use crate::messages::{LegVolume, Request, Response};
-use crate::mirror::Resynced;
+use crate::mirror::{Rest, Resynced};
 
 /// How long the device daemon may take to greet a mirror that came again.
 const GREETING: Duration = Duration::from_secs(10);
@@ -46,8 +46,10 @@ impl Desk {
             Request::Unload { force } => self.unload(force)?,
             Request::Resync { leg } => self.resync(&leg)?,
             Request::Drop { leg } => self.drop_leg(&leg)?,
-            Request::Return { leg, sink } => self.return_leg(&leg, sink.as_deref(), peer)?,
-            Request::Trust { leg } => self.trust(&leg)?,
+            Request::Return { leg, sink, force } => {
+                self.return_leg(&leg, sink.as_deref(), rest(force), peer)?
+            }
+            Request::Trust { leg, force } => self.trust(&leg, rest(force))?,
         };
         log::info!("{message}");
         Ok(Response::Done { message })
@@ -185,11 +187,13 @@ impl Desk {
         ))
     }
 
-    fn return_leg(&self, leg: &str, sink: Option<&str>, peer: Peer) -> Result<String> {
+    fn return_leg(&self, leg: &str, sink: Option<&str>, rest: Rest, peer: Peer) -> Result<String> {
         let _going_on = self.public.operation(format!("return {leg}"));
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
         let (options, old) = deck.options(leg)?;
+        // What was in the leg before is known; another volume may be anybody's.
+        let is_looked_at = sink.is_some() && rest == Rest::Stays;
         let sink = match sink {
             Some(text) => self.sink_named(text, peer)?,
             None => old.with_context(|| format!("leg {leg} has no sink: return {leg}=SINK"))?,
@@ -197,16 +201,27 @@ impl Desk {
         // Before the new sink is opened, since it may be the old one.
         deck.part_with(leg)?;
         let opened = sink_leg::open(&options, &sink).with_context(|| format!("leg {leg}"))?;
+        let mut new = opened.leg;
+        if is_looked_at {
+            let (looked_at, besides) = deck.mirror.besides(leg, new)?;
+            new = looked_at;
+            if let Some(besides) = besides {
+                new.drive.finish()?;
+                bail!(
+                    "{sink} {besides}, which would be dropped: nothing was done to it; return another volume, or say --force"
+                );
+            }
+        }
         deck.set_sink(leg, &sink, opened.refusal);
-        let done = deck.mirror.return_leg(leg, Some(opened.leg))?;
+        let done = deck.mirror.return_leg(leg, Some(new))?;
         Ok(in_step(leg, done))
     }
 
-    fn trust(&self, leg: &str) -> Result<String> {
+    fn trust(&self, leg: &str, rest: Rest) -> Result<String> {
         let _going_on = self.public.operation(format!("trust {leg}"));
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
-        let lost = deck.mirror.trust(leg)?;
+        let lost = deck.mirror.trust(leg, rest)?;
         self.public.set_refused(deck.mirror.refusal());
         let lost: Vec<_> = lost
             .iter()
@@ -235,6 +250,14 @@ impl Desk {
         self.end.hang_up();
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(())
+    }
+}
+
+/// What `--force` says of what only one volume holds.
+fn rest(force: bool) -> Rest {
+    match force {
+        true => Rest::MayGo,
+        false => Rest::Stays,
     }
 }
 

@@ -294,9 +294,9 @@ impl PublicLeg {
                 "pseudotape-mirror resync {name} (or, to open it anew, return {name})"
             )),
             LegCondition::Dropped => Some(format!("pseudotape-mirror return {name}")),
-            LegCondition::Empty if mirrored.is_some() => {
-                Some("load the volumes again, then 'trust' the good one and 'resync' this".into())
-            }
+            LegCondition::Empty if mirrored.is_some() => Some(format!(
+                "load the volumes again, then pseudotape-mirror resync {name}"
+            )),
             LegCondition::InStep if board.first_error().is_some() => Some(format!(
                 "pseudotape-mirror drop {name}, then return {name} (which copies from what is damaged on)"
             )),

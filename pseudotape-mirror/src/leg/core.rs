@@ -59,7 +59,7 @@ impl Core {
         std::mem::replace(&mut self.drive, drive)
     }
 
-    pub(super) fn into_volume(self) -> Box<dyn Volume> {
+    pub(crate) fn into_volume(self) -> Box<dyn Volume> {
         self.drive
     }
 

@@ -43,6 +43,9 @@ pub(crate) struct Leg {
     /// The queue of a late leg.
     late: Option<Late>,
     state: LegState,
+    /// From which object on the volume is marked as missing something, although the leg is in step: the operator
+    /// trusts it, or there is no other.
+    misses_from: Option<ObjectNumber>,
     end: LegEnd,
     /// Whether the volume can be written, as it was when it was looked at.
     writability: Writability,
@@ -58,6 +61,7 @@ impl Leg {
             seat,
             late: None,
             state: LegState::InStep,
+            misses_from: None,
             end: LegEnd::new(),
             writability: Writability::Unknown,
         }
@@ -214,6 +218,7 @@ impl Leg {
 
     /// Puts another drive in the place of the one that is there.
     pub(crate) fn replace_drive(&mut self, drive: Box<dyn Volume>) -> Box<dyn Volume> {
+        self.misses_from = None;
         self.core().replace(drive)
     }
 

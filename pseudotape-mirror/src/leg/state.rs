@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use pseudotape_tape::{Noted, ObjectNumber, VolumeError};
+use pseudotape_tape::{Noted, ObjectNumber};
 
 use super::{Cause, Class, Leg, LegState};
 
@@ -69,18 +69,34 @@ impl Leg {
         self.set_no_copy_from(ObjectNumber(0));
     }
 
-    /// The volume is a copy, whatever its mark says. An error where the mark stays.
-    pub(crate) fn trust(&mut self) -> Result<(), Cause> {
-        let unmarked = self.unmark();
-        unmarked.map_err(|error| Cause::NotMarked { error })?;
+    /// The operator says that this volume is the right one. If the volume is marked, it still misses something: the
+    /// mark stays.
+    pub(crate) fn trust(&mut self) {
+        self.keep_mark();
         self.set_state(LegState::InStep);
-        Ok(())
     }
 
-    /// The volume was made a copy again. An error where its mark stays: then it is none.
-    pub(crate) fn back_in_step(&mut self) -> Result<(), Cause> {
-        let unmarked = self.unmark();
-        unmarked.map_err(|error| Cause::StillMarked { error })?;
+    /// The leg takes part, whatever is marked on its volume. The mark stays until what is missing is written anew.
+    pub(crate) fn keep_mark(&mut self) {
+        self.misses_from = match self.noted() {
+            Noted::NotMirroredFrom(from) => Some(from),
+            Noted::Mirrored | Noted::NoPlace => None,
+        };
+    }
+
+    /// From which object on the volume misses something, although the leg is in step.
+    pub(crate) fn misses_from(&self) -> Option<ObjectNumber> {
+        self.misses_from
+    }
+
+    /// The volume was made a copy again, of a volume that misses something from an object on, or (`None`) that is
+    /// whole. An error where this can't be noted on the volume: then it is no copy.
+    pub(crate) fn back_in_step(&mut self, misses_from: Option<ObjectNumber>) -> Result<(), Cause> {
+        let noted = self.core().volume().note_not_mirrored(misses_from);
+        noted.map_err(|error| Cause::StillMarked {
+            error: Arc::new(error),
+        })?;
+        self.misses_from = misses_from;
         self.set_state(LegState::InStep);
         self.end.back_in_step();
         self.board().forget_errors();
@@ -88,6 +104,28 @@ impl Leg {
             late.begin_anew();
         }
         Ok(())
+    }
+
+    /// Something was written from this object on, and what was recorded behind is gone: where that was before the
+    /// place from which on something was missing, that would be gone, too.
+    pub(crate) fn rewritten(&mut self, from: ObjectNumber) {
+        let is_all_new =
+            |missing: ObjectNumber| missing.0 == 0 && from.0 == 0 && self.is_undivided();
+        let is_over = |missing| from < missing || is_all_new(missing);
+        if !self.in_step() || !self.misses_from.is_some_and(is_over) {
+            return;
+        }
+        self.misses_from = None;
+        let unmarked = self.core().volume().note_not_mirrored(None);
+        if let Err(error) = unmarked {
+            let name = self.name();
+            log::warn!("leg {name}: its volume is still marked as not mirrored: {error}");
+        }
+    }
+
+    fn is_undivided(&self) -> bool {
+        let mode = self.core().drive().mode();
+        mode.is_ok_and(|mode| mode.last_partition == 0)
     }
 
     /// What is marked on the volume.
@@ -122,12 +160,9 @@ impl Leg {
         self.board().set_state(self.state.clone());
     }
 
-    fn unmark(&self) -> Result<(), Arc<VolumeError>> {
-        let unmarked = self.core().volume().note_not_mirrored(None);
-        unmarked.map(drop).map_err(Arc::new)
-    }
-
     fn mark(&self, from: ObjectNumber) {
+        // What was missing before is still missing.
+        let from = self.misses_from.map_or(from, |missing| missing.min(from));
         let marked = self.core().volume().note_not_mirrored(Some(from));
         if let Err(error) = marked {
             let name = self.name();

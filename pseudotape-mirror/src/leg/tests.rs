@@ -158,7 +158,7 @@ fn a_leg_is_back_in_step_with_nothing_left_of_its_trouble() {
     bench.leg.note_damage("object 2 is damaged", true);
     bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
     bench.leg.end_mut().others_lost(at(3));
-    bench.leg.back_in_step().unwrap();
+    bench.leg.back_in_step(None).unwrap();
     assert!(bench.leg.in_step());
     assert_eq!((bench.no_copy_from(), bench.mark()), (None, None));
     assert_eq!(bench.leg.board().first_error(), None);
@@ -171,11 +171,32 @@ fn a_leg_whose_mark_stays_does_not_come_back() {
     let mut bench = Bench::new();
     bench.leg.lose(ObjectNumber(7), &Cause::Incapable);
     bench.disk.set_fault(Some(StoreFault::Sync));
-    let still = bench.leg.back_in_step().unwrap_err();
+    let still = bench.leg.back_in_step(None).unwrap_err();
     assert!(matches!(still, Cause::StillMarked { .. }), "{still}");
-    let still = bench.leg.trust().unwrap_err();
-    assert!(matches!(still, Cause::NotMarked { .. }), "{still}");
     assert_eq!(bench.no_copy_from(), Some(7));
+}
+
+#[test]
+fn a_leg_that_misses_something_keeps_its_mark_until_that_is_written_anew() {
+    let mut bench = Bench::new();
+    bench.leg.back_in_step(Some(ObjectNumber(5))).unwrap();
+    assert!(bench.leg.in_step());
+    assert_eq!(bench.leg.misses_from(), Some(ObjectNumber(5)));
+    bench.leg.rewritten(ObjectNumber(5));
+    assert_eq!(bench.mark(), Some(5));
+    // What it misses is missing, whatever else it loses later.
+    bench.leg.lose(ObjectNumber(9), &Cause::Incapable);
+    assert_eq!((bench.no_copy_from(), bench.mark()), (Some(9), Some(5)));
+    bench.leg.rewritten(ObjectNumber(4));
+    assert_eq!(bench.mark(), Some(5), "it is not written");
+    bench.leg.trust();
+    assert!(bench.leg.in_step());
+    assert_eq!(bench.mark(), Some(5));
+    bench.leg.rewritten(ObjectNumber(4));
+    assert_eq!((bench.leg.misses_from(), bench.mark()), (None, None));
+    bench.leg.back_in_step(Some(ObjectNumber(0))).unwrap();
+    bench.leg.rewritten(ObjectNumber(0));
+    assert_eq!(bench.mark(), None, "everything is new");
 }
 
 #[test]
@@ -270,7 +291,7 @@ fn a_queue_that_failed_begins_anew_after_the_leg_came_back() {
     assert_eq!(bench.no_copy_from(), Some(0));
     let load = |core: &mut Core| core.act(|drive| drive.load(LoadKind::Load));
     load(&mut bench.leg.core()).unwrap();
-    bench.leg.back_in_step().unwrap();
+    bench.leg.back_in_step(None).unwrap();
     bench.leg.begin_at(at(0)).unwrap();
     bench.leg.change_later(block(b"one"), at(0), at(1));
     bench.leg.catch_up();
@@ -297,6 +318,6 @@ fn a_leg_without_a_place_for_a_mark_is_lost_without_one() {
     assert!(!leg.is_marked());
     leg.lose(ObjectNumber(2), &Cause::Incapable);
     assert!(!leg.is_marked() && leg.is_out_of_step());
-    leg.back_in_step().unwrap();
+    leg.back_in_step(None).unwrap();
     leg.finish().unwrap();
 }

@@ -7,7 +7,7 @@ use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, ReadDone, 
 use crate::leg::{Core, Leg, LegFailure, grow};
 
 /// How many objects at the beginning and before the end of the data are compared when volumes are put in.
-const COMPARED_OBJECTS: u64 = 4;
+pub(super) const COMPARED_OBJECTS: u64 = 4;
 /// Blocks up to this length are read at the first attempt.
 const USUAL_BLOCK_BYTES: usize = 256 << 10;
 
@@ -137,7 +137,7 @@ pub(super) fn end_of(core: &mut Core, partition: u8) -> Result<u64, Failed> {
 
 /// What is at an object.
 #[derive(PartialEq, Eq)]
-struct Found {
+pub(super) struct Found {
     stop: Option<pseudotape_tape::Stop>,
     block_length: u32,
     data: Vec<u8>,
@@ -150,7 +150,11 @@ impl Found {
 }
 
 /// What is at an object; `None` where it is damaged.
-fn object_at(core: &mut Core, partition: u8, object: u64) -> Result<Option<Found>, Failed> {
+pub(super) fn object_at(
+    core: &mut Core,
+    partition: u8,
+    object: u64,
+) -> Result<Option<Found>, Failed> {
     let place = Address {
         partition: Some(PartitionNumber(partition)),
         object: ObjectNumber(object),

@@ -6,7 +6,7 @@ use super::MirrorDrive;
 use crate::crew::Crew;
 use crate::leg::{Cause, Keeps, Leg, LegFailure, NewLeg, When};
 use crate::legs::Legs;
-use crate::set::{LegNumber, MAX_LEGS};
+use crate::set::{LegNumber, LegSet, MAX_LEGS};
 
 /// Why legs can't be put in.
 #[derive(Debug, thiserror::Error)]
@@ -126,33 +126,63 @@ impl MirrorDrive {
             let rewound = leg.core().act(|drive| drive.rewind());
             rewound.map_err(|failed| leg.failure(Cause::failed(failed)))?;
         }
+        let marked = self.marked();
+        let are_all_marked = marked == self.legs.keeping() && marked.len() > 1;
+        if !are_all_marked {
+            self.set_aside(marked);
+        }
         self.look_at_volumes()?;
-        if self.refused.is_none() && self.set_aside_marked() {
-            let text = "every volume is marked as not mirrored: 'pseudotape-mirror trust LEG' says which is right, 'pseudotape-mirror resync LEG' brings another one in step then";
+        if are_all_marked {
+            let text = self.all_are_marked(marked);
             log::error!("{text}");
-            self.refused = Some(text.to_owned());
+            self.refused = Some(text);
+        }
+        for leg in self.legs.iter_mut() {
+            leg.keep_mark();
         }
         Ok(())
     }
 
-    /// Sets volumes aside that are marked as not mirrored, where another one is not marked. They may look alike, but
-    /// only their ends were compared. Says whether there are several volumes, all of them marked.
-    fn set_aside_marked(&mut self) -> bool {
-        let keeping = self.legs.select(Leg::keeps_blocks);
-        let marked = self
-            .legs
-            .select(|leg| leg.keeps_blocks() && matches!(leg.noted(), Noted::NotMirroredFrom(_)));
+    /// The legs whose volumes are marked as not mirrored.
+    fn marked(&self) -> LegSet {
+        self.legs
+            .select(|leg| leg.keeps_blocks() && leg.is_marked())
+    }
+
+    /// Sets volumes aside that are marked as not mirrored, where another one is whole. How much they hold does not
+    /// matter: they may look like the whole one, and only ends are compared.
+    fn set_aside(&mut self, marked: LegSet) {
+        let is_alone = marked == self.legs.keeping();
         for leg in self.legs.of_mut(marked) {
             let Noted::NotMirroredFrom(from) = leg.noted() else {
                 continue;
             };
             let cause = Cause::Marked { from: Some(from) };
             log::warn!("leg {}: {cause}", leg.name());
-            if marked != keeping {
+            if !is_alone {
                 leg.set_aside(from, &cause);
             }
         }
-        marked == keeping && keeping.len() > 1
+    }
+
+    /// Why volumes are refused that are all marked.
+    fn all_are_marked(&self, marked: LegSet) -> String {
+        let marks = self
+            .legs
+            .of(marked)
+            .filter_map(|leg| match leg.noted() {
+                Noted::NotMirroredFrom(from) => {
+                    Some(format!("leg {} from object {from} on", leg.name()))
+                }
+                Noted::Mirrored | Noted::NoPlace => None,
+            })
+            .collect::<Vec<_>>();
+        let differ = self.refused.as_ref().map_or("", |_| "; they differ");
+        format!(
+            "every volume is marked as not mirrored ({}){differ}: 'pseudotape-mirror trust LEG' says which is right, \
+             'pseudotape-mirror resync LEG' brings another one in step then",
+            marks.join(", ")
+        )
     }
 }
 

@@ -51,10 +51,14 @@ impl MirrorDrive {
         Ok(())
     }
 
-    /// Something was written at a place: legs that are no copies from a later object on are none from here on.
-    pub(super) fn lower_lost(&mut self, at: Position) {
+    /// Something was written at a place: legs that are no copies from a later object on are none from here on, and
+    /// what volumes in step missed behind here is missing no more.
+    pub(super) fn written_from(&mut self, at: Position) {
         if at.partition.0 == 0 {
-            self.legs.iter_mut().for_each(|leg| leg.lower(at.object));
+            for leg in self.legs.iter_mut() {
+                leg.lower(at.object);
+                leg.rewritten(at.object);
+            }
         }
     }
 }

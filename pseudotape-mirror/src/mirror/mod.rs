@@ -4,9 +4,11 @@
 //! ([`crate::leg`]); here is what legs do together.
 
 mod agree;
+mod besides;
 mod capacity;
 mod compare;
 mod drive;
+mod error;
 mod extend;
 mod insert;
 mod level;
@@ -34,9 +36,11 @@ use crate::legs::Legs;
 use crate::set::LegNumber;
 
 pub use crate::set::MAX_LEGS;
+pub use besides::{Besides, Rest};
+pub use error::LegError;
 pub use insert::InsertError;
 pub use resync::Resynced;
-pub use volumes::{EjectedLeg, LegError};
+pub use volumes::EjectedLeg;
 
 /// How a mirror works.
 #[derive(Clone, Debug, PartialEq, Eq)]

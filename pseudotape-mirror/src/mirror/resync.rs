@@ -10,7 +10,7 @@ use pseudotape_tape::{
 
 use super::MirrorDrive;
 use super::compare::end_of;
-use super::volumes::LegError;
+use super::error::LegError;
 use crate::leg::{Cause, Core, NewLeg};
 use crate::set::LegNumber;
 
@@ -69,9 +69,11 @@ impl MirrorDrive {
             return Err(leg.failure(Cause::ReadOnly { why }).into());
         }
         let total = self.copy_between(source, number);
+        // A copy of a volume that misses something misses the same.
+        let misses_from = self.legs[source].misses_from();
         let leg = &mut self.legs[number];
         let total = total.map_err(|cause| leg.failure(cause))?;
-        let back = leg.back_in_step();
+        let back = leg.back_in_step(misses_from);
         back.map_err(|cause| leg.failure(cause))?;
         // Another drive perhaps takes other blocks, and nothing was written on it yet.
         self.limits = self.common_limits();

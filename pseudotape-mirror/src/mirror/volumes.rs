@@ -5,44 +5,12 @@ use std::sync::Arc;
 use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, Sense, Volume};
 
 use super::MirrorDrive;
+use super::besides::Rest;
 use super::compare::difference;
+use super::error::LegError;
 use crate::crew::Crew;
 use crate::leg::{Cause, LastChange, Leg, LegBoard, LegFailure, LegOptions};
 use crate::set::{LegNumber, LegSet};
-
-/// Why a leg can't be brought back, dropped or trusted.
-#[derive(Debug, thiserror::Error)]
-pub enum LegError {
-    /// No leg has this name.
-    #[error("there is no leg {name}: the legs are {legs}")]
-    Unknown {
-        /// The name that was asked for.
-        name: String,
-        /// The names of all legs.
-        legs: String,
-    },
-    /// The leg is in step.
-    #[error("leg {0} is in step: there is nothing to bring back")]
-    InStep(String),
-    /// The leg is the only one in step.
-    #[error("leg {0} is the last one in step: without it there is no copy left")]
-    Last(String),
-    /// The legs agree.
-    #[error("the legs agree: there is nothing to decide")]
-    Agreed,
-    /// No leg is in step.
-    #[error("no leg is in step that could be copied from: 'trust LEG' says which one is right")]
-    NoSource,
-    /// The legs were refused.
-    #[error("{0}")]
-    Refused(String),
-    /// The program unloaded the volumes.
-    #[error("the volumes are unloaded: load them first")]
-    Unloaded,
-    /// The leg failed, for instance while it was copied onto.
-    #[error(transparent)]
-    Failed(#[from] LegFailure),
-}
 
 impl MirrorDrive {
     /// As [`MirrorDrive::look_at_volumes`], after a load by a program. A leg that can't be read is out of step.
@@ -140,15 +108,18 @@ impl MirrorDrive {
         Ok(number)
     }
 
-    /// Says which leg is right. Legs that differ from this one are out of step, and wait for a resync.
-    pub fn trust(&mut self, name: &str) -> Result<Vec<String>, LegError> {
+    /// Says which leg is right. Legs that differ from this one are out of step, and wait for a resync. The leg is not
+    /// trusted where another one holds more, which a resync would drop, unless that may go.
+    pub fn trust(&mut self, name: &str, rest: Rest) -> Result<Vec<String>, LegError> {
         let trusted = self.named(name)?;
-        if self.refused.take().is_none() {
+        if self.refused.is_none() {
             return Err(LegError::Agreed);
         }
-        let leg = &mut self.legs[trusted];
-        let unmarked = leg.trust();
-        unmarked.map_err(|cause| leg.failure(cause))?;
+        if rest == Rest::Stays {
+            self.require_longest(trusted)?;
+        }
+        self.refused = None;
+        self.legs[trusted].trust();
         let mut lost = Vec::new();
         self.last.is_block(None);
         for number in self.legs.keeping().without(trusted).iter() {

@@ -54,7 +54,7 @@ impl MirrorDrive {
             self.change_untried_first(change, at)?
         };
         if !change.changes_nothing() {
-            self.lower_lost(at);
+            self.written_from(at);
             self.written_to = (done.count == change.whole_count()).then_some(done.position);
         }
         self.last.is_block(match change.operation {

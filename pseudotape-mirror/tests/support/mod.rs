@@ -135,6 +135,12 @@ impl Watched {
         self
     }
 
+    /// Its volume is marked as missing something from an object on.
+    pub fn marked(self, from: u64) -> Self {
+        self.inside().noted.push(Some(ObjectNumber(from)));
+        self
+    }
+
     /// Lets changes wait, or go on.
     pub fn hold(&self, is_closed: bool) {
         *self.1.is_closed.lock().expect("nobody panics with it") = is_closed;
