@@ -50,6 +50,7 @@ impl TapeDrive {
         ensure!(!state.holder.ending, "the daemon is ending");
         let loaded = state.slot.put_in(opened);
         let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
+        Self::forget_errors(&mut state);
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());
         }
@@ -129,6 +130,7 @@ impl TapeDrive {
         match state.slot.unload(force) {
             Ok(name) => {
                 log::info!("drive {number}: unloaded {name}");
+                Self::forget_errors(state);
                 Ok(Some(format!("unloaded {name} from drive {number}")))
             }
             Err(Error::Empty) => Ok(None),
@@ -140,6 +142,12 @@ impl TapeDrive {
             }
             Err(error) => Err(self.refusal(error)),
         }
+    }
+
+    /// What went wrong with a cartridge goes with it.
+    fn forget_errors(state: &mut DriveState) {
+        state.holder.last_error = None;
+        state.st.forget_refusal();
     }
 
     /// The bay says what is wrong; which drive it is, the daemon knows.

@@ -210,6 +210,93 @@ fn a_leg_whose_image_was_removed_is_lost_at_the_commit() {
     assert!(!place.path("b.ptape").exists());
 }
 
+/// PT-18: as long as it is open, what the removed image holds can be copied.
+#[test]
+fn a_removed_image_stays_in_until_somebody_insists() {
+    let (mut place, mut master) = pair(&[]);
+    for number in 0..10 {
+        master.write(&block(number)).unwrap();
+    }
+    master.mark();
+    std::fs::remove_file(place.path("b.ptape")).unwrap();
+    // Neither the program's unload closes it …
+    let failed = master.drive.unload().unwrap_err();
+    assert_eq!(failed.sense, Sense::HardwareError);
+    // … nor the operator's, who is told where it can be copied.
+    for _ in 0..2 {
+        let refused = place.refused(&["unload"]);
+        let expected = format!("leg b: {}: the image was removed", place.text("b.ptape"));
+        assert!(refused.contains(&expected), "{refused}");
+        assert!(refused.contains("--force"), "{refused}");
+    }
+    let status = place.status();
+    let states = [0, 1].map(|leg| status.legs[leg].state);
+    assert_eq!(states, [LegCondition::InStep, LegCondition::OutOfStep]);
+    let reason = status.legs[1].reason.clone().unwrap();
+    let from = reason.rfind("/proc/").map(|at| &reason[at..]).unwrap();
+    std::fs::copy(from, place.path("rescued.ptape")).unwrap();
+    assert_eq!(place.contents("rescued.ptape").len(), 11);
+    let unloaded = place.refused(&["unload", "--force"]);
+    assert!(
+        unloaded.contains("not every volume is a copy: b"),
+        "{unloaded}"
+    );
+    // It is closed: nothing tells any more where it could be copied.
+    let said = place.command(&["status"]).out;
+    assert!(!said.contains("/fd/"), "{said}");
+    assert!(
+        said.contains("removed") && said.contains("closed now"),
+        "{said}"
+    );
+    assert_eq!(place.contents("a.ptape").len(), 11);
+    // What went wrong went with the volumes. Only the mark is on the copy, too.
+    let rescued = format!("b={}", place.text("rescued.ptape"));
+    place.done(&["load", &format!("a={}", place.text("a.ptape")), &rescued]);
+    assert_eq!(place.status().legs[0].first_error, None);
+    place.done(&["resync", "b"]);
+    let status = place.status();
+    assert!(!status.degraded && status.legs.iter().all(|leg| leg.first_error.is_none()));
+    assert_eq!(place.stop(), 0);
+}
+
+/// The leg whose image was removed can be given up alone.
+#[test]
+fn a_removed_image_goes_with_its_leg_when_that_is_dropped() {
+    let (mut place, mut master) = pair(&[]);
+    master.write(&block(0)).unwrap();
+    std::fs::remove_file(place.path("b.ptape")).unwrap();
+    master.drive.unload().unwrap_err();
+    place.done(&["drop", "b"]);
+    let said = place.command(&["status"]).out;
+    assert!(!said.contains("/fd/"), "{said}");
+    let other = format!("b={}", place.image("b2.ptape"));
+    place.done(&["return", &other]);
+    assert_eq!(place.command(&["status"]).code, 0);
+    master.drive.unload().unwrap();
+    assert_eq!(place.stop(), 0);
+    assert_eq!(place.contents("a.ptape"), blocks(0..1));
+    assert_eq!(place.contents("b2.ptape"), blocks(0..1));
+}
+
+/// PT-18: `mt weof 0` asks whether all is well, also where all was committed before.
+#[test]
+fn a_commit_without_marks_finds_that_the_image_of_a_leg_was_removed() {
+    let (mut place, mut master) = pair(&[]);
+    master.write(&block(0)).unwrap();
+    master.mark();
+    let mut commit = || {
+        let marks = master
+            .drive
+            .write_marks(Mark::Filemark, 0, WriteMode::Commit);
+        marks.map(drop).map_err(|failed| failed.sense)
+    };
+    assert_eq!(commit(), Ok(()));
+    std::fs::remove_file(place.path("b.ptape")).unwrap();
+    assert_eq!(commit(), Err(Sense::HardwareError));
+    assert_eq!(place.status().legs[1].state, LegCondition::OutOfStep);
+    assert_eq!(place.stop(), 1);
+}
+
 /// PT-18, where no leg is left. The disk is full as far as this process sees it: its longest file.
 #[test]
 fn legs_without_room_on_their_host_are_out_of_step_with_the_hosts_reason() {

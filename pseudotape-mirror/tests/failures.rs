@@ -53,6 +53,83 @@ fn first_unsure(nth: u64) -> u64 {
     }
 }
 
+/// What was acknowledged before is on one copy less than the program was promised, whatever succeeds since.
+#[test]
+fn an_unload_fails_where_a_required_leg_was_lost_before() {
+    for (class, unloads) in [(Class::Required, false), (Class::Spare, true)] {
+        for is_dropped in [false, true] {
+            let legs: Vec<_> = (0..2).map(blank).collect();
+            let mut mirror = mirror_of(&legs, class);
+            write(&mut mirror, 0).unwrap();
+            legs[1].set(Faults {
+                commit: Some(Sense::HardwareError),
+                ..Faults::default()
+            });
+            assert_eq!(commit(&mut mirror).is_ok(), unloads);
+            legs[1].set(Faults::default());
+            // Nothing that writes goes on without it.
+            assert_eq!(commit(&mut mirror).is_ok(), unloads);
+            if is_dropped {
+                mirror.drop_leg("b").unwrap();
+            }
+            let unloaded = mirror.unload().map_err(|failed| failed.sense);
+            let expected = match unloads || is_dropped {
+                true => Ok(()),
+                false => Err(Sense::HardwareError),
+            };
+            assert_eq!(unloaded, expected, "{class}, dropped: {is_dropped}");
+            assert!(mirror.test_ready().is_err(), "it is unloaded");
+        }
+    }
+}
+
+/// Whoever only reads was promised nothing of a volume that was no copy when it was put in.
+#[test]
+fn an_unload_succeeds_where_a_required_leg_was_no_copy_from_the_beginning() {
+    let legs = [blank(0), blank(1).marked(3)];
+    let mut mirror = mirror_of(&legs, Class::Required);
+    assert_eq!(lost_from(&mirror, "b"), Some(3));
+    assert_eq!(write(&mut mirror, 0), Err(Sense::HardwareError));
+    assert!(mirror.unload().is_ok());
+}
+
+/// A volume that nobody finds once it is closed stays in, as long as a copy is missing because of it.
+#[test]
+fn nothing_is_unloaded_where_the_volume_of_a_required_leg_would_be_lost() {
+    for class in [Class::Required, Class::Spare] {
+        let legs: Vec<_> = (0..2).map(blank).collect();
+        let mut mirror = mirror_of(&legs, class);
+        write(&mut mirror, 0).unwrap();
+        commit(&mut mirror).unwrap();
+        legs[1].set(Faults {
+            removed: true,
+            ..Faults::default()
+        });
+        let unloaded = mirror.unload().map_err(|failed| failed.sense);
+        assert_eq!(lost_from(&mirror, "b"), Some(1));
+        if class == Class::Spare {
+            assert_eq!(unloaded, Ok(()));
+            continue;
+        }
+        assert_eq!(unloaded, Err(Sense::HardwareError));
+        for _ in 0..2 {
+            assert!(mirror.test_ready().is_ok(), "it is still loaded");
+            assert!(mirror.unload().is_err());
+        }
+        // A volume whose leg the operator gives up goes.
+        mirror.drop_leg("b").unwrap();
+        legs[1].set(Faults::default());
+        assert!(mirror.unload().is_ok());
+    }
+    // The last copy stays in, whatever its class.
+    let legs = [blank(0).with(Faults {
+        removed: true,
+        ..Faults::default()
+    })];
+    let mut mirror = mirror_of(&legs, Class::Spare);
+    assert!(mirror.unload().is_err());
+}
+
 #[test]
 fn a_required_leg_that_fails_fails_the_operation_and_the_others_lose_nothing() {
     for sense in BROKEN {

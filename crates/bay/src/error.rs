@@ -25,6 +25,17 @@ pub enum Error {
         "it is locked by a program ('mt lock'): 'mt unlock' unlocks it, --force takes the cartridge out all the same"
     )]
     Locked,
+    /// Nobody finds the volume once it is closed.
+    #[error(
+        "{}: it stays loaded until then, and --force takes it out all the same",
+        named(name, source)
+    )]
+    Unfindable {
+        /// The volume.
+        name: String,
+        /// Why, and where what it holds can be copied.
+        source: VolumeError,
+    },
     /// A text that names no volume.
     #[error(transparent)]
     Specification(#[from] SpecificationError),

@@ -239,10 +239,21 @@ impl Slot {
 
     /// Takes the volume out: commits and closes it. Says how it is called in messages.
     ///
-    /// A locked door stops only an operator who does not insist.
+    /// A locked door stops only an operator who does not insist. So does a volume that nobody finds once it is closed.
     pub fn unload(&mut self, force: bool) -> Result<String, Error> {
         if !force && self.door() == Door::Locked {
             return Err(Error::Locked);
+        }
+        let lost = self.volume_mut().lost_when_closed();
+        if let (Some(source), Some(loaded)) = (lost, self.loaded()) {
+            let name = loaded.name.display().to_string();
+            if !force {
+                return Err(Error::Unfindable { name, source });
+            }
+            self.discard();
+            return Ok(format!(
+                "{name} (its file is gone, and what it held with it)"
+            ));
         }
         let Contents::Own(own) = &mut self.0 else {
             return Err(Error::Fixed);
@@ -263,6 +274,15 @@ impl Slot {
         let finished = cartridge.finish();
         finished.map_err(|source| unfinished(&name, VolumeError::new(source)))?;
         Ok(name)
+    }
+
+    /// Closes a volume that nobody finds any more. How that ends says nothing new.
+    fn discard(&mut self) {
+        let Contents::Own(own) = &mut self.0 else {
+            return;
+        };
+        drop(own.guest.take());
+        drop(own.drive.eject());
     }
 
     /// Moves the write-protect switch of an image.

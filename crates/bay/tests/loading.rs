@@ -153,6 +153,33 @@ fn what_can_not_be_loaded_or_unloaded_says_why() {
     assert_eq!(bay.lock().slot.unload(true).unwrap(), one);
 }
 
+/// As long as it is loaded, what the removed image holds can be copied.
+#[test]
+fn a_removed_image_stays_in_until_somebody_insists() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    for (filter, name) in [("", "plain.ptape"), ("zstd+", "packed.ptape")] {
+        let bay = bay();
+        let text = format!("{filter}{}", blank(place, name));
+        let name = load(&bay, &text).unwrap();
+        write(&bay, b"block");
+        fs::remove_file(place.join(text.trim_start_matches(filter))).unwrap();
+        for _ in 0..2 {
+            let error = bay.lock().slot.unload(false).unwrap_err();
+            assert!(matches!(error, Error::Unfindable { .. }), "{error}");
+            let told = error.to_string();
+            assert!(told.contains("/fd/") && told.contains("--force"), "{told}");
+        }
+        assert!(bay.lock().slot.loaded().is_some());
+        let unloaded = bay.lock().slot.unload(true).unwrap();
+        assert_eq!(
+            unloaded,
+            format!("{name} (its file is gone, and what it held with it)")
+        );
+        assert!(bay.lock().slot.loaded().is_none());
+    }
+}
+
 #[test]
 fn the_door_of_a_filtered_volume_is_known() {
     let directory = tempfile::tempdir().unwrap();
@@ -375,6 +402,7 @@ fn a_message_about_an_image_names_it_once() {
     write(&bay, b"block");
     fs::remove_file(&path).unwrap();
     once(bay.lock().slot.unload(false).unwrap_err(), "was removed");
+    bay.lock().slot.unload(true).unwrap();
     once(load(&bay, &path).unwrap_err(), "No such file");
 }
 

@@ -521,6 +521,10 @@ impl Volume for NullDrive {
         }
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
+
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Ok(())
     }

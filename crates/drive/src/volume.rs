@@ -60,6 +60,13 @@ impl<M: Medium> Volume for ImageDrive<M> {
         }
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        let absent = self.cartridge.as_mut()?.check_presence().err()?;
+        absent
+            .is_lost_when_closed()
+            .then(|| VolumeError::new(absent))
+    }
+
     /// Commits and closes the cartridge, loaded or not; an empty drive has none to close.
     fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
         match self.eject() {

@@ -106,6 +106,19 @@ fn a_commit_without_marks_finds_that_the_image_was_removed() {
 }
 
 #[test]
+fn a_removed_image_is_lost_when_it_is_closed_and_a_renamed_one_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, new) = (folder.path().join("a.ptape"), folder.path().join("b.ptape"));
+    let mut drive = recorded(&path);
+    assert!(drive.lost_when_closed().is_none());
+    fs::rename(&path, &new).expect("renames");
+    assert!(drive.lost_when_closed().is_none());
+    fs::remove_file(&new).expect("it goes");
+    let lost = drive.lost_when_closed().expect("nobody finds it");
+    assert!(lost.to_string().contains("/fd/"), "{lost}");
+}
+
+#[test]
 fn a_commit_is_of_every_partition() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.ptape");

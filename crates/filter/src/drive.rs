@@ -385,6 +385,10 @@ impl<V: Volume> Volume for FilterDrive<V> {
         self.below.writability()
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        self.below.lost_when_closed()
+    }
+
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Box::new(self.below).finish()
     }

@@ -259,6 +259,18 @@ impl Error {
         }
     }
 
+    /// Whether nobody finds the image where it was opened, while its data can still be read as long as it is open.
+    #[must_use]
+    pub fn is_lost_when_closed(&self) -> bool {
+        let Error::Absent { absence, .. } = self else {
+            return false;
+        };
+        match absence {
+            Absence::Removed { .. } | Absence::NameLost { .. } => true,
+            Absence::Cut { .. } => false,
+        }
+    }
+
     /// Whether the medium (and not the host or the caller) is at fault: reading can go on behind it.
     #[must_use]
     pub fn is_damage(&self) -> bool {

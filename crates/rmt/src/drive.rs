@@ -359,6 +359,10 @@ impl Volume for RmtDrive {
         }
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
+
     fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
         commit_before_end(&mut *self).map_err(|failed| {
             let name = &self.name;

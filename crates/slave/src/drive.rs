@@ -396,6 +396,10 @@ impl Volume for SlaveDrive {
         }
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
+
     /// Commits if a slave is attached, then ends the connection to it.
     fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
         if !self.inner.is_attached() {

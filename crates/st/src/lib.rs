@@ -72,6 +72,11 @@ impl St {
         self.drive.position_lost = true;
     }
 
+    /// The cartridge was changed by hand: what was refused before is no news of the one that is in now.
+    pub fn forget_refusal(&mut self) {
+        self.last_refusal = None;
+    }
+
     /// Ends a call: the reason becomes an errno, and stays as the drive's last error where it is one.
     fn answer<T>(&mut self, result: Result<T, Refusal>) -> Result<T, Errno> {
         result.map_err(|refusal| {

@@ -103,6 +103,10 @@ impl<D: Drive> Volume for Bare<D> {
         writability_by_mode(&mut self.0)
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
+
     fn finish(mut self: Box<Self>) -> Result<(), VolumeError> {
         commit_before_end(&mut self.0).map_err(VolumeError::new)
     }
@@ -193,6 +197,10 @@ impl Volume for Box<dyn Volume> {
 
     fn writability(&mut self) -> Writability {
         (**self).writability()
+    }
+
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        (**self).lost_when_closed()
     }
 
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {

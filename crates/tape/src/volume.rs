@@ -156,6 +156,10 @@ pub trait Volume: Drive {
     /// Whether the volume can be written at all. Asks the drive where only the drive knows.
     fn writability(&mut self) -> Writability;
 
+    /// Why nobody finds the volume once it is closed, and how what it holds can still be copied: its file was removed
+    /// while it was open, for instance. `None` where it is not known to be so. Asks no drive.
+    fn lost_when_closed(&mut self) -> Option<VolumeError>;
+
     /// Brings everything to stable storage and closes the volume.
     ///
     /// Without this an image is left as a crash of the program leaves it: nothing written is lost. After an error

@@ -659,6 +659,10 @@ impl Volume for ModelDrive {
         }
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
+
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Ok(())
     }

@@ -133,6 +133,10 @@ impl<V: Volume> Volume for Recovering<V> {
         self.drive.writability()
     }
 
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        self.drive.lost_when_closed()
+    }
+
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Box::new(self.drive).finish()
     }

@@ -87,6 +87,9 @@ impl Volume for Gone {
     fn writability(&mut self) -> Writability {
         Writability::Unknown
     }
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {
         Ok(())
     }

@@ -128,9 +128,12 @@ impl Desk {
                     force || !self.public.is_in_file(),
                     "a program is in the middle of a file: let it end, or unload by 'mt offline', or say --force"
                 );
+                if !force {
+                    expect_findable(&deck)?;
+                }
                 // The attention of volumes that nobody used must not fail this unload.
                 let ready = pseudotape_tape::make_ready(&mut deck.mirror);
-                let unloaded = ready.and_then(|()| deck.mirror.unload());
+                let unloaded = ready.and_then(|()| deck.mirror.unload_all(Rest::MayGo));
                 // Volumes that were refused or are out of step are taken out too.
                 let ejected = deck.eject();
                 let leaving = deck.take_leaving();
@@ -265,6 +268,21 @@ fn expect_empty(deck: &Deck) -> Result<()> {
     ensure!(
         !deck.is_loaded(),
         "volumes are in: 'mt offline', or 'pseudotape-mirror unload', takes them out first"
+    );
+    Ok(())
+}
+
+/// As long as a volume is in that nobody finds elsewhere, it can be copied.
+fn expect_findable(deck: &Deck) -> Result<()> {
+    let unfindable = deck.mirror.unfindable();
+    let told: Vec<_> = unfindable
+        .iter()
+        .map(|(leg, error)| format!("leg {leg}: {error}"))
+        .collect();
+    ensure!(
+        told.is_empty(),
+        "{}: all volumes stay in until then; --force takes them out all the same, 'drop LEG' this one alone",
+        told.join("; ")
     );
     Ok(())
 }

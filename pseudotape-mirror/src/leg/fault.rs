@@ -104,6 +104,15 @@ pub enum Cause {
         /// Why, in words that follow "it is".
         why: &'static str,
     },
+    /// Nobody finds the volume once it is closed.
+    #[error("{error}")]
+    Unfindable {
+        /// Why, and where what it holds can be copied.
+        error: Arc<VolumeError>,
+    },
+    /// Nobody finds the volume, and it is closed.
+    #[error("its file was removed while it was in the mirror, and is closed now")]
+    Gone,
     /// The drive refuses what the drives of other legs do.
     #[error("its drive can't do what the others do")]
     Incapable,

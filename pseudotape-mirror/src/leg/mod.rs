@@ -20,7 +20,9 @@ mod tests;
 
 use std::sync::{Arc, MutexGuard};
 
-use pseudotape_tape::{Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, Writability};
+use pseudotape_tape::{
+    Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, VolumeError, Writability,
+};
 
 pub use board::{LegBoard, LegState};
 pub(crate) use core::{Core, grow};
@@ -46,6 +48,8 @@ pub(crate) struct Leg {
     /// From which object on the volume is marked as missing something, although the leg is in step: the operator
     /// trusts it, or there is no other.
     misses_from: Option<ObjectNumber>,
+    /// The leg failed since its volume was put in.
+    failed: bool,
     end: LegEnd,
     /// Whether the volume can be written, as it was when it was looked at.
     writability: Writability,
@@ -62,6 +66,7 @@ impl Leg {
             late: None,
             state: LegState::InStep,
             misses_from: None,
+            failed: false,
             end: LegEnd::new(),
             writability: Writability::Unknown,
         }
@@ -216,8 +221,17 @@ impl Leg {
         }
     }
 
-    /// Puts another drive in the place of the one that is there.
+    /// Why nobody finds the volume once it is closed, where it is so. The volume of a late leg that works just now is
+    /// not asked: that can take long.
+    pub(crate) fn lost_when_closed(&self) -> Option<VolumeError> {
+        self.seat.core_at_rest()?.volume().lost_when_closed()
+    }
+
+    /// Puts another drive in the place of the one that is there, which is closed then.
     pub(crate) fn replace_drive(&mut self, drive: Box<dyn Volume>) -> Box<dyn Volume> {
+        if self.lost_when_closed().is_some() {
+            self.forget_rescue();
+        }
         self.misses_from = None;
         self.core().replace(drive)
     }
@@ -231,6 +245,10 @@ impl Leg {
         let was_lost = self.is_out_of_step();
         if let Some(LateFailure { from, cause }) = &failed_late {
             self.failed_after_all(*from, cause);
+        }
+        let is_gone = self.lost_when_closed().is_some();
+        if is_gone {
+            self.forget_rescue();
         }
         let Leg { options, seat, .. } = self;
         let failure = |from, cause| LegFailure {
@@ -246,6 +264,7 @@ impl Leg {
             (Some(LateFailure { from, cause }), _) => Err(failure(from, cause)),
             // It is no news that a leg which was lost before can't be closed well.
             (None, Err(_)) if was_lost => Ok(()),
+            (None, Err(_)) if is_gone => Err(unclosed(Cause::Gone)),
             (None, Err(error)) => {
                 let error = Arc::new(error);
                 Err(unclosed(Cause::NotClosed { error }))

@@ -13,9 +13,18 @@ impl Leg {
     /// The leg is no copy from an object on. Its volume is marked, if the volume has a place for that, and the log
     /// says what the operator can do. Does nothing where the leg is no copy already.
     pub(crate) fn lose(&mut self, from: ObjectNumber, cause: &Cause) {
-        if !self.in_step() {
-            return;
+        if self.in_step() {
+            self.failed = true;
+            self.end_in_step(from, cause);
         }
+    }
+
+    /// The operator says that another volume is the right one, and this one differs from it.
+    pub(crate) fn differs(&mut self, cause: &Cause) {
+        self.end_in_step(ObjectNumber(0), cause);
+    }
+
+    fn end_in_step(&mut self, from: ObjectNumber, cause: &Cause) {
         let reason = cause.to_string();
         let name = &self.options.name;
         let what = match self.options.class {
@@ -69,10 +78,29 @@ impl Leg {
         self.set_no_copy_from(ObjectNumber(0));
     }
 
+    /// Whether the leg was a copy when its volume was put in, and failed since.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed && self.is_out_of_step()
+    }
+
+    /// The volume is closed, and nobody finds it any more: no text names any longer where it could be copied.
+    pub(super) fn forget_rescue(&mut self) {
+        let reason = Cause::Gone.to_string();
+        self.board().forget_errors();
+        self.board().note_error(&reason);
+        let from = match self.state {
+            LegState::InStep => ObjectNumber(0),
+            LegState::OutOfStep { from, .. } => from,
+            LegState::Dropped { .. } => return,
+        };
+        self.set_state(LegState::OutOfStep { from, reason });
+    }
+
     /// The operator says that this volume is the right one. If the volume is marked, it still misses something: the
     /// mark stays.
     pub(crate) fn trust(&mut self) {
         self.keep_mark();
+        self.failed = false;
         self.set_state(LegState::InStep);
     }
 
@@ -97,6 +125,7 @@ impl Leg {
             error: Arc::new(error),
         })?;
         self.misses_from = misses_from;
+        self.failed = false;
         self.set_state(LegState::InStep);
         self.end.back_in_step();
         self.board().forget_errors();

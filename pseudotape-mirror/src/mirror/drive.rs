@@ -6,6 +6,7 @@ use pseudotape_tape::{
 };
 
 use super::MirrorDrive;
+use super::besides::Rest;
 use crate::change::Change;
 
 impl Drive for MirrorDrive {
@@ -60,7 +61,7 @@ impl Drive for MirrorDrive {
     }
 
     fn unload(&mut self) -> Result<(), Failed> {
-        self.unload_all()
+        self.unload_all(Rest::Stays)
     }
 
     fn position(&mut self) -> Result<Position, Failed> {

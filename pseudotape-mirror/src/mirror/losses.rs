@@ -43,6 +43,17 @@ impl MirrorDrive {
         Ok(())
     }
 
+    /// Fails where what was written since the volumes were put in is not mirrored as it was asked for, though a later
+    /// operation may have succeeded on what is left.
+    pub(super) fn check_all_written(&self) -> Result<(), Failed> {
+        let mut failed = self.legs.iter().filter(|leg| leg.has_failed());
+        let too_few = self.losses().too_few;
+        if failed.any(|leg| too_few || leg.is_required()) {
+            return Err(Failed::at(Sense::HardwareError, self.at));
+        }
+        Ok(())
+    }
+
     /// Fails where what is written would not be mirrored as it was asked for.
     pub(super) fn check_legs(&self) -> Result<(), Failed> {
         if self.losses().forbid_writing() {

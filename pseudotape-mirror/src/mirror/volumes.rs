@@ -133,7 +133,7 @@ impl MirrorDrive {
                 Err(failure) => *failure.cause,
             };
             let leg = &mut self.legs[number];
-            leg.lose(ObjectNumber(0), &cause);
+            leg.differs(&cause);
             lost.push(leg.name().to_owned());
         }
         self.reader = trusted;

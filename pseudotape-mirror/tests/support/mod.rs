@@ -79,6 +79,8 @@ pub struct Faults {
     pub delay: Duration,
     /// It can't say how much fits.
     pub mute: bool,
+    /// Its file was removed: nobody finds it once it is closed.
+    pub removed: bool,
     /// Erasing is refused.
     pub no_erase: bool,
 }
@@ -450,6 +452,11 @@ impl Volume for Handle {
 
     fn writability(&mut self) -> Writability {
         self.0.inside().writability
+    }
+
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        let is_removed = self.0.inside().faults.removed;
+        is_removed.then(|| VolumeError::new("it was removed: copy it from /proc/1/fd/9"))
     }
 
     fn finish(self: Box<Self>) -> Result<(), VolumeError> {

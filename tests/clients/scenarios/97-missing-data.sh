@@ -45,6 +45,25 @@ check "tar writes the tape anew" tar -b 64 -cf "$REWIND" data
 drive_down
 says "then nothing is missing" 0 'no damage' pseudotape verify lost.ptape
 
+# -- an image that is removed while it is loaded stays in, so that it can be copied
+cartridge gone
+drive_up "image=$WORK/gone.ptape"
+check "tar writes before the image goes" tar -b 64 -cf "$NODE" data
+rm gone.ptape
+says "a commit finds it" 2 'Input/output error' mt-st -f "$NODE" weof 0
+says "offline fails" 2 'Input/output error' mt-st -f "$NODE" offline
+says "an unload fails and says where the data can be copied" 2 'was removed.*/proc/[0-9]*/fd/[0-9]*.*--force' \
+    pseudotape unload 0
+copy=$(grep -o '/proc/[0-9]*/fd/[0-9]*' <<<"$output" | head -1)
+says "the status says it too" 0 "$copy" pseudotape status
+check "there it is copied" cp "$copy" copied.ptape
+says "who insists has it taken out" 0 'unloaded .*gone.ptape.*its file is gone' pseudotape unload 0 --force
+same "no error is shown of what is out" 0 "$(pseudotape status | grep -c -e "$copy" -e 'last error .*removed')"
+check "the copy is loaded" pseudotape load 0 "$WORK/copied.ptape"
+same "the new cartridge has no error" 0 "$(pseudotape status --json | grep -c '"last_error": "')"
+check "everything is on the copy" tar -b 64 -df "$NODE" data
+drive_down
+
 # -- a daemon that was killed: the next load and unload put its image right, for good
 cartridge killed
 drive_up "image=$WORK/killed.ptape"
