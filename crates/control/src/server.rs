@@ -17,6 +17,9 @@ use crate::{Error, PROTOCOL, send};
 
 /// Most clients at a time, where the configuration says nothing else.
 pub const MAX_CLIENTS: usize = 16;
+/// So many clients more are served where they are root or the daemon's own user: whoever else was let in by the
+/// socket's group can't keep an operator out.
+const OWN_PLACES: usize = 4;
 /// How long a client may be silent.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -44,12 +47,26 @@ pub struct ControlServer {
 
 impl ControlServer {
     /// Listens on `path`, taking the place of a dead daemon's socket. One client more than `max_clients` is told so,
-    /// and hung up on.
+    /// and hung up on. Some more are served where they are root or the daemon's own user.
     pub fn start<O: Operator>(
         path: &Path,
         mode: u32,
         group: SocketGroup,
         max_clients: usize,
+        operator: Arc<O>,
+    ) -> Result<ControlServer, ListenError> {
+        let places = Places {
+            for_all: max_clients,
+            is_own: Peer::is_own,
+        };
+        Self::start_with(path, mode, group, places, operator)
+    }
+
+    fn start_with<O: Operator>(
+        path: &Path,
+        mode: u32,
+        group: SocketGroup,
+        places: Places,
         operator: Arc<O>,
     ) -> Result<ControlServer, ListenError> {
         let purpose = Purpose {
@@ -63,7 +80,7 @@ impl ControlServer {
         let stopped = Arc::clone(&stop);
         let acceptor = std::thread::Builder::new()
             .name("control".into())
-            .spawn(move || accept(&socket.listener, &stopped, max_clients, &operator))
+            .spawn(move || accept(&socket.listener, &stopped, places, &operator))
             .map_err(|source| ListenError::Thread {
                 what: purpose.what,
                 source,
@@ -90,10 +107,27 @@ impl Drop for ControlServer {
     }
 }
 
+/// How many clients are served at a time.
+#[derive(Clone, Copy)]
+struct Places {
+    for_all: usize,
+    /// Who may have one of the places that are kept.
+    is_own: fn(&Peer) -> bool,
+}
+
+impl Places {
+    fn of(self, peer: &Peer) -> usize {
+        match (self.is_own)(peer) {
+            true => self.for_all.saturating_add(OWN_PLACES),
+            false => self.for_all,
+        }
+    }
+}
+
 fn accept<O: Operator>(
     listener: &UnixListener,
     stop: &AtomicBool,
-    max_clients: usize,
+    places: Places,
     operator: &Arc<O>,
 ) {
     let clients = Arc::new(AtomicUsize::new(0));
@@ -110,9 +144,10 @@ fn accept<O: Operator>(
                 continue;
             }
         };
-        if clients.fetch_add(1, Ordering::SeqCst) >= max_clients {
+        let most = places.of(&Peer::of(&stream));
+        if clients.fetch_add(1, Ordering::SeqCst) >= most {
             clients.fetch_sub(1, Ordering::SeqCst);
-            refuse(stream, max_clients, &**operator);
+            refuse(stream, most, &**operator);
             continue;
         }
         let (operator, client) = (Arc::clone(operator), Arc::clone(&clients));
@@ -281,7 +316,8 @@ mod tests {
     #[test]
     fn the_last_client_of_the_limit_is_served_and_one_more_is_told_why_not() {
         let (_directory, path, _server) = server();
-        let idle: Vec<_> = (1..FEW)
+        // This process is the daemon's own user.
+        let idle: Vec<_> = (1..FEW + OWN_PLACES)
             .map(|_| UnixStream::connect(&path).unwrap())
             .collect();
         let mut last = UnixStream::connect(&path).unwrap();
@@ -297,10 +333,46 @@ mod tests {
             let Response::Error { message } = refused else {
                 panic!("one client more: {refused:?}");
             };
-            assert!(message.contains("3 clients are being served"), "{message}");
+            assert!(message.contains("7 clients are being served"), "{message}");
             assert!(message.contains("max-clients"), "{message}");
         }
         drop((idle, reader));
+    }
+
+    #[test]
+    fn others_leave_places_to_root_and_the_daemons_user() {
+        static IS_OWN: AtomicBool = AtomicBool::new(false);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("control");
+        let places = Places {
+            for_all: FEW,
+            is_own: |_| IS_OWN.load(Ordering::SeqCst),
+        };
+        let group = SocketGroup::Own;
+        let _server =
+            ControlServer::start_with(&path, 0o600, group, places, Arc::new(Echo)).unwrap();
+        // Says what it was answered, and stays until it is dropped.
+        let come = |is_own| {
+            IS_OWN.store(is_own, Ordering::SeqCst);
+            let mut stream = UnixStream::connect(&path).unwrap();
+            // Whoever is refused finds the socket closed, perhaps before it has asked.
+            drop(stream.write_all(b"{\"do\":\"status\"}\n"));
+            let mut reader = BufReader::new(stream);
+            let mut answer = String::new();
+            reader.read_line(&mut answer).unwrap();
+            (answer, reader)
+        };
+        let mut here: Vec<_> = (0..FEW).map(|_| come(false)).collect();
+        let (refused, _) = come(false);
+        assert!(refused.contains("3 clients are being"), "{refused}");
+        here.extend((0..OWN_PLACES).map(|_| come(true)));
+        for (answer, _) in &here {
+            assert!(answer.contains("Status"), "{answer}");
+        }
+        let (refused, _) = come(true);
+        assert!(refused.contains("7 clients are being"), "{refused}");
+        let (refused, _) = come(false);
+        assert!(refused.contains("3 clients are being"), "{refused}");
     }
 
     #[test]

@@ -68,6 +68,35 @@ allowed "its name is enough" 'loaded .*lent/tuesday' pseudotape load 1 tuesday.p
 check "unload" pseudotape unload 1
 check "root loads what he likes" pseudotape load 1 "$place/private/secret.ptape"
 check "and out" pseudotape unload 1
+# More clients than are served, all of them silent and of the group: he can't keep root out.
+cat >idle.py <<'END'
+import socket, sys, time
+clients = []
+for number in range(20):
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(sys.argv[1])
+    client.settimeout(60)
+    clients.append(client)
+# the last ones are refused, which tells that all the others were looked at
+for client in clients[16:]:
+    assert b"16 clients are being served" in client.recv(1000)
+print("all are there", flush=True)
+time.sleep(600)
+END
+cp idle.py "$place/idle.py"
+setpriv --reuid=65534 --regid=users --clear-groups /usr/bin/python3 "$place/idle.py" "$SOCKET" >idle.out 2>idle.err &
+idle=$!
+tenths=0
+until grep -q 'all are there' idle.out || [ $tenths -gt 600 ] || ! kill -0 $idle 2>/dev/null; do
+    sleep 0.1
+    tenths=$((tenths + 1))
+done
+says "one client more than the limit is told why" 0 'all are there' cat idle.out idle.err
+refused "another one of the group too" '16 clients are being served' pseudotape status
+says "root is served all the same" 0 'drive 1' pseudotape status
+kill $idle
+wait $idle 2>/dev/null
+
 says "a name that is nowhere" 2 "no volume 'nothing.ptape'.*folders" pseudotape load 1 nothing.ptape
 same "the secret image is what it was" "$before" "$(sha256sum <"$place/private/secret.ptape")"
 
