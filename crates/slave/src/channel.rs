@@ -107,6 +107,8 @@ pub(crate) enum Message {
     Known(Received),
     /// A greeting in another version.
     Foreign(ForeignHello),
+    /// A request for whose payload there is no memory: the payload was read over.
+    Unstored(Header),
 }
 
 /// The end of the channel from which requests are read.
@@ -155,7 +157,12 @@ impl Reader {
         let header = Header::parse(bytes)?;
         header.payload_within(max_payload)?;
         let head_length = HEADER_BYTES + header.body_length;
-        if !self.fill(head_length + header.streamed_length())? {
+        let length = head_length + header.streamed_length();
+        if grow(&mut self.buffer, length + MAX_HEAD_BYTES).is_err() {
+            let is_over = self.read_over(length)?;
+            return Ok(is_over.then_some(Message::Unstored(header)));
+        }
+        if !self.fill(length)? {
             return Ok(None);
         }
         let body = self.waiting().get(HEADER_BYTES..head_length);
@@ -193,6 +200,21 @@ impl Reader {
     /// Closes the descriptor of a refused greeting. The next greeting brings its own.
     pub(crate) fn drop_descriptor(&mut self) {
         self.passed = None;
+    }
+
+    /// Reads so many bytes and forgets them. Returns false if the master closed its end before that.
+    fn read_over(&mut self, length: usize) -> Result<bool, ServeError> {
+        let mut missing = length;
+        while missing > 0 {
+            // With less than that, fill() needs no more memory.
+            let piece = missing.min(self.buffer.len() - MAX_HEAD_BYTES);
+            if !self.fill(piece)? {
+                return Ok(false);
+            }
+            self.start += piece;
+            missing -= piece;
+        }
+        Ok(true)
     }
 
     /// Reads until this many bytes are in the buffer. Returns false if the master closed its end before that.

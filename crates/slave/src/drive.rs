@@ -75,6 +75,11 @@ impl SlaveDrive {
                 Err(Failed::at(Sense::NoDrive, None))
             }
             Some(Ok(answer)) => Ok(answer),
+            // Nothing was sent: the tape is where it was, and the slave is asked again.
+            Some(Err(lost @ Lost::NoMemory { .. })) => {
+                self.trouble = Some(format!("'{}' was refused: {lost}", request.name()));
+                Err(Failed::at(Sense::HardwareError, self.position))
+            }
             Some(Err(lost)) => {
                 self.position = None;
                 self.inner.lose(line, &lost);
@@ -84,6 +89,7 @@ impl SlaveDrive {
                         // The request did not reach the slave, so no operation was begun.
                         Lost::GoneBefore => Sense::NoDrive,
                         Lost::Gone
+                        | Lost::NoMemory { .. }
                         | Lost::Nonsense(_)
                         | Lost::Silent(_)
                         | Lost::Channel(_)

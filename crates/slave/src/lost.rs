@@ -16,6 +16,12 @@ pub(crate) enum Lost {
     /// The slave was already gone when the request was to be sent.
     #[error("it is gone")]
     GoneBefore,
+    /// There is no memory for the record of a request. Nothing was sent, and the slave stays.
+    #[error("no memory for a record of {length} bytes")]
+    NoMemory {
+        /// Its length.
+        length: usize,
+    },
     /// The slave violated the protocol.
     #[error("it talks nonsense: {0}")]
     Nonsense(#[from] Nonsense),
@@ -40,7 +46,9 @@ impl Lost {
     /// The goodbye for the slave, where there is a connection that can still carry one.
     pub(crate) fn goodbye(&self) -> Option<Goodbye> {
         let reason = match self {
-            Lost::Gone | Lost::GoneBefore | Lost::Channel(_) => return None,
+            Lost::Gone | Lost::GoneBefore | Lost::NoMemory { .. } | Lost::Channel(_) => {
+                return None;
+            }
             Lost::Nonsense(_) => Reason::Nonsense,
             Lost::Silent(_) => Reason::Silent,
             Lost::Ended(_) => Reason::Ending,

@@ -147,6 +147,16 @@ impl Session<'_> {
         while let Some(message) = self.reader.next(self.max_payload)? {
             let received = match message {
                 Message::Known(received) => received,
+                Message::Unstored(header) if greeted => {
+                    log::error!("no memory for a record of {} bytes", header.payload_length);
+                    let failed = Failed::at(Sense::HardwareError, None);
+                    self.answer(header.id, &Reply::Failed(failed))?;
+                    continue;
+                }
+                Message::Unstored(header) => {
+                    let kind = header.kind;
+                    return Err(ServeError::Nonsense(Nonsense::Kind { kind }));
+                }
                 Message::Foreign(hello) if !greeted => {
                     self.answer_foreign(hello)?;
                     continue;

@@ -186,7 +186,8 @@ impl StreamCore {
         }
     }
 
-    /// Makes a request available for the slave to read.
+    /// Makes a request available for the slave to read. Without memory for the request, and for as long a payload of
+    /// the reply as there is room for, nothing is sent.
     pub(crate) fn post(&self, question: Question<'_>, room: usize) -> Result<(), Lost> {
         let payload = Payload::Streamed(question.data);
         let head = Head::new(question.request.kind(), question.id, payload, |out| {
@@ -201,6 +202,12 @@ impl StreamCore {
             });
         }
         state.outgoing.clear();
+        state.payload.clear();
+        let length = head.bytes().len().saturating_add(question.data.len());
+        if state.outgoing.try_reserve(length).is_err() || state.payload.try_reserve(room).is_err() {
+            let length = question.data.len().max(room);
+            return Err(Lost::NoMemory { length });
+        }
         state.outgoing.extend_from_slice(head.bytes());
         state.outgoing.extend_from_slice(question.data);
         state.sent = 0;

@@ -13,7 +13,7 @@ use crate::leg::core::Core;
 use crate::leg::end::Uncommitted;
 use crate::leg::fault::Cause;
 use crate::leg::judge::{Verdict, judge};
-use crate::leg::place::{elsewhere, same_place};
+use crate::leg::place::{elsewhere, objects_before, same_place};
 use crate::leg::seat::Seat;
 
 /// At most so many empty buffers are kept for further entries.
@@ -60,6 +60,23 @@ struct Queue {
     free_bytes: u64,
 }
 
+impl Queue {
+    /// An empty buffer, which may have room already.
+    fn take_free(&mut self) -> Vec<u8> {
+        let mut buffer = self.free.pop().unwrap_or_default();
+        self.free_bytes -= buffer.capacity() as u64;
+        buffer.clear();
+        buffer
+    }
+}
+
+/// Gives an empty buffer room for so many bytes, where there is memory for them.
+fn reserve(buffer: &mut Vec<u8>, bytes: u64) -> bool {
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    buffer.clear();
+    buffer.try_reserve_exact(bytes).is_ok()
+}
+
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -68,6 +85,18 @@ struct Shared {
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queue, when so much more can wait in it, or nothing can any more.
+    fn room_for(&self, weight: u64, limit_bytes: u64) -> MutexGuard<'_, Queue> {
+        let mut queue = self.queue();
+        while queue.weight > 0
+            && queue.weight.saturating_add(weight) > limit_bytes
+            && queue.failure.is_none()
+        {
+            queue = self.wait(queue);
+        }
+        queue
     }
 
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
@@ -85,6 +114,8 @@ pub(super) struct Late {
     limit_bytes: u64,
     /// Weight that is kept free in the queue for a record that other legs are writing.
     admitted: u64,
+    /// Memory for the record that was admitted.
+    prepared: Vec<u8>,
     /// The place behind the last entry. `None` where the tape was moved by something else than the queue.
     tail: Option<Position>,
 }
@@ -105,6 +136,7 @@ impl Late {
             thread: Some(thread),
             limit_bytes,
             admitted: 0,
+            prepared: Vec::new(),
             tail: None,
         })
     }
@@ -135,11 +167,20 @@ impl Late {
 
     /// Keeps room in the queue for a record before other legs write that record; waits until there is room.
     ///
-    /// Returns `false` where the leg met early warning meanwhile. All that was admitted before fits behind early
-    /// warning; a further record perhaps does not.
+    /// Returns `false` where the leg met early warning meanwhile, or where there is no memory for the record. All that
+    /// was admitted before fits behind early warning; a further record perhaps does not.
     pub(super) fn admit(&mut self, weight: u64) -> bool {
-        let mut queue = self.room_for(weight);
+        let mut queue = self.shared.room_for(weight, self.limit_bytes);
         if queue.warned {
+            return false;
+        }
+        let mut buffer = match self.prepared.capacity() {
+            0 => queue.take_free(),
+            _ => std::mem::take(&mut self.prepared),
+        };
+        let has_memory = reserve(&mut buffer, weight);
+        self.prepared = buffer;
+        if !has_memory {
             return false;
         }
         queue.weight = queue.weight.saturating_add(weight);
@@ -157,17 +198,6 @@ impl Late {
         }
     }
 
-    fn room_for(&self, weight: u64) -> MutexGuard<'_, Queue> {
-        let mut queue = self.shared.queue();
-        while queue.weight > 0
-            && queue.weight.saturating_add(weight) > self.limit_bytes
-            && queue.failure.is_none()
-        {
-            queue = self.shared.wait(queue);
-        }
-        queue
-    }
-
     /// Appends an entry. Waits while the queue is full, unless room was kept for the entry.
     pub(super) fn put(
         &mut self,
@@ -183,7 +213,7 @@ impl Late {
         let mut queue = match weight - covered {
             0 => self.shared.queue(),
             rest => {
-                let mut queue = self.room_for(rest);
+                let mut queue = self.shared.room_for(rest, self.limit_bytes);
                 queue.weight = queue.weight.saturating_add(rest);
                 queue
             }
@@ -193,9 +223,23 @@ impl Late {
             queue.weight = 0;
             return;
         }
-        let mut buffer = queue.free.pop().unwrap_or_default();
-        queue.free_bytes -= buffer.capacity() as u64;
-        buffer.clear();
+        let mut buffer = match self.prepared.capacity() {
+            0 => queue.take_free(),
+            _ => std::mem::take(&mut self.prepared),
+        };
+        if !reserve(&mut buffer, data.len() as u64) {
+            // Only for a part of a record, which comes behind other parts: their memory is free when they are stored.
+            drop(queue);
+            self.drain();
+            queue = self.shared.queue();
+            buffer = queue.take_free();
+            if !reserve(&mut buffer, data.len() as u64) {
+                let (from, cause) = (objects_before(at), Box::new(Cause::NoMemory));
+                queue.failure.get_or_insert(LateFailure { from, cause });
+                queue.weight = 0;
+                return;
+            }
+        }
         buffer.extend_from_slice(data);
         queue.bytes += data.len() as u64;
         queue.entries.push_back(Entry {

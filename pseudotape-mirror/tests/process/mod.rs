@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use pseudotape_mirror::messages::MirrorStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_slave::{Options, SlaveDrive, SlaveListener, SlavePort};
-use pseudotape_tape::{Drive, Failed, Mark, Sense, Transfer, WriteMode};
+use pseudotape_tape::{Drive, Failed, Mark, Sense, Stop, Transfer, WriteMode};
 use pseudotape_tape::{Noted, Volume};
 use tempfile::TempDir;
 
@@ -147,6 +147,11 @@ impl Place {
         self.start_by(&["env", "--ignore-signal=XFSZ", "prlimit", &limit], options);
     }
 
+    /// Starts one that has no reserve of memory for its threads, so that a limit is one.
+    pub fn start_sparing(&mut self, options: &[&str]) {
+        self.start_by(&["env", "MALLOC_ARENA_MAX=1"], options);
+    }
+
     fn start_by(&mut self, by: &[&str], options: &[&str]) {
         assert!(self.mirror.is_none(), "one at a time");
         let log = File::options()
@@ -261,6 +266,21 @@ impl Place {
             }
         }
         String::from_utf8(answer).unwrap()
+    }
+
+    /// What is on an image, also blocks of the greatest length.
+    pub fn long_contents(&self, name: &str) -> Vec<Object> {
+        let mut open = Sink::at(&self.path(name)).open(Access::ReadOnly).unwrap();
+        let mut buffer = vec![0; 16 << 20];
+        let mut found = Vec::new();
+        loop {
+            let done = open.read(Transfer::Variable, &mut buffer).unwrap();
+            match done.stop {
+                None => found.push(Object::Block(buffer[..done.bytes].to_vec())),
+                Some(Stop::Filemark) => found.push(Object::Mark(Mark::Filemark)),
+                Some(_) => return found,
+            }
+        }
     }
 
     /// What is on an image.
