@@ -236,6 +236,57 @@ fn a_volume_that_holds_something_else_returns_only_by_force() {
     assert_eq!(place.contents("other.ptape"), blocks(7..9));
 }
 
+/// PT-04, PT-18: with the wrong key nothing is read, and no other leg takes a record.
+#[test]
+fn a_leg_with_the_wrong_key_is_refused_by_name_before_anything_is_written() {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut place = Place::new();
+    let mut master = place.master();
+    for (name, byte) in [("right", 1), ("wrong", 2)] {
+        let mut options = std::fs::File::options();
+        let file = options.write(true).create_new(true).mode(0o600);
+        let mut file = file.open(place.path(name)).unwrap();
+        std::io::Write::write_all(&mut file, &[byte; 32]).unwrap();
+    }
+    let b = |key: &str| format!("b=aes={}+{}", place.text(key), place.image("b.ptape"));
+    let (right, wrong) = (b("right"), b("wrong"));
+    let plain = format!("b=zstd+{}", place.image("b.ptape"));
+    let a = format!("a={}", place.image("a.ptape"));
+    place.start(&["--leg", &a, "--leg", &right]);
+    master.settle();
+    // The first block is behind a mark.
+    master.mark();
+    for number in 0..3 {
+        master.write(&block(number)).unwrap();
+    }
+    master.drive.unload().unwrap();
+    for (other, why) in [(&wrong, "another key"), (&plain, "it is encrypted")] {
+        let refused = place.refused(&["load", &a, other]);
+        let named = "leg b: wrong key: ";
+        assert!(
+            refused.contains(named) && refused.contains(why),
+            "{refused}"
+        );
+        assert!(!place.status().loaded);
+        let failed = master.write(&block(7)).unwrap_err();
+        assert_eq!(failed.sense, Sense::NoMedium);
+    }
+    place.done(&["load", &a, &right]);
+    assert_eq!(place.stop(), 0);
+    let started = run(&[
+        "run",
+        "--slave",
+        "s",
+        "--control",
+        &place.text("c"),
+        "--leg",
+        &wrong,
+    ]);
+    assert_eq!(started.code, 2);
+    assert!(started.err.contains("leg b: wrong key"), "{}", started.err);
+    assert_eq!(place.contents("a.ptape").len(), 4);
+}
+
 /// PT-18: legs that disagree wait for the operator.
 #[test]
 fn volumes_that_disagree_wait_for_the_operator() {

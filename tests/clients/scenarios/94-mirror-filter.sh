@@ -65,9 +65,9 @@ check "tar restores from the filtered leg" tar -b 20 -C out -xpf "$REWIND"
 same_tree "it brings everything back" tree out/tree
 mirror_down
 
-# with another key there is nothing to read, and nothing wrong
-mirror_up --leg "far=zstd+aes=$WORK/other+device:$FAR"
-says "another key is an error" 2 'Input/output error' tar -b 20 -tf "$REWIND"
+# with another key there is nothing to read, and nothing wrong: the leg is refused by name
+mirror_up --leg far
+says "another key is an error" 1 'leg far: wrong key' pseudotape-mirror load "far=zstd+aes=$WORK/other+device:$FAR"
 mirror_down
 drive_down
 
