@@ -208,6 +208,12 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
 
 fn check_library(table: LibraryTable) -> Result<LibraryConfig> {
     let folder = absolute(table.folder)?;
+    // To open a FIFO waits for ever.
+    ensure!(
+        folder.is_dir() || !folder.exists(),
+        "library {}: it is no folder",
+        folder.display()
+    );
     let drive = check_library_drive(table.drive);
     let drive = drive.with_context(|| format!("library {}", folder.display()))?;
     Ok(LibraryConfig { folder, drive })

@@ -26,8 +26,14 @@ pub struct Channel {
 impl Channel {
     /// Opens a path. A socket is connected to; any other file (a slave node) is opened for reading and writing.
     pub fn open(path: &Path) -> io::Result<Channel> {
-        if std::fs::metadata(path)?.file_type().is_socket() {
+        let found = std::fs::metadata(path)?.file_type();
+        if found.is_socket() {
             return Channel::socket(UnixStream::connect(path)?);
+        }
+        // It would open, and nobody would ever answer.
+        if found.is_fifo() {
+            let what = "it is a FIFO, and a slave end is a socket or a node";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         Channel::node(OpenOptions::new().read(true).write(true).open(path)?)
     }

@@ -570,6 +570,15 @@ fn a_master_that_ends_sends_its_slaves_away() {
 }
 
 #[test]
+fn a_fifo_is_no_slave_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let refused = Channel::open(&path).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("it is a FIFO"), "{refused}");
+}
+
+#[test]
 fn a_dead_socket_is_replaced_and_a_living_one_is_not() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("slave");

@@ -42,6 +42,12 @@ fn a_configuration_is_a_regular_file() {
         let error = error(&["--config", name]);
         assert!(error.contains(name) && error.contains(what), "{error}");
     }
+    let name = fifo.to_str().unwrap();
+    let error = error(&["--library", name]);
+    assert!(
+        error.contains(&format!("{name}: it is no folder")),
+        "{error}"
+    );
 }
 
 #[test]
