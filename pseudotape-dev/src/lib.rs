@@ -18,6 +18,7 @@ mod frontend;
 pub mod fuse;
 pub mod library;
 mod loading;
+mod one_load;
 mod operator;
 pub mod run;
 mod sg;

@@ -20,7 +20,7 @@ impl TapeDrive {
     pub(crate) fn begin_loading(&self) -> Result<Loading<'_>> {
         let number = self.number();
         ensure!(
-            !self.loading.swap(true, Ordering::SeqCst),
+            self.one_load.begin(),
             "a volume is being opened for drive {number}: wait until it is loaded"
         );
         Ok(Loading(self))
@@ -46,6 +46,6 @@ impl Loading<'_> {
 
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
-        self.0.loading.store(false, Ordering::SeqCst);
+        self.0.one_load.end();
     }
 }

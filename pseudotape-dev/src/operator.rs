@@ -51,6 +51,7 @@ impl TapeDrive {
         let loaded = state.slot.put_in(opened);
         let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
         Self::forget_errors(&mut state);
+        self.news().tell();
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());
         }

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use pseudotape_chardev::Errno;
+use pseudotape_chardev::{Errno, News};
 use pseudotape_control::{HolderStatus, Peer, Purpose, SlaveStatus, SlaveWay, Socket, SocketGroup};
 use pseudotape_human::program_name;
 use pseudotape_slave::{AttachError, Options, SlaveDrive, SlavePort, StreamEnd};
@@ -28,14 +28,20 @@ pub(crate) struct SlaveSide {
     node_open: Mutex<bool>,
     /// Woken when the node is closed.
     node_closed: Condvar,
+    /// Told when a slave comes.
+    news: Arc<News>,
 }
 
 /// How long a slave may take to read its goodbye from the node.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 impl SlaveSide {
-    /// A drive without a slave, and its slave end.
-    pub(crate) fn new(number: u32, config: &SlaveConfig) -> Result<(SlaveDrive, Arc<SlaveSide>)> {
+    /// A drive without a slave, and its slave end, which tells here when a slave comes.
+    pub(crate) fn new(
+        number: u32,
+        config: &SlaveConfig,
+        news: Arc<News>,
+    ) -> Result<(SlaveDrive, Arc<SlaveSide>)> {
         let options = Options {
             name: format!("drive {number}"),
             silence: config.timeout,
@@ -53,6 +59,7 @@ impl SlaveSide {
             node: Mutex::default(),
             node_open: Mutex::new(false),
             node_closed: Condvar::new(),
+            news,
         };
         Ok((drive, Arc::new(side)))
     }
@@ -133,6 +140,7 @@ impl SlaveSide {
         );
         *lock(&self.holder) = Some(holder);
         *lock(&self.refused) = None;
+        self.news.tell();
     }
 
     /// The slave that came last, as messages name it.

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use pseudotape_chardev::{
-    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, ReadQueue, Reader,
-    Readiness, Source, Stream, StreamRead, Told, Unmeasured, Waker,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlRequest, LastClose, News, Opened,
+    ReadQueue, Reader, Readiness, Source, Stream, StreamRead, Told, Unmeasured, Waker,
 };
 use pseudotape_slave::{StreamEnd, StreamError};
 
@@ -16,6 +16,8 @@ pub struct SlaveNode {
     name: String,
     side: Arc<SlaveSide>,
     open: Arc<Mutex<Open>>,
+    news: Arc<News>,
+    last_close: LastClose,
 }
 
 /// The state of the open file. One file is open at a time.
@@ -44,10 +46,13 @@ impl SlaveNode {
     /// The node of that name.
     #[must_use]
     pub(crate) fn new(name: String, side: Arc<SlaveSide>) -> Self {
+        let news = Arc::new(News::default());
         SlaveNode {
             name,
             side,
             open: Arc::default(),
+            last_close: LastClose::new(Arc::clone(&news)),
+            news,
         }
     }
 
@@ -154,12 +159,21 @@ impl CharDevice for SlaveNode {
         };
         self.side.set_node_open(false);
         file.end.hang_up();
+        self.last_close.done();
         log::info!("{}: its slave closed it", self.name);
         Ok(())
     }
 
     fn flush(&self, _handle: Handle) -> Result<(), Errno> {
         Ok(())
+    }
+
+    fn last_close(&self) -> Option<&LastClose> {
+        Some(&self.last_close)
+    }
+
+    fn news(&self) -> Option<&News> {
+        Some(&self.news)
     }
 
     fn ioctl(

@@ -8,19 +8,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use pseudotape_bay::{Bay, BayState, Slot};
-use pseudotape_chardev::Handle;
+use pseudotape_chardev::{Handle, LastClose, News};
 use pseudotape_control::{DriveStatus, OpenStatus, TransferStatus};
 use pseudotape_drive::Overrides;
 use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
 use crate::config::{DriveConfig, HeldConfig, Modes};
+use crate::one_load::OneLoad;
 use crate::slave_end::SlaveSide;
 
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
 const WRITE_IN_HAND: Duration = Duration::from_secs(2);
-
-/// How long after a `close(2)` an operator's action waits for the drive to be closed.
-const CLOSE_ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// A drive, shared by its nodes and the control socket.
 pub struct TapeDrive {
@@ -32,8 +30,11 @@ pub struct TapeDrive {
     written: Condvar,
     /// The daemon was asked to end: what takes long is given up.
     asked_to_end: Arc<AtomicBool>,
-    /// A volume is being opened for it.
-    pub(crate) loading: AtomicBool,
+    /// The load that is under way.
+    pub(crate) one_load: OneLoad,
+    /// Tells of loads, slaves that come and files that are closed.
+    news: Arc<News>,
+    last_close: LastClose,
 }
 
 /// An open that waits for a slave.
@@ -48,10 +49,6 @@ pub(crate) struct Awaiting {
 pub(crate) struct Seen {
     /// Who has the drive open, or is opening it.
     pub(crate) opener: Option<OpenStatus>,
-    /// It is being closed: whoever opens it waits, for on a FUSE file close(2) returned before.
-    pub(crate) closing: bool,
-    /// When a program last closed one of its descriptors.
-    pub(crate) flushed: Option<Instant>,
     /// What was told last.
     pub(crate) status: Option<DriveStatus>,
     pub(crate) nodes: Vec<PathBuf>,
@@ -97,6 +94,7 @@ impl TapeDrive {
         config: &DriveConfig,
         asked_to_end: Arc<AtomicBool>,
     ) -> Result<TapeDrive> {
+        let news = Arc::new(News::default());
         let (slot, slave) = match &config.held {
             HeldConfig::Image(image) => {
                 let overrides = Overrides {
@@ -107,7 +105,7 @@ impl TapeDrive {
                 (slot, None)
             }
             HeldConfig::Slave(slave) => {
-                let (drive, side) = SlaveSide::new(number, slave)?;
+                let (drive, side) = SlaveSide::new(number, slave, Arc::clone(&news))?;
                 (Slot::fixed(Box::new(drive)), Some(side))
             }
         };
@@ -130,7 +128,9 @@ impl TapeDrive {
             bay: Bay::new(slot, &options, files),
             written: Condvar::new(),
             asked_to_end,
-            loading: AtomicBool::new(false),
+            one_load: OneLoad::default(),
+            last_close: LastClose::new(Arc::clone(&news)),
+            news,
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -197,9 +197,18 @@ impl TapeDrive {
     pub(crate) fn forget_open(&self, state: &mut DriveState) {
         state.holder.open = None;
         self.written.notify_all();
-        let mut seen = self.seen();
-        seen.opener = None;
-        seen.closing = false;
+        self.seen().opener = None;
+        self.last_close.done();
+    }
+
+    /// Whether the last close of the open file is on its way.
+    pub(crate) fn last_close(&self) -> &LastClose {
+        &self.last_close
+    }
+
+    /// Tells what opens wait for.
+    pub(crate) fn news(&self) -> &News {
+        &self.news
     }
 
     /// The data of a write that was announced has come.
@@ -238,24 +247,14 @@ impl TapeDrive {
     /// of the last one comes later. Without that, an operator who acts right after a program is told that the drive is
     /// still open.
     pub(crate) fn await_close(&self) {
-        let Some(flushed) = self.seen().flushed else {
-            return;
-        };
-        let left = (flushed + CLOSE_ON_ITS_WAY).saturating_duration_since(Instant::now());
-        let state = match self.idle_state() {
-            Some(state) => state,
-            // A call is not waited for: the program goes on, and its close is not on its way.
-            None if self.is_held_open() => return,
-            None => self.state(),
-        };
-        let is_open = |state: &mut DriveState| state.holder.open.is_some();
-        drop(self.written.wait_timeout_while(state, left, is_open));
+        if self.seen().opener.is_some() {
+            self.last_close.wait();
+        }
     }
 
     /// Whether a program has the drive open, and is not about to close it.
     pub(crate) fn is_held_open(&self) -> bool {
-        let seen = self.seen();
-        seen.opener.is_some() && !seen.closing
+        self.seen().opener.is_some() && !self.last_close.is_being_done()
     }
 
     /// Lets the write in hand finish and no new call begin; closes an open file as its program would have done, then
@@ -263,9 +262,7 @@ impl TapeDrive {
     pub fn end(&self) -> Result<Option<String>> {
         self.asked_to_end.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + WRITE_IN_HAND;
-        while Instant::now() < deadline && self.loading.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        self.one_load.await_end(WRITE_IN_HAND);
         let Some(side) = &self.slave else {
             let mut state = self.last_call(deadline);
             let closed = self.close_for_program(&mut state);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use pseudotape_bay::Sliced;
 use pseudotape_chardev::{
-    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
-    Unmeasured, WordSize,
+    CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, LastClose, News,
+    Opened, Told, Unmeasured, WordSize,
 };
 use pseudotape_control::OpenStatus;
 use pseudotape_human::program_name;
@@ -106,7 +106,7 @@ impl TapeNode {
             return Ok(());
         }
         log::debug!("{}: used after what seemed to be its last close", self.name);
-        self.drive.seen().closing = false;
+        self.drive.last_close().was_none();
         state.st.resume(state.slot.drive())
     }
 
@@ -394,7 +394,7 @@ impl CharDevice for TapeNode {
     }
 
     fn flush(&self, handle: Handle) -> Result<(), Errno> {
-        self.drive.seen().flushed = Some(Instant::now());
+        let _near = self.drive.last_close().flush();
         if self.drive.state().st.is_closed_early() {
             return Ok(());
         }
@@ -416,7 +416,7 @@ impl CharDevice for TapeNode {
         if state.holder.ending || state.holder.file(handle).is_none() {
             return Err(Errno::EIO);
         }
-        self.drive.seen().closing = true;
+        self.drive.last_close().begin();
         let result = state.st.close_early(state.slot.drive());
         self.drive.note_trouble(state);
         if let Err(errno) = result {
@@ -427,11 +427,11 @@ impl CharDevice for TapeNode {
     }
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
-        self.drive.seen().closing = true;
+        self.drive.last_close().begin();
         let mut state = self.drive.state();
         let state = &mut *state;
         let Some(file) = state.holder.file(handle) else {
-            self.drive.seen().closing = false;
+            self.drive.last_close().was_none();
             // Where the daemon ends it closed the file itself, and has told how that went.
             return state.holder.ending.then_some(()).ok_or(Errno::EIO);
         };
@@ -451,6 +451,14 @@ impl CharDevice for TapeNode {
 
     fn max_transfer_bytes(&self) -> usize {
         MAX_BLOCK_BYTES as usize
+    }
+
+    fn last_close(&self) -> Option<&LastClose> {
+        Some(self.drive.last_close())
+    }
+
+    fn news(&self) -> Option<&News> {
+        Some(self.drive.news())
     }
 
     fn waits_for_others(&self) -> bool {

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::last_close::LastClose;
+use crate::news::News;
 use crate::numbers::{Errno, Handle};
 use crate::stream::Stream;
 
@@ -238,6 +240,18 @@ pub trait CharDevice: Send + Sync {
     /// The device as a byte stream, where it is one: then the frontend calls `read`, `write` and `poll` of the stream
     /// and not those of this trait. `None`, the default: each call is a whole.
     fn stream(&self) -> Option<&dyn Stream> {
+        None
+    }
+
+    /// Whether the last close of the open file is on its way, where the device knows. The next open waits for that
+    /// close, if a frontend hears of it only after `close(2)` has returned.
+    fn last_close(&self) -> Option<&LastClose> {
+        None
+    }
+
+    /// Tells what a waiting open waits for, as far as the device hears of it: a frontend then asks
+    /// [`CharDevice::open_again`] at once.
+    fn news(&self) -> Option<&News> {
         None
     }
 

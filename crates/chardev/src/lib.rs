@@ -6,6 +6,8 @@
 
 mod calls;
 mod device;
+mod last_close;
+mod news;
 mod numbers;
 mod pieces;
 #[cfg(any(test, feature = "recorder"))]
@@ -21,6 +23,8 @@ pub use device::{
     Area, CallTrouble, Caller, CharDevice, IoctlAreas, IoctlRequest, Opened, Told, Unmeasured,
     WordSize,
 };
+pub use last_close::{Flush, LastClose};
+pub use news::News;
 pub use numbers::{Errno, Handle};
 pub use pieces::{CALLS_IN_HAND_MAX, Cut, FirstPiece, Piece, Pieces};
 pub use read_queue::ReadQueue;

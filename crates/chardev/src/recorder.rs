@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::device::{
     CallTrouble, Caller, CharDevice, IoctlRequest, Opened, Told, Unmeasured, WordSize,
 };
+use crate::last_close::LastClose;
+use crate::news::News;
 use crate::numbers::{Errno, Handle};
 use crate::pipe::Pipe;
 
@@ -54,6 +56,8 @@ pub struct Recorder {
     state: Mutex<State>,
     let_go: Condvar,
     max_transfer_bytes: usize,
+    news: Arc<News>,
+    last_close: LastClose,
 }
 
 #[derive(Debug)]
@@ -106,9 +110,12 @@ impl Recorder {
     /// An empty device in variable block mode.
     #[must_use]
     pub fn new(max_transfer_bytes: usize) -> Self {
+        let news = Arc::new(News::default());
         Recorder {
             max_transfer_bytes,
             let_go: Condvar::new(),
+            last_close: LastClose::new(Arc::clone(&news)),
+            news,
             state: Mutex::new(State {
                 written: Vec::new(),
                 to_read: VecDeque::new(),
@@ -191,6 +198,7 @@ impl Recorder {
     /// Lets waiting opens go on.
     pub fn set_ready(&self) {
         self.lock().not_ready = false;
+        self.news.tell();
     }
 
     /// How long each read and write takes.
@@ -395,6 +403,7 @@ impl CharDevice for Recorder {
     }
 
     fn flush(&self, _handle: Handle) -> Result<(), Errno> {
+        let _near = self.last_close.flush();
         let mut state = self.lock();
         state.events.push(Event::Flush);
         state.flush_error.take().map_or(Ok(()), Err)
@@ -404,7 +413,16 @@ impl CharDevice for Recorder {
         let mut state = self.lock();
         state.events.push(Event::Close);
         state.open_count -= 1;
+        self.last_close.done();
         Ok(())
+    }
+
+    fn last_close(&self) -> Option<&LastClose> {
+        Some(&self.last_close)
+    }
+
+    fn news(&self) -> Option<&News> {
+        Some(&self.news)
     }
 
     fn max_transfer_bytes(&self) -> usize {

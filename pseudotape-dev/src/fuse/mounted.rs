@@ -135,7 +135,7 @@ impl Mounted {
             thread::sleep(LOOK_EVERY);
         }
         let unmounted = self.mount.take_away();
-        self.openings.end();
+        self.openings.end(&self.nodes);
         let joined = join(self.thread, &self.directory);
         self.nodes.close_all();
         drop(self.point);

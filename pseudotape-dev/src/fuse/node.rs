@@ -1,7 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
-use pseudotape_chardev::{CharDevice, Cut, Errno, Handle, Pieces, ProcCalls};
+use pseudotape_chardev::{CharDevice, Cut, Errno, Handle, LastClose, News, Pieces, ProcCalls};
 
 use super::holders::{Held, Holders};
 
@@ -22,20 +21,12 @@ pub(super) struct NodeFile {
 /// All files of the mount. Inode 1 is the directory, inode 2 the first file.
 pub(super) struct Nodes {
     nodes: Vec<NodeFile>,
-    /// When a descriptor was last closed.
-    flushed: Mutex<Option<Instant>>,
     /// Known once they are mounted.
     holders: OnceLock<Holders>,
 }
 
 /// Inode of the directory.
 pub(super) const ROOT: u64 = 1;
-
-/// How long after a `close(2)` the RELEASE of the file may still be on its way to us.
-///
-/// The kernel sends RELEASE after `close(2)` has returned. When several threads read requests, the
-/// OPEN of the next program can overtake it.
-const RELEASE_MAX: Duration = Duration::from_secs(1);
 
 impl Nodes {
     pub(super) fn new(nodes: Vec<(String, Arc<dyn CharDevice>)>) -> Self {
@@ -49,7 +40,6 @@ impl Nodes {
         };
         Nodes {
             nodes: nodes.into_iter().map(node).collect(),
-            flushed: Mutex::default(),
             holders: OnceLock::new(),
         }
     }
@@ -74,14 +64,10 @@ impl Nodes {
         self.nodes.iter().any(|node| node.device.stream().is_some())
     }
 
-    fn note_flush(&self) {
-        *self.flushed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    /// Whether a file that seems to be open may just have been closed.
-    pub(super) fn release_may_come(&self) -> bool {
-        let flushed = *self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
-        flushed.is_some_and(|at| at.elapsed() < RELEASE_MAX)
+    /// Wakes the opens that wait for something of a device: they look whether to go on waiting.
+    pub(super) fn wake_openings(&self) {
+        let news = self.nodes.iter().filter_map(|node| node.device.news());
+        news.for_each(News::tell);
     }
 
     /// Whether a system call is being worked on.
@@ -97,7 +83,8 @@ impl Nodes {
     /// A `close(2)` of one of the descriptors of an open file; where it is the last one, what the close promises is
     /// done before it returns.
     pub(super) fn flush(&self, node: &NodeFile, handle: Handle, tid: u32) -> Result<(), Errno> {
-        self.note_flush();
+        // RELEASE of the last descriptor comes after `close(2)` has returned.
+        let _near = node.device.last_close().map(LastClose::flush);
         let held = |holders: &Holders| holders.after_close(&node.name, tid);
         let flushed = node.pieces.flush(handle, tid);
         if flushed.is_ok()

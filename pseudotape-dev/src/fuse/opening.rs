@@ -3,7 +3,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fuser::{FileHandle, FopenFlags, ReplyOpen};
-use pseudotape_chardev::{Caller, Errno, Handle, Opened};
+use pseudotape_chardev::{Caller, Errno, Handle, News, Opened};
 
 use super::error::os;
 use super::node::{NodeFile, Nodes};
@@ -11,11 +11,10 @@ use super::node::{NodeFile, Nodes};
 /// How many opens of one mount may wait at a time; a further one is `EBUSY`. Each costs a thread.
 pub(super) const WAITING_OPENS_MAX: usize = 16;
 
-/// How often a device is asked whether it is ready, and the caller's signals are looked at: the kernel tells neither.
+/// How often the signals of an open's caller are looked at, and its device is asked whether it is ready. A load, or a
+/// slave that comes, is told by the device's news, and wakes the open at once. Nobody tells of a signal: a FUSE server
+/// learns of it from `/proc` alone. Nor does a drive that is another program tell that its medium has become ready.
 const ASK_EVERY: Duration = Duration::from_millis(20);
-
-/// How often an open is tried again while the `close` before it is on its way.
-const TRY_EVERY: Duration = Duration::from_millis(1);
 
 /// Opens files; those that must wait do so in threads of their own.
 #[derive(Default)]
@@ -68,6 +67,7 @@ impl Openings {
         let Some(node) = nodes.by_inode(wish.inode) else {
             return reply.error(fuser::Errno::ENOENT);
         };
+        let known = news_of(node);
         match node.device.open(wish.flags, wish.caller) {
             Ok(Opened::Open(handle)) => opened(node, handle, reply),
             Ok(Opened::Waiting(handle, longest)) => {
@@ -89,7 +89,7 @@ impl Openings {
                     },
                 );
             }
-            Err(Errno::EBUSY) if nodes.release_may_come() => {
+            Err(Errno::EBUSY) if close_is_near(node).is_some() || news_of(node) != known => {
                 self.wait(
                     nodes,
                     reply,
@@ -97,7 +97,7 @@ impl Openings {
                         let Some(node) = nodes.by_inode(wish.inode) else {
                             return;
                         };
-                        match wait_released(nodes, node, wish, ended) {
+                        match wait_released(node, wish, ended) {
                             Ok(handle) => opened(node, handle, reply),
                             Err(errno) => reply.error(os(errno)),
                         }
@@ -110,8 +110,9 @@ impl Openings {
     }
 
     /// Makes waiting opens give up.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, nodes: &Nodes) {
         *self.ended.write().unwrap_or_else(PoisonError::into_inner) = true;
+        nodes.wake_openings();
         self.waiting.all_left();
     }
 
@@ -160,6 +161,7 @@ fn wait_ready(
     ended: &RwLock<bool>,
 ) -> Result<Handle, Errno> {
     loop {
+        let known = news_of(node);
         match node.device.open_again(handle)? {
             Opened::Open(handle) => return Ok(handle),
             Opened::Waiting(same, _) => handle = same,
@@ -171,28 +173,45 @@ fn wait_ready(
             node.device.abandon_open(handle);
             return Err(Errno::EINTR);
         }
-        thread::sleep(ASK_EVERY);
+        wait_for_news(node, known, ASK_EVERY);
     }
 }
 
-/// Tries again until the `close` has come that was on its way.
-fn wait_released(
-    nodes: &Nodes,
-    node: &NodeFile,
-    wish: Wish,
-    ended: &RwLock<bool>,
-) -> Result<Handle, Errno> {
+/// Waits until the `close` has come that was on its way.
+fn wait_released(node: &NodeFile, wish: Wish, ended: &RwLock<bool>) -> Result<Handle, Errno> {
     loop {
+        let known = news_of(node);
         match node.device.open(wish.flags, wish.caller) {
             Ok(Opened::Open(handle)) => return Ok(handle),
             Ok(Opened::Waiting(handle, longest)) => {
                 return wait_ready(node, handle, Instant::now() + longest, wish.caller, ended);
             }
-            Err(Errno::EBUSY) if nodes.release_may_come() && !is_ended(ended) => {
-                thread::sleep(TRY_EVERY)
-            }
+            Err(Errno::EBUSY) if !is_ended(ended) => match close_is_near(node) {
+                Some(left) => wait_for_news(node, known, left),
+                // It came after the device had said that it is open.
+                None if news_of(node) != known => {}
+                None => return Err(Errno::EBUSY),
+            },
             Err(errno) => return Err(errno),
         }
+    }
+}
+
+/// How long the last close of the device may be on its way, where it may be.
+fn close_is_near(node: &NodeFile) -> Option<Duration> {
+    node.device.last_close()?.left()
+}
+
+/// How much the device has told so far.
+fn news_of(node: &NodeFile) -> u64 {
+    node.device.news().map_or(0, News::count)
+}
+
+/// Waits for more, or for so long.
+fn wait_for_news(node: &NodeFile, known: u64, longest: Duration) {
+    match node.device.news() {
+        Some(news) => news.wait(known, longest),
+        None => thread::sleep(longest.min(ASK_EVERY)),
     }
 }
 
