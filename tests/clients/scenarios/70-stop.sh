@@ -80,3 +80,48 @@ for size in 10240 1048576; do
     check "SIGKILL during records of $size: the image verifies after that" pseudotape verify "kill$size.ptape"
     rm -f "$WORK"/*.ptape
 done
+
+# Marks without end: the program that asked for them dies at once when it is killed, the drive is free for the next
+# program, and the end of the daemon waits for no marks.
+marks_begin() {
+    local before tenths=0
+    before=$(stat -c %s "$WORK/marks.ptape")
+    mt-st -f "$NODE" weof 2147483647 >"$WORK/marks.out" 2>&1 &
+    MARKS=$!
+    until [ "$(stat -c %s "$WORK/marks.ptape")" -gt $((before + 100000)) ] || [ $tenths -gt 600 ]; do
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+}
+
+# marks_ended NAME: the program is gone within 20 s
+marks_ended() {
+    local tenths=0
+    while kill -0 "$MARKS" 2>/dev/null && [ $tenths -lt 200 ]; do
+        sleep 0.1
+        tenths=$((tenths + 1))
+    done
+    if kill -0 "$MARKS" 2>/dev/null; then fail "$1" "still there after 20 s"; else ok "$1"; fi
+}
+
+cartridge marks
+drive_up "image=$WORK/marks.ptape"
+marks_begin
+kill -KILL "$MARKS"
+# the shell would tell that it was killed
+marks_ended "a killed program dies while it writes marks without end" 2>/dev/null
+wait "$MARKS" 2>/dev/null
+CHECK_SECONDS=60 check "and the drive is free for the next one" mt-st -f "$NODE" rewind
+check "which writes" dd if=/dev/zero of="$NODE" bs=10240 count=3 status=none
+marks_begin
+kill -TERM "$DAEMON"
+if daemon_gone 20; then
+    ok "SIGTERM while a program writes marks without end ends the daemon"
+else
+    fail "SIGTERM while a program writes marks without end ends the daemon" "it is there after 20 s"
+    drive_kill
+fi
+marks_ended "and the program"
+wait "$MARKS"
+check "the image verifies" pseudotape verify marks.ptape
+rm -f "$WORK"/*.ptape
