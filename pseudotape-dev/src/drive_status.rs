@@ -1,130 +1,112 @@
-//! The status of a drive, for the operator.
+//! The status of a drive, for the operator: what the bay saw of it as a message.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pseudotape_bay::{Loaded, Slot};
-use pseudotape_control::{CapacityStatus, DriveStatus, MediumStatus, PositionStatus};
+use pseudotape_bay::{LoadedVolume, Sighting, Transferred};
+use pseudotape_control::{
+    CapacityStatus, DriveStatus, MediumStatus, PositionStatus, TransferStatus,
+};
 use pseudotape_sink::left_on_both;
-use pseudotape_tape::Noted;
+use pseudotape_tape::{Identity, Noted};
 
-use crate::tape_drive::{DriveState, TapeDrive};
+use crate::tape_drive::TapeDrive;
 
-/// How long a call may last without being noticed by who asks for the status.
+/// How long a call may last without being noticed by whoever asks for the status.
 const BUSY_AFTER: Duration = Duration::from_millis(200);
-/// How often the drive's lock is tried meanwhile.
-const TRY_EVERY: Duration = Duration::from_millis(1);
 
 impl TapeDrive {
     /// What the operator sees; does not wait for a call that takes long.
     #[must_use]
     pub fn status(&self) -> DriveStatus {
-        let until = Instant::now() + BUSY_AFTER;
-        loop {
-            if let Some(mut state) = self.idle_state() {
-                let status = self.look(&mut state);
-                self.seen().status = Some(status.clone());
-                return status;
-            }
-            if Instant::now() >= until {
-                break;
-            }
-            std::thread::sleep(TRY_EVERY);
-        }
-        let seen = self.seen();
-        match seen.status.clone() {
-            Some(status) => DriveStatus {
-                nodes: seen.nodes.clone(),
-                open: seen.opener.clone(),
-                busy: true,
-                slave: self.slave_side().map(|side| side.status()),
-                ..status
-            },
-            None => {
-                drop(seen);
-                self.look(&mut self.state())
-            }
-        }
-    }
-
-    fn look(&self, state: &mut DriveState) -> DriveStatus {
-        let snapshot = state.st.snapshot();
-        let position = state.slot.known_position().map(|at| PositionStatus {
+        let Sighting { look, opener, busy } = self.look(BUSY_AFTER);
+        let driver = look.driver;
+        let position = look.position.map(|at| PositionStatus {
             partition: at.partition.0,
-            file: snapshot.file.map(i64::from),
-            block: snapshot.block.map(i64::from),
+            file: driver.file.map(i64::from),
+            block: driver.block.map(i64::from),
             object: at.object.0,
         });
-        let loaded = state.slot.loaded();
-        let medium = loaded
-            .as_ref()
-            .map(|loaded| medium_status(&state.slot, loaded));
-        // Where the volume is another hand's, only that hand knows, and it is not asked.
-        let capacity = loaded.and_then(|loaded| capacity_status(&mut state.slot, &loaded));
-        let personality = state.slot.personality();
-        let personality = personality.map_or("slave", |personality| personality.name);
-        let personality = personality.to_owned();
-        let identity = state.slot.drive().identity();
-        let seen = self.seen();
+        let Identity {
+            vendor,
+            product,
+            revision,
+            serial,
+        } = look.identity;
         DriveStatus {
             drive: self.number(),
-            nodes: seen.nodes.clone(),
-            identity: format!(
-                "{} {} {} {}",
-                identity.vendor, identity.product, identity.revision, identity.serial
-            ),
-            personality,
-            medium,
+            nodes: self.known_nodes().clone(),
+            identity: format!("{vendor} {product} {revision} {serial}"),
+            personality: look.personality.unwrap_or("slave").to_owned(),
+            capacity: look.volume.as_ref().and_then(capacity_status),
+            medium: look.volume.map(medium_status),
             position,
-            capacity,
-            transfer: state.holder.transfer,
-            flags: snapshot
+            transfer: transfer_status(look.transferred),
+            flags: driver
                 .general
                 .iter_names()
                 .map(|(name, _)| name.to_owned())
                 .collect(),
-            block_size: snapshot.block_size,
-            density: snapshot.density,
-            last_error: state.holder.last_error.clone().or(snapshot.last_error),
-            open: seen.opener.clone(),
-            busy: false,
+            block_size: driver.block_size,
+            density: driver.density,
+            last_error: look.trouble.or(driver.last_error),
+            open: opener.map(Into::into),
+            busy,
             slave: self.slave_side().map(|side| side.status()),
         }
     }
 }
 
-fn medium_status(slot: &Slot, loaded: &Loaded) -> MediumStatus {
-    let volume = slot.volume().volume_identity();
+fn medium_status(volume: LoadedVolume) -> MediumStatus {
+    let LoadedVolume {
+        loaded,
+        identity,
+        noted,
+        ..
+    } = volume;
     MediumStatus {
-        image: loaded.name.clone(),
-        volume: volume.id.map(|id| id.to_string()).unwrap_or_default(),
-        label: Some(volume.label).filter(|label| !label.is_empty()),
-        barcode: Some(volume.barcode).filter(|barcode| !barcode.is_empty()),
+        image: loaded.name,
+        volume: identity.id.map(|id| id.to_string()).unwrap_or_default(),
+        label: Some(identity.label).filter(|label| !label.is_empty()),
+        barcode: Some(identity.barcode).filter(|barcode| !barcode.is_empty()),
         loaded: loaded.ready,
         write_protected: loaded.write_protected,
-        read_only: loaded.read_only.clone(),
+        read_only: loaded.read_only,
         worm: loaded.worm,
         partitions: loaded.partitions,
-        incomplete_from: incomplete_from(slot),
+        incomplete_from: incomplete_from(noted),
     }
 }
 
-/// What the volume is marked with; asks no drive.
-pub(crate) fn incomplete_from(slot: &Slot) -> Option<u64> {
-    match slot.volume().noted() {
+/// What the volume is marked with.
+pub(crate) fn incomplete_from(noted: Noted) -> Option<u64> {
+    match noted {
         Noted::NotMirroredFrom(object) => Some(object.0),
         Noted::Mirrored | Noted::NoPlace => None,
     }
 }
 
-fn capacity_status(slot: &mut Slot, loaded: &Loaded) -> Option<CapacityStatus> {
-    // A drive that is another node or another host is not asked: it may take long.
-    slot.volume().volume_identity().id?;
-    let capacity = slot.drive().capacity().ok()?;
+fn capacity_status(volume: &LoadedVolume) -> Option<CapacityStatus> {
+    let capacity = volume.capacity?;
     Some(CapacityStatus {
         total_bytes: capacity.total_bytes,
         early_warning_bytes: capacity.early_warning_bytes,
         used_bytes: capacity.used_bytes,
-        left_bytes: left_on_both(capacity.left_bytes(), slot.host_room_bytes()),
-        host_bytes: loaded.host_bytes.unwrap_or(0),
+        left_bytes: left_on_both(capacity.left_bytes(), volume.host_room_bytes),
+        host_bytes: volume.loaded.host_bytes.unwrap_or(0),
     })
+}
+
+fn transfer_status(transferred: Transferred) -> TransferStatus {
+    let Transferred {
+        written_bytes,
+        read_bytes,
+        writes,
+        reads,
+    } = transferred;
+    TransferStatus {
+        written_bytes,
+        read_bytes,
+        writes,
+        reads,
+    }
 }

@@ -19,6 +19,7 @@ pub mod fuse;
 pub mod library;
 mod loading;
 mod one_load;
+mod opener;
 mod operator;
 pub mod run;
 mod sg;

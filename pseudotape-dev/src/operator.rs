@@ -1,7 +1,6 @@
 //! The operator's actions on a drive: load and unload, write protection, reset.
 
 use std::path::Path;
-use std::sync::MutexGuard;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_bay::{Error, Opened, place_named};
@@ -10,7 +9,7 @@ use pseudotape_image::WriteProtect;
 use pseudotape_sink::{Lent, Sink};
 
 use crate::drive_status::incomplete_from;
-use crate::tape_drive::{DriveState, TapeDrive};
+use crate::tape_drive::{DriveGuard, DriveState, TapeDrive};
 
 impl TapeDrive {
     /// Loads a volume: the image at a path, or what a specification names (`zstd+image:PATH`, `rmt:HOST:TAPE`).
@@ -48,14 +47,13 @@ impl TapeDrive {
         let opened = opened.map_err(|error| self.refusal(error))?;
         state = self.state_with_cartridges()?;
         ensure!(!state.holder.ending, "the daemon is ending");
-        let loaded = state.slot.put_in(opened);
+        let loaded = state.put_in(opened);
         let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
-        Self::forget_errors(&mut state);
         self.news().tell();
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());
         }
-        if let Some(object) = incomplete_from(&state.slot) {
+        if let Some(object) = incomplete_from(state.slot.volume().noted()) {
             log::warn!(
                 "drive {}: {name} is no whole copy: what it misses begins with object {object}",
                 self.number()
@@ -79,11 +77,9 @@ impl TapeDrive {
         self.await_close();
         let mut state = self.state_with_cartridges()?;
         if let (Some(opener), false) = (&self.seen().opener, force) {
-            let program = opener.program.as_deref().unwrap_or("a program");
             bail!(
-                "drive {} is open by {program} (pid {}): end it first, or use --force",
-                self.number(),
-                opener.pid
+                "drive {} is open by {opener}: end it first, or use --force",
+                self.number()
             );
         }
         self.take_out(&mut state, force)?
@@ -128,27 +124,20 @@ impl TapeDrive {
     /// Commits and closes the volume; says what was taken out, `None` where there was none.
     pub(crate) fn take_out(&self, state: &mut DriveState, force: bool) -> Result<Option<String>> {
         let number = self.number();
-        match state.slot.unload(force) {
+        match state.take_out(force) {
             Ok(name) => {
                 log::info!("drive {number}: unloaded {name}");
-                Self::forget_errors(state);
                 Ok(Some(format!("unloaded {name} from drive {number}")))
             }
             Err(Error::Empty) => Ok(None),
             Err(error @ Error::Unfinished { .. }) => {
                 let message = error.to_string();
                 log::error!("drive {number}: {message}");
-                state.holder.last_error = Some(message.clone());
+                state.trouble = Some(message.clone());
                 bail!("{message}");
             }
             Err(error) => Err(self.refusal(error)),
         }
-    }
-
-    /// What went wrong with a cartridge goes with it.
-    fn forget_errors(state: &mut DriveState) {
-        state.holder.last_error = None;
-        state.st.forget_refusal();
     }
 
     /// The bay says what is wrong; which drive it is, the daemon knows.
@@ -167,7 +156,7 @@ impl TapeDrive {
     }
 
     /// The lock of a drive into which volumes are loaded here. Another one's can last, and is not waited for.
-    fn state_with_cartridges(&self) -> Result<MutexGuard<'_, DriveState>> {
+    fn state_with_cartridges(&self) -> Result<DriveGuard<'_>> {
         match self.slave_side() {
             Some(side) => Err(side.has_the_cartridges()),
             None => Ok(self.state()),

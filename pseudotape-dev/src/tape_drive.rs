@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use pseudotape_bay::{Bay, BayState, Slot};
+use pseudotape_bay::{Bay, BayGuard, BayState, Seen, Sighting, Slot};
 use pseudotape_chardev::{Handle, LastClose, News};
-use pseudotape_control::{DriveStatus, OpenStatus, TransferStatus};
 use pseudotape_drive::Overrides;
 use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
 use crate::config::{DriveConfig, HeldConfig, Modes};
 use crate::one_load::OneLoad;
+use crate::opener::Opener;
 use crate::slave_end::SlaveSide;
 
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
@@ -24,10 +24,9 @@ const WRITE_IN_HAND: Duration = Duration::from_secs(2);
 pub struct TapeDrive {
     number: u32,
     slave: Option<Arc<SlaveSide>>,
-    pub(crate) seen: Mutex<Seen>,
-    bay: Bay<Files>,
-    /// Told when the data of an announced write has come, or its file is closed.
-    written: Condvar,
+    bay: Bay<Files, Opener>,
+    /// Where its nodes are.
+    nodes: Mutex<Vec<PathBuf>>,
     /// The daemon was asked to end: what takes long is given up.
     asked_to_end: Arc<AtomicBool>,
     /// The load that is under way.
@@ -44,28 +43,18 @@ pub(crate) struct Awaiting {
     pub(crate) until: Instant,
 }
 
-/// What can be told while a call holds the drive's lock, for as long as it lasts.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    /// Who has the drive open, or is opening it.
-    pub(crate) opener: Option<OpenStatus>,
-    /// What was told last.
-    pub(crate) status: Option<DriveStatus>,
-    pub(crate) nodes: Vec<PathBuf>,
-}
-
 /// What the lock of a drive protects.
 pub(crate) type DriveState = BayState<Files>;
+/// The lock of a drive.
+pub(crate) type DriveGuard<'a> = BayGuard<'a, Files>;
 
 /// What the daemon keeps of a drive under its lock, beside the driver and the volume: for as long as the drive lives,
 /// and for as long as a file is open.
 pub(crate) struct Files {
-    pub(crate) transfer: TransferStatus,
     /// The open file, or the open that waits.
     pub(crate) open: Option<OpenFile>,
     /// An error that a close could not report; the next blocking open does.
     pub(crate) untold: Option<Errno>,
-    pub(crate) last_error: Option<String>,
     /// The daemon ends: nothing new begins.
     pub(crate) ending: bool,
     next_handle: u64,
@@ -114,19 +103,16 @@ impl TapeDrive {
             ..Options::default()
         };
         let files = Files {
-            transfer: TransferStatus::default(),
             open: None,
             untold: None,
-            last_error: None,
             ending: false,
             next_handle: 1,
         };
         let drive = TapeDrive {
             number,
             slave,
-            seen: Mutex::default(),
             bay: Bay::new(slot, &options, files),
-            written: Condvar::new(),
+            nodes: Mutex::default(),
             asked_to_end,
             one_load: OneLoad::default(),
             last_close: LastClose::new(Arc::clone(&news)),
@@ -138,8 +124,8 @@ impl TapeDrive {
         {
             drive.load(image)?;
         }
-        let status = drive.status();
-        drive.seen().status = Some(status);
+        // From now on there is something to tell while a call has the drive.
+        drive.look(Duration::ZERO);
         Ok(drive)
     }
 
@@ -175,28 +161,37 @@ impl TapeDrive {
 
     /// Tells where the nodes are.
     pub fn set_nodes(&self, nodes: Vec<PathBuf>) {
-        self.seen().nodes = nodes;
+        *self.known_nodes() = nodes;
+    }
+
+    pub(crate) fn known_nodes(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What can be told without the drive's lock.
-    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn seen(&self) -> MutexGuard<'_, Seen<Opener>> {
+        self.bay.seen()
+    }
+
+    /// The drive as it is, or as it was seen last where a call has it for longer than this.
+    pub(crate) fn look(&self, patience: Duration) -> Sighting<Opener> {
+        self.bay.look(patience)
     }
 
     /// The drive, when no call has it.
-    pub(crate) fn state(&self) -> MutexGuard<'_, DriveState> {
+    pub(crate) fn state(&self) -> DriveGuard<'_> {
         self.bay.lock()
     }
 
     /// As [`TapeDrive::state`], but `None` where a call has the lock.
-    pub(crate) fn idle_state(&self) -> Option<MutexGuard<'_, DriveState>> {
+    pub(crate) fn idle_state(&self) -> Option<DriveGuard<'_>> {
         self.bay.try_lock()
     }
 
     /// The open file is closed, or did not come to be.
     pub(crate) fn forget_open(&self, state: &mut DriveState) {
         state.holder.open = None;
-        self.written.notify_all();
+        self.bay.tell();
         self.seen().opener = None;
         self.last_close.done();
     }
@@ -216,7 +211,7 @@ impl TapeDrive {
         if let Some(open) = &mut state.holder.open
             && std::mem::take(&mut open.announced)
         {
-            self.written.notify_all();
+            self.bay.tell();
         }
     }
 
@@ -230,7 +225,7 @@ impl TapeDrive {
             trouble = format!("{trouble} [{holder}]");
         }
         log::error!("drive {}: {trouble}", self.number);
-        state.holder.last_error = Some(trouble);
+        state.trouble = Some(trouble);
     }
 
     /// Tells what takes long that the daemon ends.
@@ -287,13 +282,10 @@ impl TapeDrive {
     }
 
     /// The lock, when the write in hand has come; no call begins any more.
-    fn last_call(&self, deadline: Instant) -> MutexGuard<'_, DriveState> {
-        let state = self.state();
-        let left = deadline.saturating_duration_since(Instant::now());
-        let waited = self
-            .written
-            .wait_timeout_while(state, left, |state| state.holder.is_announced());
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    fn last_call(&self, deadline: Instant) -> DriveGuard<'_> {
+        let mut state = self.state();
+        let is_on_its_way = |state: &mut DriveState| state.holder.is_announced();
+        self.bay.wait_while(&mut state, is_on_its_way, deadline);
         state.holder.ending = true;
         state
     }
@@ -311,7 +303,7 @@ impl TapeDrive {
         };
         self.note_trouble(state);
         let (node, program) = match &by {
-            Some(by) => (by.node.as_str(), program_and_pid(by)),
+            Some(by) => (by.node.as_str(), by.to_string()),
             None => ("its node", "a program".to_owned()),
         };
         match closed {
@@ -360,11 +352,6 @@ impl std::fmt::Display for CloseFailed {
 
 impl std::error::Error for CloseFailed {}
 
-fn program_and_pid(opener: &OpenStatus) -> String {
-    let name = opener.program.as_deref().unwrap_or("a program");
-    format!("{name} (pid {})", opener.pid)
-}
-
 impl Files {
     /// Opens a file with a handle that no open file had before.
     pub(crate) fn open(&mut self, awaiting: Option<Awaiting>) -> Handle {
@@ -386,15 +373,6 @@ impl Files {
 
     fn is_announced(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.announced)
-    }
-
-    /// Notes what a write did.
-    pub(crate) fn count_written(&mut self, calls: u64, bytes: usize) {
-        if let Some(open) = &mut self.open {
-            open.wrote = true;
-        }
-        self.transfer.writes += calls;
-        self.transfer.written_bytes += bytes as u64;
     }
 }
 

@@ -8,7 +8,6 @@ use pseudotape_chardev::{
     CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, LastClose, News,
     Opened, Told, Unmeasured, WordSize,
 };
-use pseudotape_control::OpenStatus;
 use pseudotape_human::program_name;
 use pseudotape_mtio::{Command, MtOp, Width};
 use pseudotape_scsi::{DeviceType, execute_tape};
@@ -16,6 +15,7 @@ use pseudotape_st::{AccessMode, Node, OpenFlags, Opening};
 
 use crate::MAX_BLOCK_BYTES;
 use crate::dying::is_dying;
+use crate::opener::Opener;
 use crate::sg::{self, Sg};
 use crate::tape_drive::{Awaiting, DriveState, OpenFile, TapeDrive};
 use crate::tape_view::DriveView;
@@ -119,7 +119,7 @@ impl TapeNode {
     fn note_failed_close(&self, state: &mut DriveState, errno: pseudotape_st::Errno) {
         let message = format!("{}: close after writing failed: {errno}", self.name);
         log::error!("{message}");
-        state.holder.last_error = Some(message);
+        state.trouble = Some(message);
     }
 
     /// How long this open waits for a slave, where it does.
@@ -144,6 +144,15 @@ impl TapeNode {
             }
         }
     }
+}
+
+/// Notes what a write did.
+fn count_written(state: &mut DriveState, calls: u64, bytes: usize) {
+    if let Some(open) = &mut state.holder.open {
+        open.wrote = true;
+    }
+    state.transferred.writes += calls;
+    state.transferred.written_bytes += bytes as u64;
 }
 
 fn number(errno: pseudotape_st::Errno) -> Errno {
@@ -199,7 +208,7 @@ impl CharDevice for TapeNode {
             return Err(number(untold));
         }
         if files.open.is_none() {
-            self.drive.seen().opener = Some(OpenStatus {
+            self.drive.seen().opener = Some(Opener {
                 pid: caller.tid,
                 program: program_name(caller.tid),
                 uid: caller.uid,
@@ -291,8 +300,8 @@ impl CharDevice for TapeNode {
     fn read(&self, handle: Handle, buffer: &mut [u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
             let count = state.st.read(state.slot.drive(), buffer)?;
-            state.holder.transfer.reads += 1;
-            state.holder.transfer.read_bytes += count as u64;
+            state.transferred.reads += 1;
+            state.transferred.read_bytes += count as u64;
             Ok(count)
         })
     }
@@ -311,7 +320,7 @@ impl CharDevice for TapeNode {
         self.call(handle, |state| {
             self.drive.announced_came(state);
             let count = state.st.write(state.slot.drive(), data)?;
-            state.holder.count_written(1, count);
+            count_written(state, 1, count);
             Ok(count)
         })
     }
@@ -319,7 +328,7 @@ impl CharDevice for TapeNode {
     fn extend(&self, handle: Handle, data: &[u8]) -> Result<usize, Errno> {
         self.call(handle, |state| {
             let count = state.st.extend(state.slot.drive(), data)?;
-            state.holder.count_written(0, count);
+            count_written(state, 0, count);
             Ok(count)
         })
     }
@@ -341,7 +350,7 @@ impl CharDevice for TapeNode {
         }
         let message = format!("{}: {trouble}", self.name);
         log::error!("{message}");
-        state.holder.last_error = Some(message);
+        state.trouble = Some(message);
         if told == Told::ToNobody {
             state.holder.untold = Some(pseudotape_st::Errno::Io);
         }

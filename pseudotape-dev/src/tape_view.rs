@@ -44,7 +44,7 @@ impl TapeView for DriveView<'_> {
     }
 
     fn counters(&self) -> Counters {
-        let transfer = &self.0.holder.transfer;
+        let transfer = &self.0.transferred;
         Counters {
             written_bytes: transfer.written_bytes,
             read_bytes: transfer.read_bytes,

@@ -8,14 +8,16 @@ mod error;
 mod guest;
 mod opened;
 mod place;
+mod seen;
 mod sliced;
 mod slot;
 mod st_tape;
 
-pub use bay::{Bay, BayState};
+pub use bay::{Bay, BayGuard, BayState};
 pub use error::Error;
 pub use opened::Opened;
 pub use place::{absolute_name, asked_name, place_named};
+pub use seen::{LoadedVolume, Look, Seen, Sighting, Transferred};
 pub use sliced::{SLICE_MARKS, Sliced};
 pub use slot::{Loaded, Slot};
 pub use st_tape::{Cut, StTape, Wanted};

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use pseudotape_device::TapeNode;
@@ -41,15 +40,11 @@ struct Shared {
     /// For messages.
     name: String,
     bay: Option<Bay<Held>>,
-    /// A client that has it open does something with it that can take long.
-    busy: AtomicBool,
 }
 
 /// What is known of a drive under its lock, beside the driver and the volume.
 #[derive(Default)]
 struct Held {
-    /// Who has it open.
-    client: Option<String>,
     /// A call of the open file failed in the volume.
     troubled: bool,
     volume: VolumeState,
@@ -84,12 +79,13 @@ impl Shared {
 
     /// Closes the open file.
     fn close(&self, state: &mut State) -> Result<(), Errno> {
+        // Whoever comes now waits for the end of this.
+        self.bay().seen().opener = None;
         let (st, drive) = state.parts();
         let closed = st.close(drive);
         if closed.is_err() {
             self.note_trouble(state);
         }
-        state.holder.client = None;
         if mem::take(&mut state.holder.troubled) && !can_commit(state.slot.drive()) {
             self.give_up(state);
         }
@@ -159,7 +155,6 @@ impl StTape {
             shared: Arc::new(Shared {
                 name: name.into(),
                 bay: Some(bay),
-                busy: AtomicBool::new(false),
             }),
             caller: Caller { privileged: false },
             client: "a client".to_owned(),
@@ -187,8 +182,9 @@ impl StTape {
     pub fn open(&self, rewinding: bool, flags: OpenFlags) -> Result<Box<dyn TapeNode>, Errno> {
         let mut state = match self.shared.bay().try_lock() {
             Some(state) => state,
-            // Whoever is at work has it open. A close is waited for, so that the next client finds the drive free.
-            None if self.shared.busy.load(Ordering::SeqCst) => return Err(Errno::EBUSY),
+            // Whoever is at work has it open, and can take long. A close is waited for, so that the next client finds
+            // the drive free.
+            None if self.shared.bay().seen().opener.is_some() => return Err(Errno::EBUSY),
             None => self.shared.bay().lock(),
         };
         if state.holder.volume != VolumeState::In {
@@ -197,12 +193,12 @@ impl StTape {
         let (st, drive) = state.parts();
         let node = Node { mode: 0, rewinding };
         let opening = st.open(drive, node, flags);
-        if opening.is_err() && state.holder.client.is_none() {
+        if opening.is_err() && self.shared.bay().seen().opener.is_none() {
             self.shared.note_trouble(&mut state);
         }
         match opening.map_err(errno)? {
             Opening::Open => {
-                state.holder.client = Some(self.client.clone());
+                self.shared.bay().seen().opener = Some(self.client.clone());
                 drop(state);
                 Ok(Box::new(OpenStTape {
                     tape: self.clone(),
@@ -241,7 +237,8 @@ impl StTape {
             return Ok(None);
         }
         let (mut cut, mut closed) = (None, Ok(()));
-        if let Some(client) = state.holder.client.take() {
+        let client = self.shared.bay().seen().opener.take();
+        if let Some(client) = client {
             cut = state.st.owes_filemark().then_some(client);
             let (st, drive) = state.parts();
             closed = st.close(drive);
@@ -300,10 +297,7 @@ impl OpenStTape {
         &self,
         call: impl FnOnce(&mut St, &mut dyn Drive) -> Result<T, pseudotape_st::Errno>,
     ) -> Result<T, Errno> {
-        self.tape.shared.busy.store(true, Ordering::SeqCst);
-        let result = self.with(|st, drive| call(st, &mut Sliced::new(drive, &*self.tape.wanted)));
-        self.tape.shared.busy.store(false, Ordering::SeqCst);
-        result
+        self.with(|st, drive| call(st, &mut Sliced::new(drive, &*self.tape.wanted)))
     }
 
     fn close_once(&mut self) -> Result<(), Errno> {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use pseudotape_bay::place_named;
 use pseudotape_changer::{BayFailure, Bays, Cartridge, DriveIdentity, DriveUse};
-use pseudotape_control::OpenStatus;
 use pseudotape_human::explain;
 use pseudotape_sink::Sink;
 
@@ -37,12 +36,6 @@ pub(super) fn volume_of(folder: &Path, cartridge: &Cartridge) -> Result<Sink> {
     }
 }
 
-/// A program that has a drive open, for a person.
-pub(super) fn program(open: &OpenStatus) -> String {
-    let name = open.program.as_deref().unwrap_or("a program");
-    format!("{name} (pid {})", open.pid)
-}
-
 impl Bays for DriveBays {
     fn load(&mut self, drive: u16, cartridge: &Cartridge) -> Result<(), BayFailure> {
         let loaded = volume_of(&self.folder, cartridge)
@@ -59,7 +52,7 @@ impl Bays for DriveBays {
     fn usage(&mut self, drive: u16) -> DriveUse {
         let drive = self.drive(drive);
         DriveUse {
-            opened_by: drive.seen().opener.as_ref().map(program),
+            opened_by: drive.seen().opener.as_ref().map(ToString::to_string),
             // A call that has the drive belongs to a program that has it open.
             locked: drive
                 .idle_state()
@@ -95,13 +88,17 @@ impl TapeDrive {
         self.await_close();
         if !force && let Some(open) = &self.seen().opener {
             // Without the lock: a call can take long.
-            return Err(BayFailure::InUse { by: program(open) });
+            return Err(BayFailure::InUse {
+                by: open.to_string(),
+            });
         }
         let mut state = self.state();
         if !force {
             // Who came between has it now.
             if let Some(open) = &self.seen().opener {
-                return Err(BayFailure::InUse { by: program(open) });
+                return Err(BayFailure::InUse {
+                    by: open.to_string(),
+                });
             }
             if state.slot.door() == pseudotape_tape::Door::Locked {
                 return Err(BayFailure::Locked);
