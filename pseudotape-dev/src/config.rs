@@ -56,7 +56,7 @@ pub struct Config {
 pub struct LibraryConfig {
     /// Its folder.
     pub folder: PathBuf,
-    /// What its drives are; each has a serial number of its own.
+    /// The configuration of its drives; each drive gets a serial number of its own.
     pub drive: DriveConfig,
 }
 

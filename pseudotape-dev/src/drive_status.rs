@@ -15,7 +15,7 @@ use crate::tape_drive::TapeDrive;
 const BUSY_AFTER: Duration = Duration::from_millis(200);
 
 impl TapeDrive {
-    /// What the operator sees; does not wait for a call that takes long.
+    /// The status as the operator sees it; does not wait for a call that takes long.
     #[must_use]
     pub fn status(&self) -> DriveStatus {
         let Sighting { look, opener, busy } = self.look(BUSY_AFTER);
@@ -77,7 +77,7 @@ fn medium_status(volume: LoadedVolume) -> MediumStatus {
     }
 }
 
-/// What the volume is marked with.
+/// The first object that a volume lacks, where the volume is marked as no whole copy.
 pub(crate) fn incomplete_from(noted: Noted) -> Option<u64> {
     match noted {
         Noted::NotMirroredFrom(object) => Some(object.0),

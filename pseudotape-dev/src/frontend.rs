@@ -24,7 +24,7 @@ pub struct Frontend {
     serving: Serving,
     /// The other way to the slave ends.
     sockets: Vec<SlaveSocket>,
-    /// Why this one was chosen.
+    /// Why this frontend was chosen.
     reason: String,
 }
 
@@ -33,7 +33,7 @@ enum Serving {
     Fuse(Mounted, PathBuf),
 }
 
-/// What serves, before anything is made.
+/// The frontend that is going to serve, before anything is made.
 enum Choice {
     Cuse,
     Fuse(PathBuf),
@@ -119,7 +119,7 @@ impl Frontend {
         }
     }
 
-    /// For a person: what serves and why, and to whom its nodes are less than tapes.
+    /// For a person: which frontend serves and why, and to which programs its nodes are no tapes.
     #[must_use]
     pub fn description(&self) -> String {
         match &self.serving {
@@ -145,10 +145,10 @@ impl Frontend {
         self.sockets.clear();
     }
 
-    /// Closes what programs have closed already, as far as the kernel has not said so yet.
+    /// Closes files that programs have closed already, as far as the kernel has not said so yet.
     pub fn settle(&self) {
         match &self.serving {
-            // A close(2) returns when it was answered.
+            // Here a close(2) returns only after the daemon has answered, so nothing is on its way.
             Serving::Cuse(_) => {}
             Serving::Fuse(mounted, _) => mounted.settle(),
         }
@@ -172,7 +172,7 @@ impl Frontend {
     }
 }
 
-/// Says what is not exact where the callers' tasks can't be asked.
+/// Warns of calls that are not exact where `/proc` does not show the callers' tasks.
 fn warn_of_unknown_lengths() {
     let reach = Reach::of_this_process();
     if reach.suffices(nix::unistd::geteuid().as_raw()) {
@@ -186,7 +186,7 @@ fn warn_of_unknown_lengths() {
     );
 }
 
-/// What a frontend calls when it ends without being asked to.
+/// The function that a frontend calls when it ends without being asked to.
 fn tell_end(events: &Sender<Event>) -> impl FnOnce(String) + Send + 'static {
     let events = events.clone();
     move |why| {
@@ -216,7 +216,7 @@ fn choose(wish: &config::Frontend) -> Result<(Choice, String)> {
     }
 }
 
-/// The group of the nodes. Says so where it can't be the usual one.
+/// The group of the nodes. Warns where the usual group can't be given.
 fn group_id(group: &Group) -> Result<Option<u32>> {
     if let (Group::Default, Some(gid)) = (group, find_group(group.name())?)
         && let Err(why) = can_give(gid)
@@ -232,7 +232,8 @@ fn group_id(group: &Group) -> Result<Option<u32>> {
     })
 }
 
-/// The group of a socket; one that was not named is done without where there is none, or where it can't be given away.
+/// The group of a socket. Where no group was named, and the default one does not exist or can't be given away, the
+/// socket has the daemon's own.
 pub(crate) fn socket_group(group: &Group, option: &'static str) -> Result<SocketGroup> {
     Ok(match group {
         Group::Named(name) => named_group(name, option)?,
@@ -250,7 +251,7 @@ fn slave_nodes(drives: &[Arc<TapeDrive>]) -> BTreeMap<String, (u32, Option<u32>)
         .collect()
 }
 
-/// The nodes of changers: `pmch0` and so on. Only CUSE can carry what programs ask them.
+/// The nodes of changers: `pmch0` and so on. Only CUSE can carry the requests that programs send to a changer.
 fn changer_nodes(
     changers: &[Arc<dyn LendsChanger>],
 ) -> impl Iterator<Item = (String, Arc<dyn CharDevice>)> {

@@ -1,4 +1,5 @@
-//! Loads that can take long. Each drive does one at a time; it is logged, and abandoned when the daemon ends.
+//! Loads that can take long. Each drive does one load at a time. A long load is logged, and given up when the daemon
+//! ends.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use crate::tape_drive::TapeDrive;
 /// How often the log tells where a long opening is.
 const TELLS: Duration = Duration::from_secs(5);
 
-/// The load at hand; others are refused until it is dropped.
+/// The load in hand; other loads are refused until this is dropped.
 pub(crate) struct Loading<'a>(&'a TapeDrive);
 
 impl TapeDrive {
@@ -28,7 +29,7 @@ impl TapeDrive {
 }
 
 impl Loading<'_> {
-    /// Tells the log about a long opening, and ends it with the daemon.
+    /// Tells the log about an opening that takes long, and ends the opening with the daemon.
     pub(crate) fn watch(&self, volume: &Path) -> Watch {
         let (number, name) = (self.0.number(), volume.display().to_string());
         let ends = self.0.asked_to_end();

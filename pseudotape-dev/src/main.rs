@@ -17,7 +17,7 @@ const PROGRAM_CUT: u8 = 3;
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(LOG_FILTER)).init();
     // Serving threads pause for microseconds until a caller is asleep; the kernel's slack would make it 50.
-    // Inherited by all of them. Without it calls of a whole piece are slower, nothing else.
+    // All threads inherit this setting. Where it can't be made, calls of a whole piece are slower, nothing else.
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {
         log::debug!("can't set the timer slack: {error}");
     }

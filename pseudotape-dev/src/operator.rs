@@ -12,12 +12,12 @@ use crate::drive_status::incomplete_from;
 use crate::tape_drive::{DriveGuard, DriveState, TapeDrive};
 
 impl TapeDrive {
-    /// Loads a volume: the image at a path, or what a specification names (`zstd+image:PATH`, `rmt:HOST:TAPE`).
+    /// Loads a volume: the image at a path, or the volume of a specification (`zstd+image:PATH`, `rmt:HOST:TAPE`).
     pub fn load(&self, volume: &Path) -> Result<String> {
         self.load_sink(&sink_named(volume)?)
     }
 
-    /// Loads a volume for a peer, who may name what is lent unless he is root or the daemon's own user.
+    /// Loads a volume for a peer. Root and the daemon's own user may name any volume, other users only a lent one.
     pub(crate) fn load_for(&self, volume: &Path, lent: &Lent, peer: Peer) -> Result<String> {
         if let Some(side) = self.slave_side() {
             return Err(side.has_the_cartridges());
@@ -36,7 +36,7 @@ impl TapeDrive {
     }
 
     pub(crate) fn load_sink(&self, sink: &Sink) -> Result<String> {
-        // To open a volume can take long: the drive's lock is not held for it.
+        // To open a volume can take long, so the drive's lock is not held meanwhile.
         let loading = self.begin_loading()?;
         let mut state = self.state_with_cartridges()?;
         ensure!(!state.holder.ending, "the daemon is ending");
@@ -121,7 +121,7 @@ impl TapeDrive {
         ))
     }
 
-    /// Commits and closes the volume; says what was taken out, `None` where there was none.
+    /// Commits and closes the volume; says which volume was taken out, `None` where there was none.
     pub(crate) fn take_out(&self, state: &mut DriveState, force: bool) -> Result<Option<String>> {
         let number = self.number();
         match state.take_out(force) {
@@ -140,7 +140,7 @@ impl TapeDrive {
         }
     }
 
-    /// The bay says what is wrong; which drive it is, the daemon knows.
+    /// The bay's error in the daemon's words: only the daemon knows the drive's number.
     fn refusal(&self, error: Error) -> anyhow::Error {
         let number = self.number();
         match error {
@@ -155,7 +155,8 @@ impl TapeDrive {
         }
     }
 
-    /// The lock of a drive into which volumes are loaded here. Another one's can last, and is not waited for.
+    /// The lock of a drive into which volumes are loaded here. The lock of a drive with a slave can be held for long,
+    /// and is not waited for.
     fn state_with_cartridges(&self) -> Result<DriveGuard<'_>> {
         match self.slave_side() {
             Some(side) => Err(side.has_the_cartridges()),

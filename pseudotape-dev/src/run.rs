@@ -42,9 +42,9 @@ struct Drives {
     lent: Lent,
 }
 
-/// Serves until a signal asks to end; then closes what is open, commits, closes the images and removes the nodes.
+/// Serves until a signal asks to end; then closes open files, commits, closes the images and removes the nodes.
 pub fn run(config: &Config) -> Result<Ended> {
-    // Before anything else, so that an early SIGTERM ends cleanly as well.
+    // The daemon listens before anything else, so that an early SIGTERM ends it cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
@@ -173,8 +173,8 @@ fn listen(
     Ok(())
 }
 
-/// Closes what is still open, commits and closes each image, then removes the nodes; goes on after a failure and tells
-/// the first.
+/// Closes files that are still open, commits and closes each image, then removes the nodes. A failure stops none of
+/// these steps; the first one is told.
 fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend) -> Result<Ended> {
     frontend.close_sockets();
     frontend.settle();
@@ -276,7 +276,7 @@ impl Drives {
         }
     }
 
-    /// A drive into which cartridges are put by hand: one of a library gets them from there.
+    /// A drive into which cartridges are put by hand. A drive of a library gets its cartridges from the library.
     fn find_by_hand(&self, number: u32) -> Result<&TapeDrive> {
         let drive = self.find(number)?;
         if let Some(library) = self.libraries.iter().find(|l| l.has_drive(number)) {

@@ -105,7 +105,7 @@ impl SlaveSide {
         }
     }
 
-    /// A program has connected to the socket. One that is refused is told why.
+    /// A program has connected to the socket. A program that is refused is told why.
     fn attach_socket(&self, stream: UnixStream) {
         let Peer { pid, uid } = Peer::of(&stream);
         let uid = uid.unwrap_or(u32::MAX);
@@ -115,7 +115,7 @@ impl SlaveSide {
         }
     }
 
-    /// Says who was refused, once: a mirror tries again until the slave end is free.
+    /// Logs which program was refused, once for each: a mirror tries again until the slave end is free.
     fn note_refused(&self, pid: u32, error: &AttachError) {
         if lock(&self.refused).replace(pid) == Some(pid) {
             return;
@@ -150,7 +150,7 @@ impl SlaveSide {
         Some(program(holder.pid, holder.program.as_deref()))
     }
 
-    /// Says why an operator can do nothing with the cartridges of this drive, and which process can.
+    /// Says why an operator can't load or unload this drive's cartridges here, and which process can.
     pub(crate) fn has_the_cartridges(&self) -> anyhow::Error {
         let drive = self.number;
         match self.holder_name().filter(|_| self.is_attached()) {
@@ -240,7 +240,7 @@ impl SlaveSocket {
 impl Drop for SlaveSocket {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the acceptor. Where even that fails, the process is about to end anyway.
+        // The connection wakes the acceptor. Where even connecting fails, the process is about to end anyway.
         if let Err(error) = UnixStream::connect(&self.path) {
             log::debug!("slave socket {}: {error}", self.path.display());
         } else if let Some(acceptor) = self.acceptor.take()

@@ -62,7 +62,7 @@ impl SlaveNode {
 }
 
 fn lock(open: &Mutex<Open>) -> MutexGuard<'_, Open> {
-    // A panic leaves this state whole: it is changed by single assignments.
+    // Only single assignments change this state, so a panic leaves it whole.
     open.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -153,7 +153,7 @@ impl CharDevice for SlaveNode {
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
         let file = self.open().file.take_if(|file| file.handle == handle);
-        // Dropped without the lock: the drop hangs up and answers the readers that are left.
+        // The file is dropped without the lock, because its drop hangs up and answers the readers that are left.
         let Some(file) = file else {
             return Err(Errno::EIO);
         };

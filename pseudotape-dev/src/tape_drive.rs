@@ -1,4 +1,4 @@
-//! One drive of the daemon: st, the drive and its status for the operator, behind one lock.
+//! One drive of the daemon: a bay, the open file, and the way from the first open to the end.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ pub struct TapeDrive {
     bay: Bay<Files, Opener>,
     /// Where its nodes are.
     nodes: Mutex<Vec<PathBuf>>,
-    /// The daemon was asked to end: what takes long is given up.
+    /// The daemon was asked to end: operations that take long are given up.
     asked_to_end: Arc<AtomicBool>,
     /// The load that is under way.
     pub(crate) one_load: OneLoad,
@@ -63,9 +63,9 @@ pub(crate) struct Files {
 /// One open file, from its open to its close.
 pub(crate) struct OpenFile {
     pub(crate) handle: Handle,
-    /// Whether it has written.
+    /// Whether its program has written.
     pub(crate) wrote: bool,
-    /// A write of several pieces was allowed, and its data is still on its way.
+    /// A write of several pieces was allowed, and the data of this write is still on its way.
     pub(crate) announced: bool,
     /// It is not open yet, but waits for a slave.
     pub(crate) awaiting: Option<Awaiting>,
@@ -77,7 +77,7 @@ impl TapeDrive {
         Self::new_until(number, config, Arc::default())
     }
 
-    /// The same in a daemon that may be asked to end meanwhile, which this flag tells.
+    /// The same in a daemon that may be asked to end in the meantime: this flag tells so.
     pub fn new_until(
         number: u32,
         config: &DriveConfig,
@@ -135,7 +135,7 @@ impl TapeDrive {
         self.number
     }
 
-    /// The slave end, where the drive is whoever holds it.
+    /// The slave end, where another process is the drive.
     pub(crate) fn slave_side(&self) -> Option<&Arc<SlaveSide>> {
         self.slave.as_ref()
     }
@@ -168,7 +168,7 @@ impl TapeDrive {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What can be told without the drive's lock.
+    /// State that can be told without the drive's lock.
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen<Opener>> {
         self.bay.seen()
     }
@@ -201,7 +201,7 @@ impl TapeDrive {
         &self.last_close
     }
 
-    /// Tells what opens wait for.
+    /// Tells of the events that opens wait for.
     pub(crate) fn news(&self) -> &News {
         &self.news
     }
@@ -215,7 +215,7 @@ impl TapeDrive {
         }
     }
 
-    /// After any call: keeps and logs what an errno can't say.
+    /// After any call: keeps and logs the trouble that an errno can't express.
     pub(crate) fn note_trouble(&self, state: &mut DriveState) {
         let Some(mut trouble) = state.slot.take_trouble() else {
             return;
@@ -228,7 +228,7 @@ impl TapeDrive {
         state.trouble = Some(trouble);
     }
 
-    /// Tells what takes long that the daemon ends.
+    /// The flag by which long operations learn that the daemon ends.
     pub(crate) fn asked_to_end(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.asked_to_end)
     }
@@ -239,8 +239,8 @@ impl TapeDrive {
     }
 
     /// Waits for the end of a `close(2)` that has returned to its program already: on a FUSE mount the kernel's message
-    /// of the last one comes later. Without that, an operator who acts right after a program is told that the drive is
-    /// still open.
+    /// of the last close comes later. Without this wait, an operator who acts right after a program is told that the
+    /// drive is still open.
     pub(crate) fn await_close(&self) {
         if self.seen().opener.is_some() {
             self.last_close.wait();
@@ -253,7 +253,7 @@ impl TapeDrive {
     }
 
     /// Lets the write in hand finish and no new call begin; closes an open file as its program would have done, then
-    /// commits and closes the image, or parts with the slave. Says what a program was not done with.
+    /// commits and closes the image, or parts with the slave. Says which file a program was not done with.
     pub fn end(&self) -> Result<Option<String>> {
         self.asked_to_end.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + WRITE_IN_HAND;
@@ -269,7 +269,7 @@ impl TapeDrive {
         let closed = std::thread::scope(|scope| {
             scope.spawn(move || {
                 if waits.recv_timeout(WRITE_IN_HAND) == Err(RecvTimeoutError::Timeout) {
-                    // What the slave was asked goes on no longer, whatever it is.
+                    // The slave's operation is cut off, whatever it is.
                     side.end();
                 }
             });
@@ -290,7 +290,7 @@ impl TapeDrive {
         state
     }
 
-    /// Closes the file that is still open; says who was not done with it, where it has written.
+    /// Closes the file that is still open. Where its program has written, says which program was not done.
     fn close_for_program(&self, state: &mut DriveState) -> Result<Option<String>, CloseFailed> {
         let Some(open) = state.holder.open.take() else {
             return Ok(None);

@@ -26,7 +26,7 @@ pub struct TapeNode {
     name: String,
     node: Node,
     open_wait: Duration,
-    /// Where the frontend can fetch what `SG_IO` points to.
+    /// Answers SCSI commands, where the frontend can fetch the memory that `SG_IO` points to.
     sg: Option<Sg>,
 }
 
@@ -43,7 +43,8 @@ impl TapeNode {
         }
     }
 
-    /// The same on a frontend that can fetch any memory of a caller: SCSI commands that only look are answered.
+    /// The same on a frontend that can fetch any memory of a caller: the node answers SCSI commands that change
+    /// nothing.
     #[must_use]
     pub fn with_commands(mut self) -> Self {
         self.sg = Some(Sg::new(DeviceType::Tape, self.drive.number()));
@@ -57,7 +58,7 @@ impl TapeNode {
         sg.filter(|_| may && sg::is_request(request.command))
     }
 
-    /// SCSI commands. The driver is not asked: what was read ahead stays, and the next write continues.
+    /// SCSI commands. They go past the driver: blocks that were read ahead stay, and the next write continues.
     fn command(
         &self,
         sg: &Sg,
@@ -76,7 +77,7 @@ impl TapeNode {
         result
     }
 
-    /// One call on the open file: takes the drive's lock, does it, notes what went wrong.
+    /// One call on the open file: takes the drive's lock, does the call, notes what went wrong.
     fn call<T>(
         &self,
         handle: Handle,
@@ -93,7 +94,7 @@ impl TapeNode {
             if !self.has_slave()
                 && let Some(open) = state.holder.file(handle)
             {
-                // Told by this: that the close fails as well is no news for the next open.
+                // The program knows by this error. If the close fails as well, the next open need not be told.
                 open.wrote = false;
             }
         }
@@ -183,7 +184,7 @@ impl CharDevice for TapeNode {
     fn open(&self, flags: u32, caller: Caller) -> Result<Opened, Errno> {
         let mut state = match self.drive.idle_state() {
             Some(state) => state,
-            // A call can take as long as whoever does it: nobody else waits for that.
+            // The call in hand can take as long as a slave likes: nobody else waits for its end.
             None if self.drive.is_held_open() => return Err(Errno::EBUSY),
             None => self.drive.state(),
         };
@@ -407,7 +408,7 @@ impl CharDevice for TapeNode {
         if self.drive.state().st.is_closed_early() {
             return Ok(());
         }
-        // Nothing is late of what a write could tell; what the close is sure to end in is told now.
+        // Each write has told its own errors. An error in which the close is sure to end is told now.
         self.call(handle, |state| {
             state.st.ask_before_close(state.slot.drive())
         })
@@ -441,11 +442,11 @@ impl CharDevice for TapeNode {
         let state = &mut *state;
         let Some(file) = state.holder.file(handle) else {
             self.drive.last_close().was_none();
-            // Where the daemon ends it closed the file itself, and has told how that went.
+            // A daemon that ends has closed the file itself, and has told how the close went.
             return state.holder.ending.then_some(()).ok_or(Errno::EIO);
         };
         let wrote = file.wrote;
-        // What is known before, the program was told by the calls that failed.
+        // An error that is known before the close was told to the program by the calls that failed.
         let foretold = state.st.foretell_close().is_some();
         let result = state.st.close(state.slot.drive());
         self.drive.note_trouble(state);

@@ -1,4 +1,5 @@
-//! A drive as SCSI commands look at it: what fails is heard by the driver too, which would not be told again.
+//! A drive as SCSI commands look at it. The driver hears of each failure too, because the drive tells a failure only
+//! once.
 
 use pseudotape_scsi::{Counters, TapeView};
 use pseudotape_tape::{BlockLimits, Capacity, Drive, Failed, Identity, Mode, Position};

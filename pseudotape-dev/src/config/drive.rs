@@ -39,7 +39,7 @@ pub struct DriveConfig {
 pub enum HeldConfig {
     /// A drive for cartridges that are images.
     Image(ImageConfig),
-    /// A drive that is another process: the one that holds the slave end.
+    /// A drive that is another process: the process that holds the slave end.
     Slave(SlaveConfig),
 }
 
@@ -125,7 +125,7 @@ fn with_its_key(error: &toml::de::Error) -> String {
     lines.trim_end().replace('\n', " ")
 }
 
-/// The drives of a library: what they hold is the library's business.
+/// The drives of a library, which loads and unloads them itself.
 pub(super) fn check_library_drive(table: DriveTable) -> Result<DriveConfig> {
     ensure!(
         table.image.is_none() && table.slave.is_none(),
@@ -188,7 +188,8 @@ fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
         !timeout.is_zero(),
         "slave-timeout is 0: a slave needs some time to answer"
     );
-    // The process at the slave end is the tape: it has all that is written, and can make up all that is read.
+    // The process at the slave end is the tape: it gets every record that is written, and can invent every record that
+    // is read.
     let default_mode = match table.slave_group {
         Some(_) => SLAVE_MODE_GROUP,
         None => SLAVE_MODE,
@@ -209,7 +210,7 @@ fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
     })
 }
 
-/// The serial number of a drive that was given none.
+/// The serial number of a drive for which none was configured.
 pub(crate) fn default_serial(number: usize) -> String {
     format!("PT{number:08}")
 }

@@ -46,7 +46,7 @@ pub(super) struct Ioctl {
 
 impl Ioctl {
     pub(super) fn answer(self, node: &NodeFile, input: &[u8], reply: ReplyIoctl) {
-        // fuser does not tell the argument; a restricted ioctl needs only the bytes behind it.
+        // fuser does not tell the argument; a restricted ioctl needs only the bytes that the argument points to.
         let request = IoctlRequest {
             command: self.command,
             argument: 0,

@@ -22,7 +22,7 @@ use super::threads::{CallThread, Elsewhere, Threads};
 
 /// Names never change while mounted.
 const ENTRY_TTL: Duration = Duration::from_secs(3600);
-/// The kernel counts a size up when it is written; nobody must believe it for long.
+/// The kernel counts the size of a file up when a program writes; no program may believe such a size for long.
 const ATTR_TTL: Duration = Duration::ZERO;
 
 /// The mount's directory and its files: decode, call, reply.
@@ -88,7 +88,7 @@ impl TapeFiles {
         });
     }
 
-    /// The table is whole at any time, so one that a panic left behind is as good.
+    /// The table is whole at any time, so the lock of a thread that panicked is as good.
     fn changed_modes(&self) -> MutexGuard<'_, BTreeMap<u64, u32>> {
         self.changed_modes
             .lock()
@@ -134,7 +134,7 @@ impl Filesystem for TapeFiles {
                 "this kernel's FUSE is too old: it needs Linux 4.20",
             ));
         }
-        // With `open`, O_TRUNC is a flag that a tape ignores; without, it would be a call of its own.
+        // As a flag of `open`, O_TRUNC is ignored, as by a tape. Otherwise the kernel would make a truncation of it.
         if let Err(missing) = config.add_capabilities(InitFlags::FUSE_ATOMIC_O_TRUNC) {
             log::debug!("the kernel has no {missing:?}");
         }

@@ -1,12 +1,12 @@
 //! Who has a file of the mount open, as `/proc` shows it.
 //!
 //! The kernel's st asks for the count of an open file when one of its descriptors is closed. A FUSE server is not told
-//! that count: FLUSH comes for each `close(2)`, RELEASE only after the last one has returned. But the descriptor that
-//! is being closed is out of its process's table before FLUSH is sent, and a tape node has one open file at a time. So
-//! that FLUSH was the last one unless a process still shows a descriptor of the node.
+//! that count: FLUSH comes for each `close(2)`, RELEASE only after the last `close(2)` has returned. But the descriptor
+//! that is being closed is out of its process's table before FLUSH is sent, and a tape node has one open file at a
+//! time. So a FLUSH is the last one unless a process still shows a descriptor of the node.
 //!
 //! Descriptors in places that `/proc` does not show (on their way through a socket, registered with io_uring, in a
-//! process that this user may not look into) are not found. `CharDevice::close_early` can be taken back for their sake.
+//! process that this user may not look into) are not found. For their sake `CharDevice::close_early` can be taken back.
 
 use std::fs;
 use std::path::Path;

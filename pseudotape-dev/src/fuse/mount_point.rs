@@ -1,8 +1,8 @@
-//! The directory that a mount covers: made where there was none and taken away at the end, refused where it holds
-//! anything, and freed of what a killed daemon left.
+//! The directory that a mount covers. A directory that does not exist is made, and removed at the end. A directory that
+//! holds anything is refused. The mount that a killed daemon left is cleared away.
 //!
 //! While nothing is mounted, a program that writes to `DIR/npmtm0` makes a plain file there, and takes it for a tape.
-//! Without the directory it can't. And a mount over such a file would hide the only copy of a backup.
+//! Without the directory the program gets an error. And a mount over such a file would hide the only copy of a backup.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -17,10 +17,10 @@ use pseudotape_human::{HumanBytes, counted, printable};
 
 use super::mounts::{MountLine, detach};
 
-/// What a mount calls itself in `/proc/self/mountinfo`, over a directory that was there before …
+/// The name of a mount in `/proc/self/mountinfo`, over a directory that was there before …
 const SOURCE: &str = "pseudotape";
-/// … and over one that its daemon made: whoever clears away the mount of a killed daemon learns from it that the
-/// directory goes as well.
+/// … and over a directory that its daemon made. A daemon that clears away the mount of a killed one learns from this
+/// name that the directory goes as well.
 const SOURCE_MADE: &str = "pseudotape-made";
 
 /// A directory to mount on. One that was made for the mount is removed when this is dropped, with the parents that
@@ -87,12 +87,12 @@ impl MountPoint {
         &self.path
     }
 
-    /// What the mount is to be called.
+    /// The name that the mount is to have.
     pub(super) fn source(&self) -> &'static str {
         if self.made { SOURCE_MADE } else { SOURCE }
     }
 
-    /// Whether nothing would be hidden. It can be asked when the mount is there: a program may have been faster.
+    /// Checks that a mount hides nothing. It is checked again under the mount: a program may have been faster.
     pub(super) fn check_empty(&self, is_node: impl Fn(&OsStr) -> bool) -> Result<()> {
         let entries = self
             .entries()
@@ -124,13 +124,13 @@ impl MountPoint {
         )
     }
 
-    /// What is in the directory, whether it is covered or not, in order of the names.
+    /// The entries of the directory, whether a mount covers it or not, in order of their names.
     fn entries(&self) -> io::Result<Vec<Entry>> {
         let below = format!("/proc/self/fd/{}", self.below.as_raw_fd());
         let mut entries = fs::read_dir(below)?
             .map(|entry| {
                 let entry = entry?;
-                // One that went in the meantime hides nothing.
+                // An entry that went in the meantime is no file that a mount would hide.
                 let metadata = entry.metadata().ok();
                 Ok(Entry {
                     name: entry.file_name(),
@@ -142,7 +142,7 @@ impl MountPoint {
         Ok(entries)
     }
 
-    /// Removes it, if it is still the same directory and nothing is mounted on it.
+    /// Removes the directory, if it is still the same one and nothing is mounted on it.
     fn remove(&self) -> Result<()> {
         let here = match fs::symlink_metadata(&self.path) {
             Ok(here) => here,
@@ -176,7 +176,7 @@ impl Drop for MountPoint {
 }
 
 impl Parents {
-    /// Makes those that are missing above a directory.
+    /// Makes the parents of a directory that are missing.
     fn make_above(&mut self, directory: &Path) -> io::Result<()> {
         let above: Vec<_> = directory.ancestors().skip(1).collect();
         for path in above.into_iter().rev() {
@@ -185,7 +185,7 @@ impl Parents {
                 continue;
             }
             match fs::create_dir(path) {
-                // Somebody else made it in the meantime.
+                // Somebody else made this parent in the meantime.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
                 Err(error) => return Err(error),
                 Ok(()) => {
@@ -202,7 +202,7 @@ impl Parents {
 }
 
 impl Parent {
-    /// Removes it, if it is still the same directory. Says whether it is gone.
+    /// Removes the directory, if it is still the same one. Says whether it is gone.
     fn remove(&self) -> io::Result<bool> {
         let here = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
@@ -212,7 +212,7 @@ impl Parent {
             return Ok(false);
         }
         match fs::remove_dir(&self.path) {
-            // Others use it by now.
+            // Somebody else uses this directory by now.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
             removed => removed.map(|()| true),
         }
@@ -238,7 +238,7 @@ impl Drop for Parents {
     }
 }
 
-/// What a directory has.
+/// An entry of the directory.
 #[derive(Debug)]
 struct Entry {
     name: OsString,
@@ -307,7 +307,7 @@ fn is_our_mount(mount: &MountLine, directory: &Path) -> bool {
     mount.point == directory && [SOURCE, SOURCE_MADE].contains(&mount.source.as_str())
 }
 
-/// What the topmost mount on a directory calls itself.
+/// The name of the topmost mount on a directory.
 fn source_of(mounts: &[MountLine], directory: &Path) -> Option<String> {
     let mut on_it = mounts.iter().filter(|mount| mount.point == directory);
     Some(on_it.next_back()?.source.clone())

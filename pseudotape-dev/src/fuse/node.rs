@@ -80,8 +80,8 @@ impl Nodes {
         self.holders.get_or_init(|| holders);
     }
 
-    /// A `close(2)` of one of the descriptors of an open file; where it is the last one, what the close promises is
-    /// done before it returns.
+    /// A `close(2)` of one of the descriptors of an open file. The last one does what a close promises before it
+    /// returns.
     pub(super) fn flush(&self, node: &NodeFile, handle: Handle, tid: u32) -> Result<(), Errno> {
         // RELEASE of the last descriptor comes after `close(2)` has returned.
         let _near = node.device.last_close().map(LastClose::flush);
@@ -113,7 +113,7 @@ impl Nodes {
         }
     }
 
-    /// Closes what is open: the kernel sends nothing any more.
+    /// Closes all open files: the kernel sends nothing any more.
     pub(super) fn close_all(&self) {
         for node in &self.nodes {
             let open = std::mem::take(&mut *node.open_files());
@@ -134,7 +134,7 @@ impl NodeFile {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last `close(2)` of an open file. At the end of the daemon it is closed before the kernel says so.
+    /// The last `close(2)` of an open file. At the end of the daemon the file is closed before the kernel says so.
     pub(super) fn release(&self, handle: Handle) {
         let mut open = self.open_files();
         let Some(place) = open.iter().position(|open| *open == handle) else {

@@ -16,7 +16,7 @@ pub(super) const WAITING_OPENS_MAX: usize = 16;
 /// learns of it from `/proc` alone. Nor does a drive that is another program tell that its medium has become ready.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
-/// Opens files; those that must wait do so in threads of their own.
+/// Opens files. An open that must wait does so in a thread of its own.
 #[derive(Default)]
 pub(super) struct Openings {
     waiting: Arc<Waiting>,
@@ -137,7 +137,7 @@ impl Openings {
             waiting.leave();
         });
         if let Err(error) = started {
-            // The reply went with the closure, and was answered by its end.
+            // The reply went with the closure; its drop has answered the caller.
             log::error!("can't start a thread for a waiting open: {error}");
             self.waiting.leave();
             give_up();
@@ -188,7 +188,7 @@ fn wait_released(node: &NodeFile, wish: Wish, ended: &RwLock<bool>) -> Result<Ha
             }
             Err(Errno::EBUSY) if !is_ended(ended) => match close_is_near(node) {
                 Some(left) => wait_for_news(node, known, left),
-                // It came after the device had said that it is open.
+                // The close came between the device's EBUSY and the question whether a close is near.
                 None if news_of(node) != known => {}
                 None => return Err(Errno::EBUSY),
             },
@@ -221,8 +221,8 @@ fn is_ended(ended: &RwLock<bool>) -> bool {
 
 /// Whether a task has a signal that it does not block.
 ///
-/// fuser tells the kernel that it knows no INTERRUPT, so a caller sleeps until it is answered,
-/// whatever signal it gets. Its signals show in `/proc/<tid>/status`.
+/// fuser tells the kernel that it knows no INTERRUPT, so a caller sleeps until its call is answered, whatever signal
+/// the caller gets. The caller's signals show in `/proc/<tid>/status`.
 fn has_signal(tid: u32) -> bool {
     if tid == 0 {
         return false;

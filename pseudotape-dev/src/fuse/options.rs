@@ -11,6 +11,6 @@ pub struct MountOptions {
     pub gid: Option<u32>,
     /// How many drives the files stand for: each drive can be busy with one call.
     pub drives: usize,
-    /// Permissions and groups of files that have others, by their names.
+    /// Permissions and groups of files that differ in them from the rest, by the files' names.
     pub apart: BTreeMap<String, (u32, Option<u32>)>,
 }

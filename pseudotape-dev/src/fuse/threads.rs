@@ -15,7 +15,7 @@ const ELSEWHERE_MAX: usize = 32;
 /// The threads of a session.
 pub(super) struct Threads {
     count: usize,
-    /// Those that are in a call which may wait.
+    /// How many of them are in a call that may wait.
     waiting: AtomicUsize,
     /// Calls in threads of their own.
     elsewhere: Arc<AtomicUsize>,
@@ -23,7 +23,7 @@ pub(super) struct Threads {
 
 /// The thread that does a call.
 pub(super) enum CallThread<'a> {
-    /// In the thread that read it. The call counts as waiting until this is dropped.
+    /// In the thread that read the request. The call counts as waiting until this is dropped.
     Here { _waits: Option<Waits<'a>> },
     /// In a thread of its own.
     Elsewhere(Elsewhere),
@@ -64,7 +64,7 @@ impl Threads {
             .map(|_| CallThread::Elsewhere(Elsewhere(Arc::clone(&self.elsewhere))))
     }
 
-    /// The thread for a call that can't be refused: as many as there are open files.
+    /// The thread for a call that can't be refused. There are at most as many of them as open files.
     pub(super) fn thread_for_anyway(&self, node: &NodeFile) -> CallThread<'_> {
         self.thread_for(node).unwrap_or_else(|| {
             self.elsewhere.fetch_add(1, Ordering::AcqRel);
@@ -80,7 +80,7 @@ impl Elsewhere {
             drop(self);
         });
         if let Err(error) = started {
-            // The reply went with the closure, and was answered by its end.
+            // The reply went with the closure; its drop has answered the caller.
             log::error!("can't start a thread for a call that may wait: {error}");
         }
     }
