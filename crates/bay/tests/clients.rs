@@ -110,3 +110,18 @@ fn a_close_that_fails_for_another_reason_keeps_the_volume() {
     assert!(!tape.needs_volume());
     open(&tape, "the next one").unwrap().close().unwrap();
 }
+
+/// A server that dies by a panic, or forgets to end its drive: what its clients wrote is committed all the same.
+#[test]
+fn a_drive_that_nobody_ends_is_closed_when_nobody_holds_it_any_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape");
+    let tape = StTape::new("tape", image(&path, ",create"));
+    let node = open(&tape, "a client").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    assert_eq!(node.write(b"kept"), Ok(4));
+    drop(tape);
+    // A clone is in the open file, which is closed first.
+    drop(node);
+    assert_eq!(content(&path), (b"kept".to_vec(), 2));
+}

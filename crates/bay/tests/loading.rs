@@ -437,3 +437,22 @@ fn a_volume_that_can_not_be_what_the_drive_was_configured_to_be_is_refused() {
     let bay = with(short, Overrides::default());
     assert!(matches!(load(&bay, &text), Err(Error::Personality { .. })));
 }
+
+/// A drive of ours has limits of its own, so an image with others brings its drive.
+#[test]
+fn an_image_with_limits_of_its_own_keeps_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = blank(directory.path(), "a.ptape");
+    let bay = bay();
+    load(&bay, &format!("image:{path},capacity=1M")).unwrap();
+    let capacity = bay.lock().slot.drive().capacity().unwrap();
+    assert_eq!(capacity.total_bytes, Some(1 << 20));
+    let loaded = bay.lock().slot.loaded().unwrap();
+    assert_eq!(loaded.host_bytes, None, "a volume with its own drive");
+    bay.lock().slot.unload(false).unwrap();
+
+    load(&bay, &format!("image:{path}")).unwrap();
+    let capacity = bay.lock().slot.drive().capacity().unwrap();
+    assert_eq!(capacity.total_bytes, None);
+    assert!(bay.lock().slot.loaded().unwrap().host_bytes.is_some());
+}
