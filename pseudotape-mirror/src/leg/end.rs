@@ -315,6 +315,8 @@ mod tests {
         end.answered(true);
         end.moved();
         assert!(!end.is_behind_warning());
+        end.lengthened(true);
+        assert!(end.is_behind_warning());
     }
 
     #[test]
@@ -374,6 +376,16 @@ mod tests {
             (end.surplus(), end.uncommitted()),
             (None, Uncommitted::nothing())
         );
+    }
+
+    #[test]
+    fn the_last_block_can_be_lengthened_until_something_else_happens() {
+        let mut last = LastChange::default();
+        assert_eq!(last.block_bytes(), None);
+        last.is_block(Some(5));
+        assert_eq!(last.block_bytes(), Some(5));
+        last.is_block(None);
+        assert_eq!(last.block_bytes(), None);
     }
 
     #[test]

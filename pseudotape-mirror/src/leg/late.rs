@@ -448,3 +448,28 @@ impl Entry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_buffer_is_used_again_and_counted_no_more() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.take_free().capacity(), 0);
+        let used = vec![7; 100];
+        queue.free_bytes = used.capacity() as u64 + 50;
+        queue.free.push(used);
+        let buffer = queue.take_free();
+        assert!(buffer.is_empty() && buffer.capacity() >= 100);
+        assert_eq!((queue.free_bytes, queue.free.len()), (50, 0));
+    }
+
+    #[test]
+    fn room_is_reserved_where_there_is_memory() {
+        let mut buffer = vec![7; 10];
+        assert!(reserve(&mut buffer, 1000));
+        assert!(buffer.is_empty() && buffer.capacity() >= 1000);
+        assert!(!reserve(&mut buffer, u64::MAX));
+    }
+}
