@@ -47,6 +47,44 @@ pub trait Changer {
     fn set_removal(&mut self, removal: Removal) -> Result<(), Refusal>;
 }
 
+impl<C: Changer + ?Sized> Changer for Box<C> {
+    fn identity(&self) -> ChangerIdentity {
+        (**self).identity()
+    }
+
+    fn layout(&self) -> Layout {
+        (**self).layout()
+    }
+
+    fn drive_identity(&mut self, drive: Address) -> Result<Option<DriveIdentity>, Refusal> {
+        (**self).drive_identity(drive)
+    }
+
+    fn inventory(&mut self, which: Selection) -> Result<Inventory, Refusal> {
+        (**self).inventory(which)
+    }
+
+    fn transfer(&mut self, cartridge: Move) -> Result<(), Refusal> {
+        (**self).transfer(cartridge)
+    }
+
+    fn exchange(&mut self, exchange: Exchange) -> Result<(), Refusal> {
+        (**self).exchange(exchange)
+    }
+
+    fn position(&mut self, before: Address) -> Result<(), Refusal> {
+        (**self).position(before)
+    }
+
+    fn initialize(&mut self, range: AddressRange) -> Result<(), Refusal> {
+        (**self).initialize(range)
+    }
+
+    fn set_removal(&mut self, removal: Removal) -> Result<(), Refusal> {
+        (**self).set_removal(removal)
+    }
+}
+
 /// What a changer is, as INQUIRY says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangerIdentity {

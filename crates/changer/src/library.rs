@@ -8,23 +8,21 @@ use crate::barcode::Barcode;
 use crate::changer::{Exchange, Move, Removal, Selection, Side};
 use crate::element::{Element, Inventory, Medium};
 use crate::host::Host;
+use crate::kept::Kept;
 use crate::refusal::Refusal;
-use crate::state::{Held, State, StateError};
+use crate::state::{Change, Held, State, StateError};
 
 pub use crate::state::{Cartridge, Design};
 
 /// Which cartridge is in which element, on stable storage.
 ///
 /// The state says what is in each drive; a daemon that starts loads its drives by it. So a move has one commit point,
-/// the replacement of the file: who dies before it finds the move not done, who dies after it finds it done.
+/// the line in the file that records it: who dies before it finds the move not done, who dies after it finds it done.
 #[derive(Debug)]
 pub struct Library<H> {
-    host: H,
+    kept: Kept<H>,
     state: State,
     places: HashMap<Barcode, Address>,
-    /// What the file says is not known to be what this value says.
-    unsure: bool,
-    trouble: Option<String>,
 }
 
 /// Why a library can't be made or opened.
@@ -144,26 +142,25 @@ impl<H: Host> Library<H> {
             removal_prevented: false,
             elements: Default::default(),
         };
-        replace(&mut host, &state.encode()).map_err(failed("write library.json"))?;
-        Ok(Self::with(host, state))
+        let kept = Kept::create(host, &state).map_err(failed("write library.json"))?;
+        Ok(Self::with(kept, state))
     }
 
     /// Opens the library of a host.
     pub fn open(mut host: H) -> Result<Self, LibraryError> {
         let found = host.read().map_err(failed("read library.json"))?;
         let file = found.ok_or(LibraryError::Missing)?;
-        Ok(Self::with(host, State::decode(&file)?))
+        let (kept, state) = Kept::open(host, &file)?;
+        Ok(Self::with(kept, state))
     }
 
-    fn with(host: H, state: State) -> Self {
+    fn with(kept: Kept<H>, state: State) -> Self {
         let elements = state.elements.iter();
         let places = elements.map(|(address, held)| (held.cartridge.barcode, *address));
         Library {
-            host,
+            kept,
             places: places.collect(),
             state,
-            unsure: false,
-            trouble: None,
         }
     }
 
@@ -191,12 +188,12 @@ impl<H: Host> Library<H> {
     /// The host.
     #[must_use]
     pub fn host(&self) -> &H {
-        &self.host
+        self.kept.host()
     }
 
     /// Takes what went wrong without stopping a move.
     pub fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take()
+        self.kept.take_trouble()
     }
 
     /// The cartridge in an element.
@@ -371,7 +368,7 @@ impl<H: Host> Library<H> {
     /// Writes down that a plan was carried out. Where that fails nothing has changed here, and whoever carried the plan
     /// out undoes it.
     pub fn commit(&mut self, plan: &Plan) -> Result<(), Refusal> {
-        self.settle()?;
+        self.kept.settle(&self.state)?;
         let layout = self.layout();
         let keeps = |address: Address| {
             let kind = layout.find(address).map(|(kind, _)| kind);
@@ -401,7 +398,7 @@ impl<H: Host> Library<H> {
     /// An operator puts a cartridge into a slot.
     pub fn put(&mut self, at: Address, cartridge: Cartridge) -> Result<(), Refusal> {
         self.operator_at(at)?;
-        self.settle()?;
+        self.kept.settle(&self.state)?;
         if let Some(place) = self.find(&cartridge.barcode) {
             return Err(Refusal::Failed {
                 reason: format!(
@@ -422,7 +419,7 @@ impl<H: Host> Library<H> {
     /// An operator takes a cartridge out of a slot, and out of the library.
     pub fn take(&mut self, at: Address) -> Result<Cartridge, Refusal> {
         self.operator_at(at)?;
-        self.settle()?;
+        self.kept.settle(&self.state)?;
         let cartridge = self.held(at)?.cartridge.clone();
         self.change(vec![(at, None)])?;
         Ok(cartridge)
@@ -447,13 +444,17 @@ impl<H: Host> Library<H> {
 
     /// Prevents or allows that an operator opens the cabinet. It is remembered until it is said otherwise.
     pub fn set_removal(&mut self, removal: Removal) -> Result<(), Refusal> {
-        self.settle()?;
+        self.kept.settle(&self.state)?;
         let before = self.state.removal_prevented;
         self.state.removal_prevented = removal == Removal::Prevented;
         if before == self.state.removal_prevented {
             return Ok(());
         }
-        let saved = self.save();
+        let change = Change {
+            removal_prevented: Some(self.state.removal_prevented),
+            ..Change::default()
+        };
+        let saved = self.kept.save(&self.state, &change);
         if saved.is_err() {
             self.state.removal_prevented = before;
         }
@@ -485,8 +486,12 @@ impl<H: Host> Library<H> {
 
     /// Changes elements, on stable storage too, or not at all.
     fn change(&mut self, changes: Vec<(Address, Option<Held>)>) -> Result<(), Refusal> {
+        let change = Change {
+            elements: changes.iter().cloned().collect(),
+            removal_prevented: None,
+        };
         let before = self.set(changes);
-        let saved = self.save();
+        let saved = self.kept.save(&self.state, &change);
         if saved.is_err() {
             self.set(before);
         }
@@ -515,54 +520,8 @@ impl<H: Host> Library<H> {
         before.reverse();
         before
     }
-
-    /// Replaces the file. After an error the file decides: where it has the new content the change is done.
-    fn save(&mut self) -> Result<(), Refusal> {
-        let content = self.state.encode();
-        let Err(error) = replace(&mut self.host, &content) else {
-            return Ok(());
-        };
-        match self.host.read() {
-            Ok(Some(found)) if found == content => {
-                self.trouble = Some(format!(
-                    "library.json is written, but may not survive a failure of power: {error}"
-                ));
-                Ok(())
-            }
-            Ok(_) => Err(failure(&error)),
-            Err(_) => {
-                self.unsure = true;
-                Err(failure(&error))
-            }
-        }
-    }
-
-    /// Before a change: where the file is not known to be what this value says, it is written anew.
-    fn settle(&mut self) -> Result<(), Refusal> {
-        if self.unsure {
-            let written = replace(&mut self.host, &self.state.encode());
-            written.map_err(|error| Refusal::NotReady {
-                reason: format!("can't write library.json: {error}"),
-            })?;
-            self.unsure = false;
-        }
-        Ok(())
-    }
-}
-
-fn replace(host: &mut impl Host, content: &[u8]) -> io::Result<()> {
-    host.write_new(content)?;
-    host.sync_new()?;
-    host.rename_new()?;
-    host.sync_folder()
 }
 
 fn failed(action: &'static str) -> impl FnOnce(io::Error) -> LibraryError {
     move |source| LibraryError::Host { action, source }
-}
-
-fn failure(error: &io::Error) -> Refusal {
-    Refusal::Failed {
-        reason: format!("can't write library.json: {error}"),
-    }
 }

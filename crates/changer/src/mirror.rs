@@ -478,6 +478,10 @@ impl<C: Changer> Changer for MirrorChanger<C> {
             return self.transfer(Move::new(first, second));
         }
         if second == first {
+            // It can't be done; an element that is empty is told as that.
+            for address in [source, first] {
+                self.transfer(Move::new(address, address))?;
+            }
             return self.occupied(first);
         }
         self.carry_out(Act::Exchange(exchange))

@@ -1,12 +1,4 @@
-//! The file of a library: a line that says what follows, and the state as JSON.
-//!
-//! ```text
-//! {"pseudotape-library":1,"bytes":812,"crc32":305419896}
-//! {"name":"vault","serial":…}
-//! ```
-//!
-//! The first number is that of the format. A program refuses what it does not know, fields included: to leave out what
-//! a newer version wrote would lose it at the next move.
+//! What a library remembers, and why it can not be read back.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::address::{Address, Layout, LayoutError};
 use crate::barcode::Barcode;
 
-/// The format that this version reads and writes.
-const FORMAT: u32 = 1;
+/// The format of files that this version writes; it reads the older ones too.
+pub(crate) const FORMAT: u32 = 2;
 
 /// What a library is made as.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,13 +58,15 @@ pub(crate) struct State {
     pub(crate) elements: BTreeMap<Address, Held>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    #[serde(rename = "pseudotape-library")]
-    format: u32,
-    bytes: usize,
-    crc32: u32,
+/// What one change of a library changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Change {
+    /// What is in these elements now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) elements: BTreeMap<Address, Option<Held>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) removal_prevented: Option<bool>,
 }
 
 /// Why the file of a library can't be used.
@@ -84,7 +78,7 @@ pub enum StateError {
     Foreign(serde_json::Error),
     /// Of a newer version.
     #[error(
-        "it has format {0}, and this version reads format {FORMAT}: use the version that wrote it"
+        "it has format {0}, and this version reads the formats up to {FORMAT}: use the version that wrote it"
     )]
     Format(u32),
     /// Cut, or changed by hand.
@@ -92,6 +86,23 @@ pub enum StateError {
         "it is damaged: its checksum does not fit; the newest copy of it that is whole can take its place"
     )]
     Checksum,
+    /// A change that was recorded is damaged, and later ones are behind it.
+    #[error(
+        "line {number} is damaged, and changes are recorded behind it: the newest copy of the file that is whole can \
+         take its place"
+    )]
+    Line {
+        /// Counted from 1.
+        number: usize,
+    },
+    /// A change that was recorded, whole and not understood.
+    #[error("line {number} can't be understood: {source}")]
+    LineContent {
+        /// Counted from 1.
+        number: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
     /// Whole and not understood.
     #[error("it can't be understood: {0}")]
     Content(serde_json::Error),
@@ -115,38 +126,20 @@ pub enum StateError {
 }
 
 impl State {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let body = serde_json::to_vec(self).expect("maps have keys that are numbers or texts");
-        let head = Head {
-            format: FORMAT,
-            bytes: body.len(),
-            crc32: crc32fast::hash(&body),
-        };
-        let mut file = serde_json::to_vec(&head).expect("three numbers");
-        file.push(b'\n');
-        file.extend_from_slice(&body);
-        file.push(b'\n');
-        file
+    /// Does what a change says.
+    pub(crate) fn apply(&mut self, change: Change) {
+        for (address, held) in change.elements {
+            match held {
+                Some(held) => self.elements.insert(address, held),
+                None => self.elements.remove(&address),
+            };
+        }
+        if let Some(prevented) = change.removal_prevented {
+            self.removal_prevented = prevented;
+        }
     }
 
-    pub(crate) fn decode(file: &[u8]) -> Result<State, StateError> {
-        let end = file.iter().position(|byte| *byte == b'\n');
-        let (head, rest) = file.split_at(end.unwrap_or(file.len()));
-        let head: Head = serde_json::from_slice(head).map_err(StateError::Foreign)?;
-        if head.format != FORMAT {
-            return Err(StateError::Format(head.format));
-        }
-        let body = rest.get(1..).and_then(|rest| rest.strip_suffix(b"\n"));
-        let body = body.ok_or(StateError::Checksum)?;
-        if body.len() != head.bytes || crc32fast::hash(body) != head.crc32 {
-            return Err(StateError::Checksum);
-        }
-        let state: State = serde_json::from_slice(body).map_err(StateError::Content)?;
-        state.check()?;
-        Ok(state)
-    }
-
-    fn check(&self) -> Result<(), StateError> {
+    pub(crate) fn check(&self) -> Result<(), StateError> {
         let layout = &self.design.layout;
         layout.check()?;
         let mut seen = std::collections::HashSet::new();
@@ -161,90 +154,5 @@ impl State {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn state() -> State {
-        let held = Held {
-            cartridge: Cartridge {
-                barcode: "PT0001L5".parse().unwrap(),
-                volume: "PT0001L5.ptape".into(),
-            },
-            source: Some(Address(1026)),
-            by_operator: false,
-        };
-        State {
-            design: Design {
-                name: "vault".into(),
-                serial: "PTL0".into(),
-                layout: Layout::usual(2, 1, 5).unwrap(),
-                barcodes: "PT####L5".into(),
-                capacity_bytes: Some(1 << 20),
-            },
-            removal_prevented: false,
-            elements: BTreeMap::from([(Address(257), held)]),
-        }
-    }
-
-    /// A released format is never changed: a change of it gets a number and a reader for the old one.
-    #[test]
-    fn the_file_has_these_bytes() {
-        let text = concat!(
-            r#"{"pseudotape-library":1,"bytes":350,"crc32":4166983412}"#,
-            "\n",
-            r#"{"design":{"name":"vault","serial":"PTL0","layout":{"transports":{"first":1,"count":1},"#,
-            r#""slots":{"first":1025,"count":5},"import-export":{"first":769,"count":1},"#,
-            r#""drives":{"first":257,"count":2}},"barcodes":"PT####L5","capacity-bytes":1048576},"#,
-            r#""removal-prevented":false,"elements":{"257":{"barcode":"PT0001L5","#,
-            r#""volume":"PT0001L5.ptape","source":1026}}}"#,
-            "\n"
-        );
-        assert_eq!(String::from_utf8(state().encode()).unwrap(), text);
-        assert_eq!(State::decode(text.as_bytes()).unwrap(), state());
-    }
-
-    #[test]
-    fn a_file_that_was_cut_or_changed_is_refused() {
-        let file = state().encode();
-        for length in 0..file.len() {
-            assert!(State::decode(&file[..length]).is_err(), "{length}");
-        }
-        for at in 0..file.len() {
-            let mut changed = file.clone();
-            changed[at] ^= 1;
-            let decoded = State::decode(&changed);
-            assert!(decoded.is_err(), "{at}: {decoded:?}");
-        }
-    }
-
-    #[test]
-    fn a_newer_format_is_named() {
-        let text = String::from_utf8(state().encode()).unwrap();
-        let newer = text.replace("library\":1", "library\":2");
-        let error = State::decode(newer.as_bytes()).unwrap_err().to_string();
-        assert!(error.starts_with("it has format 2"), "{error}");
-    }
-
-    #[test]
-    fn a_cartridge_in_two_places_or_none_is_refused() {
-        let mut twice = state();
-        let held = twice.elements[&Address(257)].clone();
-        twice.elements.insert(Address(1025), held.clone());
-        assert!(matches!(
-            State::decode(&twice.encode()),
-            Err(StateError::Twice { .. })
-        ));
-        for address in [Address(1), Address(9)] {
-            let mut nowhere = state();
-            nowhere.elements = BTreeMap::from([(address, held.clone())]);
-            assert!(matches!(
-                State::decode(&nowhere.encode()),
-                Err(StateError::Nowhere { .. })
-            ));
-        }
     }
 }

@@ -294,7 +294,7 @@ fn whatever_call_of_the_host_goes_wrong_the_old_state_or_the_new_one_is_there() 
         HostFault::DiesAfter,
     ];
     let mut tried = 0;
-    for fault in faults {
+    for (fault, anew) in faults.into_iter().flat_map(|f| [(f, false), (f, true)]) {
         for at in 0..6 {
             let host = FaultyHost::default();
             let library = library_on(host.clone(), design(1, 0, 3), 2);
@@ -303,6 +303,12 @@ fn whatever_call_of_the_host_goes_wrong_the_old_state_or_the_new_one_is_there() 
             let layout = changer.layout();
             let (one, only) = (slot(&layout, 1), drive(&layout, 0));
             let before = contents(&mut changer);
+            if anew {
+                // Behind a line that could not be written the file is replaced.
+                host.plan(0, HostFault::Fails);
+                changer.transfer(Move::new(one, only)).unwrap_err();
+                host.heal();
+            }
             host.plan(at, fault);
             let result = changer.transfer(Move::new(one, only));
             tried += usize::from(host.calls() > at);
@@ -310,7 +316,7 @@ fn whatever_call_of_the_host_goes_wrong_the_old_state_or_the_new_one_is_there() 
             let found = Library::open(host.revived()).unwrap();
             let (mut after, _) = Robot::start(found, MemoryBays::new(1));
             let found = contents(&mut after);
-            let case = format!("{fault:?} at call {at}: {result:?}");
+            let case = format!("{fault:?} at call {at}, anew {anew}: {result:?}");
             let in_drive = bays.barcode(0).is_some();
             let done = shown[0].0 == only.0;
             assert_eq!(
@@ -336,7 +342,7 @@ fn whatever_call_of_the_host_goes_wrong_the_old_state_or_the_new_one_is_there() 
             assert_eq!(contents(&mut after), contents(&mut changer), "{case}");
         }
     }
-    assert!(tried >= 16, "{tried} calls went wrong");
+    assert!(tried >= 24, "{tried} calls went wrong");
 }
 
 #[test]

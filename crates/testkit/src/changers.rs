@@ -1,12 +1,13 @@
 //! Changers for tests: a library in memory, drives that are a list, and a host whose calls fail or die.
 
 use std::cell::RefCell;
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 use pseudotape_changer::{
-    Address, BayFailure, Bays, Cartridge, Design, DriveIdentity, DriveUse, Host, Layout, Library,
-    MemoryHost, Robot,
+    Address, BayFailure, Bays, Cartridge, Changer, ChangerServer, Design, DriveIdentity, DriveUse,
+    Host, Layout, Library, MemoryHost, Reach, Robot, Session,
 };
 
 /// What a drive of [`MemoryBays`] holds and what befalls it.
@@ -228,6 +229,14 @@ impl Host for FaultyHost {
         self.call(Host::read)
     }
 
+    fn append(&mut self, at: u64, line: &[u8]) -> io::Result<()> {
+        self.call(|host| host.append(at, line))
+    }
+
+    fn sync_appended(&mut self) -> io::Result<()> {
+        self.call(Host::sync_appended)
+    }
+
     fn write_new(&mut self, content: &[u8]) -> io::Result<()> {
         self.call(|host| host.write_new(content))
     }
@@ -257,4 +266,81 @@ pub fn slot(layout: &Layout, number: u16) -> Address {
 pub fn drive(layout: &Layout, number: u16) -> Address {
     let address = layout.drives.address(number);
     address.expect("a drive of the test's library")
+}
+
+/// The way to a changer that is "on another host" of this process: each line is answered at once. Clones lead to the
+/// same one.
+#[derive(Debug)]
+pub struct InProcess<C>(Rc<RefCell<ChangerServer<C>>>);
+
+impl<C: Changer> InProcess<C> {
+    /// Serves a changer.
+    pub fn new(changer: C) -> Self {
+        InProcess(Rc::new(RefCell::new(ChangerServer::new(changer))))
+    }
+}
+
+impl<C> Clone for InProcess<C> {
+    fn clone(&self) -> Self {
+        InProcess(Rc::clone(&self.0))
+    }
+}
+
+impl<C: Changer> Reach for InProcess<C> {
+    type Link = InProcessLink<C>;
+
+    fn connect(&mut self) -> io::Result<InProcessLink<C>> {
+        Ok(InProcessLink {
+            server: Rc::clone(&self.0),
+            session: None,
+            line: Vec::new(),
+            answers: VecDeque::new(),
+        })
+    }
+}
+
+/// A connection of [`InProcess`].
+#[derive(Debug)]
+pub struct InProcessLink<C> {
+    server: Rc<RefCell<ChangerServer<C>>>,
+    session: Option<Session>,
+    line: Vec<u8>,
+    answers: VecDeque<u8>,
+}
+
+impl<C: Changer> InProcessLink<C> {
+    fn answer(&mut self, line: &[u8]) -> Vec<u8> {
+        let mut server = self.server.borrow_mut();
+        let Some(session) = self.session else {
+            let (welcome, session) = server.greet(line).expect("a client of this version");
+            self.session = Some(session);
+            return welcome;
+        };
+        server.answer(session, line).unwrap_or_else(|last| last)
+    }
+}
+
+impl<C: Changer> Write for InProcessLink<C> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for byte in bytes {
+            if *byte != b'\n' {
+                self.line.push(*byte);
+                continue;
+            }
+            let line = std::mem::take(&mut self.line);
+            let answer = self.answer(&line);
+            self.answers.extend(answer);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<C: Changer> Read for InProcessLink<C> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.answers.read(into)
+    }
 }

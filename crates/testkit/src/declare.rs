@@ -63,3 +63,43 @@ macro_rules! case_table {
 }
 
 drive_suite!(@list [case_table]);
+
+/// Declares a test for each case that every [`Changer`](pseudotape_changer::Changer) passes. The argument makes the
+/// changer of a case, as [`changer_suite`](crate::changer_suite) describes it: `Fn() -> ChangerRig`.
+#[macro_export]
+macro_rules! changer_suite {
+    (@cases $make:tt $($case:ident)*) => {
+        $(#[test]
+        fn $case() {
+            $crate::changer_suite::$case(&$make);
+        })*
+    };
+    ($make:expr) => {
+        $crate::changer_suite! { @cases ($make)
+            it_says_what_it_is
+            the_inventory_has_each_element_of_the_layout_once
+            a_selection_is_a_part_of_the_inventory
+            drives_tell_what_they_are_and_other_elements_do_not
+            a_load_and_an_unload_remember_the_slot
+            the_import_export_slot_is_a_place_like_others
+            a_move_to_where_it_is_does_nothing
+            impossible_moves_are_refused_by_their_names
+            a_cartridge_is_not_turned_over
+            an_exchange_moves_both
+            an_exchange_of_one_cartridge_is_a_move
+            impossible_exchanges_are_refused_by_their_names
+            a_drive_that_a_program_has_gives_nothing_and_takes_nothing
+            a_locked_drive_gives_nothing_and_takes_nothing
+            a_cartridge_that_does_not_load_is_back
+            a_cartridge_that_does_not_come_out_stays
+            a_drive_that_lost_its_cartridge_shows_it_and_can_be_emptied
+            the_transport_goes_to_elements_only
+            looking_changes_nothing_and_needs_an_element
+            moves_go_on_while_removal_is_prevented
+        }
+        #[test]
+        fn random_operations_do_what_the_model_says() {
+            $crate::changer_model::random_operations_do_what_the_model_says(&$make);
+        }
+    };
+}

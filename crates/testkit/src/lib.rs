@@ -1,6 +1,9 @@
 //! What tests need: a model tape, the suite of every drive, faulty stores.
 
 mod cartridge;
+pub mod changer_model;
+#[expect(missing_docs, reason = "the names of the cases are sentences")]
+pub mod changer_suite;
 pub mod changers;
 pub mod counting;
 mod declare;
@@ -14,6 +17,7 @@ pub mod store;
 pub mod suite;
 
 pub use cartridge::{ModelCartridge, ModelObject};
+pub use changer_suite::{ChangerRig, MakeChanger};
 pub use declare::{SUITE, SuiteCase};
 pub use image::{cartridge_on, image_drive};
 pub use model::ModelDrive;

@@ -51,9 +51,7 @@ impl ServedLibrary {
     pub fn order(&self, order: &LibraryOrder, peer: Peer) -> Response {
         let mut changer = self.changer();
         let done = self.act(&mut changer, order, peer);
-        if let Some(trouble) = changer.library_mut().take_trouble() {
-            log::error!("library {}: {trouble}", self.name());
-        }
+        self.tell(&mut changer);
         match done {
             Ok(message) => {
                 log::info!("library {}: {message}", self.name());

@@ -42,11 +42,14 @@ impl ServedLibrary {
     }
 
     /// Loads each drive with what the library says is in it. A drive that can't be loaded is shown, and logged.
-    pub fn start(library: Library<FileHost>, drives: Vec<Arc<TapeDrive>>) -> Result<Self> {
+    pub fn start(mut library: Library<FileHost>, drives: Vec<Arc<TapeDrive>>) -> Result<Self> {
         let Some(first_drive) = drives.first().map(|drive| drive.number()) else {
             bail!("a library without drives");
         };
         let name = library.design().name.clone();
+        if let Some(trouble) = library.take_trouble() {
+            log::error!("library {name}: {trouble}");
+        }
         let folder = library.host().folder().to_owned();
         let count = u32::from(library.layout().drives.count);
         let bays = DriveBays {
@@ -84,6 +87,13 @@ impl ServedLibrary {
         self.changer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Logs what went wrong without stopping a move.
+    pub(super) fn tell(&self, changer: &mut Changer) {
+        if let Some(trouble) = changer.library_mut().take_trouble() {
+            log::error!("library {}: {trouble}", self.name);
+        }
+    }
+
     /// Waits for the move in hand.
     pub fn settle(&self) {
         drop(self.changer());
@@ -92,6 +102,8 @@ impl ServedLibrary {
 
 impl LendsChanger for ServedLibrary {
     fn lend(&self, act: &mut dyn FnMut(&mut dyn pseudotape_changer::Changer)) {
-        act(&mut *self.changer());
+        let mut changer = self.changer();
+        act(&mut *changer);
+        self.tell(&mut changer);
     }
 }
