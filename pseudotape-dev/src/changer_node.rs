@@ -1,32 +1,55 @@
 //! The node of a changer: SCSI commands by `SG_IO`, and the requests of the kernel's `ch` driver.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pseudotape_changer::Changer;
 use pseudotape_chardev::{
     CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
     Unmeasured,
 };
-use pseudotape_scsi::{ChangerUnit, DeviceType, Nexus, Reply};
+use pseudotape_scsi::{ChangerUnit, DeviceType, Nexus, Program, Reason, Reply, SenseKey};
 
 use crate::chio;
 use crate::sg::{self, Sg};
 
-/// Every program of this machine is one initiator, as it is for a changer behind a host adapter.
+/// Every program of this machine is one initiator, as it is for a changer behind a host adapter: what one has reserved
+/// others can use. News is told to each open file.
 const HOST: Nexus = Nexus(0);
+
+/// No open file has this number.
+const NOBODY: Handle = Handle(0);
 
 /// Whoever has a changer, and lends it for one command.
 pub trait LendsChanger: Send + Sync {
     /// Calls `act` once with the changer, when nobody else has it.
     fn lend(&self, act: &mut dyn FnMut(&mut dyn Changer));
+
+    /// What an operator has done by hand so far.
+    fn by_hand(&self) -> ByHand;
+}
+
+/// How often an operator has put cartridges in or taken them out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByHand {
+    /// Of slots, for which he opens the cabinet.
+    pub slots: u64,
+    /// Of import/export slots.
+    pub import_export: u64,
+}
+
+/// A unit, and what of the operator's changes it has told.
+#[derive(Default)]
+struct Unit {
+    unit: ChangerUnit,
+    told: ByHand,
 }
 
 /// The node `pmch0` and so on.
 pub struct ChangerNode {
     name: String,
     owner: Arc<dyn LendsChanger>,
-    unit: Mutex<ChangerUnit>,
+    unit: Mutex<Unit>,
     sg: Sg,
     next_handle: AtomicU64,
 }
@@ -44,21 +67,60 @@ impl ChangerNode {
         }
     }
 
-    fn execute(&self, cdb: &[u8]) -> Reply {
+    /// The unit, with the news up to now.
+    fn unit(&self) -> MutexGuard<'_, Unit> {
         let mut unit = self.unit.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.owner.by_hand();
+        if now.import_export != unit.told.import_export {
+            unit.unit.tell_all(Reason::IMPORT_EXPORT_ACCESSED);
+        }
+        if now.slots != unit.told.slots {
+            unit.unit.tell_all(Reason::MEDIUM_MAY_HAVE_CHANGED);
+        }
+        unit.told = now;
+        unit
+    }
+
+    fn execute(&self, handle: Handle, cdb: &[u8]) -> Reply {
+        let mut unit = self.unit();
+        let program = Program(handle.0);
         let mut reply = Reply::default();
         self.owner
-            .lend(&mut |changer| reply = unit.execute(HOST, cdb, changer));
+            .lend(&mut |changer| reply = unit.unit.execute(HOST, program, cdb, changer));
         if let Some(sense) = reply.sense {
             log::debug!("{}: {cdb:02x?}: {sense}", self.name);
         }
         reply
+    }
+
+    /// For the requests of `ch`, which hears news itself, and asks again.
+    fn execute_past_news(&self, handle: Handle, cdb: &[u8]) -> Reply {
+        loop {
+            let reply = self.execute(handle, cdb);
+            let news = |sense: &pseudotape_scsi::Sense| sense.key == SenseKey::UnitAttention;
+            if !reply.sense.as_ref().is_some_and(news) {
+                return reply;
+            }
+        }
+    }
+
+    fn reset(&self) -> Result<(), Errno> {
+        let mut unit = self.unit();
+        let mut done = Ok(());
+        self.owner
+            .lend(&mut |changer| done = unit.unit.reset(changer));
+        log::info!("{}: reset", self.name);
+        done.map_err(|refusal| {
+            log::error!("{}: {refusal}", self.name);
+            Errno::EIO
+        })
     }
 }
 
 impl CharDevice for ChangerNode {
     fn open(&self, _flags: u32, _caller: Caller) -> Result<Opened, Errno> {
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
+        self.unit().unit.greet(HOST, Program(handle));
         Ok(Opened::Open(Handle(handle)))
     }
 
@@ -96,18 +158,22 @@ impl CharDevice for ChangerNode {
 
     fn ioctl(
         &self,
-        _handle: Handle,
+        handle: Handle,
         request: IoctlRequest<'_>,
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno> {
+        if sg::is_reset(request.command) {
+            return sg::reset(request, || self.reset());
+        }
         if sg::is_request(request.command) {
             return self
                 .sg
-                .answer(request, output, |cdb, _data| Ok(self.execute(cdb)));
+                .answer(request, output, |cdb, _data| Ok(self.execute(handle, cdb)));
         }
         if chio::is_request(request.command) {
-            let mut execute =
-                |command: &pseudotape_scsi::ChangerCommand| self.execute(&command.encode());
+            let mut execute = |command: &pseudotape_scsi::ChangerCommand| {
+                self.execute_past_news(handle, &command.encode())
+            };
             return chio::answer(request, output, &mut execute);
         }
         Err(Errno(libc::ENOTTY))
@@ -117,8 +183,10 @@ impl CharDevice for ChangerNode {
         if let Some(areas) = sg::areas(request) {
             return areas;
         }
-        let mut execute =
-            |command: &pseudotape_scsi::ChangerCommand| self.execute(&command.encode());
+        // Only MODE SENSE, and for nobody: which file asks is not known here.
+        let mut execute = |command: &pseudotape_scsi::ChangerCommand| {
+            self.execute_past_news(NOBODY, &command.encode())
+        };
         chio::areas(request, &mut execute)
     }
 
@@ -126,7 +194,8 @@ impl CharDevice for ChangerNode {
         Ok(())
     }
 
-    fn close(&self, _handle: Handle) -> Result<(), Errno> {
+    fn close(&self, handle: Handle) -> Result<(), Errno> {
+        self.unit().unit.dismiss(HOST, Program(handle.0));
         Ok(())
     }
 

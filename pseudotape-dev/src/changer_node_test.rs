@@ -7,10 +7,10 @@ use pseudotape_changer::{
     Address, BayFailure, Bays, Cartridge, Changer, Design, DriveIdentity, DriveUse, Layout,
     Library, MemoryHost, Robot,
 };
-use pseudotape_chardev::{CharDevice, Errno, Handle, IoctlRequest, WordSize};
+use pseudotape_chardev::{Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, WordSize};
 
 use crate::caller_test::{Program, header, with_data};
-use crate::changer_node::{ChangerNode, LendsChanger};
+use crate::changer_node::{ByHand, ChangerNode, LendsChanger};
 
 const FILE: Handle = Handle(1);
 
@@ -42,16 +42,28 @@ impl Bays for List {
     }
 }
 
-struct Cabinet(Mutex<Robot<MemoryHost, List>>);
+struct Cabinet {
+    robot: Mutex<Robot<MemoryHost, List>>,
+    by_hand: Mutex<ByHand>,
+}
 
 impl LendsChanger for Cabinet {
     fn lend(&self, act: &mut dyn FnMut(&mut dyn Changer)) {
-        act(&mut *self.0.lock().unwrap());
+        act(&mut *self.robot.lock().unwrap());
+    }
+
+    fn by_hand(&self) -> ByHand {
+        *self.by_hand.lock().unwrap()
     }
 }
 
 /// Two drives (257, 258), an import/export slot (769), 20 slots (1025 and on), three of them full.
 fn node() -> ChangerNode {
+    served().0
+}
+
+/// The same, and its owner.
+fn served() -> (ChangerNode, Arc<Cabinet>) {
     let design = Design {
         name: "test".into(),
         serial: "PTL0000001".into(),
@@ -70,7 +82,12 @@ fn node() -> ChangerNode {
     }
     let (robot, refusals) = Robot::start(library, List::default());
     assert_eq!(refusals, []);
-    ChangerNode::new("pmch0".into(), 0, Arc::new(Cabinet(Mutex::new(robot))))
+    let cabinet = Arc::new(Cabinet {
+        robot: Mutex::new(robot),
+        by_hand: Mutex::default(),
+    });
+    let node = ChangerNode::new("pmch0".into(), 0, cabinet.clone());
+    (node, cabinet)
 }
 
 fn both() -> [Program; 2] {
@@ -177,7 +194,7 @@ fn what_sg_refuses_is_refused() {
     );
     assert_eq!(refused(8, 33), Err(Errno(libc::EMSGSIZE)));
     assert_eq!(refused(4, 0xf0), Err(Errno::EINVAL), "no direction");
-    assert_eq!(refused(10, 1), Err(Errno::EINVAL), "a list of areas");
+    assert_eq!(refused(11, 5), Err(Errno::EINVAL), "1280 pieces of memory");
     assert_eq!(refused(44, 4), Err(Errno::EINVAL), "mapped memory");
     assert_eq!(refused(9, 0), Ok(0));
 }
@@ -200,6 +217,125 @@ fn a_header_that_changed_between_the_rounds_is_refused() {
         };
         let result = node.ioctl(FILE, request, &mut Vec::new());
         assert_eq!(result, Err(Errno::EINVAL), "{length} bytes");
+    }
+}
+
+/// A header whose data are in these pieces, for `room` bytes.
+fn in_pieces(program: &mut Program, cdb: &[u8], room: u32, pieces: &[(u64, u32)]) -> u64 {
+    let (cdb_at, sense_at) = (program.put(cdb), program.put(&[0xee; 32]));
+    let width = if program.word_size == WordSize::Bits64 {
+        8
+    } else {
+        4
+    };
+    let list: Vec<u8> = pieces
+        .iter()
+        .flat_map(|(address, length)| {
+            let number = |value: u64| value.to_le_bytes()[..width].to_vec();
+            [number(*address), number((*length).into())].concat()
+        })
+        .collect();
+    let list_at = program.put(&list);
+    let header = header(program.word_size, -3, cdb.len(), cdb_at, 32, sense_at);
+    let mut header = with_data(header, program.word_size, room, list_at);
+    header[10] = u8::try_from(pieces.len()).unwrap();
+    program.put(&header)
+}
+
+#[test]
+fn data_that_lie_in_pieces_of_memory_come_piece_by_piece() {
+    for mut program in both() {
+        let node = node();
+        let one = program.put(&[0xee; 16]);
+        let other = program.put(&[0xee; 16]);
+        let third = program.put(&[0xee; 80]);
+        let inquiry = [0x12, 0, 0, 0, 96, 0];
+        // 74 bytes of data: the first piece lies behind the second, one is empty, the last is longer than what is left.
+        let pieces = [(other, 5), (one, 0), (one, 7), (third, 80)];
+        let at = in_pieces(&mut program, &inquiry, 90, &pieces);
+        assert_eq!(program.ioctl(&node, FILE, 0x2285, at), Ok(0));
+        assert_eq!(program.rounds, 4, "the list is fetched before the data");
+        let whole = Program::new(program.word_size);
+        let whole = { whole }.send(&node, FILE, &inquiry, 96).unwrap().data;
+        assert_eq!(whole.len(), 74);
+        assert_eq!(program.at(other, 5), &whole[..5]);
+        assert_eq!(program.at(other + 5, 11), [0xee; 11]);
+        assert_eq!(program.at(one, 7), &whole[5..12]);
+        assert_eq!(program.at(one + 7, 9), [0xee; 9]);
+        assert_eq!(program.at(third, 62), &whole[12..]);
+        assert_eq!(program.at(third + 62, 18), [0xee; 18]);
+        let residual = if program.word_size == WordSize::Bits64 {
+            72
+        } else {
+            52
+        };
+        assert_eq!(number(&program, at + residual), 90 - 74);
+        // Shorter pieces than the data: the shorter one counts.
+        let at = in_pieces(&mut program, &inquiry, 96, &[(one, 8), (other, 8)]);
+        assert_eq!(program.ioctl(&node, FILE, 0x2285, at), Ok(0));
+        assert_eq!(program.at(other, 8), &whole[8..16]);
+        let at = in_pieces(&mut program, &inquiry, 96, &[(one, 0)]);
+        assert_eq!(program.ioctl(&node, FILE, 0x2285, at), Err(Errno::EINVAL));
+        // A command without data does not look at its list.
+        let at = in_pieces(&mut program, &[0; 6], 0, &[(0, 7)]);
+        assert_eq!(program.ioctl(&node, FILE, 0x2285, at), Ok(0));
+    }
+}
+
+fn open(node: &ChangerNode) -> Handle {
+    match node.open(0, Caller::default()) {
+        Ok(Opened::Open(handle)) => handle,
+        other => panic!("it does not open: {other:?}"),
+    }
+}
+
+#[test]
+fn what_an_operator_does_is_news_to_each_program_that_has_the_node_open() {
+    let (node, cabinet) = served();
+    let (one, other) = (open(&node), open(&node));
+    let mut program = Program::new(WordSize::Bits64);
+    let mut ready = |handle| program.send(&node, handle, &[0; 6], 0).unwrap();
+    assert_eq!(ready(one).status, 0);
+    cabinet.by_hand.lock().unwrap().import_export += 1;
+    let late = open(&node);
+    assert_eq!(ready(one).reason(), [6, 0x28, 1]);
+    assert_eq!(ready(one).status, 0);
+    assert_eq!(ready(late).status, 0, "what was before it is no news to it");
+    cabinet.by_hand.lock().unwrap().slots += 3;
+    assert_eq!(ready(other).reason(), [6, 0x28, 1]);
+    assert_eq!(ready(other).reason(), [6, 0x28, 0]);
+    assert_eq!(ready(other).status, 0);
+    // The requests of `ch` hear it themselves.
+    let mut caller = Program::new(WordSize::Bits64);
+    let parameters = caller.put(&[0; 20]);
+    assert_eq!(caller.ioctl(&node, one, 0x8014_6306, parameters), Ok(0));
+    for handle in [one, other, late] {
+        node.close(handle).unwrap();
+    }
+}
+
+#[test]
+fn a_reset_is_for_root_and_is_told_to_each_program() {
+    let node = node();
+    let (one, other) = (open(&node), open(&node));
+    let mut program = Program::new(WordSize::Bits64);
+    let mut reset = |uid, value: i32| {
+        program.caller.uid = uid;
+        let at = program.put(&value.to_le_bytes());
+        program.ioctl(&node, one, 0x2284, at)
+    };
+    assert_eq!(reset(1000, 1), Err(Errno(libc::EACCES)));
+    assert_eq!(reset(0, 7), Err(Errno::EIO));
+    assert_eq!(reset(0, 0), Ok(0), "of nothing");
+    let mut program = Program::new(WordSize::Bits64);
+    let mut ready = |handle| program.send(&node, handle, &[0; 6], 0).unwrap();
+    assert_eq!(ready(other).status, 0);
+    let mut caller = Program::new(WordSize::Bits64);
+    let at = caller.put(&0x101_i32.to_le_bytes());
+    assert_eq!(caller.ioctl(&node, one, 0x2284, at), Ok(0));
+    for handle in [one, other] {
+        assert_eq!(ready(handle).reason(), [6, 0x29, 0]);
+        assert_eq!(ready(handle).status, 0);
     }
 }
 

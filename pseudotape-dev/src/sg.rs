@@ -1,7 +1,8 @@
 //! SCSI commands by `ioctl`: what the kernel's `sg` driver answers (`scsi/sg.h`), and what of it fetches memory.
 //!
 //! `SG_IO` points to a command, its data and a place for sense data. A node with unrestricted ioctls gets them in three
-//! rounds: nothing is there, then the header, then all of it. Nothing is kept between the rounds, so that lengths are
+//! rounds: nothing is there, then the header, then all of it; in four where the header points to a list of pieces of
+//! memory. Nothing is kept between the rounds, so that lengths are
 //! those of the last one, which are checked again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +28,7 @@ enum Request {
     Io,
     IdLun,
     BusNumber,
+    Reset,
 }
 
 /// `sg_version_num` of the kernels whose `sg` is copied here: 3.5.36.
@@ -49,6 +51,7 @@ impl Request {
             0x2276 => Request::ScsiId,
             0x227f => Request::TableSize,
             0x2282 => Request::Version,
+            0x2284 => Request::Reset,
             0x2285 => Request::Io,
             0x5382 => Request::IdLun,
             0x5386 => Request::BusNumber,
@@ -59,7 +62,7 @@ impl Request {
     /// Bytes that come from and go to where the argument points; of `SG_IO` the header.
     fn sizes(self, word_size: WordSize) -> (u32, u32) {
         match self {
-            Request::SetTimeout | Request::SetReservedSize => (4, 0),
+            Request::SetTimeout | Request::SetReservedSize | Request::Reset => (4, 0),
             Request::GetTimeout => (0, 0),
             Request::EmulatedHost
             | Request::GetReservedSize
@@ -89,7 +92,7 @@ pub(crate) fn areas(request: IoctlRequest<'_>) -> Option<Result<IoctlAreas, Errn
     let (input, output) = what.sizes(request.word_size);
     if what == Request::Io && !request.input.is_empty() {
         let header = Header::decode(request.input, request.word_size);
-        return Some(header.map(|header| areas_of_command(&header, request, input)));
+        return Some(header.and_then(|header| areas_of_command(&header, request, input)));
     }
     let area = |length_bytes| {
         let area = Area {
@@ -108,25 +111,63 @@ pub(crate) fn areas(request: IoctlRequest<'_>) -> Option<Result<IoctlAreas, Errn
     }))
 }
 
-/// In: header, CDB, data of the caller. Out: header, sense data, data for the caller, who may get less of these.
-fn areas_of_command(header: &Header, request: IoctlRequest<'_>, bytes: u32) -> IoctlAreas {
+/// In: header, list of pieces, CDB, data of the caller. Out: header, sense data, data for the caller, who may get less.
+fn areas_of_command(
+    header: &Header,
+    request: IoctlRequest<'_>,
+    bytes: u32,
+) -> Result<IoctlAreas, Errno> {
     let area = |address, length_bytes| Area {
         address,
         length_bytes,
     };
     let whole = area(request.argument, bytes);
-    let data = area(header.data, header.data_bytes);
-    let mut input = vec![whole, area(header.cdb, header.cdb_bytes.into())];
+    let list = area(header.data, header.list_bytes(request.word_size));
+    let list_end = (bytes + list.length_bytes) as usize;
+    let Some(pieces) = request.input.get(bytes as usize..list_end) else {
+        // The list comes first: it says where the data are.
+        return Ok(IoctlAreas {
+            input: vec![whole, list],
+            output: Vec::new(),
+        });
+    };
+    let data = header.areas(pieces, request.word_size)?;
+    let mut input = vec![whole, list, area(header.cdb, header.cdb_bytes.into())];
     let mut output = vec![whole, area(header.sense, header.sense_bytes.into())];
     match header.direction {
         Direction::None => {}
-        Direction::ToDevice => input.push(data),
-        Direction::FromDevice => output.push(data),
+        Direction::ToDevice => input.extend(data),
+        Direction::FromDevice => output.extend(data),
     }
     for areas in [&mut input, &mut output] {
         areas.retain(|area| area.length_bytes > 0);
     }
-    IoctlAreas { input, output }
+    Ok(IoctlAreas { input, output })
+}
+
+/// Whether this is `SG_SCSI_RESET`.
+pub(crate) fn is_reset(command: u32) -> bool {
+    Request::of(command) == Some(Request::Reset)
+}
+
+/// `SG_SCSI_RESET`: of the unit, of its target, of the bus or of the host, which are all one here.
+pub(crate) fn reset(
+    request: IoctlRequest<'_>,
+    act: impl FnOnce() -> Result<(), Errno>,
+) -> Result<i32, Errno> {
+    const EACCES: Errno = Errno(libc::EACCES);
+    const NOTHING: i32 = 0;
+    const HIGHEST: i32 = 4;
+    const NO_ESCALATION: i32 = 0x100;
+    if request.caller.uid != 0 {
+        return Err(EACCES);
+    }
+    let bytes = request.input.first_chunk().ok_or(Errno::EINVAL)?;
+    match i32::from_le_bytes(*bytes) & !NO_ESCALATION {
+        NOTHING => Ok(0),
+        1..=HIGHEST => act().map(|()| 0),
+        _ => Err(Errno::EIO),
+    }
 }
 
 /// What `sg` keeps for a node.
@@ -189,6 +230,8 @@ impl Sg {
                 Ok(0)
             }
             Request::Io => io(request, output, execute),
+            // The node's owner does it: see `reset`.
+            Request::Reset => Err(Errno::EIO),
         }
     }
 
@@ -214,9 +257,13 @@ fn io(
 ) -> Result<i32, Errno> {
     let header = Header::decode(request.input, request.word_size)?;
     let size = Header::bytes(request.word_size) as usize;
-    let rest = request.input.get(size..).unwrap_or_default();
+    let list_end = size + header.list_bytes(request.word_size) as usize;
+    let list = request.input.get(size..list_end).ok_or(Errno::EINVAL)?;
+    let rest = request.input.get(list_end..).unwrap_or_default();
+    let places = header.areas(list, request.word_size)?;
+    let room = places.iter().map(|area| area.length_bytes as usize).sum();
     let data_bytes = match header.direction {
-        Direction::ToDevice => header.data_bytes as usize,
+        Direction::ToDevice => room,
         Direction::None | Direction::FromDevice => 0,
     };
     let (Some(cdb), Some(data)) = (
@@ -234,12 +281,12 @@ fn io(
     let sense = sense.unwrap_or_default();
     let told = sense.len().min(header.sense_bytes.into());
     let sent = match header.direction {
-        Direction::FromDevice => reply.data.len().min(header.data_bytes as usize),
+        Direction::FromDevice => reply.data.len().min(room),
         Direction::None | Direction::ToDevice => 0,
     };
     let left = match header.direction {
-        Direction::FromDevice => header.data_bytes as usize - sent,
-        Direction::ToDevice if reply.status != Status::Good => header.data_bytes as usize,
+        Direction::FromDevice => room - sent,
+        Direction::ToDevice if reply.status != Status::Good => room,
         Direction::None | Direction::ToDevice => 0,
     };
     header.encode_result(request, &reply, told, left, output);

@@ -363,6 +363,15 @@ impl CharDevice for TapeNode {
         request: IoctlRequest<'_>,
         output: &mut Vec<u8>,
     ) -> Result<i32, Errno> {
+        if sg::is_reset(request.command) && self.sg.is_some() {
+            return sg::reset(request, || match self.drive.reset() {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    log::error!("{}: {error:#}", self.name);
+                    Err(Errno::EIO)
+                }
+            });
+        }
         if let Some(sg) = self.commands(request) {
             return self.command(sg, handle, request, output);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use pseudotape_changer::{Design, FileHost, Layout, Library};
+use pseudotape_changer::{Address, Cartridge, Design, FileHost, Layout, Library};
 use pseudotape_chardev::{Caller, CharDevice, Handle, IoctlRequest, Opened, WordSize};
 use pseudotape_control::{LibraryOrder, LibraryRefusal, LibraryStatus, Peer, Response};
 use pseudotape_dev::cli::Arguments;
@@ -289,4 +289,112 @@ fn the_next_start_finds_the_cartridge_in_its_drive() {
     served.done(&out);
     assert_eq!(served.places(), []);
     assert!(!folder.path().join("cartridges/PT0001L5.ptape").exists());
+}
+
+fn put(barcode: Option<&str>, volume: Option<&str>) -> LibraryOrder {
+    LibraryOrder::Put {
+        at: None,
+        import_export: false,
+        barcode: barcode.map(str::to_owned),
+        volume: volume.map(Into::into),
+    }
+}
+
+#[test]
+fn a_barcode_leads_to_no_other_folder_and_names_no_element() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("vault");
+    std::fs::create_dir(&folder).unwrap();
+    create(&folder, 8);
+    let served = serve(&folder);
+    let refused = |order: &LibraryOrder, said: &str| match served.order(order) {
+        Response::Error { message } => assert!(message.contains(said), "{message}"),
+        other => panic!("{order:?}: {other:?}"),
+    };
+    for barcode in ["../../OUT", "/tmp/OUT", "sub/OUT"] {
+        refused(&put(Some(barcode), None), "leads to another folder");
+    }
+    refused(&put(Some(".."), None), "hidden");
+    for barcode in ["slot1", "drive0", "ie1", "@1025"] {
+        refused(&put(Some(barcode), None), "is how an element is named");
+    }
+    for volume in ["cartridges/../../OUT.ptape", "cartridges/sub/OUT.ptape"] {
+        refused(&put(Some("OUT"), Some(volume)), "leads out of the folder");
+    }
+    // A link in the place of an image that is to be made, and of one that is to be loaded.
+    std::fs::create_dir_all(folder.join("cartridges")).unwrap();
+    let outside = outer.path().join("OUT.ptape");
+    std::os::unix::fs::symlink(&outside, folder.join("cartridges/LINK.ptape")).unwrap();
+    refused(&put(Some("LINK"), None), "is a link");
+    assert!(!outside.exists(), "nothing was made behind the link");
+    served.done(&put(Some("slots1"), None));
+    let image = folder.join("cartridges/slots1.ptape");
+    std::fs::rename(&image, &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &image).unwrap();
+    let refusal = served.refused(&carry(SLOT, DRIVE));
+    assert!(refusal.message.contains("is a link"), "{}", refusal.message);
+    assert_eq!(served.places(), [("slots1".into(), SLOT)]);
+}
+
+/// A state that was written by hand is no way out either.
+#[test]
+fn a_state_that_names_a_file_elsewhere_loads_and_deletes_nothing_there() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("vault");
+    std::fs::create_dir(&folder).unwrap();
+    create(&folder, 2);
+    let outside = outer.path().join("OUT.ptape");
+    std::fs::write(&outside, "of others").unwrap();
+    let mut library = Library::open(FileHost::open(&folder).unwrap()).unwrap();
+    let cartridge = Cartridge {
+        barcode: "OUT".parse().unwrap(),
+        volume: "cartridges/../../OUT.ptape".into(),
+    };
+    library.put(Address(SLOT), cartridge).unwrap();
+    drop(library);
+    let served = serve(&folder);
+    let refusal = served.refused(&carry(SLOT, DRIVE));
+    assert!(
+        refusal.message.contains("leads out of the folder"),
+        "{}",
+        refusal.message
+    );
+    let take = LibraryOrder::Take {
+        barcode: "OUT".into(),
+        import_export: false,
+        delete: true,
+    };
+    let answer = served.order(&take);
+    assert!(
+        matches!(&answer, Response::Error { message } if message.contains("leads out of")),
+        "{answer:?}"
+    );
+    assert!(outside.exists());
+    assert_eq!(served.places(), [("OUT".into(), SLOT)]);
+    let take = LibraryOrder::Take {
+        barcode: "OUT".into(),
+        import_export: false,
+        delete: false,
+    };
+    served.done(&take);
+    assert!(outside.exists());
+}
+
+#[test]
+fn a_fifo_as_configuration_or_state_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("library.json");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let error = ServedLibrary::open(folder.path()).err().unwrap();
+    assert!(
+        format!("{error:#}").contains("it is no regular file"),
+        "{error:#}"
+    );
+    let arguments = Arguments::parse_from(["pseudotape-dev", "--config", fifo.to_str().unwrap()]);
+    let error = config::read(&arguments).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("has to be a regular file"),
+        "{error:#}"
+    );
 }

@@ -37,6 +37,14 @@ pub enum BarcodeError {
         /// The character.
         character: char,
     },
+    /// A label that a library of files can't give to a new cartridge.
+    #[error("barcode '{text}' {why}: take another one for a new cartridge")]
+    Unfit {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
 }
 
 impl Barcode {
@@ -46,6 +54,27 @@ impl Barcode {
         let end = self.bytes.iter().position(|byte| *byte == 0);
         let bytes = &self.bytes[..end.unwrap_or(MAX_BARCODE_BYTES)];
         std::str::from_utf8(bytes).expect("only ASCII is let in")
+    }
+
+    /// Whether a new cartridge of a library of files can have it: its image has the barcode as its name, and commands
+    /// tell cartridges from elements by their names. Real cartridges have whatever is on their labels.
+    pub fn check_new(&self) -> Result<(), BarcodeError> {
+        let text = self.as_str();
+        let numbered = |word| {
+            let number = text.strip_prefix(word);
+            number.is_some_and(|n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let why = if text.contains('/') {
+            "has a '/', which leads to another folder"
+        } else if text.starts_with('.') {
+            "begins with '.', as hidden files do"
+        } else if text.starts_with('@') || ["slot", "drive", "ie"].into_iter().any(numbered) {
+            "is how an element is named"
+        } else {
+            return Ok(());
+        };
+        let text = text.to_owned();
+        Err(BarcodeError::Unfit { text, why })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 
 use crate::address::{Address, ElementKind, Layout};
-use crate::barcode::Barcode;
+use crate::barcode::{Barcode, BarcodeError};
 use crate::changer::{Exchange, Move, Removal, Selection, Side};
 use crate::element::{Element, Inventory, Medium};
 use crate::host::Host;
@@ -51,6 +51,9 @@ pub enum LibraryError {
         "barcodes '{0}' have no place for a number: write it with # for each digit, as in PT####L5"
     )]
     Scheme(String),
+    /// Barcodes that no new cartridge can have.
+    #[error(transparent)]
+    Barcode(#[from] BarcodeError),
 }
 
 /// Something that a drive has to do for a move.
@@ -133,6 +136,8 @@ impl<H: Host> Library<H> {
         if !design.barcodes.contains('#') {
             return Err(LibraryError::Scheme(design.barcodes));
         }
+        let example: Barcode = design.barcodes.replace('#', "0").parse()?;
+        example.check_new()?;
         let found = host.read().map_err(failed("look for library.json"))?;
         if found.is_some() {
             return Err(LibraryError::Exists);

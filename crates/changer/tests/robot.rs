@@ -359,4 +359,15 @@ fn barcodes_of_new_cartridges_follow_the_scheme() {
     let mut bad = design(1, 0, 1);
     bad.barcodes = "TAPE".into();
     assert!(Library::create(MemoryHost::default(), bad).is_err());
+    for (scheme, said) in [
+        ("../##", "leads to another folder"),
+        ("slot##", "is how an element is named"),
+        ("PT 0##", "has the character ' '"),
+        (".##", "hidden"),
+    ] {
+        let mut bad = design(1, 0, 1);
+        bad.barcodes = scheme.into();
+        let error = Library::create(MemoryHost::default(), bad).unwrap_err();
+        assert!(error.to_string().contains(said), "{scheme}: {error}");
+    }
 }

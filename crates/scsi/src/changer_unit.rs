@@ -21,17 +21,21 @@ use crate::refusal::{exception_reason, refusal_sense};
 use crate::reply::Reply;
 use crate::sense::{FieldPointer, Reason, Sense, SenseKey};
 
-/// An initiator: who sends commands, and what reservations and unit attentions belong to.
+/// An initiator: who sends commands, and what reservations belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nexus(pub u64);
+
+/// A program of an initiator: each one hears the news of the unit for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Program(pub u64);
 
 /// What a changer's unit remembers between commands.
 #[derive(Debug, Default)]
 pub struct ChangerUnit {
     reserved_by: Option<Nexus>,
     prevented_by: BTreeSet<Nexus>,
-    /// Every initiator that was seen, and the news that it has not heard.
-    attentions: BTreeMap<Nexus, VecDeque<Reason>>,
+    /// Every program that has come, and the news that it has not heard.
+    attentions: BTreeMap<(Nexus, Program), VecDeque<Reason>>,
 }
 
 impl ChangerUnit {
@@ -41,7 +45,17 @@ impl ChangerUnit {
         Self::default()
     }
 
-    /// Has every initiator that was seen told of this, once, before its next command is done.
+    /// A program comes: what happened before is no news to it.
+    pub fn greet(&mut self, nexus: Nexus, program: Program) {
+        self.attentions.entry((nexus, program)).or_default();
+    }
+
+    /// A program goes. What its initiator reserved and prevented stays.
+    pub fn dismiss(&mut self, nexus: Nexus, program: Program) {
+        self.attentions.remove(&(nexus, program));
+    }
+
+    /// Has every program that has come told of this, once, before its next command is done.
     pub fn tell_all(&mut self, news: Reason) {
         for told in self.attentions.values_mut() {
             if !told.contains(&news) {
@@ -52,20 +66,39 @@ impl ChangerUnit {
 
     /// An initiator is gone: what it reserved is free, what it prevented is allowed.
     pub fn forget(&mut self, nexus: Nexus, changer: &mut dyn Changer) -> Result<(), Refusal> {
-        self.attentions.remove(&nexus);
+        self.attentions.retain(|(of, _), _| *of != nexus);
         if self.reserved_by == Some(nexus) {
             self.reserved_by = None;
         }
         self.prevent(nexus, false, changer)
     }
 
-    /// Does one command of an initiator.
-    pub fn execute(&mut self, nexus: Nexus, cdb: &[u8], changer: &mut dyn Changer) -> Reply {
+    /// The unit is reset: nothing is reserved or prevented any more, and everyone hears of it.
+    pub fn reset(&mut self, changer: &mut dyn Changer) -> Result<(), Refusal> {
+        changer.set_removal(Removal::Allowed)?;
+        self.reserved_by = None;
+        self.prevented_by.clear();
+        for told in self.attentions.values_mut() {
+            // After a reset older news is no news.
+            told.clear();
+        }
+        self.tell_all(Reason::POWER_ON_OR_RESET);
+        Ok(())
+    }
+
+    /// Does one command of a program.
+    pub fn execute(
+        &mut self,
+        nexus: Nexus,
+        program: Program,
+        cdb: &[u8],
+        changer: &mut dyn Changer,
+    ) -> Reply {
         let command = match ChangerCommand::decode(cdb) {
             Ok(command) => command,
             Err(error) => return Reply::check(error.sense()),
         };
-        let news = self.attentions.entry(nexus).or_default();
+        let news = self.attentions.entry((nexus, program)).or_default();
         if hears_news(&command)
             && let Some(reason) = news.pop_front()
         {
@@ -75,19 +108,22 @@ impl ChangerUnit {
         if by_other && !passes_reservation(&command) {
             return Reply::conflict();
         }
-        self.act(nexus, &command, changer)
+        self.act(nexus, program, &command, changer)
             .unwrap_or_else(Reply::check)
     }
 
     fn act(
         &mut self,
         nexus: Nexus,
+        program: Program,
         command: &ChangerCommand,
         changer: &mut dyn Changer,
     ) -> Result<Reply, Sense> {
         let layout = changer.layout();
         let done = match *command {
-            ChangerCommand::Primary(primary) => return self.primary(nexus, primary, changer),
+            ChangerCommand::Primary(primary) => {
+                return self.primary(nexus, program, primary, changer);
+            }
             ChangerCommand::ReadElementStatus(command) => {
                 let data = read_elements(&command, changer)?;
                 return Ok(Reply::data(data, command.allocation));
@@ -132,6 +168,7 @@ impl ChangerUnit {
     fn primary(
         &mut self,
         nexus: Nexus,
+        program: Program,
         command: PrimaryCommand,
         changer: &mut dyn Changer,
     ) -> Result<Reply, Sense> {
@@ -141,7 +178,7 @@ impl ChangerUnit {
                 Ok(Reply::good())
             }
             PrimaryCommand::RequestSense { format, allocation } => {
-                let sense = self.pending(nexus, changer);
+                let sense = self.pending(nexus, program, changer);
                 Ok(Reply::data(sense.encode(format), allocation.into()))
             }
             PrimaryCommand::Inquiry { page, allocation } => {
@@ -180,8 +217,8 @@ impl ChangerUnit {
     }
 
     /// What REQUEST SENSE tells: the news first, then whether the changer is ready.
-    fn pending(&mut self, nexus: Nexus, changer: &mut dyn Changer) -> Sense {
-        let news = self.attentions.entry(nexus).or_default();
+    fn pending(&mut self, nexus: Nexus, program: Program, changer: &mut dyn Changer) -> Sense {
+        let news = self.attentions.entry((nexus, program)).or_default();
         match news.pop_front() {
             Some(reason) => Sense::new(SenseKey::UnitAttention, reason),
             None => ready(changer).err().unwrap_or(Sense::none()),

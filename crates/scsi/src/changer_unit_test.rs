@@ -28,7 +28,11 @@ fn bench() -> Bench {
 
 impl Bench {
     fn send(&mut self, nexus: Nexus, cdb: &[u8]) -> Reply {
-        self.unit.execute(nexus, cdb, &mut *self.changer)
+        self.send_by(nexus, Program(0), cdb)
+    }
+
+    fn send_by(&mut self, nexus: Nexus, program: Program, cdb: &[u8]) -> Reply {
+        self.unit.execute(nexus, program, cdb, &mut *self.changer)
     }
 
     fn data(&mut self, cdb: &[u8]) -> Vec<u8> {
@@ -255,6 +259,42 @@ fn news_is_told_once_to_everyone_before_the_next_command() {
     let told = Sense::new(SenseKey::UnitAttention, Reason::IMPORT_EXPORT_ACCESSED);
     assert_eq!(Sense::decode(&asked.data), Some(told));
     assert_eq!(bench.send(OTHER, &[0; 6]), Reply::good());
+}
+
+#[test]
+fn each_program_of_an_initiator_hears_the_news_that_it_was_there_for() {
+    let mut bench = bench();
+    let (one, other, late) = (Program(1), Program(2), Program(3));
+    bench.unit.greet(HOST, one);
+    bench.unit.greet(HOST, other);
+    bench.unit.tell_all(Reason::MEDIUM_MAY_HAVE_CHANGED);
+    bench.unit.greet(HOST, late);
+    bench.unit.dismiss(HOST, other);
+    bench.unit.greet(HOST, other);
+    let mut key = |program| {
+        let reply = bench.send_by(HOST, program, &[0; 6]);
+        reply.sense.map(|sense| sense.key)
+    };
+    assert_eq!(key(one), Some(SenseKey::UnitAttention));
+    assert_eq!(key(one), None);
+    assert_eq!(key(late), None, "it came behind it");
+    assert_eq!(key(other), None, "who comes again is new");
+}
+
+#[test]
+fn a_reset_frees_what_was_reserved_and_prevented_and_is_told() {
+    let mut bench = bench();
+    let (reserve, prevent) = ([0x16, 0, 0, 0, 0, 0], [0x1e, 0, 0, 0, 1, 0]);
+    assert_eq!(bench.send(OTHER, &[0; 6]), Reply::good());
+    assert_eq!(bench.send(HOST, &reserve), Reply::good());
+    assert_eq!(bench.send(HOST, &prevent), Reply::good());
+    bench.unit.tell_all(Reason::IMPORT_EXPORT_ACCESSED);
+    bench.unit.reset(&mut *bench.changer).unwrap();
+    for nexus in [OTHER, HOST] {
+        let told = bench.send(nexus, &[0; 6]).sense.map(|sense| sense.reason);
+        assert_eq!(told, Some(Reason::POWER_ON_OR_RESET));
+    }
+    assert_eq!(bench.send(OTHER, &reserve), Reply::good());
 }
 
 #[test]

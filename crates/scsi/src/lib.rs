@@ -35,7 +35,7 @@ pub use cdb::{CdbError, cdb_length};
 pub use changer_command::{
     ChangerCommand, ElementRange, ElementType, ExchangeMedium, MoveMedium, ReadElementStatus,
 };
-pub use changer_unit::{ChangerUnit, Nexus};
+pub use changer_unit::{ChangerUnit, Nexus, Program};
 pub use elements::{
     ElementDescriptor, ElementReport, ReportError, VOLUME_ID_CHARS, decode_element_status,
     element_status, report_max_bytes,

@@ -1,9 +1,9 @@
 //! The drives of a library.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use pseudotape_bay::place_named;
 use pseudotape_changer::{BayFailure, Bays, Cartridge, DriveIdentity, DriveUse};
 use pseudotape_human::explain;
@@ -27,13 +27,45 @@ impl DriveBays {
     }
 }
 
+/// Whether a cartridge's volume is an image in the library's folder. What begins as such a path and leads elsewhere is
+/// refused.
+pub(super) fn is_own(volume: &str) -> Result<bool> {
+    let path = Path::new(volume);
+    if !path.starts_with(CARTRIDGES) {
+        return Ok(false);
+    }
+    let mut parts = path.components().skip(1);
+    ensure!(
+        matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        ),
+        "volume {volume} leads out of the folder {CARTRIDGES}: name it by its absolute path"
+    );
+    Ok(true)
+}
+
+/// Refuses an image in the library's folder that is a link: to load or remove it would reach a file elsewhere.
+pub(super) fn check_no_link(image: &Path) -> Result<()> {
+    let is_link = image
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_symlink());
+    ensure!(
+        !is_link,
+        "{} is a link: move what it leads to into its place, or add that by its own path",
+        image.display()
+    );
+    Ok(())
+}
+
 /// The volume in a cartridge: a path below the library's folder, or what was named when the cartridge came.
 pub(super) fn volume_of(folder: &Path, cartridge: &Cartridge) -> Result<Sink> {
-    let volume = Path::new(&cartridge.volume);
-    match volume.starts_with(CARTRIDGES) {
-        true => Ok(Sink::at(&folder.join(volume))),
-        false => Ok(place_named(&cartridge.volume)?),
+    if !is_own(&cartridge.volume)? {
+        return Ok(place_named(&cartridge.volume)?);
     }
+    let image = folder.join(&cartridge.volume);
+    check_no_link(&image)?;
+    Ok(Sink::at(&image))
 }
 
 impl Bays for DriveBays {

@@ -15,7 +15,7 @@ use pseudotape_drive::{default_early_warning_bytes, fresh_volume, make_volume};
 use pseudotape_human::explain;
 use pseudotape_scsi::refusal_sense;
 
-use super::bays::CARTRIDGES;
+use super::bays::{CARTRIDGES, check_no_link, is_own};
 use super::served::{Changer, ServedLibrary};
 
 /// Why an order was not done.
@@ -161,7 +161,11 @@ impl ServedLibrary {
         let folder = self.folder.join(CARTRIDGES);
         let file = |barcode: &Barcode| folder.join(format!("{barcode}.ptape"));
         let barcode = match put.barcode {
-            Some(text) => named(text)?,
+            Some(text) => {
+                let barcode = named(text)?;
+                barcode.check_new().map_err(anyhow::Error::from)?;
+                barcode
+            }
             None => {
                 let free = changer
                     .library()
@@ -182,10 +186,13 @@ impl ServedLibrary {
             Some(volume) => {
                 let text = volume.to_str().context("the volume's name is no UTF-8")?;
                 // What can't be loaded by its name is refused now, not at its first move.
-                place_named(text).map_err(anyhow::Error::from)?;
+                if !is_own(text)? {
+                    place_named(text).map_err(anyhow::Error::from)?;
+                }
                 (text.to_owned(), false)
             }
             None => {
+                check_no_link(&path)?;
                 let made = !path.exists();
                 if made {
                     fs::create_dir_all(&folder)
@@ -202,6 +209,7 @@ impl ServedLibrary {
             }
             return Err(refusal.into());
         }
+        self.reached_into(changer.library().kind(at)?);
         Ok(format!("put cartridge {barcode} into element {at}"))
     }
 
@@ -231,13 +239,19 @@ impl ServedLibrary {
         if library.removal() == Removal::Prevented {
             return Err(Refusal::RemovalPrevented.into());
         }
+        let ours = match library.cartridge_in(at).map(|c| is_own(&c.volume)) {
+            Some(Ok(ours)) => ours,
+            // Out it comes anyway; what it names is not touched.
+            Some(Err(error)) if delete => return Err(error.into()),
+            Some(Err(_)) | None => false,
+        };
         if import_export && library.kind(at)? != ElementKind::ImportExport {
             let to = first_empty(changer, ElementKind::ImportExport)?;
             changer.transfer(Move::new(at, to))?;
             at = to;
         }
         let cartridge = changer.library_mut().take(at)?;
-        let ours = Path::new(&cartridge.volume).starts_with(CARTRIDGES);
+        self.reached_into(changer.library().kind(at)?);
         let path = self.folder.join(&cartridge.volume);
         match (ours, delete) {
             (true, true) => {

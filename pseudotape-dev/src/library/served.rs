@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use pseudotape_changer::{FileHost, Library, Robot};
+use pseudotape_changer::{ElementKind, FileHost, Library, Robot};
 
 use super::bays::DriveBays;
-use crate::changer_node::LendsChanger;
+use crate::changer_node::{ByHand, LendsChanger};
 use crate::tape_drive::TapeDrive;
 
 /// A changer over the drives of this daemon.
@@ -21,6 +21,7 @@ pub struct ServedLibrary {
     pub(super) first_drive: u32,
     drives: u32,
     changer: Mutex<Changer>,
+    by_hand: Mutex<ByHand>,
 }
 
 impl ServedLibrary {
@@ -66,6 +67,7 @@ impl ServedLibrary {
             first_drive,
             drives: count,
             changer: Mutex::new(changer),
+            by_hand: Mutex::default(),
         })
     }
 
@@ -94,6 +96,15 @@ impl ServedLibrary {
         }
     }
 
+    /// Remembers that an operator has reached into an element.
+    pub(super) fn reached_into(&self, kind: ElementKind) {
+        let mut by_hand = self.by_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        match kind {
+            ElementKind::ImportExport => by_hand.import_export += 1,
+            _ => by_hand.slots += 1,
+        }
+    }
+
     /// Waits for the move in hand.
     pub fn settle(&self) {
         drop(self.changer());
@@ -105,5 +116,9 @@ impl LendsChanger for ServedLibrary {
         let mut changer = self.changer();
         act(&mut *changer);
         self.tell(&mut changer);
+    }
+
+    fn by_hand(&self) -> ByHand {
+        *self.by_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! `struct sg_io_hdr` of 64- and 32-bit callers, byte by byte.
 
-use pseudotape_chardev::{Errno, IoctlRequest, WordSize};
+use pseudotape_chardev::{Area, Errno, IoctlRequest, WordSize};
 use pseudotape_scsi::{Reply, Status};
 
 /// Longest CDB without a length of its own, with room for vendors' longer ones.
@@ -23,8 +23,11 @@ pub(super) struct Header {
     pub(super) direction: Direction,
     pub(super) cdb: u64,
     pub(super) cdb_bytes: u8,
+    /// Where the data are, or the list of the pieces that they are in.
     pub(super) data: u64,
     pub(super) data_bytes: u32,
+    /// How many pieces there are; 0: the data are in one piece, and there is no list.
+    pub(super) pieces: u16,
     pub(super) sense: u64,
     pub(super) sense_bytes: u8,
 }
@@ -72,6 +75,9 @@ const BITS_32: Places = Places {
     residual: 52,
     info: 60,
 };
+
+/// Most pieces of a list (`UIO_MAXIOV`).
+const PIECES_MAX: u16 = 1024;
 
 /// The driver saw sense data.
 const DRIVER_SENSE: u16 = 8;
@@ -130,25 +136,76 @@ impl Header {
         let [sense_bytes] = field(header, SENSE_LENGTH)?;
         let flags = u32::from_le_bytes(field(header, places.flags)?);
         let lists = u16::from_le_bytes(field(header, LIST_COUNT)?);
-        // Neither lists of memory nor memory of the driver: no program asks a changer so.
-        if lists != 0 || flags & FLAG_MMAP_IO != 0 {
+        // There is no memory of the driver to be mapped.
+        if lists > PIECES_MAX || flags & FLAG_MMAP_IO != 0 {
             return Err(Errno::EINVAL);
         }
+        let data_bytes = match direction {
+            Direction::None => 0,
+            Direction::ToDevice | Direction::FromDevice => {
+                u32::from_le_bytes(field(header, DATA_LENGTH)?)
+            }
+        };
         let sense = pointer(header, places.sense, word_size)?;
         Ok(Header {
             direction,
             cdb: pointer(header, places.cdb, word_size)?,
             cdb_bytes,
             data: pointer(header, places.data, word_size)?,
-            data_bytes: match direction {
-                Direction::None => 0,
-                Direction::ToDevice | Direction::FromDevice => {
-                    u32::from_le_bytes(field(header, DATA_LENGTH)?)
-                }
-            },
+            data_bytes,
+            // Without data nobody looks at the list.
+            pieces: if data_bytes == 0 { 0 } else { lists },
             sense,
             sense_bytes: if sense == 0 { 0 } else { sense_bytes },
         })
+    }
+
+    /// Length of the list of pieces.
+    pub(super) fn list_bytes(&self, word_size: WordSize) -> u32 {
+        let width = match word_size {
+            WordSize::Bits64 => 16,
+            WordSize::Bits32 => 8,
+        };
+        u32::from(self.pieces) * width
+    }
+
+    /// The memory of the data: the list, which is `struct iovec` by `struct iovec`, up to the length of the data. The
+    /// shorter one of both counts.
+    pub(super) fn areas(&self, list: &[u8], word_size: WordSize) -> Result<Vec<Area>, Errno> {
+        if self.pieces == 0 {
+            return Ok(vec![Area {
+                address: self.data,
+                length_bytes: self.data_bytes,
+            }]);
+        }
+        let width = match word_size {
+            WordSize::Bits64 => 8,
+            WordSize::Bits32 => 4,
+        };
+        let mut left = self.data_bytes;
+        let mut areas = Vec::with_capacity(self.pieces.into());
+        for piece in list.chunks_exact(2 * width) {
+            let address = pointer(piece, 0, word_size)?;
+            let length = pointer(piece, width, word_size)?;
+            let negative = match word_size {
+                WordSize::Bits64 => length > i64::MAX as u64,
+                WordSize::Bits32 => length > i32::MAX as u64,
+            };
+            if negative {
+                return Err(Errno::EINVAL);
+            }
+            let length_bytes = left.min(u32::try_from(length).unwrap_or(u32::MAX));
+            left -= length_bytes;
+            areas.push(Area {
+                address,
+                length_bytes,
+            });
+        }
+        // A list of nothing is no place for data.
+        match left == self.data_bytes {
+            true => Err(Errno::EINVAL),
+            false => Ok(areas),
+        }
     }
 
     /// The header as it came, with what became of the command.

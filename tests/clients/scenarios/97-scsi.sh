@@ -1,12 +1,14 @@
 # shellcheck shell=bash
-# PT-13. What SCSI programs see of a drive's node: tapeinfo, sg_inq, sg_logs and others ask by SG_IO.
+# PT-13. What SCSI programs see of a drive's node: tapeinfo, sg_inq, sg_logs and others ask by SG_IO. Then, of a drive and of
+# a changer: data in pieces of memory, resets, and news about what an operator did.
 
 if [ "$FRONT" != cuse ]; then
     excluded "SCSI commands to a drive" "a file of a mount carries no request that points to memory"
     return
 fi
 cartridge scsi --capacity 64M
-drive_up "image=$WORK/scsi.ptape,personality=lto5"
+check "a library is made" pseudotape library create lib --name vault --drives 1 --slots 3 --import-export 1 --capacity 4M
+DAEMON_OPTIONS="--library $WORK/lib" drive_up "image=$WORK/scsi.ptape,personality=lto5"
 head -c 100000 /dev/urandom >data
 dd if=data of="$NODE" bs=10000 status=none
 mt-st -f "$NODE" weof 1
@@ -32,4 +34,10 @@ says "a command that would move the tape is refused" 9 'Invalid command operatio
 same "nothing has moved" 2/0 "$(position)"
 mt-st -f "$NODE" rewind
 check "the data are what was written" cmp data <(dd if="$NODE" bs=10000 status=none)
+
+check "sg_reset of the changer" sg_reset --device /dev/pmch0
+timeout 100 python3 "$PT_ROOT/tests/clients/tools/scsi.py" "$NODE" /dev/pmch0 | tee -a "$RESULTS"
+same "it was tried to its end" 0 "${PIPESTATUS[0]}"
+says "a reset is for root" '[1-9][0-9]*' 'Permission denied|requires CAP_SYS_ADMIN' \
+    setpriv --reuid=1 --regid=tape --clear-groups sg_reset --device /dev/pmch0
 drive_down
