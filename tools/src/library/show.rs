@@ -142,7 +142,10 @@ fn cell(element: Option<&ElementStatus>, width: usize) -> String {
     format!("[{:<width$}]", printable(barcode))
 }
 
-/// Slots side by side, as many as fit.
+/// So many empty rows one after another are drawn; more of them are one line.
+const EMPTY_ROWS: usize = 3;
+
+/// Slots side by side, as many as fit. A large cabinet is mostly empty: what is empty there is told, not drawn.
 fn rows(
     text: &mut String,
     word: &str,
@@ -152,7 +155,30 @@ fn rows(
 ) {
     let label = word.len() + span.count.to_string().len();
     let across = ((COLUMNS - 1) / (label + width + 5)).max(1);
-    for first in (0..span.count).step_by(across) {
+    let is_empty = |first: &u16| {
+        let mut row = (*first..span.count).take(across);
+        row.all(|number| {
+            !full
+                .get(&span.first.saturating_add(number))
+                .is_some_and(|e| e.full)
+        })
+    };
+    let mut firsts = (0..span.count).step_by(across).peekable();
+    while let Some(first) = firsts.peek().copied() {
+        let mut empty = firsts.clone().take_while(is_empty);
+        let rows = empty.by_ref().count();
+        if rows > EMPTY_ROWS {
+            firsts.nth(rows - 1);
+            let end = firsts.peek().copied().unwrap_or(span.count);
+            writeln!(
+                text,
+                "  {word}{} to {word}{end} are empty",
+                u32::from(first) + 1
+            )
+            .expect("a String takes everything");
+            continue;
+        }
+        firsts.next();
         let mut row = String::new();
         for number in (first..span.count).take(across) {
             let at = span.first.saturating_add(number);
@@ -199,6 +225,41 @@ impl Report for List {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_cabinet_has_no_thousands_of_empty_rows() {
+        let at = |at| ElementStatus {
+            at,
+            full: true,
+            barcode: Some(format!("PT{at:06}")),
+            ..ElementStatus::default()
+        };
+        let full = [at(1025), at(6000), at(11_024)];
+        let full: HashMap<u16, &ElementStatus> = full.iter().map(|e| (e.at, e)).collect();
+        let drawn = |count| {
+            let mut text = String::new();
+            let span = SpanStatus { first: 1025, count };
+            rows(&mut text, "slot", span, &full, 8);
+            text
+        };
+        let text = drawn(10_000);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 5, "{text}");
+        assert!(
+            lines[0].starts_with("  slot1     [PT001025]  slot2     [        ]"),
+            "{text}"
+        );
+        assert_eq!(lines[1], "  slot4 to slot4974 are empty");
+        assert!(lines[2].contains("slot4976  [PT006000]"), "{text}");
+        assert_eq!(lines[3], "  slot4978 to slot9999 are empty");
+        assert!(lines[4].contains("slot10000 [PT011024]"), "{text}");
+        // A small one is drawn whole, and so are a few empty rows.
+        assert_eq!(drawn(16).lines().count(), 4);
+        assert_eq!(
+            drawn(20).lines().last(),
+            Some("  slot5 to slot20 are empty")
+        );
+    }
 
     #[test]
     fn the_cabinet_shows_what_is_where_and_who_has_it_open() {
