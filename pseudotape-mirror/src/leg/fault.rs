@@ -146,12 +146,6 @@ pub enum Cause {
     /// A record could not wait in the queue.
     #[error("there was no memory for what waits in its queue")]
     NoMemory,
-    /// What is recorded was encrypted with another key than the sink names, or the sink names none.
-    #[error("wrong key: {trouble}")]
-    Key {
-        /// What the filter says.
-        trouble: String,
-    },
     /// The code of the drive ended in a panic.
     #[error("its drive panicked")]
     Panicked,

@@ -1,16 +1,12 @@
 //! How legs are put in.
 
-use pseudotape_tape::{Noted, Sense, Stop, Transfer, make_ready};
+use pseudotape_tape::{Noted, Sense, make_ready};
 
 use super::MirrorDrive;
-use super::compare::COMPARED_OBJECTS;
 use crate::crew::Crew;
-use crate::leg::{Cause, Core, Keeps, Leg, LegFailure, NewLeg, When};
+use crate::leg::{Cause, Keeps, Leg, LegFailure, NewLeg, When};
 use crate::legs::Legs;
 use crate::set::{LegNumber, LegSet, MAX_LEGS};
-
-/// So much of a block is read to find out whether the key is right.
-const LABEL_BYTES: usize = 512;
 
 /// Why legs can't be put in.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +126,6 @@ impl MirrorDrive {
             let rewound = leg.core().act(|drive| drive.rewind());
             rewound.map_err(|failed| leg.failure(Cause::failed(failed)))?;
         }
-        self.check_keys()?;
         let marked = self.marked();
         let are_all_marked = marked == self.legs.keeping() && marked.len() > 1;
         if !are_all_marked {
@@ -144,22 +139,6 @@ impl MirrorDrive {
         }
         for leg in self.legs.iter_mut() {
             leg.keep_mark();
-        }
-        Ok(())
-    }
-
-    /// Refuses a leg whose sink names the wrong key, or none where one is needed. Such a leg takes nothing behind
-    /// blocks that it can't read, so that each record would fail when other legs have it already.
-    fn check_keys(&self) -> Result<(), InsertError> {
-        for leg in self.legs.of(self.legs.keeping()) {
-            let mut core = leg.core();
-            let trouble = trouble_of_first_block(&mut core);
-            let rewound = core.act(|drive| drive.rewind());
-            drop(core);
-            if let Some(trouble) = trouble {
-                return Err(leg.failure(Cause::Key { trouble }).into());
-            }
-            rewound.map_err(|failed| leg.failure(Cause::failed(failed)))?;
         }
         Ok(())
     }
@@ -204,26 +183,6 @@ impl MirrorDrive {
              'pseudotape-mirror resync LEG' brings another one in step then",
             marks.join(", ")
         )
-    }
-}
-
-/// Why the first block on a volume can't be read, where that is the fault of the sink and not of the volume. Other
-/// failures, and a volume that begins without a block, say nothing of that.
-fn trouble_of_first_block(core: &mut Core) -> Option<String> {
-    let mut start = core.scratch(LABEL_BYTES)?;
-    let mut read = core.read(Transfer::Variable, &mut start);
-    for _ in 1..COMPARED_OBJECTS {
-        match &read {
-            // A mark: the block is behind it.
-            Ok(done) if matches!(done.stop, Some(Stop::Filemark | Stop::Setmark)) => {}
-            Ok(_) | Err(_) => break,
-        }
-        read = core.read(Transfer::Variable, &mut start);
-    }
-    core.keep_scratch(start);
-    match read {
-        Err(failed) if failed.sense == Sense::IllegalRequest => core.volume().take_trouble(),
-        Ok(_) | Err(_) => None,
     }
 }
 
