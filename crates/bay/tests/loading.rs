@@ -10,7 +10,7 @@ use pseudotape_image::WriteProtect;
 use pseudotape_mtio::GeneralStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_st::{AccessMode, Errno, Node, OpenFlags, Opening, Options};
-use pseudotape_tape::{Bare, Door, Noted};
+use pseudotape_tape::{Bare, Door, Drive, Failed, ModeSelect, Noted, Sense};
 use pseudotape_testkit::{ModelCartridge, ModelDrive};
 
 const NODE: Node = Node {
@@ -455,4 +455,35 @@ fn an_image_with_limits_of_its_own_keeps_them() {
     let capacity = bay.lock().slot.drive().capacity().unwrap();
     assert_eq!(capacity.total_bytes, None);
     assert!(bay.lock().slot.loaded().unwrap().host_bytes.is_some());
+}
+
+/// A volume that brought its own drive: the first operation hears that the medium may have changed, and each one
+/// reaches the volume.
+#[test]
+fn a_guest_hears_each_operation_after_the_news() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!("zstd+image:{}", blank(directory.path(), "a.ptape"));
+    type Asked = fn(&mut dyn Drive) -> Result<(), Failed>;
+    let asked: [Asked; 4] = [
+        |drive| drive.unload(),
+        |drive| drive.test_ready(),
+        |drive| drive.position().map(drop),
+        |drive| drive.set_mode(ModeSelect::default()),
+    ];
+    for ask in asked {
+        let bay = bay();
+        load(&bay, &text).unwrap();
+        let mut state = bay.lock();
+        let drive = state.slot.drive();
+        assert_eq!(ask(drive).unwrap_err().sense, Sense::MediumChanged);
+        ask(drive).unwrap();
+    }
+    let bay = bay();
+    load(&bay, &text).unwrap();
+    let mut state = bay.lock();
+    let drive = state.slot.drive();
+    assert!(drive.unload().is_err(), "news");
+    drive.unload().unwrap();
+    assert_eq!(drive.test_ready().unwrap_err().sense, Sense::NoMedium);
+    assert_eq!(drive.take_recovered(), 0);
 }
