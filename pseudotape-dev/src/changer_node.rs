@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pseudotape_changer::Changer;
 use pseudotape_chardev::{
     CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
     Unmeasured,
 };
+use pseudotape_rack::{ByHand, LendsChanger};
 use pseudotape_scsi::{ChangerUnit, DeviceType, Nexus, Program, Reason, Reply, SenseKey};
 
 use crate::chio;
@@ -19,24 +19,6 @@ const HOST: Nexus = Nexus(0);
 
 /// No open file has this number.
 const NOBODY: Handle = Handle(0);
-
-/// Whoever has a changer, and lends it for one command.
-pub trait LendsChanger: Send + Sync {
-    /// Calls `act` once with the changer, when nobody else has it.
-    fn lend(&self, act: &mut dyn FnMut(&mut dyn Changer));
-
-    /// What an operator has done by hand so far.
-    fn by_hand(&self) -> ByHand;
-}
-
-/// How often an operator has put cartridges in or taken them out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ByHand {
-    /// Of slots, for which he opens the cabinet.
-    pub slots: u64,
-    /// Of import/export slots.
-    pub import_export: u64,
-}
 
 /// A unit, and what of the operator's changes it has told.
 #[derive(Default)]

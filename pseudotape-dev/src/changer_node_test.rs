@@ -10,7 +10,8 @@ use pseudotape_changer::{
 use pseudotape_chardev::{Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, WordSize};
 
 use crate::caller_test::{Program, header, with_data};
-use crate::changer_node::{ByHand, ChangerNode, LendsChanger};
+use crate::changer_node::ChangerNode;
+use pseudotape_rack::{ByHand, LendsChanger};
 
 const FILE: Handle = Handle(1);
 

@@ -32,6 +32,12 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     pub library: Vec<PathBuf>,
 
+    /// A changer of elsewhere that gets a node (pmchN, behind those of the libraries) and a name (changer0, ...) on the
+    /// control socket; may be repeated. library:SOCKET[/NAME] of a daemon or of a mirror of changers, remote:HOST,
+    /// remote-socket:PATH, or sg:NODE. It may come later than this daemon
+    #[arg(long, value_name = "SPEC")]
+    pub changer: Vec<String>,
+
     /// Character devices in /dev, or fail
     #[arg(long, conflicts_with = "fuse")]
     pub cuse: bool,

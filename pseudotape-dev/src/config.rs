@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, default_socket, parse_mode};
 use pseudotape_human::read_text_file;
+use pseudotape_rack::ChangerPlace;
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub drives: Vec<DriveConfig>,
     /// The libraries, whose drives come after these.
     pub libraries: Vec<LibraryConfig>,
+    /// Changers of elsewhere, whose nodes come after those of the libraries.
+    pub changers: Vec<ChangerPlace>,
 }
 
 /// A library.
@@ -131,6 +134,8 @@ struct FileConfig {
     drive: Vec<DriveTable>,
     #[serde(default)]
     library: Vec<LibraryTable>,
+    #[serde(default)]
+    changers: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -176,6 +181,9 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         "{} drives: one daemon serves at most {MAX_DRIVES}",
         tables.len()
     );
+    let changers = file.changers.iter().chain(&arguments.changer);
+    let changers = changers.map(|text| Ok(text.parse()?));
+    let changers: Vec<ChangerPlace> = changers.collect::<Result<_>>().context("--changer")?;
     let drives = tables.into_iter().enumerate().map(|(number, table)| {
         check_drive(number, table).with_context(|| format!("drive {number}"))
     });
@@ -203,6 +211,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         },
         drives,
         libraries,
+        changers,
     })
 }
 

@@ -10,10 +10,11 @@ use pseudotape_chardev::{CharDevice, Reach};
 use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, can_give, find_group, named_group};
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
-use crate::changer_node::{ChangerNode, LendsChanger};
+use crate::changer_node::ChangerNode;
 use crate::config::{self, Config, Group};
 use crate::event::Event;
 use crate::fuse::{self, MountOptions, Mounted};
+use crate::library::Changers;
 use crate::slave_end::SlaveSocket;
 use crate::slave_node::SlaveNode;
 use crate::tape_drive::TapeDrive;
@@ -43,7 +44,7 @@ enum Choice {
 pub fn start(
     config: &Config,
     drives: &[Arc<TapeDrive>],
-    changers: &[Arc<dyn LendsChanger>],
+    changers: &Changers,
     events: &Sender<Event>,
 ) -> Result<Frontend> {
     let (choice, reason) = choose(&config.frontend)?;
@@ -252,10 +253,8 @@ fn slave_nodes(drives: &[Arc<TapeDrive>]) -> BTreeMap<String, (u32, Option<u32>)
 }
 
 /// The nodes of changers: `pmch0` and so on. Only CUSE can carry the requests that programs send to a changer.
-fn changer_nodes(
-    changers: &[Arc<dyn LendsChanger>],
-) -> impl Iterator<Item = (String, Arc<dyn CharDevice>)> {
-    (0..).zip(changers).map(|(number, changer)| {
+fn changer_nodes(changers: &Changers) -> impl Iterator<Item = (String, Arc<dyn CharDevice>)> {
+    (0..).zip(changers.owners()).map(|(number, changer)| {
         let name = format!("pmch{number}");
         let node = ChangerNode::new(name.clone(), number, Arc::clone(changer));
         let node: Arc<dyn CharDevice> = Arc::new(node);

@@ -8,18 +8,17 @@ use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{
-    ControlServer, Operator, Peer, Request, Response, Status, rights_in_words,
+    ControlServer, Conversation, Operator, Peer, Request, Response, Status, rights_in_words,
 };
 use pseudotape_human::{HumanBytes, explain};
 use pseudotape_sink::Lent;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::changer_node::LendsChanger;
 use crate::config::{Config, ControlConfig, HeldConfig, MAX_DRIVES, default_serial};
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
-use crate::library::ServedLibrary;
+use crate::library::{Changers, ServedLibrary};
 use crate::tape_drive::TapeDrive;
 
 /// How another group of the control socket is named.
@@ -38,6 +37,7 @@ pub enum Ended {
 struct Drives {
     drives: Vec<Arc<TapeDrive>>,
     libraries: Vec<Arc<ServedLibrary>>,
+    changers: Changers,
     frontend: &'static str,
     lent: Lent,
 }
@@ -65,14 +65,12 @@ pub fn run(config: &Config) -> Result<Ended> {
         }
     }
     let libraries = start_libraries(config, &mut drives, &asked_to_end)?;
-    let mut changers: Vec<Arc<dyn LendsChanger>> = Vec::new();
-    for library in &libraries {
-        changers.push(library.clone());
-    }
+    let changers = Changers::new(&libraries, &config.changers);
     let frontend = frontend::start(config, &drives, &changers, &events)?;
     let operator = Arc::new(Drives {
         drives,
         libraries,
+        changers,
         frontend: frontend.name(),
         lent: config.control.lent.clone(),
     });
@@ -247,6 +245,9 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
             status.folder.display()
         )?;
     }
+    for (number, changer, place) in operator.changers.elsewhere() {
+        writeln!(text, "{}: pmch{number}, {place}", changer.name())?;
+    }
     let ControlConfig {
         socket,
         mode,
@@ -340,14 +341,30 @@ impl Drives {
                 let libraries = libraries.collect();
                 return Ok(Response::Libraries { libraries });
             }
+            Request::Libraries { library }
+                if let Some(other) = self.changers.other(library.as_deref()) =>
+            {
+                let libraries = vec![other.status()?];
+                return Ok(Response::Libraries { libraries });
+            }
             Request::Libraries { library } => {
                 let library = self.find_library(library.as_deref())?;
                 let libraries = vec![library.status()];
                 return Ok(Response::Libraries { libraries });
             }
+            Request::Library { library, order }
+                if let Some(other) = self.changers.other(library.as_deref()) =>
+            {
+                return Ok(other.order(&order));
+            }
             Request::Library { library, order } => {
                 let library = self.find_library(library.as_deref())?;
                 return Ok(library.order(&order, peer));
+            }
+            // One that there is has begun a conversation.
+            Request::Changer { library } => {
+                let library = self.find_library(library.as_deref())?;
+                bail!("library {} can't be reached", library.name());
             }
         };
         Ok(Response::Done { message })
@@ -367,5 +384,12 @@ impl Operator for Drives {
 
     fn refusal(&self, message: String) -> Response {
         Response::Error { message }
+    }
+
+    fn conversation(&self, request: &Request, _: Peer) -> Option<(Response, Conversation)> {
+        match request {
+            Request::Changer { library } => self.changers.conversation(library.as_deref()),
+            _ => None,
+        }
     }
 }

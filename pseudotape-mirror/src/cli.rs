@@ -96,6 +96,8 @@ pub(crate) enum Command {
     /// A resync drops what another volume holds beyond the end of the trusted one. Where there is such a volume,
     /// nothing is done without --force. A volume that is marked as not mirrored keeps its mark.
     Trust(TrustOptions),
+    /// Looks after a mirror of changers ([[changer]] of the configuration).
+    Changer(ChangerOptions),
     /// Prints a completion script for a shell.
     Completions(CompletionsOptions),
     /// Writes the man pages of this command into a directory.
@@ -179,6 +181,38 @@ pub(crate) struct ReturnOptions {
     /// Also with a volume that holds what the mirror does not: that is dropped.
     #[arg(long)]
     pub force: bool,
+}
+
+const CHANGER: &str = "\
+Moves are ordered by 'pseudotape changer -f SOCKET', which is mtx, or on the node that 'pseudotape-dev --changer \
+library:SOCKET' gives it.";
+
+#[derive(Debug, Args)]
+#[command(after_help = CHANGER)]
+pub(crate) struct ChangerOptions {
+    /// Its socket [default: 'changer' beside the control socket of the mirror].
+    #[arg(long, global = true, value_name = "SOCKET")]
+    pub changer: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: ChangerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ChangerCommand {
+    /// Shows the legs, which of their elements are one, and what is out of step.
+    ///
+    /// The exit code is 1 where something needs the operator.
+    Status {
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says which leg is right: in the others, cartridges are moved to where they are in this one.
+    Settle {
+        /// Name of the leg.
+        #[arg(value_name = "LEG")]
+        leg: String,
+    },
 }
 
 #[derive(Debug, Args)]

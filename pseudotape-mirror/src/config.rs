@@ -14,8 +14,11 @@ use crate::leg::When;
 use crate::messages::default_socket;
 use crate::mirror::{MAX_LEGS, MirrorOptions};
 
+mod changer;
 mod leg;
 
+pub use changer::{ChangerConfig, ChangerLegConfig};
+use changer::{ChangerTable, check_changers};
 pub use leg::LegConfig;
 use leg::{LegTable, check_leg, parse_leg};
 pub(crate) use leg::{absolute, parse_assignment};
@@ -34,6 +37,10 @@ pub struct Config {
     pub mirror: MirrorOptions,
     /// The legs, in the order in which they are read.
     pub legs: Vec<LegConfig>,
+    /// A changer loads the tapes of the legs: at the start a drive may be empty.
+    pub by_changer: bool,
+    /// Mirrors of changers.
+    pub changers: Vec<ChangerConfig>,
 }
 
 /// The control socket, whom it lets in, and what those may do.
@@ -63,7 +70,11 @@ struct FileConfig {
     queue: Option<Size>,
     serial: Option<String>,
     #[serde(default)]
+    by_changer: bool,
+    #[serde(default)]
     leg: Vec<LegTable>,
+    #[serde(default)]
+    changer: Vec<ChangerTable>,
 }
 
 /// Puts the configuration file and the command line together; the command line wins, its legs come after
@@ -105,11 +116,15 @@ pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
         waking: defaults.waking,
     };
     check_legs(&legs, &mirror)?;
+    let control = check_control(control, file.control)?;
+    let changers = check_changers(file.changer, &control.socket)?;
     Ok(Config {
         slave: absolute(&slave)?,
-        control: check_control(control, file.control)?,
+        control,
         mirror,
         legs,
+        by_changer: file.by_changer || !changers.is_empty(),
+        changers,
     })
 }
 

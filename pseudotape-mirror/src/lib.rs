@@ -4,6 +4,7 @@
 //! The first leg that reaches its early warning ends the volume for all, so that every copy is complete.
 
 mod change;
+mod changer;
 pub mod cli;
 pub mod command;
 pub mod config;

@@ -10,7 +10,8 @@ use pseudotape_sink::Sink;
 mod library;
 
 pub(crate) use library::{
-    AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, ShowLibrary,
+    AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
+    ShowLibrary,
 };
 
 pub(crate) const EXIT_CODES: &str = "\

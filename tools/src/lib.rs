@@ -3,6 +3,7 @@
 //! Every subcommand is a module with one function that does the work and returns a
 //! [`pseudotape_human::Report`], which prints for people or as JSON.
 
+mod changer_serve;
 mod cli;
 mod client;
 mod content;
@@ -51,7 +52,14 @@ pub fn run(cli: Cli) -> ExitCode {
     if let Command::Changer(options) = cli.command {
         let socket = cli.control;
         let socket = socket.unwrap_or_else(pseudotape_control::default_socket);
-        return mtx::run(options.words, socket);
+        return match options.words.split_first() {
+            Some((word, rest)) if word == "serve" => {
+                env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
+                    .init();
+                changer_serve::run(rest, mtx::default_device(socket))
+            }
+            _ => mtx::run(options.words, socket),
+        };
     }
     match dispatch(cli) {
         Ok(Verdict::Well) => ExitCode::SUCCESS,

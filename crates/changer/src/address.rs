@@ -155,6 +155,20 @@ pub enum LayoutError {
 }
 
 impl Layout {
+    /// Of a changer of which nothing is known.
+    pub const UNKNOWN: Layout = {
+        let none = Span {
+            first: Address(0),
+            count: 0,
+        };
+        Layout {
+            transports: none,
+            slots: none,
+            import_export: none,
+            drives: none,
+        }
+    };
+
     /// One transport at 1, drives from 257 on, import/export slots from 769 on, slots from 1025 on: the numbers of the
     /// large IBM libraries. Kinds that are too many for their place push the next ones up.
     pub fn usual(drives: u16, import_export: u16, slots: u16) -> Result<Layout, LayoutError> {

@@ -7,6 +7,7 @@
 mod address;
 mod barcode;
 mod changer;
+mod doubt;
 mod element;
 mod file;
 mod host;
@@ -24,6 +25,7 @@ pub use barcode::{Barcode, BarcodeError, MAX_BARCODE_BYTES};
 pub use changer::{
     Changer, ChangerIdentity, DriveIdentity, Exchange, Move, Removal, Selection, Side,
 };
+pub use doubt::Doubt;
 pub use element::{Element, Exception, Inventory, Medium};
 pub use host::{FileHost, Host, MemoryHost};
 pub use library::{Cartridge, Design, Library, LibraryError, Plan, Work};

@@ -83,6 +83,23 @@ impl<C: Changer> MirrorChanger<C> {
         Ok(out.map(|element| element.address).collect())
     }
 
+    /// The elements about which the legs disagree, and what each of them says.
+    pub fn disagreements(&mut self) -> Result<Vec<(Address, String)>, Refusal> {
+        let mut all = Vec::new();
+        for address in self.out_of_step()? {
+            let mut said = Vec::new();
+            for leg in 0..self.legs.len() {
+                let content = match self.pairing.place(leg, address) {
+                    Some(_) => self.look_at_contents(leg, &[address])?[0].to_string(),
+                    None => "its transport is asked".to_owned(),
+                };
+                said.push(format!("{} has {content}", self.pairing.legs()[leg].name));
+            }
+            all.push((address, said.join(", ")));
+        }
+        Ok(all)
+    }
+
     /// The operator says that one leg is right. In the other legs, each cartridge that is in another element than in
     /// this leg is moved to where it is there, when it can be. Says which elements are still out of step: there a
     /// cartridge is missing in a leg, or is in the way, and a person has to do it.

@@ -12,8 +12,8 @@ pub use wire::{MAX_REPLY_BYTES, MAX_REQUEST_BYTES};
 
 use crate::address::{Address, AddressRange, Layout};
 use crate::changer::{Changer, ChangerIdentity, DriveIdentity, Exchange, Move, Removal, Selection};
+use crate::doubt::Doubt;
 use crate::element::{Element, Inventory};
-use crate::mirror::act::{Act, Content};
 use crate::refusal::Refusal;
 
 /// How the other host is reached. Whoever implements it also sets how long a call may take.
@@ -74,9 +74,14 @@ impl<R: Reach> RemoteChanger<R> {
             features: Vec::new(),
             client: client.to_owned(),
         };
-        link.get_mut().write_all(&line(&hello))?;
-        link.get_mut().flush()?;
-        let first = read_line(&mut link, MAX_REPLY_BYTES)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let sent = link.get_mut().write_all(&line(&hello));
+        let sent = sent.and_then(|()| link.get_mut().flush());
+        // A server that turns everybody away has said why before it was greeted.
+        let first = match (read_line(&mut link, MAX_REPLY_BYTES), sent) {
+            (Ok(Some(first)), _) => first,
+            (_, Err(error)) | (Err(error), _) => return Err(error),
+            (Ok(None), Ok(())) => return Err(io::ErrorKind::UnexpectedEof.into()),
+        };
         Ok((link, welcome(&first)?))
     }
 
@@ -120,69 +125,15 @@ impl<R: Reach> RemoteChanger<R> {
         })
     }
 
-    fn look(&mut self, addresses: &[Address]) -> Result<Vec<Element>, Refusal> {
-        let mut elements = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let first = *address;
-            if self.layout.find(first).is_none() {
-                return Err(Refusal::NoSuchElement { address: first });
-            }
-            let range = AddressRange {
-                first,
-                count: Some(1),
-            };
-            let inventory = self.inventory(Selection { kind: None, range })?;
-            let element = inventory.at(first).copied();
-            elements.push(element.ok_or_else(|| Refusal::NotReady {
-                reason: format!("the other host says nothing about element {first}"),
-            })?);
-        }
-        Ok(elements)
-    }
-
     /// Asks for a move once, and looks what became of it when there is no answer.
-    fn carry_out(&mut self, act: Act, ask: Ask) -> Result<(), Refusal> {
-        let addresses = act.addresses();
-        let contents = |elements: &[Element]| elements.iter().map(Content::of).collect::<Vec<_>>();
-        let before = contents(&self.look(&addresses)?);
-        let error = match self.ask(ask) {
-            Ok(reply) => return done(&reply),
-            Err(Trouble::Refused(refusal)) => return Err(refusal),
-            Err(Trouble::Link(error)) => error,
-        };
-        let after = act.applied(&before);
-        let unknown = |reason| Refusal::OutOfStep {
-            address: addresses[0],
-            reason,
-        };
-        let elements = self.look(&addresses).map_err(|refusal| {
-            unknown(format!(
-                "the link broke in the move ({error}), and whether it was done is not known: {refusal}"
-            ))
-        })?;
-        let found = contents(&elements);
-        if before == after {
-            return Err(unknown(format!(
-                "the link broke in the exchange ({error}), and cartridges without labels can't be told apart"
-            )));
-        }
-        if found == before {
-            return Err(Refusal::Failed {
-                reason: format!("the link to the other host broke in the move: {error}"),
-            });
-        }
-        let broken = elements.iter().find(|element| element.exception.is_some());
-        match (found == after, broken) {
-            (true, None) => Ok(()),
-            (true, Some(element)) => Err(Refusal::OutOfStep {
-                address: element.address,
-                reason: format!(
-                    "the link broke in the move ({error}), and its cartridge is not ready"
-                ),
-            }),
-            (false, _) => Err(unknown(format!(
-                "the link broke in the move ({error}), and the inventory shows neither what was before nor after"
-            ))),
+    fn carry_out(&mut self, doubt: Doubt, ask: Ask) -> Result<(), Refusal> {
+        match self.ask(ask) {
+            Ok(reply) => done(&reply),
+            Err(Trouble::Refused(refusal)) => Err(refusal),
+            Err(Trouble::Link(error)) => {
+                let why = format!("the link to the other host broke in the move: {error}");
+                doubt.settle(self, &why)
+            }
         }
     }
 }
@@ -317,26 +268,23 @@ impl<R: Reach> Changer for RemoteChanger<R> {
         match cartridge.from == cartridge.to {
             // Nothing moves.
             true => done(&self.question(ask)?),
-            false => self.carry_out(Act::Transfer(cartridge), ask),
+            false => {
+                let doubt = Doubt::before_move(self, cartridge)?;
+                self.carry_out(doubt, ask)
+            }
         }
     }
 
     fn exchange(&mut self, exchange: Exchange) -> Result<(), Refusal> {
-        let Exchange {
-            source,
-            first,
-            second,
-            ..
-        } = exchange;
+        let Exchange { first, second, .. } = exchange;
         let ask = Ask::exchange(exchange);
-        if source == first && first != second {
-            // One cartridge: it goes where the second one was to go.
-            return self.carry_out(Act::Transfer(Move::new(first, second)), ask);
-        }
         match first == second {
             // Refused, or nothing moves.
             true => done(&self.question(ask)?),
-            false => self.carry_out(Act::Exchange(exchange), ask),
+            false => {
+                let doubt = Doubt::before_exchange(self, exchange)?;
+                self.carry_out(doubt, ask)
+            }
         }
     }
 

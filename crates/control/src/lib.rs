@@ -31,7 +31,7 @@ pub use group::{NotGivable, can_give};
 pub use library::{ElementStatus, LibraryOrder, LibraryRefusal, LibraryStatus, SpanStatus};
 pub use message::{MAX_ANSWER_BYTES, MAX_LINE_BYTES, PROTOCOL, receive, send};
 pub use peer::Peer;
-pub use server::{ControlServer, MAX_CLIENTS, Operator};
+pub use server::{Connection, ControlServer, Conversation, MAX_CLIENTS, Operator};
 pub use settings::{ControlSettings, SettingError, find_group, named_group, parse_mode};
 pub use socket::{ListenError, Purpose, Socket, SocketGroup, rights_in_words};
 pub use status::{
@@ -100,6 +100,12 @@ pub enum Request {
         library: Option<String>,
         /// What.
         order: LibraryOrder,
+    },
+    /// After [`Response::Done`] the connection speaks the protocol of docs/REMOTE-CHANGER.md, with a library.
+    Changer {
+        /// Its name; `None`: the only one.
+        #[serde(default)]
+        library: Option<String>,
     },
 }
 

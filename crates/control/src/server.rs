@@ -1,6 +1,6 @@
 //! The control socket: one thread accepts, one thread a client; every length and count has a limit.
 
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +36,41 @@ pub trait Operator: Send + Sync + 'static {
 
     /// The answer to what is refused or can't be understood, for this reason.
     fn refusal(&self, message: String) -> Self::Response;
+
+    /// For a request after which the connection speaks another protocol: the answer, and who speaks it then.
+    fn conversation(
+        &self,
+        _request: &Self::Request,
+        _peer: Peer,
+    ) -> Option<(Self::Response, Conversation)> {
+        None
+    }
+}
+
+/// Speaks another protocol over a client's connection, until one of both sides hangs up.
+pub type Conversation = Box<dyn FnOnce(&mut Connection) -> io::Result<()>>;
+
+/// A client's connection, as a [`Conversation`] has it: without time-outs for what the client says.
+#[derive(Debug)]
+pub struct Connection {
+    reader: BufReader<UnixStream>,
+    writer: UnixStream,
+}
+
+impl Read for Connection {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+impl Write for Connection {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.writer.write(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 /// A listening control socket; ends and removes the socket when dropped.
@@ -185,7 +220,14 @@ fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> 
     loop {
         match receive_fields(&mut reader) {
             Ok(None) => return Ok(()),
-            Ok(Some(incoming)) => send(&mut writer, &answer(operator, incoming, peer))?,
+            Ok(Some(incoming)) => {
+                let (answer, conversation) = answer(operator, incoming, peer);
+                send(&mut writer, &answer)?;
+                if let Some(speak) = conversation {
+                    writer.set_read_timeout(None)?;
+                    return Ok(speak(&mut Connection { reader, writer })?);
+                }
+            }
             Err(Error::Malformed(error)) => {
                 let message = format!("request not understood: {error}");
                 send(&mut writer, &operator.refusal(message))?;
@@ -200,20 +242,28 @@ fn converse<O: Operator>(stream: UnixStream, operator: &O) -> Result<(), Error> 
 }
 
 /// Answers a request that may be of a protocol that is not spoken here.
-fn answer<O: Operator>(operator: &O, incoming: Incoming, peer: Peer) -> O::Response {
+fn answer<O: Operator>(
+    operator: &O,
+    incoming: Incoming,
+    peer: Peer,
+) -> (O::Response, Option<Conversation>) {
     let theirs = incoming.protocol;
     let refused = |why: &str| {
-        operator.refusal(format!(
+        let refusal = operator.refusal(format!(
             "{why}: the request is of control protocol {theirs}, and this daemon (version {}) speaks {PROTOCOL}: \
              use a daemon and a command of one version",
             env!("CARGO_PKG_VERSION")
-        ))
+        ));
+        (refusal, None)
     };
     if theirs > PROTOCOL {
         return refused("request of a newer protocol");
     }
     match incoming.understand() {
-        Ok(request) => operator.answer(request, peer),
+        Ok(request) => match operator.conversation(&request, peer) {
+            Some((answer, conversation)) => (answer, Some(conversation)),
+            None => (operator.answer(request, peer), None),
+        },
         Err(Error::Malformed(error) | Error::Protocol { source: error, .. }) => {
             refused(&format!("request not understood: {error}"))
         }
@@ -242,6 +292,23 @@ mod tests {
 
         fn refusal(&self, message: String) -> Response {
             Response::Error { message }
+        }
+
+        fn conversation(&self, request: &Request, _: Peer) -> Option<(Response, Conversation)> {
+            let Request::Changer {
+                library: Some(name),
+            } = request
+            else {
+                return None;
+            };
+            let message = name.clone();
+            let speak: Conversation = Box::new(|connection| {
+                let mut word = [0; 5];
+                connection.read_exact(&mut word)?;
+                word.reverse();
+                connection.write_all(&word)
+            });
+            Some((Response::Done { message }, speak))
         }
     }
 
@@ -373,6 +440,23 @@ mod tests {
         assert!(refused.contains("7 clients are being"), "{refused}");
         let (refused, _) = come(false);
         assert!(refused.contains("3 clients are being"), "{refused}");
+    }
+
+    #[test]
+    fn a_connection_can_go_on_in_another_protocol() {
+        let (_directory, path, _server) = server();
+        let mut stream = UnixStream::connect(&path).unwrap();
+        // What comes behind the request is no request any more, also where it comes with it.
+        stream
+            .write_all(b"{\"do\":\"changer\",\"library\":\"vault\"}\nabcde")
+            .unwrap();
+        let mut told = String::new();
+        stream.read_to_string(&mut told).unwrap();
+        let (answer, rest) = told.split_once('\n').unwrap();
+        assert!(answer.contains("\"message\":\"vault\""), "{answer}");
+        assert_eq!(rest, "edcba");
+        // One that there is not is answered, and the connection stays as it is.
+        assert!(raw(&path, b"{\"do\":\"changer\"}\n").contains("Changer"));
     }
 
     #[test]

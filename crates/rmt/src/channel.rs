@@ -23,7 +23,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 /// A connection whose waits all end: a time-out is the error `TimedOut`.
 #[derive(Debug)]
-pub(crate) struct Channel {
+pub struct Channel {
     socket: Socket,
     child: Option<Child>,
 }
@@ -40,17 +40,29 @@ impl Channel {
             remote: remote.to_string(),
             source,
         };
-        let channel = match &remote.reach {
+        Self::reach(&remote.reach, remote.limits.connect).map_err(unreachable)
+    }
+
+    /// Connects, whatever is spoken there then; `connect` is how long that may take.
+    pub fn reach(reach: &Reach, connect: Duration) -> io::Result<Self> {
+        match reach {
             Reach::Ssh { user, host, server } => {
-                Self::start(&ssh(user.as_deref(), host, server, remote.limits.connect))
+                Self::start(&ssh(user.as_deref(), host, server, connect))
             }
             Reach::Command(words) => Self::start(words),
             Reach::Unix(path) => UnixStream::connect(path).map(Self::from),
             Reach::Tcp(address) => {
-                TcpStream::connect_timeout(address, remote.limits.connect).and_then(Self::over_tcp)
+                TcpStream::connect_timeout(address, connect).and_then(Self::over_tcp)
             }
-        };
-        channel.map_err(unreachable)
+        }
+    }
+
+    /// What sends on this connection, for a thread of its own.
+    pub fn sender(&self) -> io::Result<Sender> {
+        Ok(Sender(match &self.socket {
+            Socket::Unix(stream) => Socket::Unix(stream.try_clone()?),
+            Socket::Tcp(stream) => Socket::Tcp(stream.try_clone()?),
+        }))
     }
 
     /// Runs a command with the other end of a socket as its standard input and output.
@@ -76,7 +88,8 @@ impl Channel {
         })
     }
 
-    pub(crate) fn over_tcp(stream: TcpStream) -> io::Result<Self> {
+    /// A connection that came to a server.
+    pub fn over_tcp(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         setsockopt(&stream, sockopt::KeepAlive, &true)?;
         setsockopt(&stream, sockopt::TcpKeepIdle, &KEEPALIVE_IDLE_SECONDS)?;
@@ -93,7 +106,7 @@ impl Channel {
     }
 
     /// Sets how long each wait may take.
-    pub(crate) fn set_patience(&self, wait: Duration) -> io::Result<()> {
+    pub fn set_patience(&self, wait: Duration) -> io::Result<()> {
         // Zero would mean for ever.
         let wait = Some(wait.max(Duration::from_millis(1)));
         match &self.socket {
@@ -116,11 +129,39 @@ impl Channel {
     }
 
     /// Why the other side went, where it was a command that says so.
-    pub(crate) fn last_words(&mut self) -> Option<String> {
+    pub fn last_words(&mut self) -> Option<String> {
         let child = self.child.as_mut()?;
         wait(child, Duration::from_millis(500))
             .filter(|status| !status.success())
             .map(|status| format!("the command ended: {status}"))
+    }
+}
+
+/// The way out of a [`Channel`]. When it is dropped nothing more is sent, and answers still come.
+#[derive(Debug)]
+pub struct Sender(Socket);
+
+impl Write for Sender {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Socket::Unix(stream) => stream.write(data),
+            Socket::Tcp(stream) => stream.write(data),
+        }
+        .map_err(timed_out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        // It may be cut already.
+        match &self.0 {
+            Socket::Unix(stream) => stream.shutdown(std::net::Shutdown::Write).ok(),
+            Socket::Tcp(stream) => stream.shutdown(std::net::Shutdown::Write).ok(),
+        };
     }
 }
 

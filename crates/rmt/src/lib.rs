@@ -27,6 +27,7 @@ mod server;
 mod shelf;
 mod wire;
 
+pub use channel::{Channel, Sender};
 pub use drive::RmtDrive;
 pub use errno::System;
 pub use error::Error;

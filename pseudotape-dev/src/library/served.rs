@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use pseudotape_changer::{ElementKind, FileHost, Library, Robot};
+use pseudotape_rack::{ByHand, LendsChanger};
 
 use super::bays::DriveBays;
-use crate::changer_node::{ByHand, LendsChanger};
 use crate::tape_drive::TapeDrive;
 
 /// A changer over the drives of this daemon.

@@ -1,5 +1,6 @@
 //! The commands, and how each ends.
 
+mod changer;
 mod client;
 mod generate;
 mod show;
@@ -7,6 +8,7 @@ mod verdict;
 mod watch;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use pseudotape_human::{Screen, explain, printable};
 
@@ -70,6 +72,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Trust(options) => {
             let TrustOptions { leg, force } = options;
             client.order(&Request::Trust { leg, force }, &screen)
+        }
+        Command::Changer(options) => {
+            let control = cli.control.as_deref();
+            let timeout = cli.timeout.map(Duration::from_secs);
+            changer::run(&options, control, timeout, &screen)
         }
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),

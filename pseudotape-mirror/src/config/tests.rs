@@ -233,7 +233,8 @@ fn the_packaged_configuration_is_one() {
         .collect();
     let all = file(&said).unwrap();
     assert_eq!(all.legs.len(), 3);
-    assert!(all.mirror.verify_reads);
+    assert!(all.mirror.verify_reads && all.by_changer);
+    assert_eq!(all.changers[0].legs.len(), 2);
     let unknown = [
         "slave",
         "socket",
@@ -241,6 +242,10 @@ fn the_packaged_configuration_is_one() {
         "verify-reads",
         "queue",
         "serial",
+        "by-changer",
+        "drives",
+        "device",
+        "libraries",
     ];
     for name in unknown
         .iter()

@@ -11,6 +11,7 @@ use pseudotape_tape::Drive;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::changer::ServedChanger;
 use crate::config::{Config, ControlConfig};
 use crate::daemon::attach::{self, SlaveEnd};
 use crate::daemon::deck::{self, Deck};
@@ -70,6 +71,9 @@ pub fn run(config: &Config) -> Result<Ending> {
         recovered: 0,
     };
     attach::start(Arc::clone(&desk.end), served, asked)?;
+    let changers = config.changers.iter();
+    let changers = changers.map(|changer| ServedChanger::start(changer, &config.control));
+    let changers: Vec<ServedChanger> = changers.collect::<Result<_>>()?;
     announce(config, &public);
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         log::warn!("can't tell systemd that the mirror is ready: {error}");
@@ -90,6 +94,8 @@ pub fn run(config: &Config) -> Result<Ending> {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
         log::debug!("can't tell systemd that the mirror ends: {error}");
     }
+    // A move in hand needs the mirror to its end.
+    drop(changers);
     // A command that asks has to see that the daemon ends, and an order that goes on has to end first.
     drop(control);
     let ended = desk.end();
@@ -110,8 +116,14 @@ fn load(config: &Config, deck: &mut Deck) -> Result<()> {
         log::info!("no volumes yet: 'pseudotape-mirror load' puts them in");
         return Ok(());
     };
-    let opened = deck::open(&config.legs, &sinks)?;
-    deck.insert(opened)
+    let inserted = deck::open(&config.legs, &sinks).and_then(|opened| deck.insert(opened));
+    match inserted {
+        Err(error) if config.by_changer => {
+            log::info!("no volumes until the changer loads some: {error:#}");
+            Ok(())
+        }
+        inserted => inserted,
+    }
 }
 
 /// Listens for signals: the first one asks the daemon to end, the next one ends it at once.
@@ -142,6 +154,10 @@ fn announce(config: &Config, public: &Public) {
             "leg {}: {sink} ({}, {})\n",
             leg.name, leg.class, leg.when
         ));
+    }
+    for changer in &config.changers {
+        let socket = changer.socket.display();
+        text.push_str(&format!("changer {}: library:{socket}\n", changer.name));
     }
     let ControlConfig {
         socket,

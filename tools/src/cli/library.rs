@@ -37,6 +37,8 @@ pub(crate) enum LibraryCommand {
     Export(RemoveCartridge),
     /// Draws the cabinet: slots, drives, barcodes, and who has which drive open.
     Show(ShowLibrary),
+    /// Shows which elements of unequal libraries are one in a mirror of changers, and which are left over.
+    Pairing(PairLibraries),
 }
 
 #[derive(Debug, Args)]
@@ -123,10 +125,30 @@ pub(crate) struct ShowLibrary {
     pub times: Option<u64>,
 }
 
+const PAIRING: &str = "\
+A LIBRARY is DRIVES/SLOTS[/IMPORT-EXPORT], or a changer that is asked: library:SOCKET, remote:HOST, \
+remote-socket:PATH, sg:NODE.
+
+Example: 4 drives and 120 slots against two times 2 drives and 54 slots
+  pseudotape library pairing exb=4/120 atl=2/54,2/54 --between slot55 drive2";
+
+#[derive(Debug, Args)]
+#[command(after_help = PAIRING)]
+pub(crate) struct PairLibraries {
+    /// The legs of the mirror, each with its libraries.
+    #[arg(value_name = "LEG=LIBRARY[,LIBRARY...]", required = true)]
+    pub legs: Vec<String>,
+    /// Asks whether a cartridge can go from one element of the mirror to another one.
+    #[arg(long, num_args = 2, value_names = ["ELEMENT", "ELEMENT"])]
+    pub between: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ChangerOptions {
     /// What stands behind 'mtx': [-f DEVICE] [nobarcode] [invert] COMMAND [NUMBER...] ... DEVICE is the daemon's
-    /// control socket, or SOCKET/NAME for one of several libraries.
+    /// control socket, SOCKET/NAME for one of several libraries, or a changer of elsewhere: library:SOCKET,
+    /// remote:[USER@]HOST[,server=COMMAND][,rsh=PROGRAM], remote-socket:PATH, sg:NODE. The word 'serve' in place of a
+    /// command serves the changer to other hosts: 'pseudotape changer serve --help'.
     #[arg(
         value_name = "WORDS",
         trailing_var_arg = true,

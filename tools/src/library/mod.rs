@@ -1,6 +1,7 @@
 //! `pseudotape library`: makes libraries, and is the operator of those that the daemon serves.
 
 mod names;
+mod pairing;
 mod show;
 
 use std::fs;
@@ -69,6 +70,7 @@ pub(crate) fn run(
             };
             shown(library.order(order)?, screen)
         }
+        LibraryCommand::Pairing(pair) => pairing::run(pair, screen),
         LibraryCommand::List => {
             let libraries = library.all()?;
             screen.show(&show::List(libraries))?;

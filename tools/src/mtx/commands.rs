@@ -1,12 +1,12 @@
 //! What mtx's commands do and print.
 
 use std::io::{self, Write};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pseudotape_control::{LibraryOrder, LibraryRefusal, LibraryStatus, Request, Response, call};
 use pseudotape_human::printable;
+use pseudotape_rack::{BadPlace, ChangerPlace, OpenChanger, answer, obey, socket_and_name};
 
 use super::view::View;
 use super::words::{Number, Step};
@@ -33,9 +33,17 @@ fn fatal(text: impl Into<String>) -> Trouble {
     Trouble::Fatal(text.into() + "\n")
 }
 
+/// The device, where it is the specification of a changer.
+fn specification(device: &Path) -> Option<String> {
+    let text = device.to_str().filter(|text| ChangerPlace::is_one(text));
+    text.map(str::to_owned)
+}
+
 /// One run of mtx. It asks for the state of the library once, and keeps it in step by itself.
 pub(super) struct Session {
     device: PathBuf,
+    /// The changer, where the device is a specification and not a socket.
+    changer: Option<OpenChanger>,
     status: Option<LibraryStatus>,
     view: Option<View>,
     barcodes: bool,
@@ -43,21 +51,11 @@ pub(super) struct Session {
     invert2: bool,
 }
 
-/// The socket, and the library where the device names one: SOCKET, or SOCKET/NAME.
-fn socket_of(device: &Path) -> (PathBuf, Option<String>) {
-    let is_socket = |path: &Path| path.metadata().is_ok_and(|m| m.file_type().is_socket());
-    match (device.parent(), device.file_name()) {
-        (Some(parent), Some(name)) if is_socket(parent) => {
-            (parent.to_owned(), Some(name.to_string_lossy().into_owned()))
-        }
-        _ => (device.to_owned(), None),
-    }
-}
-
 impl Session {
     pub(super) fn new(device: PathBuf) -> Self {
         Session {
             device,
+            changer: None,
             status: None,
             view: None,
             barcodes: true,
@@ -70,7 +68,7 @@ impl Session {
         match step {
             Step::Device(device) => {
                 self.device = device.into();
-                (self.status, self.view) = (None, None);
+                (self.changer, self.status, self.view) = (None, None, None);
                 self.status().map(|_| ())
             }
             Step::Inquiry => self.inquiry(),
@@ -122,7 +120,7 @@ impl Session {
     }
 
     fn ask(&self, request: impl FnOnce(Option<String>) -> Request) -> Result<Response, Trouble> {
-        let (socket, library) = socket_of(&self.device);
+        let (socket, library) = socket_and_name(&self.device);
         call(&socket, &request(library), PATIENCE).map_err(|error| {
             let device = self.device.display();
             fatal(match &error {
@@ -138,6 +136,11 @@ impl Session {
 
     /// The state of the library when it was first asked for.
     fn status(&mut self) -> Result<&LibraryStatus, Trouble> {
+        if self.status.is_none()
+            && let Some(text) = specification(&self.device)
+        {
+            self.open(&text)?;
+        }
         if self.status.is_none() {
             let answer = self.ask(|library| Request::Libraries { library })?;
             let device = self.device.display();
@@ -159,6 +162,17 @@ impl Session {
         Ok(self.status.as_ref().expect("it was asked for"))
     }
 
+    /// Opens the changer that a specification names, and asks what is in it.
+    fn open(&mut self, text: &str) -> Result<(), Trouble> {
+        let failed = |why: &str| fatal(format!("SCSI device '{text}' - {}", printable(why)));
+        let place: ChangerPlace = text.parse().map_err(|e: BadPlace| failed(&e.to_string()))?;
+        let mut changer = place.open().map_err(|error| failed(&error.to_string()))?;
+        let status = pseudotape_rack::status(&mut changer, text);
+        self.status = Some(status.map_err(|refusal| failed(&refusal.to_string()))?);
+        self.changer = Some(changer);
+        Ok(())
+    }
+
     fn view(&mut self) -> Result<&mut View, Trouble> {
         if self.view.is_none() {
             self.view = Some(View::new(self.status()?));
@@ -167,7 +181,12 @@ impl Session {
     }
 
     fn order(&mut self, order: LibraryOrder) -> Result<Result<(), LibraryRefusal>, Trouble> {
-        match self.ask(|library| Request::Library { library, order })? {
+        self.status()?;
+        let answered = match &mut self.changer {
+            Some(changer) => answer(obey(changer, &order)),
+            None => self.ask(|library| Request::Library { library, order })?,
+        };
+        match answered {
             Response::Done { .. } => Ok(Ok(())),
             Response::Refused(refusal) => Ok(Err(refusal)),
             Response::Error { message } => Err(fatal(printable(&message))),

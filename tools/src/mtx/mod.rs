@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: Vec<String>, socket: PathBuf) -> ExitCode {
 }
 
 /// mtx looks at the same variables, and then at /dev/changer.
-fn default_device(socket: PathBuf) -> PathBuf {
+pub(crate) fn default_device(socket: PathBuf) -> PathBuf {
     let named = ["CHANGER", "TAPE"].into_iter().find_map(std::env::var_os);
     named.map_or(socket, PathBuf::from)
 }
