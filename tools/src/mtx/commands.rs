@@ -108,7 +108,9 @@ impl Session {
             // A changer has nothing to eject and nothing to erase. mtx goes on after the one and not after the other.
             Step::Eject => {
                 self.status()?;
-                io::stderr().write_all(b"mtx:eject failed\n")?;
+                let sense = sense_text([0x05, 0x20, 0x00]);
+                let text = format!("{sense}Eject (0x1B) failed\nmtx:eject failed\n");
+                io::stderr().write_all(text.as_bytes())?;
                 Ok(())
             }
             Step::Erase => {
