@@ -17,11 +17,16 @@ example() {
 # Bacula's address and ports here: they meet neither another run nor a Bacula of this machine.
 address=($(($$ / 65536 % 128 + 1)) $(($$ / 256 % 256)) $(($$ % 256)))
 
-# here: what comes in, with the paths, addresses and ports that are true in this run
+# here: what comes in, with the paths, addresses and ports that are true in this run. A scenario with another changer than
+# library 0 of our daemon, or other drives than its first two, sets $LIBRARY_CHANGER and $LIBRARY_DRIVES.
 here() {
     local changer=/dev/pmch0 script=/etc/bacula/scripts/mtx-changer
     if [ "$FRONT" = fuse ]; then changer=$PSEUDOTAPE_CONTROL script=$WORK/mtx-changer; fi
-    sed -e "s|/dev/pmch0|$changer|; s|/dev/npmtm|$NODE_DIR/npmtm|; s|/etc/bacula/scripts/mtx-changer|$script|" \
+    changer=${LIBRARY_CHANGER:-$changer}
+    local drives
+    read -r -a drives <<<"${LIBRARY_DRIVES:-0 1}"
+    sed -e "s|/dev/pmch0|$changer|; s|/etc/bacula/scripts/mtx-changer|$script|" \
+        -e "s|/dev/npmtm0|$NODE_DIR/npmtm${drives[0]}|; s|/dev/npmtm1|$NODE_DIR/npmtm${drives[1]}|" \
         -e "s|127\.0\.0\.1|127.${address[0]}.${address[1]}.${address[2]}|; s|Port = 9|Port = 29|"
 }
 
@@ -75,6 +80,11 @@ bacula_up() {
     # the catalog's tables, by Bacula's own script
     sed "s|^cd /var/lib/bacula|cd $WORK|; s|XXX_DBNAME_XXX|bacula|" /usr/share/bacula-director/make_sqlite3_tables >make_tables
     check "Bacula's catalog is made" sh make_tables
+    bacula_start
+}
+
+# bacula_start: starts the daemons; they listen when it returns
+bacula_start() {
     local daemon port
     for daemon in dir fd sd; do
         "/usr/sbin/bacula-$daemon" -f -c "$WORK/$daemon.conf" >"$daemon.out" 2>&1 </dev/null &
