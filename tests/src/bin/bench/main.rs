@@ -2,10 +2,11 @@
 //!
 //! Each figure is the median of several runs, taken in turn with what it is held against. A missed goal
 //! is marked; it fails nothing, since machines differ. Arguments choose parts of it: `process`, `mount`,
-//! `slave`, `mirror`, `index`.
+//! `slave`, `mirror`, `index`, `library`.
 
 mod empty_fuse;
 mod in_process;
+mod library;
 mod mirror;
 mod mounted;
 mod report;
@@ -20,7 +21,7 @@ use report::Report;
 
 type Part = fn(&mut Report, programs: &Path, scratch: &Path) -> Result<()>;
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("process", |report, _, scratch| {
         in_process::run(report, scratch)
     }),
@@ -39,6 +40,7 @@ const PARTS: [(&str, Part); 5] = [
     ("index", |report, _, scratch| {
         in_process::run_index(report, scratch)
     }),
+    ("library", library::run),
 ];
 
 fn main() -> Result<()> {
