@@ -103,6 +103,8 @@ impl Server {
     pub fn start_until(program: &Path, arguments: &[&str], appears: &Path) -> Result<Server> {
         let child = Command::new(program)
             .args(arguments)
+            // thousands of moves are no news here
+            .env("RUST_LOG", "warn,fuser=error")
             .stdout(Stdio::null())
             .spawn()
             .with_context(|| format!("can't start {}", program.display()))?;
