@@ -1,5 +1,5 @@
 //! One suite for every [`Changer`]: each implementation runs all of it through
-//! [`changer_suite!`](crate::changer_suite).
+//! [`changer_suite!`](macro@crate::changer_suite).
 //!
 //! Cases start with a changer of 2 drives, 1 import/export slot and 4 slots. The cartridges PT0001L5 to PT0003L5 are in
 //! the first three slots.
