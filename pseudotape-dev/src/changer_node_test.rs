@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use pseudotape_changer::{
     Address, BayFailure, Bays, Cartridge, Changer, Design, DriveIdentity, DriveUse, Layout,
-    Library, MemoryHost, Robot,
+    Library, MemoryHost, Robot, Step,
 };
 use pseudotape_chardev::{Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, WordSize};
 
@@ -41,6 +41,8 @@ impl Bays for List {
             serial: format!("D{drive}"),
         })
     }
+
+    fn take_time(&mut self, _step: Step) {}
 }
 
 struct Cabinet {

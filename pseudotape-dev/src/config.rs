@@ -12,8 +12,9 @@ use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
+use crate::library::Times;
 use drive::{DriveTable, check_drive, check_library_drive, parse_spec};
-use values::absolute;
+use values::{Seconds, absolute};
 
 mod drive;
 mod values;
@@ -61,6 +62,8 @@ pub struct LibraryConfig {
     pub folder: PathBuf,
     /// The configuration of its drives; each drive gets a serial number of its own.
     pub drive: DriveConfig,
+    /// How long its moves take.
+    pub times: Times,
 }
 
 /// The control socket: who may connect, and which volumes they may load.
@@ -144,6 +147,17 @@ struct LibraryTable {
     folder: PathBuf,
     #[serde(default)]
     drive: DriveTable,
+    #[serde(default)]
+    delay: DelayTable,
+}
+
+/// Seconds that the parts of a move take.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct DelayTable {
+    unload: Option<Seconds>,
+    carry: Option<Seconds>,
+    load: Option<Seconds>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -169,6 +183,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     libraries.extend(arguments.library.iter().map(|folder| LibraryTable {
         folder: folder.clone(),
         drive: DriveTable::default(),
+        delay: DelayTable::default(),
     }));
     let libraries = libraries.into_iter().map(check_library);
     let libraries: Vec<LibraryConfig> = libraries.collect::<Result<_>>()?;
@@ -225,7 +240,34 @@ fn check_library(table: LibraryTable) -> Result<LibraryConfig> {
     );
     let drive = check_library_drive(table.drive);
     let drive = drive.with_context(|| format!("library {}", folder.display()))?;
-    Ok(LibraryConfig { folder, drive })
+    let times = check_delay(table.delay);
+    let times = times.with_context(|| format!("library {}", folder.display()))?;
+    Ok(LibraryConfig {
+        folder,
+        drive,
+        times,
+    })
+}
+
+/// Programs give a move five minutes; one with each part at this limit still ends in that time.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+
+fn check_delay(table: DelayTable) -> Result<Times> {
+    let check = |name: &str, seconds: Option<Seconds>| {
+        let time = seconds.map_or(Duration::ZERO, |seconds| seconds.0);
+        ensure!(
+            time <= LONGEST_DELAY,
+            "delay.{name}: {} s is more than {} s",
+            time.as_secs_f64(),
+            LONGEST_DELAY.as_secs()
+        );
+        Ok(time)
+    };
+    Ok(Times {
+        unload: check("unload", table.unload)?,
+        carry: check("carry", table.carry)?,
+        load: check("load", table.load)?,
+    })
 }
 
 /// Users of the nodes may connect, unless the table says otherwise.

@@ -133,7 +133,7 @@ fn start_libraries(
             let drive = drive.with_context(|| format!("library {name}, drive {number}"))?;
             drives.push(Arc::new(drive));
         }
-        let library = ServedLibrary::start(library, drives[first..].to_vec())?;
+        let library = ServedLibrary::start(library, drives[first..].to_vec(), wanted.times)?;
         served.push(Arc::new(library));
     }
     Ok(served)

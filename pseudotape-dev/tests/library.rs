@@ -10,7 +10,7 @@ use pseudotape_chardev::{Caller, CharDevice, Handle, IoctlRequest, Opened, WordS
 use pseudotape_control::{LibraryOrder, LibraryRefusal, LibraryStatus, Peer, Response};
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::config;
-use pseudotape_dev::library::ServedLibrary;
+use pseudotape_dev::library::{ServedLibrary, Times};
 use pseudotape_dev::tape_drive::TapeDrive;
 use pseudotape_dev::tape_node::TapeNode;
 use pseudotape_mtio::{MtOp, Operation};
@@ -53,7 +53,8 @@ fn serve(folder: &Path) -> Served {
     let config = config::read(&arguments).unwrap();
     let drive = Arc::new(TapeDrive::new(0, &config.libraries[0].drive).unwrap());
     let library = ServedLibrary::open(folder).unwrap();
-    let library = ServedLibrary::start(library, vec![Arc::clone(&drive)]).unwrap();
+    let library =
+        ServedLibrary::start(library, vec![Arc::clone(&drive)], Times::default()).unwrap();
     let node = Node {
         mode: 0,
         rewinding: false,

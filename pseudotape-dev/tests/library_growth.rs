@@ -10,7 +10,7 @@ use pseudotape_changer::{Design, FileHost, Layout, Library};
 use pseudotape_control::{LibraryOrder, Peer, Response};
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::config;
-use pseudotape_dev::library::ServedLibrary;
+use pseudotape_dev::library::{ServedLibrary, Times};
 use pseudotape_dev::tape_drive::TapeDrive;
 
 /// What the process has of something, as the kernel says: bytes that are resident.
@@ -39,7 +39,7 @@ fn serve(folder: &Path) -> ServedLibrary {
     let config = config::read(&arguments).unwrap();
     let drive = TapeDrive::new(0, &config.libraries[0].drive).unwrap();
     let library = ServedLibrary::open(folder).unwrap();
-    ServedLibrary::start(library, vec![Arc::new(drive)]).unwrap()
+    ServedLibrary::start(library, vec![Arc::new(drive)], Times::default()).unwrap()
 }
 
 fn done(library: &ServedLibrary, order: &LibraryOrder) {

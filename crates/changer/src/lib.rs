@@ -37,5 +37,5 @@ pub use remote::{
 };
 #[cfg(any(test, feature = "fuzz"))]
 pub use remote::{fuzz_changer_reply, fuzz_changer_request};
-pub use robot::{BayFailure, Bays, DriveUse, Robot};
+pub use robot::{BayFailure, Bays, DriveUse, Robot, Step};
 pub use state::StateError;

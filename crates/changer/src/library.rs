@@ -121,6 +121,11 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// How many cartridges change their place.
+    pub(crate) fn cartridges(&self) -> usize {
+        self.steps.len()
+    }
+
     /// Where the cartridge comes from that goes into an element.
     #[must_use]
     pub fn origin(&self, of: Address) -> Option<Address> {

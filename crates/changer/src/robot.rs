@@ -24,6 +24,20 @@ pub trait Bays {
 
     /// What the drive is.
     fn identity(&mut self, drive: u16) -> Option<DriveIdentity>;
+
+    /// Takes the time that a part of a move takes, where a library of metal is imitated; otherwise returns at once.
+    fn take_time(&mut self, step: Step);
+}
+
+/// A part of a move that takes time in a library of metal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A drive rewinds and lets its cartridge go.
+    Unload,
+    /// The transport carries a cartridge from one element to another.
+    Carry,
+    /// A drive threads the tape of a cartridge.
+    Load,
 }
 
 /// Why a drive did not do its part.
@@ -120,8 +134,17 @@ impl<H: Host, B: Bays> Robot<H, B> {
         for drive in plan.drives() {
             self.free(drive)?;
         }
+        let mut to_carry = plan.cartridges();
         for (at, work) in plan.work().iter().enumerate() {
             let source = plan.origin(work.drive()).unwrap_or(work.drive());
+            match work {
+                Work::Unload { .. } => self.bays.take_time(Step::Unload),
+                Work::Load { .. } => {
+                    self.bays.take_time(Step::Carry);
+                    to_carry = to_carry.saturating_sub(1);
+                    self.bays.take_time(Step::Load);
+                }
+            }
             if let Err(refusal) = self.carry_out(work, source, false) {
                 // An unload that failed may have been done in part: the cartridge may be out.
                 let failed = matches!(work, Work::Unload { .. })
@@ -129,6 +152,9 @@ impl<H: Host, B: Bays> Robot<H, B> {
                 self.undo(&plan.work()[..at + usize::from(failed)]);
                 return Err(refusal);
             }
+        }
+        for _ in 0..to_carry {
+            self.bays.take_time(Step::Carry);
         }
         if let Err(refusal) = self.library.commit(plan) {
             self.undo(plan.work());

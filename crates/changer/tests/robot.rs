@@ -1,8 +1,12 @@
 //! PT-13. A library, its drives and its file: what is moved, what is refused, and what is left after a failure.
 
+use std::cell::RefCell;
+use std::mem::take;
+use std::rc::Rc;
+
 use pseudotape_changer::{
-    Address, Changer, ElementKind, Exception, Exchange, Library, MemoryHost, Move, Refusal,
-    Removal, Robot, Selection, Side,
+    Address, BayFailure, Bays, Cartridge, Changer, DriveIdentity, DriveUse, ElementKind, Exception,
+    Exchange, Library, MemoryHost, Move, Refusal, Removal, Robot, Selection, Side, Step,
 };
 use pseudotape_testkit::changers::{
     FaultyHost, HostFault, MemoryBays, cartridge, design, drive, library_on, memory_changer, slot,
@@ -370,4 +374,76 @@ fn barcodes_of_new_cartridges_follow_the_scheme() {
         let error = Library::create(MemoryHost::default(), bad).unwrap_err();
         assert!(error.to_string().contains(said), "{scheme}: {error}");
     }
+}
+
+/// Drives that write down which parts of a move take time.
+struct Timed {
+    drives: MemoryBays,
+    steps: Rc<RefCell<Vec<Step>>>,
+}
+
+impl Bays for Timed {
+    fn load(&mut self, drive: u16, cartridge: &Cartridge) -> Result<(), BayFailure> {
+        self.drives.load(drive, cartridge)
+    }
+
+    fn unload(&mut self, drive: u16, force: bool) -> Result<(), BayFailure> {
+        self.drives.unload(drive, force)
+    }
+
+    fn usage(&mut self, drive: u16) -> DriveUse {
+        self.drives.usage(drive)
+    }
+
+    fn identity(&mut self, drive: u16) -> Option<DriveIdentity> {
+        self.drives.identity(drive)
+    }
+
+    fn take_time(&mut self, step: Step) {
+        self.steps.borrow_mut().push(step);
+    }
+}
+
+#[test]
+fn a_move_takes_the_time_of_its_parts_and_a_refused_one_takes_none() {
+    let steps = Rc::default();
+    let drives = MemoryBays::new(2);
+    let timed = Timed {
+        drives: drives.clone(),
+        steps: Rc::clone(&steps),
+    };
+    let library = library_on(MemoryHost::default(), design(2, 0, 4), 2);
+    let (mut changer, _) = Robot::start(library, timed);
+    let layout = changer.layout();
+    let (one, two, free) = (slot(&layout, 1), slot(&layout, 2), slot(&layout, 4));
+    let (first, second) = (drive(&layout, 0), drive(&layout, 1));
+    let mut moved = |from, to| {
+        changer.transfer(Move::new(from, to)).unwrap();
+        take(&mut *steps.borrow_mut())
+    };
+    assert_eq!(moved(one, first), [Step::Carry, Step::Load]);
+    assert_eq!(
+        moved(first, second),
+        [Step::Unload, Step::Carry, Step::Load]
+    );
+    assert_eq!(moved(two, free), [Step::Carry]);
+    let exchange = Exchange {
+        source: free,
+        first: second,
+        second: one,
+        first_side: Side::Same,
+        second_side: Side::Same,
+    };
+    changer.exchange(exchange).unwrap();
+    assert_eq!(
+        take(&mut *steps.borrow_mut()),
+        [Step::Unload, Step::Carry, Step::Load, Step::Carry]
+    );
+    drives.with(1, |bay| bay.usage.opened_by = Some("tar".to_owned()));
+    changer.transfer(Move::new(second, two)).unwrap_err();
+    assert_eq!(*steps.borrow(), []);
+    // What is in a drive when the library starts is loaded without a wait.
+    drives.with(1, |bay| bay.usage.opened_by = None);
+    changer.transfer(Move::new(second, two)).unwrap();
+    assert_eq!(*steps.borrow(), [Step::Unload, Step::Carry]);
 }

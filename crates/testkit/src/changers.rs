@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pseudotape_changer::{
     Address, BayFailure, Bays, Cartridge, Changer, ChangerServer, Design, DriveIdentity, DriveUse,
-    Host, Layout, Library, MemoryHost, Reach, Robot, Session,
+    Host, Layout, Library, MemoryHost, Reach, Robot, Session, Step,
 };
 
 /// What a drive of [`MemoryBays`] holds and what befalls it.
@@ -102,6 +102,8 @@ impl Bays for MemoryBays {
             serial: format!("PT{drive:08}"),
         })
     }
+
+    fn take_time(&mut self, _step: Step) {}
 }
 
 /// A changer in memory.

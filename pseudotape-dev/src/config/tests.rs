@@ -401,3 +401,36 @@ fn the_end_of_the_tape_is_that_of_linux_or_of_bsd() {
         "{wrong}"
     );
 }
+
+#[test]
+fn a_library_takes_the_times_of_its_table_and_none_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("vault");
+    std::fs::create_dir(&library).unwrap();
+    let config_file = folder.path().join("pseudotape.toml");
+    let read = |delay: &str| {
+        let text = format!("[[library]]\nfolder = '{}'\n{delay}", library.display());
+        std::fs::write(&config_file, text).unwrap();
+        config(&["--config", config_file.to_str().unwrap()])
+    };
+    assert_eq!(read("").unwrap().libraries[0].times, Times::default());
+    let times = read("[library.delay]\ncarry = 2.5\nload = 60").unwrap();
+    assert_eq!(
+        times.libraries[0].times,
+        Times {
+            unload: Duration::ZERO,
+            carry: Duration::from_millis(2500),
+            load: Duration::from_secs(60),
+        }
+    );
+    for (delay, said) in [
+        ("load = 60.5", "delay.load: 60.5 s is more than 60 s"),
+        ("carry = -1", "'-1' is not a time in seconds"),
+        ("carry = nan", "'NaN' is not a time in seconds"),
+        ("travel = 1", "unknown field `travel`"),
+    ] {
+        let error = read(&format!("[library.delay]\n{delay}")).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains(said), "{delay}: {error}");
+    }
+}

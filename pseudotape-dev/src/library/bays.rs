@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use pseudotape_bay::place_named;
-use pseudotape_changer::{BayFailure, Bays, Cartridge, DriveIdentity, DriveUse};
+use pseudotape_changer::{BayFailure, Bays, Cartridge, DriveIdentity, DriveUse, Step};
 use pseudotape_human::explain;
 use pseudotape_sink::Sink;
 
+use super::delay::Delay;
 use crate::tape_drive::TapeDrive;
 
 /// Where images that the daemon made for a library lie, in its folder.
@@ -18,6 +19,7 @@ pub(super) const CARTRIDGES: &str = "cartridges";
 pub(super) struct DriveBays {
     pub(super) folder: PathBuf,
     pub(super) drives: Vec<Arc<TapeDrive>>,
+    pub(super) delay: Arc<Delay>,
 }
 
 impl DriveBays {
@@ -100,6 +102,10 @@ impl Bays for DriveBays {
             product: identity.product.to_string(),
             serial: identity.serial.to_string(),
         })
+    }
+
+    fn take_time(&mut self, step: Step) {
+        self.delay.take(step);
     }
 }
 

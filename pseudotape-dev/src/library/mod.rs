@@ -2,9 +2,11 @@
 
 mod bays;
 mod changers;
+mod delay;
 mod operator;
 mod served;
 mod show;
 
 pub use changers::Changers;
+pub use delay::Times;
 pub use served::ServedLibrary;

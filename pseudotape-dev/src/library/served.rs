@@ -9,6 +9,7 @@ use pseudotape_changer::{ElementKind, FileHost, Library, Robot};
 use pseudotape_rack::{ByHand, LendsChanger};
 
 use super::bays::DriveBays;
+use super::delay::{Delay, Times};
 use crate::tape_drive::TapeDrive;
 
 /// A changer over the drives of this daemon.
@@ -21,6 +22,7 @@ pub struct ServedLibrary {
     pub(super) first_drive: u32,
     drives: u32,
     changer: Mutex<Changer>,
+    delay: Arc<Delay>,
     by_hand: Mutex<ByHand>,
 }
 
@@ -43,7 +45,13 @@ impl ServedLibrary {
     }
 
     /// Loads each drive with what the library says is in it. A drive that can't be loaded is shown, and logged.
-    pub fn start(mut library: Library<FileHost>, drives: Vec<Arc<TapeDrive>>) -> Result<Self> {
+    ///
+    /// A move takes the times; what is loaded at the start takes none.
+    pub fn start(
+        mut library: Library<FileHost>,
+        drives: Vec<Arc<TapeDrive>>,
+        times: Times,
+    ) -> Result<Self> {
         let Some(first_drive) = drives.first().map(|drive| drive.number()) else {
             bail!("a library without drives");
         };
@@ -53,9 +61,11 @@ impl ServedLibrary {
         }
         let folder = library.host().folder().to_owned();
         let count = u32::from(library.layout().drives.count);
+        let delay = Arc::new(Delay::new(times));
         let bays = DriveBays {
             folder: folder.clone(),
             drives,
+            delay: Arc::clone(&delay),
         };
         let (changer, refusals) = Robot::start(library, bays);
         for refusal in refusals {
@@ -67,6 +77,7 @@ impl ServedLibrary {
             first_drive,
             drives: count,
             changer: Mutex::new(changer),
+            delay,
             by_hand: Mutex::default(),
         })
     }
@@ -105,8 +116,9 @@ impl ServedLibrary {
         }
     }
 
-    /// Waits for the move in hand.
+    /// Waits for the move in hand, which takes no simulated time any more.
     pub fn settle(&self) {
+        self.delay.end();
         drop(self.changer());
     }
 }
