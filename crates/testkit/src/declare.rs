@@ -65,7 +65,7 @@ macro_rules! case_table {
 drive_suite!(@list [case_table]);
 
 /// Declares a test for each case that every [`Changer`](pseudotape_changer::Changer) passes. The argument makes the
-/// changer of a case, as [`changer_suite`](crate::changer_suite) describes it: `Fn() -> ChangerRig`.
+/// changer of a case, as [`changer_suite`](mod@crate::changer_suite) describes it: `Fn() -> ChangerRig`.
 #[macro_export]
 macro_rules! changer_suite {
     (@cases $make:tt $($case:ident)*) => {
