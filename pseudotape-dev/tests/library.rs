@@ -316,6 +316,7 @@ fn a_barcode_leads_to_no_other_folder_and_names_no_element() {
         refused(&put(Some(barcode), None), "leads to another folder");
     }
     refused(&put(Some(".."), None), "hidden");
+    refused(&put(Some("-x"), None), "as options of commands do");
     for barcode in ["slot1", "drive0", "ie1", "@1025"] {
         refused(&put(Some(barcode), None), "is how an element is named");
     }
@@ -335,6 +336,39 @@ fn a_barcode_leads_to_no_other_folder_and_names_no_element() {
     let refusal = served.refused(&carry(SLOT, DRIVE));
     assert!(refusal.message.contains("is a link"), "{}", refusal.message);
     assert_eq!(served.places(), [("slots1".into(), SLOT)]);
+}
+
+#[test]
+fn a_volume_is_one_cartridge_only() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("vault");
+    std::fs::create_dir(&folder).unwrap();
+    create(&folder, 8);
+    let served = serve(&folder);
+    served.done(&put(Some("FIRST"), None));
+    let image = folder.join("cartridges/FIRST.ptape");
+    let link = outer.path().join("link.ptape");
+    std::os::unix::fs::symlink(&image, &link).unwrap();
+    for volume in [
+        image.to_str().unwrap(),
+        link.to_str().unwrap(),
+        "cartridges/FIRST.ptape",
+    ] {
+        match served.order(&put(Some("SECOND"), Some(volume))) {
+            Response::Error { message } => {
+                assert!(
+                    message.contains("is cartridge FIRST in element"),
+                    "{message}"
+                );
+            }
+            other => panic!("{volume}: {other:?}"),
+        }
+    }
+    assert_eq!(served.places(), [("FIRST".into(), SLOT)]);
+    // A copy of it is another volume.
+    let copy = outer.path().join("copy.ptape");
+    std::fs::copy(&image, &copy).unwrap();
+    served.done(&put(Some("SECOND"), copy.to_str()));
 }
 
 /// A state that was written by hand is no way out either.

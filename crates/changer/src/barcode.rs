@@ -68,6 +68,8 @@ impl Barcode {
             "has a '/', which leads to another folder"
         } else if text.starts_with('.') {
             "begins with '.', as hidden files do"
+        } else if text.starts_with('-') {
+            "begins with '-', as options of commands do"
         } else if text.starts_with('@') || ["slot", "drive", "ie"].into_iter().any(numbered) {
             "is how an element is named"
         } else {

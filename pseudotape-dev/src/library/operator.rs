@@ -1,10 +1,11 @@
 //! What a library is asked by the control socket.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use pseudotape_bay::place_named;
 use pseudotape_changer::{
     Address, AddressRange, Barcode, Cartridge, Changer as _, ElementKind, Exchange, Move, Refusal,
@@ -189,6 +190,7 @@ impl ServedLibrary {
                 if !is_own(text)? {
                     place_named(text).map_err(anyhow::Error::from)?;
                 }
+                self.check_no_other(changer, text)?;
                 (text.to_owned(), false)
             }
             None => {
@@ -210,7 +212,41 @@ impl ServedLibrary {
             return Err(refusal.into());
         }
         self.reached_into(changer.library().kind(at)?);
-        Ok(format!("put cartridge {barcode} into element {at}"))
+        let held = match put.volume.is_none() && !made {
+            true => ", with what its image holds",
+            false => "",
+        };
+        Ok(format!("put cartridge {barcode} into element {at}{held}"))
+    }
+
+    /// Refuses a volume whose file is another cartridge already: what is written to one would be gone from the other.
+    fn check_no_other(&self, changer: &Changer, volume: &str) -> Result<()> {
+        let Some(wanted) = self.file_of(volume) else {
+            return Ok(());
+        };
+        let inventory = changer.library().inventory(Selection::ALL);
+        for element in inventory.elements() {
+            let Some(cartridge) = changer.library().cartridge_in(element.address) else {
+                continue;
+            };
+            ensure!(
+                self.file_of(&cartridge.volume) != Some(wanted),
+                "volume {volume} is cartridge {} in element {} already",
+                cartridge.barcode,
+                element.address
+            );
+        }
+        Ok(())
+    }
+
+    /// Device and inode of a volume's image, if it is one that is there.
+    fn file_of(&self, volume: &str) -> Option<(u64, u64)> {
+        let path = match is_own(volume).ok()? {
+            true => self.folder.join(volume),
+            false => place_named(volume).ok()?.image_path()?.to_owned(),
+        };
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
     }
 
     /// A blank cartridge as the library's design says.
@@ -264,7 +300,11 @@ impl ServedLibrary {
                 "took cartridge {barcode} out: it is {}",
                 path.display()
             )),
-            (false, _) => Ok(format!(
+            (false, true) => Ok(format!(
+                "took cartridge {barcode} out: it is {}, which the library did not make and does not delete",
+                cartridge.volume
+            )),
+            (false, false) => Ok(format!(
                 "took cartridge {barcode} out: it is {}",
                 cartridge.volume
             )),
