@@ -8,12 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_bay::place_named;
 use pseudotape_changer::{
-    Address, AddressRange, Barcode, Cartridge, Changer as _, ElementKind, Exchange, Move, Refusal,
-    Removal, Selection, Side,
+    Address, Barcode, Cartridge, Changer as _, ElementKind, Move, Refusal, Removal, Selection,
 };
 use pseudotape_control::{LibraryOrder, LibraryRefusal, Peer, Response};
 use pseudotape_drive::{default_early_warning_bytes, fresh_volume, make_volume};
 use pseudotape_human::explain;
+use pseudotape_rack::{NotDone, obey};
 use pseudotape_scsi::refusal_sense;
 
 use super::bays::{CARTRIDGES, check_no_link, is_own};
@@ -30,6 +30,15 @@ enum Undone {
 impl From<Refusal> for Undone {
     fn from(refusal: Refusal) -> Self {
         Undone::Refused(refusal)
+    }
+}
+
+impl From<NotDone> for Undone {
+    fn from(why: NotDone) -> Self {
+        match why {
+            NotDone::Refused(refusal) => Undone::Refused(refusal),
+            NotDone::NotHere(why) => Undone::Failed(anyhow::anyhow!(why)),
+        }
     }
 }
 
@@ -79,48 +88,6 @@ impl ServedLibrary {
         peer: Peer,
     ) -> Result<String, Undone> {
         match order {
-            LibraryOrder::Move { from, to, invert } => {
-                changer.transfer(Move {
-                    from: Address(*from),
-                    to: Address(*to),
-                    side: side(*invert),
-                })?;
-                Ok(format!("moved the cartridge of element {from} to {to}"))
-            }
-            LibraryOrder::Exchange {
-                source,
-                first,
-                second,
-                invert,
-                invert2,
-            } => {
-                changer.exchange(Exchange {
-                    source: Address(*source),
-                    first: Address(*first),
-                    second: Address(*second),
-                    first_side: side(*invert),
-                    second_side: side(*invert2),
-                })?;
-                Ok(format!(
-                    "moved the cartridges of element {source} to {first}, and of {first} to {second}"
-                ))
-            }
-            LibraryOrder::Position { at } => {
-                changer.position(Address(*at))?;
-                Ok(format!("the transport is at element {at}"))
-            }
-            LibraryOrder::Initialize => {
-                changer.initialize(AddressRange::ALL)?;
-                Ok("the inventory is known".to_owned())
-            }
-            LibraryOrder::Removal { prevented } => {
-                changer.set_removal(match prevented {
-                    true => Removal::Prevented,
-                    false => Removal::Allowed,
-                })?;
-                let word = if *prevented { "prevented" } else { "allowed" };
-                Ok(format!("removal is {word}"))
-            }
             LibraryOrder::Put {
                 at,
                 import_export,
@@ -147,6 +114,7 @@ impl ServedLibrary {
                 let barcode = named(barcode)?;
                 self.take(changer, barcode, *import_export, *delete)
             }
+            order => Ok(obey(changer, order)?),
         }
     }
 
@@ -322,13 +290,6 @@ fn own(peer: Peer) -> Result<()> {
         bail!("cartridges come in and go out by root and the daemon's own user: ask them");
     }
     Ok(())
-}
-
-fn side(invert: bool) -> Side {
-    match invert {
-        true => Side::Other,
-        false => Side::Same,
-    }
 }
 
 fn first_empty(changer: &mut Changer, kind: ElementKind) -> Result<Address, Undone> {
