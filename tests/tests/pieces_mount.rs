@@ -229,6 +229,26 @@ fn a_write_in_hand_is_finished_before_unmounting() {
 }
 
 #[test]
+fn a_writer_has_heard_of_each_record_that_is_written_when_the_mount_ends() {
+    let mut mount = Mount::new();
+    for round in 0..200 {
+        let mut file = mount.open();
+        let writer = thread::spawn(move || {
+            let mut records = 0;
+            while file.write(&[1; 512]).is_ok() {
+                records += 1;
+            }
+            records
+        });
+        wait_for(&mount, |event| matches!(event, Event::Write(_)));
+        mount.unmount();
+        let told: usize = writer.join().expect("it ends");
+        assert_eq!(mount.device.take_written().len(), told, "round {round}");
+        mount.remount();
+    }
+}
+
+#[test]
 fn stopping_and_starting_with_open_descriptors_leaves_nothing_behind() {
     let mut mount = Mount::new();
     let mut old = Vec::new();
@@ -237,9 +257,7 @@ fn stopping_and_starting_with_open_descriptors_leaves_nothing_behind() {
         file.write_all(b"data").expect("it is written");
         old.push(file);
         mount.unmount();
-        let (mounted, ended) = Mount::mount(mount.directory.path(), &mount.device, &mount.other);
-        mount.mounted = Some(mounted);
-        mount.ended = ended;
+        mount.remount();
     }
     assert_eq!(mount.device.open_count(), 0);
     for mut file in old {

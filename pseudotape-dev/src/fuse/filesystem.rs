@@ -14,6 +14,7 @@ use fuser::{
 use pseudotape_chardev::{Handle, WordSize};
 
 use super::calls::{Ioctl, caller, done, piece, read_piece, write_piece, written};
+use super::gate::Gate;
 use super::node::{NodeFile, Nodes, ROOT, TRANSFER_MAX_BYTES};
 use super::opening::{Openings, Wish};
 use super::options::MountOptions;
@@ -24,6 +25,8 @@ use super::threads::{CallThread, Elsewhere, Threads};
 const ENTRY_TTL: Duration = Duration::from_secs(3600);
 /// The kernel counts the size of a file up when a program writes; no program may believe such a size for long.
 const ATTR_TTL: Duration = Duration::ZERO;
+/// What a call gets that comes while the mount ends: the same as after its end.
+const GONE: fuser::Errno = fuser::Errno::ENOTCONN;
 
 /// The mount's directory and its files: decode, call, reply.
 pub(super) struct TapeFiles {
@@ -65,10 +68,19 @@ impl TapeFiles {
     ) {
         match self.threads.thread_for(node) {
             None => reply.refuse(fuser::Errno::EBUSY),
-            Some(CallThread::Here { .. }) => work(node, data, reply),
+            Some(CallThread::Here { .. }) => match Gate::enter(&*self.nodes.gate) {
+                Some(_inside) => work(node, data, reply),
+                None => reply.refuse(GONE),
+            },
             Some(CallThread::Elsewhere(thread)) => {
+                let Some(inside) = Gate::enter(Arc::clone(&self.nodes.gate)) else {
+                    return reply.refuse(GONE);
+                };
                 let data = data.to_vec();
-                self.elsewhere(thread, inode, move |node| work(node, &data, reply));
+                self.elsewhere(thread, inode, move |node| {
+                    work(node, &data, reply);
+                    drop(inside);
+                });
             }
         }
     }

@@ -7,6 +7,7 @@
 mod calls;
 mod error;
 mod filesystem;
+mod gate;
 mod holders;
 mod mount_point;
 mod mounted;

@@ -134,6 +134,11 @@ impl Mounted {
         while self.nodes.in_hand() && since.elapsed() < FINISH_MAX {
             thread::sleep(LOOK_EVERY);
         }
+        // What is done by now, its caller must hear.
+        self.nodes.gate.close();
+        while !self.nodes.gate.is_empty() && since.elapsed() < FINISH_MAX {
+            thread::sleep(LOOK_EVERY);
+        }
         let unmounted = self.mount.take_away();
         self.openings.end(&self.nodes);
         let joined = join(self.thread, &self.directory);

@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pseudotape_chardev::{CharDevice, Cut, Errno, Handle, LastClose, News, Pieces, ProcCalls};
 
+use super::gate::Gate;
 use super::holders::{Held, Holders};
 
 /// The most that a request carries: 256 pages, unless the administrator set fewer.
@@ -21,6 +22,8 @@ pub(super) struct NodeFile {
 /// All files of the mount. Inode 1 is the directory, inode 2 the first file.
 pub(super) struct Nodes {
     nodes: Vec<NodeFile>,
+    /// Every call of a device goes through it.
+    pub(super) gate: Arc<Gate>,
     /// Known once they are mounted.
     holders: OnceLock<Holders>,
 }
@@ -40,6 +43,7 @@ impl Nodes {
         };
         Nodes {
             nodes: nodes.into_iter().map(node).collect(),
+            gate: Arc::default(),
             holders: OnceLock::new(),
         }
     }

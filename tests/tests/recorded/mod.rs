@@ -57,6 +57,17 @@ impl Mount {
         (mounted.expect("root can mount"), ended)
     }
 
+    /// Mounts the same devices at the same place again.
+    #[allow(
+        dead_code,
+        reason = "one of the users of this module never ends a mount"
+    )]
+    pub fn remount(&mut self) {
+        let (mounted, ended) = Self::mount(self.directory.path(), &self.device, &self.other);
+        self.mounted = Some(mounted);
+        self.ended = ended;
+    }
+
     pub fn path(&self) -> PathBuf {
         self.directory.path().join("pmtm0")
     }
