@@ -292,6 +292,29 @@ fn a_mount_that_someone_else_unmounts_says_so() {
     mount.unmount();
 }
 
+/// The number of a mount is free for others when somebody has unmounted it.
+#[test]
+fn an_end_leaves_the_mount_alone_that_has_the_number_of_its_own_now() {
+    let number = |mount: &Mount| {
+        let metadata = std::fs::metadata(mount.directory.path()).expect("it is served");
+        metadata.dev()
+    };
+    let since = Instant::now();
+    loop {
+        let mut unmounted = Mount::new();
+        let old = number(&unmounted);
+        nix::mount::umount(unmounted.directory.path()).expect("root can unmount");
+        let other = Mount::new();
+        unmounted.ended.recv_timeout(LONG).expect("it is told");
+        unmounted.unmount();
+        other.open().write_all(b"data").expect("it lives");
+        if number(&other) == old {
+            break;
+        }
+        assert!(since.elapsed() < LONG, "no number is used again");
+    }
+}
+
 /// Leaves a directory as a daemon does that was killed: mounted, and nobody answers.
 fn mount_dead(directory: &Path) {
     use std::os::fd::AsRawFd;

@@ -12,10 +12,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use nix::errno::Errno;
 use pseudotape_human::{HumanBytes, counted, printable};
 
-use super::mounts::{MountLine, detach};
+use super::mounts::{MountLine, detach, is_dead};
 
 /// The name of a mount in `/proc/self/mountinfo`, over a directory that was there before …
 const SOURCE: &str = "pseudotape";
@@ -288,11 +287,6 @@ fn clear_stale(directory: &Path) -> Result<bool> {
         })?;
     }
     Ok(made)
-}
-
-/// Whether this is the mount of a program that is no more: "Transport endpoint is not connected".
-fn is_dead(directory: &Path) -> bool {
-    fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
 }
 
 /// Whether a daemon of ours serves this directory.

@@ -1,6 +1,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::mem;
+use std::os::fd::AsFd;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +73,7 @@ pub fn mount(
     let session = Session::new(files, &directory, &config(threads, point.source()))
         .map_err(|e| cannot_mount(&directory, e))?;
     // Dropped from here on, it takes the mount away.
-    let mount = OwnMount::new(&directory)?;
+    let mount = OwnMount::new(&directory, session.as_fd().try_clone_to_owned()?)?;
     let session = serve(session)?;
     point.check_empty(is_node)?;
     if let Some(device) = mount.device() {

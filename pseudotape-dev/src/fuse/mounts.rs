@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{AtFlags, StatxFlags, statx};
 
 /// Programs that unmount for ordinary users, in their path or beside it.
@@ -78,16 +79,19 @@ pub(super) struct OwnMount {
     directory: PathBuf,
     /// `None` when it is gone.
     device: Option<Device>,
+    /// A descriptor of `/dev/fuse`, by which the kernel tells whether the mount's connection lives.
+    connection: OwnedFd,
 }
 
 impl OwnMount {
-    /// What has just been mounted on a directory.
-    pub(super) fn new(directory: &Path) -> Result<Self> {
+    /// What has just been mounted on a directory, and is served by this connection.
+    pub(super) fn new(directory: &Path, connection: OwnedFd) -> Result<Self> {
         let mounts = MountLine::all()?;
         let on_it = mounts.iter().rfind(|mount| mount.point == directory);
         Ok(OwnMount {
             directory: directory.to_owned(),
             device: on_it.map(|mount| mount.device),
+            connection,
         })
     }
 
@@ -122,6 +126,12 @@ impl OwnMount {
         }
         // The descriptor names this very mount, which a path does not if somebody mounts or unmounts there just now.
         let exact = PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd()));
+        // When somebody has unmounted ours, another mount may have its number by now. The number is not free as long as
+        // the connection lives, and the descriptor keeps what it names: so asked in this order, the answer is true.
+        let still_ours = self.is_connected() || at_home && is_dead(&exact);
+        if !still_ours {
+            return Ok(());
+        }
         let forced = match umount2(&exact, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH) {
             // Root of a user namespace may unmount, but not by force.
             Err(Errno::EPERM) => umount2(&exact, MntFlags::MNT_DETACH),
@@ -135,6 +145,13 @@ impl OwnMount {
         };
         cut(device);
         unmounted.with_context(|| format!("can't unmount {shown}: try 'umount -l {shown}'"))
+    }
+
+    /// Whether the kernel still has the connection. It ends with the mount, or when somebody cuts it.
+    fn is_connected(&self) -> bool {
+        let mut asked = [PollFd::new(self.connection.as_fd(), PollFlags::empty())];
+        let cut = |asked: &PollFd| asked.revents() != Some(PollFlags::empty());
+        poll(&mut asked, PollTimeout::ZERO).is_ok() && !asked.iter().any(cut)
     }
 }
 
@@ -170,6 +187,11 @@ fn cut(device: Device) {
         // Not mounted there, or gone already.
         log::debug!("{connection}: {error}");
     }
+}
+
+/// Whether this is the mount of a program that is no more: "Transport endpoint is not connected".
+pub(super) fn is_dead(directory: &Path) -> bool {
+    fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
 }
 
 /// Takes the topmost mount of a directory away at once, and for those who have files of it open when they close them.
@@ -220,12 +242,14 @@ mod tests {
     #[test]
     fn a_mount_that_is_gone_is_nothing_to_take_away() {
         let scratch = tempfile::tempdir().expect("a directory");
-        let mut nothing = OwnMount::new(scratch.path()).expect("mountinfo can be read");
+        let null = || OwnedFd::from(File::open("/dev/null").expect("it is there"));
+        let mut nothing = OwnMount::new(scratch.path(), null()).expect("mountinfo can be read");
         assert_eq!(nothing.device(), None);
         nothing.take_away().expect("nothing to do");
         let mut gone = OwnMount {
             directory: scratch.path().to_owned(),
             device: Some(Device(u32::MAX, 0)),
+            connection: null(),
         };
         gone.take_away().expect("somebody else did it");
     }
