@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use pseudotape_st::OPEN_WAIT;
 use pseudotape_tests::conformance::device::Device;
 use pseudotape_tests::conformance::kernel::{KernelOperator, NODES};
 use pseudotape_tests::conformance::run::run;
@@ -15,7 +16,7 @@ fn record(folder: &Path, path: &Path) -> anyhow::Result<()> {
         .file_stem()
         .ok_or_else(|| anyhow::anyhow!("{} has no name", path.display()))?;
     let steps = scenario::load(path)?;
-    let mut device = Device::new(NODES.0.into(), NODES.1.into(), KernelOperator, 1);
+    let mut device = Device::new(NODES.0.into(), NODES.1.into(), KernelOperator, OPEN_WAIT);
     let trace = run(&mut device, &steps, Probe::Full)?;
     let mut file = std::fs::File::create(folder.join(name).with_extension("jsonl"))?;
     for mut step in trace {

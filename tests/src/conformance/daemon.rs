@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use pseudotape_control::{Request, Response, call};
-use pseudotape_st::OPEN_WAIT;
 use serde_json::Value;
 
 use super::compare::differences;
@@ -21,10 +20,10 @@ use super::target::HookError;
 pub const OPEN_WAIT_SECONDS: u32 = 3;
 
 /// How long the daemon may take to start, to answer and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long a close may be on its way.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(20);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(100);
 
 /// What is needed to run scenarios on nodes.
 #[derive(Clone, Debug)]
@@ -57,12 +56,11 @@ impl Setup {
 
 /// Runs a scenario on the nodes of a daemon of its own; gives back the trace as well.
 pub fn judge(setup: &Setup, case: &Case) -> anyhow::Result<(Verdict, Vec<Value>)> {
-    let scale = u32::try_from(OPEN_WAIT.as_secs())? / OPEN_WAIT_SECONDS;
     let mut device = Device::new(
         setup.nodes().join("pmtm0"),
         setup.nodes().join("npmtm0"),
         DaemonOperator::new(setup.clone(), case),
-        scale,
+        Duration::from_secs(OPEN_WAIT_SECONDS.into()),
     );
     let trace = run(&mut device, &case.steps, case.source.probe())
         .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;

@@ -7,6 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use pseudotape_st::OPEN_WAIT;
+
 use super::target::{CallResult, Descriptor, FileStatus, HookError, Target, Whence};
 
 /// Does to the drive what an operator could.
@@ -21,11 +23,8 @@ pub struct Device<O> {
     non_rewinding: PathBuf,
     operator: O,
     open_time: Duration,
-    time_scale: u32,
+    open_wait: Duration,
 }
-
-/// Opens up to this long did not wait for a medium: on a FUSE mount they may have waited for a close.
-const SHORT_OPEN: Duration = Duration::from_secs(2);
 
 /// A pointer that leads nowhere.
 const NOWHERE: *mut c_void = std::ptr::without_provenance_mut(8);
@@ -45,15 +44,22 @@ fn count(result: isize) -> CallResult<usize> {
 }
 
 impl<O: Operator> Device<O> {
-    /// The nodes of one drive, and who works on it from outside. An open of more than two seconds counts
-    /// `time_scale` times: for a daemon whose opens wait so much shorter than st's.
-    pub fn new(rewinding: PathBuf, non_rewinding: PathBuf, operator: O, time_scale: u32) -> Self {
+    /// The nodes of one drive, and who works on it from outside. The drive's opens wait `open_wait` for a medium.
+    ///
+    /// An open that found no medium after that time counts as one that waited as long as st does. How much longer the
+    /// open took says nothing: the machine may have stood still meanwhile.
+    pub fn new(
+        rewinding: PathBuf,
+        non_rewinding: PathBuf,
+        operator: O,
+        open_wait: Duration,
+    ) -> Self {
         Device {
             rewinding,
             non_rewinding,
             operator,
             open_time: Duration::ZERO,
-            time_scale,
+            open_wait,
         }
     }
 
@@ -67,6 +73,14 @@ impl<O: Operator> Device<O> {
         let mut name = base.clone().into_os_string();
         name.push(node.get(1..).unwrap_or_default());
         PathBuf::from(name)
+    }
+}
+
+/// The time that an open counts as.
+fn counted(took: Duration, open_wait: Duration, result: &CallResult<i64>) -> Duration {
+    match result {
+        Err(errno) if errno == "ENOMEDIUM" && took >= open_wait => OPEN_WAIT,
+        _ => took,
     }
 }
 
@@ -104,11 +118,9 @@ impl<O: Operator> Target for Device<O> {
         let begin = Instant::now();
         // SAFETY: the path is a C string that lives through the call.
         let file = unsafe { libc::open(path.as_ptr(), bits, 0o600) };
-        self.open_time = begin.elapsed();
-        if self.open_time > SHORT_OPEN {
-            self.open_time *= self.time_scale;
-        }
-        check(file.into())?;
+        let result = check(file.into());
+        self.open_time = counted(begin.elapsed(), self.open_wait, &result);
+        result?;
         Ok(Descriptor(file))
     }
 
@@ -281,5 +293,24 @@ impl<O: Operator> Target for Device<O> {
         let path = c_path(&self.path(node))?;
         // SAFETY: the path is a C string that lives through the call.
         check(unsafe { libc::chmod(path.as_ptr(), mode) }.into()).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stalled_machine_makes_no_open_one_that_waited() {
+        let wait = Duration::from_secs(3);
+        let none = Err("ENOMEDIUM".to_owned());
+        for late in [0, 126, 17_000].map(Duration::from_millis) {
+            assert_eq!(counted(wait + late, wait, &none), OPEN_WAIT);
+        }
+        let short = Duration::from_millis(2999);
+        assert_eq!(counted(short, wait, &none), short, "it did not wait");
+        for other in [Ok(3), Err("EBUSY".to_owned())] {
+            assert_eq!(counted(2 * wait, wait, &other), 2 * wait);
+        }
     }
 }
