@@ -3,6 +3,7 @@
 mod process;
 mod support;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -373,11 +374,21 @@ fn the_status_answers_while_an_order_takes_long() {
     let mut master = place.master();
     place.start(&["--leg", "a", "--leg", "b"]);
     master.settle();
-    // A server that says nothing, until its end is seen.
-    let slow = "b=rmt:far:/tape,command=sleep 3";
+    // A server that says nothing, and ends when this test lets go of its pipe.
+    let pipe = place.path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let both_ends = std::fs::File::options().read(true).write(true).open(&pipe);
+    let held = both_ends.unwrap();
+    let slow = format!("b=rmt:far:/tape,command=cat {}", place.text("pipe"));
     let fast = format!("a={}", place.image("a.ptape"));
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| place.refused(&["load", &fast, slow]));
+        let load = scope.spawn(|| place.refused(&["load", &fast, &slow]));
         loop {
             let status = place.status();
             if let Some(busy) = status.busy {
@@ -392,6 +403,7 @@ fn the_status_answers_while_an_order_takes_long() {
             Sense::NoMedium
         );
         assert!(!load.is_finished());
+        drop(held);
         let error = load.join().unwrap();
         assert!(error.contains("leg b"), "{error}");
     });

@@ -54,10 +54,12 @@ impl Meeting {
         while there.1 == round {
             let (next, waited) = self
                 .all
-                .wait_timeout(there, Duration::from_secs(20))
+                .wait_timeout(there, Duration::from_secs(100))
                 .expect("nobody panics with it");
             there = next;
-            assert!(!waited.timed_out(), "the legs are not there together");
+            // Where the machine stood still for that long, the others may have come all the same.
+            let alone = waited.timed_out() && there.1 == round;
+            assert!(!alone, "the legs are not there together");
         }
     }
 }

@@ -158,7 +158,7 @@ fn a_poll_waits_for_bytes_and_drives_are_always_ready() {
         std::os::fd::AsFd::as_fd(&slave),
         PollFlags::POLLIN,
     )];
-    let count = poll(&mut fds, PollTimeout::from(20_000_u16)).expect("it can be polled");
+    let count = poll(&mut fds, PollTimeout::from(60_000_u16)).expect("it can be polled");
     assert_eq!((count, fds[0].any()), (1, Some(true)));
     putting.join().expect("it put a byte");
 }
