@@ -49,8 +49,8 @@ drive_up() {
         if ! kill -0 "$DAEMON" 2>/dev/null; then
             fail "start the daemon" "it ended: $(tail -n 5 "$WORK/daemon.err")"
             return 1
-        elif [ $twentieths -gt 400 ]; then
-            fail "start the daemon" "not ready after 20 s: $(cat "$WORK/daemon.out" "$WORK/daemon.err")"
+        elif [ $twentieths -gt 2400 ]; then
+            fail "start the daemon" "not ready after 120 s: $(cat "$WORK/daemon.out" "$WORK/daemon.err")"
             return 1
         fi
         sleep 0.05
@@ -75,8 +75,8 @@ daemon_gone() {
 drive_down() {
     [ -n "$DAEMON" ] || return 0
     kill -TERM "$DAEMON"
-    if ! daemon_gone 20; then
-        fail "stop the daemon" "still there 20 s after SIGTERM: $(tail -n 5 "$WORK/daemon.err")"
+    if ! daemon_gone 120; then
+        fail "stop the daemon" "still there 120 s after SIGTERM: $(tail -n 5 "$WORK/daemon.err")"
         drive_kill
     elif [ "$daemon_code" != 0 ]; then
         fail "stop the daemon" "exit $daemon_code after SIGTERM: $(tail -n 5 "$WORK/daemon.err")"
@@ -90,7 +90,7 @@ drive_down() {
 # drive_kill: SIGKILL, and what a dead FUSE server leaves behind
 drive_kill() {
     kill -KILL "$DAEMON" 2>/dev/null
-    daemon_gone 10 2>/dev/null # the shell would tell that it was killed
+    daemon_gone 120 2>/dev/null # the shell would tell that it was killed
     nodes_clear
 }
 

@@ -4,9 +4,10 @@
 export PSEUDOTAPE_MIRROR_CONTROL=$WORK/mirror.control
 MIRROR=
 
-# pair_up [OPTION]: a daemon whose drive 0 is whoever comes to $WORK/slave
+# pair_up: a daemon whose drive 0 is whoever comes to $WORK/slave. Its limits are longer than a machine stands still whose
+# processors are taken away for a while.
 pair_up() {
-    drive_up "slave=$WORK/slave,slave-wait=10,slave-timeout=${1:-10}"
+    drive_up "slave=$WORK/slave,slave-wait=60,slave-timeout=60"
 }
 
 # mirror_up OPTION...: a mirror behind it, at its socket or at $SLAVE_END; returns when the device daemon has taken it
@@ -24,8 +25,8 @@ mirror_attached() {
         if ! kill -0 "$MIRROR" 2>/dev/null; then
             fail "start the mirror" "it ended: $(tail -n 5 "$WORK/mirror.err")"
             return 1
-        elif [ $twentieths -gt 400 ]; then
-            fail "start the mirror" "not at its slave end after 20 s: $(tail -n 5 "$WORK/mirror.err")"
+        elif [ $twentieths -gt 2400 ]; then
+            fail "start the mirror" "not at its slave end after 120 s: $(tail -n 5 "$WORK/mirror.err")"
             return 1
         fi
         sleep 0.05
@@ -59,8 +60,8 @@ mirror_gone() {
 mirror_down() {
     [ -n "$MIRROR" ] || return 0
     kill -TERM "$MIRROR"
-    if ! mirror_gone 20; then
-        fail "stop the mirror" "still there 20 s after SIGTERM: $(tail -n 5 "$WORK/mirror.err")"
+    if ! mirror_gone 120; then
+        fail "stop the mirror" "still there 120 s after SIGTERM: $(tail -n 5 "$WORK/mirror.err")"
         mirror_kill
     elif [ "$mirror_code" != "${1:-0}" ]; then
         fail "stop the mirror" "exit $mirror_code after SIGTERM: $(tail -n 5 "$WORK/mirror.err")"
@@ -71,5 +72,5 @@ mirror_down() {
 mirror_kill() {
     [ -n "$MIRROR" ] || return 0
     kill -KILL "$MIRROR" 2>/dev/null
-    mirror_gone 10
+    mirror_gone 120
 }

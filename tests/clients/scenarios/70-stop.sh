@@ -47,8 +47,8 @@ for size in 10240 1048576; do
     drive_up "image=$WORK/term$size.ptape"
     writer $size
     kill -TERM "$DAEMON"
-    if ! daemon_gone 20; then
-        fail "SIGTERM during records of $size ends the daemon" "it is there after 20 s"
+    if ! daemon_gone 60; then
+        fail "SIGTERM during records of $size ends the daemon" "it is there after 60 s"
         drive_kill
     elif [ -e "$NODE" ]; then
         fail "SIGTERM during records of $size ends the daemon" "$NODE is still there"
@@ -69,7 +69,7 @@ for size in 10240 1048576; do
     kill -KILL "$DAEMON"
     daemon_gone 50 2>/dev/null
     # a node that is still there (FUSE) fails, one that is gone (CUSE) is not found; neither blocks
-    CHECK_SECONDS=20 says "opening the node of a dead daemon fails at once" 1 \
+    CHECK_SECONDS=60 says "opening the node of a dead daemon fails at once" 1 \
         'No such file|not connected|No such device' head -c 1 "$NODE"
     # a number: as above
     writer_ended "SIGKILL during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|[0-9]+)$'
@@ -94,14 +94,14 @@ marks_begin() {
     done
 }
 
-# marks_ended NAME: the program is gone within 20 s
+# marks_ended NAME: the program is gone within 60 s
 marks_ended() {
     local tenths=0
-    while kill -0 "$MARKS" 2>/dev/null && [ $tenths -lt 200 ]; do
+    while kill -0 "$MARKS" 2>/dev/null && [ $tenths -lt 600 ]; do
         sleep 0.1
         tenths=$((tenths + 1))
     done
-    if kill -0 "$MARKS" 2>/dev/null; then fail "$1" "still there after 20 s"; else ok "$1"; fi
+    if kill -0 "$MARKS" 2>/dev/null; then fail "$1" "still there after 60 s"; else ok "$1"; fi
 }
 
 cartridge marks
@@ -115,10 +115,10 @@ CHECK_SECONDS=60 check "and the drive is free for the next one" mt-st -f "$NODE"
 check "which writes" dd if=/dev/zero of="$NODE" bs=10240 count=3 status=none
 marks_begin
 kill -TERM "$DAEMON"
-if daemon_gone 20; then
+if daemon_gone 60; then
     ok "SIGTERM while a program writes marks without end ends the daemon"
 else
-    fail "SIGTERM while a program writes marks without end ends the daemon" "it is there after 20 s"
+    fail "SIGTERM while a program writes marks without end ends the daemon" "it is there after 60 s"
     drive_kill
 fi
 marks_ended "and the program"

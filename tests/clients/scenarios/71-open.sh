@@ -3,7 +3,7 @@
 
 cartridge open
 # longer than this takes on a slow machine
-export DAEMON_OPTIONS="--open-wait 120"
+export DAEMON_OPTIONS="--open-wait 600"
 drive_up "image=$WORK/open.ptape" ""
 python3 "$PT_ROOT/tests/clients/tools/opens.py" "$NODE" "$REWIND" "${NODES[1]}" "$WORK/open.ptape" | tee -a "$RESULTS"
 same "the opens were run to their end" 0 "${PIPESTATUS[0]}"

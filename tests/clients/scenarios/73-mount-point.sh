@@ -12,7 +12,7 @@ cartridge mount-point
 
 # started NAME CODE PATTERN DIR [COMMAND...]: a daemon for DIR, started by COMMAND, ends at once with these words
 started() {
-    CHECK_SECONDS=20 says "$1" "$2" "$3" "${@:5}" "$PSEUDOTAPE_BIN/pseudotape-dev" --drive '' --fuse "$4" \
+    CHECK_SECONDS=60 says "$1" "$2" "$3" "${@:5}" "$PSEUDOTAPE_BIN/pseudotape-dev" --drive '' --fuse "$4" \
         --control "$WORK/other"
 }
 
@@ -56,7 +56,7 @@ for made in yes no; do
     [ $made = yes ] || mkdir "$NODE_DIR"
     drive_up "image=$WORK/mount-point.ptape"
     kill -KILL "$DAEMON"
-    daemon_gone 10 2>/dev/null
+    daemon_gone 60 2>/dev/null
     says "what a killed daemon left takes no backup" 2 'not connected' tar -cf "$NODE" tree
     : >daemon.err
     drive_up "image=$WORK/mount-point.ptape"
@@ -71,7 +71,7 @@ rmdir "$NODE_DIR"
 # somebody else unmounts
 drive_up "image=$WORK/mount-point.ptape"
 umount "$NODE_DIR"
-daemon_gone 20
+daemon_gone 60
 says "a daemon whose mount goes ends with an error" 0 'was unmounted' cat daemon.err
 # shellcheck disable=SC2154 # daemon_gone sets it
 same "and takes the directory with it" "1 gone" "$daemon_code $([ -e "$NODE_DIR" ] && echo there || echo gone)"
@@ -111,7 +111,7 @@ for how in idle held umount; do
             ;;
         umount)
             umount "$NODE_DIR"
-            daemon_gone 20
+            daemon_gone 60
             ;;
     esac
     same "the one below is still there: $how" tmpfs "$(mounts)"
@@ -134,7 +134,7 @@ for reads in '' yes; do
     same "a copy of the mount is elsewhere${reads:+, with a file open}" 1 "$(grep -c " $NODE_DIR fuse" /proc/$copy/mounts)"
     drive_down # with exit code 0
     same "the daemon ends all the same" "" "$(mounts)"
-    CHECK_SECONDS=20 says "and the copy is dead" 1 'not connected|No such file' nsenter -m -t $copy head -c 1 "$NODE"
+    CHECK_SECONDS=60 says "and the copy is dead" 1 'not connected|No such file' nsenter -m -t $copy head -c 1 "$NODE"
     [ -n "$reads" ] || rmdir "$NODE_DIR"
     kill $copy
     wait $copy 2>/dev/null

@@ -2,8 +2,11 @@
 # PT-05, PT-06. Drives that are other programs: slaves that come by the node or by the socket, how they go, and what
 # becomes of them when the daemon ends.
 
+# The third one is for what has to wait for a limit; the others are given longer ones than a machine stands still whose
+# processors are taken away for a while.
 slave_up() {
-    drive_up "slave=$WORK/s0,slave-timeout=${1:-4}" "slave=$WORK/s1,slave-wait=60" "slave=$WORK/s2,slave-wait=1.5"
+    drive_up "slave=$WORK/s0,slave-timeout=60" "slave=$WORK/s1,slave-wait=600" \
+        "slave=$WORK/s2,slave-wait=1.5,slave-timeout=8"
 }
 
 # serve PLACE: the image tape.ptape is the drive, when this returns; SERVE is the process
@@ -107,7 +110,7 @@ for way in node socket; do
     ends "kill -9 of the daemon ends the slave at the $way" $SERVE '[02]'
     says "it says what happened ($way)" 0 'hung up|no longer the drive behind' cat "$WORK/serve.out"
     nodes_clear
-    slave_up 60 # in the place of the dead daemon's sockets
+    slave_up # in the place of the dead daemon's sockets
 
     # a slave that hangs in the middle of a write keeps nothing from ending
     write_code='import os, sys; os.write(os.open(sys.argv[1], os.O_RDWR), b"x" * 100_000)'

@@ -27,8 +27,8 @@ until_so() {
     local tenths=0 what=$1
     shift
     until "$@"; do
-        [ $tenths -lt 300 ] || {
-            fail "$what" "not so in 30 s: $(mirror_json | tr -d '\n ') $(tail -n 3 "$WORK/mirror.err")"
+        [ $tenths -lt 1200 ] || {
+            fail "$what" "not so in 120 s: $(mirror_json | tr -d '\n ') $(tail -n 3 "$WORK/mirror.err")"
             return 1
         }
         sleep 0.1
@@ -47,8 +47,8 @@ wrote() {
     local tenths=0 code=0
     exec 9>&-
     while kill -0 $WRITER 2>/dev/null; do
-        [ $tenths -lt 300 ] || {
-            fail "$1" "dd is still there after 30 s"
+        [ $tenths -lt 1200 ] || {
+            fail "$1" "dd is still there after 120 s"
             kill -KILL $WRITER
             break
         }

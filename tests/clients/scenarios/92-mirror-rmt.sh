@@ -13,7 +13,7 @@ bs=32768
 far_up() {
     cartridge near --force --capacity 60M --early-warning 256K
     cartridge far --force --capacity "$1" --early-warning 256K
-    drive_up "slave=$WORK/slave,slave-wait=10,slave-timeout=10" "image=$WORK/far.ptape"
+    drive_up "slave=$WORK/slave,slave-wait=60,slave-timeout=60" "image=$WORK/far.ptape"
     ln -sf "${NODES[1]}" node # dump's rmt takes names of 63 characters at most
 }
 
@@ -111,7 +111,7 @@ for class in required spare; do
     dd if=stream bs=$bs count=30 status=none >&9
     tenths=0
     until [ "$(leg far object)" = 30 ]; do
-        [ $tenths -lt 300 ] || {
+        [ $tenths -lt 1200 ] || {
             fail "30 records are behind the server ($class)" "$(leg far object)"
             break
         }

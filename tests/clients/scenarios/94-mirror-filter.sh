@@ -13,7 +13,7 @@ filter="zstd+aes=$WORK/key+"
 both() {
     cartridge plain --force
     cartridge stored --force "$@"
-    drive_up "slave=$WORK/slave,slave-wait=10,slave-timeout=10" "image=$WORK/stored.ptape"
+    drive_up "slave=$WORK/slave,slave-wait=60,slave-timeout=60" "image=$WORK/stored.ptape"
     mirror_up --leg "plain=$WORK/plain.ptape" --leg "far=${filter}device:$FAR"
 }
 
@@ -55,7 +55,7 @@ objects() { pseudotape info --json "$1" | grep -E '"(objects|filemarks)"'; }
 same "objects and filemarks are as many" "$(objects plain.ptape)" "$(objects stored.ptape)"
 
 # the filtered leg alone gives everything back
-drive_up "slave=$WORK/slave,slave-wait=10,slave-timeout=10" "image=$WORK/stored.ptape"
+drive_up "slave=$WORK/slave,slave-wait=60,slave-timeout=60" "image=$WORK/stored.ptape"
 mirror_up --leg "far=${filter}device:$FAR"
 lengths >alone
 check "records and filemarks have their places and lengths" cmp expected alone

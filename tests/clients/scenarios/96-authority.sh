@@ -147,7 +147,7 @@ for end in "$place/slave" "$NODE_DIR/pmts0"; do
     "$PSEUDOTAPE_BIN/pseudotape-mirror" --control "$place/second" run --slave "$end" --leg b=null >second.out 2>second.err &
     second=$!
     tenths=0
-    until grep -q 'is taken' second.err || [ $tenths -gt 100 ]; do
+    until grep -q 'is taken' second.err || [ $tenths -gt 600 ]; do
         sleep 0.1
         tenths=$((tenths + 1))
     done

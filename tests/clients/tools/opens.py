@@ -65,10 +65,10 @@ def interrupted(empty):
         same(f"open of an empty drive waits ({number.name})", None, process.poll())
         process.send_signal(number)
         try:
-            process.wait(30)
+            process.wait(100)
             ok(f"a waiting open ends by {number.name}")
         except subprocess.TimeoutExpired:
-            fail(f"a waiting open ends by {number.name}", "still there after 30 s")
+            fail(f"a waiting open ends by {number.name}", "still there after 100 s")
             process.kill()
         released(empty)
 
@@ -79,9 +79,9 @@ def waits_for_a_cartridge(empty, image):
         done = subprocess.run(["pseudotape", *command], capture_output=True, check=False, timeout=60)
         same(f"pseudotape {command[0]} while an open waits", (0, b""), (done.returncode, done.stderr))
     try:
-        same("an open that waits goes on when the cartridge is there", 0, process.wait(50))
+        same("an open that waits goes on when the cartridge is there", 0, process.wait(100))
     except subprocess.TimeoutExpired:
-        fail("an open that waits goes on when the cartridge is there", "still waiting after 50 s")
+        fail("an open that waits goes on when the cartridge is there", "still waiting after 100 s")
         process.kill()
 
 

@@ -3,8 +3,8 @@
 
     slaves.py node|socket DIRECTORY LOG
 
-DIRECTORY has the nodes of three drives: drive 0 (socket $WORK/s0, slave-timeout 4) fails without a slave, drive 1
-(socket $WORK/s1) waits for one, drive 2 (socket $WORK/s2) for 1.5 seconds. LOG is the daemon's.
+DIRECTORY has the nodes of three drives: drive 0 (socket $WORK/s0) fails without a slave, drive 1 (socket $WORK/s1)
+waits for one, drive 2 (socket $WORK/s2, slave-timeout 8) for 1.5 seconds. LOG is the daemon's.
 """
 
 import errno
@@ -128,7 +128,7 @@ def no_slave():
     since = time.monotonic()
     for flags in (os.O_RDONLY, os.O_RDWR):
         same(name(f"no slave: open with flags {flags} is ENXIO"), "ENXIO", opens(node(0), flags))
-    same(name("no slave: that comes at once"), True, time.monotonic() - since < 10)
+    same(name("no slave: that comes at once"), True, time.monotonic() - since < 50)
     import fcntl
 
     fd = opens(node(0), os.O_RDONLY | os.O_NONBLOCK)
@@ -214,22 +214,22 @@ def keeps_open():
 
 
 def stops():
-    slave = Slave(fault="stop:2")
-    code = f"import os; fd = os.open({node(0)!r}, os.O_RDWR)\nfor _ in range(2): os.write(fd, b'x' * 1000)"
+    slave = Slave(2, "stop:2")
+    code = f"import os; fd = os.open({node(2)!r}, os.O_RDWR)\nfor _ in range(2): os.write(fd, b'x' * 1000)"
     since = time.monotonic()
     writer = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     while not slave.is_stopped() and time.monotonic() - since < 100:
         time.sleep(0.02)
-    seen = status(0)
+    seen = status(2)
     same(name("a slave that is stopped: the status does not wait for it"), (True, slave.process.pid), (seen["busy"], seen["slave"]["holder"]["pid"]))
     same(name("it shows who has the drive open"), writer.pid, seen["open"]["pid"])
-    same(name("a second master is EBUSY at once"), "EBUSY", outcome(os.open, node(0), os.O_RDWR))
+    same(name("a second master is EBUSY at once"), "EBUSY", outcome(os.open, node(2), os.O_RDWR))
     _, err = writer.communicate(timeout=100)
     took = time.monotonic() - since
-    same(name("a slave that is stopped: EIO after slave-timeout"), (True, True), ("Errno 5" in err, 4 <= took < 60))
+    same(name("a slave that is stopped: EIO after slave-timeout"), (True, True), ("Errno 5" in err, 8 <= took < 100))
     slave.process.kill()
     slave.wait()
-    same(name("a slave that was stopped is dropped"), "ENXIO", opens(node(0)))
+    same(name("a slave that was stopped is dropped"), "ENXIO", opens(node(2)))
 
 
 def talks_nonsense():
@@ -273,7 +273,7 @@ def idle_slave_dies():
     slave.end(signal.SIGKILL)
     since = time.monotonic()
     Slave.is_there(0, False)
-    same(name("a slave that dies idle is missed soon"), True, time.monotonic() - since < 50)
+    same(name("a slave that dies idle is missed soon"), True, time.monotonic() - since < 90)
     same(name("a slave that died idle: ENXIO"), "ENXIO", opens(node(0)))
     # at once, with no time to notice
     first = Slave()
@@ -311,33 +311,34 @@ def waits():
         process = waiting()
         process.send_signal(number)
         try:
-            process.wait(30)
+            process.wait(100)
             ok(name(f"slave-wait: a waiting open ends by {number.name}"))
         except subprocess.TimeoutExpired:
-            fail(name(f"slave-wait: a waiting open ends by {number.name}"), "still there after 30 s")
+            fail(name(f"slave-wait: a waiting open ends by {number.name}"), "still there after 100 s")
             process.kill()
         close(opens(node(1), os.O_RDONLY | os.O_NONBLOCK), 1)
     process = waiting()
     process.send_signal(signal.SIGUSR1)
     try:
-        same(name("slave-wait: a signal with a handler ends the open with EINTR"), errno.EINTR, process.wait(30))
+        same(name("slave-wait: a signal with a handler ends the open with EINTR"), errno.EINTR, process.wait(100))
     except subprocess.TimeoutExpired:
-        fail(name("slave-wait: a signal with a handler ends the open with EINTR"), "still there after 30 s")
+        fail(name("slave-wait: a signal with a handler ends the open with EINTR"), "still there after 100 s")
         process.kill()
     close(opens(node(1), os.O_RDONLY | os.O_NONBLOCK), 1)
     since = time.monotonic()
     same(name("slave-wait: it ends with ENXIO"), "ENXIO", opens(node(2)))
     took = time.monotonic() - since
-    same(name("slave-wait: it takes as long as was configured"), True, 1.5 <= took < 15)
+    same(name("slave-wait: it takes as long as was configured"), True, 1.5 <= took < 90)
     process = waiting()
     same(name("slave-wait: a second master is EBUSY"), "EBUSY", outcome(os.open, node(1), os.O_RDWR))
     since = time.monotonic()
     slave = Slave(1)
     try:
-        same(name("slave-wait: it opens when a slave comes"), 0, process.wait(50))
-        same(name("slave-wait: at once"), True, time.monotonic() - since < 20)
+        same(name("slave-wait: it opens when a slave comes"), 0, process.wait(100))
+        # far less than the open would wait
+        same(name("slave-wait: at once"), True, time.monotonic() - since < 50)
     except subprocess.TimeoutExpired:
-        fail(name("slave-wait: it opens when a slave comes"), "still waiting after 50 s")
+        fail(name("slave-wait: it opens when a slave comes"), "still waiting after 100 s")
         process.kill()
     slave.end()
     Slave.is_there(1, False)
@@ -346,7 +347,7 @@ def waits():
 def operator_is_refused():
     slave = Slave()
     for command in (["load", "0", "x.ptape"], ["unload", "0"], ["write-protect", "0", "on"], ["reset", "0"]):
-        done = subprocess.run(["pseudotape", *command], capture_output=True, check=False, timeout=20, text=True)
+        done = subprocess.run(["pseudotape", *command], capture_output=True, check=False, timeout=100, text=True)
         says = f"pid {slave.process.pid}" in done.stderr
         same(name(f"pseudotape {command[0]} is refused, and says who holds the slave end"), (2, True), (done.returncode, says))
     slave.end()

@@ -21,7 +21,7 @@ const RESET: u64 = 0x2284;
 const RESET_DEVICE: libc::c_int = 1;
 
 /// How long nodes may take to come or to go.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Rewinding and non-rewinding node.
 pub const NODES: (&str, &str) = ("/dev/st0", "/dev/nst0");

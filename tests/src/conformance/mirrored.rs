@@ -108,7 +108,7 @@ impl Workshop for MirrorWorkshop {
             }
         }));
         port.attach_socket(ours).map_err(|error| system(&error))?;
-        if !port.wait_attached(Duration::from_secs(10)) {
+        if !port.wait_attached(Duration::from_secs(120)) {
             return Err(system(&"the mirror does not come"));
         }
         (self.drive, self.port) = (drive, port);

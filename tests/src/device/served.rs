@@ -35,7 +35,7 @@ pub(super) fn spawn(command: &mut Command) -> std::io::Result<Child> {
 }
 
 /// How long the daemon may take to start, to answer and to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Which nodes a daemon makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

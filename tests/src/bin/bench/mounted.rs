@@ -112,14 +112,14 @@ impl Server {
             child,
             name: program.to_owned(),
         };
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while std::fs::metadata(appears).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{} ended: {status}", program.display());
             }
             if Instant::now() > deadline {
                 bail!(
-                    "{} did not make {} in 20 s",
+                    "{} did not make {} in 120 s",
                     program.display(),
                     appears.display()
                 );
