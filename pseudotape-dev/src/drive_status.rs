@@ -52,6 +52,7 @@ impl TapeDrive {
             open: opener.map(Into::into),
             busy,
             slave: self.slave_side().map(|side| side.status()),
+            faults: self.listed_faults(),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod drive_options;
 mod drive_status;
 mod dying;
 mod event;
+mod faults;
 mod frontend;
 pub mod fuse;
 pub mod library;

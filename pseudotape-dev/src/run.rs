@@ -95,6 +95,11 @@ pub fn run(config: &Config) -> Result<Ended> {
             }
         }
     };
+    // What ends meets no fault, and waits for none.
+    operator
+        .drives
+        .iter()
+        .for_each(|drive| drive.faults().end());
     // A move in hand goes on to its end.
     operator
         .libraries
@@ -335,6 +340,19 @@ impl Drives {
                      'options' for the drive in the daemon's configuration"
                 );
                 return Ok(Response::Options(self.find(drive)?.options(mode, &set)?));
+            }
+            Request::Inject {
+                drive,
+                remove,
+                faults,
+            } => {
+                let drive = self.find(drive)?;
+                ensure!(
+                    peer.is_own() || (remove.is_empty() && faults.is_empty()),
+                    "faults are injected and removed by root and the daemon's own user: ask them, or say 'faults' for \
+                     the drive in the daemon's configuration"
+                );
+                return Ok(Response::Faults(drive.inject(&remove, &faults)?));
             }
             Request::Libraries { library: None } => {
                 let libraries = self.libraries.iter().map(|library| library.status());

@@ -10,6 +10,7 @@ use anyhow::Result;
 use pseudotape_bay::{Bay, BayGuard, BayState, Seen, Sighting, Slot};
 use pseudotape_chardev::{Handle, LastClose, News};
 use pseudotape_drive::Overrides;
+use pseudotape_fault::Faults;
 use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
 use crate::config::{DriveConfig, HeldConfig, Modes};
@@ -25,6 +26,8 @@ pub struct TapeDrive {
     number: u32,
     slave: Option<Arc<SlaveSide>>,
     bay: Bay<Files, Opener>,
+    /// What goes wrong on command; known without the drive's lock.
+    faults: Faults,
     /// Where its nodes are.
     nodes: Mutex<Vec<PathBuf>>,
     /// The daemon was asked to end: operations that take long are given up.
@@ -98,6 +101,7 @@ impl TapeDrive {
                 (Slot::fixed(Box::new(drive)), Some(side))
             }
         };
+        let faults = slot.faults().clone();
         let options = Options {
             end_of_tape: config.end_of_tape,
             ..Options::default()
@@ -111,6 +115,7 @@ impl TapeDrive {
         let drive = TapeDrive {
             number,
             slave,
+            faults,
             bay: Bay::new(slot, &options, files),
             nodes: Mutex::default(),
             asked_to_end,
@@ -124,6 +129,8 @@ impl TapeDrive {
         {
             drive.load(image)?;
         }
+        // Only now: a fault is for the drive as it is in use.
+        drive.inject(&[], &config.faults)?;
         // From now on there is something to tell while a call has the drive.
         drive.look(Duration::ZERO);
         Ok(drive)
@@ -133,6 +140,11 @@ impl TapeDrive {
     #[must_use]
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// What goes wrong on command.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// The slave end, where another process is the drive.
@@ -256,6 +268,7 @@ impl TapeDrive {
     /// commits and closes the image, or parts with the slave. Says which file a program was not done with.
     pub fn end(&self) -> Result<Option<String>> {
         self.asked_to_end.store(true, Ordering::SeqCst);
+        self.faults.end();
         let deadline = Instant::now() + WRITE_IN_HAND;
         self.one_load.await_end(WRITE_IN_HAND);
         let Some(side) = &self.slave else {

@@ -481,6 +481,7 @@ impl CharDevice for TapeNode {
     }
 
     fn waits_for_others(&self) -> bool {
-        self.drive.slave_side().is_some()
+        // A fault can make any drive hang.
+        self.drive.slave_side().is_some() || self.drive.faults().is_armed()
     }
 }

@@ -85,6 +85,12 @@ pub(crate) enum Command {
     AcceptLoss(AcceptLossOptions),
     /// Resets a drive, as a reset of its bus does: programs lose their position until they rewind.
     Reset(DriveOptions),
+    /// Makes a drive fail on command, to see what a program does then; shows what is injected, or removes it.
+    ///
+    /// Without FAULT and --remove it lists the faults of the drive: how often each was met, and whether it is over.
+    /// Nothing that fails here reaches the cartridge: when the fault is removed, or the daemon ends, the tape is as if
+    /// there had been none.
+    Inject(InjectOptions),
     /// Shows the options of the st driver for a drive, or sets some, by the names of 'mt stsetoptions'.
     Options(OptionsOptions),
     /// Makes libraries of drives, slots and cartridges, and moves their cartridges.
@@ -288,6 +294,39 @@ pub(crate) struct DriveOptions {
     /// Number of the drive: N of /dev/pmtmN.
     #[arg(value_name = "DRIVE")]
     pub drive: u32,
+}
+
+const FAULTS: &str = "\
+A fault is KIND[,OPTION=VALUE...]:
+  read-error, write-error   a block can't be read, written: EIO
+  recovered                 a block is transferred after a repair, which is counted
+  hardware-error            the drive fails: EIO
+  reset, position-lost      the position is lost until a rewind: EIO
+  busy                      the drive is not ready: opens wait, then EIO
+  slow, hang                the drive takes its time (rate=SIZE, delay=TIME), or waits until --remove
+  early-warning             the end of the tape is near: ENOSPC for the write after the next
+  write-protect             the medium can't be written: EROFS, EIO
+  load-failure              a cartridge can't be loaded
+  commit-failure            what was written does not come to stable storage: EIO
+When: at=OBJECT[,partition=N], every=N, chance=P%[,seed=N], on=read+write+marks+motion+load
+How long: times=N, for=TIME (200ms, 10s, 5m)
+Where the tape is after a block failed: position=behind, kept or lost
+
+Example: the third try to read object 7 succeeds
+  pseudotape inject 0 read-error,at=7,position=kept,times=2";
+
+#[derive(Debug, Args)]
+#[command(after_help = FAULTS)]
+pub(crate) struct InjectOptions {
+    /// Number of the drive: N of /dev/pmtmN.
+    #[arg(value_name = "DRIVE")]
+    pub drive: u32,
+    /// What goes wrong from now on.
+    #[arg(value_name = "FAULT")]
+    pub faults: Vec<String>,
+    /// Removes the fault with this number, or all of them; before others are injected.
+    #[arg(long, value_name = "N|all")]
+    pub remove: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
-use pseudotape_control::{LibraryOrder, LibraryStatus, OptionsStatus, Request, Response, Status};
+use pseudotape_control::{
+    FaultsStatus, LibraryOrder, LibraryStatus, OptionsStatus, Request, Response, Status,
+};
 use pseudotape_human::{Report, Screen, printable};
 use serde::Serialize;
 
@@ -54,7 +56,10 @@ impl Daemon {
             Response::Done { message } => Ok(Order { message }),
             Response::Error { message } => bail!("the daemon refused: {message}"),
             Response::Refused(refusal) => bail!("the library refused: {}", refusal.message),
-            Response::Status(_) | Response::Options(_) | Response::Libraries { .. } => {
+            Response::Status(_)
+            | Response::Options(_)
+            | Response::Faults(_)
+            | Response::Libraries { .. } => {
                 bail!("the daemon answered its status instead of what it did")
             }
         }
@@ -82,6 +87,15 @@ impl Daemon {
             Response::Options(options) => Ok(options),
             Response::Error { message } => bail!("the daemon refused: {message}"),
             _ => bail!("the daemon answered something else than the options of its drive"),
+        }
+    }
+
+    /// The faults of a drive, after what is to be removed and injected was.
+    pub(crate) fn faults(&self, request: &Request) -> anyhow::Result<FaultsStatus> {
+        match self.call(request, QUESTION_TIMEOUT)? {
+            Response::Faults(faults) => Ok(faults),
+            Response::Error { message } => bail!("the daemon refused: {message}"),
+            _ => bail!("the daemon answered something else than the faults of its drive"),
         }
     }
 

@@ -12,6 +12,7 @@ mod doctor;
 mod ending;
 mod generate;
 mod image;
+mod inject;
 mod library;
 mod mtx;
 mod options;
@@ -103,6 +104,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Unload(options) => client::unload(&options, &daemon, &screen),
         Command::AcceptLoss(options) => image::accept_loss::run(&options, &screen),
         Command::Reset(options) => client::reset(&options, &daemon, &screen),
+        Command::Inject(options) => inject::run(&options, &daemon, &screen),
         Command::Options(options) => options::run(&options, &daemon, &screen),
         Command::Library(options) => library::run(&options, &daemon, &screen),
         Command::Changer(_) => unreachable!("run has done it"),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::StatusOptions;
 use crate::client::Daemon;
+use crate::inject::words;
 
 /// Cells of the bar that shows how full a medium is.
 const BAR_CELLS: u64 = 20;
@@ -128,6 +129,9 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
             "busy",
             "with a call; the rest is as it was before it".to_owned(),
         );
+    }
+    for fault in &drive.faults {
+        field("fault", format!("{} {}", fault.number, words(fault)));
     }
     let last_error = drive.last_error.as_deref().map_or_else(
         || "none".to_owned(),

@@ -134,6 +134,7 @@ fn two_drives() -> Status {
                 }),
                 busy: true,
                 slave: None,
+                faults: Vec::new(),
             },
             DriveStatus {
                 drive: 1,
@@ -151,6 +152,7 @@ fn two_drives() -> Status {
                 open: None,
                 busy: false,
                 slave: None,
+                faults: Vec::new(),
             },
         ],
     }

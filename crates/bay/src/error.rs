@@ -63,6 +63,16 @@ pub enum Error {
         /// Why.
         source: pseudotape_sink::Error,
     },
+    /// A fault on command.
+    #[error(
+        "can't load {name}: injected fault {fault}, a load failure ('pseudotape inject' lists and removes it)"
+    )]
+    Fault {
+        /// The volume.
+        name: String,
+        /// The number of the fault.
+        fault: u32,
+    },
     /// The drive was configured with limits, which a volume that brings its own drive would not keep.
     #[error(
         "can't load {name}: this drive's own capacity and early warning are for plain images; \

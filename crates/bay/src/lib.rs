@@ -4,6 +4,7 @@
 //! that holds the volume: any sink (an image, a filtered image, a tape node, a remote tape) can be in it.
 
 mod bay;
+mod contents;
 mod error;
 mod guest;
 mod opened;

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use pseudotape_drive::{FileMedium, ImageDrive, Overrides, Personality};
+use pseudotape_drive::{ImageDrive, Overrides, Personality};
+use pseudotape_fault::{Faults, Faulty};
 use pseudotape_image::{OpenReport, Watch, WriteProtect};
 use pseudotape_sink::{Sink, host_room_bytes};
 use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError, Writability};
 
+use crate::contents::{Contents, Own};
 use crate::error::Error;
 use crate::guest::Guest;
 use crate::opened::{Opened, OpenedContent, plain_image};
@@ -31,85 +33,73 @@ pub struct Loaded {
     pub host_bytes: Option<u64>,
 }
 
-/// A drive of ours, and what was loaded in place of an image.
-struct Own {
-    drive: Box<ImageDrive<FileMedium>>,
-    /// What the drive was configured with; a guest could not keep it.
-    overrides: Overrides,
-    /// Why the host did not let the cartridge be opened for writing.
-    refusal: Option<String>,
-    guest: Option<Box<Guest>>,
-}
-
-enum Contents {
-    /// Volumes are loaded here by their specification.
-    Own(Own),
-    /// The volume comes and goes by another hand: a slave, a tape that a server holds for good.
-    Fixed(Box<dyn Volume>),
-}
-
 /// The place for one volume: what st drives.
 ///
 /// An image that is not filtered goes into a drive of ours, with its personality and limits. Every other sink brings a
 /// drive of its own, which st sees until it is unloaded; where it could not be what this drive was configured to be, it
 /// is refused.
-pub struct Slot(Contents);
+pub struct Slot(Faulty<Contents>);
 
 impl Slot {
     /// A slot with an empty drive of this kind.
     #[must_use]
     pub fn new(personality: Personality, serial: String, overrides: Overrides) -> Self {
-        Slot(Contents::Own(Own {
+        Slot(Faulty::new(Contents::Own(Own {
             drive: Box::new(ImageDrive::new(personality, serial, overrides)),
             overrides,
             refusal: None,
             guest: None,
-        }))
+        })))
     }
 
     /// A slot whose volume is not loaded and unloaded here.
     #[must_use]
     pub fn fixed(volume: Box<dyn Volume>) -> Self {
-        Slot(Contents::Fixed(volume))
+        Slot(Faulty::new(Contents::Fixed(volume)))
     }
 
-    /// The drive, for st.
+    /// The drive, for st. Where no fault is injected it is what is in the slot, and nothing is before it.
     pub fn drive(&mut self) -> &mut dyn Drive {
-        match &mut self.0 {
-            Contents::Own(Own {
-                guest: Some(guest), ..
-            }) => &mut **guest,
-            Contents::Own(Own { drive, .. }) => &mut **drive,
-            Contents::Fixed(volume) => volume,
+        match self.0.is_armed() {
+            true => &mut self.0,
+            false => self.0.behind_mut().drive(),
         }
     }
 
     /// The volume, for those who hold it.
     #[must_use]
     pub fn volume(&self) -> &dyn Volume {
-        match &self.0 {
-            Contents::Own(Own {
-                guest: Some(guest), ..
-            }) => &*guest.volume,
-            Contents::Own(Own { drive, .. }) => &**drive,
-            Contents::Fixed(volume) => &**volume,
+        match self.0.is_armed() {
+            true => &self.0,
+            false => self.0.behind().volume(),
         }
     }
 
-    fn volume_mut(&mut self) -> &mut dyn Volume {
-        match &mut self.0 {
+    /// What goes wrong here on command.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.0.faults()
+    }
+
+    /// How many objects each partition of an image holds; `None` where that is not known without asking a drive.
+    #[must_use]
+    pub fn objects(&self) -> Option<Vec<u64>> {
+        match self.0.behind() {
             Contents::Own(Own {
-                guest: Some(guest), ..
-            }) => &mut *guest.volume,
-            Contents::Own(Own { drive, .. }) => &mut **drive,
-            Contents::Fixed(volume) => &mut **volume,
+                guest: None, drive, ..
+            }) => {
+                let cartridge = drive.cartridge()?;
+                let partitions = 0..cartridge.partition_count();
+                Some(partitions.map(|number| cartridge.objects(number)).collect())
+            }
+            Contents::Own(_) | Contents::Fixed(_) => None,
         }
     }
 
     /// What kind of drive of ours it is, whatever is loaded; `None` where the drive is another hand's.
     #[must_use]
     pub fn personality(&self) -> Option<&Personality> {
-        match &self.0 {
+        match self.0.behind() {
             Contents::Own(own) => Some(own.drive.personality()),
             Contents::Fixed(_) => None,
         }
@@ -117,7 +107,7 @@ impl Slot {
 
     /// Takes the text of the last trouble: what an errno can't say.
     pub fn take_trouble(&mut self) -> Option<String> {
-        self.volume_mut().take_trouble()
+        self.0.take_trouble()
     }
 
     /// Where the tape is, as far as that is known without asking.
@@ -129,7 +119,7 @@ impl Slot {
     /// Whether a program prevents the removal of the volume.
     #[must_use]
     pub fn door(&self) -> Door {
-        match &self.0 {
+        match self.0.behind() {
             Contents::Own(Own {
                 guest: Some(guest), ..
             }) => guest.door,
@@ -141,7 +131,7 @@ impl Slot {
     /// What is loaded; `None` where nothing is, or where it is another hand's. Asks no drive.
     #[must_use]
     pub fn loaded(&self) -> Option<Loaded> {
-        let Contents::Own(own) = &self.0 else {
+        let Contents::Own(own) = self.0.behind() else {
             return None;
         };
         if let Some(guest) = &own.guest {
@@ -170,7 +160,7 @@ impl Slot {
     /// Bytes that the host's disk still takes for what is loaded; `None` where that is no image, or not known.
     #[must_use]
     pub fn host_room_bytes(&self) -> Option<u64> {
-        let Contents::Own(own) = &self.0 else {
+        let Contents::Own(own) = self.0.behind() else {
             return None;
         };
         match &own.guest {
@@ -196,9 +186,13 @@ impl Slot {
                 holds: loaded.name.display().to_string(),
             });
         }
-        let Contents::Own(own) = &self.0 else {
+        let Contents::Own(own) = self.0.behind() else {
             return Err(Error::Fixed);
         };
+        if let Some(fault) = self.faults().refuses_load() {
+            let name = sink.to_string();
+            return Err(Error::Fault { name, fault });
+        }
         match plain_image(sink) {
             Some(_) => Ok(()),
             None => own.expect_guest(sink),
@@ -212,7 +206,7 @@ impl Slot {
                 holds: loaded.name.display().to_string(),
             });
         }
-        let Contents::Own(own) = &mut self.0 else {
+        let Contents::Own(own) = self.0.behind_mut() else {
             return Err(Error::Fixed);
         };
         let Opened { name, content } = opened;
@@ -244,7 +238,7 @@ impl Slot {
         if !force && self.door() == Door::Locked {
             return Err(Error::Locked);
         }
-        let lost = self.volume_mut().lost_when_closed();
+        let lost = self.0.lost_when_closed();
         if let (Some(source), Some(loaded)) = (lost, self.loaded()) {
             let name = loaded.name.display().to_string();
             if !force {
@@ -255,7 +249,7 @@ impl Slot {
                 "{name} (its file is gone, and what it held with it)"
             ));
         }
-        let Contents::Own(own) = &mut self.0 else {
+        let Contents::Own(own) = self.0.behind_mut() else {
             return Err(Error::Fixed);
         };
         let unfinished = |name: &String, source| Error::Unfinished {
@@ -278,7 +272,7 @@ impl Slot {
 
     /// Closes a volume that nobody finds any more. How that ends says nothing new.
     fn discard(&mut self) {
-        let Contents::Own(own) = &mut self.0 else {
+        let Contents::Own(own) = self.0.behind_mut() else {
             return;
         };
         drop(own.guest.take());
@@ -287,7 +281,7 @@ impl Slot {
 
     /// Moves the write-protect switch of an image.
     pub fn write_protect(&mut self, protection: WriteProtect) -> Result<(), Error> {
-        let Contents::Own(own) = &mut self.0 else {
+        let Contents::Own(own) = self.0.behind_mut() else {
             return Err(Error::Fixed);
         };
         if let Some(guest) = &own.guest {
@@ -302,7 +296,7 @@ impl Slot {
 
     /// Resets a drive of ours: its position is lost until rewind.
     pub fn reset(&mut self) -> Result<(), Error> {
-        match &mut self.0 {
+        match self.0.behind_mut() {
             Contents::Own(Own {
                 guest: Some(guest), ..
             }) => Err(Error::NoReset {
@@ -318,13 +312,7 @@ impl Slot {
 
     /// Brings everything to stable storage and closes the volume, whoever's it is.
     pub fn finish(self) -> Result<(), VolumeError> {
-        match self.0 {
-            Contents::Own(Own {
-                guest: Some(guest), ..
-            }) => guest.volume.finish(),
-            Contents::Own(Own { drive, .. }) => drive.finish(),
-            Contents::Fixed(volume) => volume.finish(),
-        }
+        Box::new(self.0.into_behind()).finish()
     }
 }
 

@@ -35,8 +35,9 @@ pub use server::{Connection, ControlServer, Conversation, MAX_CLIENTS, Operator}
 pub use settings::{ControlSettings, SettingError, find_group, named_group, parse_mode};
 pub use socket::{ListenError, Purpose, Socket, SocketGroup, rights_in_words};
 pub use status::{
-    CapacityStatus, DriveStatus, FlagStatus, HolderStatus, MediumStatus, OpenStatus, OptionStatus,
-    OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status, TransferStatus,
+    CapacityStatus, DriveStatus, FaultStatus, FaultsStatus, FlagStatus, HolderStatus, MediumStatus,
+    OpenStatus, OptionStatus, OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status,
+    TransferStatus,
 };
 
 /// Environment variable that names the control socket for the daemon and for the command.
@@ -87,6 +88,17 @@ pub enum Request {
         #[serde(default)]
         set: Vec<String>,
     },
+    /// Removes and injects faults of a drive, then says them all.
+    Inject {
+        /// Number of the drive.
+        drive: u32,
+        /// Numbers of faults, or `all`; they are removed before others are injected.
+        #[serde(default)]
+        remove: Vec<String>,
+        /// `KIND[,OPTION=VALUE...]`, as docs/FAULTS.md has them; all of them are understood before any is injected.
+        #[serde(default)]
+        faults: Vec<String>,
+    },
     /// The state of every library, or of one.
     Libraries {
         /// Its name.
@@ -122,6 +134,8 @@ pub enum Response {
     Status(Box<Status>),
     /// The options of a drive.
     Options(OptionsStatus),
+    /// The faults of a drive.
+    Faults(FaultsStatus),
     /// The state of libraries.
     Libraries {
         /// In the order of the configuration.

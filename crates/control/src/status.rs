@@ -65,6 +65,9 @@ pub struct DriveStatus {
     pub busy: bool,
     /// The slave end, where the drive is whoever holds it.
     pub slave: Option<SlaveStatus>,
+    /// What goes wrong on command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultStatus>,
 }
 
 /// The slave end of a drive.
@@ -226,6 +229,34 @@ pub struct OptionStatus {
     pub name: String,
     /// `on`, `off`, a number, or `none`.
     pub value: String,
+}
+
+/// The faults of one drive.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultsStatus {
+    /// Number of the drive.
+    pub drive: u32,
+    /// All faults, in the order of their numbers.
+    #[serde(default)]
+    pub faults: Vec<FaultStatus>,
+}
+
+/// One fault on command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultStatus {
+    /// Its number, by which it is removed.
+    pub number: u32,
+    /// What was injected.
+    #[serde(default)]
+    pub fault: String,
+    /// How often it was met.
+    #[serde(default)]
+    pub met: u64,
+    /// Its time or its number is over.
+    #[serde(default)]
+    pub over: bool,
+    /// Seconds for which it still lasts, where its time is limited.
+    pub seconds_left: Option<f64>,
 }
 
 #[cfg(test)]

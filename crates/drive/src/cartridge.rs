@@ -260,6 +260,12 @@ impl<M: Medium> Cartridge<M> {
         self.partitions.iter().map(Image::host_bytes).sum()
     }
 
+    /// How many objects a partition that [`Cartridge::partition_count`] allows holds.
+    #[must_use]
+    pub fn objects(&self, partition: u8) -> u64 {
+        self.image(partition).end_of_data().object.0
+    }
+
     /// Commits every partition in which something was written; goes on after a failure and tells the first.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         let synced = self.partitions.iter_mut().map(Image::sync);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{SocketGroup, named_group, parse_mode};
 use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_fault::Fault;
 use pseudotape_human::list::{parts, plain};
 use pseudotape_human::{Portion, Size, parse_serial};
 use pseudotape_mtio::DriverOption;
@@ -32,6 +33,8 @@ pub struct DriveConfig {
     pub options: [Vec<String>; MODES as usize],
     /// How programs hear of early warning.
     pub end_of_tape: EndOfTape,
+    /// Faults that are injected at the start (docs/FAULTS.md).
+    pub faults: Vec<String>,
 }
 
 /// The kind of drive behind the nodes.
@@ -99,6 +102,8 @@ pub(super) struct DriveTable {
     options_m: Words,
     #[serde(default)]
     options_a: Words,
+    #[serde(default)]
+    faults: Words,
 }
 
 /// Reads `key=value,key=value`; a word without `=` is the image. A comma that belongs to a value has a
@@ -148,6 +153,10 @@ pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfi
     for option in options.iter().flatten() {
         DriverOption::parse(option)?;
     }
+    let faults = table.faults.0.clone();
+    for fault in &faults {
+        fault.parse::<Fault>().context("faults")?;
+    }
     let end_of_tape = table.end_of_tape.0;
     let held = if let Some(socket) = &table.slave {
         HeldConfig::Slave(check_slave(socket.clone(), &table)?)
@@ -158,6 +167,7 @@ pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfi
         held,
         options,
         end_of_tape,
+        faults,
     })
 }
 

@@ -218,6 +218,7 @@ impl DaemonOperator {
                 Response::Done { .. }
                 | Response::Status(_)
                 | Response::Options(_)
+                | Response::Faults(_)
                 | Response::Libraries { .. },
             ) => Ok(()),
             Err(error) => Err(failed(what, error)),

@@ -177,6 +177,7 @@ impl Served {
             Response::Done { .. }
             | Response::Status(_)
             | Response::Options(_)
+            | Response::Faults(_)
             | Response::Libraries { .. } => Ok(()),
         }
     }

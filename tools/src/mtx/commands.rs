@@ -192,9 +192,10 @@ impl Session {
             Response::Done { .. } => Ok(Ok(())),
             Response::Refused(refusal) => Ok(Err(refusal)),
             Response::Error { message } => Err(fatal(printable(&message))),
-            Response::Status(_) | Response::Options(_) | Response::Libraries { .. } => {
-                Err(fatal("the daemon answered something else"))
-            }
+            Response::Status(_)
+            | Response::Options(_)
+            | Response::Faults(_)
+            | Response::Libraries { .. } => Err(fatal("the daemon answered something else")),
         }
     }
 
