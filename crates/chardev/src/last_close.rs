@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,14 +11,35 @@ use crate::news::News;
 /// after that. Where several threads read requests, the OPEN of the next program can overtake it.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
+/// The same where no process has the file open any more. Then the last close is on its way for certain, unless a
+/// descriptor is where nobody can see it. On a loaded machine the thread that is to hear of the close may have no
+/// processor for some seconds.
+const ON_ITS_WAY_UNHELD: Duration = Duration::from_secs(60);
+
+/// How often the processes are looked at meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
 /// Whether the last `close(2)` of a device's open file is on its way.
 ///
 /// A program that has closed its file counts on a free device. So whoever finds the device open looks here whether to
 /// wait: the next program's open, and an operator who wants the cartridge.
-#[derive(Debug)]
 pub struct LastClose {
     state: Mutex<State>,
     news: Arc<News>,
+    witnesses: Mutex<BTreeMap<String, Witness>>,
+}
+
+/// Says whether no process has a node of the device open, as far as that can be seen.
+type Witness = Box<dyn Fn() -> bool + Send>;
+
+impl fmt::Debug for LastClose {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("LastClose");
+        shown
+            .field("state", &self.state)
+            .field("news", &self.news)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +63,14 @@ impl LastClose {
         LastClose {
             state: Mutex::default(),
             news,
+            witnesses: Mutex::default(),
         }
+    }
+
+    /// From now on this is asked whether no process has the node of that name open.
+    pub fn set_witness(&self, node: &str, is_unheld: impl Fn() -> bool + Send + 'static) {
+        self.witnesses()
+            .insert(node.to_owned(), Box::new(is_unheld));
     }
 
     /// A descriptor is being closed, perhaps the last one. What this one does can take long (a commit): the time in
@@ -87,7 +117,35 @@ impl LastClose {
     /// How long the last close may be on its way from now on, at most; `None` where none is near.
     #[must_use]
     pub fn left(&self) -> Option<Duration> {
-        self.state().left(Instant::now())
+        self.left_at(Instant::now())
+    }
+
+    fn left_at(&self, now: Instant) -> Option<Duration> {
+        let (left, unheld_left) = {
+            let state = self.state();
+            (
+                state.left(now, ON_ITS_WAY),
+                state.left(now, ON_ITS_WAY_UNHELD),
+            )
+        };
+        left.or_else(|| {
+            unheld_left
+                .filter(|_| self.is_unheld())
+                .map(|left| left.min(LOOK_AGAIN))
+        })
+    }
+
+    /// Whether all nodes of the device can be seen, and no process has one open.
+    fn is_unheld(&self) -> bool {
+        let witnesses = self.witnesses();
+        !witnesses.is_empty() && witnesses.values().all(|is_unheld| is_unheld())
+    }
+
+    /// Each change leaves them whole.
+    fn witnesses(&self) -> MutexGuard<'_, BTreeMap<String, Witness>> {
+        self.witnesses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the file is closed, or no close is near any more.
@@ -117,11 +175,11 @@ impl State {
         self.flushed = None;
     }
 
-    fn left(&self, now: Instant) -> Option<Duration> {
+    fn left(&self, now: Instant, on_its_way: Duration) -> Option<Duration> {
         if self.flushes > 0 {
-            return Some(ON_ITS_WAY);
+            return Some(on_its_way);
         }
-        let left = (self.flushed? + ON_ITS_WAY).saturating_duration_since(now);
+        let left = (self.flushed? + on_its_way).saturating_duration_since(now);
         Some(left).filter(|left| !left.is_zero())
     }
 }
@@ -140,7 +198,7 @@ mod tests {
     use super::*;
 
     fn left(close: &LastClose, now: Instant) -> Option<Duration> {
-        close.state().left(now)
+        close.left_at(now)
     }
 
     #[test]
@@ -168,6 +226,27 @@ mod tests {
             over(&close);
             assert!(!close.is_near() && !close.is_being_done());
         }
+    }
+
+    /// The thread that is to hear of the last close had no processor: an unload was refused, and an open was EBUSY.
+    #[test]
+    fn a_close_that_comes_late_is_near_while_no_process_has_the_file_open() {
+        let close = LastClose::new(Arc::default());
+        let end = Instant::now();
+        mem::forget(close.flush());
+        close.end_flush(end);
+        let late = end + 10 * ON_ITS_WAY;
+        assert_eq!(left(&close, late), None, "nobody can be asked");
+        close.set_witness("pmtm0", || true);
+        close.set_witness("npmtm0", || true);
+        assert_eq!(left(&close, end), Some(ON_ITS_WAY));
+        assert_eq!(left(&close, late), Some(LOOK_AGAIN));
+        assert_eq!(left(&close, end + ON_ITS_WAY_UNHELD), None);
+        close.set_witness("pmtm0", || false);
+        assert_eq!(left(&close, late), None, "a process has it open");
+        close.set_witness("pmtm0", || true);
+        close.was_none();
+        assert_eq!(left(&close, late), None, "nothing was closed");
     }
 
     #[test]

@@ -81,6 +81,13 @@ impl Nodes {
 
     /// Tells which mount the files are of.
     pub(super) fn set_holders(&self, holders: Holders) {
+        for node in &self.nodes {
+            let Some(close) = node.device.last_close() else {
+                continue;
+            };
+            let (holders, name) = (holders.clone(), node.name.clone());
+            close.set_witness(&node.name, move || holders.who(&name) == Held::ByNobody);
+        }
         self.holders.get_or_init(|| holders);
     }
 
