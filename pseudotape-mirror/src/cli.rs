@@ -58,7 +58,7 @@ pub struct Cli {
     )]
     pub control: Option<PathBuf>,
 
-    /// How long to wait for the mirror [default: 10 for status; the others wait as long as it takes].
+    /// How long to wait for the mirror [default: 60 for status; the others wait as long as it takes].
     #[arg(long, global = true, help_heading = "Everywhere", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     pub timeout: Option<u64>,
 

@@ -41,7 +41,7 @@ pub struct Cli {
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
 
-    /// How long to wait for the daemon [default: 10 for status and doctor, 300 for what may have to
+    /// How long to wait for the daemon [default: 60 for status, 10 for doctor, 300 for what may have to
     /// write to the host's disk first].
     #[arg(long, global = true, help_heading = "Everywhere", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub timeout: Option<u64>,

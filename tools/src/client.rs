@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::{DriveOptions, LoadOptions, UnloadOptions};
 
-/// How long a question may take.
-const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a question may take. A daemon that lives answers at once; but its machine may be busy with something else.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an order may take: it may have to write gigabytes to the host's disk first.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(300);
 

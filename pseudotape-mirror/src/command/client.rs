@@ -12,8 +12,8 @@ use crate::cli::ReturnOptions;
 use crate::config::parse_assignment;
 use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
 
-/// How long a question may take.
-const QUESTION: Duration = Duration::from_secs(10);
+/// How long a question may take. A mirror that lives answers at once; but its machine may be busy with something else.
+const QUESTION: Duration = Duration::from_secs(60);
 /// How long an order may take: a resync reads whole tapes.
 const ORDER: Duration = Duration::from_secs(30 * 24 * 3600);
 

@@ -140,7 +140,7 @@ pub(crate) fn run(
 }
 
 /// Shorter than for a status: a daemon that needs longer is worth a note.
-pub(crate) const DAEMON_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const DAEMON_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn machine_checks(machine: &Machine) -> Vec<Check> {
     let mut all = vec![checks::kernel(machine)];

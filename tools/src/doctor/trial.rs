@@ -25,7 +25,7 @@ const DAEMON: &str = "pseudotape-dev";
 const NODE: &str = "pmtm0";
 const RECORD_BYTES: usize = 64 << 10;
 /// How long the daemon may take for each step.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often is looked whether a step is done.
 const PAUSE: Duration = Duration::from_millis(10);
 
