@@ -596,8 +596,17 @@ fn a_filtered_volume_is_listed_and_verified_through_its_filter() {
 }
 
 /// Killed at any moment, the target is a beginning of the source, and the copy goes on from there.
+///
+/// A copy is over in a second or two. Where this test has no processor for that long, the copy is done before it is
+/// killed; then all begins anew.
 #[test]
 fn a_copy_that_was_killed_goes_on() {
+    let killed = (0..20).any(|_| a_copy_is_killed_three_times_and_goes_on());
+    assert!(killed, "each copy ended before it was killed");
+}
+
+/// `false` where a copy ended before it was killed.
+fn a_copy_is_killed_three_times_and_goes_on() -> bool {
     let place = Place::new();
     let block: Vec<u8> = (0..65_536_u32).map(|n| (n % 251) as u8).collect();
     place.image("a.ptape", |image| {
@@ -617,20 +626,18 @@ fn a_copy_that_was_killed_goes_on() {
         first = false;
         let mut child = place.start(&[&["copy", "a.ptape", "b.ptape"], resume].concat());
         let deadline = Instant::now() + Duration::from_secs(120);
-        while fs::metadata(&target).map_or(0, |metadata| metadata.len()) < reached {
-            assert!(
-                child.try_wait().unwrap().is_none(),
-                "it ended before it was killed"
-            );
+        while fs::metadata(&target).map_or(0, |metadata| metadata.len()) < reached
+            && child.try_wait().unwrap().is_none()
+        {
             assert!(Instant::now() < deadline, "the target does not grow");
             std::thread::sleep(Duration::from_millis(1));
         }
         child.kill().unwrap();
-        assert_eq!(
-            child.wait().unwrap().signal(),
-            Some(9),
-            "it ended before it was killed"
-        );
+        let ended = child.wait().unwrap();
+        if ended.signal() != Some(9) {
+            assert!(ended.success(), "{ended}");
+            return false;
+        }
         let found = place.json(1, &["compare", "--json", "a.ptape", "b.ptape"]);
         let difference = &found["partitions"][0]["difference"];
         assert_eq!(difference["b"]["kind"], "end-of-data", "{found}");
@@ -650,6 +657,7 @@ fn a_copy_that_was_killed_goes_on() {
         (&copied["blocks"], &copied["complete"]),
         (&json!(0), &json!(true))
     );
+    true
 }
 
 #[test]
