@@ -48,7 +48,8 @@ exits() {
     says "$1" "$2" '' "${@:3}"
 }
 
-# says NAME CODE PATTERN COMMAND...: as `exits`, and what it printed matches the extended regular expression
+# says NAME CODE PATTERN COMMAND...: as `exits`, and what it printed matches the extended regular expression. A `^` at its
+# beginning is that of any line: a command that takes some seconds, as it may on a loaded machine, tells how far it is.
 says() {
     local name=$1 code=$2 pattern=$3 got=0
     shift 3
@@ -56,7 +57,7 @@ says() {
     if ! [[ $got =~ ^($code)$ ]]; then
         fail "$name" "'$*' ended with $got, not $code: $output"
         return 1
-    elif ! [[ $output =~ $pattern ]]; then
+    elif ! [[ $output =~ $pattern || $pattern == ^* && $'\n'$output =~ $'\n'${pattern#^} ]]; then
         fail "$name" "'$*' printed nothing that matches '$pattern': $output"
         return 1
     fi
