@@ -96,6 +96,10 @@ pub(crate) enum Command {
     /// A resync drops what another volume holds beyond the end of the trusted one. Where there is such a volume,
     /// nothing is done without --force. A volume that is marked as not mirrored keeps its mark.
     Trust(TrustOptions),
+    /// Makes a leg fail on command, to see what the mirror does then; shows what is injected, or removes it.
+    ///
+    /// Without FAULT and --remove it lists the faults of the leg. What there is: 'pseudotape inject --help'.
+    Inject(InjectOptions),
     /// Looks after a mirror of changers ([[changer]] of the configuration).
     Changer(ChangerOptions),
     /// Prints a completion script for a shell.
@@ -161,6 +165,27 @@ pub(crate) struct LegName {
     /// Name of the leg.
     #[arg(value_name = "LEG")]
     pub leg: String,
+}
+
+const FAULTS: &str = "\
+Example: the leg can't write the object with number 1000
+  pseudotape-mirror inject b write-error,at=1000";
+
+#[derive(Debug, Args)]
+#[command(after_help = FAULTS)]
+pub(crate) struct InjectOptions {
+    /// Name of the leg.
+    #[arg(value_name = "LEG")]
+    pub leg: String,
+    /// What goes wrong from now on: KIND[,OPTION=VALUE...].
+    #[arg(value_name = "FAULT")]
+    pub faults: Vec<String>,
+    /// Removes the fault with this number, or all of them; before others are injected.
+    #[arg(long, value_name = "N|all")]
+    pub remove: Vec<String>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pseudotape_control::FaultStatus;
 use serde::{Deserialize, Serialize};
 
 /// What a client asks.
@@ -48,6 +49,17 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "is_false")]
         force: bool,
     },
+    /// Removes and injects faults of a leg, then says them all. Never waits for a leg.
+    Inject {
+        /// Its name.
+        leg: String,
+        /// Numbers of faults, or `all`; they are removed before others are injected.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remove: Vec<String>,
+        /// `KIND[,OPTION=VALUE...]`, as docs/FAULTS.md has them; all of them are understood before any is injected.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        faults: Vec<String>,
+    },
 }
 
 /// A word that is not said is not sent: a daemon from before there was the word takes the request.
@@ -77,6 +89,13 @@ pub enum Response {
     },
     /// The state.
     Status(Box<MirrorStatus>),
+    /// The faults of a leg.
+    Faults {
+        /// Its name.
+        leg: String,
+        /// All of them, in the order of their numbers.
+        faults: Vec<FaultStatus>,
+    },
     /// Refused or failed.
     Error {
         /// Why, and the way out.
@@ -199,6 +218,9 @@ pub struct LegStatus {
     pub first_error: Option<String>,
     /// The command that brings it back.
     pub advice: Option<String>,
+    /// What goes wrong on command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultStatus>,
 }
 
 /// Environment variable that names the control socket of the mirror for the daemon and for the commands.
@@ -242,11 +264,12 @@ mod tests {
                 Request::Drop { .. } => "drop",
                 Request::Return { .. } => "return",
                 Request::Trust { .. } => "trust",
+                Request::Inject { .. } => "inject",
             });
         }
         shown.dedup();
         let all = [
-            "status", "load", "unload", "resync", "drop", "return", "trust",
+            "status", "load", "unload", "resync", "drop", "return", "trust", "inject",
         ];
         assert_eq!(shown, all);
     }

@@ -1,8 +1,6 @@
 //! Faults on command.
 
-use std::fmt::Write;
-
-use pseudotape_control::{FaultStatus, FaultsStatus, Request};
+use pseudotape_control::{FaultsStatus, Request};
 use pseudotape_human::{Paint, Report, Screen, printable};
 use serde::Serialize;
 
@@ -38,29 +36,9 @@ impl Report for Shown {
         }
         text.push('\n');
         for fault in &status.faults {
-            let words = printable(&words(fault));
+            let words = printable(&fault.to_string());
             text.push_str(&format!("  {:<3} {words}\n", fault.number));
         }
         text
-    }
-}
-
-/// A fault in one line.
-pub(crate) fn words(fault: &FaultStatus) -> String {
-    let mut words = format!("{}: met {}", fault.fault, times(fault.met));
-    if fault.over {
-        words.push_str(", over");
-    } else if let Some(seconds) = fault.seconds_left {
-        // Writing to a text can't fail.
-        write!(words, ", for {seconds:.0} s more").ok();
-    }
-    words
-}
-
-fn times(met: u64) -> String {
-    match met {
-        0 => "never yet".to_owned(),
-        1 => "once".to_owned(),
-        more => format!("{more} times"),
     }
 }

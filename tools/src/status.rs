@@ -11,7 +11,6 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::StatusOptions;
 use crate::client::Daemon;
-use crate::inject::words;
 
 /// Cells of the bar that shows how full a medium is.
 const BAR_CELLS: u64 = 20;
@@ -131,7 +130,7 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
         );
     }
     for fault in &drive.faults {
-        field("fault", format!("{} {}", fault.number, words(fault)));
+        field("fault", format!("{} {fault}", fault.number));
     }
     let last_error = drive.last_error.as_deref().map_or_else(
         || "none".to_owned(),

@@ -3,6 +3,7 @@
 //! A field that can be unknown or empty has a default, so that a client reads the status of a daemon that does not know
 //! the field. What says of which drive or place the rest is has none: without it the rest would be told of another one.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -257,6 +258,22 @@ pub struct FaultStatus {
     pub over: bool,
     /// Seconds for which it still lasts, where its time is limited.
     pub seconds_left: Option<f64>,
+}
+
+impl fmt::Display for FaultStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: met ", self.fault)?;
+        match self.met {
+            0 => f.write_str("never yet")?,
+            1 => f.write_str("once")?,
+            more => write!(f, "{more} times")?,
+        }
+        match self.seconds_left {
+            _ if self.over => f.write_str(", over"),
+            Some(seconds) => write!(f, ", for {seconds:.0} s more"),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use pseudotape_drive::{
 };
 use pseudotape_image::{Access, Error, FileStore, VolumeId};
 use pseudotape_tape::Drive;
-use pseudotape_testkit::{Recovering, SuiteMedium, cartridge_on, drive_suite};
+use pseudotape_testkit::{SuiteMedium, cartridge_on, drive_suite, recovering};
 
 fn loaded<M: Medium>(medium: M, personality: Personality, wanted: SuiteMedium) -> ImageDrive<M> {
     let cartridge = cartridge_on(medium, wanted);
@@ -20,7 +20,7 @@ mod in_memory {
 
     fn memory(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
         let drive = loaded(MemoryMedium, personality, medium);
-        Box::new(Recovering::new(drive, medium.recovered_errors))
+        Box::new(recovering(drive, medium.recovered_errors))
     }
 
     drive_suite!(memory);
@@ -81,7 +81,7 @@ mod in_a_file {
             _directory: directory,
         };
         let drive = loaded(medium, personality, wanted);
-        Box::new(Recovering::new(drive, wanted.recovered_errors))
+        Box::new(recovering(drive, wanted.recovered_errors))
     }
 
     drive_suite!(file);

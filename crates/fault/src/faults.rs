@@ -123,6 +123,19 @@ impl Entry {
     }
 }
 
+/// Lists are equal that hold the same faults.
+impl PartialEq for Faults {
+    fn eq(&self, other: &Self) -> bool {
+        let faults = |faults: &Faults| -> Vec<Fault> {
+            let listed = faults.listed().into_iter();
+            listed.map(|listed| listed.fault).collect()
+        };
+        faults(self) == faults(other)
+    }
+}
+
+impl Eq for Faults {}
+
 impl Faults {
     /// Injects faults, all or none; says their numbers.
     pub fn inject(&self, faults: Vec<Fault>) -> Result<Vec<u32>, FaultError> {

@@ -3,7 +3,7 @@
 use pseudotape_drive::Personality;
 use pseudotape_fault::{Fault, Faulty};
 use pseudotape_tape::{Bare, Drive};
-use pseudotape_testkit::{Recovering, SuiteMedium, drive_suite, image_drive};
+use pseudotape_testkit::{SuiteMedium, drive_suite, image_drive, recovering};
 
 /// One of each kind that can stay unmet.
 const UNMET: [&str; 8] = [
@@ -20,7 +20,7 @@ const UNMET: [&str; 8] = [
 fn armed(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = image_drive(personality, wanted);
     drive.clear_attention();
-    let drive = Faulty::new(Recovering::new(drive, wanted.recovered_errors));
+    let drive = Faulty::new(recovering(drive, wanted.recovered_errors));
     let faults = UNMET.map(|text| text.parse::<Fault>().expect("a fault"));
     drive.faults().inject(faults.into()).expect("there is room");
     Box::new(drive)
@@ -38,7 +38,7 @@ mod without {
     fn unarmed(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
         let mut drive = image_drive(personality, wanted);
         drive.clear_attention();
-        let drive = Recovering::new(drive, wanted.recovered_errors);
+        let drive = recovering(drive, wanted.recovered_errors);
         Box::new(Faulty::new(Bare(drive)))
     }
 

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
+use pseudotape_fault::Faulty;
 use pseudotape_filter::{Binding, Compression, Filter, FilterDrive, Key};
 use pseudotape_tape::{
     Address, Done, Drive, EraseExtent, Failed, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit,
     Stop, Transfer, Volume, WriteMode,
 };
 use pseudotape_testkit::{
-    ModelCartridge, ModelDrive, ModelObject, Operation, Recovering, SUITE, SuiteMedium, block_of,
-    compare, image_drive, operation,
+    ModelCartridge, ModelDrive, ModelObject, Operation, SUITE, SuiteMedium, block_of, compare,
+    image_drive, operation, recovering,
 };
 
 /// What the suite asks of a drive and a filter has not, each with the test that stands for it.
@@ -67,7 +68,7 @@ fn over_a_model(
     filter: Filter,
     personality: Personality,
     medium: SuiteMedium,
-) -> FilterDrive<Recovering<ModelDrive>> {
+) -> FilterDrive<Faulty<ModelDrive>> {
     let mut drive = ModelDrive::new(widened(personality, &filter));
     drive.insert(ModelCartridge {
         capacity_bytes: medium.capacity_bytes,
@@ -77,20 +78,20 @@ fn over_a_model(
         ..ModelCartridge::default()
     });
     drive.clear_attention();
-    FilterDrive::new(Recovering::new(drive, medium.recovered_errors), filter)
+    FilterDrive::new(recovering(drive, medium.recovered_errors), filter)
 }
 
 fn over_an_image(
     filter: Filter,
     personality: Personality,
     medium: SuiteMedium,
-) -> FilterDrive<Recovering<ImageDrive<MemoryMedium>>> {
+) -> FilterDrive<Faulty<ImageDrive<MemoryMedium>>> {
     let mut drive = image_drive(widened(personality, &filter), medium);
     drive.clear_attention();
-    FilterDrive::new(Recovering::new(drive, medium.recovered_errors), filter)
+    FilterDrive::new(recovering(drive, medium.recovered_errors), filter)
 }
 
-fn plain(filter: Filter) -> FilterDrive<Recovering<ModelDrive>> {
+fn plain(filter: Filter) -> FilterDrive<Faulty<ModelDrive>> {
     over_a_model(filter, Personality::default(), SuiteMedium::default())
 }
 
@@ -162,7 +163,7 @@ proptest! {
         let mut block = block_of(seed, length);
         block[length / 2..].fill(7);
         drive.write(Transfer::Variable, &block).unwrap();
-        let objects = &mut drive.below_mut().cartridge_mut().unwrap().partitions[0];
+        let objects = &mut drive.below_mut().behind_mut().cartridge_mut().unwrap().partitions[0];
         let Some(ModelObject::Block(stored)) = objects.first_mut() else {
             return Err(TestCaseError::fail("one block was written"));
         };
@@ -179,10 +180,7 @@ proptest! {
 }
 
 /// What reading the first block gives, through this filter.
-fn read_through(
-    drive: FilterDrive<Recovering<ModelDrive>>,
-    filter: Filter,
-) -> Result<Vec<u8>, String> {
+fn read_through(drive: FilterDrive<Faulty<ModelDrive>>, filter: Filter) -> Result<Vec<u8>, String> {
     let mut drive = FilterDrive::new(drive.into_below(), filter);
     drive.rewind().unwrap();
     let mut buffer = vec![0; 4000];
@@ -275,13 +273,13 @@ fn recorded(filter: Option<Filter>) -> Recording {
             .unwrap();
     }
     filemark(drive.below_mut()).unwrap();
-    let last = drive.below_mut().cartridge_mut().unwrap();
+    let last = drive.below_mut().behind_mut().cartridge_mut().unwrap();
     let copy = last.partitions[0][0].clone();
     last.partitions[0].push(copy);
     drive.into_below()
 }
 
-type Recording = Recovering<ModelDrive>;
+type Recording = Faulty<ModelDrive>;
 
 /// A change of the tape, where it is.
 type Change = fn(&mut FilterDrive<Recording>) -> Result<Done, Failed>;
@@ -319,6 +317,7 @@ fn nothing_is_changed_behind_blocks_that_the_filter_does_not_read() {
             let mut drive = FilterDrive::new(recorded(wrote.clone()), reads.clone());
             let before = drive
                 .below_mut()
+                .behind_mut()
                 .cartridge_mut()
                 .unwrap()
                 .partitions
@@ -341,6 +340,7 @@ fn nothing_is_changed_behind_blocks_that_the_filter_does_not_read() {
                 .unwrap();
             let after = drive
                 .below_mut()
+                .behind_mut()
                 .cartridge_mut()
                 .unwrap()
                 .partitions
@@ -508,8 +508,13 @@ fn limits_shrink_by_what_a_stored_block_adds() {
 }
 
 /// Salt and counter of every block of version 2 on the tape below.
-fn nonces(drive: &FilterDrive<Recovering<ModelDrive>>) -> Vec<Vec<u8>> {
-    let objects = &drive.below().cartridge().expect("a cartridge").partitions[0];
+fn nonces(drive: &FilterDrive<Faulty<ModelDrive>>) -> Vec<Vec<u8>> {
+    let objects = &drive
+        .below()
+        .behind()
+        .cartridge()
+        .expect("a cartridge")
+        .partitions[0];
     let stored = objects.iter().filter_map(|object| match object {
         ModelObject::Block(stored) => Some([&stored[32..48], &stored[56..60]].concat()),
         _ => None,
@@ -553,7 +558,12 @@ fn a_damaged_block_below_is_passed_on() {
     let mut drive = plain(Filter::default());
     drive.write(Transfer::Variable, b"one").unwrap();
     drive.write(Transfer::Variable, b"two").unwrap();
-    drive.below_mut().cartridge_mut().unwrap().partitions[0][0] = ModelObject::Damaged(3);
+    drive
+        .below_mut()
+        .behind_mut()
+        .cartridge_mut()
+        .unwrap()
+        .partitions[0][0] = ModelObject::Damaged(3);
     drive.rewind().unwrap();
     let mut buffer = [0; 10];
     let failed = drive.read(Transfer::Variable, &mut buffer).unwrap_err();

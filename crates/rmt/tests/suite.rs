@@ -10,7 +10,7 @@ use pseudotape_drive::Personality;
 use pseudotape_rmt::{Reach, Remote, RmtDrive, ServerOptions, Shelf, serve};
 use pseudotape_st::OpenFlags;
 use pseudotape_tape::{Bare, Drive};
-use pseudotape_testkit::{Recovering, SUITE, SuiteMedium, drive_suite, image_drive, suite};
+use pseudotape_testkit::{SUITE, SuiteMedium, drive_suite, image_drive, recovering, suite};
 
 struct One(StTape);
 
@@ -26,7 +26,7 @@ impl Shelf for One {
 fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = image_drive(personality, wanted);
     drive.clear_attention();
-    Box::new(Recovering::new(drive, wanted.recovered_errors))
+    Box::new(recovering(drive, wanted.recovered_errors))
 }
 
 fn remote(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {

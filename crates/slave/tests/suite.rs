@@ -5,9 +5,9 @@ mod common;
 use common::{greet, master, on_socket, on_stream};
 use pseudotape_drive::Personality;
 use pseudotape_slave::{Checksums, Options, ServeOptions};
-use pseudotape_tape::Drive;
+use pseudotape_tape::{Bare, Drive};
 use pseudotape_testkit::{
-    ModelCartridge, ModelDrive, Recovering, SuiteMedium, drive_suite, image_drive,
+    ModelCartridge, ModelDrive, SuiteMedium, drive_suite, image_drive, recovering,
 };
 
 fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
@@ -19,12 +19,12 @@ fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
         worm: medium.worm,
         ..ModelCartridge::default()
     });
-    Box::new(Recovering::new(drive, medium.recovered_errors))
+    Box::new(recovering(Bare(drive), medium.recovered_errors))
 }
 
 fn image(personality: Personality, wanted: SuiteMedium) -> Box<dyn Drive> {
     let drive = image_drive(personality, wanted);
-    Box::new(Recovering::new(drive, wanted.recovered_errors))
+    Box::new(recovering(drive, wanted.recovered_errors))
 }
 
 fn over_socket(served: Box<dyn Drive>, options: Options, serve: ServeOptions) -> Box<dyn Drive> {

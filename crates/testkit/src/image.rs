@@ -5,7 +5,7 @@ use pseudotape_image::{CreateParameters, Rewriting, Uuid, VolumeId, WriteProtect
 
 use crate::suite::SuiteMedium;
 
-/// A blank cartridge on a medium. What of it recovers errors is [`Recovering`](crate::Recovering)'s, around the drive.
+/// A blank cartridge on a medium. What of it recovers errors is [`recovering`](crate::recovering)'s, around the drive.
 pub fn cartridge_on<M: Medium>(medium: M, wanted: SuiteMedium) -> Cartridge<M> {
     let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
     parameters.header.capacity_bytes = wanted.capacity_bytes;

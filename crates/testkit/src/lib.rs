@@ -22,7 +22,7 @@ pub use declare::{SUITE, SuiteCase};
 pub use image::{cartridge_on, image_drive};
 pub use model::ModelDrive;
 pub use operations::{Operation, OperationResult, compare, operation};
-pub use recovering::Recovering;
+pub use recovering::recovering;
 pub use shared::SharedDrive;
 pub use suite::{Make, SuiteMedium};
 

@@ -21,7 +21,7 @@ pub struct SuiteMedium {
     pub write_protected: bool,
     /// Append-only medium.
     pub worm: bool,
-    /// Errors that the drive recovers, one in each of the first writes: [`Recovering`](crate::Recovering) around a
+    /// Errors that the drive recovers, one in each of the first writes: [`recovering`](crate::recovering) around a
     /// drive that recovers none by itself, below whatever the suite is to judge.
     pub recovered_errors: u32,
 }

@@ -1,8 +1,8 @@
 //! The model tape runs the suite that it is the model for.
 
 use pseudotape_drive::Personality;
-use pseudotape_tape::Drive;
-use pseudotape_testkit::{ModelCartridge, ModelDrive, Recovering, SuiteMedium, drive_suite};
+use pseudotape_tape::{Bare, Drive};
+use pseudotape_testkit::{ModelCartridge, ModelDrive, SuiteMedium, drive_suite, recovering};
 
 fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
     let mut drive = ModelDrive::new(personality);
@@ -14,7 +14,7 @@ fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
         ..ModelCartridge::default()
     });
     drive.clear_attention();
-    Box::new(Recovering::new(drive, medium.recovered_errors))
+    Box::new(recovering(Bare(drive), medium.recovered_errors))
 }
 
 drive_suite!(model);

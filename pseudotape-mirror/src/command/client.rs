@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use pseudotape_control::call;
-use pseudotape_human::{Screen, printable};
+use pseudotape_control::{FaultStatus, call};
+use pseudotape_human::{Paint, Report, Screen, printable};
+use serde::Serialize;
 
 use super::verdict::{Refused, Verdict};
-use crate::cli::ReturnOptions;
+use crate::cli::{InjectOptions, ReturnOptions};
 use crate::config::parse_assignment;
 use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
 
@@ -35,7 +36,9 @@ impl Client {
         let timeout = self.timeout.unwrap_or(QUESTION);
         match call(&self.socket, &Request::Status, timeout)? {
             Response::Status(status) => Ok(*status),
-            Response::Done { .. } => bail!("the mirror answered something else than its status"),
+            Response::Done { .. } | Response::Faults { .. } => {
+                bail!("the mirror answered something else than its status")
+            }
             Response::Error { message } => bail!("the mirror refused: {message}"),
         }
     }
@@ -45,10 +48,60 @@ impl Client {
         let timeout = self.timeout.unwrap_or(ORDER);
         match call(&self.socket, request, timeout)? {
             Response::Done { message } => screen.print((printable(&message) + "\n").as_bytes())?,
-            Response::Status(_) => bail!("the mirror answered its status instead of what it did"),
+            Response::Status(_) | Response::Faults { .. } => {
+                bail!("the mirror answered its status instead of what it did")
+            }
             Response::Error { message } => return Err(Refused(message).into()),
         }
         Ok(Verdict::Well)
+    }
+
+    /// Removes and injects faults of a leg, and shows what there is then.
+    pub(super) fn inject(&self, options: InjectOptions, screen: &Screen) -> Result<Verdict> {
+        let InjectOptions {
+            leg,
+            faults,
+            remove,
+            json,
+        } = options;
+        let request = Request::Inject {
+            leg,
+            remove,
+            faults,
+        };
+        let timeout = self.timeout.unwrap_or(QUESTION);
+        match call(&self.socket, &request, timeout)? {
+            Response::Faults { leg, faults } => {
+                screen.with_json(json).show(&LegFaults { leg, faults })?
+            }
+            Response::Error { message } => return Err(Refused(message).into()),
+            Response::Done { .. } | Response::Status(_) => {
+                bail!("the mirror answered something else than the faults of its leg")
+            }
+        }
+        Ok(Verdict::Well)
+    }
+}
+
+/// The faults of a leg, as a report.
+#[derive(Debug, Serialize)]
+struct LegFaults {
+    leg: String,
+    faults: Vec<FaultStatus>,
+}
+
+impl Report for LegFaults {
+    fn text(&self, screen: &Screen) -> String {
+        let mut text = screen.paint(Paint::Heading, &format!("leg {}", printable(&self.leg)));
+        if self.faults.is_empty() {
+            text.push_str("  no faults");
+        }
+        text.push('\n');
+        for fault in &self.faults {
+            let words = printable(&fault.to_string());
+            text.push_str(&format!("  {:<3} {words}\n", fault.number));
+        }
+        text
     }
 }
 

@@ -73,6 +73,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
             let TrustOptions { leg, force } = options;
             client.order(&Request::Trust { leg, force }, &screen)
         }
+        Command::Inject(options) => client.inject(options, &screen),
         Command::Changer(options) => {
             let control = cli.control.as_deref();
             let timeout = cli.timeout.map(Duration::from_secs);

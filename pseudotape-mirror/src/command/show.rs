@@ -128,6 +128,10 @@ fn show_leg(text: &mut String, leg: &LegStatus, screen: &Screen) {
         let error = screen.paint(Paint::Bad, &printable(error));
         lines.push(format!("  error      {error}"));
     }
+    for fault in &leg.faults {
+        let words = printable(&fault.to_string());
+        lines.push(format!("  fault      {} {words}", fault.number));
+    }
     if let Some(advice) = &leg.advice {
         lines.push(format!("  to do      {}", printable(advice)));
     }
@@ -192,6 +196,7 @@ mod tests {
             repairs: 0,
             first_error: None,
             advice: None,
+            faults: Vec::new(),
         }
     }
 

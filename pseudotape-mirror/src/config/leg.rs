@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use pseudotape_fault::{Fault, FaultError, Faults};
 use pseudotape_human::{Size, list, parse_size};
 use pseudotape_sink::Sink;
 use serde::Deserialize;
@@ -27,6 +28,8 @@ pub(super) struct LegTable {
     class: Option<String>,
     when: Option<String>,
     reserve: Option<Size>,
+    #[serde(default)]
+    faults: Vec<String>,
 }
 
 /// Reads `NAME[=SINK][,class=…][,when=…][,reserve=…]`; the other options are the sink's.
@@ -80,9 +83,19 @@ pub(super) fn check_leg(table: LegTable) -> Result<LegConfig> {
         },
         keeps: Keeps::default(),
         reserve_bytes: table.reserve.map(|size| size.0),
+        faults: injected(&table.faults).context("faults")?,
     };
     let sink = table.sink.as_deref().map(parse_sink).transpose()?;
     Ok(LegConfig { options, sink })
+}
+
+/// The faults that are there from the start.
+fn injected(texts: &[String]) -> Result<Faults, FaultError> {
+    let faults = Faults::default();
+    let understood: Result<Vec<Fault>, FaultError> =
+        texts.iter().map(|text| text.parse()).collect();
+    faults.inject(understood?)?;
+    Ok(faults)
 }
 
 /// Names stand before '=' on command lines, and in lines of the log.

@@ -3,6 +3,7 @@
 mod attach;
 mod deck;
 mod event;
+mod faults;
 mod gate;
 mod gone;
 mod operator;

@@ -12,6 +12,7 @@ use pseudotape_tape::{BlockLimits, Drive};
 use crate::config::LegConfig;
 use crate::daemon::attach::SlaveEnd;
 use crate::daemon::deck::{self, Deck};
+use crate::daemon::faults::LegFaults;
 use crate::daemon::gate::Gate;
 use crate::daemon::public::Public;
 use crate::daemon::served::Announced;
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) orders: Mutex<()>,
     /// What others than root and the daemon's own user may put in.
     pub(crate) lent: Lent,
+    /// What goes wrong on command.
+    pub(crate) faults: LegFaults,
 }
 
 impl Desk {
@@ -38,10 +41,18 @@ impl Desk {
         if request == Request::Status {
             return Ok(Response::Status(Box::new(self.public.status())));
         }
+        if let Request::Inject {
+            leg,
+            remove,
+            faults,
+        } = request
+        {
+            return self.faults.act(leg, &remove, &faults, peer);
+        }
         let _order = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let message = match request {
             // Answered above.
-            Request::Status => bail!("the status is no order"),
+            Request::Status | Request::Inject { .. } => bail!("a question is no order"),
             Request::Load { legs } => self.load(&legs, peer)?,
             Request::Unload { force } => self.unload(force)?,
             Request::Resync { leg } => self.resync(&leg)?,
@@ -77,6 +88,8 @@ impl Desk {
             .into_iter()
             .filter_map(|leaving| leaving.wait().err())
             .collect();
+        self.faults
+            .expect_load(legs.iter().map(|leg| &*leg.options.name))?;
         let opened = deck::open(&legs, &sinks)?;
         let mut deck = self.deck.for_operator();
         expect_empty(&deck)?;

@@ -10,6 +10,7 @@ use pseudotape_sink::{Sink, left_on_both};
 use pseudotape_tape::{BlockLimits, Position};
 
 use crate::config::Config;
+use crate::daemon::faults::statuses;
 use crate::leg::{Keeps, LegBoard, LegOptions, LegState};
 use crate::messages::{
     BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
@@ -324,6 +325,7 @@ impl PublicLeg {
             repairs: board.repairs.load(Ordering::Relaxed),
             first_error: board.first_error(),
             advice,
+            faults: statuses(&self.options.faults),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::config::{Config, ControlConfig};
 use crate::daemon::attach::{self, SlaveEnd};
 use crate::daemon::deck::{self, Deck};
 use crate::daemon::event::Event;
+use crate::daemon::faults::LegFaults;
 use crate::daemon::gate::Gate;
 use crate::daemon::operator::Desk;
 use crate::daemon::public::Public;
@@ -54,6 +55,7 @@ pub fn run(config: &Config) -> Result<Ending> {
         announced: Arc::new(Announced::default()),
         orders: Mutex::new(()),
         lent: config.control.lent.clone(),
+        faults: LegFaults::of(&config.legs),
     });
     let ControlConfig {
         socket,
@@ -94,6 +96,8 @@ pub fn run(config: &Config) -> Result<Ending> {
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
         log::debug!("can't tell systemd that the mirror ends: {error}");
     }
+    // What ends meets no fault, and waits for none.
+    desk.faults.end();
     // A move in hand needs the mirror to its end.
     drop(changers);
     // A command that asks has to see that the daemon ends, and an order that goes on has to end first.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use pseudotape_copy::Copied;
+use pseudotape_fault::Faulty;
 use pseudotape_tape::{
     Address, Done, Drive, Failed, Mode, ModeSelect, Position, ReadDone, Sense, Transfer, Volume,
 };
@@ -17,7 +18,7 @@ use crate::leg::place::same_place;
 pub(crate) struct Core {
     name: String,
     keeps: Keeps,
-    drive: Box<dyn Volume>,
+    drive: Faulty<Box<dyn Volume>>,
     /// Where the tape is, as far as that is known.
     at: Option<Position>,
     /// What the drive was told of its mode, which a reset makes it forget.
@@ -30,20 +31,27 @@ impl Core {
         Core {
             name: options.name.clone(),
             keeps: options.keeps,
-            drive,
+            drive: Faulty::with(drive, options.faults.clone()),
             at: None,
             chosen: ModeSelect::default(),
             scratch: Vec::new(),
         }
     }
 
+    /// The drive: where no fault is injected, the volume itself.
     pub(crate) fn drive(&mut self) -> &mut dyn Drive {
-        &mut *self.drive
+        match self.drive.is_armed() {
+            true => &mut self.drive,
+            false => &mut **self.drive.behind_mut(),
+        }
     }
 
     /// The volume in the drive.
     pub(crate) fn volume(&mut self) -> &mut dyn Volume {
-        &mut *self.drive
+        match self.drive.is_armed() {
+            true => &mut self.drive,
+            false => &mut **self.drive.behind_mut(),
+        }
     }
 
     /// Copies what follows on another leg's drive, from where both tapes are.
@@ -56,11 +64,13 @@ impl Core {
     /// Puts another drive in the place of the one that is there.
     pub(super) fn replace(&mut self, drive: Box<dyn Volume>) -> Box<dyn Volume> {
         self.at = None;
-        std::mem::replace(&mut self.drive, drive)
+        let faults = self.drive.faults().clone();
+        std::mem::replace(&mut self.drive, Faulty::with(drive, faults)).into_behind()
     }
 
+    /// The volume, to be closed: that meets no fault.
     pub(crate) fn into_volume(self) -> Box<dyn Volume> {
-        self.drive
+        self.drive.into_behind()
     }
 
     /// Where the tape is, as far as that is known.

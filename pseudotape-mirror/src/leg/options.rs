@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pseudotape_fault::Faults;
 use pseudotape_tape::Volume;
 
 /// What a failure of a leg means.
@@ -72,6 +73,8 @@ pub struct LegOptions {
     pub keeps: Keeps,
     /// How many bytes surely fit behind early warning, where the drive can't say how much fits.
     pub reserve_bytes: Option<u64>,
+    /// What goes wrong on command with whatever is in the leg.
+    pub faults: Faults,
 }
 
 impl LegOptions {

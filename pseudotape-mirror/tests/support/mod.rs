@@ -15,7 +15,7 @@ use pseudotape_tape::{
     Transfer, Volume, VolumeError, VolumeIdentity, Writability, WriteMode,
 };
 use pseudotape_testkit::{
-    ModelCartridge, ModelDrive, ModelObject, Recovering, SuiteMedium, image_drive,
+    ModelCartridge, ModelDrive, ModelObject, SuiteMedium, image_drive, recovering,
 };
 
 /// A blank medium.
@@ -42,7 +42,7 @@ pub fn image(personality: Personality, medium: SuiteMedium) -> ImageDrive<Memory
 pub fn model_leg(name: &str, personality: Personality, medium: SuiteMedium) -> NewLeg {
     NewLeg {
         options: LegOptions::named(name),
-        drive: Box::new(Recovering::new(
+        drive: Box::new(recovering(
             model(personality, medium),
             medium.recovered_errors,
         )),
