@@ -59,6 +59,8 @@ refused "nor use a tape node" "'devices' of \[control\]" pseudotape load 1 "devi
 refused "nor name a key" "'keys' of \[control\]" pseudotape load 1 "aes=$place/private/key+image:$place/lent/tuesday.ptape"
 refused "nor set options of the driver" "as on a node" pseudotape options 1 sili
 allowed "he can read them" sili pseudotape options 1
+refused "nor make a drive fail" "'faults' for the drive" pseudotape inject 1 hang
+allowed "he sees what was injected" 'no faults' pseudotape inject 1
 chmod 775 "$place/lent"
 refused "a folder that others can write to is not lent" "chmod go-w" pseudotape load 1 "$place/lent/tuesday.ptape"
 chmod 755 "$place/lent"
@@ -127,6 +129,7 @@ MIRROR=$!
 mirror_attached
 SOCKET=$PSEUDOTAPE_MIRROR_CONTROL
 same "the mirror's control socket has its group" "660 users" "$(stat -c '%a %G' "$SOCKET")"
+refused "nobody else makes a leg fail" "'faults' for the leg" pseudotape-mirror inject a hang
 refused "no program runs by the mirror" "'remotes' of \[control\]" pseudotape-mirror load "a=rmt:x:y,rsh=$place/program"
 refused "no image from elsewhere goes in" "'folders' of \[control\]" pseudotape-mirror load "a=$place/private/secret.ptape"
 refused "none is made elsewhere" "'folders' of \[control\]" pseudotape-mirror load "a=image:$place/private/new.ptape,create"
