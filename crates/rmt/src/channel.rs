@@ -1,11 +1,13 @@
 //! The connection itself: a socket, on whose other end a command or a server is.
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -16,6 +18,12 @@ use crate::remote::{Reach, Remote};
 /// How long a command may take to end after its connection was closed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// How long a command may take to end that has closed its side.
+const GOING: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Longest line of a command that is kept whole.
+const MAX_LINE_BYTES: u64 = 4096;
+
 /// A TCP connection that is silent so long is probed, so often, and given up.
 const KEEPALIVE_IDLE_SECONDS: u32 = 30;
 const KEEPALIVE_INTERVAL_SECONDS: u32 = 10;
@@ -25,7 +33,15 @@ const KEEPALIVE_PROBES: u32 = 3;
 #[derive(Debug)]
 pub struct Channel {
     socket: Socket,
-    child: Option<Child>,
+    command: Option<Running>,
+}
+
+/// A command on the other end, and what it says on its standard error.
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    listener: Option<JoinHandle<()>>,
+    said: Arc<Mutex<String>>,
 }
 
 #[derive(Debug)]
@@ -71,10 +87,11 @@ impl Channel {
             .split_first()
             .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the command is empty"))?;
         let (ours, theirs) = UnixStream::pair()?;
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::from(OwnedFd::from(theirs.try_clone()?)))
             .stdout(Stdio::from(OwnedFd::from(theirs)))
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| {
                 io::Error::new(
@@ -82,9 +99,19 @@ impl Channel {
                     format!("{}: {error}", program.to_string_lossy()),
                 )
             })?;
+        let said = Arc::<Mutex<String>>::default();
+        let heard = Arc::clone(&said);
+        let listener = child
+            .stderr
+            .take()
+            .map(|stderr| thread::spawn(move || pass_on(stderr, &heard)));
         Ok(Channel {
             socket: Socket::Unix(ours),
-            child: Some(child),
+            command: Some(Running {
+                child,
+                listener,
+                said,
+            }),
         })
     }
 
@@ -101,7 +128,7 @@ impl Channel {
         setsockopt(&stream, sockopt::TcpKeepCount, &KEEPALIVE_PROBES)?;
         Ok(Channel {
             socket: Socket::Tcp(stream),
-            child: None,
+            command: None,
         })
     }
 
@@ -130,10 +157,50 @@ impl Channel {
 
     /// Why the other side went, where it was a command that says so.
     pub fn last_words(&mut self) -> Option<String> {
-        let child = self.child.as_mut()?;
-        wait(child, Duration::from_millis(500))
-            .filter(|status| !status.success())
-            .map(|status| format!("the command ended: {status}"))
+        let command = self.command.as_mut()?;
+        let status = wait(&mut command.child, GOING)?;
+        if status.success() {
+            return None;
+        }
+        let said = command.last_line();
+        Some(match said.is_empty() {
+            true => format!("the command ended: {status}"),
+            false => format!("the command ended: {status}: {said}"),
+        })
+    }
+}
+
+impl Running {
+    /// The last line that the command said. What it started may hold its standard error open, and is not waited for.
+    fn last_line(&self) -> String {
+        let end = Instant::now() + GOING;
+        while self.listener.as_ref().is_some_and(|l| !l.is_finished()) && Instant::now() < end {
+            thread::sleep(LOOK_AGAIN);
+        }
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clone()
+    }
+}
+
+/// Passes on what a command says to the standard error of this process, as if it were its own, and keeps the last line.
+fn pass_on(stderr: ChildStderr, said: &Mutex<String>) {
+    let mut lines = BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = lines
+            .by_ref()
+            .take(MAX_LINE_BYTES)
+            .read_until(b'\n', &mut line);
+        if !read.is_ok_and(|read| read > 0) {
+            return;
+        }
+        // Nobody is left to be told that nobody hears.
+        io::stderr().write_all(&line).ok();
+        let text = String::from_utf8_lossy(&line);
+        if !text.trim().is_empty() {
+            *said.lock().unwrap_or_else(PoisonError::into_inner) = text.trim().to_owned();
+        }
     }
 }
 
@@ -169,7 +236,7 @@ impl From<UnixStream> for Channel {
     fn from(stream: UnixStream) -> Self {
         Channel {
             socket: Socket::Unix(stream),
-            child: None,
+            command: None,
         }
     }
 }
@@ -199,7 +266,7 @@ fn wait(child: &mut Child, at_most: Duration) -> Option<std::process::ExitStatus
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
+            Ok(None) if Instant::now() < end => thread::sleep(LOOK_AGAIN),
             Ok(None) | Err(_) => return None,
         }
     }
@@ -249,7 +316,7 @@ impl Write for Channel {
 impl Drop for Channel {
     fn drop(&mut self) {
         self.cut();
-        if let Some(child) = &mut self.child
+        if let Some(Running { child, .. }) = &mut self.command
             && wait(child, LAST_WORDS).is_none()
         {
             // It had its time; nobody is left to hear of an error.
