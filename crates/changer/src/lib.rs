@@ -33,7 +33,8 @@ pub use mirror::{ChangerLeg, MirrorChanger};
 pub use pairing::{Cell, PairedLeg, PairedLibrary, Pairing, PairingError, Place, Run};
 pub use refusal::Refusal;
 pub use remote::{
-    ChangerServer, MAX_REPLY_BYTES, MAX_REQUEST_BYTES, Reach, RemoteChanger, Session, serve_changer,
+    ChangerServer, MAX_REPLY_BYTES, MAX_REQUEST_BYTES, Reach, RemoteChanger, Session, Wait,
+    serve_changer,
 };
 #[cfg(any(test, feature = "fuzz"))]
 pub use remote::{fuzz_changer_reply, fuzz_changer_request};

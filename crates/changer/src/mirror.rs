@@ -401,9 +401,11 @@ impl<C: Changer> MirrorChanger<C> {
 }
 
 fn not_ready(leg: &str, refusal: &Refusal) -> Refusal {
-    Refusal::NotReady {
-        reason: format!("{leg}: {refusal}"),
-    }
+    let reason = match refusal {
+        Refusal::NotReady { reason } => format!("{leg}: {reason}"),
+        other => format!("{leg}: {other}"),
+    };
+    Refusal::NotReady { reason }
 }
 
 impl<C: Changer> Changer for MirrorChanger<C> {

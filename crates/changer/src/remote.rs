@@ -16,13 +16,25 @@ use crate::doubt::Doubt;
 use crate::element::{Element, Inventory};
 use crate::refusal::Refusal;
 
-/// How the other host is reached. Whoever implements it also sets how long a call may take.
+/// What an answer is waited for. Whoever reaches the other host knows how long each of them may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// What the changer knows by heart. It may have to end a move of somebody else first.
+    Question,
+    /// A move.
+    Move,
+}
+
+/// How the other host is reached. A wait that is over is the error `TimedOut`.
 pub trait Reach {
     /// Bytes both ways.
     type Link: Read + Write;
 
-    /// Connects anew.
-    fn connect(&mut self) -> io::Result<Self::Link>;
+    /// Connects anew. The first answers may take as long as this.
+    fn connect(&mut self, wait: Wait) -> io::Result<Self::Link>;
+
+    /// Sets how long the next answer may take.
+    fn set_wait(&mut self, link: &Self::Link, wait: Wait) -> io::Result<()>;
 }
 
 /// A changer on another host.
@@ -33,6 +45,8 @@ pub trait Reach {
 /// | in a move | the inventory shows the move as done | `Ok` |
 /// | in a move | the inventory is as before | `Failed`: nothing was moved, and nothing is tried again |
 /// | in a move | the inventory shows something else, or can't be had | `OutOfStep` |
+///
+/// Where a question has no answer in time, it is not asked again: whoever is silent would be waited for twice.
 #[derive(Debug)]
 pub struct RemoteChanger<R: Reach> {
     reach: R,
@@ -42,6 +56,8 @@ pub struct RemoteChanger<R: Reach> {
     identity: ChangerIdentity,
     layout: Layout,
     requests: u64,
+    /// After a broken link the next question has to wait for the move that may still go on.
+    in_doubt: bool,
 }
 
 /// Why a call has no answer.
@@ -56,7 +72,7 @@ impl<R: Reach> RemoteChanger<R> {
     /// Connects. `client` names this client to the server, and has to be another one for each of them: of one client
     /// the server obeys the newest connection only.
     pub fn connect(mut reach: R, client: String) -> io::Result<Self> {
-        let (link, welcome) = Self::greet(&mut reach, &client)?;
+        let (link, welcome) = Self::greet(&mut reach, &client, Wait::Question)?;
         Ok(RemoteChanger {
             reach,
             client,
@@ -64,11 +80,12 @@ impl<R: Reach> RemoteChanger<R> {
             identity: welcome.identity.into(),
             layout: welcome.layout,
             requests: 0,
+            in_doubt: false,
         })
     }
 
-    fn greet(reach: &mut R, client: &str) -> io::Result<(BufReader<R::Link>, Welcome)> {
-        let mut link = BufReader::new(reach.connect()?);
+    fn greet(reach: &mut R, client: &str, wait: Wait) -> io::Result<(BufReader<R::Link>, Welcome)> {
+        let mut link = BufReader::new(reach.connect(wait)?);
         let hello = Hello {
             version: VERSION,
             features: Vec::new(),
@@ -87,11 +104,15 @@ impl<R: Reach> RemoteChanger<R> {
 
     /// Asks once, on a link that may be new.
     fn ask(&mut self, ask: Ask) -> Result<Reply, Trouble> {
+        let wait = match self.in_doubt {
+            true => Wait::Move,
+            false => wait_for(ask),
+        };
         let mut link = match self.link.take() {
             Some(link) => link,
             None => {
                 let (link, welcome) =
-                    Self::greet(&mut self.reach, &self.client).map_err(Trouble::Link)?;
+                    Self::greet(&mut self.reach, &self.client, wait).map_err(Trouble::Link)?;
                 if welcome.layout != self.layout {
                     return Err(Trouble::Refused(Refusal::NotReady {
                         reason: "the changer on the other host has other elements now: restart this program".to_owned(),
@@ -100,6 +121,8 @@ impl<R: Reach> RemoteChanger<R> {
                 link
             }
         };
+        let waits = self.reach.set_wait(link.get_ref(), wait);
+        waits.map_err(Trouble::Link)?;
         self.requests += 1;
         let id = self.requests;
         let reply = exchange_lines(&mut link, &Request { id, ask }).map_err(Trouble::Link)?;
@@ -114,7 +137,7 @@ impl<R: Reach> RemoteChanger<R> {
     /// Asks what can be asked twice.
     fn question(&mut self, ask: Ask) -> Result<Reply, Refusal> {
         let again = match self.ask(ask) {
-            Err(Trouble::Link(_)) => self.ask(ask),
+            Err(Trouble::Link(error)) if error.kind() != io::ErrorKind::TimedOut => self.ask(ask),
             answer => answer,
         };
         again.map_err(|trouble| match trouble {
@@ -132,9 +155,25 @@ impl<R: Reach> RemoteChanger<R> {
             Err(Trouble::Refused(refusal)) => Err(refusal),
             Err(Trouble::Link(error)) => {
                 let why = format!("the link to the other host broke in the move: {error}");
-                doubt.settle(self, &why)
+                // Whoever was waited for in vain as long as a move may take is not waited for so long again.
+                self.in_doubt = error.kind() != io::ErrorKind::TimedOut;
+                let settled = doubt.settle(self, &why);
+                self.in_doubt = false;
+                settled
             }
         }
+    }
+}
+
+/// What the answer is waited for. A transport that goes somewhere, and a look at every label, take their time too.
+fn wait_for(ask: Ask) -> Wait {
+    match ask {
+        Ask::Inventory { .. } | Ask::DriveIdentity { .. } => Wait::Question,
+        Ask::Transfer { .. }
+        | Ask::Exchange { .. }
+        | Ask::Position { .. }
+        | Ask::Initialize { .. }
+        | Ask::Removal { .. } => Wait::Move,
     }
 }
 

@@ -69,12 +69,16 @@ pub(crate) struct Change {
     pub(crate) removal_prevented: Option<bool>,
 }
 
+/// The way out where the file can't be used. The cartridges are safe: their images are files of their own.
+const COPY: &str = "the newest copy of it that is whole can take its place; without one, move it away, make the library \
+                    anew ('pseudotape library create') and add the cartridges";
+
 /// Why the file of a library can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
     /// No first line of ours.
-    #[error("it is not the state of a library: {0}")]
+    #[error("it is not the state of a library: {0}; {COPY}")]
     Foreign(serde_json::Error),
     /// Of a newer version.
     #[error(
@@ -82,21 +86,16 @@ pub enum StateError {
     )]
     Format(u32),
     /// Cut, or changed by hand.
-    #[error(
-        "it is damaged: its checksum does not fit; the newest copy of it that is whole can take its place"
-    )]
+    #[error("it is damaged: its checksum does not fit; {COPY}")]
     Checksum,
     /// A change that was recorded is damaged, and later ones are behind it.
-    #[error(
-        "line {number} is damaged, and changes are recorded behind it: the newest copy of the file that is whole can \
-         take its place"
-    )]
+    #[error("line {number} is damaged, and changes are recorded behind it; {COPY}")]
     Line {
         /// Counted from 1.
         number: usize,
     },
     /// A change that was recorded, whole and not understood.
-    #[error("line {number} can't be understood: {source}")]
+    #[error("line {number} can't be understood: {source}; {COPY}")]
     LineContent {
         /// Counted from 1.
         number: usize,
@@ -104,13 +103,13 @@ pub enum StateError {
         source: serde_json::Error,
     },
     /// Whole and not understood.
-    #[error("it can't be understood: {0}")]
+    #[error("it can't be understood: {0}; {COPY}")]
     Content(serde_json::Error),
     /// Elements that can't be.
     #[error(transparent)]
     Layout(#[from] LayoutError),
     /// A cartridge where no cartridge can be.
-    #[error("cartridge {barcode} is in element {address}, which is none")]
+    #[error("cartridge {barcode} is in element {address}, which is none; {COPY}")]
     Nowhere {
         /// The cartridge.
         barcode: Barcode,
@@ -118,7 +117,7 @@ pub enum StateError {
         address: Address,
     },
     /// One cartridge in two elements.
-    #[error("cartridge {barcode} is in two elements")]
+    #[error("cartridge {barcode} is in two elements; {COPY}")]
     Twice {
         /// The cartridge.
         barcode: Barcode,

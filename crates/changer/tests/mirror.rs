@@ -322,6 +322,9 @@ fn a_cartridge_that_a_leg_lacks_is_out_of_step_until_it_is_put_there() {
     assert_eq!(rig.named(), BTreeSet::from([0]));
     let out = rig.at(0);
     assert_eq!(rig.mirror.settle(0).unwrap(), [out]);
+    let lacking = ("PT0000L5".parse().unwrap(), "C".to_owned());
+    assert_eq!(rig.mirror.lacking(0).unwrap(), [lacking]);
+    assert_eq!(rig.mirror.lacking(2).unwrap(), []);
     rig.c.put(0, "OTHER");
     let refused = load(&mut rig, 0, 6).unwrap_err().to_string();
     assert!(

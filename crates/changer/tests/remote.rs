@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use proptest::prelude::*;
 use pseudotape_changer::{
     Address, Changer, ChangerServer, Exchange, MAX_REQUEST_BYTES, Move, Reach, Refusal,
-    RemoteChanger, Removal, Selection, Session, Side, serve_changer,
+    RemoteChanger, Removal, Selection, Session, Side, Wait, serve_changer,
 };
 use pseudotape_testkit::changers::{MemoryChanger, design, drive, memory_changer, slot};
 
@@ -36,6 +36,10 @@ struct Host {
     late: Vec<(Session, Vec<u8>)>,
     unreachable: bool,
     moves: usize,
+    /// How long each line may wait for its answer.
+    waits: Vec<Wait>,
+    /// Nobody answers any more, as if the process there was stopped.
+    silent: bool,
 }
 
 /// The road to a host in memory.
@@ -53,7 +57,7 @@ struct Link {
 impl Reach for Road {
     type Link = Link;
 
-    fn connect(&mut self) -> io::Result<Link> {
+    fn connect(&mut self, _: Wait) -> io::Result<Link> {
         if self.0.borrow().unreachable {
             return Err(io::ErrorKind::HostUnreachable.into());
         }
@@ -64,6 +68,11 @@ impl Reach for Road {
             answers: VecDeque::new(),
             broken: false,
         })
+    }
+
+    fn set_wait(&mut self, _: &Link, wait: Wait) -> io::Result<()> {
+        self.0.borrow_mut().waits.push(wait);
+        Ok(())
     }
 }
 
@@ -136,6 +145,9 @@ impl Write for Link {
 
 impl Read for Link {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.host.borrow().silent {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         self.answers.read(into)
     }
 }
@@ -148,6 +160,8 @@ fn host() -> (RemoteChanger<Road>, Rc<RefCell<Host>>) {
         late: Vec::new(),
         unreachable: false,
         moves: 0,
+        waits: Vec::new(),
+        silent: false,
     }));
     let remote = RemoteChanger::connect(Road(host.clone()), "host-7".into()).unwrap();
     (remote, host)
@@ -226,6 +240,32 @@ fn pt_15_a_move_of_which_nothing_can_be_learned_is_out_of_step() {
     assert!(matches!(refused, Refusal::OutOfStep { .. }), "{refused}");
     let found = remote.inventory(Selection::ALL).unwrap();
     assert!(found.at(drive(&layout, 0)).unwrap().is_full());
+}
+
+#[test]
+fn a_question_does_not_wait_as_long_as_a_move() {
+    let (mut remote, host) = host();
+    let layout = remote.layout();
+    let load = Move::new(slot(&layout, 2), drive(&layout, 0));
+    remote.transfer(load).unwrap();
+    let waits = std::mem::take(&mut host.borrow_mut().waits);
+    assert_eq!(waits, [Wait::Question, Wait::Question, Wait::Move]);
+    // The link is cut, and the move may still go on: the looks after it wait for its end.
+    host.borrow_mut().cuts = VecDeque::from([None, None, Some(Cut::Answer)]);
+    remote.transfer(Move::new(load.to, load.from)).unwrap();
+    let waits = std::mem::take(&mut host.borrow_mut().waits);
+    assert_eq!(waits[2..], [Wait::Move; 3]);
+    remote.inventory(Selection::ALL).unwrap();
+    assert_eq!(host.borrow().waits, [Wait::Question]);
+}
+
+#[test]
+fn who_is_silent_is_waited_for_once() {
+    let (mut remote, host) = host();
+    host.borrow_mut().silent = true;
+    let refused = remote.inventory(Selection::ALL).unwrap_err();
+    assert!(matches!(refused, Refusal::NotReady { .. }), "{refused}");
+    assert_eq!(host.borrow().waits, [Wait::Question]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use pseudotape_changer::{
     Address, Changer, ChangerServer, Exchange, Move, Reach, Refusal, RemoteChanger, Selection,
-    Session, Side,
+    Session, Side, Wait,
 };
 use pseudotape_testkit::changers::{MemoryChanger, design, memory_changer};
 
@@ -64,7 +64,7 @@ struct Link {
 impl Reach for Road {
     type Link = Link;
 
-    fn connect(&mut self) -> io::Result<Link> {
+    fn connect(&mut self, _: Wait) -> io::Result<Link> {
         // What is cut is the connection that was: this is another one.
         if self.up.left.get() == Some(0) || self.down.left.get() == Some(0) {
             self.up.left.set(None);
@@ -79,6 +79,10 @@ impl Reach for Road {
             answers: VecDeque::new(),
             cut: false,
         })
+    }
+
+    fn set_wait(&mut self, _: &Link, _: Wait) -> io::Result<()> {
+        Ok(())
     }
 }
 

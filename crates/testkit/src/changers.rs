@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pseudotape_changer::{
     Address, BayFailure, Bays, Cartridge, Changer, ChangerServer, Design, DriveIdentity, DriveUse,
-    Host, Layout, Library, MemoryHost, Reach, Robot, Session, Step,
+    Host, Layout, Library, MemoryHost, Reach, Robot, Session, Step, Wait,
 };
 
 /// What a drive of [`MemoryBays`] holds and what befalls it.
@@ -291,13 +291,18 @@ impl<C> Clone for InProcess<C> {
 impl<C: Changer> Reach for InProcess<C> {
     type Link = InProcessLink<C>;
 
-    fn connect(&mut self) -> io::Result<InProcessLink<C>> {
+    fn connect(&mut self, _: Wait) -> io::Result<InProcessLink<C>> {
         Ok(InProcessLink {
             server: Rc::clone(&self.0),
             session: None,
             line: Vec::new(),
             answers: VecDeque::new(),
         })
+    }
+
+    fn set_wait(&mut self, _: &InProcessLink<C>, _: Wait) -> io::Result<()> {
+        // Each answer is there at once.
+        Ok(())
     }
 }
 

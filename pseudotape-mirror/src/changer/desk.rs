@@ -1,7 +1,9 @@
 //! A mirror of changers that is served.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use pseudotape_changer::{Changer, ChangerLeg, MirrorChanger, Refusal};
@@ -13,6 +15,10 @@ use super::messages::{Disagreement, LegsStatus, Request, Response};
 use super::tapes::TapedChanger;
 use crate::config::{ChangerConfig, ControlConfig};
 
+/// How long a person waits for the move in hand before he is told that there is one.
+const SOON: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// The changer, once every leg could be asked for its elements. Its lock is held for one move.
 struct Holder {
     config: ChangerConfig,
@@ -22,7 +28,33 @@ struct Holder {
 impl Holder {
     /// Calls `act` with the changer, which is opened where it is not yet.
     fn with<T>(&self, act: impl FnOnce(&mut TapedChanger) -> T) -> io::Result<T> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = self.opened.lock();
+        self.with_opened(opened.unwrap_or_else(PoisonError::into_inner), act)
+    }
+
+    /// The same for a person who asks: he does not wait for the end of a long move.
+    fn with_soon<T>(&self, act: impl FnOnce(&mut TapedChanger) -> T) -> io::Result<T> {
+        let end = Instant::now() + SOON;
+        loop {
+            match self.opened.try_lock() {
+                Ok(opened) => return self.with_opened(opened, act),
+                Err(TryLockError::Poisoned(opened)) => {
+                    return self.with_opened(opened.into_inner(), act);
+                }
+                Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(LOOK_AGAIN),
+                Err(TryLockError::WouldBlock) => {
+                    let text = "a move or another question is going on: ask again later";
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+                }
+            }
+        }
+    }
+
+    fn with_opened<T>(
+        &self,
+        mut opened: MutexGuard<'_, Option<TapedChanger>>,
+        act: impl FnOnce(&mut TapedChanger) -> T,
+    ) -> io::Result<T> {
         if opened.is_none() {
             *opened = Some(open(&self.config)?);
             log::info!("changer {}: every leg answers", self.config.name);
@@ -39,7 +71,7 @@ fn open(config: &ChangerConfig) -> io::Result<TapedChanger> {
     for leg in &config.legs {
         let mut libraries = Vec::new();
         for place in &leg.libraries {
-            let changer = place.open().map_err(|error| {
+            let changer = place.open_with(config.question).map_err(|error| {
                 let text = format!("leg {}, {place}: {error}", leg.name);
                 io::Error::new(error.kind(), text)
             })?;
@@ -178,7 +210,7 @@ impl Desk {
             problem: None,
             out_of_step: Vec::new(),
         };
-        let asked = self.holder.with(|changer| {
+        let asked = self.holder.with_soon(|changer| {
             status.pairing = Some(changer.mirror.pairing().to_string());
             changer.mirror.disagreements()
         });
@@ -208,11 +240,20 @@ impl Desk {
         if left.is_empty() {
             return Ok(format!("every cartridge is where it is in leg {leg}"));
         }
-        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        bail!(
-            "still out of step: elements {}: there a cartridge is missing in a leg, or is in the way",
-            left.join(", ")
-        );
+        let (says, lacking) = self.holder.with(|changer| -> Result<_, Refusal> {
+            let says = changer.mirror.disagreements()?;
+            Ok((says, changer.mirror.lacking(right)?))
+        })??;
+        let says = says
+            .iter()
+            .map(|(element, says)| format!("element {element}: {says}"));
+        let lacking = lacking.iter().map(|(barcode, leg)| {
+            format!(
+                "leg {leg} has no {barcode}: 'pseudotape library add' puts it into that library"
+            )
+        });
+        let all: Vec<String> = says.chain(lacking).collect();
+        bail!("still out of step: {}", all.join("; "));
     }
 }
 

@@ -13,8 +13,8 @@ use crate::changer::messages::{LegsStatus, Request, Response};
 use crate::cli::{ChangerCommand, ChangerOptions};
 use crate::messages::default_socket;
 
-/// How long a question may take: a leg may be doing a move.
-const QUESTION: Duration = Duration::from_secs(300);
+/// How long a question may take: the mirror gives up a leg that is silent after 30 s, and says which one.
+const QUESTION: Duration = Duration::from_secs(60);
 /// How long it may take to settle: each cartridge is moved.
 const ORDER: Duration = Duration::from_secs(24 * 3600);
 

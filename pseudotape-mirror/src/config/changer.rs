@@ -1,12 +1,18 @@
 //! `[[changer]]` of the configuration.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use pseudotape_rack::ChangerPlace;
 use serde::Deserialize;
 
 use super::absolute;
+
+/// A leg whose table is in memory answers in milliseconds, but it may have to end a move of somebody else first.
+const QUESTION_SECONDS: u64 = 30;
+/// As long as a move may take.
+const MAX_QUESTION_SECONDS: u64 = 300;
 
 /// A mirror of changers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +27,8 @@ pub struct ChangerConfig {
     pub drives: Vec<PathBuf>,
     /// The control socket of the `pseudotape-dev` whose drives those are: it knows which program has one open.
     pub device: Option<PathBuf>,
+    /// How long a leg may take to say what is where. The others stand still meanwhile.
+    pub question: Duration,
     /// The legs.
     pub legs: Vec<ChangerLegConfig>,
 }
@@ -44,6 +52,7 @@ pub(super) struct ChangerTable {
     #[serde(default)]
     drives: Vec<PathBuf>,
     device: Option<PathBuf>,
+    question_timeout: Option<u64>,
     #[serde(default)]
     leg: Vec<LegTable>,
 }
@@ -103,6 +112,11 @@ fn checked(table: ChangerTable, control: &Path) -> Result<ChangerConfig> {
         let libraries = libraries.with_context(|| format!("leg {name}"))?;
         legs.push(ChangerLegConfig { name, libraries });
     }
+    let question = table.question_timeout.unwrap_or(QUESTION_SECONDS);
+    ensure!(
+        (1..=MAX_QUESTION_SECONDS).contains(&question),
+        "question-timeout = {question}: 1 to {MAX_QUESTION_SECONDS} seconds are possible"
+    );
     let beside = || control.with_file_name("changer");
     let drives = table.drives.iter().map(|drive| absolute(drive));
     Ok(ChangerConfig {
@@ -111,6 +125,7 @@ fn checked(table: ChangerTable, control: &Path) -> Result<ChangerConfig> {
         drives: drives.collect::<Result<_>>()?,
         device: table.device.as_deref().map(absolute).transpose()?,
         name: table.name,
+        question: Duration::from_secs(question),
         legs,
     })
 }
@@ -139,6 +154,7 @@ mod tests {
         assert_eq!(changers[0].socket, Path::new("/run/m/changer"));
         assert_eq!(changers[0].serial, "PTMboth");
         assert_eq!(changers[0].legs[1].libraries.len(), 2);
+        assert_eq!(changers[0].question, Duration::from_secs(30));
     }
 
     #[test]
@@ -149,6 +165,10 @@ mod tests {
             (with("name = \"x\"", one), "two legs at least"),
             (with("name = \"a b\"", LEGS), "can be in a name"),
             (with("name = \"x\"\nwings = 2", LEGS), "wings"),
+            (
+                with("name = \"x\"\nquestion-timeout = 0", LEGS),
+                "1 to 300 seconds are possible",
+            ),
             (
                 with("name = \"x\"\nsocket = \"/run/m/control\"", LEGS),
                 "another socket",

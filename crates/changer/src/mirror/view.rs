@@ -3,6 +3,7 @@
 use super::MirrorChanger;
 use super::act::{Content, agree};
 use crate::address::{Address, ElementKind};
+use crate::barcode::Barcode;
 use crate::changer::Changer;
 use crate::element::{Element, Exception, Inventory};
 use crate::pairing::Place;
@@ -107,6 +108,23 @@ impl<C: Changer> MirrorChanger<C> {
             merged.exception = Some(Exception::OutOfStep);
         }
         merged
+    }
+
+    /// The cartridges of the leg that is right which another leg has in none of the mirror's elements, with the names
+    /// of those legs. No move brings them.
+    pub fn lacking(&mut self, right: usize) -> Result<Vec<(Barcode, String)>, Refusal> {
+        let wanted = self.contents(right)?;
+        let mut lacking = Vec::new();
+        for leg in (0..self.legs.len()).filter(|leg| *leg != right) {
+            let has = self.contents(leg)?;
+            for (_, content) in &wanted {
+                let there = has.iter().any(|(_, other)| other == content);
+                if let (Content::Labelled(barcode), false) = (content, there) {
+                    lacking.push((*barcode, self.pairing.legs()[leg].name.clone()));
+                }
+            }
+        }
+        Ok(lacking)
     }
 
     /// The mirror's transport: a cartridge that is stuck in a leg's one is out of step.
