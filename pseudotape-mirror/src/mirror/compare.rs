@@ -15,9 +15,13 @@ const USUAL_BLOCK_BYTES: usize = 256 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Difference {
     /// The volumes have different numbers of partitions.
-    Partitions(u16, u16),
+    Partitions { legs: [String; 2], counts: [u16; 2] },
     /// A partition holds different numbers of objects.
-    Length { partition: u8, ends: [u64; 2] },
+    Length {
+        partition: u8,
+        legs: [String; 2],
+        ends: [u64; 2],
+    },
     /// An object is not the same on both.
     Object { partition: u8, object: u64 },
     /// No block of one volume could be read, so that nothing shows that the volumes are the same.
@@ -31,15 +35,17 @@ pub(super) enum Difference {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Difference::Partitions(one, other) => {
-                write!(f, "one has {one} partitions, the other {other}")
-            }
+            Difference::Partitions {
+                legs: [a, b],
+                counts: [one, other],
+            } => write!(f, "{a} has {one} partitions, {b} has {other}"),
             Difference::Length {
                 partition,
+                legs: [a, b],
                 ends: [one, other],
             } => write!(
                 f,
-                "partition {partition} holds {one} objects on one, {other} on the other"
+                "partition {partition} holds {one} objects in {a}, {other} in {b}"
             ),
             Difference::Object { partition, object } => {
                 write!(f, "object {object} of partition {partition} differs")
@@ -65,7 +71,10 @@ pub(super) fn difference(a: &Leg, b: &Leg) -> Result<Option<Difference>, LegFail
     let (last_a, last_b) = (last(a)?.last_partition, last(b)?.last_partition);
     if last_a != last_b {
         let count = |last| u16::from(last) + 1;
-        return Ok(Some(Difference::Partitions(count(last_a), count(last_b))));
+        return Ok(Some(Difference::Partitions {
+            legs: names(a, b),
+            counts: [count(last_a), count(last_b)],
+        }));
     }
     for partition in 0..=last_a {
         if let Some(difference) = difference_in(partition, a, b)? {
@@ -73,6 +82,10 @@ pub(super) fn difference(a: &Leg, b: &Leg) -> Result<Option<Difference>, LegFail
         }
     }
     Ok(None)
+}
+
+fn names(a: &Leg, b: &Leg) -> [String; 2] {
+    [a, b].map(|leg| leg.name().to_owned())
 }
 
 fn difference_in(partition: u8, a: &Leg, b: &Leg) -> Result<Option<Difference>, LegFailure> {
@@ -83,7 +96,11 @@ fn difference_in(partition: u8, a: &Leg, b: &Leg) -> Result<Option<Difference>, 
     let ends = [end(a)?, end(b)?];
     let [end, other_end] = ends;
     if end != other_end {
-        return Ok(Some(Difference::Length { partition, ends }));
+        return Ok(Some(Difference::Length {
+            partition,
+            legs: names(a, b),
+            ends,
+        }));
     }
     let read = |leg: &Leg, object| {
         let found = object_at(&mut leg.core(), partition, object);

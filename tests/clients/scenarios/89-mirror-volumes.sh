@@ -94,7 +94,7 @@ done
 # a volume of another job is found before anybody restores from it
 says "compare says where two volumes differ" 1 'block|object' pseudotape compare a2.ptape b3.ptape
 mirror_up --leg a --leg b
-says "volumes that disagree are refused" 1 'legs a and b disagree: .*trust LEG' \
+says "volumes that disagree are refused" 1 'legs a and b disagree: partition 0 holds [0-9]+ objects in a, [0-9]+ in b; .*trust LEG' \
     pseudotape-mirror load "a=$WORK/a2.ptape" "b=$WORK/b3.ptape"
 says "the status says why" 1 'refused.*disagree' pseudotape-mirror status
 says "the drive is not ready then" 0 'General status bits on \(10000\)' mt-st -f "$NODE" status
