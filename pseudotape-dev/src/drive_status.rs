@@ -37,6 +37,7 @@ impl TapeDrive {
             nodes: self.known_nodes().clone(),
             identity: format!("{vendor} {product} {revision} {serial}"),
             personality: look.personality.unwrap_or("slave").to_owned(),
+            library: None,
             capacity: look.volume.as_ref().and_then(capacity_status),
             medium: look.volume.map(medium_status),
             position,

@@ -82,8 +82,14 @@ impl TapeDrive {
                 self.number()
             );
         }
-        self.take_out(&mut state, force)?
-            .with_context(|| format!("drive {} holds no cartridge", self.number()))
+        let out = self.take_out(&mut state, force);
+        let out = out.map_err(|error| match error.downcast_ref() {
+            Some(Error::Unfindable { .. }) => {
+                anyhow!("{error}, and --force takes it out all the same")
+            }
+            _ => error,
+        });
+        out?.with_context(|| format!("drive {} holds no cartridge", self.number()))
     }
 
     /// Sets or clears the write-protect switch of the cartridge.
@@ -124,9 +130,13 @@ impl TapeDrive {
     /// Commits and closes the volume; says which volume was taken out, `None` where there was none.
     pub(crate) fn take_out(&self, state: &mut DriveState, force: bool) -> Result<Option<String>> {
         let number = self.number();
+        let is_lost = state.slot.is_lost_when_closed();
         match state.take_out(force) {
             Ok(name) => {
-                log::info!("drive {number}: unloaded {name}");
+                match is_lost {
+                    true => log::error!("drive {number}: unloaded {name}"),
+                    false => log::info!("drive {number}: unloaded {name}"),
+                }
                 Ok(Some(format!("unloaded {name} from drive {number}")))
             }
             Err(Error::Empty) => Ok(None),

@@ -8,7 +8,8 @@ use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{
-    ControlServer, Conversation, Operator, Peer, Request, Response, Status, rights_in_words,
+    ControlServer, Conversation, DriveStatus, Operator, Peer, Request, Response, Status,
+    rights_in_words,
 };
 use pseudotape_human::{HumanBytes, explain};
 use pseudotape_sink::Lent;
@@ -300,6 +301,14 @@ impl Drives {
             names.collect::<Vec<_>>().join(", ")
         };
         match (name, &*self.libraries) {
+            (_, []) if self.changers.elsewhere().next().is_some() => {
+                let names = self.changers.elsewhere();
+                let names: Vec<&str> = names.map(|(_, served, _)| served.name()).collect();
+                bail!(
+                    "this daemon has no library of its own; its changers of elsewhere are {}",
+                    names.join(", ")
+                )
+            }
             (_, []) => bail!(
                 "this daemon has no library: 'pseudotape library create' makes one, [[library]] in the configuration or \
                  --library serves it"
@@ -316,6 +325,15 @@ impl Drives {
         }
     }
 
+    fn status(&self, drive: &TapeDrive) -> DriveStatus {
+        let mut libraries = self.libraries.iter();
+        let library = libraries.find(|library| library.has_drive(drive.number()));
+        DriveStatus {
+            library: library.map(|library| library.name().to_owned()),
+            ..drive.status()
+        }
+    }
+
     fn act(&self, request: Request, peer: Peer) -> Result<Response> {
         let message = match request {
             Request::Status => {
@@ -323,7 +341,7 @@ impl Drives {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     pid: std::process::id(),
                     frontend: self.frontend.to_owned(),
-                    drives: self.drives.iter().map(|drive| drive.status()).collect(),
+                    drives: self.drives.iter().map(|drive| self.status(drive)).collect(),
                 })));
             }
             Request::Load { drive, image } => self
@@ -354,15 +372,15 @@ impl Drives {
                 );
                 return Ok(Response::Faults(drive.inject(&remove, &faults)?));
             }
-            Request::Libraries { library: None } => {
-                let libraries = self.libraries.iter().map(|library| library.status());
-                let libraries = libraries.collect();
-                return Ok(Response::Libraries { libraries });
-            }
             Request::Libraries { library }
                 if let Some(other) = self.changers.other(library.as_deref()) =>
             {
                 let libraries = vec![other.status()?];
+                return Ok(Response::Libraries { libraries });
+            }
+            Request::Libraries { library: None } => {
+                let libraries = self.libraries.iter().map(|library| library.status());
+                let libraries = libraries.collect();
                 return Ok(Response::Libraries { libraries });
             }
             Request::Libraries { library } => {

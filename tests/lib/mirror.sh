@@ -10,9 +10,11 @@ pair_up() {
     drive_up "slave=$WORK/slave,slave-wait=60,slave-timeout=60"
 }
 
-# mirror_up OPTION...: a mirror behind it, at its socket or at $SLAVE_END; returns when the device daemon has taken it
+# mirror_up OPTION...: a mirror behind it, at its socket or at $SLAVE_END; returns when the device daemon has taken it.
+# $MIRROR_BEFORE starts it, if it is set.
 mirror_up() {
-    "$PSEUDOTAPE_BIN/pseudotape-mirror" run --slave "${SLAVE_END:-$WORK/slave}" "$@" \
+    # shellcheck disable=SC2086
+    ${MIRROR_BEFORE:-} "$PSEUDOTAPE_BIN/pseudotape-mirror" run --slave "${SLAVE_END:-$WORK/slave}" "$@" \
         >"$WORK/mirror.out" 2>>"$WORK/mirror.err" </dev/null &
     MIRROR=$!
     mirror_attached

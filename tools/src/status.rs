@@ -79,7 +79,12 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
         None => field(
             "medium",
             drive.medium.as_ref().map_or_else(
-                || "none: 'pseudotape load DRIVE VOLUME' loads one".to_owned(),
+                || match &drive.library {
+                    Some(name) => {
+                        format!("none: 'pseudotape library move' loads one of library {name}")
+                    }
+                    None => "none: 'pseudotape load DRIVE VOLUME' loads one".to_owned(),
+                },
                 medium,
             ),
         ),

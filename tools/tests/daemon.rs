@@ -87,6 +87,7 @@ fn two_drives() -> Status {
         frontend: "cuse".to_owned(),
         drives: vec![
             DriveStatus {
+                library: None,
                 drive: 0,
                 nodes: vec!["/dev/pmtm0".into(), "/dev/npmtm0".into()],
                 identity: "PSEUDO TAPE 0100 S1".to_owned(),
@@ -137,6 +138,7 @@ fn two_drives() -> Status {
                 faults: Vec::new(),
             },
             DriveStatus {
+                library: None,
                 drive: 1,
                 nodes: vec!["/dev/pmtm1".into(), "/dev/npmtm1".into()],
                 identity: "PSEUDO TAPE 0100 S2".to_owned(),

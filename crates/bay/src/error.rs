@@ -26,10 +26,7 @@ pub enum Error {
     )]
     Locked,
     /// Nobody finds the volume once it is closed.
-    #[error(
-        "{}: it stays loaded until then, and --force takes it out all the same",
-        named(name, source)
-    )]
+    #[error("{}: it stays loaded until then", named(name, source))]
     Unfindable {
         /// The volume.
         name: String,

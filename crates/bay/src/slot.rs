@@ -231,6 +231,11 @@ impl Slot {
         }
     }
 
+    /// Whether nobody finds the volume once it is closed: an image that was removed.
+    pub fn is_lost_when_closed(&mut self) -> bool {
+        self.loaded().is_some() && self.0.lost_when_closed().is_some()
+    }
+
     /// Takes the volume out: commits and closes it. Says how it is called in messages.
     ///
     /// A locked door stops only an operator who does not insist. So does a volume that nobody finds once it is closed.

@@ -39,6 +39,9 @@ pub struct DriveStatus {
     /// Personality of the drive.
     #[serde(default)]
     pub personality: String,
+    /// The library whose drive it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
     /// The cartridge in the drive.
     pub medium: Option<MediumStatus>,
     /// Where the tape is.

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use pseudotape_bay::place_named;
+use pseudotape_bay::{Error, place_named};
 use pseudotape_changer::{BayFailure, Bays, Cartridge, DriveIdentity, DriveUse, Step};
 use pseudotape_human::explain;
 use pseudotape_sink::Sink;
@@ -143,8 +143,15 @@ impl TapeDrive {
             }
         }
         let out = self.take_out(&mut state, force);
-        out.map(|_| ()).map_err(|error| BayFailure::Failed {
-            reason: explain(error.chain()),
+        out.map(|_| ()).map_err(|error| {
+            let why = explain(error.chain());
+            let reason = match error.downcast_ref() {
+                Some(Error::Unfindable { .. }) => {
+                    format!("{why}, or until the daemon ends, which loses what is not copied")
+                }
+                _ => why,
+            };
+            BayFailure::Failed { reason }
         })
     }
 }

@@ -57,11 +57,15 @@ impl Changers {
         numbered.filter_map(|(number, served)| Some((number, served, served.elsewhere.as_ref()?)))
     }
 
-    /// The one of elsewhere with this name.
+    /// The one of elsewhere with this name, or where no name is said the only changer that there is.
     #[must_use]
     pub fn other(&self, name: Option<&str>) -> Option<&Served> {
+        let is_meant = |served: &&Served| match name {
+            Some(name) => served.name == name,
+            None => self.0.len() == 1,
+        };
         let mut others = self.0.iter().filter(|served| served.elsewhere.is_some());
-        others.find(|served| Some(served.name.as_str()) == name)
+        others.find(is_meant)
     }
 
     /// Speaks the protocol of remote changers for the one with this name, or for the only one.

@@ -156,7 +156,8 @@ impl ServedLibrary {
                 let text = volume.to_str().context("the volume's name is no UTF-8")?;
                 // What can't be loaded by its name is refused now, not at its first move.
                 if !is_own(text)? {
-                    place_named(text).map_err(anyhow::Error::from)?;
+                    let place = place_named(text).map_err(anyhow::Error::from)?;
+                    self.check_no_own_link(place.image_path())?;
                 }
                 self.check_no_other(changer, text)?;
                 (text.to_owned(), false)
@@ -205,6 +206,19 @@ impl ServedLibrary {
             );
         }
         Ok(())
+    }
+
+    /// Refuses a link in the library's folder of images also where a path names it.
+    fn check_no_own_link(&self, image: Option<&Path>) -> Result<()> {
+        let folder = |path: &Path| path.canonicalize().ok();
+        let own = folder(&self.folder.join(CARTRIDGES));
+        let Some((image, parent)) = image.and_then(|image| Some((image, image.parent()?))) else {
+            return Ok(());
+        };
+        match own.is_some() && folder(parent) == own {
+            true => check_no_link(image),
+            false => Ok(()),
+        }
     }
 
     /// Device and inode of a volume's image, if it is one that is there.

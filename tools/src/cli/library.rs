@@ -87,9 +87,9 @@ pub(crate) struct AddCartridges {
 
 #[derive(Debug, Args)]
 pub(crate) struct RemoveCartridge {
-    /// The cartridge.
-    #[arg(value_name = "BARCODE")]
-    pub barcode: String,
+    /// The cartridge: its barcode, or the element that it is in.
+    #[arg(value_name = "CARTRIDGE")]
+    pub cartridge: String,
     /// Deletes its image too, where the library made it.
     #[arg(long)]
     pub delete: bool,

@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::{AddCartridges, CreateLibrary, LibraryCommand, LibraryOptions};
 use crate::client::Daemon;
-use names::{address_named, cartridge_named};
+use names::{address_named, barcode_named, cartridge_named};
 
 pub(crate) fn run(
     options: &LibraryOptions,
@@ -47,7 +47,7 @@ pub(crate) fn run(
         }
         LibraryCommand::Remove(remove) => {
             let order = LibraryOrder::Take {
-                barcode: remove.barcode.clone(),
+                barcode: barcode_named(&library.status()?, &remove.cartridge)?,
                 import_export: false,
                 delete: remove.delete,
             };
@@ -55,7 +55,7 @@ pub(crate) fn run(
         }
         LibraryCommand::Export(export) => {
             let order = LibraryOrder::Take {
-                barcode: export.barcode.clone(),
+                barcode: barcode_named(&library.status()?, &export.cartridge)?,
                 import_export: true,
                 delete: export.delete,
             };

@@ -45,6 +45,23 @@ pub(super) fn cartridge_named(library: &LibraryStatus, text: &str) -> anyhow::Re
     address_named(library, text).with_context(|| format!("no cartridge has the barcode '{text}'"))
 }
 
+/// The barcode of a cartridge, named by it or by the element that it is in.
+pub(super) fn barcode_named(library: &LibraryStatus, text: &str) -> anyhow::Result<String> {
+    let mut elements = library.elements.iter();
+    let known = elements.any(|element| element.barcode.as_deref() == Some(text));
+    let Ok(address) = address_named(library, text) else {
+        // The library itself says that there is none.
+        return Ok(text.to_owned());
+    };
+    if known {
+        return Ok(text.to_owned());
+    }
+    let mut elements = library.elements.iter();
+    let found = elements.find(|element| element.at == address);
+    let barcode = found.and_then(|element| element.barcode.clone());
+    barcode.with_context(|| format!("there is no cartridge with a barcode in {text}"))
+}
+
 /// How an element is named.
 pub(super) fn name_of(library: &LibraryStatus, at: u16) -> String {
     let name = |word: &str, span: SpanStatus, base: u32| {
