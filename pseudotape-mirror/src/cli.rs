@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use pseudotape_human::parse_size;
+use pseudotape_fault::Kind;
+use pseudotape_human::{Beginning, parse_size};
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 the mirror is degraded, or what was asked for failed or was refused; \
@@ -178,7 +179,7 @@ pub(crate) struct InjectOptions {
     #[arg(value_name = "LEG")]
     pub leg: String,
     /// What goes wrong from now on: KIND[,OPTION=VALUE...].
-    #[arg(value_name = "FAULT")]
+    #[arg(value_name = "FAULT", value_parser = Beginning::with(&Kind::ALL.map(Kind::name)), hide_possible_values = true)]
     pub faults: Vec<String>,
     /// Removes the fault with this number, or all of them; before others are injected.
     #[arg(long, value_name = "N|all")]

@@ -2,8 +2,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use pseudotape_fault::Kind;
 use pseudotape_human::{
-    Portion, parse_capacity, parse_label, parse_portion, parse_serial, parse_size,
+    Beginning, Portion, parse_capacity, parse_label, parse_portion, parse_serial, parse_size,
 };
 use pseudotape_sink::Sink;
 
@@ -322,7 +323,7 @@ pub(crate) struct InjectOptions {
     #[arg(value_name = "DRIVE")]
     pub drive: u32,
     /// What goes wrong from now on.
-    #[arg(value_name = "FAULT")]
+    #[arg(value_name = "FAULT", value_parser = Beginning::with(&Kind::ALL.map(Kind::name)), hide_possible_values = true)]
     pub faults: Vec<String>,
     /// Removes the fault with this number, or all of them; before others are injected.
     #[arg(long, value_name = "N|all")]
@@ -442,6 +443,18 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    /// The text of the help is a second list of what there is.
+    #[test]
+    fn the_help_names_every_fault_and_every_option() {
+        for kind in Kind::ALL {
+            assert!(FAULTS.contains(kind.name()), "{kind}");
+        }
+        for key in pseudotape_fault::Key::ALL {
+            let name = format!("{}=", key.name());
+            assert!(FAULTS.contains(&name), "{name}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

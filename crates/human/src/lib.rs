@@ -3,6 +3,8 @@
 //! The default is what a library needs to read a specification. The feature `configuration` adds
 //! sizes in configuration files; the feature `commands` adds what a command prints.
 
+#[cfg(feature = "commands")]
+mod beginning;
 #[cfg(feature = "configuration")]
 mod configuration;
 mod file;
@@ -15,6 +17,8 @@ mod screen;
 mod size;
 mod text;
 
+#[cfg(feature = "commands")]
+pub use beginning::Beginning;
 #[cfg(feature = "configuration")]
 pub use configuration::Size;
 pub use file::read_text_file;
