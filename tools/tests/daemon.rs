@@ -11,8 +11,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use pseudotape_control::{
-    CapacityStatus, DriveStatus, HolderStatus, MediumStatus, OpenStatus, PositionStatus, Request,
-    Response, SlaveStatus, SlaveWay, Status, TransferStatus, receive, send,
+    CapacityStatus, DriveStatus, FaultStatus, FaultsStatus, HolderStatus, MediumStatus, OpenStatus,
+    PositionStatus, Request, Response, SlaveStatus, SlaveWay, Status, TransferStatus, receive,
+    send,
 };
 
 /// Held while the command runs and while a dead daemon is made: until its exec is over a child has a
@@ -293,6 +294,36 @@ fn every_order_reaches_the_daemon_with_its_options() {
         assert_eq!(stdout(&output), "as you wish\n");
         assert_eq!(daemon.asked(), expected, "{arguments:?}");
     }
+}
+
+#[test]
+fn faults_are_removed_injected_and_shown() {
+    let fault = |number, fault: &str, met, over, seconds_left| FaultStatus {
+        number,
+        fault: fault.to_owned(),
+        met,
+        over,
+        seconds_left,
+    };
+    let faults = vec![
+        fault(1, "read-error,at=7", 1, false, None),
+        fault(3, "busy,times=2", 2, true, None),
+        fault(4, "hang,for=1m", 0, false, Some(59.6)),
+    ];
+    let answer = FaultsStatus { drive: 2, faults };
+    let daemon = FakeDaemon::answering(Response::Faults(answer));
+    let arguments = ["inject", "2", "hang,for=1m", "--remove", "2"];
+    let output = pseudotape(&daemon.socket(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let shown = "drive 2\n  1   read-error,at=7: met once\n  3   busy,times=2: met 2 times, over\n  \
+                 4   hang,for=1m: met never yet, for 60 s more\n";
+    assert_eq!(stdout(&output), shown);
+    let expected = Request::Inject {
+        drive: 2,
+        remove: vec!["2".to_owned()],
+        faults: vec!["hang,for=1m".to_owned()],
+    };
+    assert_eq!(daemon.asked(), expected);
 }
 
 #[test]
