@@ -34,6 +34,8 @@ clear_faults() {
 }
 
 cartridge one
+# A busy drive is waited for longer than any machine stands still.
+export DAEMON_OPTIONS="--open-wait 120"
 drive_up "image=$WORK/one.ptape"
 check "a tape of eight blocks" dd if=stream of="$NODE" bs=$bs
 mt-st -f "$NODE" rewind
@@ -132,7 +134,7 @@ check "a tape to read" dd if=stream of="$NODE" bs=$bs
 mt-st -f "$NODE" rewind
 check "a drive that hangs" pseudotape inject 0 hang,on=read
 number=$(number)
-dd if="$NODE" of=all bs=$bs 2>dd.err &
+timeout 300 dd if="$NODE" of=all bs=$bs 2>dd.err &
 reader=$!
 until_met "$number"
 says "another open of a drive that hangs" 1 'Device or resource busy' dd if="$REWIND" of=/dev/null bs=$bs count=1
@@ -148,7 +150,7 @@ check "and has everything" cmp all stream
 mt-st -f "$NODE" rewind
 check "a drive that hangs, and two more faults" pseudotape inject 0 hang,on=read commit-failure write-protect
 number=$(number)
-dd if="$NODE" of=/dev/null bs=$bs count=1 2>dd.err &
+timeout 300 dd if="$NODE" of=/dev/null bs=$bs count=1 2>dd.err &
 reader=$!
 until_met "$number"
 drive_down
