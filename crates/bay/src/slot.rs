@@ -236,6 +236,11 @@ impl Slot {
         self.loaded().is_some() && self.0.lost_when_closed().is_some()
     }
 
+    /// Why nobody finds the volume once it is closed, where it is so.
+    pub(crate) fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        self.0.lost_when_closed()
+    }
+
     /// Takes the volume out: commits and closes it. Says how it is called in messages.
     ///
     /// A locked door stops only an operator who does not insist. So does a volume that nobody finds once it is closed.
@@ -243,7 +248,7 @@ impl Slot {
         if !force && self.door() == Door::Locked {
             return Err(Error::Locked);
         }
-        let lost = self.0.lost_when_closed();
+        let lost = self.lost_when_closed();
         if let (Some(source), Some(loaded)) = (lost, self.loaded()) {
             let name = loaded.name.display().to_string();
             if !force {

@@ -94,8 +94,17 @@ impl Shared {
 
     /// Closes a volume to which nothing can be committed any more. What of it is on stable storage shows when it is
     /// opened anew.
+    ///
+    /// A volume that nobody finds once it is closed stays in: all that it holds would be lost. Its file can be copied
+    /// as long as this process has it open.
     fn give_up(&self, state: &mut State) {
         let name = &self.name;
+        if let Some(lost) = state.slot.lost_when_closed() {
+            log::error!(
+                "{name}: takes no commit any more, and stays open until this process ends: {lost}"
+            );
+            return;
+        }
         state.holder.volume = VolumeState::Failed;
         match mem::replace(&mut state.slot, without_volume()).finish() {
             Ok(()) => log::error!("{name}: closed, since it takes no commit any more"),

@@ -6,11 +6,13 @@ use std::path::Path;
 use nix::errno::Errno;
 use pseudotape_bay::{Cut, StTape};
 use pseudotape_device::TapeNode;
-use pseudotape_drive::Personality;
+use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
+use pseudotape_image::{CreateParameters, Uuid, VolumeId};
 use pseudotape_mtio::Operation;
 use pseudotape_sink::Sink;
 use pseudotape_st::{AccessMode, OpenFlags};
 use pseudotape_tape::{Access, Bare, Volume};
+use pseudotape_testkit::store::{FaultyStore, StoreFault};
 use pseudotape_testkit::{ModelCartridge, ModelDrive};
 
 const READ_WRITE: OpenFlags = OpenFlags {
@@ -23,6 +25,34 @@ fn image(path: &Path, options: &str) -> Box<dyn Volume> {
         .parse()
         .unwrap();
     sink.open(Access::ReadWrite).unwrap()
+}
+
+/// A medium of one partition in a store that fails when it is told to.
+struct InStore(FaultyStore);
+
+impl Medium for InStore {
+    type Store = FaultyStore;
+
+    fn access(&self) -> pseudotape_image::Access {
+        pseudotape_image::Access::ReadWrite
+    }
+
+    fn open(&mut self, _partition: u8) -> Result<FaultyStore, pseudotape_image::Error> {
+        Ok(self.0.clone())
+    }
+
+    fn create(&mut self, _partition: u8) -> Result<FaultyStore, pseudotape_image::Error> {
+        Ok(self.0.clone())
+    }
+}
+
+fn in_store(store: &FaultyStore) -> Box<dyn Volume> {
+    let parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+    let cartridge = Cartridge::create(InStore(store.clone()), &parameters).unwrap();
+    let mut drive = ImageDrive::new(Personality::default(), "S".into(), Overrides::default());
+    assert!(drive.insert(cartridge).is_ok());
+    drive.clear_attention();
+    Box::new(drive)
 }
 
 fn open(tape: &StTape, who: &str) -> Result<Box<dyn TapeNode>, Errno> {
@@ -76,11 +106,12 @@ fn the_end_of_a_drive_cuts_nobody_who_only_has_it_open() {
 fn a_volume_that_takes_no_commit_fails_its_client_and_the_next_one_gets_it_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.ptape");
-    let tape = StTape::new("tape", image(&path, ",create"));
+    let store = FaultyStore::default();
+    let tape = StTape::new("tape", in_store(&store));
     let node = open(&tape, "the unlucky one").unwrap();
     node.operate(Operation::Rewind, 1).unwrap();
     node.write(b"lost").unwrap();
-    fs::remove_file(&path).unwrap();
+    store.set_fault(Some(StoreFault::Sync));
     assert_eq!(node.close(), Err(Errno::EIO));
     assert!(tape.needs_volume());
     assert_eq!(open(&tape, "too early").err(), Some(Errno::ENXIO));
@@ -95,6 +126,39 @@ fn a_volume_that_takes_no_commit_fails_its_client_and_the_next_one_gets_it_anew(
     node.close().unwrap();
     assert_eq!(tape.end().unwrap(), None);
     assert_eq!(content(&path), (b"anew".to_vec(), 2));
+}
+
+/// Closed, a removed image would be gone with all that was ever written to it. It stays open, for whoever copies it.
+#[test]
+fn an_image_that_was_removed_stays_open_and_can_be_copied() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.ptape");
+    let tape = StTape::new("tape", image(&path, ",create"));
+    let node = open(&tape, "the first one").unwrap();
+    node.operate(Operation::Rewind, 1).unwrap();
+    node.write(b"kept").unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(node.close(), Err(Errno::EIO), "no commit reaches a name");
+    assert!(!tape.needs_volume());
+    // Each client is told, and none has it closed.
+    for who in ["the second one", "the third one"] {
+        let node = open(&tape, who).unwrap();
+        assert_eq!(node.operate(Operation::Rewind, 1), Err(Errno::EIO));
+        // The close has nothing new to tell.
+        drop(node.close());
+        assert!(!tape.needs_volume());
+    }
+    // So a person does what the log says.
+    let removed = format!("{} (deleted)", path.display());
+    let mut open_files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let open_image = open_files.find(|entry| {
+        fs::read_link(entry.path()).is_ok_and(|link| link.as_os_str() == removed.as_str())
+    });
+    let copy = directory.path().join("copy.ptape");
+    fs::copy(open_image.expect("it is open").path(), &copy).unwrap();
+    assert_eq!(content(&copy).0, b"kept");
+    // At the end of the drive it can't be kept any more.
+    assert!(tape.end().is_err());
 }
 
 #[test]
