@@ -10,7 +10,7 @@ use crate::codec::{Binding, Opened, Seat};
 use crate::drive::FilterDrive;
 use crate::error::BlockError;
 use crate::header::Place;
-use crate::order::First;
+use crate::order::{First, Order};
 
 /// How many objects one call looks at for the first block of a volume. The next call goes on behind them.
 const LOOK_OBJECTS: u32 = 4096;
@@ -96,19 +96,10 @@ impl<D: Drive> FilterDrive<D> {
             return Ok(());
         }
         let looked = match self.go(looked_to) {
-            Ok(()) => self.look(place.object.0),
+            Ok(()) => self.look(place.object.0, Order::tells_volume),
             Err(failed) => Err(failed),
         };
-        let back = self.go(place.object.0);
-        self.astray = back.is_err();
-        let trouble = match (looked, back) {
-            (Ok(trouble), Ok(())) => trouble,
-            (Err(failed), Ok(())) => {
-                let position = self.place;
-                return Err(Failed { position, ..failed });
-            }
-            (Ok(_), Err(failed)) | (Err(_), Err(failed)) => return Err(failed),
-        };
+        let trouble = self.come_back(place, looked)?;
         match self.order.first {
             First::NoneBefore(object) if object < place.object.0 => {
                 let reason = trouble.map_or_else(String::new, |error| format!(": {error}"));
@@ -118,6 +109,39 @@ impl<D: Drive> FilterDrive<D> {
                 self.refuse(Sense::IllegalRequest, 0)
             }
             First::NoneBefore(_) | First::Unknown | First::Known { .. } => Ok(()),
+        }
+    }
+
+    /// Makes sure that the first block of the partition is known, or that there is none: also where only marks lie
+    /// before the tape's place. Else a foreign tape that begins with marks would be taken for an empty one.
+    fn look_ahead(&mut self, place: Position) -> Result<(), Failed> {
+        if place.object.0 == 0 || self.order.is_first_block_met() {
+            return Ok(());
+        }
+        let looked = self.look(u64::MAX, Order::is_first_block_met);
+        self.come_back(place, looked)?;
+        if self.order.is_first_block_met() {
+            return Ok(());
+        }
+        self.trouble = Some(format!(
+            "no block among the {LOOK_OBJECTS} objects from {} on tells whose tape it is: write from the beginning of the tape",
+            place.object
+        ));
+        self.refuse(Sense::IllegalRequest, 0)
+    }
+
+    /// Back to where the tape was before something was looked at. Where it does not come back, nothing is written until
+    /// a motion says where.
+    fn come_back<T>(&mut self, place: Position, looked: Result<T, Failed>) -> Result<T, Failed> {
+        let back = self.go(place.object.0);
+        self.astray = back.is_err();
+        match (looked, back) {
+            (Ok(looked), Ok(())) => Ok(looked),
+            (Err(failed), Ok(())) => {
+                let position = self.place;
+                Err(Failed { position, ..failed })
+            }
+            (Ok(_) | Err(_), Err(failed)) => Err(failed),
         }
     }
 
@@ -137,13 +161,17 @@ impl<D: Drive> FilterDrive<D> {
         }
     }
 
-    /// Reads on up to the first block that tells the volume, or to an object; gives the first error met.
-    fn look(&mut self, end: u64) -> Result<Option<BlockError>, Failed> {
+    /// Reads on until enough is known, or to an object; gives the first error met.
+    fn look(
+        &mut self,
+        end: u64,
+        is_enough: fn(&Order) -> bool,
+    ) -> Result<Option<BlockError>, Failed> {
         let mut first_error = None;
         let max_bytes = self.below.block_limits().max_bytes;
         for _ in 0..LOOK_OBJECTS {
             let here = self.place.map_or(end, |place| place.object.0);
-            if here >= end || matches!(self.order.first, First::Known { .. }) {
+            if here >= end || is_enough(&self.order) {
                 break;
             }
             let done = match self.read_stored() {
@@ -163,6 +191,7 @@ impl<D: Drive> FilterDrive<D> {
             if done.stop.is_some() || done.blocks == 0 {
                 self.stopped(&done);
                 if done.stop == Some(Stop::EndOfData) {
+                    self.order.no_block_met();
                     break;
                 }
                 continue;
@@ -228,8 +257,9 @@ impl<D: Drive> FilterDrive<D> {
         }
     }
 
-    /// Makes sure that something may be written here: nothing is, behind blocks that this filter does not read. A
-    /// program that was refused closes its file, and the mark of that close would drop what follows.
+    /// Makes sure that something may be written here: nothing is, behind blocks that this filter does not read, or
+    /// behind marks that lie before such blocks. A program that was refused closes its file, and the mark of that close
+    /// would drop what follows.
     ///
     /// Gives the place.
     pub(crate) fn may_change(&mut self) -> Result<Option<Position>, Failed> {
@@ -247,9 +277,14 @@ impl<D: Drive> FilterDrive<D> {
         let Some(place) = self.place_now()? else {
             return Ok(None);
         };
-        if let Some((other, why)) = self.order.foreign_before(place.object.0) {
+        self.look_ahead(place)?;
+        if let Some((other, why)) = self.order.foreign_around(place.object.0) {
+            let where_it_is = match other < place.object.0 {
+                true => "behind",
+                false => "before",
+            };
             self.trouble = Some(format!(
-                "nothing is written behind object {other}: {why}. Write through the filter that reads it, or from the beginning of the tape"
+                "nothing is written {where_it_is} object {other}: {why}. Write through the filter that reads it, or from the beginning of the tape"
             ));
             return self.refuse(Sense::IllegalRequest, 0);
         }

@@ -66,6 +66,8 @@ pub(crate) struct Order {
     last: Option<Last>,
     /// Where the segment goes on that is being written.
     writing: Option<u64>,
+    /// The first block of the partition was met, or there is none: no other is a foreign one that nobody looked at.
+    is_first_block_met: bool,
     /// The first block met that this filter does not read, though it is whole.
     foreign: Option<(u64, BlockError)>,
     /// The first thing that could not be read: what lies behind need not be a beginning.
@@ -80,6 +82,7 @@ impl Order {
             first: First::Unknown,
             last: None,
             writing: None,
+            is_first_block_met: false,
             foreign: None,
             first_lost: None,
         }
@@ -97,12 +100,28 @@ impl Order {
         }
     }
 
-    /// A block before an object that this filter does not read, where no block before that object is one it reads.
-    pub(crate) fn foreign_before(&self, object: u64) -> Option<(u64, BlockError)> {
+    /// A block that this filter does not read and that a change at an object would drop, or would follow, where no block
+    /// before that object is one it reads. Nobody begins at the beginning by mistake.
+    pub(crate) fn foreign_around(&self, object: u64) -> Option<(u64, BlockError)> {
         match self.volume_at(object) {
-            Some(_) => None,
-            None => self.foreign.filter(|(other, _)| *other < object),
+            None if object > 0 => self.foreign,
+            Some(_) | None => None,
         }
+    }
+
+    /// Whether the first block of the partition is known, or that there is none.
+    pub(crate) fn is_first_block_met(&self) -> bool {
+        self.is_first_block_met || self.foreign.is_some() || self.tells_volume()
+    }
+
+    /// Whether a block tells the volume.
+    pub(crate) fn tells_volume(&self) -> bool {
+        matches!(self.first, First::Known { .. })
+    }
+
+    /// There is no block behind the marks at the beginning.
+    pub(crate) fn no_block_met(&mut self) {
+        self.is_first_block_met = true;
     }
 
     /// A block that is not encrypted was read.
@@ -160,6 +179,7 @@ impl Order {
         self.last = None;
         self.writing = Some(behind);
         self.cut(object);
+        self.is_first_block_met = true;
         if let First::NoneBefore(_) = self.first {
             self.first = First::Known {
                 object,
@@ -177,11 +197,15 @@ impl Order {
         self.last = None;
         self.writing = self.goes_on(object).then_some(behind);
         self.cut(object);
+        // Everything behind is gone.
+        self.is_first_block_met = true;
         self.first.pass(object, behind);
     }
 
     /// Something else was written at an object: a damaged block, an end of data, or what nobody knows.
     pub(crate) fn changed(&mut self, object: u64) {
+        // Perhaps nothing is gone.
+        self.is_first_block_met = false;
         self.last = None;
         self.writing = None;
         self.cut(object);

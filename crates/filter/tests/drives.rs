@@ -358,6 +358,87 @@ fn nothing_is_changed_behind_blocks_that_the_filter_does_not_read() {
     }
 }
 
+/// A tape that begins with marks, and has blocks behind them.
+fn behind_marks(filter: Option<Filter>) -> Recording {
+    let mut drive = plain(filter.clone().unwrap_or_default());
+    for _ in 0..2 {
+        filemark(&mut drive).unwrap();
+    }
+    for seed in 0..3 {
+        let block = block_of(seed, 700);
+        let written = match filter {
+            Some(_) => drive.write(Transfer::Variable, &block),
+            None => drive.below_mut().write(Transfer::Variable, &block),
+        };
+        written.unwrap();
+    }
+    drive.into_below()
+}
+
+/// Who writes behind the marks at the beginning of a tape would drop the blocks that follow, as a stranger who has not
+/// the key, or the wrong one, does after 'mt fsf'.
+#[test]
+fn nothing_is_changed_between_marks_and_blocks_that_the_filter_does_not_read() {
+    let other = Filter {
+        key: Some(Key::new([8; 32])),
+        ..Filter::default()
+    };
+    let open = filters().remove(1);
+    let wrote = [Some(filters().remove(3)), Some(open.clone()), None];
+    let content = |drive: &mut FilterDrive<Recording>| {
+        let cartridge = drive.below_mut().cartridge_mut().unwrap();
+        cartridge.partitions.clone()
+    };
+    for (wrote, reads) in wrote.into_iter().zip([other.clone(), other, open]) {
+        for ((what, change), object) in CHANGES.iter().flat_map(|c| (1..=2).map(move |o| (c, o))) {
+            let mut drive = FilterDrive::new(behind_marks(wrote.clone()), reads.clone());
+            let before = content(&mut drive);
+            drive.locate(to(object)).unwrap();
+            let failed = change(&mut drive).expect_err(what);
+            assert_eq!(
+                (failed.sense, failed.position.map(|p| p.object.0)),
+                (Sense::IllegalRequest, Some(object)),
+                "{what}"
+            );
+            let trouble = drive.take_trouble().expect("the cause is told");
+            assert!(trouble.contains("before object 2: "), "{trouble}");
+            assert!(before == content(&mut drive), "{what} at object {object}");
+            // The place is the one it was.
+            assert_eq!(drive.position().unwrap().object.0, object);
+            // Who begins at the beginning means it, and then the tape is his.
+            drive.rewind().unwrap();
+            filemark(&mut drive).unwrap();
+            drive.write(Transfer::Variable, b"new").unwrap();
+        }
+    }
+}
+
+/// What begins with marks is not foreign for that: blocks of the filter's own follow, or none do.
+#[test]
+fn behind_marks_alone_or_before_own_blocks_everything_can_be_written() {
+    for filter in filters() {
+        for (what, change) in CHANGES
+            .iter()
+            .filter(|(what, _)| *what != "a mark of a close")
+        {
+            for object in 1..=2 {
+                let own = behind_marks(Some(filter.clone()));
+                let mut drive = FilterDrive::new(own, filter.clone());
+                drive.locate(to(object)).unwrap();
+                change(&mut drive).unwrap_or_else(|failed| panic!("{what}: {failed}"));
+                let mut marks = plain(filter.clone());
+                filemark(&mut marks).unwrap();
+                filemark(&mut marks).unwrap();
+                let mut drive = FilterDrive::new(marks.into_below(), filter.clone());
+                drive.locate(to(object)).unwrap();
+                change(&mut drive).unwrap_or_else(|failed| panic!("{what}: {failed}"));
+                drive.rewind().unwrap();
+                filemark(&mut drive).unwrap();
+            }
+        }
+    }
+}
+
 /// A program that only was refused a block to read is behind it: its place is no place to write at.
 #[test]
 fn a_refused_read_is_no_beginning() {
