@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -72,7 +73,7 @@ pub(crate) enum Command {
     /// Is the drive behind a slave end, until SIGTERM or SIGINT.
     ///
     /// What a program writes to the drive goes to every leg. A signal to end brings all legs to stable storage
-    /// first; a second one does not wait for that. When the device daemon restarts, the mirror comes back to it.
+    /// first; a second one does not wait for that. A resync that goes on is given up, and its leg stays out of step. When the device daemon restarts, the mirror comes back to it.
     Run(RunOptions),
     /// Shows the mirror and each of its legs; 1 is the exit code where something needs the operator.
     Status(StatusOptions),
@@ -131,6 +132,9 @@ pub struct RunOptions {
     /// Longest queue of a late leg [default: 64M].
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub queue: Option<u64>,
+    /// At its end, how long to wait for legs that do nothing [default: 540].
+    #[arg(long, value_name = "SECONDS")]
+    pub end_wait: Option<NonZeroU32>,
 }
 
 #[derive(Debug, Args)]

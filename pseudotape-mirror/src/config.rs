@@ -1,7 +1,8 @@
 //! What the daemon is to be, from the command line and a TOML file.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
@@ -25,6 +26,9 @@ pub(crate) use leg::{absolute, parse_assignment};
 
 /// Who may use the control socket: the daemon's user and the group.
 const CONTROL_MODE: u32 = 0o660;
+/// Less than systemd waits for the end of the daemon (packaging/systemd), so that the daemon still says what it left;
+/// more than a drive needs to rewind a whole tape.
+const END_WAIT: Duration = Duration::from_secs(540);
 
 /// All that `pseudotape-mirror run` needs to know.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct Config {
     pub legs: Vec<LegConfig>,
     /// A changer loads the tapes of the legs: at the start a drive may be empty.
     pub by_changer: bool,
+    /// A daemon that is told to end waits so long for legs that do nothing.
+    pub end_wait: Duration,
     /// Mirrors of changers.
     pub changers: Vec<ChangerConfig>,
 }
@@ -71,6 +77,7 @@ struct FileConfig {
     serial: Option<String>,
     #[serde(default)]
     by_changer: bool,
+    end_wait: Option<NonZeroU32>,
     #[serde(default)]
     leg: Vec<LegTable>,
     #[serde(default)]
@@ -124,6 +131,12 @@ pub fn read(arguments: &RunOptions, control: Option<&Path>) -> Result<Config> {
         mirror,
         legs,
         by_changer: file.by_changer || !changers.is_empty(),
+        end_wait: arguments
+            .end_wait
+            .or(file.end_wait)
+            .map_or(END_WAIT, |seconds| {
+                Duration::from_secs(seconds.get().into())
+            }),
         changers,
     })
 }

@@ -4,10 +4,12 @@ mod process;
 mod support;
 
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use process::{LONG, Place, block, blocks, mark_of, pair};
+use process::{LONG, Place, Said, block, blocks, mark_of, pair};
 use pseudotape_mirror::messages::LegCondition;
 use pseudotape_tape::{Drive, Mark, Sense, WriteMode};
 
@@ -415,4 +417,118 @@ fn a_late_leg_that_failed_is_told_after_the_unload_too() {
     assert_eq!(place.stop(), 1);
     assert_eq!(place.contents("b.ptape"), blocks(0..from));
     assert_eq!(mark_of(&place.path("b.ptape")), Some(from));
+}
+
+/// SIGTERM when something was copied onto the image of a leg that returns; what the command said.
+fn caught_at_work(place: &Place, sink: &str, image: &Path) -> Said {
+    let length = || std::fs::metadata(image).map_or(0, |file| file.len());
+    std::thread::scope(|scope| {
+        let returned = scope.spawn(|| place.command(&["return", sink]));
+        while length() < 1 << 20 && !returned.is_finished() {
+            std::thread::yield_now();
+        }
+        place.signal("TERM");
+        returned.join().unwrap()
+    })
+}
+
+/// PT-18: SIGTERM in the middle of a resync.
+#[test]
+fn sigterm_gives_a_resync_up_and_the_next_start_says_so() {
+    const RECORDS: u64 = 3000;
+    const LENGTH: usize = 64 << 10;
+    let (mut place, mut master) = pair(&[]);
+    for number in 0..RECORDS {
+        let record: Vec<u8> = block(number).into_iter().cycle().take(LENGTH).collect();
+        master.write(&record).unwrap();
+    }
+    assert_eq!(place.stop(), 0);
+    let whole = place.long_contents("a.ptape");
+    assert_eq!(whole.len() as u64, RECORDS);
+    let legs = ["a.ptape", "b.ptape"].map(|image| place.text(image));
+    let legs = [format!("a={}", legs[0]), format!("b={}", legs[1])];
+    // A machine that is slow just then may see a resync only when it is done: that is tried again.
+    for round in 0..20 {
+        place.start(&["--leg", &legs[0], "--leg", &legs[1]]);
+        master.settle();
+        let new = format!("new{round}.ptape");
+        let sink = format!("b={}", place.image(&new));
+        place.done(&["drop", "b"]);
+        let said = caught_at_work(&place, &sink, &place.path(&new));
+        let code = place.wait().code();
+        if said.code == 0 {
+            continue;
+        }
+        assert_eq!(code, Some(1), "{}", place.log());
+        let log = place.log();
+        assert!(
+            log.contains("ends before the resync is done") && log.contains("leg b: not mirrored"),
+            "{log}"
+        );
+        let held = place.long_contents(&new);
+        assert!(held.len() < whole.len() && whole.starts_with(&held));
+        assert_eq!(place.long_contents("a.ptape"), whole);
+        assert_eq!(mark_of(&place.path("a.ptape")), None);
+        assert_eq!(mark_of(&place.path(&new)), Some(0));
+        // The next start says what to do, and that mends it.
+        let b = format!("b={}", place.text(&new));
+        place.start(&["--leg", &legs[0], "--leg", &b]);
+        master.settle();
+        let status = place.status();
+        assert_eq!(status.refused, None);
+        assert_eq!(status.legs[1].state, LegCondition::OutOfStep);
+        let advice = status.legs[1].advice.clone().unwrap();
+        assert!(advice.contains("resync b"), "{advice}");
+        let resynced = place.done(&["resync", "b"]);
+        assert!(resynced.contains("objects were there"), "{resynced}");
+        assert_eq!(place.stop(), 0);
+        assert_eq!(place.long_contents(&new), whole);
+        return;
+    }
+    panic!("no resync was ended in the middle");
+}
+
+/// A server that connects and never says a word, as a host does that hangs.
+const SILENT: &str = "rmt:far:/tape,command=sleep 1000";
+
+/// The end is waited for as long as 'end-wait' says, whatever hangs: here the start.
+#[test]
+fn sigterm_ends_a_start_that_waits_for_a_leg() {
+    let mut place = Place::new();
+    let silent = format!("b={SILENT}");
+    let a = format!("a={}", place.image("a.ptape"));
+    place.launch(&["--leg", &a, "--leg", &silent, "--end-wait", "1"]);
+    // The first leg is open already, and the second one is waited for.
+    let began = Instant::now();
+    while !place.path("a.ptape").exists() {
+        assert!(began.elapsed() < LONG, "{}", place.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(place.stop(), 1);
+    assert!(
+        place.log().contains("for 1 s no leg did anything"),
+        "{}",
+        place.log()
+    );
+}
+
+/// A leg that is being opened for a load does not keep the daemon.
+#[test]
+fn sigterm_does_not_wait_for_a_load_that_hangs() {
+    let mut place = Place::new();
+    let _master = place.master();
+    place.start(&["--leg", "a", "--leg", "b"]);
+    let silent = format!("b={SILENT}");
+    let a = format!("a={}", place.image("a.ptape"));
+    let place_of_it = &place;
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| place_of_it.command(&["load", &a, &silent]));
+        let began = Instant::now();
+        while place_of_it.status().busy.is_none() {
+            assert!(began.elapsed() < LONG && !load.is_finished());
+        }
+        place_of_it.signal("TERM");
+        assert_ne!(load.join().unwrap().code, 0);
+    });
+    assert_eq!(place.wait().code(), Some(0), "{}", place.log());
 }

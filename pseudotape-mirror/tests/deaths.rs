@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
 use pseudotape_image::{Access, CreateParameters, Error, Uuid, VolumeId};
 use pseudotape_mirror::{Class, LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg, Rest};
@@ -353,6 +356,70 @@ fn a_resync_that_fails_can_be_done_again() {
         let both = both(mirror);
         assert_eq!(both, [blocks(0..10), blocks(0..10)], "write {failing}");
     }
+}
+
+/// PT-18: a mirror that is told to end gives a resync up. What is on the leg then is a beginning that says so, and the
+/// next resync copies the rest.
+#[test]
+fn a_resync_ends_with_the_mirror() {
+    let stores = [FaultyStore::default(), FaultyStore::default()];
+    let new = stores
+        .iter()
+        .zip(NAMES)
+        .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+    let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+    let ending = Arc::new(AtomicBool::new(false));
+    mirror.ends_with(Arc::clone(&ending));
+    (0..6).for_each(|number| write(&mut mirror, number).unwrap());
+    mirror.drop_leg("b").unwrap();
+    // More than is copied between two looks at whether to end.
+    (6..2000).for_each(|number| write(&mut mirror, number).unwrap());
+    ending.store(true, Ordering::SeqCst);
+    let error = mirror.resync("b").unwrap_err().to_string();
+    assert!(
+        error.contains("the mirror ends before the resync"),
+        "{error}"
+    );
+    assert_eq!(lost_from(&mirror, "b"), Some(6));
+    let mut half = ImageLeg::open(&stores[1].bytes());
+    assert_eq!(half.0.noted(), Noted::NotMirroredFrom(ObjectNumber(6)));
+    let held = contents(&mut half.0);
+    assert!(held.len() >= 6 && held.len() < 2000 && blocks(0..2000).starts_with(&held));
+    ending.store(false, Ordering::SeqCst);
+    let resynced = mirror.resync("b").unwrap();
+    assert_eq!(resynced.common, held.len() as u64);
+    assert_eq!(both(mirror), [blocks(0..2000), blocks(0..2000)]);
+}
+
+/// A resync that ends before it copied anything took nothing away. One that took something says so in the leg, too,
+/// not only on the volume.
+#[test]
+fn a_resync_that_ends_says_what_it_took() {
+    let stores = [FaultyStore::default(), FaultyStore::default()];
+    let new = stores
+        .iter()
+        .zip(NAMES)
+        .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+    let mut mirror = with_legs(MirrorOptions::default(), new.collect());
+    let ending = Arc::new(AtomicBool::new(true));
+    mirror.ends_with(Arc::clone(&ending));
+    (0..4).for_each(|number| write(&mut mirror, number).unwrap());
+    mirror.drop_leg("b").unwrap();
+    // The same four objects, and a mark that says that all of them are right, though one is not.
+    let other = FaultyStore::default();
+    let mut leg = ImageLeg::create(&other);
+    leg.0.clear_attention();
+    for number in [0, 7, 2, 3] {
+        let block = block_of(number, BLOCK);
+        leg.0.write(Transfer::Variable, &block).unwrap();
+    }
+    leg.0.note_not_mirrored(Some(ObjectNumber(4))).unwrap();
+    mirror
+        .return_leg("b", Some(leg.new_leg("b", Class::Spare)))
+        .unwrap_err();
+    assert_eq!(lost_from(&mirror, "b"), Some(1));
+    let noted = ImageLeg::open(&other.bytes()).0.noted();
+    assert_eq!(noted, Noted::NotMirroredFrom(ObjectNumber(1)));
 }
 
 /// A volume whose mark says less than what a resync takes from it: whatever moment it is killed in, the mark covers

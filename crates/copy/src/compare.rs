@@ -7,8 +7,10 @@ use crate::error::{Error, Side};
 use crate::object::{Gap, Object, Progress};
 use crate::reading::{Batch, Reading, Step};
 
-/// Bytes between two calls of the caller's progress.
+/// Bytes between two calls of the caller's progress …
 const PROGRESS_BYTES: u64 = 2 << 20;
+/// … and objects: short blocks and marks take their time, too.
+const PROGRESS_OBJECTS: u64 = 1024;
 
 /// The first place where two tapes differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,20 +80,25 @@ pub fn compare(
 /// Finds the last object that two tapes have in common, by reading both from their beginning.
 ///
 /// `None` where already the first one differs. What is unreadable on either tape is not known to be
-/// common, and ends the search. Afterwards the tapes are anywhere.
+/// common, and ends the search. Where the caller ended it, nobody knows how far the two are the same: that is
+/// [`ControlFlow::Break`]. Afterwards the tapes are anywhere.
 pub fn last_common_object(
     first: &mut dyn Drive,
     second: &mut dyn Drive,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Option<ObjectNumber>, Error> {
+) -> Result<ControlFlow<(), Option<ObjectNumber>>, Error> {
     rewind(first, Side::First)?;
     rewind(second, Side::Second)?;
     let found = compare(first, second, progress)?;
+    if found.cancelled {
+        return Ok(ControlFlow::Break(()));
+    }
     let common = found
         .unreadable
         .first()
         .map_or(found.objects, |gap| gap.first.0);
-    Ok(common.checked_sub(1).map(ObjectNumber))
+    let last = common.checked_sub(1).map(ObjectNumber);
+    Ok(ControlFlow::Continue(last))
 }
 
 fn rewind(drive: &mut dyn Drive, side: Side) -> Result<(), Error> {
@@ -218,7 +225,7 @@ impl Pair<'_> {
         start: ObjectNumber,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let mut told = 0;
+        let (mut told, mut told_objects) = (0, 0);
         loop {
             let object = ObjectNumber(start.0 + self.found.objects);
             let (first, second) = (self.first.next()?, self.second.next()?);
@@ -248,8 +255,10 @@ impl Pair<'_> {
                 }
             }
             self.found.objects += 1;
-            if self.found.bytes >= told + PROGRESS_BYTES {
-                told = self.found.bytes;
+            if self.found.bytes >= told + PROGRESS_BYTES
+                || self.found.objects >= told_objects + PROGRESS_OBJECTS
+            {
+                (told, told_objects) = (self.found.bytes, self.found.objects);
                 let now = Progress {
                     object: ObjectNumber(start.0 + self.found.objects),
                     bytes: told,

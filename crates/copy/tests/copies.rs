@@ -114,7 +114,7 @@ proptest! {
         prop_assert_eq!(found.objects, copied.next.0);
         prop_assert_eq!((found.blocks, found.bytes), (copied.blocks, copied.bytes));
         let last = last_common_object(&mut from, &mut to, &mut on).unwrap();
-        prop_assert_eq!(last.map_or(0, |last| last.0 + 1), copied.next.0);
+        prop_assert_eq!(last.continue_value().unwrap().map_or(0, |last| last.0 + 1), copied.next.0);
     }
 
     #[test]
@@ -151,6 +151,7 @@ proptest! {
         prop_assert!(found.difference.is_none() && !found.is_identical());
         prop_assert_eq!(&found.unreadable, &copied.unreadable);
         let common = last_common_object(&mut tape(source.clone()), &mut recorded, &mut on).unwrap();
+        let common = common.continue_value().unwrap();
         prop_assert_eq!(common.map_or(0, |last| last.0 as usize + 1), first_damaged(&source).unwrap());
     }
 
@@ -363,6 +364,18 @@ fn the_caller_can_end_it_and_what_was_copied_is_a_prefix() {
     from.rewind().unwrap();
     to.rewind().unwrap();
     assert!(compare(&mut from, &mut to, &mut ended).unwrap().cancelled);
+    let last = last_common_object(&mut from, &mut to, &mut ended).unwrap();
+    assert_eq!(last, ControlFlow::Break(()), "nobody knows how far");
+}
+
+/// Marks have no bytes: a comparison of many must be told to end, too.
+#[test]
+fn the_caller_is_asked_between_marks() {
+    let marks = vec![ModelObject::Filemark; 5000];
+    let (mut from, mut to) = (tape(marks.clone()), tape(marks));
+    let mut ended = |_| ControlFlow::Break(());
+    let found = compare(&mut from, &mut to, &mut ended).unwrap();
+    assert!(found.cancelled && found.objects < 5000);
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn what_is_wrong_with_the_whole_is_named() {
 #[test]
 fn a_file_says_the_same_and_the_command_line_wins() {
     let text = "slave = \"/run/s\"\ncontrol = \"/run/c\"\nmin-legs = 2\nverify-reads = true\n\
-                queue = \"1M\"\nserial = \"M1\"\n[[leg]]\nname = \"a\"\nsink = \"null\"\n\
+                queue = \"1M\"\nserial = \"M1\"\nend-wait = 7\n[[leg]]\nname = \"a\"\nsink = \"null\"\n\
                 [[leg]]\nname = \"b\"\nsink = \"device:/dev/nst0\"\nwhen = \"unload\"\nreserve = 65536\n";
     let config = file(text).unwrap();
     assert_eq!(
@@ -158,6 +158,7 @@ fn a_file_says_the_same_and_the_command_line_wins() {
             ..MirrorOptions::default()
         }
     );
+    assert_eq!(config.end_wait, Duration::from_secs(7));
     assert_eq!(config.legs[1].options.when, When::Unload);
     assert_eq!(config.legs[1].options.reserve_bytes, Some(65536));
 }
@@ -234,6 +235,7 @@ fn the_packaged_configuration_is_one() {
     let all = file(&said).unwrap();
     assert_eq!(all.legs.len(), 3);
     assert!(all.mirror.verify_reads && all.by_changer);
+    assert_eq!(all.end_wait, as_it_is.end_wait);
     assert_eq!(all.changers[0].legs.len(), 2);
     let unknown = [
         "slave",
@@ -243,6 +245,7 @@ fn the_packaged_configuration_is_one() {
         "queue",
         "serial",
         "by-changer",
+        "end-wait",
         "drives",
         "device",
         "libraries",

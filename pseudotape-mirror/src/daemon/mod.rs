@@ -7,6 +7,7 @@ mod faults;
 mod gate;
 mod gone;
 mod operator;
+mod overtime;
 mod public;
 mod run;
 mod served;

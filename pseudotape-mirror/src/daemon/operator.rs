@@ -1,5 +1,6 @@
 //! Does what operators ask for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Desk {
     pub(crate) lent: Lent,
     /// What goes wrong on command.
     pub(crate) faults: LegFaults,
+    /// The daemon ends: no order begins any more.
+    pub(crate) ending: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -50,6 +53,10 @@ impl Desk {
             return self.faults.act(leg, &remove, &faults, peer);
         }
         let _order = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        ensure!(
+            !self.ending.load(Ordering::SeqCst),
+            "the mirror ends: nothing was done; start it again, and say it again"
+        );
         let message = match request {
             // Answered above.
             Request::Status | Request::Inject { .. } => bail!("a question is no order"),
@@ -262,8 +269,10 @@ impl Desk {
         for leaving in deck.take_leaving() {
             failures.extend(leaving.wait().err());
         }
-        // Under the lock of the mirror: a call of the program that waits for the lock is never answered.
+        // Under the lock of the mirror, which nobody gets any more: a call of the program, or an order, that waits for
+        // it would put volumes in again that nobody closes then.
         self.end.hang_up();
+        std::mem::forget(deck);
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(())
     }

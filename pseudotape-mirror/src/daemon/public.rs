@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pseudotape_sink::{Sink, left_on_both};
@@ -18,6 +18,8 @@ use crate::messages::{
 
 /// The throughput is told over so many samples, which are a second apart.
 const SAMPLES: usize = 5;
+/// What goes on while a program waits for its call.
+const A_CALL: &str = "a call of the program";
 
 /// Whether a volume is in a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,17 @@ pub(crate) struct LoadedLeg {
     /// Why the host did not let the volume be opened for writing.
     pub(crate) refusal: Option<String>,
     pub(crate) board: Arc<LegBoard>,
+}
+
+/// What a leg has not done yet.
+pub(crate) struct LeftBehind {
+    pub(crate) name: String,
+    /// Objects that wait in its queue, and their bytes.
+    pub(crate) queued_objects: u64,
+    pub(crate) queued_bytes: u64,
+    pub(crate) not_mirrored_from: Option<u64>,
+    /// Its volume is not closed.
+    pub(crate) is_open: bool,
 }
 
 /// Where the program is on the tape.
@@ -229,6 +242,46 @@ impl Public {
         }
     }
 
+    /// The state, unless somebody has it just now: a status may wait for the host that has an image.
+    fn state_at_once(&self) -> Option<MutexGuard<'_, State>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(state)) => Some(state.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// A number that changes whenever a leg has done something; `None` where that can't be told at once.
+    pub(crate) fn done(&self) -> Option<Vec<[u64; 3]>> {
+        let state = self.state_at_once()?;
+        let done = state.legs.iter().map(|leg| {
+            let LegBoard {
+                stored_bytes,
+                object,
+                queued_objects,
+                ..
+            } = &*leg.board;
+            [stored_bytes, object, queued_objects].map(|number| number.load(Ordering::Relaxed))
+        });
+        Some(done.collect())
+    }
+
+    /// What goes on, and what the legs have not done yet; `None` where that can't be told at once.
+    pub(crate) fn left_behind(&self) -> Option<(Option<String>, Vec<LeftBehind>)> {
+        let working = self.progress().working;
+        let state = self.state_at_once()?;
+        let operation = state.operation.as_ref().map(|(what, _)| what.clone());
+        let busy = operation.or(working.map(|_| A_CALL.to_owned()));
+        let legs = state.legs.iter().map(|leg| LeftBehind {
+            name: leg.options.name.clone(),
+            queued_objects: leg.board.queued_objects.load(Ordering::Relaxed),
+            queued_bytes: leg.board.queued_bytes.load(Ordering::Relaxed),
+            not_mirrored_from: leg.not_mirrored().0,
+            is_open: leg.volume != Volume::None,
+        });
+        Some((busy, legs.collect()))
+    }
+
     /// The whole status.
     pub(crate) fn status(&self) -> MirrorStatus {
         let (at, in_file, working) = {
@@ -238,7 +291,7 @@ impl Public {
         let state = self.state();
         let operation = state.operation.as_ref();
         let busy = operation.map(|(what, since)| (what.clone(), *since));
-        let busy = busy.or(working.map(|since| ("a call of the program".to_owned(), since)));
+        let busy = busy.or(working.map(|since| (A_CALL.to_owned(), since)));
         let legs: Vec<_> = state.legs.iter().map(PublicLeg::status).collect();
         let loaded = state.legs.iter().any(|leg| leg.volume == Volume::In);
         let degraded = state.refused.is_some()
@@ -274,15 +327,20 @@ impl Public {
 }
 
 impl PublicLeg {
+    /// From which object on the volume is no copy, and why.
+    fn not_mirrored(&self) -> (Option<u64>, Option<String>) {
+        match self.board.state() {
+            LegState::InStep => (None, None),
+            LegState::OutOfStep { from, reason } => (Some(from.0), Some(reason)),
+            LegState::Dropped { from } => (Some(from.0), None),
+        }
+    }
+
     fn status(&self) -> LegStatus {
         let board = &self.board;
         let state = board.state();
         let name = &self.options.name;
-        let (mirrored, reason) = match &state {
-            LegState::InStep => (None, None),
-            LegState::OutOfStep { from, reason } => (Some(from.0), Some(reason.clone())),
-            LegState::Dropped { from } => (Some(from.0), None),
-        };
+        let (mirrored, reason) = self.not_mirrored();
         let condition = match (self.volume, &state) {
             (Volume::None, _) => LegCondition::Empty,
             (Volume::Leaving, _) => LegCondition::Leaving,

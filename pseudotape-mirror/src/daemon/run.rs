@@ -1,6 +1,7 @@
 //! The daemon's life: volumes, slave end, control socket, then wait for the end.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,14 +20,13 @@ use crate::daemon::event::Event;
 use crate::daemon::faults::LegFaults;
 use crate::daemon::gate::Gate;
 use crate::daemon::operator::Desk;
+use crate::daemon::overtime::{EXIT_IMPATIENT, Overtime};
 use crate::daemon::public::Public;
 use crate::daemon::served::{Announced, Served};
 use crate::mirror::MirrorDrive;
 
 /// How often the throughput is sampled.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Exit code of a daemon that was told twice to end.
-const EXIT_IMPATIENT: i32 = 1;
 
 /// How the daemon ended, where it could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,17 @@ pub fn run(config: &Config) -> Result<Ending> {
     // Before anything else, so that an early SIGTERM ends cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (asked, ends) = channel();
-    listen(signals, asked.clone())?;
-    let mirror = MirrorDrive::new(config.mirror.clone());
+    let mut mirror = MirrorDrive::new(config.mirror.clone());
     let public = Arc::new(Public::new(config, mirror.block_limits()));
+    let overtime = Overtime::new(Arc::clone(&public), config.end_wait);
+    let ending = Arc::new(AtomicBool::new(false));
+    mirror.ends_with(Arc::clone(&ending));
+    let asks = Asks {
+        ending: Arc::clone(&ending),
+        overtime: Arc::clone(&overtime),
+        asked: asked.clone(),
+    };
+    listen(signals, asks)?;
     let mut deck = Deck::new(config, mirror, Arc::clone(&public));
     load(config, &mut deck)?;
     let identity = deck.mirror.identity();
@@ -56,6 +64,7 @@ pub fn run(config: &Config) -> Result<Ending> {
         orders: Mutex::new(()),
         lent: config.control.lent.clone(),
         faults: LegFaults::of(&config.legs),
+        ending: Arc::clone(&ending),
     });
     let ControlConfig {
         socket,
@@ -91,7 +100,11 @@ pub fn run(config: &Config) -> Result<Ending> {
         Event::Signal(signal) => {
             log::info!("ends: signal {signal}; stores what the legs still have to get");
         }
-        Event::ServingEnded => log::error!("ends: nothing serves the slave end any more"),
+        Event::ServingEnded => {
+            log::error!("ends: nothing serves the slave end any more");
+            ending.store(true, Ordering::SeqCst);
+            overtime.begin();
+        }
     }
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
         log::debug!("can't tell systemd that the mirror ends: {error}");
@@ -130,14 +143,25 @@ fn load(config: &Config, deck: &mut Deck) -> Result<()> {
     }
 }
 
+/// How a signal asks the daemon to end.
+struct Asks {
+    /// What takes long and can be done again is given up.
+    ending: Arc<AtomicBool>,
+    /// What can't be given up is not waited for without limit.
+    overtime: Arc<Overtime>,
+    asked: Sender<Event>,
+}
+
 /// Listens for signals: the first one asks the daemon to end, the next one ends it at once.
-fn listen(mut signals: Signals, asked: Sender<Event>) -> Result<()> {
+fn listen(mut signals: Signals, asks: Asks) -> Result<()> {
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             let mut before = false;
             for signal in signals.forever() {
-                if before || asked.send(Event::Signal(signal)).is_err() {
+                asks.ending.store(true, Ordering::SeqCst);
+                asks.overtime.begin();
+                if before || asks.asked.send(Event::Signal(signal)).is_err() {
                     log::error!("ends at once: what was not stored yet is not on its leg");
                     std::process::exit(EXIT_IMPATIENT);
                 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use pseudotape_copy::Copied;
+use pseudotape_copy::{Copied, Progress};
 use pseudotape_fault::Faulty;
 use pseudotape_tape::{
     Address, Done, Drive, Failed, Mode, ModeSelect, Position, ReadDone, Sense, Transfer, Volume,
@@ -55,10 +55,13 @@ impl Core {
     }
 
     /// Copies what follows on another leg's drive, from where both tapes are.
-    pub(crate) fn copy_from(&mut self, from: &mut Core) -> Result<Copied, pseudotape_copy::Error> {
-        let mut go_on = |_| ControlFlow::Continue(());
+    pub(crate) fn copy_from(
+        &mut self,
+        from: &mut Core,
+        go_on: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Copied, pseudotape_copy::Error> {
         let options = pseudotape_copy::Options::default();
-        pseudotape_copy::copy(from.drive(), self.volume(), options, &mut go_on)
+        pseudotape_copy::copy(from.drive(), self.volume(), options, go_on)
     }
 
     /// Puts another drive in the place of the one that is there.

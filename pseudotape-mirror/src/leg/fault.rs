@@ -194,8 +194,10 @@ pub enum Cause {
     /// The leg that is copied from can't read this.
     #[error("object {0} can't be read from the leg in step")]
     SourceDamaged(ObjectNumber),
-    /// Copying was cancelled.
-    #[error("cancelled")]
+    /// The mirror is told to end.
+    #[error(
+        "the mirror ends before the resync is done: the leg stays out of step, and another resync copies what is still missing"
+    )]
     Cancelled,
     /// After copying the tape is not where it should be.
     #[error("its tape is at object {is}, and should be at {should}")]

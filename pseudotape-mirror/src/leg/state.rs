@@ -73,6 +73,14 @@ impl Leg {
         }
     }
 
+    /// A resync ended in the middle. Where it dropped objects that the volume was a copy of, the mark on the volume says
+    /// so already.
+    pub(crate) fn hold_no_more_than_marked(&mut self) {
+        if let Noted::NotMirroredFrom(marked) = self.noted() {
+            self.lower(marked);
+        }
+    }
+
     /// Perhaps another volume is in the drive: until something is copied onto it, it is a copy of nothing.
     pub(crate) fn holds_nothing(&mut self) {
         self.set_no_copy_from(ObjectNumber(0));

@@ -26,6 +26,8 @@ mod verify;
 mod volumes;
 mod write;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use pseudotape_tape::{BlockLimits, Failed, Identity, Position, Sense};
@@ -92,6 +94,8 @@ pub struct MirrorDrive {
     written_to: Option<Position>,
     /// Reads that needed a second leg, and that nobody was told of yet.
     recovered: u32,
+    /// What takes long is given up when this is set.
+    ending: Arc<AtomicBool>,
 }
 
 const NO_LIMITS: BlockLimits = BlockLimits {
@@ -118,6 +122,7 @@ impl MirrorDrive {
             protected: false,
             written_to: None,
             recovered: 0,
+            ending: Arc::default(),
         }
     }
 

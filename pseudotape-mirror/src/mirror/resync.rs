@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use pseudotape_copy::{Copied, Ending};
+use pseudotape_copy::{Copied, Ending, Progress};
 use pseudotape_tape::{
     Address, EraseExtent, Mark, Noted, ObjectNumber, PartitionNumber, Stop, WriteMode, make_ready,
 };
@@ -42,6 +43,12 @@ impl MirrorDrive {
         self.resync(name)
     }
 
+    /// From the moment that this is set, a resync ends before it is done. Its leg stays out of step then, and its volume
+    /// says so.
+    pub fn ends_with(&mut self, ending: Arc<AtomicBool>) {
+        self.ending = ending;
+    }
+
     /// Brings a leg in step. Objects that are the same as on the leg that reads stay, up to the first difference;
     /// what follows is copied.
     ///
@@ -72,6 +79,9 @@ impl MirrorDrive {
         // A copy of a volume that misses something misses the same.
         let misses_from = self.legs[source].misses_from();
         let leg = &mut self.legs[number];
+        if total.is_err() {
+            leg.hold_no_more_than_marked();
+        }
         let total = total.map_err(|cause| leg.failure(cause))?;
         let back = leg.back_in_step(misses_from);
         back.map_err(|cause| leg.failure(cause))?;
@@ -89,7 +99,7 @@ impl MirrorDrive {
     fn copy_between(&self, source: LegNumber, number: LegNumber) -> Result<Resynced, Cause> {
         let mut from = self.legs[source].core();
         let mut to = self.legs[number].core();
-        let total = bring_in_step(&mut from, &mut to);
+        let total = bring_in_step(&mut from, &mut to, &self.ending);
         from.forget_place();
         to.forget_place();
         total.map_err(|cause| to.explain_cause(cause))
@@ -97,7 +107,7 @@ impl MirrorDrive {
 }
 
 /// Copies from the last common object on, partition by partition.
-fn bring_in_step(from: &mut Core, to: &mut Core) -> Result<Resynced, Cause> {
+fn bring_in_step(from: &mut Core, to: &mut Core, ending: &AtomicBool) -> Result<Resynced, Cause> {
     make_ready(to.drive())?;
     let needs = from.drive().mode()?.last_partition;
     let has = to.drive().mode()?.last_partition;
@@ -109,7 +119,7 @@ fn bring_in_step(from: &mut Core, to: &mut Core) -> Result<Resynced, Cause> {
     }
     let mut total = Resynced::default();
     for partition in 0..=needs {
-        bring_partition(from, to, partition, &mut total)?;
+        bring_partition(from, to, partition, ending, &mut total)?;
     }
     Ok(total)
 }
@@ -118,14 +128,21 @@ fn bring_partition(
     from: &mut Core,
     to: &mut Core,
     partition: u8,
+    ending: &AtomicBool,
     total: &mut Resynced,
 ) -> Result<(), Cause> {
+    let mut go_on = |_: Progress| match ending.load(Ordering::SeqCst) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    };
     let (end, other_end) = (end_of(from, partition)?, end_of(to, partition)?);
-    let mut go_on = |_| ControlFlow::Continue(());
     let last = pseudotape_copy::last_common_object(from.drive(), to.drive(), &mut go_on)?;
     let common = match last {
-        None => 0,
-        Some(last) => last.0.checked_add(1).ok_or(Cause::Uncountable(last))?,
+        ControlFlow::Break(()) => return Err(Cause::Cancelled),
+        ControlFlow::Continue(None) => 0,
+        ControlFlow::Continue(Some(last)) => {
+            last.0.checked_add(1).ok_or(Cause::Uncountable(last))?
+        }
     };
     total.common = total.common.saturating_add(common);
     if common == end && common == other_end {
@@ -148,7 +165,7 @@ fn bring_partition(
         to.act(|drive| drive.locate(behind_common))?;
     }
     loop {
-        let copied = to.copy_from(from)?;
+        let copied = to.copy_from(from, &mut go_on)?;
         total.add(&copied);
         match copied.ending {
             Ending::Complete => break,

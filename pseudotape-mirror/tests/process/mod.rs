@@ -153,6 +153,22 @@ impl Place {
     }
 
     fn start_by(&mut self, by: &[&str], options: &[&str]) {
+        self.launch_by(by, options);
+        let began = Instant::now();
+        while UnixStream::connect(self.path("control")).is_err() {
+            let ended = self.mirror.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "it ended: {}", self.log());
+            assert!(began.elapsed() < LONG, "it never answers: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts one, and does not wait until it answers.
+    pub fn launch(&mut self, options: &[&str]) {
+        self.launch_by(&[], options);
+    }
+
+    fn launch_by(&mut self, by: &[&str], options: &[&str]) {
         assert!(self.mirror.is_none(), "one at a time");
         let log = File::options()
             .append(true)
@@ -173,13 +189,6 @@ impl Place {
             .spawn()
             .unwrap();
         self.mirror = Some(child);
-        let began = Instant::now();
-        while UnixStream::connect(self.path("control")).is_err() {
-            let ended = self.mirror.as_mut().unwrap().try_wait().unwrap();
-            assert!(ended.is_none(), "it ended: {}", self.log());
-            assert!(began.elapsed() < LONG, "it never answers: {}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
     }
 
     pub fn log(&self) -> String {

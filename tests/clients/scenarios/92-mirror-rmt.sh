@@ -153,3 +153,45 @@ for class in required spare; do
     says "both copies are the same ($class)" 0 '^identical: ' pseudotape compare near.ptape far.ptape
     check "with all records ($class)" cmp <(pseudotape dump near.ptape) <(head -c $((bs * (records + 30))) stream)
 done
+
+# -- SIGTERM while the server hangs: the mirror ends when its patience does, and says what it left
+cartridge near --force --capacity 60M --early-warning 256K
+cartridge far --force --capacity 60M --early-warning 256K
+server_up
+pair_up
+mirror_up --end-wait 2 --leg "near=$WORK/near.ptape" --leg "$far"
+check "ten records before the server hangs" dd if=stream of="$NODE" bs=$bs count=10
+kill -STOP $RMT_SERVER
+dd if=stream of="$NODE" bs=$bs skip=10 count=1 2>dd.err &
+writer=$!
+tenths=0
+until mirror_json | grep -q 'a call of the program' || [ $((tenths += 1)) -gt 1000 ]; do sleep 0.1; done
+kill -TERM "$MIRROR"
+if mirror_gone 120; then
+    same "the mirror ends with 1" 1 "$mirror_code"
+else
+    fail "the mirror ends" "$(tail -n 5 mirror.err)"
+    mirror_kill
+fi
+says "it says how long it waited" 0 'for 2 s no leg did anything' cat mirror.err
+says "and for what" 0 'it waited for: a call of the program' cat mirror.err
+says "and what it left" 0 'leg far: its volume was not closed' cat mirror.err
+server_kill
+code=0
+wait $writer || code=$?
+same "the program is told" 1 "$((code > 0))"
+drive_down
+check "the other leg has what was acknowledged" cmp -n $((bs * 10)) <(pseudotape dump near.ptape) stream
+server_up
+pair_up
+mirror_up --leg "near=$WORK/near.ptape" --leg "$far"
+pseudotape-mirror status >status.out || true
+if grep -q disagree status.out; then
+    says "the next start says what to do" 0 'trust LEG.*resync LEG' cat status.out
+    check "the longer one is right" pseudotape-mirror trust near
+fi
+check "the other one is brought in step" pseudotape-mirror resync far
+check "offline after that" mt-st -f "$NODE" offline
+down
+server_kill
+says "both copies are the same again" 0 '^identical: ' pseudotape compare near.ptape far.ptape
