@@ -91,7 +91,8 @@ pub(crate) enum Command {
     Drop(LegName),
     /// Opens a leg that is out of step or was dropped anew, and brings it in step.
     ///
-    /// Where LEG=SINK names a volume that holds what the mirror does not, nothing is done without --force.
+    /// Where a volume comes that was not in the leg before, and holds what the mirror does not, nothing is done without
+    /// --force.
     Return(ReturnOptions),
     /// Of volumes that disagree at load, says which one is right. The others wait for a resync then.
     ///

@@ -18,6 +18,6 @@ mod set;
 
 pub use leg::{Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, NewLeg, When};
 pub use mirror::{
-    Besides, EjectedLeg, InsertError, LegError, MAX_LEGS, MirrorDrive, MirrorOptions, Rest,
-    Resynced,
+    Besides, EjectedLeg, Expected, Held, InsertError, LegError, MAX_LEGS, MirrorDrive,
+    MirrorOptions, Rest, Resynced,
 };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use process::{LONG, Place, block, blocks, mark_of, pair, run};
+use process::{LONG, Place, block, blocks, mark, mark_of, pair, run};
 use pseudotape_image::{CreateParameters, FileStore, Image, Uuid, VolumeId};
 use pseudotape_mirror::messages::LegCondition;
 use pseudotape_tape::{Drive, LoadKind, Sense, Transfer};
@@ -195,7 +195,7 @@ fn a_mark_stays_until_nothing_is_missing() {
     place.start(&both);
     // It is out of step, however much it holds: nobody has to say which one is right.
     assert_eq!(place.status().refused, None);
-    assert!(place.refused(&["trust", "b"]).contains("the legs agree"));
+    assert!(place.refused(&["trust", "b"]).contains("no legs disagree"));
     place.done(&["resync", "b"]);
     assert_eq!(place.stop(), 0);
     assert_eq!(mark_of(&legs[1]), None);
@@ -235,6 +235,85 @@ fn a_volume_that_holds_something_else_returns_only_by_force() {
     place.done(&["return", &other, "--force"]);
     assert_eq!(place.stop(), 0);
     assert_eq!(place.contents("other.ptape"), blocks(7..9));
+}
+
+/// PT-18: the same name may be another file when a leg returns.
+#[test]
+fn an_image_that_took_the_place_of_another_returns_only_by_force() {
+    let (mut place, mut master) = pair(&[]);
+    for number in 0..3 {
+        master.write(&block(number)).unwrap();
+    }
+    place.done(&["drop", "b"]);
+    // Everything is written anew, so that only its identity tells which image was in the leg.
+    master.drive.rewind().unwrap();
+    master.write(&block(9)).unwrap();
+    let away = place.path("away.ptape");
+    std::fs::rename(place.path("b.ptape"), &away).unwrap();
+    let other = place.image("b.ptape");
+    let mut alone = Place::new();
+    let mut other_master = alone.master();
+    alone.start(&["--leg", &format!("x={other}")]);
+    other_master.settle();
+    for number in 20..25 {
+        other_master.write(&block(number)).unwrap();
+    }
+    assert_eq!(alone.stop(), 0);
+    let refused = place.refused(&["return", "b"]);
+    assert!(
+        refused.contains("is not known to be what was in leg b (volume ")
+            && refused.contains("): it is volume ")
+            && refused.contains("holds 4 objects more than the mirror")
+            && refused.contains("--force"),
+        "{refused}"
+    );
+    assert_eq!(place.contents("b.ptape"), blocks(20..25));
+    assert_eq!(mark_of(&place.path("b.ptape")), None);
+    // The right one returns without a word, however much of it is old.
+    std::fs::rename(place.path("b.ptape"), place.path("other.ptape")).unwrap();
+    std::fs::rename(&away, place.path("b.ptape")).unwrap();
+    place.done(&["return", "b"]);
+    place.done(&["drop", "b"]);
+    assert_eq!(place.contents("b.ptape"), blocks(9..10));
+    // By force anything does.
+    std::fs::rename(place.path("other.ptape"), place.path("b.ptape")).unwrap();
+    place.refused(&["return", "b"]);
+    place.done(&["return", "b", "--force"]);
+    assert_eq!(place.stop(), 0);
+    assert_eq!(place.contents("b.ptape"), blocks(9..10));
+}
+
+/// PT-18: what is said of the others is said only where there are others.
+#[test]
+fn messages_are_true_for_a_leg_that_is_left_alone() {
+    let (mut place, mut master) = pair(&[]);
+    let texts = [
+        format!("a={}", place.text("a.ptape")),
+        format!("b={}", place.text("b.ptape")),
+    ];
+    master.write(&block(0)).unwrap();
+    assert_eq!(place.stop(), 0);
+    // Both volumes are marked: no leg is right until an operator says so.
+    for image in ["a.ptape", "b.ptape"] {
+        mark(&place.path(image), 1);
+    }
+    place.start(&["--leg", &texts[0], "--leg", &texts[1]]);
+    master.settle();
+    let said = place.command(&["status"]).out;
+    assert!(
+        said.contains("an operator has to say") && !said.contains("disagree"),
+        "{said}"
+    );
+    place.done(&["drop", "b"]);
+    let trusted = place.done(&["trust", "a"]);
+    assert!(
+        trusted.contains("leg a is right: no other leg is in step")
+            && !trusted.contains("the same"),
+        "{trusted}"
+    );
+    let alone = place.refused(&["trust", "a"]);
+    assert!(alone.contains("no legs disagree"), "{alone}");
+    place.stop();
 }
 
 /// PT-04, PT-18: with the wrong key nothing is read, and no other leg takes a record.
@@ -325,7 +404,7 @@ fn volumes_that_disagree_wait_for_the_operator() {
     assert!(trusted.contains("pseudotape-mirror resync b"), "{trusted}");
     let resynced = place.done(&["resync", "b"]);
     assert!(resynced.contains("5 objects were there, 1 "), "{resynced}");
-    assert!(place.refused(&["trust", "a"]).contains("the legs agree"));
+    assert!(place.refused(&["trust", "a"]).contains("no legs disagree"));
     master.settle();
     let mut buffer = vec![0; 1 << 16];
     let read = master.drive.read(Transfer::Variable, &mut buffer).unwrap();

@@ -3,7 +3,7 @@
 mod support;
 
 use pseudotape_drive::Personality;
-use pseudotape_mirror::{Besides, Class, LegError, MirrorOptions, Rest};
+use pseudotape_mirror::{Class, Expected, Held, LegError, MirrorOptions, Rest};
 use pseudotape_tape::{Drive, EraseExtent, Mark, Sense, Transfer, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, SuiteMedium, block_of};
 
@@ -235,18 +235,18 @@ fn a_volume_that_comes_into_a_leg_is_looked_at_for_what_only_it_holds() {
         let mut mirror = mirror_of(&legs, Class::Required);
         mirror.drop_leg("b").unwrap();
         let new = recorded(other);
-        let (_, besides) = mirror.besides("b", new.leg("b")).unwrap();
+        let (_, besides) = mirror.besides("b", new.leg("b"), Expected::Any).unwrap();
         assert_eq!(new.noted(), [], "it is only looked at");
         assert_eq!(mirror.position().unwrap().object.0, 0);
         write(&mut mirror, 0).unwrap();
-        besides
+        besides.map(|besides| besides.held)
     };
     assert_eq!(look(Vec::new()), None);
     assert_eq!(look((0..5).map(block).collect()), None);
     assert_eq!(look((0..12).map(block).collect()), None);
     let longer = look((0..30).map(block).collect());
-    assert_eq!(longer, Some(Besides::More(18)));
-    let others = |object| Besides::Others {
+    assert_eq!(longer, Some(Held::More(18)));
+    let others = |object| Held::Others {
         objects: 6,
         partition: 0,
         object,
@@ -255,6 +255,45 @@ fn a_volume_that_comes_into_a_leg_is_looked_at_for_what_only_it_holds() {
     let mut last = (0..6).map(block).collect::<Vec<_>>();
     last[5] = ModelObject::Filemark;
     assert_eq!(look(last), Some(others(5)));
+}
+
+/// A cartridge may be another one when the leg of its drive returns.
+#[test]
+fn the_tape_that_was_in_a_leg_is_known_by_what_the_leg_held() {
+    let look = |dropped_at: u64, other: Vec<ModelObject>| {
+        let legs = [(); 2].map(|()| recorded((0..12).map(block).collect()));
+        let mut mirror = mirror_of(&legs, Class::Required);
+        locate(&mut mirror, dropped_at).unwrap();
+        mirror.drop_leg("b").unwrap();
+        write(&mut mirror, 99).unwrap();
+        let new = recorded(other);
+        let (_, besides) = mirror.besides("b", new.leg("b"), Expected::Former).unwrap();
+        assert_eq!(new.noted(), [], "it is only looked at");
+        besides.map(|besides| besides.to_string())
+    };
+    // What the leg holds behind the place up to which it was a copy is known to be old.
+    assert_eq!(look(7, (0..12).map(block).collect()), None);
+    assert_eq!(look(7, (0..7).map(block).collect()), None);
+    // A new tape loses nothing.
+    assert_eq!(look(7, Vec::new()), None);
+    let other = look(7, (50..62).map(block).collect()).expect("another tape");
+    assert!(
+        other.starts_with(
+            "is not known to be what was in leg b (it held the first 7 objects of the mirror, and began with a block of"
+        ) && other.contains("it is a tape that begins with a block of")
+            && other.ends_with("and holds 4 objects more than the mirror"),
+        "{other}"
+    );
+    // Another one that begins alike, as tapes of one job do.
+    let mut alike: Vec<_> = (0..12).map(block).collect();
+    alike[5] = block(77);
+    assert!(look(7, alike).is_some());
+    // Everything that the leg held was written anew: nothing tells whether it is that tape.
+    let unknown = look(0, (0..12).map(block).collect()).expect("nothing is known");
+    assert!(
+        unknown.contains("nothing of what it held is in the mirror any more"),
+        "{unknown}"
+    );
 }
 
 /// What one kind of drive can't do, no leg does; and what can't be undone is not forgotten.

@@ -7,7 +7,10 @@ use crate::messages::{LegCondition, LegStatus, MirrorStatus};
 /// One word for the whole.
 fn summary(status: &MirrorStatus) -> (&'static str, Paint) {
     if status.refused.is_some() {
-        ("refused: the volumes disagree", Paint::Bad)
+        (
+            "refused: an operator has to say which volume is right",
+            Paint::Bad,
+        )
     } else if status.degraded {
         ("degraded", Paint::Bad)
     } else if status.loaded && status.legs.iter().any(protects) {

@@ -19,7 +19,7 @@ use crate::daemon::public::Public;
 use crate::daemon::served::Announced;
 use crate::daemon::sink_leg;
 use crate::messages::{LegVolume, Request, Response};
-use crate::mirror::{Rest, Resynced};
+use crate::mirror::{Expected, Rest, Resynced};
 
 /// How long the device daemon may take to greet a mirror that came again.
 const GREETING: Duration = Duration::from_secs(10);
@@ -215,8 +215,11 @@ impl Desk {
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
         let (options, old) = deck.options(leg)?;
-        // What was in the leg before is known; another volume may be anybody's.
-        let is_looked_at = sink.is_some() && rest == Rest::Stays;
+        // Without a sink it is to be the volume that was in the leg before; with one it may be anybody's.
+        let expected = match sink {
+            Some(_) => Expected::Any,
+            None => Expected::Former,
+        };
         let sink = match sink {
             Some(text) => self.sink_named(text, peer)?,
             None => old.with_context(|| format!("leg {leg} has no sink: return {leg}=SINK"))?,
@@ -225,8 +228,8 @@ impl Desk {
         deck.part_with(leg)?;
         let opened = sink_leg::open(&options, &sink).with_context(|| format!("leg {leg}"))?;
         let mut new = opened.leg;
-        if is_looked_at {
-            let (looked_at, besides) = deck.mirror.besides(leg, new)?;
+        if rest == Rest::Stays {
+            let (looked_at, besides) = deck.mirror.besides(leg, new, expected)?;
             new = looked_at;
             if let Some(besides) = besides {
                 new.drive.finish()?;
@@ -250,8 +253,15 @@ impl Desk {
             .iter()
             .map(|other| format!("pseudotape-mirror resync {other}"))
             .collect();
+        let same = deck.mirror.in_step_beside(leg);
+        if lost.is_empty() && same.is_empty() {
+            return Ok(format!(
+                "leg {leg} is right: no other leg is in step ('pseudotape-mirror status' shows what brings one back)"
+            ));
+        }
         if lost.is_empty() {
-            return Ok(format!("leg {leg} is right, and the others are the same"));
+            let same = same.join(", ");
+            return Ok(format!("leg {leg} is right, and the same as {same}"));
         }
         Ok(format!("leg {leg} is right; now: {}", lost.join(", ")))
     }

@@ -292,7 +292,12 @@ impl Public {
         let operation = state.operation.as_ref();
         let busy = operation.map(|(what, since)| (what.clone(), *since));
         let busy = busy.or(working.map(|since| (A_CALL.to_owned(), since)));
-        let legs: Vec<_> = state.legs.iter().map(PublicLeg::status).collect();
+        let in_step = state.legs.iter().filter(|leg| leg.in_step()).count();
+        let legs = state.legs.iter().map(|leg| {
+            let others = in_step - usize::from(leg.in_step());
+            leg.status(others > 0)
+        });
+        let legs: Vec<_> = legs.collect();
         let loaded = state.legs.iter().any(|leg| leg.volume == Volume::In);
         let degraded = state.refused.is_some()
             || legs
@@ -336,7 +341,42 @@ impl PublicLeg {
         }
     }
 
-    fn status(&self) -> LegStatus {
+    fn in_step(&self) -> bool {
+        self.volume == Volume::In && self.board.state() == LegState::InStep
+    }
+
+    /// The command that brings the leg back, where there is one.
+    fn advice(
+        &self,
+        condition: LegCondition,
+        is_whole: bool,
+        has_others_in_step: bool,
+    ) -> Option<String> {
+        let name = &self.options.name;
+        let is_damaged = self.board.first_error().is_some();
+        match condition {
+            LegCondition::OutOfStep | LegCondition::Dropped if !has_others_in_step => Some(
+                "no leg is in step: pseudotape-mirror unload --force, then load the volumes again".to_owned(),
+            ),
+            LegCondition::OutOfStep => Some(format!(
+                "pseudotape-mirror resync {name} (or, to open it anew, return {name})"
+            )),
+            LegCondition::Dropped => Some(format!("pseudotape-mirror return {name}")),
+            LegCondition::Empty if !is_whole => Some(format!(
+                "load the volumes again, then pseudotape-mirror resync {name}"
+            )),
+            LegCondition::InStep if is_damaged && !has_others_in_step => Some(
+                "no other leg is in step: unload, and save what can be read with 'pseudotape copy --damaged record'"
+                    .to_owned(),
+            ),
+            LegCondition::InStep if is_damaged => Some(format!(
+                "pseudotape-mirror drop {name}, then return {name} (which copies from what is damaged on)"
+            )),
+            LegCondition::InStep | LegCondition::Leaving | LegCondition::Empty => None,
+        }
+    }
+
+    fn status(&self, has_others_in_step: bool) -> LegStatus {
         let board = &self.board;
         let state = board.state();
         let name = &self.options.name;
@@ -347,19 +387,6 @@ impl PublicLeg {
             (Volume::In, LegState::InStep) => LegCondition::InStep,
             (Volume::In, LegState::OutOfStep { .. }) => LegCondition::OutOfStep,
             (Volume::In, LegState::Dropped { .. }) => LegCondition::Dropped,
-        };
-        let advice = match condition {
-            LegCondition::OutOfStep => Some(format!(
-                "pseudotape-mirror resync {name} (or, to open it anew, return {name})"
-            )),
-            LegCondition::Dropped => Some(format!("pseudotape-mirror return {name}")),
-            LegCondition::Empty if mirrored.is_some() => Some(format!(
-                "load the volumes again, then pseudotape-mirror resync {name}"
-            )),
-            LegCondition::InStep if board.first_error().is_some() => Some(format!(
-                "pseudotape-mirror drop {name}, then return {name} (which copies from what is damaged on)"
-            )),
-            LegCondition::InStep | LegCondition::Leaving | LegCondition::Empty => None,
         };
         let room = board.room_bytes.load(Ordering::Relaxed);
         let left = (room != u64::MAX).then_some(room);
@@ -382,7 +409,7 @@ impl PublicLeg {
             left_bytes: is_stored.then(|| left_on_both(left, host())).flatten(),
             repairs: board.repairs.load(Ordering::Relaxed),
             first_error: board.first_error(),
-            advice,
+            advice: self.advice(condition, mirrored.is_none(), has_others_in_step),
             faults: statuses(&self.options.faults),
         }
     }
@@ -448,19 +475,25 @@ mod tests {
     #[test]
     fn advice_is_given_for_what_is_no_copy() {
         let mut leg = sampled(&[]);
-        assert_eq!(leg.status().advice, None);
+        assert_eq!(leg.status(true).advice, None);
         leg.board = Arc::new(LegBoard::showing(LegState::OutOfStep {
             from: pseudotape_tape::ObjectNumber(3),
             reason: "cut".into(),
         }));
-        let lost = leg.status();
+        let lost = leg.status(true);
         assert!(lost.advice.unwrap().contains("resync a"));
         assert_eq!(
             (lost.not_mirrored_from, lost.state),
             (Some(3), LegCondition::OutOfStep)
         );
+        // Nobody is there to be copied from.
+        let alone = leg.status(false).advice.unwrap();
+        assert!(
+            !alone.contains("resync") && alone.contains("unload"),
+            "{alone}"
+        );
         leg.volume = Volume::None;
-        let out = leg.status();
+        let out = leg.status(true);
         assert!(out.advice.unwrap().contains("load the volumes again"));
         assert_eq!(
             (out.not_mirrored_from, out.state),

@@ -21,7 +21,8 @@ mod tests;
 use std::sync::{Arc, MutexGuard};
 
 use pseudotape_tape::{
-    Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, VolumeError, Writability,
+    Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, VolumeError, VolumeId,
+    Writability,
 };
 
 pub use board::{LegBoard, LegState};
@@ -53,12 +54,15 @@ pub(crate) struct Leg {
     end: LegEnd,
     /// Whether the volume can be written, as it was when it was looked at.
     writability: Writability,
+    /// The identity of the volume that is in the leg, or was in it last, where it has one.
+    volume: Option<VolumeId>,
 }
 
 impl Leg {
     /// A leg that has everything at once.
     pub(crate) fn new(new: NewLeg) -> Leg {
         let NewLeg { options, drive } = new;
+        let volume = drive.volume_identity().id;
         let seat = Seat::new(Core::new(&options, drive));
         Leg {
             options,
@@ -69,6 +73,7 @@ impl Leg {
             failed: false,
             end: LegEnd::new(),
             writability: Writability::Unknown,
+            volume,
         }
     }
 
@@ -225,6 +230,16 @@ impl Leg {
     /// not asked: that can take long.
     pub(crate) fn lost_when_closed(&self) -> Option<VolumeError> {
         self.seat.core_at_rest()?.volume().lost_when_closed()
+    }
+
+    /// The identity of the volume that is in the leg, or was in it last, where it has one.
+    pub(crate) fn volume(&self) -> Option<VolumeId> {
+        self.volume
+    }
+
+    /// Another volume is in the leg from now on.
+    pub(crate) fn now_has(&mut self, volume: Option<VolumeId>) {
+        self.volume = volume;
     }
 
     /// Puts another drive in the place of the one that is there, which is closed then.

@@ -32,7 +32,7 @@ impl Leg {
             Class::Spare => "spare: the job goes on without it",
         };
         log::error!(
-            "leg {name}: not mirrored from object {from} on: {reason} ({what}; 'pseudotape-mirror resync {name}', or 'return {name}' to open it anew, brings it back, 'drop {name}' goes on without it)"
+            "leg {name}: not mirrored from object {from} on: {reason} ({what}; where another leg is in step, 'pseudotape-mirror resync {name}', or 'return {name}' to open it anew, brings it back, and 'drop {name}' goes on without it)"
         );
         self.end.lost();
         self.board().note_error(&reason);
@@ -175,7 +175,8 @@ impl Leg {
         matches!(self.noted(), Noted::NotMirroredFrom(_))
     }
 
-    fn no_copy_from(&self) -> Option<ObjectNumber> {
+    /// The first object that the volume does not surely hold, where it is no copy.
+    pub(crate) fn no_copy_from(&self) -> Option<ObjectNumber> {
         match self.state {
             LegState::InStep => None,
             LegState::OutOfStep { from, .. } | LegState::Dropped { from } => Some(from),

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
-use pseudotape_tape::{Address, Failed, ObjectNumber, PartitionNumber, ReadDone, Sense, Transfer};
+use pseudotape_tape::{
+    Address, Failed, ObjectNumber, PartitionNumber, ReadDone, Sense, Stop, Transfer,
+};
 
 use crate::leg::{Core, Leg, LegFailure, grow};
 
 /// How many objects at the beginning and before the end of the data are compared when volumes are put in.
 pub(super) const COMPARED_OBJECTS: u64 = 4;
+/// So much of a block is shown in words.
+const MOST_SHOWN_BYTES: usize = 40;
 /// Blocks up to this length are read at the first attempt.
 const USUAL_BLOCK_BYTES: usize = 256 << 10;
 
@@ -155,14 +159,33 @@ pub(super) fn end_of(core: &mut Core, partition: u8) -> Result<u64, Failed> {
 /// What is at an object.
 #[derive(PartialEq, Eq)]
 pub(super) struct Found {
-    stop: Option<pseudotape_tape::Stop>,
+    stop: Option<Stop>,
     block_length: u32,
     data: Vec<u8>,
 }
 
 impl Found {
-    fn is_block(&self) -> bool {
+    pub(super) fn is_block(&self) -> bool {
         self.stop.is_none()
+    }
+}
+
+impl fmt::Display for Found {
+    /// A tape is known by its label, which is the beginning of its first block.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.stop {
+            None => write!(f, "a block of {} bytes", self.block_length)?,
+            Some(Stop::Filemark) => return f.write_str("a filemark"),
+            Some(Stop::Setmark) => return f.write_str("a setmark"),
+            Some(_) => return f.write_str("nothing"),
+        }
+        let is_shown = |byte: &&u8| byte.is_ascii_graphic() || **byte == b' ';
+        let words = self.data.iter().take(MOST_SHOWN_BYTES).take_while(is_shown);
+        let words: String = words.map(|byte| char::from(*byte)).collect();
+        match words.trim_end() {
+            "" => Ok(()),
+            words => write!(f, " ('{words}')"),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub enum LegError {
     Last(String),
     /// No legs disagree.
     #[error(
-        "the legs agree: there is nothing to decide (a leg that is out of step waits for 'resync')"
+        "no legs disagree: there is nothing to decide (a leg that is out of step waits for 'resync')"
     )]
     Agreed,
     /// Another leg holds more than the one that is to be trusted.
@@ -36,7 +36,9 @@ pub enum LegError {
         others: Vec<(String, u64)>,
     },
     /// No leg is in step.
-    #[error("no leg is in step that could be copied from: 'trust LEG' says which one is right")]
+    #[error(
+        "no leg is in step that could be copied from: 'pseudotape-mirror unload --force' and 'load' look at the volumes anew"
+    )]
     NoSource,
     /// The legs were refused.
     #[error("{0}")]

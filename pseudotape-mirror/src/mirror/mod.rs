@@ -38,7 +38,7 @@ use crate::legs::Legs;
 use crate::set::LegNumber;
 
 pub use crate::set::MAX_LEGS;
-pub use besides::{Besides, Rest};
+pub use besides::{Besides, Expected, Held, Rest};
 pub use error::LegError;
 pub use insert::InsertError;
 pub use resync::Resynced;

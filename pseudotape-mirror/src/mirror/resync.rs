@@ -35,6 +35,7 @@ impl MirrorDrive {
             let ready = make_ready(&mut *new.drive);
             ready.map_err(|failed| leg.failure(Cause::failed(failed)))?;
             let noted = new.drive.noted();
+            leg.now_has(new.drive.volume_identity().id);
             drop(leg.replace_drive(new.drive));
             if !matches!(noted, Noted::NotMirroredFrom(_)) {
                 leg.holds_nothing();

@@ -143,6 +143,13 @@ impl MirrorDrive {
         Ok(lost)
     }
 
+    /// The names of the legs in step beside this one.
+    pub(crate) fn in_step_beside(&self, name: &str) -> Vec<String> {
+        let legs = self.legs.of(self.legs.in_step());
+        let others = legs.filter(|leg| leg.name() != name);
+        others.map(|leg| leg.name().to_owned()).collect()
+    }
+
     /// Takes a leg out of the mirror: the job goes on without it.
     pub fn drop_leg(&mut self, name: &str) -> Result<(), LegError> {
         let number = self.named(name)?;

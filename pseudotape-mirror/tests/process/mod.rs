@@ -14,7 +14,7 @@ use pseudotape_mirror::messages::MirrorStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_slave::{Options, SlaveDrive, SlaveListener, SlavePort};
 use pseudotape_tape::{Drive, Failed, Mark, Sense, Stop, Transfer, WriteMode};
-use pseudotape_tape::{Noted, Volume};
+use pseudotape_tape::{Noted, ObjectNumber, Volume};
 use tempfile::TempDir;
 
 use crate::support::{Object, contents};
@@ -306,6 +306,13 @@ pub fn mark_of(path: &Path) -> Option<u64> {
         Noted::Mirrored => None,
         Noted::NoPlace => panic!("{}: an image has a place for the note", path.display()),
     }
+}
+
+/// Makes an image say that it is no copy from an object on.
+pub fn mark(path: &Path, from: u64) {
+    let mut open = Sink::at(path).open(Access::ReadWrite).unwrap();
+    open.note_not_mirrored(Some(ObjectNumber(from))).unwrap();
+    open.finish().unwrap();
 }
 
 pub fn contents_of(path: &Path) -> Vec<Object> {

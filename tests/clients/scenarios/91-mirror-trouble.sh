@@ -133,7 +133,7 @@ holds b 10
 says "a record that was not acknowledged is on one copy at most" '[01]' 'identical|object 10 .*end of data on b' \
     pseudotape compare a.ptape b.ptape
 mirror_up --leg "a=$WORK/a.ptape" --leg "$far_b"
-says "the legs disagree" 1 'refused: the volumes disagree.*trust' pseudotape-mirror status
+says "the legs disagree" 1 'refused: an operator.*legs a and b disagree.*trust' pseudotape-mirror status
 says "the shorter one is not trusted by mistake" 1 'leg a holds 1 objects more than leg b.*--force' \
     pseudotape-mirror trust b
 check "one of them is right" pseudotape-mirror trust --force b

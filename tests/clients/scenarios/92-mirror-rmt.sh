@@ -191,6 +191,29 @@ if grep -q disagree status.out; then
     check "the longer one is right" pseudotape-mirror trust near
 fi
 check "the other one is brought in step" pseudotape-mirror resync far
+
+# another tape in the same remote drive
+check "behind everything" mt-st -f "$NODE" eod
+check "the leg is dropped" pseudotape-mirror drop far
+server_kill
+mv far.ptape right.ptape
+cartridge far --force --capacity 60M --early-warning 256K
+drive_down
+drive_up "image=$WORK/far.ptape"
+check "somebody's tape" tar -b 40 -cf "$NODE" tree tree
+drive_down
+cp far.ptape others.ptape
+server_up
+pair_up
+mirror_attached
+says "the leg does not take it for its own, and names both" 1 \
+    'not known to be what was in leg far \(it held the first [0-9]+ objects.*began with a block of 32768 bytes.*it is a tape that begins with a block of 20480 bytes .*tree/.*--force' \
+    pseudotape-mirror return far
+check "nothing was done to it" cmp far.ptape others.ptape
+server_kill
+mv right.ptape far.ptape
+server_up
+says "the right one returns" 0 'in step' pseudotape-mirror return far
 check "offline after that" mt-st -f "$NODE" offline
 down
 server_kill
