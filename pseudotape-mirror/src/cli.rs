@@ -73,7 +73,8 @@ pub(crate) enum Command {
     /// Is the drive behind a slave end, until SIGTERM or SIGINT.
     ///
     /// What a program writes to the drive goes to every leg. A signal to end brings all legs to stable storage
-    /// first; a second one does not wait for that. A resync that goes on is given up, and its leg stays out of step. When the device daemon restarts, the mirror comes back to it.
+    /// first; a second one does not wait for that. A resync that goes on is given up, and its leg stays out of step.
+    /// When the device daemon restarts, the mirror comes back to it.
     Run(RunOptions),
     /// Shows the mirror and each of its legs; 1 is the exit code where something needs the operator.
     Status(StatusOptions),

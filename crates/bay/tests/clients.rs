@@ -145,7 +145,7 @@ fn an_image_that_was_removed_stays_open_and_can_be_copied() {
         let node = open(&tape, who).unwrap();
         assert_eq!(node.operate(Operation::Rewind, 1), Err(Errno::EIO));
         // The close has nothing new to tell.
-        drop(node.close());
+        assert!(matches!(node.close(), Ok(()) | Err(Errno::EIO)));
         assert!(!tape.needs_volume());
     }
     // So a person does what the log says.

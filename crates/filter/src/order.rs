@@ -100,8 +100,8 @@ impl Order {
         }
     }
 
-    /// A block that this filter does not read and that a change at an object would drop, or would follow, where no block
-    /// before that object is one it reads. Nobody begins at the beginning by mistake.
+    /// A block that this filter does not read and that a change at an object would drop, or would follow, where no
+    /// block before that object is one it reads. Nobody begins at the beginning by mistake.
     pub(crate) fn foreign_around(&self, object: u64) -> Option<(u64, BlockError)> {
         match self.volume_at(object) {
             None if object > 0 => self.foreign,

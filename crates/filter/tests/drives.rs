@@ -386,7 +386,7 @@ fn nothing_is_changed_between_marks_and_blocks_that_the_filter_does_not_read() {
     let open = filters().remove(1);
     let wrote = [Some(filters().remove(3)), Some(open.clone()), None];
     let content = |drive: &mut FilterDrive<Recording>| {
-        let cartridge = drive.below_mut().cartridge_mut().unwrap();
+        let cartridge = drive.below_mut().behind_mut().cartridge_mut().unwrap();
         cartridge.partitions.clone()
     };
     for (wrote, reads) in wrote.into_iter().zip([other.clone(), other, open]) {

@@ -73,8 +73,8 @@ impl Leg {
         }
     }
 
-    /// A resync ended in the middle. Where it dropped objects that the volume was a copy of, the mark on the volume says
-    /// so already.
+    /// A resync ended in the middle. Where it dropped objects that the volume was a copy of, the mark on the volume
+    /// says so already.
     pub(crate) fn hold_no_more_than_marked(&mut self) {
         if let Noted::NotMirroredFrom(marked) = self.noted() {
             self.lower(marked);

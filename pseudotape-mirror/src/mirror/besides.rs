@@ -92,8 +92,8 @@ impl fmt::Display for Besides {
 }
 
 impl MirrorDrive {
-    /// Looks what a volume holds beside what the mirror has, before it comes into a leg. Moves the tapes of both. `None`
-    /// where nothing would be lost, or the volume is the one that was expected.
+    /// Looks what a volume holds beside what the mirror has, before it comes into a leg. Moves the tapes of both.
+    /// `None` where nothing would be lost, or the volume is the one that was expected.
     pub fn besides(
         &mut self,
         name: &str,

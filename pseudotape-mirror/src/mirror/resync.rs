@@ -44,8 +44,8 @@ impl MirrorDrive {
         self.resync(name)
     }
 
-    /// From the moment that this is set, a resync ends before it is done. Its leg stays out of step then, and its volume
-    /// says so.
+    /// From the moment that this is set, a resync ends before it is done. Its leg stays out of step then, and its
+    /// volume says so.
     pub fn ends_with(&mut self, ending: Arc<AtomicBool>) {
         self.ending = ending;
     }
