@@ -453,7 +453,7 @@ fn the_status_answers_while_an_order_takes_long() {
     let mut master = place.master();
     place.start(&["--leg", "a", "--leg", "b"]);
     master.settle();
-    // A server that says nothing, and ends when this test lets go of its pipe.
+    // A server that says nothing until this test writes into its pipe.
     let pipe = place.path("pipe");
     assert!(
         Command::new("mkfifo")
@@ -463,7 +463,7 @@ fn the_status_answers_while_an_order_takes_long() {
             .success()
     );
     let both_ends = std::fs::File::options().read(true).write(true).open(&pipe);
-    let held = both_ends.unwrap();
+    let mut held = both_ends.unwrap();
     let slow = format!("b=rmt:far:/tape,command=cat {}", place.text("pipe"));
     let fast = format!("a={}", place.image("a.ptape"));
     std::thread::scope(|scope| {
@@ -482,7 +482,8 @@ fn the_status_answers_while_an_order_takes_long() {
             Sense::NoMedium
         );
         assert!(!load.is_finished());
-        drop(held);
+        // It stays in the pipe until the command opens that, however late. No answer of a server begins so.
+        std::io::Write::write_all(&mut held, b"nonsense\n").unwrap();
         let error = load.join().unwrap();
         assert!(error.contains("leg b"), "{error}");
     });
