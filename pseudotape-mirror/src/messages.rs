@@ -195,6 +195,9 @@ pub struct LegStatus {
     /// The first object that the volume does not surely hold, where it is no copy; also of a volume that was
     /// unloaded.
     pub not_mirrored_from: Option<u64>,
+    /// The first object that the volume misses although the leg is in step: it was trusted, or is the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misses_from: Option<u64>,
     /// Why it is no copy.
     pub reason: Option<String>,
     /// Why the volume can only be read, where it is so.

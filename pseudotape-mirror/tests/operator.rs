@@ -313,7 +313,22 @@ fn messages_are_true_for_a_leg_that_is_left_alone() {
     );
     let alone = place.refused(&["trust", "a"]);
     assert!(alone.contains("no legs disagree"), "{alone}");
-    place.stop();
+    // It misses what its mark says, and so does what is copied from it.
+    let status = place.status();
+    assert_eq!(status.legs[0].misses_from, Some(1));
+    let said = place.command(&["status"]).out;
+    assert!(
+        said.contains("misses     what begins with object 1"),
+        "{said}"
+    );
+    let returned = place.done(&["return", "b"]);
+    assert!(
+        returned.contains("leg b is in step")
+            && returned.contains("misses what begins with object 1, and so does this one"),
+        "{returned}"
+    );
+    assert_eq!(place.stop(), 0);
+    assert_eq!(mark_of(&place.path("b.ptape")), Some(1));
 }
 
 /// PT-04, PT-18: with the wrong key nothing is read, and no other leg takes a record.

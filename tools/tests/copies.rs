@@ -466,7 +466,7 @@ fn a_copy_that_ends_before_its_end_is_marked_and_a_copy_of_it_too() {
     is_incomplete(&place, "b.ptape");
     let info = place.json(0, &["info", "--json", "b.ptape"]);
     assert_eq!(info["incomplete_from"], 1);
-    place.ends(0, &["copy", "b.ptape", "c.ptape"]);
+    place.ends(1, &["copy", "b.ptape", "c.ptape"]);
     is_incomplete(&place, "c.ptape");
     let record = ["--resume", "--damaged", "record"];
     place.ends(1, &[&["copy", "a.ptape", "b.ptape"][..], &record].concat());
@@ -532,6 +532,65 @@ fn a_copy_of_an_image_that_lost_its_end_says_so_and_is_marked() {
     assert_eq!(dumped["missing_from"], from);
     // The whole first file is that.
     place.ends(0, &["dump", "a.ptape", "-o", "out", "--file", "0"]);
+}
+
+/// A loss that somebody accepted is still one: a copy has it, too, and nothing that ends with 0 hides it.
+#[test]
+fn a_copy_of_an_image_whose_loss_was_accepted_says_so() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    let whole = place.json(0, &["info", "--json", "a.ptape"]);
+    let file = fs::File::options().write(true).open(place.path("a.ptape"));
+    let end = whole["host_bytes"].as_u64().unwrap();
+    file.unwrap().set_len(end - 1).unwrap();
+    place.ends(0, &["accept-loss", "a.ptape"]);
+    let from = whole["objects"].as_u64().unwrap() - 1;
+    let told = format!("begins with object {from}");
+
+    let text = place.ends(1, &["copy", "a.ptape", "b.ptape"]);
+    assert!(
+        text.contains(&format!(
+            "a.ptape is marked as no whole copy: what it misses {told}"
+        )) && text.contains("b.ptape is marked as a copy that is not whole"),
+        "{text}"
+    );
+    let copied = place.json(1, &["copy", "a.ptape", "c.ptape", "--json"]);
+    assert_eq!(
+        [
+            &copied["complete"],
+            &copied["ended"],
+            &copied["source_misses_from"],
+            &copied["first_object_not_copied"]
+        ],
+        [
+            &json!(false),
+            &json!("source-incomplete"),
+            &json!(from),
+            &Value::Null
+        ]
+    );
+    // The copy of the copy does not get rid of it.
+    place.ends(1, &["copy", "c.ptape", "d.ptape"]);
+    for name in ["a.ptape", "b.ptape", "c.ptape", "d.ptape"] {
+        let info = place.json(0, &["info", "--json", name]);
+        assert_eq!(info["incomplete_from"], from, "{name}");
+        place.ends(1, &["verify", name]);
+        let listed = place.ends(0, &["ls", name]);
+        assert!(listed.contains("INCOMPLETE"), "{listed}");
+    }
+    // What was lost here is missed here; a copy never had it.
+    for (code, name) in [(1, "a.ptape"), (0, "b.ptape")] {
+        let dumped = place.json(code, &["dump", name, "-o", "out", "--json"]);
+        assert_eq!(dumped["missing_from"].as_u64(), (code == 1).then_some(from));
+        // The first file is whole.
+        place.ends(0, &["dump", name, "-o", "out", "--file", "0"]);
+    }
+    let text = place.ends(1, &["compare", "a.ptape", "b.ptape"]);
+    assert!(text.contains("identical") && text.contains(&told), "{text}");
+    // On a part of it the objects have other numbers.
+    place.ends(1, &["copy", "a.ptape", "e.ptape", "--continue", "1"]);
+    let info = place.json(0, &["info", "--json", "e.ptape"]);
+    assert_eq!(info["incomplete_from"], from - 1);
 }
 
 /// What lies behind a filter is listed and checked by what comes out of it.

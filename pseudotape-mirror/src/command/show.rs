@@ -108,6 +108,10 @@ fn show_leg(text: &mut String, leg: &LegStatus, screen: &Screen) {
     if let Some(why) = &leg.read_only {
         lines.push(format!("  read only  {}", printable(why)));
     }
+    if let Some(from) = leg.misses_from {
+        let words = format!("what begins with object {from}: its volume is marked so");
+        lines.push(format!("  misses     {}", screen.paint(Paint::Bad, &words)));
+    }
     lines.push(format!(
         "  stored     {}, at {}, up to object {}",
         HumanBytes(leg.stored_bytes),
@@ -188,6 +192,7 @@ mod tests {
             when: "sync".into(),
             state: LegCondition::InStep,
             not_mirrored_from: None,
+            misses_from: None,
             reason: None,
             read_only: None,
             object: 7,

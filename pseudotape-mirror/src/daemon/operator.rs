@@ -332,12 +332,17 @@ fn in_step(leg: &str, done: Resynced) -> String {
         common,
         copied,
         bytes,
+        misses_from,
     } = done;
+    // Else a copy of what is no whole copy would pass for one.
+    let misses = misses_from.map_or_else(String::new, |from| {
+        format!("; the volume that it is a copy of misses what begins with object {from}, and so does this one: it stays marked")
+    });
     if copied == 0 {
-        return format!("leg {leg} is in step: it had everything");
+        return format!("leg {leg} is in step: it had everything{misses}");
     }
     format!(
-        "leg {leg} is in step: {common} objects were there, {copied} ({}) were copied",
+        "leg {leg} is in step: {common} objects were there, {copied} ({}) were copied{misses}",
         HumanBytes(bytes)
     )
 }

@@ -242,7 +242,7 @@ impl Public {
         }
     }
 
-    /// The state, unless somebody has it just now: a status may wait for the host that has an image.
+    /// The state, unless somebody has it just now.
     fn state_at_once(&self) -> Option<MutexGuard<'_, State>> {
         match self.state.try_lock() {
             Ok(state) => Some(state),
@@ -298,12 +298,13 @@ impl Public {
             leg.status(others > 0)
         });
         let legs: Vec<_> = legs.collect();
+        let stored: Vec<_> = state.legs.iter().map(PublicLeg::stored_in).collect();
         let loaded = state.legs.iter().any(|leg| leg.volume == Volume::In);
         let degraded = state.refused.is_some()
             || legs
                 .iter()
                 .any(|leg| leg.not_mirrored_from.is_some() || leg.first_error.is_some());
-        MirrorStatus {
+        let mut status = MirrorStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             slave: SlaveEndStatus {
@@ -327,11 +328,24 @@ impl Public {
                 seconds: since.elapsed().as_secs_f64(),
             }),
             legs,
+        };
+        // A host's disk that does not answer keeps this client waiting, and nobody else.
+        drop(state);
+        for (leg, sink) in status.legs.iter_mut().zip(stored) {
+            leg.left_bytes =
+                sink.and_then(|sink| left_on_both(leg.left_bytes, sink.host_room_bytes()));
         }
+        status
     }
 }
 
 impl PublicLeg {
+    /// Where the volume is that is in, if it keeps what is written.
+    fn stored_in(&self) -> Option<Sink> {
+        let is_stored = self.volume != Volume::None && self.options.keeps == Keeps::Blocks;
+        self.sink.clone().filter(|_| is_stored)
+    }
+
     /// From which object on the volume is no copy, and why.
     fn not_mirrored(&self) -> (Option<u64>, Option<String>) {
         match self.board.state() {
@@ -390,8 +404,6 @@ impl PublicLeg {
         };
         let room = board.room_bytes.load(Ordering::Relaxed);
         let left = (room != u64::MAX).then_some(room);
-        let is_stored = self.volume != Volume::None && self.options.keeps == Keeps::Blocks;
-        let host = || self.sink.as_ref().and_then(Sink::host_room_bytes);
         LegStatus {
             name: name.clone(),
             sink: self.sink.as_ref().map(Sink::to_string),
@@ -399,6 +411,11 @@ impl PublicLeg {
             when: self.options.when.to_string(),
             state: condition,
             not_mirrored_from: mirrored,
+            misses_from: self
+                .in_step()
+                .then(|| board.misses_from())
+                .flatten()
+                .map(|from| from.0),
             reason,
             read_only: self.read_only(condition),
             object: board.object.load(Ordering::Relaxed),
@@ -406,7 +423,7 @@ impl PublicLeg {
             lag_bytes: board.queued_bytes.load(Ordering::Relaxed),
             stored_bytes: board.stored_bytes.load(Ordering::Relaxed),
             bytes_per_second: self.rate(),
-            left_bytes: is_stored.then(|| left_on_both(left, host())).flatten(),
+            left_bytes: left,
             repairs: board.repairs.load(Ordering::Relaxed),
             first_error: board.first_error(),
             advice: self.advice(condition, mirrored.is_none(), has_others_in_step),

@@ -49,6 +49,7 @@ struct BoardText {
     state: LegState,
     first_error: Option<String>,
     read_only: Option<&'static str>,
+    misses_from: Option<ObjectNumber>,
 }
 
 impl LegBoard {
@@ -82,6 +83,16 @@ impl LegBoard {
     /// Why the volume can only be read, where it is so, in words that follow "it is".
     pub fn read_only(&self) -> Option<&'static str> {
         self.text().read_only
+    }
+
+    /// From which object on the volume of a leg in step is marked as missing something.
+    pub fn misses_from(&self) -> Option<ObjectNumber> {
+        self.text().misses_from
+    }
+
+    /// The mark of the volume of a leg in step is this.
+    pub(super) fn show_misses_from(&self, from: Option<ObjectNumber>) {
+        self.text().misses_from = from;
     }
 
     /// The volume was looked at.

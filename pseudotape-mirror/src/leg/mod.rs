@@ -247,7 +247,7 @@ impl Leg {
         if self.lost_when_closed().is_some() {
             self.forget_rescue();
         }
-        self.misses_from = None;
+        self.set_misses_from(None);
         self.core().replace(drive)
     }
 

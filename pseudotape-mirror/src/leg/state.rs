@@ -114,10 +114,11 @@ impl Leg {
 
     /// The leg takes part, whatever is marked on its volume. The mark stays until what is missing is written anew.
     pub(crate) fn keep_mark(&mut self) {
-        self.misses_from = match self.noted() {
+        let misses_from = match self.noted() {
             Noted::NotMirroredFrom(from) => Some(from),
             Noted::Mirrored | Noted::NoPlace => None,
         };
+        self.set_misses_from(misses_from);
     }
 
     /// From which object on the volume misses something, although the leg is in step.
@@ -132,7 +133,7 @@ impl Leg {
         noted.map_err(|error| Cause::StillMarked {
             error: Arc::new(error),
         })?;
-        self.misses_from = misses_from;
+        self.set_misses_from(misses_from);
         self.failed = false;
         self.set_state(LegState::InStep);
         self.end.back_in_step();
@@ -152,7 +153,7 @@ impl Leg {
         if !self.in_step() || !self.misses_from.is_some_and(is_over) {
             return;
         }
-        self.misses_from = None;
+        self.set_misses_from(None);
         let unmarked = self.core().volume().note_not_mirrored(None);
         if let Err(error) = unmarked {
             let name = self.name();
@@ -181,6 +182,11 @@ impl Leg {
             LegState::InStep => None,
             LegState::OutOfStep { from, .. } | LegState::Dropped { from } => Some(from),
         }
+    }
+
+    pub(super) fn set_misses_from(&mut self, from: Option<ObjectNumber>) {
+        self.misses_from = from;
+        self.board().show_misses_from(from);
     }
 
     fn set_no_copy_from(&mut self, now: ObjectNumber) {

@@ -24,6 +24,8 @@ pub struct Resynced {
     pub copied: u64,
     /// Bytes of the blocks that were copied.
     pub bytes: u64,
+    /// From which object on both volumes are marked as missing something.
+    pub misses_from: Option<ObjectNumber>,
 }
 
 impl MirrorDrive {
@@ -64,7 +66,10 @@ impl MirrorDrive {
         if self.legs[number].in_step() {
             self.catch_up();
             if self.legs[number].in_step() {
-                return Ok(Resynced::default());
+                return Ok(Resynced {
+                    misses_from: self.legs[number].misses_from(),
+                    ..Resynced::default()
+                });
             }
         }
         if self.unloaded.is_some() {
@@ -83,7 +88,8 @@ impl MirrorDrive {
         if total.is_err() {
             leg.hold_no_more_than_marked();
         }
-        let total = total.map_err(|cause| leg.failure(cause))?;
+        let mut total = total.map_err(|cause| leg.failure(cause))?;
+        total.misses_from = misses_from;
         let back = leg.back_in_step(misses_from);
         back.map_err(|cause| leg.failure(cause))?;
         // Another drive perhaps takes other blocks, and nothing was written on it yet.

@@ -22,7 +22,7 @@ struct Compared {
     /// Partitions of a and b.
     partitions_of_each: [u8; 2],
     partitions: Vec<Partition>,
-    /// Neither lost data that were committed on it.
+    /// Neither lost data that were committed on it, or is marked as no whole copy.
     whole: bool,
     /// Which did, in words.
     #[serde(skip)]
@@ -180,6 +180,14 @@ pub(crate) fn run(options: &CompareOptions, screen: &Screen) -> Result<Verdict> 
     let mut meter = Meter::new("compared", total, screen);
     let mut found = Vec::new();
     let mut lost = Vec::new();
+    for tape in [&a, &b] {
+        if let Some(object) = tape.misses_from() {
+            lost.push(format!(
+                "{} is marked as no whole copy: what it misses begins with object {object}",
+                tape.name()
+            ));
+        }
+    }
     for partition in partitions {
         for tape in [&a, &b] {
             if let Some(missing) = tape.missing(partition)? {

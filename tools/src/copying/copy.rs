@@ -9,7 +9,7 @@ use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_image::Missing;
 use pseudotape_sink::{Access, Location};
-use pseudotape_tape::{EraseExtent, Noted, ObjectNumber, Sense, Stop, Transfer};
+use pseudotape_tape::{EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
 use super::meter::{Meter, rate};
@@ -40,8 +40,14 @@ struct CopyReport {
     target: String,
     /// Everything was copied.
     complete: bool,
-    /// complete, early-warning, physical-end, unreadable or data-missing.
+    /// complete, early-warning, physical-end, unreadable, data-missing, or source-incomplete: all that is on the source
+    /// was copied, and the source itself is marked as no whole copy.
     ended: &'static str,
+    /// The first object that the source says it misses, in its own numbers.
+    source_misses_from: Option<u64>,
+    /// The target says that it is no whole copy; a tape has no place for that.
+    #[serde(skip)]
+    is_marked: bool,
     /// What the source lost behind its last object, in words.
     #[serde(skip)]
     lost: String,
@@ -60,21 +66,26 @@ struct CopyReport {
 
 impl CopyReport {
     fn new(source: &Tape, target: &Tape, copied: &Copied, lost: Option<Missing>) -> Self {
-        let (complete, ended) = match (copied.ending, lost) {
-            (Ending::Complete, None) => (true, "complete"),
-            (Ending::Complete, Some(_)) => (false, "data-missing"),
-            (Ending::EarlyWarning, _) => (false, "early-warning"),
-            (Ending::PhysicalEnd, _) => (false, "physical-end"),
-            (Ending::Unreadable, _) => (false, "unreadable"),
-            (Ending::Cancelled, _) => (false, "cancelled"),
+        let source_misses_from = source.misses_from();
+        let (complete, ended) = match (copied.ending, lost, source_misses_from) {
+            (Ending::Complete, None, None) => (true, "complete"),
+            (Ending::Complete, Some(_), _) => (false, "data-missing"),
+            (Ending::Complete, None, Some(_)) => (false, "source-incomplete"),
+            (Ending::EarlyWarning, _, _) => (false, "early-warning"),
+            (Ending::PhysicalEnd, _, _) => (false, "physical-end"),
+            (Ending::Unreadable, _, _) => (false, "unreadable"),
+            (Ending::Cancelled, _, _) => (false, "cancelled"),
         };
+        let is_all_copied = matches!(ended, "complete" | "source-incomplete");
         CopyReport {
             source: source.name(),
             target: target.name(),
             complete,
             ended,
             lost: lost.map_or_else(String::new, |lost| lost.to_string()),
-            first_object_not_copied: (!complete).then_some(copied.next.0),
+            source_misses_from: source_misses_from.map(|object| object.0),
+            is_marked: false,
+            first_object_not_copied: (!is_all_copied).then_some(copied.next.0),
             resumed_behind: None,
             blocks: copied.blocks,
             bytes: copied.bytes,
@@ -123,7 +134,7 @@ impl Report for CopyReport {
                 ),
                 "data-missing" => (
                     format!("{}: {}", self.source, self.lost),
-                    format!("{} is marked as a copy that is not whole", self.target),
+                    self.marking(),
                 ),
                 "early-warning" => (
                     format!("{} has reached early warning", self.target),
@@ -139,7 +150,24 @@ impl Report for CopyReport {
                 screen.paint(Paint::Bad, "incomplete")
             ));
         }
+        if let Some(object) = self.source_misses_from {
+            line(format!(
+                "{}: {} is marked as no whole copy: what it misses begins with object {object}; {}",
+                screen.paint(Paint::Bad, "incomplete"),
+                self.source,
+                self.marking()
+            ));
+        }
         text
+    }
+}
+
+impl CopyReport {
+    fn marking(&self) -> String {
+        match self.is_marked {
+            true => format!("{} is marked as a copy that is not whole", self.target),
+            false => format!("{} has no place for a mark that says so", self.target),
+        }
     }
 }
 
@@ -204,8 +232,9 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
     }
     let missing = first_missing(&source, options, &copied, lost);
-    mark(&mut target, missing)?;
+    let has_mark = mark(&mut target, missing)?;
     let mut report = CopyReport::new(&source, &target, &copied, lost);
+    report.is_marked = has_mark && missing.is_some();
     target.finish()?;
     let time = meter.finish();
     report.resumed_behind = already.map(|already| already.objects);
@@ -218,12 +247,12 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
     })
 }
 
-/// Marks the target as a copy that is not whole, or (`None`) as one that is. Places without such a mark stay as they
-/// are. What was written before is committed first.
-fn mark(target: &mut Tape, missing: Option<ObjectNumber>) -> Result<()> {
+/// Marks the target as a copy that is not whole, or (`None`) as one that is. What was written before is committed
+/// first. `false` where the target has no place for such a mark.
+fn mark(target: &mut Tape, missing: Option<ObjectNumber>) -> Result<bool> {
     let name = target.name();
     let marked = target.open.note_not_mirrored(missing);
-    marked.map(drop).with_context(|| name)
+    marked.with_context(|| name)
 }
 
 /// The first object that the copy misses. One tape of several (`--part`, `--continue`) is a whole one; a copy of what
@@ -234,10 +263,9 @@ fn first_missing(
     copied: &Copied,
     lost: Option<Missing>,
 ) -> Option<ObjectNumber> {
-    let of_source = match source.open.noted() {
-        Noted::NotMirroredFrom(object) => Some(object),
-        Noted::Mirrored | Noted::NoPlace => None,
-    };
+    // Its objects have other numbers on a copy that begins later.
+    let of_source = source.misses_from();
+    let of_source = of_source.map(|object| ObjectNumber(object.0.saturating_sub(options.from)));
     match copied.ending {
         Ending::Complete => {
             let end = lost.map(|_| copied.target.object);

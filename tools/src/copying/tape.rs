@@ -7,7 +7,7 @@ use pseudotape_copy::{Error, Side, go_to};
 use pseudotape_human::{counted, printable};
 use pseudotape_image::{Error as ImageError, Missing};
 use pseudotape_sink::{Access, Location, Sink};
-use pseudotape_tape::{Capacity, Drive, ObjectNumber, PartitionNumber, Volume, make_ready};
+use pseudotape_tape::{Capacity, Drive, Noted, ObjectNumber, PartitionNumber, Volume, make_ready};
 
 use crate::image::{Opened, in_use};
 
@@ -90,6 +90,15 @@ impl Tape {
         match (self.open.volume_identity().id, self.sink.image_path()) {
             (Some(_), Some(path)) => Ok(Opened::for_reading(path, partition)?.image.missing()),
             _ => Ok(None),
+        }
+    }
+
+    /// The first object that the tape itself says it misses: it is no whole copy, or lost data that somebody accepted
+    /// as lost.
+    pub(crate) fn misses_from(&self) -> Option<ObjectNumber> {
+        match self.open.noted() {
+            Noted::NotMirroredFrom(object) => Some(object),
+            Noted::Mirrored | Noted::NoPlace => None,
         }
     }
 

@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -11,7 +12,7 @@ use pseudotape_tape::{Mark, Stop};
 use serde::Serialize;
 
 use super::reading::{Met, Reading};
-use super::{Opened, missing_words};
+use super::{Marked, Opened, missing_words};
 use crate::Verdict;
 use crate::cli::DumpOptions;
 
@@ -22,7 +23,8 @@ struct Dumped {
     bytes: u64,
     /// Places left out.
     damaged: u64,
-    /// The first object of committed data that are not there any more, where the dump came to it.
+    /// The first object of committed data that are not there any more, whether their loss was accepted or not, where
+    /// the dump came to it.
     missing_from: Option<u64>,
 }
 
@@ -111,6 +113,23 @@ fn create_output(image: &Path, output: &Path) -> anyhow::Result<File> {
     File::create(output).with_context(|| format!("can't write {}", output.display()))
 }
 
+/// Tells of a loss that was accepted, where it was among these objects. What else a copy misses never was on this
+/// image.
+fn tell_mark(dumped: &mut Dumped, image: &Image<View>, options: &DumpOptions, objects: Range<u64>) {
+    let marked = Marked::on(image);
+    let Some(from) = marked.lost_from().filter(|from| objects.contains(from)) else {
+        return;
+    };
+    dumped.missing_from = Some(
+        dumped
+            .missing_from
+            .map_or(from, |missing| missing.min(from)),
+    );
+    if let Some(words) = marked.words() {
+        eprintln!("pseudotape: {}: {words}", options.image.display());
+    }
+}
+
 fn write_blocks(
     mut reading: Reading,
     options: &DumpOptions,
@@ -118,6 +137,7 @@ fn write_blocks(
 ) -> anyhow::Result<Dumped> {
     let mut dumped = Dumped::default();
     let mut in_file = false;
+    let begin = reading.image().place().object.0;
     loop {
         match reading.next()? {
             Met::EndOfData => {
@@ -126,12 +146,15 @@ fn write_blocks(
                 if let Some(words) = missing_words(image) {
                     eprintln!("pseudotape: {}: {words}", options.image.display());
                 }
+                tell_mark(&mut dumped, image, options, begin..u64::MAX);
                 break;
             }
             Met::Filemark => {
                 dumped.files += 1;
                 in_file = false;
                 if options.file.is_some() {
+                    let image = reading.image();
+                    tell_mark(&mut dumped, image, options, begin..image.place().object.0);
                     break;
                 }
                 continue;

@@ -108,6 +108,11 @@ impl Marked {
         }
     }
 
+    /// The first object that was recorded here and lost, where somebody accepted that.
+    pub(crate) fn lost_from(&self) -> Option<u64> {
+        self.incomplete_from.filter(|_| self.data_lost)
+    }
+
     pub(crate) fn words(&self) -> Option<String> {
         let object = self.incomplete_from?;
         Some(match self.data_lost {
