@@ -488,8 +488,8 @@ fn sigterm_gives_a_resync_up_and_the_next_start_says_so() {
     panic!("no resync was ended in the middle");
 }
 
-/// A server that connects and never says a word, as a host does that hangs.
-const SILENT: &str = "rmt:far:/tape,command=sleep 1000";
+/// A server that says no word as long as it is asked, as a host does that hangs. It ends with the daemon.
+const SILENT: &str = "rmt:far:/tape,command=wc";
 
 /// The end is waited for as long as 'end-wait' says, whatever hangs: here the start.
 #[test]
