@@ -13,8 +13,8 @@ use pseudotape_scsi::{ChangerUnit, DeviceType, Nexus, Program, Reason, Reply, Se
 use crate::chio;
 use crate::sg::{self, Sg};
 
-/// Every program of this machine is one initiator, as it is for a changer behind a host adapter: what one has reserved
-/// others can use. News is told to each open file.
+/// A changer behind a host adapter sees one initiator, whatever program uses it, and so does this one: what one program
+/// has reserved, others can use. News is told to each open file.
 const HOST: Nexus = Nexus(0);
 
 /// No open file has this number.
@@ -75,7 +75,7 @@ impl ChangerNode {
         reply
     }
 
-    /// For the requests of `ch`, which hears news itself, and asks again.
+    /// For the requests of `ch`: that driver hears the news itself, and gives the command again.
     fn execute_past_news(&self, handle: Handle, cdb: &[u8]) -> Reply {
         loop {
             let reply = self.execute(handle, cdb);
@@ -165,7 +165,7 @@ impl CharDevice for ChangerNode {
         if let Some(areas) = sg::areas(request) {
             return areas;
         }
-        // Only MODE SENSE, and for nobody: which file asks is not known here.
+        // Which open file asks is not known here. MODE SENSE alone is executed, which is the same for all of them.
         let mut execute = |command: &pseudotape_scsi::ChangerCommand| {
             self.execute_past_news(NOBODY, &command.encode())
         };

@@ -1,5 +1,5 @@
-//! The requests of the kernel's `ch` driver (`linux/chio.h`). As there, each is one or more SCSI commands, and what
-//! became of them an error number.
+//! The requests of the kernel's `ch` driver (`linux/chio.h`). As in that driver, each request is one or more SCSI
+//! commands, and what became of these is told as an error number.
 
 use pseudotape_chardev::{Area, Errno, IoctlAreas, IoctlRequest, WordSize};
 use pseudotape_scsi::{
@@ -62,8 +62,8 @@ pub(crate) fn is_request(command: u32) -> bool {
     Request::of(command).is_some()
 }
 
-/// Which of the caller's memory a request needs. The number alone doesn't say it of two: one writes where it only
-/// reads by its number, one has a pointer in it.
+/// Which of the caller's memory a request needs. The number of a request says it, but for two of them: `CHIOGELEM` also
+/// writes where its number says that it reads, and `CHIOGSTATUS` writes where a pointer in its structure leads.
 pub(crate) fn areas(request: IoctlRequest<'_>, execute: Execute<'_>) -> Result<IoctlAreas, Errno> {
     let mut areas = IoctlAreas::of_command(request.command, request.argument);
     match Request::of(request.command) {

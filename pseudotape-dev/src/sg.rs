@@ -1,9 +1,10 @@
-//! SCSI commands by `ioctl`: what the kernel's `sg` driver answers (`scsi/sg.h`), and what of it fetches memory.
+//! SCSI commands by `ioctl`: what the kernel's `sg` driver answers (`scsi/sg.h`), and which memory of the caller each
+//! request needs.
 //!
-//! `SG_IO` points to a command, its data and a place for sense data. A node with unrestricted ioctls gets them in three
-//! rounds: nothing is there, then the header, then all of it; in four where the header points to a list of pieces of
-//! memory. Nothing is kept between the rounds, so that lengths are
-//! those of the last one, which are checked again.
+//! `SG_IO` points to a header, which points to a command, its data and a place for sense data. The kernel asks a node
+//! with unrestricted ioctls several times until all of it is there: with nothing, with the header, with the list of
+//! pieces of memory where the header has one, and with everything. The program can change its memory meanwhile. So
+//! nothing is kept between these rounds, and the last one checks every length again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -59,7 +60,7 @@ impl Request {
         })
     }
 
-    /// Bytes that come from and go to where the argument points; of `SG_IO` the header.
+    /// How many bytes are read, and how many written, where the argument points. Of `SG_IO` this is the header.
     fn sizes(self, word_size: WordSize) -> (u32, u32) {
         match self {
             Request::SetTimeout | Request::SetReservedSize | Request::Reset => (4, 0),
@@ -188,7 +189,7 @@ impl Sg {
         }
     }
 
-    /// Answers a request whose memory is there. `execute` does a command: its CDB and the data that came with it.
+    /// Answers a request whose memory is there. `execute` gets the CDB of a command and the data that came with it.
     pub(crate) fn answer(
         &self,
         request: IoctlRequest<'_>,
@@ -214,7 +215,7 @@ impl Sg {
             }
             Request::EmulatedHost => number(output, 1),
             Request::GetReservedSize => number(output, RESERVED_BYTES),
-            // It is what the kernel makes it.
+            // The room is what the kernel gives a CUSE node, whatever a program asks for.
             Request::SetReservedSize => Ok(0),
             Request::TableSize => number(output, TABLE_SIZE),
             Request::Version => number(output, VERSION),

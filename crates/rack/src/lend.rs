@@ -150,7 +150,9 @@ impl LendsChanger for OnDemand {
     }
 
     fn by_hand(&self) -> ByHand {
-        // Only the daemon that has the library knows.
+        // Only the daemon that has the library knows, and the protocol of remote changers has no message for news. A
+        // comparison of two inventories would also find what another client has moved, and call that an operator's
+        // hand. So a program learns of the operator when it asks what is where.
         ByHand::default()
     }
 }

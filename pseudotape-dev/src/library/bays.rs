@@ -12,10 +12,10 @@ use pseudotape_sink::Sink;
 use super::delay::Delay;
 use crate::tape_drive::TapeDrive;
 
-/// Where images that the daemon made for a library lie, in its folder.
+/// The directory for images that the daemon makes for a library, in the library's folder.
 pub(super) const CARTRIDGES: &str = "cartridges";
 
-/// Drives of this daemon, in their order, and the folder of their cartridges.
+/// The drives of a library, in their order, and the folder of its cartridges.
 pub(super) struct DriveBays {
     pub(super) folder: PathBuf,
     pub(super) drives: Vec<Arc<TapeDrive>>,
@@ -47,7 +47,7 @@ pub(super) fn is_own(volume: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Refuses an image in the library's folder that is a link: to load or remove it would reach a file elsewhere.
+/// Refuses an image in the library's folder that is a link: who loads or removes the link would reach a file elsewhere.
 pub(super) fn check_no_link(image: &Path) -> Result<()> {
     let is_link = image
         .symlink_metadata()
@@ -121,7 +121,7 @@ impl TapeDrive {
         self.load_sink(sink).map(|_| ())
     }
 
-    /// Takes a cartridge of the drive's library out. None is in: that is well.
+    /// Takes a cartridge of the drive's library out. A drive that holds none has nothing to do, and that is well.
     fn unload_cartridge(&self, force: bool) -> Result<(), BayFailure> {
         self.await_close();
         if !force && let Some(open) = &self.seen().opener {
@@ -132,7 +132,7 @@ impl TapeDrive {
         }
         let mut state = self.state();
         if !force {
-            // Who came between has it now.
+            // A program may have opened the drive while this call waited for the lock.
             if let Some(open) = &self.seen().opener {
                 return Err(BayFailure::InUse {
                     by: open.to_string(),

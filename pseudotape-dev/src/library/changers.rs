@@ -1,4 +1,4 @@
-//! The changers of the daemon as others use them: its libraries, and changers of elsewhere that it gives a node.
+//! The changers that the daemon serves: its own libraries, and changers of elsewhere to which it gives a node.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ impl Served {
         &self.name
     }
 
-    /// Its state.
+    /// Which cartridge is in which element.
     pub fn status(&self) -> Result<LibraryStatus, Refusal> {
         let mut told = Err(Refusal::NotReady {
             reason: "it was not asked".to_owned(),

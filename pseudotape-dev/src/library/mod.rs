@@ -1,4 +1,4 @@
-//! The daemon's side of a library: its drives are bays of this daemon, its operator comes by the control socket.
+//! A library that the daemon serves. Its drives are drives of this daemon, its operator comes by the control socket.
 
 mod bays;
 mod changers;

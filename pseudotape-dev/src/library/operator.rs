@@ -259,7 +259,7 @@ impl ServedLibrary {
         }
         let ours = match library.cartridge_in(at).map(|c| is_own(&c.volume)) {
             Some(Ok(ours)) => ours,
-            // Out it comes anyway; what it names is not touched.
+            // The cartridge comes out anyway. A name that leads out of the folder is never followed.
             Some(Err(error)) if delete => return Err(error.into()),
             Some(Err(_)) | None => false,
         };
