@@ -21,10 +21,10 @@ use crate::server::{Server, TRANSFER_MAX_BYTES};
 pub const NAME_MAX_CHARS: usize = 200;
 
 /// How long a node may take to appear.
-const APPEAR_MAX: Duration = Duration::from_secs(5);
+const APPEAR_MAX: Duration = Duration::from_secs(30);
 
 /// How the first request may be late.
-const INIT_MAX_MS: u16 = 5000;
+const INIT_MAX_MS: u16 = 30_000;
 
 /// What a device node looks like.
 #[derive(Clone, Debug)]

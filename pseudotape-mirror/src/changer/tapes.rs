@@ -14,9 +14,9 @@ use pseudotape_rack::{OpenChanger, PATIENCE};
 use crate::messages::{MirrorStatus, Request, Response};
 
 /// How long a question may take.
-const QUESTION: Duration = Duration::from_secs(10);
+const QUESTION: Duration = Duration::from_secs(60);
 /// How long a close(2) may be on its way: the kernel tells the server of a FUSE mount after the program.
-const LAST_CLOSE: Duration = Duration::from_secs(2);
+const LAST_CLOSE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The changer, and the mirrors that are its drives.
