@@ -92,7 +92,7 @@ bacula_start() {
     done
     # in the words of the kernel, 0A is a socket that listens: a connection would only make them complain
     for port in 29101 29102 29103; do
-        within 60 "Bacula listens on port $port" grep -q -i "$(printf ' %02X%02X%02X7F:%04X [0:]* 0A' \
+        within 200 "Bacula listens on port $port" grep -q -i "$(printf ' %02X%02X%02X7F:%04X [0:]* 0A' \
             "${address[2]}" "${address[1]}" "${address[0]}" $port)" /proc/net/tcp || cat ./*.out
     done
 }
@@ -225,7 +225,7 @@ END
 bacula_down() {
     [ ${#BACULA[@]} -gt 0 ] || return 0
     kill -TERM "${BACULA[@]}" 2>/dev/null
-    within 60 "Bacula's daemons end" bacula_gone || bacula_kill
+    within 200 "Bacula's daemons end" bacula_gone || bacula_kill
     BACULA=()
 }
 

@@ -37,7 +37,7 @@ for number in 1 2; do
     says "amlabel labels the cartridge of drive $((number - 1))" 0 'Checking label' "${amanda[@]}" amlabel daily "DAILY-$number" slot "$number"
 done
 exits "amlabel does not label a cartridge twice" 1 "${amanda[@]}" amlabel daily DAILY-3 slot 1
-CHECK_SECONDS=120 check "amdump ends well" "${amanda[@]}" amdump daily ||
+CHECK_SECONDS=300 check "amdump ends well" "${amanda[@]}" amdump daily ||
     grep -h -E '^(FAIL|ERROR|WARNING|  *[a-z].*)' amanda/log/log.* | head -n 20
 cat amanda/log/log.* >log
 same "amdump writes parts of 1 MiB, and on the second cartridge what the first has no room for" "1/1 1/2 1/3 1/4 1/5 2/1" \
@@ -47,7 +47,7 @@ says "amcheckdump reads it all, and tar finds nothing wrong" 0 'The following vo
     "${amanda[@]}" amcheckdump daily
 mkdir fetched out
 chown backup fetched
-CHECK_SECONDS=120 check "amfetchdump" "${amanda[@]}" sh -c 'cd fetched && exec amfetchdump daily localhost /mnt/tree'
+CHECK_SECONDS=300 check "amfetchdump" "${amanda[@]}" sh -c 'cd fetched && exec amfetchdump daily localhost /mnt/tree'
 check "tar takes what amfetchdump brought" sh -c 'tar -x -p -C out -f fetched/localhost*'
 same_tree "amfetchdump brings everything back" tree out
 drive_down

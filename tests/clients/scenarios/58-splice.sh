@@ -36,7 +36,7 @@ mt-st -f "$NODE" rewind
 check "is an archive" bash -c "dd if=$NODE bs=1M status=none | tar --compare -f - tree"
 mt-st -f "$NODE" rewind
 
-timeout 60 python3 "$PT_ROOT/tests/clients/tools/spliced.py" "$NODE" data | tee -a "$RESULTS"
+timeout 300 python3 "$PT_ROOT/tests/clients/tools/spliced.py" "$NODE" data | tee -a "$RESULTS"
 same "the calls were tried to their end" 0 "${PIPESTATUS[0]}"
 
 gcc -O1 -Wall -Werror -o uring "$PT_ROOT/tests/clients/tools/uring.c" 2>gcc.err || fail "build uring" "$(cat gcc.err)"

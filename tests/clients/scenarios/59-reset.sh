@@ -7,5 +7,5 @@ if [ "$FRONT" = cuse ]; then
 fi
 cartridge reset
 drive_up "image=$WORK/reset.ptape"
-timeout 60 python3 "$PT_ROOT/tests/clients/tools/reset.py" "$NODE" "$PSEUDOTAPE_CONTROL" | tee -a "$RESULTS"
+timeout 300 python3 "$PT_ROOT/tests/clients/tools/reset.py" "$NODE" "$PSEUDOTAPE_CONTROL" | tee -a "$RESULTS"
 same "it was tried to its end" 0 "${PIPESTATUS[0]}"

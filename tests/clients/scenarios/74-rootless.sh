@@ -95,15 +95,15 @@ doctor "doctor: none where it has no rights" 1 'MISSING a drive +no: .*get no ne
     setpriv --no-new-privs
 same "doctor leaves nothing behind" "" "$(ls "$place/tmp")"
 
-said=$(ordinary timeout 60 bash session 2>&1)
+said=$(ordinary timeout 200 bash session 2>&1)
 works "by fusermount3" 65534
 has "by fusermount3: the log says why the nodes are not group tape's" 'group tape .*this user is not in it'
 
 # A host may keep user namespaces from ordinary users; for root of a container the mapping is the same.
 namespace=(ordinary)
 ordinary unshare -Urm true 2>/dev/null || namespace=(env -C "$place")
-said=$("${namespace[@]}" timeout 60 unshare -Urm bash session 2>&1)
+said=$("${namespace[@]}" timeout 200 unshare -Urm bash session 2>&1)
 works "in a user namespace" 0
 has "in a user namespace: the log says why the nodes are not group tape's" 'group tape .*no number in this user namespace'
-said=$("${namespace[@]}" timeout 60 unshare -Urm ./pseudotape-dev --drive '' --fuse m --control control --group tape 2>&1)
+said=$("${namespace[@]}" timeout 200 unshare -Urm ./pseudotape-dev --drive '' --fuse m --control control --group tape 2>&1)
 has "a group that was named has to have a number" "group 'tape' .*no number in this user namespace.*--group names one"

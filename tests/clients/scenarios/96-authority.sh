@@ -77,7 +77,7 @@ clients = []
 for number in range(20):
     client = socket.socket(socket.AF_UNIX)
     client.connect(sys.argv[1])
-    client.settimeout(60)
+    client.settimeout(200)
     clients.append(client)
 # the last ones are refused, which tells that all the others were looked at
 for client in clients[16:]:

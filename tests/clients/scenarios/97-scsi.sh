@@ -36,7 +36,7 @@ mt-st -f "$NODE" rewind
 check "the data are what was written" cmp data <(dd if="$NODE" bs=10000 status=none)
 
 check "sg_reset of the changer" sg_reset --device /dev/pmch0
-timeout 100 python3 "$PT_ROOT/tests/clients/tools/scsi.py" "$NODE" /dev/pmch0 | tee -a "$RESULTS"
+timeout 400 python3 "$PT_ROOT/tests/clients/tools/scsi.py" "$NODE" /dev/pmch0 | tee -a "$RESULTS"
 same "it was tried to its end" 0 "${PIPESTATUS[0]}"
 says "a reset is for root" '[1-9][0-9]*' 'Permission denied|requires CAP_SYS_ADMIN' \
     setpriv --reuid=1 --regid=tape --clear-groups sg_reset --device /dev/pmch0

@@ -90,7 +90,7 @@ check "mtx-changer transfer back" $script $CH transfer 6 2
 example bacula-sd-library.conf | storage_daemon
 # it opens the drive before it asks for a cartridge
 mtx -f $CH load 1 0 >/dev/null
-btape autochanger.log --seconds 60 --once '\n\*$' autochanger '' --once 'y/n\): $' y '' --once '\n\*+$' quit ''
+btape autochanger.log --once '\n\*$' autochanger '' --once 'y/n\): $' y '' --once '\n\*+$' quit ''
 same "btape's test of an autochanger ends well" 0 $?
 says "btape's test of an autochanger worked" 0 'The test autochanger worked' cat autochanger.log
 drive=$(mtx -f $CH status | sed -n 's/^Data Transfer Element 0:Full (Storage Element \([0-9]\) Loaded).*/\1/p')

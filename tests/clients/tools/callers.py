@@ -181,7 +181,7 @@ def main():
         other_namespace(node)
         return
     code = subprocess.run(
-        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, __file__, node, "other"], check=False, timeout=60
+        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, __file__, node, "other"], check=False, timeout=300
     ).returncode
     if code != 0:
         fail("a caller in another pid namespace", f"it ended with {code}")

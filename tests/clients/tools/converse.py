@@ -7,7 +7,7 @@ When what the program printed since the last answer matches the regular expressi
 NUMBER set to how often that question has come (from 1), and the line ANSWER is typed. `--once` holds for one answer; at
 the question of `--until` the conversation is over and the program killed. Rules are tried in their order.
 Prints the conversation. Ends as the program ended, with 0 after `--until`, 124 when the program said nothing for N
-seconds (20), 125 when COMMAND failed.
+seconds (150), 125 when COMMAND failed.
 """
 
 import os
@@ -21,7 +21,7 @@ import sys
 
 def rules(arguments):
     """The rules in order, the seconds of silence that are allowed, and the program."""
-    found, seconds = [], 20
+    found, seconds = [], 150
     while arguments and arguments[0] != "--":
         option = arguments.pop(0)
         if option == "--seconds":

@@ -76,7 +76,7 @@ def interrupted(empty):
 def waits_for_a_cartridge(empty, image):
     process = blocked_opener(empty)
     for command in (["unload", "0"], ["load", "1", image]):
-        done = subprocess.run(["pseudotape", *command], capture_output=True, check=False, timeout=60)
+        done = subprocess.run(["pseudotape", *command], capture_output=True, check=False, timeout=200)
         same(f"pseudotape {command[0]} while an open waits", (0, b""), (done.returncode, done.stderr))
     try:
         same("an open that waits goes on when the cartridge is there", 0, process.wait(100))

@@ -54,7 +54,7 @@ def send(node, cdb, pieces=(), room=None):
     total = sum(len(piece) for piece in pieces)
     header = Header(ord("S"), FROM_DEVICE if pieces else NO_DATA, len(cdb), 32, 0, room or total)
     header.cdb, header.sense = ctypes.addressof(cdb), ctypes.addressof(sense)
-    header.timeout = 20000
+    header.timeout = 200000
     if len(pieces) == 1:
         header.data = ctypes.addressof(pieces[0])
     elif pieces:
@@ -107,7 +107,7 @@ def reset(tape, changer):
 
 
 def library(*arguments):
-    done = subprocess.run(["pseudotape", "library", *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["pseudotape", "library", *arguments], capture_output=True, text=True, timeout=200, check=False)
     same(f"pseudotape library {' '.join(arguments)}", 0, done.returncode)
 
 

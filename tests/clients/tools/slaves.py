@@ -162,7 +162,7 @@ def second_slaves():
     same(name("a second slave at the node is EBUSY"), "EBUSY", outcome(os.open, f"{directory}/pmts0", os.O_RDWR))
     second = socket.socket(socket.AF_UNIX)
     second.connect(f"{work}/s0")
-    second.settimeout(50)
+    second.settimeout(200)
     goodbye = second.recv(4096)
     same(name("a second slave at the socket is told why"), True, b"another slave is attached" in goodbye)
     second.close()
