@@ -34,9 +34,16 @@ lines() {
     if [ "$got" = "$3" ]; then ok "$1"; else fail "$1" "$got lines match '$4', not $3: $(grep -v smartall "$2" | tail -n 12)"; fi
 }
 
+# btape asks for a cartridge first, and closes the drive then.
 cat >change <<END
 #!/bin/sh
-pseudotape unload 0 && pseudotape load 0 "$WORK/volume\$1.ptape"
+tenths=0
+until pseudotape unload 0 2>unload.err; do
+    tenths=\$((tenths + 1))
+    [ \$tenths -lt 1200 ] || { cat unload.err && exit 1; }
+    sleep 0.1
+done
+pseudotape load 0 "$WORK/volume\$1.ptape"
 END
 chmod +x change
 
