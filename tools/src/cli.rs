@@ -9,10 +9,15 @@ use pseudotape_human::{
 use pseudotape_sink::Sink;
 
 mod library;
+mod vault;
 
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
     ShowLibrary,
+};
+pub(crate) use vault::{
+    AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, Ordered, RemoveVolume, SetVolume,
+    ShowVault, VaultCommand, VaultOptions,
 };
 
 pub(crate) const EXIT_CODES: &str = "\
@@ -101,6 +106,8 @@ pub(crate) enum Command {
     /// For the changer scripts of backup programs where the daemon serves a FUSE mount, which can carry no SCSI
     /// commands. A link with the name 'mtx' to this program is the same.
     Changer(ChangerOptions),
+    /// Keeps volumes in a vault: their states, what is on them, and who decided what.
+    Vault(VaultOptions),
     /// Is the drive behind a slave end, with this image in it, until the daemon hangs up.
     ///
     /// The simplest slave there is: a drive of the daemon that was configured with slave=SOCKET is this

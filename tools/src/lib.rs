@@ -21,6 +21,7 @@ pub mod rmt;
 mod serve;
 mod serve_drive;
 mod status;
+mod vault;
 
 use std::io;
 use std::process::ExitCode;
@@ -107,6 +108,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Inject(options) => inject::run(&options, &daemon, &screen),
         Command::Options(options) => options::run(&options, &daemon, &screen),
         Command::Library(options) => library::run(&options, &daemon, &screen),
+        Command::Vault(options) => vault::run(&options, &screen),
         Command::Changer(_) => unreachable!("run has done it"),
         Command::Serve(options) => serve::run(&options, &screen),
         Command::Doctor(options) => doctor::run(&options, &daemon, &screen),

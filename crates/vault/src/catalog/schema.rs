@@ -1,0 +1,182 @@
+//! The tables, and how old ones become new ones.
+
+use std::io;
+use std::path::PathBuf;
+
+use pseudotape_image::Uuid;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::first_bytes;
+use crate::error::Error;
+use crate::layout::IMAGES;
+
+/// "PTVC": says in the file's header that this is a catalog of ours.
+const APPLICATION_ID: i32 = 0x5054_5643;
+
+/// Where SQLite's header has it (<https://www.sqlite.org/fileformat2.html#the_database_header>).
+const APPLICATION_ID_OFFSET: usize = 68;
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// The schema that this program writes: so many migrations were made.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Each entry makes one schema from the one before. Released entries are never edited.
+pub(super) const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE vault (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        identity TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE volume (
+        id INTEGER PRIMARY KEY,
+        label TEXT NOT NULL UNIQUE,
+        identity TEXT NOT NULL UNIQUE,
+        category TEXT NOT NULL CHECK (category IN ('scratch', 'private', 'insert', 'error')),
+        availability TEXT NOT NULL
+            CHECK (availability IN ('ok', 'noaccess', 'notallowed', 'at-vendor', 'lost')),
+        block_by TEXT,
+        block_reason TEXT CHECK ((block_reason IS NULL) = (availability = 'ok')),
+        block_ms INTEGER CHECK ((block_ms IS NULL) = (availability = 'ok')),
+        opening TEXT NOT NULL CHECK (opening IN ('closed', 'open')),
+        generation INTEGER NOT NULL CHECK (generation >= 0),
+        image TEXT UNIQUE,
+        image_generation INTEGER CHECK (image_generation >= 0),
+        added_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE tape_file (
+        volume INTEGER NOT NULL REFERENCES volume (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL CHECK (number >= 0),
+        first_object INTEGER NOT NULL CHECK (first_object >= 0),
+        blocks INTEGER NOT NULL CHECK (blocks >= 0),
+        bytes INTEGER NOT NULL CHECK (bytes >= 0),
+        digest BLOB CHECK (length(digest) = 32),
+        state TEXT NOT NULL CHECK (state IN ('ok', 'bad', 'missing', 'released', 'lost')),
+        PRIMARY KEY (volume, number)
+    ) STRICT, WITHOUT ROWID;
+    -- What was decided outlives the volume.
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at_ms INTEGER NOT NULL,
+        volume INTEGER,
+        label TEXT,
+        subject TEXT NOT NULL,
+        file INTEGER,
+        old TEXT,
+        new TEXT,
+        who TEXT,
+        why TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX event_of_volume ON event (volume);
+"];
+
+/// The tables of a new catalog.
+pub(super) fn create(transaction: &Transaction<'_>, vault: Uuid) -> Result<(), Error> {
+    apply(transaction, &MIGRATIONS)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.execute(
+        "INSERT INTO vault (one, identity) VALUES (1, ?1)",
+        [vault.to_string()],
+    )?;
+    Ok(())
+}
+
+/// Makes the schema the newest one, or leaves it as it was.
+pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    apply(&transaction, migrations)?;
+    Ok(transaction.commit()?)
+}
+
+/// Another process may have been faster: what is there is looked at within the transaction.
+fn apply(transaction: &Transaction<'_>, migrations: &[&str]) -> Result<(), Error> {
+    let done = usize::try_from(version(transaction)?).unwrap_or(usize::MAX);
+    for migration in migrations.get(done..).unwrap_or_default() {
+        transaction.execute_batch(migration)?;
+    }
+    let last = i64::try_from(migrations.len().max(done)).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", last)?;
+    Ok(())
+}
+
+/// The schema of an open catalog.
+pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// Whose catalog it is.
+pub(super) fn vault_identity(connection: &Connection) -> Result<String, Error> {
+    Ok(connection.query_row("SELECT identity FROM vault", [], |row| row.get(0))?)
+}
+
+/// Looks at the first bytes of a file, before SQLite does: that would already make files beside it.
+pub(super) fn prove_file(path: &PathBuf) -> Result<(), Error> {
+    let header: [u8; 100] = match first_bytes(path) {
+        Ok(header) => header,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let images = path.with_file_name(IMAGES);
+            return Err(Error::NoCatalog {
+                path: path.clone(),
+                images,
+            });
+        }
+        Err(error) => return Err(Error::host("read", path, error)),
+    };
+    let foreign = |found: String| {
+        Err(Error::Foreign {
+            path: path.clone(),
+            found,
+        })
+    };
+    if !header.starts_with(MAGIC) {
+        return foreign("it is no database of SQLite".to_owned());
+    }
+    let field = header.get(APPLICATION_ID_OFFSET..).unwrap_or_default();
+    let application = field
+        .iter()
+        .take(4)
+        .fold(0u32, |number, byte| number << 8 | u32::from(*byte));
+    if application != APPLICATION_ID.unsigned_abs() {
+        return foreign(format!("application {application:#010x}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open() -> Connection {
+        Connection::open_in_memory().expect("memory")
+    }
+
+    #[test]
+    fn a_migration_is_made_once_and_in_order() {
+        let mut connection = open();
+        let steps = ["CREATE TABLE a (x) ", "ALTER TABLE a ADD COLUMN y"];
+        migrate(&mut connection, &steps[..1]).expect("the first");
+        connection
+            .execute("INSERT INTO a VALUES (1)", [])
+            .expect("a row");
+        migrate(&mut connection, &steps).expect("the second");
+        migrate(&mut connection, &steps).expect("nothing more to do");
+        assert_eq!(version(&connection).expect("a number"), 2);
+        let row = connection.query_row("SELECT x, y FROM a", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+        assert_eq!(row, Ok((1, None::<i64>)));
+    }
+
+    #[test]
+    fn a_migration_that_fails_leaves_the_old_schema() {
+        let mut connection = open();
+        migrate(&mut connection, &["CREATE TABLE a (x)"]).expect("the first");
+        let steps = [
+            "CREATE TABLE a (x)",
+            "CREATE TABLE b (x); CREATE TABLE a (x)",
+        ];
+        migrate(&mut connection, &steps).expect_err("the table is there");
+        assert_eq!(version(&connection).expect("a number"), 1);
+        connection
+            .query_row("SELECT * FROM b", [], |_| Ok(()))
+            .expect_err("undone");
+    }
+}

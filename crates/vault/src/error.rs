@@ -1,0 +1,314 @@
+//! What can go wrong, and the way out.
+
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use crate::label::Label;
+use crate::layout::CATALOG_FILE;
+use crate::rules::Refusal;
+use crate::state::Illegal;
+use crate::words::UnknownWord;
+
+/// Why something could not be done. Nothing was changed then, where the text does not say otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No vault is there.
+    #[error("{directory} is no vault: 'pseudotape vault init {directory}' makes one")]
+    NoVault {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// One is there already.
+    #[error("{directory} is a vault already")]
+    Exists {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// Something else is there.
+    #[error("{directory} is not empty ({found} is in it): a new vault gets a directory of its own")]
+    NotEmpty {
+        /// The directory.
+        directory: PathBuf,
+        /// One thing in it.
+        found: String,
+    },
+    /// The file that makes a directory a vault is gone.
+    #[error(
+        "{directory} has a catalog with volumes in it and no vault.toml: bring that file back, or write one with 'format = 1' \
+         and 'identity = \"{identity}\"'"
+    )]
+    NoConfiguration {
+        /// The directory.
+        directory: PathBuf,
+        /// What belongs into the file.
+        identity: String,
+    },
+    /// The configuration can't be understood.
+    #[error("{path}: {cause}")]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        cause: String,
+    },
+    /// The catalog is gone.
+    #[error(
+        "{path} is missing: the vault has lost its catalog. Bring it back from a backup; the images in {images} are not \
+         touched"
+    )]
+    NoCatalog {
+        /// The file.
+        path: PathBuf,
+        /// Where the volumes are.
+        images: PathBuf,
+    },
+    /// It is the file of another program.
+    #[error("{path} is no catalog of a vault ({found}): nothing was changed")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
+    /// It belongs to another vault.
+    #[error(
+        "{path} is the catalog of another vault: it says {found}, and vault.toml says {expected}; nothing was changed"
+    )]
+    OtherVault {
+        /// The file.
+        path: PathBuf,
+        /// The identity in it.
+        found: String,
+        /// The identity of this vault.
+        expected: String,
+    },
+    /// A later program made it.
+    #[error(
+        "{path} has schema {found}, and this program knows {known} and before: a newer pseudotape wrote it, use that one; \
+         nothing was changed"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The last schema that is known here.
+        known: i64,
+    },
+    /// An earlier program made it, and it can't be converted here.
+    #[error(
+        "{path} has the old schema {found}, and can't be converted: the directory can't be written"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+    },
+    /// Another command has the vault.
+    #[error(
+        "the vault {directory} is held by {holder}, for more than {seconds} s: try again when that has ended"
+    )]
+    Held {
+        /// The vault.
+        directory: PathBuf,
+        /// Which command, and which process.
+        holder: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// A program that knows nothing of the vault's lock has the catalog.
+    #[error(
+        "another program than pseudotape holds the catalog (a shell of SQLite?): end what it does there"
+    )]
+    Busy,
+    /// Nothing fits any more.
+    #[error("the disk of the vault is full: nothing was changed; make room and try again")]
+    Full,
+    /// The directory or the disk is read-only.
+    #[error(
+        "{path} can't be written: {cause}; it can still be looked at ('vault ls', 'vault show')"
+    )]
+    ReadOnly {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// What was committed and not yet brought into the main file can't be read without writing.
+    #[error(
+        "{path} was not brought to an end, and its directory can't be written: make it writable once"
+    )]
+    Unfinished {
+        /// The log beside the catalog.
+        path: PathBuf,
+    },
+    /// The catalog's bytes are wrong.
+    #[error("the catalog is damaged ({cause}): keep a copy of it, and bring back a backup")]
+    Damaged {
+        /// What was met.
+        cause: String,
+    },
+    /// SQLite says something else.
+    #[error("the catalog: {0}")]
+    Sql(rusqlite::Error),
+    /// The host refuses a file or a directory.
+    #[error("can't {what} {path}: {source}")]
+    Host {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The host's reason.
+        source: io::Error,
+    },
+    /// An image can't be read.
+    #[error("{path}: {source}")]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: pseudotape_image::Error,
+    },
+    /// An image can't be made.
+    #[error(transparent)]
+    Making(#[from] pseudotape_drive::MakingError),
+    /// A program writes the image.
+    #[error(
+        "{path} is in use by a drive: unload it first ('pseudotape status' shows the drives of the daemon)"
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An image that a vault can't keep.
+    #[error("{path} is no volume for a vault: {why}")]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// Nothing has this label.
+    #[error("there is no volume {label} in the vault: 'pseudotape vault ls' lists them")]
+    NoVolume {
+        /// The label.
+        label: Label,
+    },
+    /// Something has it already.
+    #[error(
+        "there is a volume {label} already: each volume of a vault has a label of its own; --label says another"
+    )]
+    LabelTaken {
+        /// The label.
+        label: Label,
+    },
+    /// The same volume is in the vault already.
+    #[error(
+        "{path} is volume {identity}, which is in the vault as {label} with the image {known}: a copy is no second volume"
+    )]
+    IdentityTaken {
+        /// The file.
+        path: PathBuf,
+        /// The volume.
+        identity: String,
+        /// Its label in the vault.
+        label: Label,
+        /// Its image there.
+        known: String,
+    },
+    /// All labels of a scheme are taken.
+    #[error("the scheme {scheme} has no more labels: --scheme says another")]
+    SchemeUsedUp {
+        /// The scheme.
+        scheme: String,
+    },
+    /// The volume has no such tape file.
+    #[error("volume {label} has no tape file {number}: it has {count}, counted from 0")]
+    NoFile {
+        /// The volume.
+        label: Label,
+        /// The file.
+        number: u64,
+        /// How many there are.
+        count: u64,
+    },
+    /// The image of a volume is not on this disk.
+    #[error("volume {label} has no image on this disk")]
+    NoImage {
+        /// The volume.
+        label: Label,
+    },
+    /// A tape file was read, and is not what it was.
+    #[error("tape file {number} of volume {label} does not become ok: {why}")]
+    NotGood {
+        /// The volume.
+        label: Label,
+        /// The file.
+        number: u64,
+        /// What was found.
+        why: String,
+    },
+    /// A person has to say why.
+    #[error("a decision needs a name and a reason: --by NAME --reason TEXT")]
+    NoReason,
+    /// A number does not fit into the catalog.
+    #[error("{0} is too large a number for the catalog")]
+    TooLarge(u64),
+    /// A transition that does not exist.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// A rule forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl Error {
+    pub(crate) fn host(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                Error::ReadOnly {
+                    path,
+                    cause: source.to_string(),
+                }
+            }
+            _ => Error::Host { what, path, source },
+        }
+    }
+
+    pub(crate) fn image(path: impl Into<PathBuf>, source: pseudotape_image::Error) -> Self {
+        Error::Image {
+            path: path.into(),
+            source,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
+            Some(ErrorCode::DiskFull) => Error::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged {
+                cause: error.to_string(),
+            },
+            Some(ErrorCode::ReadOnly) => Error::ReadOnly {
+                path: CATALOG_FILE.into(),
+                cause: error.to_string(),
+            },
+            _ => Error::Sql(error),
+        }
+    }
+}
+
+impl From<UnknownWord> for Error {
+    fn from(word: UnknownWord) -> Self {
+        Error::Damaged {
+            cause: word.to_string(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What lies where in a vault's directory.
+
+/// What makes a directory a vault.
+pub const CONFIGURATION_FILE: &str = "vault.toml";
+/// The catalog.
+pub(crate) const CATALOG_FILE: &str = "catalog.sqlite";
+/// What is committed and not yet in the catalog's own file.
+pub(crate) const LOG_FILE: &str = "catalog.sqlite-wal";
+/// Who changes the vault.
+pub(crate) const LOCK_FILE: &str = "lock";
+/// The directory of the images.
+pub(crate) const IMAGES: &str = "images";
+/// The name, in there, of an image that is being made. One that is left over is no volume yet.
+pub(crate) const MAKING: &str = ".making.ptape";

@@ -1,0 +1,37 @@
+//! The vault: volumes with their states and what is on them, in one catalog beside their images.
+//!
+//! A vault is a directory (docs/VAULT.md): `vault.toml`, `catalog.sqlite`, and the images of the volumes that are on
+//! disk. Each change is one transaction with its line in the log of events, under a lock that says who has it.
+//! What may become of a volume ([`state`], [`rules`]) knows nothing of SQL, and the catalog knows nothing of rules.
+//! Time and randomness come from outside ([`Surroundings`]), so that years of history run in a test.
+
+mod catalog;
+mod configuration;
+mod contents;
+mod error;
+mod event;
+mod findings;
+mod label;
+mod layout;
+mod lock;
+pub mod rules;
+pub mod state;
+mod surroundings;
+mod vault;
+mod volume;
+mod words;
+
+pub use catalog::{Counts, SCHEMA_VERSION};
+pub use configuration::Configuration;
+pub use contents::{Contents, Depth, read_contents, read_file};
+pub use error::Error;
+pub use event::{Actor, Change, Event, Order, Subject};
+pub use findings::{Finding, FindingKind};
+pub use label::{Label, LabelError, Scheme, SchemeError};
+pub use layout::CONFIGURATION_FILE;
+pub use rules::{LastCopy, Refusal};
+pub use state::{Availability, Category, FileState, Illegal, Opening};
+pub use surroundings::{Chance, Clock, Seeded, Surroundings, System};
+pub use vault::{Inspection, Removed, Taking, Vault};
+pub use volume::{Block, Digest, DigestError, Listed, TapeFile, Volume};
+pub use words::UnknownWord;

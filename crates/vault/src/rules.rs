@@ -1,0 +1,187 @@
+//! Who may load what, what may go, and what a close makes of what was known.
+
+use pseudotape_tape::Access;
+
+use crate::event::Actor;
+use crate::label::Label;
+use crate::state::{Availability, Category, FileState, Opening};
+use crate::volume::{Listed, TapeFile, Volume};
+
+/// Why something is not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not there, or blocked.
+    #[error("volume {label} is {availability}, set by {by}: {reason}")]
+    Unavailable {
+        /// The volume.
+        label: Label,
+        /// Its state.
+        availability: Availability,
+        /// Who said so.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// A drive has it.
+    #[error(
+        "volume {label} is open: a drive has it, or had it when its daemon died; 'pseudotape vault doctor' says which"
+    )]
+    Open {
+        /// The volume.
+        label: Label,
+    },
+    /// It is not for writing.
+    #[error(
+        "volume {label} is in the category {category}, which is not written: 'pseudotape vault set {label} --category \
+         private' says that it is"
+    )]
+    NotForWriting {
+        /// The volume.
+        label: Label,
+        /// Its category.
+        category: Category,
+    },
+    /// What is on it would be gone.
+    #[error(
+        "volume {label} has {files} that somebody wants ({bytes} bytes), and the vault knows no other copy: copy it first \
+         ('pseudotape copy'), release its files, or say --lose-last-copy", files = counted(*.files)
+    )]
+    LastCopy {
+        /// The volume.
+        label: Label,
+        /// Wanted tape files.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+}
+
+fn counted(files: u64) -> String {
+    match files {
+        1 => "1 tape file".to_owned(),
+        files => format!("{files} tape files"),
+    }
+}
+
+/// Whether a volume may be loaded.
+pub fn may_load(volume: &Volume, access: Access) -> Result<(), Refusal> {
+    let label = || volume.label.clone();
+    match volume.availability {
+        Availability::Ok => {}
+        availability @ (Availability::NoAccess
+        | Availability::NotAllowed
+        | Availability::AtVendor
+        | Availability::Lost) => {
+            let block = volume.block.as_ref();
+            return Err(Refusal::Unavailable {
+                label: label(),
+                availability,
+                by: block.map_or(Actor::System, |block| block.by.clone()),
+                reason: block.map_or_else(String::new, |block| block.reason.clone()),
+            });
+        }
+    }
+    if volume.opening == Opening::Open {
+        return Err(Refusal::Open { label: label() });
+    }
+    match (access, volume.category) {
+        (Access::ReadOnly, _) | (Access::ReadWrite, Category::Scratch | Category::Private) => {
+            Ok(())
+        }
+        (Access::ReadWrite, category @ (Category::Insert | Category::Error)) => {
+            Err(Refusal::NotForWriting {
+                label: label(),
+                category,
+            })
+        }
+    }
+}
+
+/// Whether what would be lost with a volume may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastCopy {
+    /// No.
+    Kept,
+    /// Somebody has said so.
+    MayGo,
+}
+
+/// Whether a volume may leave the vault, together with its image.
+///
+/// What is on a scratch volume was given up, and what a lost volume had is gone: there the image is no copy.
+pub fn may_remove(listed: &Listed, files: &[TapeFile], last_copy: LastCopy) -> Result<(), Refusal> {
+    let volume = &listed.volume;
+    if volume.opening == Opening::Open {
+        return Err(Refusal::Open {
+            label: volume.label.clone(),
+        });
+    }
+    let is_given_up = volume.category == Category::Scratch;
+    if is_given_up || last_copy == LastCopy::MayGo {
+        return Ok(());
+    }
+    let wanted = files.iter().filter(|file| match file.state {
+        FileState::Ok | FileState::Bad | FileState::Missing => true,
+        FileState::Released | FileState::Lost => false,
+    });
+    let (count, bytes) = wanted.fold((0, 0), |(count, bytes), file| {
+        (count + 1, bytes + file.bytes)
+    });
+    match count {
+        0 => Ok(()),
+        files => Err(Refusal::LastCopy {
+            label: volume.label.clone(),
+            files,
+            bytes,
+        }),
+    }
+}
+
+/// The tape files that a volume has after it was looked at or closed.
+///
+/// What a person decided of a file stays while the file is the same. A file that was bad is good when it was read with
+/// its digest. A digest that nobody computed this time is the old one, while the file is where and as long as it was.
+#[must_use]
+pub fn files_after(known: &[TapeFile], found: Vec<TapeFile>) -> Vec<TapeFile> {
+    let after = |found: TapeFile| {
+        let before = known.iter().find(|known| known.number == found.number);
+        match before {
+            Some(before) if is_same(before, &found) => TapeFile {
+                digest: found.digest.or(before.digest),
+                state: state_after(before, &found),
+                ..found
+            },
+            Some(_) | None => found,
+        }
+    };
+    found.into_iter().map(after).collect()
+}
+
+/// Whether what was found is the file that was known, as far as can be told.
+pub(crate) fn is_same(before: &TapeFile, found: &TapeFile) -> bool {
+    let place = |file: &TapeFile| (file.first_object, file.blocks, file.bytes);
+    // Of a damaged file neither the count nor the digest says anything.
+    let is_damaged = found.state.is_faulty() || before.state.is_faulty();
+    let same_place =
+        place(before) == place(found) || is_damaged && before.first_object == found.first_object;
+    let same_bytes = match (before.digest, found.digest) {
+        (Some(before), Some(found)) => before == found,
+        (None, _) | (_, None) => true,
+    };
+    same_place && same_bytes
+}
+
+fn state_after(before: &TapeFile, found: &TapeFile) -> FileState {
+    match (before.state, found.state) {
+        (FileState::Released | FileState::Lost, _) => before.state,
+        // Only reading it shows that it is good again.
+        (FileState::Bad | FileState::Missing, FileState::Ok) if found.digest.is_none() => {
+            before.state
+        }
+        (FileState::Ok | FileState::Bad | FileState::Missing, found) => found,
+    }
+}
+
+#[cfg(test)]
+#[path = "rules_test.rs"]
+mod rules_test;

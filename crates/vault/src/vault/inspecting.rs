@@ -1,0 +1,221 @@
+//! Compares catalog and directory.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use pseudotape_image::VolumeId;
+
+use super::{Vault, entries};
+use crate::contents::{Contents, Depth, read_contents};
+use crate::error::Error;
+use crate::findings::{Finding, FindingKind};
+use crate::label::Label;
+use crate::layout::MAKING;
+use crate::rules::is_same;
+use crate::state::{Availability, FileState, Opening};
+use crate::volume::{TapeFile, Volume};
+
+/// What an inspection found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Volumes that were looked at.
+    pub volumes: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+}
+
+impl Vault {
+    /// Looks at each volume and each image, and changes nothing. With digests, each block is read.
+    ///
+    /// `progress` is told the bytes of blocks that were looked at so far.
+    pub fn inspect(
+        &self,
+        depth: Depth,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Inspection, Error> {
+        let mut inspection = Inspection::default();
+        if let Some(found) = self.catalog.check()? {
+            inspection.add(FindingKind::DamagedCatalog, None, None, found);
+            return Ok(inspection);
+        }
+        let mut known = HashSet::new();
+        let mut labels = HashMap::new();
+        for listed in self.volumes()? {
+            let volume = listed.volume;
+            labels.insert(volume.identity, volume.label.clone());
+            inspection.volumes += 1;
+            if let Some(image) = self.image_of(&volume) {
+                known.extend(volume.image.as_ref().map(PathBuf::from));
+                let files = self.files(&volume.label)?;
+                inspection.look(&volume, &files, &image, depth, progress);
+            }
+        }
+        for name in entries(&self.images())? {
+            if !known.contains(&name) && name != Path::new(MAKING) {
+                inspection.unknown(&self.images().join(name), &labels);
+            }
+        }
+        Ok(inspection)
+    }
+}
+
+impl Inspection {
+    fn add(
+        &mut self,
+        kind: FindingKind,
+        volume: Option<&Volume>,
+        image: Option<&Path>,
+        found: impl Into<String>,
+    ) {
+        self.findings.push(Finding {
+            kind,
+            label: volume.map(|volume| volume.label.clone()),
+            image: image.map(Path::to_owned),
+            file: None,
+            found: found.into(),
+        });
+    }
+
+    /// An image that no volume has.
+    fn unknown(&mut self, image: &Path, labels: &HashMap<VolumeId, Label>) {
+        let read = read_contents(image, Depth::Frames, &mut |_| {});
+        match read {
+            Ok(contents) => {
+                let copied = labels.get(&contents.identity);
+                let found = match copied {
+                    Some(label) => format!("it is a copy of volume {label}"),
+                    None => format!("volume {} is not in the catalog", contents.identity),
+                };
+                self.add(FindingKind::UnknownImage, None, Some(image), found);
+                if let Some(finding) = self.findings.last_mut() {
+                    finding.label = copied.cloned();
+                }
+            }
+            Err(error) => {
+                self.add(
+                    FindingKind::StrangeFile,
+                    None,
+                    Some(image),
+                    error.to_string(),
+                );
+            }
+        }
+    }
+
+    /// The image that a volume is said to have.
+    fn look(
+        &mut self,
+        volume: &Volume,
+        files: &[TapeFile],
+        image: &Path,
+        depth: Depth,
+        progress: &mut dyn FnMut(u64),
+    ) {
+        if !image.exists() {
+            // Nobody misses what is said to be away.
+            let expected = match volume.availability {
+                Availability::AtVendor | Availability::Lost => false,
+                Availability::Ok | Availability::NoAccess | Availability::NotAllowed => true,
+            };
+            if expected {
+                let found = "the image is not there";
+                self.add(FindingKind::MissingImage, Some(volume), Some(image), found);
+            }
+            return;
+        }
+        let before = self.bytes;
+        let mut read = 0;
+        let contents = read_contents(image, depth, &mut |bytes| {
+            read = bytes;
+            progress(before + bytes);
+        });
+        self.bytes += read;
+        match contents {
+            Err(error) => {
+                let found = error.to_string();
+                self.add(
+                    FindingKind::UnreadableImage,
+                    Some(volume),
+                    Some(image),
+                    found,
+                );
+            }
+            Ok(contents) => self.compare(volume, files, image, &contents, depth),
+        }
+    }
+
+    fn compare(
+        &mut self,
+        volume: &Volume,
+        files: &[TapeFile],
+        image: &Path,
+        contents: &Contents,
+        depth: Depth,
+    ) {
+        let place = (Some(volume), Some(image));
+        if contents.identity != volume.identity {
+            let found = format!("the image is volume {}", contents.identity);
+            self.add(FindingKind::OtherVolume, place.0, place.1, found);
+            return;
+        }
+        if contents.in_use {
+            // It is being written: what the catalog says is not to be what is on it.
+            return;
+        }
+        if volume.opening == Opening::Open {
+            let found = "the catalog says that a drive has it, and no drive has it";
+            self.add(FindingKind::LeftOpen, place.0, place.1, found);
+            return;
+        }
+        if let Some(object) = contents.missing_from {
+            let found = format!("committed data are missing from object {object} on");
+            self.add(FindingKind::DataMissing, place.0, place.1, found);
+        }
+        if volume.image_generation != Some(contents.generation) {
+            let found = "it was written, and the catalog was not told what is on it now";
+            self.add(FindingKind::Changed, place.0, place.1, found);
+            return;
+        }
+        for file in files {
+            let found = contents
+                .files
+                .iter()
+                .find(|found| found.number == file.number);
+            if let Some(found) = fault(file, found, depth) {
+                self.findings.push(Finding {
+                    kind: FindingKind::BadFile,
+                    label: Some(volume.label.clone()),
+                    image: Some(image.to_owned()),
+                    file: Some(file.number),
+                    found,
+                });
+            }
+        }
+    }
+}
+
+/// What is wrong with a tape file that the catalog calls `ok`.
+fn fault(known: &TapeFile, found: Option<&TapeFile>, depth: Depth) -> Option<String> {
+    if known.state != FileState::Ok {
+        return None;
+    }
+    let Some(found) = found else {
+        return Some("it is not on the image".to_owned());
+    };
+    match (known.digest, found.digest) {
+        _ if found.state.is_faulty() => Some("it can't be read".to_owned()),
+        (Some(before), Some(now)) if before != now => {
+            Some(format!("its digest is {now}, and was {before}"))
+        }
+        (_, None) if depth == Depth::Digests => {
+            Some("its digest can't be computed: a block is longer than there is memory".to_owned())
+        }
+        (_, _) if !is_same(known, found) => Some(format!(
+            "it has {} blocks and {} bytes, and had {} and {}",
+            found.blocks, found.bytes, known.blocks, known.bytes
+        )),
+        (_, _) => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! The command line of `pseudotape vault`.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Subcommand};
+use pseudotape_human::parse_capacity;
+use pseudotape_vault::{Availability, Category, Label, Scheme};
+
+const VAULT: &str = "\
+A vault is a directory with a catalog and the images of its volumes; docs/VAULT.md has the states of volumes and what \
+--json prints. Each change is written down: who, when, why ('pseudotape vault show LABEL').";
+
+#[derive(Debug, Args)]
+#[command(after_help = VAULT)]
+pub(crate) struct VaultOptions {
+    /// The directory of the vault [default: $PSEUDOTAPE_VAULT].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub vault: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: VaultCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Makes an empty vault in a directory.
+    Init(InitVault),
+    /// Takes images into the vault, or makes blank volumes.
+    ///
+    /// An image gets a name in the vault's directory, and loses the one that it had; it has to be on the same file
+    /// system. An image that is the vault's already is looked at anew, and its volume is closed: so the catalog
+    /// is told what was written past it.
+    Add(AddVolumes),
+    /// Lists the volumes, or the tape files of one.
+    Ls(ListVault),
+    /// Shows the vault, or all that is known of one volume and what was done to it.
+    Show(ShowVault),
+    /// Gives a volume another label or another category.
+    Set(SetVolume),
+    /// Writes down the state of a volume, or of one of its tape files, as a person decided it.
+    ///
+    /// STATE of a volume: ok, notallowed, at-vendor, lost. STATE of a tape file: ok, bad, missing, released, lost. A
+    /// bad or missing file becomes ok only when it is read again with the digest that it had, which this command does.
+    Mark(MarkVolume),
+    /// Takes a volume out of the vault and deletes its image.
+    Rm(RemoveVolume),
+    /// Compares the catalog with the directory, and says what to do about each difference.
+    ///
+    /// The exit code is 1 where there is one.
+    Doctor(InspectVault),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitVault {
+    /// The directory; it is made where it is missing [default: --vault].
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// What people call the vault [default: the name of the directory].
+    #[arg(long, value_name = "TEXT", value_parser = pseudotape_human::parse_label)]
+    pub name: Option<String>,
+    /// What labels of new volumes look like, with # for each digit [default: PT####].
+    #[arg(long, value_name = "SCHEME")]
+    pub labels: Option<Scheme>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["images", "new"]))]
+pub(crate) struct AddVolumes {
+    /// Images to take in.
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// Makes blank scratch volumes.
+    #[arg(long)]
+    pub new: bool,
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "new", value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// What their labels look like [default: what vault.toml says].
+    #[arg(
+        long,
+        value_name = "SCHEME",
+        requires = "new",
+        conflicts_with = "label"
+    )]
+    pub scheme: Option<Scheme>,
+    /// How much fits on each [default: as much as the host's disk holds].
+    #[arg(long, value_name = "SIZE", requires = "new", value_parser = parse_capacity)]
+    pub capacity: Option<u64>,
+    /// The label, of one volume [default: the next one of the scheme; of an IMAGE its barcode, its label, or its name].
+    #[arg(long, value_name = "TEXT", conflicts_with = "count")]
+    pub label: Option<Label>,
+    /// What the volume is for: scratch, private, insert, error [default: private where
+    /// something is on it, else scratch].
+    #[arg(long, value_name = "CATEGORY", conflicts_with = "new")]
+    pub category: Option<Category>,
+    /// Reads the images, and stores the digest of each tape file.
+    #[arg(long, conflicts_with = "new")]
+    pub digests: bool,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+/// Who orders something, and why.
+#[derive(Debug, Args)]
+pub(crate) struct Ordered {
+    /// Who does it [default: this user].
+    #[arg(long, value_name = "NAME", value_parser = pseudotape_human::parse_label)]
+    pub by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT", value_parser = pseudotape_human::parse_label)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListVault {
+    /// The tape files of this volume.
+    #[arg(value_name = "LABEL", conflicts_with_all = ["category", "availability"])]
+    pub label: Option<Label>,
+    /// Only volumes of this category.
+    #[arg(long, value_name = "CATEGORY")]
+    pub category: Option<Category>,
+    /// Only volumes of this availability: ok, noaccess, notallowed, at-vendor, lost.
+    #[arg(long, value_name = "STATE")]
+    pub availability: Option<Availability>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowVault {
+    /// This volume [default: the vault].
+    #[arg(value_name = "LABEL")]
+    pub label: Option<Label>,
+    /// How many of the newest events.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub events: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["new_label", "category"]))]
+pub(crate) struct SetVolume {
+    /// The volume.
+    #[arg(value_name = "LABEL")]
+    pub label: Label,
+    /// Its new label.
+    #[arg(long = "label", value_name = "TEXT")]
+    pub new_label: Option<Label>,
+    /// What it is for: scratch (what is on it is given up; needs a --reason), private, error.
+    #[arg(long, value_name = "CATEGORY")]
+    pub category: Option<Category>,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MarkVolume {
+    /// The volume.
+    #[arg(value_name = "LABEL")]
+    pub label: Label,
+    /// Its new state.
+    #[arg(value_name = "STATE")]
+    pub state: String,
+    /// The state is that of this tape file, counted from 0.
+    #[arg(long, value_name = "N")]
+    pub file: Option<u64>,
+    /// Who decided it.
+    #[arg(long, value_name = "NAME", value_parser = pseudotape_human::parse_label)]
+    pub by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT", value_parser = pseudotape_human::parse_label)]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveVolume {
+    /// The volume.
+    #[arg(value_name = "LABEL")]
+    pub label: Label,
+    /// Also where the last copy of something that somebody wants is on it.
+    #[arg(long)]
+    pub lose_last_copy: bool,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectVault {
+    /// Reads every block of every image, and compares the digests.
+    #[arg(long)]
+    pub digests: bool,
+    /// Writes down what was found bad: the tape files become bad, and their volumes noaccess.
+    #[arg(long, requires = "digests")]
+    pub mark: bool,
+}

@@ -1,0 +1,75 @@
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use pseudotape_human::Screen;
+use pseudotape_vault::{Depth, Taking, Vault, read_contents};
+
+use super::shown::{ShownVolume, VolumeList};
+use super::{Place, order};
+use crate::Verdict;
+use crate::cli::AddVolumes;
+use crate::progress;
+
+/// Each volume is a change of its own. For people each is told as soon as it is there.
+pub(super) fn run(add: &AddVolumes, place: &Place, screen: &Screen) -> anyhow::Result<Verdict> {
+    ensure!(
+        add.label.is_none() || add.images.len() <= 1,
+        "--label is that of one volume, and several images were named"
+    );
+    let mut vault = place.open("add")?;
+    let order = order(&add.order);
+    let mut volumes = Vec::new();
+    let mut told = |vault: &Vault, listed: &pseudotape_vault::Listed| -> anyhow::Result<()> {
+        let shown = ShownVolume::new(vault, listed);
+        match screen.is_json() {
+            true => volumes.push(shown),
+            false => screen.show(&shown)?,
+        }
+        Ok(())
+    };
+    if add.new {
+        for _ in 0..add.count {
+            let (label, scheme) = (add.label.as_ref(), add.scheme.as_ref());
+            let listed = vault.make(label, scheme, add.capacity, &order)?;
+            told(&vault, &listed)?;
+        }
+    }
+    for image in &add.images {
+        let taking = Taking {
+            image: image.clone(),
+            contents: read(image, add.digests, screen)?,
+            label: add.label.clone(),
+            category: add.category,
+        };
+        let listed = vault.take(taking, &order)?;
+        told(&vault, &listed)?;
+    }
+    if screen.is_json() {
+        screen.show(&VolumeList { volumes })?;
+    }
+    Ok(Verdict::Well)
+}
+
+/// Without the vault's lock: to read an image can take hours.
+fn read(
+    image: &Path,
+    digests: bool,
+    screen: &Screen,
+) -> anyhow::Result<pseudotape_vault::Contents> {
+    let file = fs::metadata(image).with_context(|| format!("can't look at {}", image.display()))?;
+    if !file.is_file() {
+        bail!(
+            "{} is no regular file: a vault keeps images",
+            image.display()
+        );
+    }
+    let depth = match digests {
+        true => Depth::Digests,
+        false => Depth::Frames,
+    };
+    let bar = progress::bar(screen, file.len());
+    let contents = read_contents(image, depth, &mut |bytes| bar.set_position(bytes));
+    bar.finish_and_clear();
+    Ok(contents?)
+}

@@ -1,0 +1,676 @@
+//! `pseudotape vault`: what it prints, how it ends, and what is left when it is killed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use pseudotape_image::{Access, FileStore, Image};
+use pseudotape_tape::Mark;
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    /// With a vault in `v`.
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        place.ok(&["init", "--labels", "MON###"]);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pseudotape"));
+        command
+            .current_dir(self.directory.path())
+            .env("PSEUDOTAPE_VAULT", self.path("v"))
+            .args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(&[&["vault"], arguments].concat())
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    fn ended(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        self.ended(0, arguments)
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn findings(&self, arguments: &[&str]) -> Vec<(String, String)> {
+        let text = self.ended(1, &[&["doctor", "--json"], arguments].concat());
+        let diagnosis: Value = serde_json::from_str(&text).unwrap();
+        let findings = diagnosis["findings"].as_array().unwrap();
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let told = findings
+            .iter()
+            .map(|f| (word(&f["kind"]), word(&f["label"])));
+        told.collect()
+    }
+
+    fn agrees(&self) {
+        self.ok(&["doctor", "--digests"]);
+    }
+
+    /// Makes an image outside of the vault with two tape files.
+    fn image(&self, name: &str) {
+        let output = self.command(&["create", name]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        write(&self.path(name), &[b"first file", b"second file"]);
+    }
+}
+
+/// Writes tape files of one block each at the end of the data.
+fn write(path: &Path, files: &[&[u8]]) {
+    let (mut image, _) = Image::open(
+        FileStore::open(path, Access::ReadWrite).unwrap(),
+        Access::ReadWrite,
+    )
+    .unwrap();
+    image.to_end_of_data();
+    for file in files {
+        image.append_block(file).unwrap();
+        image.append_marks(Mark::Filemark, 1).unwrap();
+    }
+    image.finish().unwrap();
+}
+
+fn labels(list: &Value) -> Vec<String> {
+    let volumes = list["volumes"].as_array().unwrap().iter();
+    volumes
+        .map(|v| v["label"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn an_image_is_taken_in_with_the_digests_of_its_files() {
+    let place = Place::new();
+    place.image("backup.ptape");
+    let inode = fs::metadata(place.path("backup.ptape")).unwrap().ino();
+    let told = place.ok(&["add", "backup.ptape", "--digests", "--label", "MON042"]);
+    assert_eq!(told, "MON042: private, ok, 21 B in 2 tape files\n");
+    assert!(!place.path("backup.ptape").exists());
+    let image = place.path("v/images/MON042.ptape");
+    assert_eq!(
+        fs::metadata(&image).unwrap().ino(),
+        inode,
+        "nothing was copied"
+    );
+    let files = place.json(&["ls", "MON042"]);
+    let digests: Vec<_> = files["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["digest"].as_str().unwrap())
+        .collect();
+    let dumped = place
+        .command(&["dump", "v/images/MON042.ptape", "--file", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(dumped.stdout, b"second file");
+    assert_eq!(digests[1], blake3_of(b"second file"));
+    assert_eq!(digests[0], blake3_of(b"first file"));
+    place.agrees();
+    // Once more is no second volume, and changes nothing.
+    let before = place.json(&["show", "MON042"]);
+    place.ok(&["add", "v/images/MON042.ptape"]);
+    assert_eq!(place.json(&["show", "MON042"]), before);
+}
+
+/// As another program computes them: the Python package `blake3`.
+fn blake3_of(bytes: &[u8]) -> &'static str {
+    match bytes {
+        b"first file" => FIRST,
+        _ => SECOND,
+    }
+}
+const FIRST: &str = "64f8e808a7b178a8456d5ff559ecc3207e47d96c9b95ec6014d67178c1a19875";
+const SECOND: &str = "78b1a9c42250d22edb65e1d76dc0b83f664f9463e85a6dc1d58a1c9db9e19f4e";
+
+#[test]
+fn what_was_written_past_the_vault_is_found_and_taken_in() {
+    let place = Place::new();
+    place.ok(&["add", "--new"]);
+    let image = place.path("v/images/MON001.ptape");
+    write(&image, &[b"new data"]);
+    assert_eq!(
+        place.findings(&[]),
+        [("changed".to_owned(), "MON001".to_owned())]
+    );
+    let volume = place.json(&["add", image.to_str().unwrap(), "--digests"]);
+    let volume = &volume["volumes"][0];
+    assert_eq!(volume["category"], "private", "it was scratch");
+    assert_eq!(
+        (&volume["generation"], &volume["files"]),
+        (&1.into(), &1.into())
+    );
+    place.agrees();
+}
+
+/// EN-02, EN-16: damage is found by the digests, written down by the system, and a word does not undo it.
+#[test]
+fn damage_blocks_a_volume_until_it_is_read_again() {
+    let place = Place::new();
+    place.image("a.ptape");
+    place.ok(&["add", "a.ptape", "--digests", "--label", "MON001"]);
+    let image = place.path("v/images/MON001.ptape");
+    let good = fs::read(&image).unwrap();
+    let mut bad = good.clone();
+    let at = good.windows(11).position(|w| w == b"second file").unwrap();
+    bad[at] ^= 0x80;
+    fs::write(&image, &bad).unwrap();
+    place.ok(&["doctor"]);
+    assert_eq!(
+        place.findings(&["--digests"]),
+        [("bad-file".to_owned(), "MON001".to_owned())]
+    );
+    assert_eq!(
+        place.json(&["show", "MON001"])["availability"],
+        "ok",
+        "only looked"
+    );
+    place.ended(1, &["doctor", "--digests", "--mark"]);
+    let volume = place.json(&["show", "MON001"]);
+    assert_eq!(
+        (&volume["availability"], &volume["faulty"]),
+        (&"noaccess".into(), &1.into())
+    );
+    assert_eq!(volume["blocked"]["by"], Value::Null, "by the system");
+    let refusal = volume["refusal"].as_str().unwrap();
+    assert_eq!(
+        refusal,
+        "volume MON001 is noaccess, set by the system: doctor found bad: tape file 1"
+    );
+    let mark = [
+        "mark", "MON001", "--file", "1", "ok", "--by", "ada", "--reason", "surely",
+    ];
+    assert!(place.refused(&mark).contains("it still can't be read"));
+    fs::write(&image, &good).unwrap();
+    place.ok(&mark);
+    place.ok(&[
+        "mark",
+        "MON001",
+        "ok",
+        "--by",
+        "ada",
+        "--reason",
+        "read again",
+    ]);
+    assert_eq!(place.json(&["ls", "MON001"])["files"][1]["state"], "ok");
+    place.agrees();
+}
+
+#[test]
+fn bad_input_names_the_thing_and_the_way_out_and_changes_nothing() {
+    let place = Place::new();
+    place.image("a.ptape");
+    place.image("b.ptape");
+    place.ok(&["add", "a.ptape", "--label", "A/1"]);
+    let before = place.json(&["show"]);
+    let expect = |arguments: &[&str], words: &[&str]| {
+        let error = place.refused(arguments);
+        for words in words {
+            assert!(error.contains(words), "{arguments:?}: {error}");
+        }
+    };
+    expect(
+        &["add", "b.ptape", "--label", "A/1"],
+        &["a volume A/1 already", "--label"],
+    );
+    assert!(place.path("b.ptape").exists());
+    expect(&["show", "X"], &["no volume X", "vault ls"]);
+    expect(&["mark", "A/1", "lost"], &["--by NAME --reason TEXT"]);
+    let by = ["--by", "ada", "--reason", "why"];
+    expect(
+        &[&["mark", "A/1", "noaccess"], &by[..]].concat(),
+        &["ok and can't become noaccess", "notallowed"],
+    );
+    expect(
+        &[&["mark", "A/1", "good"], &by[..]].concat(),
+        &["'good'", "ok, noaccess, notallowed, at-vendor, lost"],
+    );
+    expect(
+        &[&["mark", "A/1", "bad", "--file", "9"], &by[..]].concat(),
+        &["no tape file 9: it has 2"],
+    );
+    expect(&["set", "A/1", "--category", "scratch"], &["--reason"]);
+    expect(
+        &["set", "A/1", "--category", "insert"],
+        &["private and can't become insert"],
+    );
+    expect(
+        &["rm", "A/1"],
+        &["2 tape files", "21 bytes", "--lose-last-copy"],
+    );
+    expect(
+        &["add", "--new", "--label", " "],
+        &["begins or ends with a blank"],
+    );
+    expect(
+        &["add", "nothing.ptape"],
+        &["nothing.ptape", "No such file"],
+    );
+    fs::write(place.path("text"), "no image").unwrap();
+    expect(&["add", "text"], &["text"]);
+    expect(&["init"], &["is a vault already"]);
+    expect(
+        &["--vault", "nowhere", "ls"],
+        &["nowhere is no vault", "vault init"],
+    );
+    assert_eq!(place.json(&["show"]), before);
+
+    // A copy with the same identity.
+    let image = place.json(&["show", "A/1"])["image"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    fs::copy(&image, place.path("copy.ptape")).unwrap();
+    expect(
+        &["add", "copy.ptape", "--label", "B"],
+        &["copy.ptape", "A/1", "a copy is no second volume"],
+    );
+
+    // An image that a drive has.
+    let (writer, _) = Image::open(
+        FileStore::open(Path::new(&image), Access::ReadWrite).unwrap(),
+        Access::ReadWrite,
+    )
+    .unwrap();
+    expect(
+        &["rm", "A/1", "--lose-last-copy"],
+        &["in use by a drive", "unload"],
+    );
+    drop(writer);
+    place.ok(&["rm", "A/1", "--lose-last-copy", "--reason", "old"]);
+    assert!(!Path::new(&image).exists());
+}
+
+#[test]
+fn a_foreign_or_newer_catalog_and_an_unknown_key_are_refused() {
+    let place = Place::new();
+    let toml = fs::read_to_string(place.path("v/vault.toml")).unwrap();
+    for (text, words) in [
+        (format!("{toml}colour = \"red\"\n"), "colour"),
+        (
+            toml.replace("format = 1", "format = 2"),
+            "format 2 is not known",
+        ),
+        (toml.replace("MON###", "MON"), "no scheme"),
+        ("format = 1\n".to_owned(), "identity"),
+    ] {
+        fs::write(place.path("v/vault.toml"), &text).unwrap();
+        let error = place.refused(&["ls"]);
+        assert!(
+            error.contains(words) && error.contains("vault.toml"),
+            "{error}"
+        );
+        assert_eq!(
+            fs::read_to_string(place.path("v/vault.toml")).unwrap(),
+            text
+        );
+    }
+    fs::write(place.path("v/vault.toml"), &toml).unwrap();
+    let catalog = place.path("v/catalog.sqlite");
+    let good = fs::read(&catalog).unwrap();
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut catalog = good.clone();
+        catalog[at..at + bytes.len()].copy_from_slice(bytes);
+        catalog
+    };
+    // SQLite's header: the user version at 60, the application at 68.
+    for (bytes, words) in [
+        (changed(60, &[0, 0, 0, 99]), "schema 99"),
+        (changed(68, &[1, 2, 3, 4]), "application 0x01020304"),
+        (changed(0, b"X"), "no database of SQLite"),
+        (Vec::new(), "no database of SQLite"),
+    ] {
+        fs::write(&catalog, &bytes).unwrap();
+        for command in [&["ls"][..], &["add", "--new"]] {
+            let error = place.refused(command);
+            assert!(
+                error.contains(words) && error.contains("nothing was changed"),
+                "{error}"
+            );
+            assert_eq!(fs::read(&catalog).unwrap(), bytes, "{words}");
+        }
+    }
+    fs::remove_file(&catalog).unwrap();
+    assert!(place.refused(&["ls"]).contains("has lost its catalog"));
+    fs::write(&catalog, &good).unwrap();
+    let other = Place::new();
+    fs::copy(other.path("v/catalog.sqlite"), &catalog).unwrap();
+    assert!(
+        place
+            .refused(&["ls"])
+            .contains("is the catalog of another vault")
+    );
+    fs::write(&catalog, &good).unwrap();
+    place.agrees();
+}
+
+#[test]
+fn who_has_the_vault_is_told_and_commands_wait_for_each_other() {
+    let place = Place::new();
+    let toml = place.path("v/vault.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, text.replace("wait-seconds = 10", "wait-seconds = 1")).unwrap();
+    let lock = File::options()
+        .write(true)
+        .truncate(true)
+        .open(place.path("v/lock"))
+        .unwrap();
+    lock.lock().unwrap();
+    fs::write(
+        place.path("v/lock"),
+        "pseudotape vault add\nprocess 12345\n",
+    )
+    .unwrap();
+    let error = place.refused(&["add", "--new"]);
+    assert!(
+        error.contains("is held by 'pseudotape vault add' (process 12345)"),
+        "{error}"
+    );
+    place.ok(&["ls"]);
+    drop(lock);
+    fs::write(
+        &toml,
+        text.replace("wait-seconds = 10", "wait-seconds = 1000"),
+    )
+    .unwrap();
+    let add = || {
+        place
+            .command(&["vault", "add", "--new", "--count", "5"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let children: Vec<Child> = (0..4).map(|_| add()).collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(
+        labels(&place.json(&["ls"])),
+        (1..=20).map(|n| format!("MON{n:03}")).collect::<Vec<_>>()
+    );
+    place.agrees();
+}
+
+/// A killed command leaves each volume there or not: the catalog, the images and the log of events agree.
+#[test]
+fn a_command_that_is_killed_leaves_the_old_or_the_new() {
+    let place = Place::new();
+    let mut least = 0;
+    for lines in [1, 2, 5, 9] {
+        let mut child = place
+            .command(&["vault", "add", "--new", "--count", "900"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .take(lines);
+        assert_eq!(told.map(Result::unwrap).count(), lines);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        least += lines;
+        let volumes = labels(&place.json(&["ls"]));
+        assert!(volumes.len() >= least, "{volumes:?}");
+        least = volumes.len();
+        let overview = place.json(&["show", "--events", "10000"]);
+        assert_eq!(
+            overview["events"].as_array().unwrap().len(),
+            volumes.len() + 1
+        );
+        let output = place.run(&["doctor", "--json"]);
+        let diagnosis: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = diagnosis["findings"].as_array().unwrap();
+        // At most the image that was just made, and nobody has heard of.
+        assert!(findings.len() <= 1, "{findings:?}");
+        assert!(
+            findings.iter().all(|f| f["kind"] == "unknown-image"),
+            "{findings:?}"
+        );
+    }
+    place.ok(&["add", "--new"]);
+    place.agrees();
+    let one = place.json(&["show", "MON001"])["events"]
+        .as_array()
+        .unwrap()
+        .len();
+    assert_eq!(one, 1);
+}
+
+#[test]
+fn a_vault_that_was_only_begun_is_begun_anew_and_nothing_else_is() {
+    let place = Place::new();
+    fs::remove_file(place.path("v/vault.toml")).unwrap();
+    place.ok(&["init"]);
+    place.ok(&["add", "--new"]);
+    fs::remove_file(place.path("v/vault.toml")).unwrap();
+    assert!(
+        place
+            .refused(&["init"])
+            .contains("is not empty (images/PT0001.ptape")
+    );
+    fs::rename(place.path("v/images/PT0001.ptape"), place.path("x")).unwrap();
+    let error = place.refused(&["init"]);
+    assert!(
+        error.contains("has a catalog with volumes in it and no vault.toml"),
+        "{error}"
+    );
+    fs::create_dir(place.path("w")).unwrap();
+    fs::write(place.path("w/letter"), "dear").unwrap();
+    assert!(
+        place
+            .refused(&["init", "w", "--vault", "w"])
+            .contains("letter is in it")
+    );
+}
+
+/// The catalog of a vault on a medium that can't be written can be looked at.
+#[test]
+fn a_vault_that_can_not_be_written_is_looked_at() {
+    let place = Place::new();
+    place.ok(&["add", "--new"]);
+    let read_only = |path: &str, on: bool| {
+        let mut permissions = fs::metadata(place.path(path)).unwrap().permissions();
+        permissions.set_readonly(on);
+        fs::set_permissions(place.path(path), permissions).unwrap();
+    };
+    read_only("v/catalog.sqlite", true);
+    read_only("v", true);
+    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    assert_eq!(labels(&place.json(&["ls"])), ["MON001"]);
+    if !root {
+        assert!(
+            place
+                .refused(&["add", "--new"])
+                .contains("can't be written")
+        );
+    }
+    read_only("v", false);
+}
+
+/// Path of a value in a report, and what is there.
+fn flatten(value: &Value, path: &str, found: &mut BTreeMap<String, BTreeSet<&'static str>>) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if !path.is_empty() {
+        found.entry(path.to_owned()).or_default().insert(kind);
+    }
+    match value {
+        Value::Array(all) => all
+            .iter()
+            .for_each(|one| flatten(one, &format!("{path}[]"), found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let counted = path == "categories" || path == "availabilities";
+                let name = if counted { "WORD" } else { name };
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(value, &format!("{path}{dot}{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Heading → path → kinds, of the tables of the document.
+fn documented() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/VAULT.md")).unwrap();
+    let mut tables: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
+    let mut heading = String::new();
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("### JSON of ") {
+            title.trim_matches('`').clone_into(&mut heading);
+        } else if line.starts_with('#') {
+            heading.clear();
+        } else if let (false, Some(row)) = (heading.is_empty(), line.strip_prefix("| `")) {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let kinds = cells[1].split(" or ").map(str::to_owned).collect();
+            let table = tables.entry(heading.clone()).or_default();
+            table.insert(cells[0].trim_matches('`').to_owned(), kinds);
+        }
+    }
+    tables
+}
+
+/// What is printed is what docs/VAULT.md has, by field and by kind; and each field of it is printed by something here.
+#[test]
+fn reports_are_those_of_the_document() {
+    let place = Place::new();
+    place.image("a.ptape");
+    place.image("b.ptape");
+    let by = ["--by", "ada", "--reason", "why"];
+    let mut found: BTreeMap<String, BTreeMap<String, BTreeSet<&'static str>>> = BTreeMap::new();
+    let mut see = |name: &str, value: &Value| {
+        let fields = found.entry(format!("vault {name}")).or_default();
+        flatten(value, "", fields);
+    };
+    let init = Place {
+        directory: tempfile::tempdir().unwrap(),
+    };
+    see("init", &init.json(&["init"]));
+    see(
+        "add",
+        &place.json(&["add", "a.ptape", "--label", "A", "--digests"]),
+    );
+    see("add", &place.json(&["add", "b.ptape", "--label", "B"]));
+    see("add", &place.json(&["add", "--new"]));
+    place.image("c.ptape");
+    let torn = fs::read(place.path("c.ptape")).unwrap();
+    let at = torn.windows(10).position(|w| w == b"first file").unwrap();
+    fs::write(
+        place.path("c.ptape"),
+        [&torn[..at], b"X", &torn[at + 1..]].concat(),
+    )
+    .unwrap();
+    let taken = place.json(&["add", "c.ptape", "--label", "D", "--digests"]);
+    assert_eq!(
+        taken["volumes"][0]["availability"], "noaccess",
+        "what can't be read blocks it"
+    );
+    see("add", &taken);
+    see("set", &place.json(&["set", "A", "--category", "error"]));
+    see(
+        "mark",
+        &place.json(&[&["mark", "A", "notallowed"], &by[..]].concat()),
+    );
+    see(
+        "mark",
+        &place.json(&[&["mark", "A", "bad", "--file", "0"], &by[..]].concat()),
+    );
+    see("set", &place.json(&["set", "A", "--label", "C"]));
+    let image = place.json(&["show", "B"])["image"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let bytes = fs::read(&image).unwrap();
+    let at = bytes.windows(10).position(|w| w == b"first file").unwrap();
+    let mut bad = bytes;
+    bad[at] ^= 1;
+    fs::write(&image, bad).unwrap();
+    fs::write(place.path("v/images/strange"), "?").unwrap();
+    let doctor = place.ended(1, &["doctor", "--digests", "--mark", "--json"]);
+    see("doctor", &serde_json::from_str(&doctor).unwrap());
+    see("ls", &place.json(&["ls"]));
+    see("ls LABEL", &place.json(&["ls", "B"]));
+    see("ls LABEL", &place.json(&["ls", "C"]));
+    see("show", &place.json(&["show"]));
+    see("show LABEL", &place.json(&["show", "B"]));
+    see("show LABEL", &place.json(&["show", "C"]));
+    see("show LABEL", &place.json(&["show", "MON001"]));
+    see("rm", &place.json(&["rm", "MON001"]));
+    fs::remove_file(&image).unwrap();
+    see("rm", &place.json(&["rm", "B", "--lose-last-copy"]));
+
+    let documented = documented();
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        documented.keys().collect::<Vec<_>>(),
+        "reports seen (left), headings of docs/VAULT.md (right)"
+    );
+    for (report, fields) in &found {
+        // What stands for another report has its fields.
+        let table = &documented[report];
+        for (path, kinds) in fields {
+            let known = table
+                .get(path)
+                .unwrap_or_else(|| panic!("{report}: {path} is not in docs/VAULT.md"));
+            let strange: Vec<_> = kinds
+                .iter()
+                .filter(|kind| !known.contains(**kind))
+                .collect();
+            assert!(
+                strange.is_empty(),
+                "{report}: {path} is {strange:?}, and docs/VAULT.md has {known:?}"
+            );
+        }
+        let unseen: Vec<_> = table
+            .keys()
+            .filter(|path| !fields.contains_key(*path))
+            .collect();
+        assert!(
+            unseen.is_empty(),
+            "{report}: {unseen:?} is only in docs/VAULT.md"
+        );
+    }
+}
