@@ -9,12 +9,14 @@ use pseudotape_human::{
 use pseudotape_sink::Sink;
 
 mod library;
+mod rescue;
 mod vault;
 
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
     ShowLibrary,
 };
+pub(crate) use rescue::RescueOptions;
 pub(crate) use vault::{
     AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, Ordered, RemoveVolume, SetVolume,
     ShowVault, VaultCommand, VaultOptions,
@@ -61,7 +63,7 @@ pub(crate) enum Command {
     /// Makes a blank cartridge: an image file.
     Create(CreateOptions),
     /// Shows what an image is: its header, how much is on it, and how it was found.
-    Info(ImageOptions),
+    Info(InfoOptions),
     /// Lists the files on the tape: everything between two filemarks is a file.
     ///
     /// An image that a drive has is shown up to its last commit, also by `info` and `verify`.
@@ -72,6 +74,13 @@ pub(crate) enum Command {
     Verify(VerifyOptions),
     /// Copies a tape onto another one, block by block and mark by mark.
     Copy(CopyOptions),
+    /// Reads a damaged tape, as often as it takes, and remembers what is good, bad and not tried.
+    ///
+    /// Goes over what can't be read, block by block, or else file by file. Run again, with another copy of the tape,
+    /// another drive or more tries, it reads only what is missing; two copies with different bad blocks make a whole
+    /// one. It may be killed at any moment, and the same command goes on. The exit code is 0 only where everything on
+    /// the tape was read.
+    Rescue(RescueOptions),
     /// Says whether two tapes hold the same, or where they differ first.
     Compare(CompareOptions),
     /// Shows the drives of the running daemon and what they are doing.
@@ -170,6 +179,16 @@ pub(crate) struct ImageOptions {
     /// Which partition of the volume; partition N lies beside the image, in IMAGE.pN.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub partition: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InfoOptions {
+    #[command(flatten)]
+    pub image: ImageOptions,
+    /// Draws what of the tape is good, bad and missing: on the screen, or into an SVG file. Of an image that is being
+    /// rescued its map is drawn, of another one each block is read for it.
+    #[arg(long, value_name = "FILE.svg", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub picture: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -17,6 +17,7 @@ mod library;
 mod mtx;
 mod options;
 mod progress;
+mod rescue;
 pub mod rmt;
 mod serve;
 mod serve_drive;
@@ -99,6 +100,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Dump(options) => image::dump::run(&options, &screen),
         Command::Verify(options) => image::verify::run(&options, &screen),
         Command::Copy(options) => copying::copy::run(&options, &screen),
+        Command::Rescue(options) => rescue::run(&options, &screen),
         Command::Compare(options) => copying::compare::run(&options, &screen),
         Command::Status(options) => status::run(&options, &daemon, &screen),
         Command::Load(options) => client::load(&options, &daemon, &screen),

@@ -8,7 +8,7 @@ use pseudotape_copy::{
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_image::Missing;
-use pseudotape_sink::{Access, Location};
+use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
@@ -178,9 +178,9 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         "--resume can't tell what '--damaged skip' left out: use --force to begin anew"
     );
     let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
-    let partition = partition(&mut source, options)?;
+    let partition = partition(&mut source, options.partition)?;
     let lost = source.missing(partition)?;
-    make_missing(options, &mut source)?;
+    make_missing(&options.target, &mut source)?;
     let mut target = Tape::open(&options.target, Access::ReadWrite, Side::Second)?;
     source.go_to(Some(partition), options.from)?;
     target.go_to(Some(0), 0)?;
@@ -278,9 +278,10 @@ fn first_missing(
     }
 }
 
-fn partition(source: &mut Tape, options: &CopyOptions) -> Result<u8> {
+/// The partition that is meant: the one that is named, or the only one.
+pub(crate) fn partition(source: &mut Tape, wanted: Option<u8>) -> Result<u8> {
     let count = source.partitions()?;
-    match options.partition {
+    match wanted {
         Some(partition) if partition < count => Ok(partition),
         None if count == 1 => Ok(0),
         Some(partition) => bail!(
@@ -297,8 +298,8 @@ fn partition(source: &mut Tape, options: &CopyOptions) -> Result<u8> {
 }
 
 /// Makes the target where its name says that it is an image: as large as the source, where that is one.
-fn make_missing(options: &CopyOptions, source: &mut Tape) -> Result<()> {
-    let Location::Path(path) = &options.target.place else {
+pub(crate) fn make_missing(target: &Sink, source: &mut Tape) -> Result<()> {
+    let Location::Path(path) = &target.place else {
         return Ok(());
     };
     if path.exists() || path.extension() != Some("ptape".as_ref()) {
@@ -308,7 +309,7 @@ fn make_missing(options: &CopyOptions, source: &mut Tape) -> Result<()> {
     let identity = source.open.volume_identity();
     if identity.id.is_some() {
         // Of a filtered volume the lengths of blocks are not those that are copied.
-        if !(options.source.is_filtered() || options.target.is_filtered()) {
+        if !(source.sink.is_filtered() || target.is_filtered()) {
             let capacity = source.capacity()?;
             parameters.header.block_limits = source.drive().block_limits();
             parameters.header.capacity_bytes = capacity.total_bytes;
@@ -360,7 +361,8 @@ fn ensure_room(
     Ok(())
 }
 
-fn ensure_blank(target: &mut Tape) -> Result<()> {
+/// Refuses a tape on which something is recorded; it is at its beginning.
+pub(crate) fn ensure_blank(target: &mut Tape) -> Result<()> {
     let name = target.name();
     let met = target.drive().read(Transfer::Variable, &mut [0]);
     match met {

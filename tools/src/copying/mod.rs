@@ -2,5 +2,5 @@
 
 pub(crate) mod compare;
 pub(crate) mod copy;
-mod meter;
+pub(crate) mod meter;
 pub(crate) mod tape;

@@ -7,9 +7,9 @@ use pseudotape_image::{Image, OpenReport, Rewriting, View};
 use pseudotape_sink::{host_room_bytes, left_on_both};
 use serde::Serialize;
 
-use super::{IN_USE, Marked, existing_words, look};
+use super::{IN_USE, Marked, existing_words, look, picture};
 use crate::Verdict;
-use crate::cli::ImageOptions;
+use crate::cli::InfoOptions;
 
 /// How the image was found when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -148,11 +148,20 @@ impl Report for Info {
     }
 }
 
-pub(crate) fn run(options: &ImageOptions, screen: &Screen) -> anyhow::Result<Verdict> {
+pub(crate) fn run(options: &InfoOptions, screen: &Screen) -> anyhow::Result<Verdict> {
+    let InfoOptions {
+        image: options,
+        picture,
+    } = options;
     let info = look(&options.image, options.partition, |reading, report| {
         Ok(Info::of(&options.image, reading.image(), report))
     })?;
     screen.show(&info)?;
+    if let Some(file) = picture {
+        let title = options.image.display().to_string();
+        let picture = picture::of_image(&options.image, options.partition)?;
+        crate::rescue::draw(&picture, &title, file, screen)?;
+    }
     Ok(Verdict::Well)
 }
 

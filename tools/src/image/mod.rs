@@ -6,6 +6,7 @@ pub(crate) mod dump;
 pub(crate) mod info;
 mod list;
 pub(crate) mod ls;
+mod picture;
 mod reading;
 mod through;
 pub(crate) mod verify;

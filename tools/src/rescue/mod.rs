@@ -1,0 +1,386 @@
+//! `pseudotape rescue`: reads a damaged tape object by object, as often as it takes.
+
+mod desk;
+mod hook;
+mod raw;
+mod report;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use pseudotape_copy::Side;
+use pseudotape_human::Screen;
+use pseudotape_rescue::{
+    Assembled, BadObject, Error, Events, Holes, Map, Options, Outcome, Picture, Progress,
+    SourceName, rescue,
+};
+use pseudotape_sink::{Access, Location, Sink};
+use pseudotape_tape::{EraseExtent, ObjectNumber};
+
+use self::desk::{Desk, in_place};
+use self::report::RescueReport;
+use crate::Verdict;
+use crate::cli::RescueOptions;
+use crate::copying::copy::{ensure_blank, make_missing, partition};
+use crate::copying::meter::Meter;
+use crate::copying::tape::{Tape, ensure_different, name_of};
+
+pub(crate) fn run(options: &RescueOptions, screen: &Screen) -> Result<Verdict> {
+    if let Some(file) = options.raw_file {
+        return raw::run(options, file, screen);
+    }
+    let target = options.target.as_ref().context("name DST")?;
+    ensure_different(&options.source, target)?;
+    let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
+    let partition = partition(&mut source, options.partition)?;
+    let desk = Desk::find(target, options.map.as_deref())?;
+    ensure_for_tape(options, desk.is_direct())?;
+    let map = desk.load()?;
+    let mut base = open_base(&desk, map.is_some(), &mut source)?;
+    let mut map = match map {
+        Some(map) => map,
+        None => new_map(&mut base, partition)?,
+    };
+    ensure!(
+        map.partition == partition,
+        "{} is of partition {} of the tape: another one needs another DST",
+        desk.map.display(),
+        map.partition
+    );
+    let lost_its_end = source.missing(partition)?.is_some();
+    source.go_to(Some(partition), 0)?;
+
+    let run = read(
+        options,
+        &mut source,
+        &mut base,
+        &mut map,
+        &desk,
+        lost_its_end,
+        screen,
+    )?;
+    let Run { outcome, time } = run;
+    mark(&mut base, map.unfinished_from())?;
+    let assembled = settle(options, target, &desk, base, &mut map, screen)?;
+    if let Some(file) = options.picture.as_deref() {
+        draw(
+            &Picture::of_map(&map),
+            &desk.map.display().to_string(),
+            file,
+            screen,
+        )?;
+    }
+    let report = RescueReport::new(options, target, &desk, &map, outcome, assembled, time);
+    screen.show(&report)?;
+    Ok(match report.whole {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+/// Shows a picture on the screen, or writes it as SVG.
+pub(crate) fn draw(picture: &Picture, title: &str, file: &Path, screen: &Screen) -> Result<()> {
+    if file != Path::new("-") {
+        let svg = picture.svg(title);
+        return in_place(file, svg.as_bytes(), None)
+            .with_context(|| format!("can't write the picture {}", file.display()));
+    }
+    // A report as JSON stays one.
+    if !screen.is_json() {
+        screen.print(picture.text().as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Opens the image of what is rescued, or makes it.
+fn open_base(desk: &Desk, has_map: bool, source: &mut Tape) -> Result<Tape> {
+    let base = desk.base();
+    ensure!(
+        desk.base_path().exists() || !has_map,
+        "{} is a map of what lies in {}, and that is not there: bring it back, or remove the map to begin anew",
+        desk.map.display(),
+        desk.base_path().display()
+    );
+    desk.clear_leftovers()?;
+    if !desk.base_path().exists() {
+        let making = desk.making();
+        make_missing(&Sink::from(Location::Path(making.clone())), source)?;
+        desk::rename(&making, desk.base_path())?;
+    }
+    Tape::open(&base, Access::ReadWrite, Side::Second)
+}
+
+fn new_map(base: &mut Tape, partition: u8) -> Result<Map> {
+    base.go_to(Some(0), 0)?;
+    ensure_blank(base).context("there is no map of a rescue beside it")?;
+    let id = base.open.volume_identity().id;
+    let id = id.with_context(|| format!("{}: it is no image", base.name()))?;
+    Ok(Map::new(id, partition))
+}
+
+/// Marks the image as no whole copy from an object on, or (`None`) as one.
+fn mark(base: &mut Tape, missing: Option<ObjectNumber>) -> Result<()> {
+    let name = base.name();
+    let marked = base.open.note_not_mirrored(missing);
+    marked.map(drop).with_context(|| name)
+}
+
+struct Run {
+    outcome: Outcome,
+    time: std::time::Duration,
+}
+
+fn read(
+    options: &RescueOptions,
+    source: &mut Tape,
+    base: &mut Tape,
+    map: &mut Map,
+    desk: &Desk,
+    lost_its_end: bool,
+    screen: &Screen,
+) -> Result<Run> {
+    let name = source_name(source);
+    let known = source.known_bytes()?.filter(|_| map.frontier() == 0);
+    // A kill at any moment leaves the image marked, until the end of the tape was seen.
+    mark(
+        base,
+        map.unfinished_from()
+            .or(Some(ObjectNumber(0)).filter(|_| map.frontier() == 0)),
+    )?;
+    let mut told = Told {
+        meter: Meter::new("rescued", known, screen),
+        options,
+        desk,
+        warned: false,
+    };
+    let mut place = desk.clone();
+    let read = rescue(
+        &mut source.open,
+        &name,
+        &mut base.open,
+        map,
+        &mut place,
+        Options {
+            tries: options.tries,
+            same_tape: options.same_tape,
+            lost_its_end,
+        },
+        &mut told,
+    );
+    let time = told.meter.finish();
+    match read {
+        Ok(outcome) => Ok(Run { outcome, time }),
+        Err(error) => Err(explained(error, source, base, desk)),
+    }
+}
+
+fn explained(error: Error, source: &mut Tape, base: &mut Tape, desk: &Desk) -> anyhow::Error {
+    let tape = match &error {
+        Error::Drive {
+            tape: pseudotape_rescue::Tape::Base,
+            ..
+        } => base,
+        _ => source,
+    };
+    let name = tape.name();
+    let words = match tape.open.take_trouble() {
+        Some(trouble) => format!("{name}: {trouble}"),
+        None => name,
+    };
+    let kept = format!(
+        "{words} (what was read is kept, and {} says so: the same command goes on)",
+        desk.map.display()
+    );
+    anyhow::Error::from(error).context(kept)
+}
+
+fn source_name(source: &mut Tape) -> SourceName {
+    let identity = source.open.volume_identity();
+    let drive = source.drive().identity();
+    let words = [drive.vendor, drive.product, drive.serial];
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    SourceName {
+        volume: identity.id,
+        label: identity.label,
+        drive: match identity.id {
+            // An image has no drive but ours.
+            Some(_) => name_of(&source.sink),
+            None => format!("{} ({})", name_of(&source.sink), words.join(" ")),
+        },
+    }
+}
+
+struct Told<'a> {
+    meter: Meter,
+    options: &'a RescueOptions,
+    desk: &'a Desk,
+    warned: bool,
+}
+
+impl Events for Told<'_> {
+    fn now(&mut self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs())
+    }
+
+    fn bad(&mut self, bad: &BadObject) -> Result<(), Error> {
+        let Some(command) = &self.options.on_bad else {
+            return Ok(());
+        };
+        if let Err(error) = hook::tell(command, self.options, self.desk, bad)
+            && !std::mem::replace(&mut self.warned, true)
+        {
+            // A message that can't be delivered is no reason to leave a tape unread.
+            eprintln!("pseudotape: --on-bad: {error:#}");
+        }
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
+        self.meter.at(progress.bytes);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Brings what is kept to where it is wanted.
+fn settle(
+    options: &RescueOptions,
+    target: &Sink,
+    desk: &Desk,
+    mut base: Tape,
+    map: &mut Map,
+    screen: &Screen,
+) -> Result<Option<Assembled>> {
+    let whole = map.is_whole();
+    if map.needs_found() && (whole || options.finish) {
+        base = merge(desk, base, map, screen)?;
+    }
+    let written = match desk.is_direct() {
+        true => None,
+        false if whole || options.leave_out => {
+            Some(write_tape(options, target, desk, &mut base, map, screen)?)
+        }
+        false => None,
+    };
+    base.finish()?;
+    Ok(written)
+}
+
+/// Writes the image anew, with what was found later in its places, and puts it in the place of the old one.
+///
+/// | a kill | is left |
+/// |---|---|
+/// | before the new image has the name | the old one, the map, what was found; the new one is cleared away |
+/// | before the map is saved | the new one; the map still names what was found, which is there |
+/// | behind that | the new one and its map; what was found is cleared away |
+fn merge(desk: &Desk, mut base: Tape, map: &mut Map, screen: &Screen) -> Result<Tape> {
+    let making = desk.making();
+    desk.make_like_base(&making)?;
+    let mut whole = Tape::open(
+        &Sink::from(Location::Path(making.clone())),
+        Access::ReadWrite,
+        Side::Second,
+    )?;
+    let mut found = desk.open_found()?;
+    let mut meter = Meter::new("put together", None, screen);
+    let done = pseudotape_rescue::assemble(
+        map,
+        &mut base.open,
+        Some(&mut found),
+        &mut whole.open,
+        Holes::Noted,
+        &mut |bytes| meter.at(bytes),
+    );
+    meter.finish();
+    if let Err(error) = done {
+        desk.save_map(map)?;
+        return Err(explained(error, &mut whole, &mut base, desk));
+    }
+    mark(&mut whole, map.unfinished_from())?;
+    whole.finish()?;
+    desk::rename(&making, desk.base_path())?;
+    drop(base);
+    found
+        .finish()
+        .map_err(|error| anyhow!("{}: {error}", desk.found_path().display()))?;
+    map.settle();
+    desk.save_map(map)?;
+    // The map before this one must not name what goes now.
+    desk.save_map(map)?;
+    desk.remove_found()?;
+    Tape::open(&desk.base(), Access::ReadWrite, Side::Second)
+}
+
+/// Writes a tape that can't be written in its middle.
+fn write_tape(
+    options: &RescueOptions,
+    target: &Sink,
+    desk: &Desk,
+    base: &mut Tape,
+    map: &mut Map,
+    screen: &Screen,
+) -> Result<Assembled> {
+    let mut to = Tape::open(target, Access::ReadWrite, Side::Second)?;
+    to.go_to(Some(0), 0)?;
+    if !options.force {
+        ensure_blank(&mut to)
+            .with_context(|| format!("what is rescued lies in {}", desk.base_path().display()))?;
+        to.go_to(Some(0), 0)?;
+    }
+    let mut found = match map.needs_found() {
+        true => Some(desk.open_found()?),
+        false => None,
+    };
+    let mut meter = Meter::new("written", None, screen);
+    let holes = Holes::LeftOut;
+    let found = found
+        .as_mut()
+        .map(|found| found as &mut dyn pseudotape_tape::Volume);
+    let done = pseudotape_rescue::assemble(
+        map,
+        &mut base.open,
+        found,
+        &mut to.open,
+        holes,
+        &mut |bytes| {
+            meter.at(bytes);
+        },
+    );
+    meter.finish();
+    let assembled = match done {
+        Ok(assembled) => assembled,
+        Err(error) => {
+            desk.save_map(map)?;
+            return Err(explained(error, &mut to, base, desk));
+        }
+    };
+    if assembled.moved.is_empty() && options.force {
+        let name = to.name();
+        let erased = to.drive().erase(EraseExtent::Short);
+        erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
+    }
+    to.finish()?;
+    Ok(assembled)
+}
+
+/// A rescue into an image that a command looks at.
+pub(crate) fn map_of(image: &Path) -> Result<Option<Map>> {
+    let desk = Desk::of_image(image, None);
+    match desk.map.exists() {
+        true => desk.load(),
+        false => Ok(None),
+    }
+}
+
+/// Refuses what makes no sense for an image.
+fn ensure_for_tape(options: &RescueOptions, direct: bool) -> Result<()> {
+    if direct && (options.leave_out || options.force) {
+        bail!(
+            "--leave-out and --force are for a DST that is no image: an image keeps what can't be read as errors"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! EN-15, EN-16. One tape file as bytes, with a map of its holes.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use aws_lc_rs::digest;
+use pseudotape_copy::Side;
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
+use pseudotape_rescue::{RawFile, raw_file};
+use pseudotape_sink::Access;
+use serde::Serialize;
+
+use super::desk::{in_place, rename};
+use crate::Verdict;
+use crate::cli::RescueOptions;
+use crate::copying::copy::partition;
+use crate::copying::tape::{Tape, name_of};
+
+#[derive(Debug, Serialize)]
+struct HoleReport {
+    offset: u64,
+    bytes: u64,
+    first_object: u64,
+    objects: u64,
+    tried: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct RawReport {
+    source: String,
+    file: u64,
+    /// The name that the file has: the one that was asked for only where it is whole, and the right one.
+    output: PathBuf,
+    /// The map of its holes, where it has some.
+    map: Option<PathBuf>,
+    whole: bool,
+    bytes: u64,
+    blocks: u64,
+    holes: Vec<HoleReport>,
+    sha256: String,
+    /// The digest is the one that was asked for; null where none was.
+    sha256_matches: Option<bool>,
+}
+
+impl Report for RawReport {
+    fn text(&self, screen: &Screen) -> String {
+        let lost: u64 = self.holes.iter().map(|hole| hole.bytes).sum();
+        let mut text = format!(
+            "file {}: {} in {}, SHA-256 {}\n",
+            self.file,
+            HumanBytes(self.bytes),
+            counted(self.blocks, "block"),
+            self.sha256
+        );
+        for hole in self.holes.iter().take(20) {
+            text += &format!(
+                "{}: about {} from byte {} on (object {})\n",
+                screen.paint(Paint::Bad, "hole"),
+                HumanBytes(hole.bytes),
+                hole.offset,
+                hole.first_object
+            );
+        }
+        if self.sha256_matches == Some(false) {
+            text += &format!(
+                "{}: it has another SHA-256 than the one given\n",
+                screen.paint(Paint::Bad, "wrong")
+            );
+        }
+        text + &match (&self.map, self.whole) {
+            (_, true) if self.sha256_matches != Some(false) => format!(
+                "{}: {}\n",
+                screen.paint(Paint::Good, "whole"),
+                self.output.display()
+            ),
+            (Some(map), _) => format!(
+                "{}: {}, about {} of it missing: {} says where\n",
+                screen.paint(Paint::Bad, "partial"),
+                self.output.display(),
+                HumanBytes(lost),
+                map.display()
+            ),
+            (None, _) => format!(
+                "{}: {}\n",
+                screen.paint(Paint::Bad, "partial"),
+                self.output.display()
+            ),
+        }
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+pub(crate) fn run(options: &RescueOptions, file: u64, screen: &Screen) -> Result<Verdict> {
+    let output = options.output.as_deref().context("name --output")?;
+    ensure!(
+        fs::symlink_metadata(output).is_err(),
+        "{} exists: choose another name",
+        output.display()
+    );
+    let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
+    let partition = partition(&mut source, options.partition)?;
+    source.go_to(Some(partition), 0)?;
+    let partial = with_ending(output, ".partial");
+    let out = File::create(&partial).with_context(|| partial.display().to_string())?;
+    let name = name_of(&options.source);
+    let read = raw_file(
+        &mut source.open,
+        file,
+        options.tries,
+        &mut |offset, block| out.write_all_at(block, offset),
+    );
+    let read = read.with_context(|| name.clone())?;
+    // Holes stay holes, also at the end.
+    out.set_len(read.length)
+        .and_then(|()| out.sync_all())
+        .with_context(|| partial.display().to_string())?;
+    let sha256 = sha256_of(&partial)?;
+    let matches = options.sha256.as_ref().map(|wanted| *wanted == sha256);
+    let delivered = read.is_whole() && matches != Some(false);
+    let map = with_ending(output, ".map");
+    if !read.is_whole() {
+        in_place(&map, read.ddrescue_map().as_bytes(), None)
+            .with_context(|| map.display().to_string())?;
+    }
+    if delivered {
+        rename(&partial, output)?;
+    }
+    let report = report(
+        name,
+        file,
+        if delivered { output } else { &partial },
+        &map,
+        &read,
+        sha256,
+        matches,
+    );
+    screen.show(&report)?;
+    Ok(match delivered {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+fn report(
+    source: String,
+    file: u64,
+    output: &Path,
+    map: &Path,
+    read: &RawFile,
+    sha256: String,
+    sha256_matches: Option<bool>,
+) -> RawReport {
+    RawReport {
+        source,
+        file,
+        output: output.to_owned(),
+        map: (!read.is_whole()).then(|| map.to_owned()),
+        whole: read.is_whole(),
+        bytes: read.length,
+        blocks: read.blocks,
+        holes: read
+            .holes
+            .iter()
+            .map(|hole| HoleReport {
+                offset: hole.offset,
+                bytes: hole.bytes,
+                first_object: hole.first,
+                objects: hole.objects,
+                tried: hole.tried,
+            })
+            .collect(),
+        sha256,
+        sha256_matches,
+    }
+}
+
+fn sha256_of(path: &Path) -> Result<String> {
+    let failed = || path.display().to_string();
+    let mut file = File::open(path).with_context(failed)?;
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = file.read(&mut buffer).with_context(failed)?;
+        match buffer.get(..length) {
+            Some([]) | None => break,
+            Some(bytes) => context.update(bytes),
+        }
+    }
+    let digest = context.finish();
+    Ok(digest
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
