@@ -434,7 +434,15 @@ fn a_command_that_is_killed_leaves_the_old_or_the_new() {
     let mut least = 0;
     for lines in [1, 2, 5, 9] {
         let mut child = place
-            .command(&["vault", "add", "--new", "--count", "900"])
+            .command(&[
+                "vault",
+                "add",
+                "--new",
+                "--count",
+                "900",
+                "--scheme",
+                "MON######",
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -463,9 +471,9 @@ fn a_command_that_is_killed_leaves_the_old_or_the_new() {
             "{findings:?}"
         );
     }
-    place.ok(&["add", "--new"]);
+    place.ok(&["add", "--new", "--scheme", "MON######"]);
     place.agrees();
-    let one = place.json(&["show", "MON001"])["events"]
+    let one = place.json(&["show", "MON000001"])["events"]
         .as_array()
         .unwrap()
         .len();
