@@ -11,6 +11,8 @@ pub struct SourceName {
     pub volume: Option<VolumeId>,
     /// Label of its volume; may be empty.
     pub label: String,
+    /// What its volume counts its commits by, where it does: another number, and other data may be on it.
+    pub generation: Option<u64>,
     /// How the user called it, and what its drive says of itself.
     pub drive: String,
 }

@@ -11,6 +11,7 @@ fn empty() -> Map {
             volume: None,
             label: String::new(),
             drive: number.to_string(),
+            generation: None,
         });
     }
     map

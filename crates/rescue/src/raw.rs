@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::io;
 
-use pseudotape_tape::{Drive, ObjectNumber, SpaceUnit, Volume};
+use pseudotape_tape::{Drive, Noted, ObjectNumber, SpaceUnit, Volume};
 
 use crate::error::{Error, Tape};
+use crate::events::Options;
 use crate::map::Wanted;
 use crate::reader::{Batch, Finish, Reader, Step};
 
@@ -116,20 +117,25 @@ impl Out<'_> {
 
 /// Reads a tape file, counted from 0, as bytes: `write` gets each block with the place where it belongs.
 ///
-/// A block that can't be read leaves a hole; reading goes on behind it, to the next filemark that can be read.
+/// A block that can't be read leaves a hole; reading goes on behind it, to the next filemark that can be read. The end
+/// of a source that is known to have lost its end, or to be no copy from some object on, is not the end of the file.
 pub fn raw_file(
     source: &mut dyn Volume,
     file: u64,
-    tries: u32,
+    options: Options,
     write: &mut dyn FnMut(u64, &[u8]) -> io::Result<()>,
 ) -> Result<RawFile, Error> {
     let first = find(source, file)?;
     let wanted = Wanted {
         first,
         end: None,
-        tries,
+        tries: options.tries,
     };
-    let mut reader = Reader::new(source, vec![wanted], None);
+    let limit = match source.noted() {
+        Noted::NotMirroredFrom(object) => Some(object.0),
+        Noted::Mirrored | Noted::NoPlace => None,
+    };
+    let mut reader = Reader::new(source, vec![wanted], limit);
     let mut out = Out {
         file: RawFile::default(),
         waiting: Vec::new(),
@@ -137,6 +143,7 @@ pub fn raw_file(
         write,
     };
     let mut batch = Batch::default();
+    let mut behind_a_filemark = false;
     'reading: loop {
         reader.fill(&mut batch);
         let mut bytes = batch.bytes();
@@ -151,6 +158,7 @@ pub fn raw_file(
                 }
                 Step::Mark(pseudotape_tape::Mark::Filemark) => {
                     out.file.ended = true;
+                    behind_a_filemark = true;
                     break 'reading;
                 }
                 // It has no bytes.
@@ -161,12 +169,17 @@ pub fn raw_file(
         }
         match batch.finish.take() {
             Some(Finish::Done(end)) => {
-                out.file.ended = end.is_some();
+                out.file.ended = end.is_some() && !options.lost_its_end && limit.is_none();
                 break;
             }
             Some(Finish::Failed(error)) => return Err(error),
             None => {}
         }
+    }
+    let nothing = out.file.blocks == 0 && out.file.holes.is_empty() && out.waiting.is_empty();
+    if nothing && out.file.ended && !behind_a_filemark {
+        // The end of the data lies where the file would begin.
+        return Err(Error::NoFile { file, found: file });
     }
     // Nothing says how long a block would have been.
     out.block = out.block.max(1);

@@ -380,6 +380,33 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether a tape has an object there, be it one that can't be read. Where this can't be found out, it has none.
+pub(crate) fn goes_on_at(drive: &mut dyn Drive, object: u64) -> Result<bool, Error> {
+    let one = Wanted {
+        first: object,
+        end: Some(object + 1),
+        tries: 1,
+    };
+    let mut reader = Reader::new(drive, vec![one], None);
+    let mut batch = Batch::default();
+    loop {
+        reader.fill(&mut batch);
+        match batch.steps.first() {
+            Some((_, Step::Block(_) | Step::Mark(_))) => return Ok(true),
+            // The tape goes on where the place behind this object can be reached.
+            Some((_, Step::Bad { .. } | Step::Skipped(_))) => {
+                return Ok(reader.reach(object + 1)? && reader.at == Some(object + 1));
+            }
+            None => {}
+        }
+        match batch.finish.take() {
+            Some(Finish::Done(_)) => return Ok(false),
+            Some(Finish::Failed(error)) => return Err(error),
+            None => {}
+        }
+    }
+}
+
 /// What a read met.
 enum Read {
     Step(Step),

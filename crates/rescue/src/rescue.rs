@@ -4,7 +4,7 @@ use crate::ahead::read_ahead;
 use crate::error::Error;
 use crate::events::{Events, Options, Progress, Workplace};
 use crate::map::{Counts, Map, SourceName, State, Wanted};
-use crate::reader::{Finish, Reader};
+use crate::reader::{Finish, Reader, goes_on_at};
 use crate::same::ensure_same;
 use crate::writer::Kept;
 
@@ -45,16 +45,17 @@ pub fn rescue(
 ) -> Result<Outcome, Error> {
     ensure_base(map.target, base)?;
     let mut kept = Kept::open(map, base, place)?;
-    if kept.map.is_whole() {
-        let outcome = outcome(&kept, Outcome::default());
-        return kept.finish().map(|()| outcome);
-    }
     ensure_same(source, name, &mut kept, options)?;
-    let source_number = kept.add_source(name)?;
     let limit = match source.noted() {
         Noted::NotMirroredFrom(object) => Some(object.0),
         Noted::Mirrored | Noted::NoPlace => None,
     };
+    let source_number = kept.add_source(name)?;
+    ensure_end(source, &mut kept, limit)?;
+    if kept.map.is_whole() {
+        let outcome = outcome(&kept, Outcome::default());
+        return kept.finish().map(|()| outcome);
+    }
     let mut run = Run {
         kept,
         source_number,
@@ -78,6 +79,21 @@ fn ensure_base(target: VolumeId, base: &mut dyn Volume) -> Result<(), Error> {
             found: found.map_or_else(|| "no image".to_owned(), |id| format!("volume {id}")),
         }),
     }
+}
+
+/// An end that was seen is no end where this source goes on: the source before may have been cut off there.
+fn ensure_end(
+    source: &mut dyn Volume,
+    kept: &mut Kept<'_>,
+    limit: Option<u64>,
+) -> Result<(), Error> {
+    let Some(end) = kept.map.end else {
+        return Ok(());
+    };
+    if limit.is_none_or(|limit| end < limit) && goes_on_at(source, end)? {
+        kept.forget_end()?;
+    }
+    Ok(())
 }
 
 fn outcome(kept: &Kept<'_>, outcome: Outcome) -> Outcome {

@@ -17,12 +17,12 @@ const SAMPLES: u64 = 8;
 /// Longest block of a sample that is compared whole.
 const SAMPLE_BYTES: usize = 16 << 20;
 
-/// Refuses a source that is another tape. A volume that the map knows, in the drive that it knows, is the same; of any
-/// other one some objects are compared that both have.
+/// Refuses a source that is another tape, or the same one with other data on it: some objects are compared that both
+/// have.
 ///
 /// | the source | what is done |
 /// |---|---|
-/// | is known by its identity, drive and label | nothing is read |
+/// | is known by its identity, drive, label and generation | nothing is read |
 /// | an object differs that both have | refused, always |
 /// | another label than all known ones | refused, unless the user says that it is the same |
 /// | another identity, and no block that both have can be read | the same |
@@ -33,7 +33,10 @@ pub(crate) fn ensure_same(
     options: Options,
 ) -> Result<(), Error> {
     let known = &kept.map.sources;
-    if kept.map.frontier() == 0 || (name.volume.is_some() && known.contains(name)) {
+    if kept.map.frontier() == 0 {
+        return Ok(());
+    }
+    if name.volume.is_some() && known.contains(name) {
         return Ok(());
     }
     let labels: BTreeSet<&str> = known
@@ -50,7 +53,8 @@ pub(crate) fn ensure_same(
             Vec::from_iter(labels).join("', '")
         )));
     }
-    let volume_known = name.volume.is_some() && known.iter().any(|one| one.volume == name.volume);
+    let of_it = |one: &SourceName| (one.volume, one.generation) == (name.volume, name.generation);
+    let volume_known = name.volume.is_some() && known.iter().any(of_it);
     let equal = compare(source, kept)?;
     let anything_good = kept.map.counts().good > 0;
     if equal == 0 && anything_good && !volume_known && !options.same_tape {

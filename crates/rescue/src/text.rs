@@ -58,7 +58,7 @@ impl Map {
         line(format_args!("partition {}", self.partition));
         for source in &self.sources {
             let volume = source.volume.map(|volume| volume.to_string());
-            let words = serde_json::json!([volume, source.label, source.drive]);
+            let words = serde_json::json!([volume, source.label, source.drive, source.generation]);
             line(format_args!("source {words}"));
         }
         match self.end {
@@ -247,8 +247,8 @@ impl Parsing {
 }
 
 fn source(text: &str) -> Result<SourceName, &'static str> {
-    let words: (Option<String>, String, String) =
-        serde_json::from_str(text).map_err(|_| "'source' is not [volume, label, drive]")?;
+    let words: (Option<String>, String, String, Option<u64>) = serde_json::from_str(text)
+        .map_err(|_| "'source' is not [volume, label, drive, generation]")?;
     let volume = match words.0 {
         Some(id) => Some(VolumeId(
             Uuid::parse_str(&id).map_err(|_| "'source' has no identity")?,
@@ -259,6 +259,7 @@ fn source(text: &str) -> Result<SourceName, &'static str> {
         volume,
         label: words.1,
         drive: words.2,
+        generation: words.3,
     })
 }
 

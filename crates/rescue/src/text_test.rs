@@ -9,6 +9,7 @@ fn sample() -> Map {
         volume: Some(VolumeId(Uuid::from_u128(7))),
         label: "a \"b\"\nc".to_owned(),
         drive: "/dev/nst0 (IBM ULT)".to_owned(),
+        generation: Some(3),
     });
     for object in 0..9 {
         map.set_good(object, Place::Base);
@@ -37,14 +38,14 @@ fn a_map_is_the_text_that_the_document_shows() {
         "pseudotape-rescue 1\n\
          target 00000000-0000-0000-0000-000000001234\n\
          partition 0\n\
-         source [\"00000000-0000-0000-0000-000000000007\",\"a \\\"b\\\"\\nc\",\"/dev/nst0 (IBM ULT)\"]\n\
+         source [\"00000000-0000-0000-0000-000000000007\",\"a \\\"b\\\"\\nc\",\"/dev/nst0 (IBM ULT)\",3]\n\
          end 14\n\
          good 0 9\n\
          bad 9 1 0:3:5:1764000000\n\
          todo 10 1\n\
          found 11 1 1\n\
          todo 12 2\n\
-         crc32 5f4e1b68\n"
+         crc32 867f2b97\n"
     );
     assert_eq!(Map::from_text(text.as_bytes()), Ok(sample()));
 }

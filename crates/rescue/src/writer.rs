@@ -226,6 +226,16 @@ impl<'a> Kept<'a> {
         self.map.end = Some(end);
     }
 
+    /// The tape goes on behind the end that was seen. The base is no whole copy any more, and says so first.
+    pub(crate) fn forget_end(&mut self) -> Result<(), Error> {
+        let from = self.map.frontier();
+        let noted = self.base.volume.note_not_mirrored(Some(ObjectNumber(from)));
+        noted.map_err(|error| Error::Keeping(error.to_string()))?;
+        self.map.end = None;
+        self.dirty = true;
+        self.save()
+    }
+
     /// Closes the image of what was found later.
     pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.save()?;

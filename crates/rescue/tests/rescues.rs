@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use damaged::{After, Damaged, Desk, FOREVER, Told, all_but, block, read_at, three_files};
 use proptest::prelude::*;
-use pseudotape_rescue::{Error, Holes, Moved, Options, Place, State, assemble};
+use pseudotape_rescue::{Error, Holes, Moved, Options, Place, State, assemble, raw_file};
 use pseudotape_tape::{Noted, ObjectNumber};
 use pseudotape_testkit::ModelObject;
 
@@ -89,6 +89,100 @@ fn an_error_that_goes_away_is_none() {
         assert_eq!(outcome.read.objects, 1);
         assert_eq!(desk.objects(), all_but(&objects, &BTreeSet::new()));
     }
+}
+
+/// A copy that was cut off, or an older state of the tape, ends before the tape does, and nothing shows that.
+#[test]
+fn a_longer_copy_moves_the_end() {
+    let objects = three_files();
+    let all = objects.len() as u64;
+    for length in [0, 1, 7, objects.len() - 1] {
+        // What lies at the old end can be read, or can't, or is the last object.
+        for bad in [BTreeSet::new(), [length as u64].into(), [1, 6].into()] {
+            let mut desk = Desk::new();
+            let (outcome, _) = run(&mut desk, &mut Damaged::new(&objects[..length]), "short");
+            assert!(outcome.whole, "as far as anybody can see");
+            let mut longer = Damaged::new(&objects).bad(bad.clone());
+            let (outcome, _) = run(&mut desk, &mut longer, "longer");
+            let lost: BTreeSet<u64> = bad
+                .into_iter()
+                .filter(|bad| *bad >= length as u64)
+                .collect();
+            let place = format!("{length}, {lost:?}");
+            assert_eq!(outcome.whole, lost.is_empty(), "{place}");
+            assert_eq!(desk.objects(), all_but(&objects, &lost), "{place}");
+            assert_eq!(desk.map().end, Some(all), "{place}");
+            // And a shorter one does not move it back.
+            if length > 0 {
+                run(&mut desk, &mut Damaged::new(&objects[..length]), "short");
+            }
+            let (outcome, _) = run(&mut desk, &mut Damaged::new(&objects), "whole");
+            assert!(outcome.whole, "{place}");
+            assert_eq!(
+                desk.objects(),
+                all_but(&objects, &BTreeSet::new()),
+                "{place}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_known_volume_that_was_written_over_since_is_another_tape() {
+    let objects = three_files();
+    let other: Vec<_> = (0..15).map(|number| block(100 + number, 30)).collect();
+    let mut desk = Desk::new();
+    let mut source = Damaged::new(&objects).bad([6]).named(7, "T");
+    source.identity.generation = Some(3);
+    run(&mut desk, &mut source, "one");
+    let before = desk.objects();
+    let mut over = Damaged::new(&other).named(7, "T");
+    over.identity.generation = Some(4);
+    let options = Options {
+        tries: 20,
+        ..Options::default()
+    };
+    let refused = desk.run(&mut over, "one", options, &mut Told::default());
+    assert!(matches!(refused, Err(Error::OtherTape(_))), "{refused:?}");
+    assert_eq!(desk.objects(), before);
+}
+
+/// A file whose end may be cut off is not whole, and where the data end there is no file.
+#[test]
+fn a_raw_file_of_a_tape_that_lost_its_end_is_not_whole() {
+    let objects = [block(1, 10), block(2, 10)];
+    let read = |lost_its_end, file| {
+        let options = Options {
+            lost_its_end,
+            ..Options::default()
+        };
+        raw_file(&mut Damaged::new(&objects), file, options, &mut |_, _| {
+            Ok(())
+        })
+    };
+    assert!(read(false, 0).expect("it is there").is_whole());
+    let cut = read(true, 0).expect("it is there");
+    assert_eq!((cut.is_whole(), cut.length), (false, 20));
+    let objects = [block(1, 10), pseudotape_testkit::ModelObject::Filemark];
+    let mut source = Damaged::new(&objects);
+    let behind = raw_file(&mut source, 1, Options::default(), &mut |_, _| Ok(()));
+    assert!(
+        matches!(behind, Err(Error::NoFile { file: 1, found: 1 })),
+        "{behind:?}"
+    );
+    let before = raw_file(
+        &mut source,
+        0,
+        Options {
+            lost_its_end: true,
+            ..Options::default()
+        },
+        &mut |_, _| Ok(()),
+    );
+    assert!(
+        before.expect("it is there").is_whole(),
+        "a filemark ends it"
+    );
 }
 
 /// Longer than the reader's buffers: its length is met first, and then it is read whole.

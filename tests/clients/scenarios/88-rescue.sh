@@ -117,3 +117,34 @@ says "a remote tape" 1 'not whole: 180 of 183' pseudotape rescue "rmt:vault:tape
 check "an encrypted copy" pseudotape copy source.ptape aes=key+image:secret.ptape,create
 damage secret.ptape 900000
 says "through a filter" 1 'not whole: 182 of 183' pseudotape rescue aes=key+secret.ptape clear.ptape
+
+# An end is doubted: a tape that was cut off ends early, and so does an older state of it.
+head -c 1000000 source.ptape >cut.ptape
+drive_up "image=$WORK/cut.ptape"
+says "behind a node nothing shows that a tape was cut off" 0 'whole: all 9[0-9] objects' \
+    pseudotape rescue "device:$NODE" long.ptape
+drive_down
+says "a longer copy goes on there" 0 'whole: all 183 objects are good' pseudotape rescue source.ptape long.ptape
+says "and it is the tape" 0 '^identical: ' pseudotape compare source.ptape long.ptape
+says "an image that lost its end has no whole last file" 1 'partial: end.partial' \
+    pseudotape rescue cut.ptape --raw-file 1 --output end
+for at in 4096 8192; do dd if=/dev/zero of=cut.ptape bs=1 seek="$at" count=300 conv=notrunc status=none; done
+says "nor is one whole that does not know what was committed" 1 'not whole: 9[0-9] objects good' \
+    pseudotape rescue cut.ptape unknown.ptape
+says "a copy fills it" 0 'whole: all 183 objects are good' pseudotape rescue source.ptape unknown.ptape
+
+# A tape that was written over since is another one, under the same name.
+cp first.ptape over.ptape
+says "an image with bad blocks" 1 'not whole: 180 of 183' pseudotape rescue over.ptape kept.ptape
+drive_up "image=$WORK/over.ptape"
+dd if=/dev/zero of="$NODE" bs=10000 count=200 status=none
+drive_down
+says "is refused when something else is on it" 2 'not the tape that this rescue is of: object 0 is' \
+    pseudotape rescue over.ptape kept.ptape --tries 20
+
+# Files where they are not expected.
+mkdir other && mount -t tmpfs -o size=1m tmpfs other
+says "a map on another file system" 1 'not whole: 180 of 183' pseudotape rescue first.ptape apart.ptape --map other/map
+umount other
+mkfifo pipe.ptape.rescue
+says "a map that is a pipe is refused" 2 'no regular file' timeout 60 pseudotape rescue first.ptape pipe.ptape

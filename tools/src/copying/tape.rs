@@ -93,6 +93,16 @@ impl Tape {
         }
     }
 
+    /// Whether where the tape ends says nothing of where it ended: committed data are missing, or nothing is left that
+    /// says what was committed. Known of an image only.
+    pub(crate) fn end_is_lost(&self, partition: u8) -> Result<bool> {
+        let (Some(_), Some(path)) = (self.open.volume_identity().id, self.sink.image_path()) else {
+            return Ok(false);
+        };
+        let opened = Opened::for_reading(path, partition)?;
+        Ok(opened.image.missing().is_some() || opened.report.damaged_slots == 2)
+    }
+
     /// The first object that the tape itself says it misses: it is no whole copy, or lost data that somebody accepted
     /// as lost.
     pub(crate) fn misses_from(&self) -> Option<ObjectNumber> {

@@ -80,6 +80,11 @@ impl Desk {
 
     /// An image that is not whole yet.
     pub(crate) fn making(&self) -> PathBuf {
+        with_ending(&self.base, ".rescue.making.ptape")
+    }
+
+    /// The same, of what was found later, which lies beside the map.
+    fn making_found(&self) -> PathBuf {
         with_ending(&self.map, ".making.ptape")
     }
 
@@ -89,14 +94,21 @@ impl Desk {
 
     /// Removes what a kill left of an image that was being made.
     pub(crate) fn clear_leftovers(&self) -> Result<()> {
-        remove(&self.making())
+        remove(&self.making())?;
+        remove(&self.making_found())
     }
 
     /// Reads the map, where there is one.
     pub(crate) fn load(&self) -> Result<Option<Map>> {
         let name = self.map.display();
         let length = match fs::metadata(&self.map) {
-            Ok(metadata) => metadata.len(),
+            Ok(metadata) => {
+                ensure!(
+                    metadata.is_file(),
+                    "{name} is no regular file: a map of a rescue is one"
+                );
+                metadata.len()
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 ensure!(
                     !self.found_path().exists(),
@@ -148,7 +160,7 @@ impl Desk {
     pub(crate) fn open_found(&self) -> Result<Box<dyn Volume>> {
         let path = self.found_path();
         if !path.exists() {
-            let making = self.making();
+            let making = self.making_found();
             remove(&making)?;
             make_volume(&making, &fresh()?)?;
             rename(&making, &path)?;

@@ -49,7 +49,7 @@ pub(crate) fn run(options: &RescueOptions, screen: &Screen) -> Result<Verdict> {
         desk.map.display(),
         map.partition
     );
-    let lost_its_end = source.missing(partition)?.is_some();
+    let lost_its_end = source.end_is_lost(partition)?;
     source.go_to(Some(partition), 0)?;
 
     let run = read(
@@ -204,6 +204,7 @@ fn source_name(source: &mut Tape) -> SourceName {
     SourceName {
         volume: identity.id,
         label: identity.label,
+        generation: identity.generation,
         drive: match identity.id {
             // An image has no drive but ours.
             Some(_) => name_of(&source.sink),

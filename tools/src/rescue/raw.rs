@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest;
 use pseudotape_copy::Side;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
-use pseudotape_rescue::{RawFile, raw_file};
+use pseudotape_rescue::{Error, Options, RawFile, raw_file};
 use pseudotape_sink::Access;
 use serde::Serialize;
 
@@ -108,6 +108,11 @@ pub(crate) fn run(options: &RescueOptions, file: u64, screen: &Screen) -> Result
     );
     let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
     let partition = partition(&mut source, options.partition)?;
+    let options_of_it = Options {
+        tries: options.tries,
+        lost_its_end: source.end_is_lost(partition)?,
+        ..Options::default()
+    };
     source.go_to(Some(partition), 0)?;
     let partial = with_ending(output, ".partial");
     let out = File::create(&partial).with_context(|| partial.display().to_string())?;
@@ -115,9 +120,12 @@ pub(crate) fn run(options: &RescueOptions, file: u64, screen: &Screen) -> Result
     let read = raw_file(
         &mut source.open,
         file,
-        options.tries,
+        options_of_it,
         &mut |offset, block| out.write_all_at(block, offset),
     );
+    if let Err(Error::NoFile { .. }) = &read {
+        fs::remove_file(&partial).with_context(|| partial.display().to_string())?;
+    }
     let read = read.with_context(|| name.clone())?;
     // Holes stay holes, also at the end.
     out.set_len(read.length)

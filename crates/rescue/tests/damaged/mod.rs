@@ -375,6 +375,7 @@ impl Desk {
         let name = SourceName {
             volume: identity.id,
             label: identity.label,
+            generation: identity.generation,
             drive: drive.to_owned(),
         };
         let mut map = self.map();
