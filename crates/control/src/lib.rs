@@ -163,7 +163,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Nothing came in time.
-    #[error("the daemon on {} did not answer within {} s: it may be busy with a long operation; try again, or look at its log", path.display(), timeout.as_secs())]
+    #[error("the daemon on {} did not answer within {} s: it may be busy with a long operation, and then does later what it was asked for: see 'status' or its log before you ask again", path.display(), timeout.as_secs())]
     NoAnswer {
         /// The socket.
         path: PathBuf,

@@ -125,7 +125,9 @@ pub enum Error {
     )]
     Busy,
     /// Nothing fits any more.
-    #[error("the disk of the vault is full: nothing was changed; make room and try again")]
+    #[error(
+        "the disk of the vault is full: the change at hand was not made, those before it were; make room, see 'vault ls' and 'vault doctor', and go on"
+    )]
     Full,
     /// The directory or the disk is read-only.
     #[error(
