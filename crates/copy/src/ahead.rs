@@ -1,49 +1,49 @@
-//! Reading ahead in a thread of its own.
+//! Reading ahead in a thread of its own, so that a drive never waits for a disk.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-
-use crate::error::Error;
-use crate::reading::{Batch, Reading};
 
 /// Batches between the two threads: one being filled, one being emptied, one to even out.
 const BATCHES: usize = 3;
 
 /// Batches that come from a tape, in order.
-pub(crate) struct Ahead {
-    full: Receiver<Batch>,
-    free: SyncSender<Batch>,
+#[derive(Debug)]
+pub struct Ahead<B> {
+    full: Receiver<B>,
+    free: SyncSender<B>,
 }
 
-impl Ahead {
-    /// The next batch; `None` behind the one that has an end.
-    pub(crate) fn next(&self) -> Option<Batch> {
+impl<B> Ahead<B> {
+    /// The next batch; `None` behind the one that is the last.
+    #[must_use]
+    pub fn next_batch(&self) -> Option<B> {
         self.full.recv().ok()
     }
 
     /// Gives a batch back, to be filled again.
-    pub(crate) fn give_back(&self, batch: Batch) {
+    pub fn give_back(&self, batch: B) {
         // Behind the end nobody fills it any more.
         drop(self.free.send(batch));
     }
 }
 
 /// Runs `work` on what is read meanwhile. When it returns, the tape may be further than what it took.
-pub(crate) fn read_ahead<R>(
-    mut reading: Reading<'_>,
-    work: impl FnOnce(Ahead) -> Result<R, Error>,
-) -> Result<R, Error> {
-    let (fill, full) = sync_channel(BATCHES);
+///
+/// `fill` reads the next batch, and says whether it is the last one.
+pub fn read_ahead<B: Default + Send, R>(
+    mut fill: impl FnMut(&mut B) -> bool + Send,
+    work: impl FnOnce(Ahead<B>) -> R,
+) -> R {
+    let (filled, full) = sync_channel(BATCHES);
     let (free, empty) = sync_channel(BATCHES);
     for _ in 0..BATCHES {
-        drop(free.try_send(Batch::default()));
+        drop(free.try_send(B::default()));
     }
     thread::scope(|scope| {
         scope.spawn(move || {
             while let Ok(mut batch) = empty.recv() {
-                reading.fill(&mut batch);
-                let ended = batch.end.is_some();
-                if fill.send(batch).is_err() || ended {
+                let is_last = fill(&mut batch);
+                if filled.send(batch).is_err() || is_last {
                     break;
                 }
             }

@@ -63,10 +63,11 @@ pub fn compare(
     second: &mut dyn Drive,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Comparison, Error> {
-    let reading = Reading::new(first, Side::First)?;
+    let mut reading = Reading::new(first, Side::First)?;
     let start = reading.object();
     let second = Reading::new(second, Side::Second)?;
-    read_ahead(reading, |ahead| {
+    let fill = |batch: &mut Batch| reading.fill_next(batch);
+    read_ahead(fill, |ahead| {
         let mut pair = Pair {
             first: Source::Ahead(ahead).into(),
             second: Source::Direct(second).into(),
@@ -120,7 +121,7 @@ fn rewind(drive: &mut dyn Drive, side: Side) -> Result<(), Error> {
 
 /// Where batches come from.
 enum Source<'a> {
-    Ahead(Ahead),
+    Ahead(Ahead<Batch>),
     Direct(Reading<'a>),
 }
 
@@ -200,7 +201,7 @@ impl Tape<'_> {
                 if !empty.steps.is_empty() {
                     ahead.give_back(empty);
                 }
-                self.batch = ahead.next().unwrap_or_else(Batch::at_the_end);
+                self.batch = ahead.next_batch().unwrap_or_else(Batch::at_the_end);
             }
         }
     }

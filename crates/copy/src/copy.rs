@@ -81,7 +81,7 @@ pub fn copy(
     options: Options,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Copied, Error> {
-    let reading = Reading::new(from, Side::First)?;
+    let mut reading = Reading::new(from, Side::First)?;
     let first = reading.object();
     let target = to
         .position()
@@ -101,7 +101,10 @@ pub fn copy(
         },
         warned: false,
     };
-    let written = read_ahead(reading, |ahead| writing.all(&ahead, progress));
+    let written = read_ahead(
+        |batch| reading.fill_next(batch),
+        |ahead| writing.all(&ahead, progress),
+    );
     // What was copied is to last, whatever happened then; but the first error is the one to tell.
     let committed = writing.commit();
     written?;
@@ -129,10 +132,10 @@ struct Writing<'a> {
 impl Writing<'_> {
     fn all(
         &mut self,
-        ahead: &Ahead,
+        ahead: &Ahead<Batch>,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        while let Some(mut batch) = ahead.next() {
+        while let Some(mut batch) = ahead.next_batch() {
             if let Some(ending) = self.batch(&batch)? {
                 self.copied.ending = ending;
                 return Ok(());

@@ -12,6 +12,7 @@ mod object;
 mod reading;
 mod ready;
 
+pub use ahead::{Ahead, read_ahead};
 pub use compare::{Comparison, Difference, compare, last_common_object};
 pub use copy::{Copied, Ending, Options, Unreadable, copy};
 pub use error::{Error, Side};

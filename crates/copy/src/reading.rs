@@ -79,6 +79,12 @@ impl<'a> Reading<'a> {
         self.object
     }
 
+    /// As [`Reading::fill`]; says whether the batch is the last one.
+    pub(crate) fn fill_next(&mut self, batch: &mut Batch) -> bool {
+        self.fill(batch);
+        batch.end.is_some()
+    }
+
     /// Reads the next objects; at least one, or the batch says why not.
     pub(crate) fn fill(&mut self, batch: &mut Batch) {
         batch.used = 0;

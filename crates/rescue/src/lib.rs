@@ -5,7 +5,6 @@
 //! in it. What is found later, in the middle, goes into a second image, *found*. [`assemble`] makes one of both.
 //! `docs/RESCUE.md` has the model, `docs/decisions/0013-rescue.md` the reasons.
 
-mod ahead;
 mod assemble;
 mod error;
 mod events;

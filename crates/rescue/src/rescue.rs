@@ -1,10 +1,10 @@
+use pseudotape_copy::read_ahead;
 use pseudotape_tape::{Noted, Volume, VolumeId};
 
-use crate::ahead::read_ahead;
 use crate::error::Error;
 use crate::events::{Events, Options, Progress, Workplace};
 use crate::map::{Counts, Map, SourceName, State, Wanted};
-use crate::reader::{Finish, Reader, goes_on_at};
+use crate::reader::{Batch, Finish, Reader, goes_on_at};
 use crate::same::ensure_same;
 use crate::writer::Kept;
 
@@ -152,10 +152,14 @@ impl Run<'_> {
         if wanted.is_empty() || self.outcome.cancelled {
             return Ok(false);
         }
-        let reader = Reader::new(source, wanted, limit);
+        let mut reader = Reader::new(source, wanted, limit);
         let mut skipped = false;
-        read_ahead(reader, |ahead| {
-            while let Some(mut batch) = ahead.next() {
+        let fill = |batch: &mut Batch| {
+            reader.fill(batch);
+            batch.finish.is_some()
+        };
+        read_ahead(fill, |ahead| {
+            while let Some(mut batch) = ahead.next_batch() {
                 let taken = self.kept.take(&batch, self.source_number, events)?;
                 skipped |= taken.skipped;
                 self.outcome.read.objects += taken.objects;
