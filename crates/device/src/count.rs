@@ -47,15 +47,14 @@ impl DeviceDrive {
             && self.rewind_to_count().is_ok()
         {
             // If this fails, the numbers are right as well, for another position.
-            self.move_to(object).ok();
+            self.count_to_object(object).ok();
         }
     }
 
     fn rewind_to_count(&mut self) -> Result<(), Failed> {
         match self.operate(Operation::Rewind, 1) {
             Ok(()) => {
-                self.medium.dirty = false;
-                self.medium.miscounted = false;
+                self.rewound();
                 self.arrive(0, Some(0));
                 Ok(())
             }
@@ -76,20 +75,25 @@ impl DeviceDrive {
 
     /// Goes to an object that was seen before.
     fn move_to(&mut self, object: u64) -> Result<(), Failed> {
-        let at = self.begin()?;
+        let mut at = self.begin()?;
+        if object < at {
+            self.rewind_to_count()?;
+            while self.medium.files.covered() < object {
+                // The rewind has forgotten what only the driver had counted.
+                if let Some(Stop::EndOfData) = self.see_one()? {
+                    return self.lost_count().map(drop);
+                }
+            }
+            at = self.begin()?;
+        }
         if at == object {
             return Ok(());
         }
         let files = &self.medium.files;
         let (from, to) = (files.file_at(at), files.file_at(object));
-        let (Some(mut from), Some(to)) = (from, to) else {
+        let (Some(from), Some(to)) = (from, to) else {
             return self.lost_count().map(drop);
         };
-        let mut at = at;
-        if object < at {
-            self.rewind_to_count()?;
-            (at, from) = (0, 0);
-        }
         if to > from {
             self.step_exactly(Operation::ForwardFilemarks, to - from)?;
             at = self.medium.files.start_of(to).unwrap_or(at);

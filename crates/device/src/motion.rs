@@ -11,15 +11,21 @@ impl DeviceDrive {
         self.begin_anywhere()?;
         match self.operate(Operation::Rewind, 1) {
             Ok(()) => {
-                // The drive writes its buffer to the tape before it rewinds.
-                self.medium.dirty = false;
-                self.medium.miscounted = false;
-                if std::mem::take(&mut self.medium.hearsay) {
-                    self.medium.files = crate::files::Files::default();
-                }
+                self.rewound();
                 self.come_to_beginning()
             }
             Err(errno) => Err(self.stayed("rewinding", errno)),
+        }
+    }
+
+    /// Records that a rewind succeeded. To be called after each of them, whatever the rewind was for.
+    pub(crate) fn rewound(&mut self) {
+        // The drive writes its buffer to the tape before it rewinds.
+        self.medium.dirty = false;
+        self.medium.miscounted = false;
+        // Blocks that only the driver has counted may not exist: an emulation gives blocks behind the end of data.
+        if std::mem::take(&mut self.medium.hearsay) {
+            self.medium.files = crate::files::Files::default();
         }
     }
 
@@ -192,7 +198,10 @@ impl DeviceDrive {
             });
         }
         match self.operate(Operation::Rewind, 1) {
-            Ok(()) => self.come_to_beginning(),
+            Ok(()) => {
+                self.rewound();
+                self.come_to_beginning()
+            }
             Err(errno) => Err(self.stayed("rewinding after the load", errno)),
         }
     }

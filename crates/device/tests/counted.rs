@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use pseudotape_device::Access;
 use pseudotape_mtio::{GeneralStatus, Operation};
 use pseudotape_tape::{
-    Drive, Failed, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, WriteMode,
+    Drive, Failed, LoadKind, Mark, ModeSelect, Sense, SpaceUnit, Stop, Transfer, WriteMode,
 };
 
 #[test]
@@ -139,6 +139,52 @@ fn a_place_that_the_driver_made_up_is_no_place() {
         drive.rewind().expect("that is a place");
         assert_eq!(object(&mut drive), 0);
     }
+}
+
+/// With an emulation, a read at the end of data counts as a block of the driver. That number must not outlive a rewind,
+/// whatever the rewind is for: the end of data would lie one block too far.
+#[test]
+fn blocks_that_only_the_driver_counted_are_forgotten_by_each_rewind() {
+    let one_block = || {
+        let tape = counted();
+        let mut drive = tape.known();
+        drive.rewind().expect("rewinds");
+        write(&mut drive, 10);
+        (tape, drive)
+    };
+    let made_up = |status: &mut pseudotape_mtio::MtGet| (status.file, status.block) = (0, 3);
+    let end = |drive: &mut pseudotape_device::DeviceDrive, by: &str| {
+        let done = drive.locate(to(10)).expect("to the end of data");
+        assert_eq!(
+            (done.stop, done.position.object.0),
+            (Some(Stop::EndOfData), 1),
+            "{by}"
+        );
+    };
+    for kind in [LoadKind::Load, LoadKind::Retension] {
+        let (tape, mut drive) = one_block();
+        tape.world().status = Some(made_up);
+        drive.load(kind).expect("loads");
+        tape.mend_status();
+        end(&mut drive, "a load");
+    }
+    for motion in [0, 1] {
+        let (tape, drive) = one_block();
+        drop(drive);
+        tape.world().status = Some(made_up);
+        let mut drive = tape.known();
+        tape.mend_status();
+        drive.locate(to(motion)).expect("to an object that exists");
+        assert_eq!(object(&mut drive), motion);
+        end(&mut drive, "a motion back");
+    }
+    let (tape, drive) = one_block();
+    drop(drive);
+    tape.world().status = Some(made_up);
+    let mut drive = tape.known();
+    tape.mend_status();
+    let failed = drive.locate(to(2)).expect_err("no such object");
+    assert_eq!(failed, Failed::at(Sense::Reset, None));
 }
 
 #[test]
