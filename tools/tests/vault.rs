@@ -181,6 +181,32 @@ fn what_was_written_past_the_vault_is_found_and_taken_in() {
 
 /// EN-02, EN-16: damage is found by the digests, written down by the system, and a word does not undo it.
 #[test]
+fn a_label_that_another_volume_had_can_be_given_again() {
+    let place = Place::new();
+    place.ok(&["add", "--new", "--label", "MON001"]);
+    place.ok(&["set", "MON001", "--label", "MON002"]);
+    // The image of MON002 is still called MON001.ptape.
+    place.ok(&["add", "--new", "--label", "MON001"]);
+    place.ok(&["set", "MON001", "--label", "MON003"]);
+    place.image("old.ptape");
+    place.ok(&["add", "old.ptape", "--label", "MON001"]);
+    place.agrees();
+    // A file there that no volume has stays as it is, and is named.
+    place.image("v/images/MON004.ptape");
+    place.image("other.ptape");
+    let before = fs::read(place.path("v/images/MON004.ptape")).unwrap();
+    let told = place.refused(&["add", "other.ptape", "--label", "MON004"]);
+    for part in ["images/MON004.ptape", "vault doctor"] {
+        assert!(told.contains(part), "{part:?} is not in {told:?}");
+    }
+    assert!(place.path("other.ptape").exists());
+    assert_eq!(
+        fs::read(place.path("v/images/MON004.ptape")).unwrap(),
+        before
+    );
+}
+
+#[test]
 fn damage_blocks_a_volume_until_it_is_read_again() {
     let place = Place::new();
     place.image("a.ptape");

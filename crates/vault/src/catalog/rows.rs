@@ -59,6 +59,12 @@ impl<'a> Rows<'a> {
         self.one("v.identity = ?1", &identity.to_string())
     }
 
+    /// Whether a volume has the image of this name.
+    pub(crate) fn has_image(&self, name: &str) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM volume WHERE image = ?1)";
+        Ok(self.connection.query_row(sql, [name], |row| row.get(0))?)
+    }
+
     fn one(&self, condition: &str, value: &str) -> Result<Option<(Key, Listed)>, Error> {
         let sql = format!(
             "SELECT {VOLUME}, {LISTED} FROM volume v LEFT JOIN tape_file f ON f.volume = v.id WHERE {condition} \

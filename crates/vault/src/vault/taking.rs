@@ -108,16 +108,12 @@ impl Vault {
             parameters.header.early_warning_bytes =
                 capacity_bytes.map_or(0, default_early_warning_bytes);
             label.as_str().clone_into(&mut parameters.label);
+            let name = image_name(rows, &label, &identity.to_string())?;
+            let generation = make_image(place, &place.images.join(&name), &parameters)?;
             let volume = Volume {
-                image: Some(image_name(&label, &identity.to_string())),
-                ..blank(label, &parameters, Category::Scratch, now)
-            };
-            let name = volume.image.clone().expect("just given");
-            let path = place.images.join(name);
-            let generation = make_image(place, &path, &parameters)?;
-            let volume = Volume {
+                image: Some(name),
                 image_generation: Some(generation),
-                ..volume
+                ..blank(label, &parameters, Category::Scratch, now)
             };
             came(rows, &volume, &[], order, Vec::new(), now)
         })
@@ -141,12 +137,7 @@ fn make_image(place: &Place, path: &Path, parameters: &CreateParameters) -> Resu
     match fs::hard_link(&making, path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::Unfit {
-                path: path.to_owned(),
-                why: "the catalog does not know it, and a new volume would get its name; 'pseudotape vault doctor' says \
-                      what to do"
-                    .to_owned(),
-            });
+            return Err(unknown_there(path));
         }
         Err(error) => return Err(Error::host("make", path, error)),
     }
@@ -154,6 +145,16 @@ fn make_image(place: &Place, path: &Path, parameters: &CreateParameters) -> Resu
     let synced = File::open(&place.images).and_then(|folder| folder.sync_all());
     synced.map_err(|error| Error::host("commit", &place.images, error))?;
     Ok(made.generation)
+}
+
+/// A file that no volume has is where the image of one is to be.
+fn unknown_there(path: &Path) -> Error {
+    Error::Unfit {
+        path: path.to_owned(),
+        why: "the catalog does not know it, and a volume's image would get its name; 'pseudotape vault doctor' says what \
+              to do"
+            .to_owned(),
+    }
 }
 
 /// Whether an image is what a killed command left that was making a volume of this label: blank, and nobody has it.
@@ -193,7 +194,7 @@ fn taken(
         None => own_label(taking)?,
     };
     expect_free(rows, &label)?;
-    let (name, leftover) = settle(taking, place, &label)?;
+    let (name, leftover) = settle(taking, place, rows, &label)?;
     let parameters = CreateParameters::new(contents.identity, now);
     let category = taking.category.unwrap_or(match contents.files.is_empty() {
         true => Category::Scratch,
@@ -348,14 +349,21 @@ fn own_label(taking: &Taking) -> Result<Label, Error> {
     })
 }
 
-fn image_name(label: &Label, identity: &str) -> String {
-    format!("{}.ptape", label.file_stem().unwrap_or(identity))
+/// The name of a new volume's image. A volume that had the label before keeps its image's name, and then the name is
+/// that of the identity.
+fn image_name(rows: Rows<'_>, label: &Label, identity: &str) -> Result<String, Error> {
+    let name = |stem: &str| format!("{stem}.ptape");
+    match label.file_stem().map(name) {
+        Some(by_label) if !rows.has_image(&by_label)? => Ok(by_label),
+        Some(_) | None => Ok(name(identity)),
+    }
 }
 
 /// Gives an image its name in the vault. The name that it had is still there, and is returned.
 fn settle(
     taking: &Taking,
     place: &Place,
+    rows: Rows<'_>,
     label: &Label,
 ) -> Result<(String, Option<PathBuf>), Error> {
     let image = &fs::canonicalize(&taking.image)
@@ -368,12 +376,15 @@ fn settle(
     {
         return Ok((name.to_owned(), None));
     }
-    let name = image_name(label, &taking.contents.identity.to_string());
+    let name = image_name(rows, label, &taking.contents.identity.to_string())?;
     let path = images.join(&name);
     match fs::hard_link(image, &path) {
         Ok(()) => {}
         // An earlier try got as far as this.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_one_file(image, &path) => {
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(unknown_there(&path));
         }
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             return Err(Error::Unfit {
