@@ -69,4 +69,9 @@ pub struct Arguments {
     /// cartridges for programs that are waiting
     #[arg(long, value_name = "SECONDS")]
     pub open_wait: Option<u64>,
+
+    /// Writes the line "ready" to this descriptor when the drives are there, and closes it. It must be open for writing
+    /// when the daemon is started
+    #[arg(long, value_name = "N")]
+    pub ready_fd: Option<u32>,
 }

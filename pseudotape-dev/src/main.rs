@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use pseudotape_control::Readiness;
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::run::Ended;
 use pseudotape_dev::{config, run};
@@ -21,7 +22,10 @@ fn main() -> ExitCode {
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {
         log::debug!("can't set the timer slack: {error}");
     }
-    let result = config::read(&Arguments::parse()).and_then(|config| run::run(&config));
+    let arguments = Arguments::parse();
+    // Before anything is opened that could get the number of an inherited descriptor.
+    let readiness = Readiness::inherited(arguments.ready_fd).map_err(anyhow::Error::from);
+    let result = readiness.and_then(|readiness| run::run(&config::read(&arguments)?, readiness));
     match result {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::ProgramCut) => ExitCode::from(PROGRAM_CUT),

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{
-    ControlServer, Conversation, DriveStatus, Operator, Peer, Request, Response, Status,
+    ControlServer, Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status,
     rights_in_words,
 };
 use pseudotape_human::{HumanBytes, explain};
@@ -44,7 +44,7 @@ struct Drives {
 }
 
 /// Serves until a signal asks to end; then closes open files, commits, closes the images and removes the nodes.
-pub fn run(config: &Config) -> Result<Ended> {
+pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     // The daemon listens before anything else, so that an early SIGTERM ends it cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (events, happened) = channel();
@@ -80,9 +80,7 @@ pub fn run(config: &Config) -> Result<Ended> {
     let reason = match control {
         Err(error) => Err(error),
         Ok(control) => {
-            if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-                log::warn!("can't tell systemd that the drives are ready: {error}");
-            }
+            readiness.announce();
             let event = happened
                 .recv()
                 .context("nobody is left to end the daemon")?;

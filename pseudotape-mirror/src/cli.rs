@@ -137,6 +137,10 @@ pub struct RunOptions {
     /// At its end, how long to wait for legs that do nothing [default: 540].
     #[arg(long, value_name = "SECONDS")]
     pub end_wait: Option<NonZeroU32>,
+    /// Writes the line "ready" to this descriptor when the mirror is there, and closes it. It must be open for writing
+    /// when the daemon is started.
+    #[arg(long, value_name = "N")]
+    pub ready_fd: Option<u32>,
 }
 
 #[derive(Debug, Args)]

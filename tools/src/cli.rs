@@ -6,11 +6,13 @@ use pseudotape_fault::Kind;
 use pseudotape_human::{
     Beginning, Portion, parse_capacity, parse_label, parse_portion, parse_serial, parse_size,
 };
+use pseudotape_image::VolumeId;
 use pseudotape_sink::Sink;
 
 mod library;
 mod rescue;
 mod vault;
+mod volume;
 
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
@@ -21,6 +23,8 @@ pub(crate) use vault::{
     AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, Ordered, RemoveVolume, SetVolume,
     ShowVault, VaultCommand, VaultOptions,
 };
+
+use volume::{parse_creation, parse_volume_id};
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 damage was found, or something that is needed is missing; \
@@ -153,6 +157,13 @@ pub(crate) struct CreateOptions {
     /// The barcode on the cartridge, for changers.
     #[arg(long, value_name = "TEXT", value_parser = parse_label)]
     pub barcode: Option<String>,
+    /// The volume's identity, instead of a new one: two volumes of one identity are taken for copies of each other.
+    #[arg(long, value_name = "UUID", value_parser = parse_volume_id)]
+    pub volume_id: Option<VolumeId>,
+    /// When the volume was made, instead of now (RFC 3339: 2026-01-31T12:00:00Z). With --volume-id and this, the same
+    /// writes make the same image, byte for byte.
+    #[arg(long = "created", value_name = "TIME", value_parser = parse_creation)]
+    pub created_ms: Option<u64>,
     /// Makes a medium that can only be appended to.
     #[arg(long)]
     pub worm: bool,

@@ -726,3 +726,43 @@ fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
         assert!(text.contains("Exit codes: 0"), "{page}");
     }
 }
+
+/// With an identity and a time of making the same writes make the same image, so that a test can keep one as a file.
+#[test]
+fn volumes_of_one_identity_and_time_are_equal_byte_for_byte() {
+    let place = Place::new();
+    let id = "0190a5c0-0000-7000-8000-000000000001";
+    for name in ["a.ptape", "b.ptape"] {
+        let made = [
+            "create",
+            name,
+            "--volume-id",
+            id,
+            "--created",
+            "2026-01-31T12:00:00Z",
+            "--capacity",
+            "10M",
+            "--label",
+            "kept",
+        ];
+        place.ok(&made);
+    }
+    let bytes = |name| fs::read(place.path(name)).unwrap();
+    assert_eq!(bytes("a.ptape"), bytes("b.ptape"));
+    let info = place.json(&["info", "a.ptape", "--json"]);
+    assert_eq!(info["volume"], id);
+    assert_eq!(info["created"], "2026-01-31 12:00:00 UTC");
+    for (option, value, part) in [
+        ("--volume-id", "monday", "no UUID"),
+        (
+            "--volume-id",
+            "00000000-0000-0000-0000-000000000000",
+            "has none",
+        ),
+        ("--created", "yesterday", "RFC 3339"),
+        ("--created", "1969-12-31T23:59:59Z", "before 1970"),
+    ] {
+        let told = place.refused(&["create", "c.ptape", option, value]);
+        assert!(told.contains(part) && told.contains(option), "{told}");
+    }
+}

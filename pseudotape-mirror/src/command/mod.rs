@@ -10,6 +10,7 @@ mod watch;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use pseudotape_control::Readiness;
 use pseudotape_human::{Screen, explain, printable};
 
 use crate::cli::{Cli, Command, TrustOptions};
@@ -50,8 +51,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
     let screen = Screen::from_environment();
     match cli.command {
         Command::Run(options) => {
+            // Before anything is opened that could get the number of an inherited descriptor.
+            let readiness = Readiness::inherited(options.ready_fd)?;
             let config = config::read(&options, cli.control.as_deref())?;
-            daemon::run(&config).map(|ending| match ending {
+            daemon::run(&config, readiness).map(|ending| match ending {
                 daemon::Ending::Well => Verdict::Well,
                 daemon::Ending::Degraded => Verdict::Degraded,
             })

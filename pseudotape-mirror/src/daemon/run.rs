@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use pseudotape_control::{ControlServer, rights_in_words};
+use pseudotape_control::{ControlServer, Readiness, rights_in_words};
 use pseudotape_tape::Drive;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -38,7 +38,7 @@ pub enum Ending {
 }
 
 /// Is the mirror until a signal asks to end; then brings all legs to stable storage.
-pub fn run(config: &Config) -> Result<Ending> {
+pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ending> {
     // Before anything else, so that an early SIGTERM ends cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (asked, ends) = channel();
@@ -86,9 +86,7 @@ pub fn run(config: &Config) -> Result<Ending> {
     let changers = changers.map(|changer| ServedChanger::start(changer, &config.control));
     let changers: Vec<ServedChanger> = changers.collect::<Result<_>>()?;
     announce(config, &public);
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-        log::warn!("can't tell systemd that the mirror is ready: {error}");
-    }
+    readiness.announce();
     let event = loop {
         match ends.recv_timeout(SAMPLE) {
             Ok(event) => break event,
@@ -106,9 +104,7 @@ pub fn run(config: &Config) -> Result<Ending> {
             overtime.begin();
         }
     }
-    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Stopping]) {
-        log::debug!("can't tell systemd that the mirror ends: {error}");
-    }
+    readiness.announce_end();
     // What ends meets no fault, and waits for none.
     desk.faults.end();
     // A move in hand needs the mirror to its end.

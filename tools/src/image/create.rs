@@ -72,6 +72,8 @@ pub(crate) fn fresh() -> anyhow::Result<CreateParameters> {
 fn parameters(options: &CreateOptions) -> anyhow::Result<CreateParameters> {
     let mut parameters = fresh()?;
     let header = &mut parameters.header;
+    header.volume = options.volume_id.unwrap_or(header.volume);
+    header.created_ms = options.created_ms.unwrap_or(header.created_ms);
     header.capacity_bytes = options.capacity;
     header.early_warning_bytes = early_warning_bytes(options)?;
     header.block_limits.min_bytes = block_size("--min-block", options.min_block)?;
