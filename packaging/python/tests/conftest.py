@@ -1,0 +1,3 @@
+"""The plugin is tested by pytest itself (``pytester``) too."""
+
+pytest_plugins = ["pytester"]
