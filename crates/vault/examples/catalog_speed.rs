@@ -2,10 +2,13 @@
 //!
 //! Fills the catalog of a vault in a temporary directory, past its rules, and measures through them.
 
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pseudotape_tape::Access;
+use pseudotape_vault::recovery::{Inquiry, Restoring, loss_report, restore};
 use pseudotape_vault::{
     Contents, Depth, Digest, FileState, Label, Order, Surroundings, TapeFile, Vault,
 };
@@ -77,9 +80,54 @@ fn main() -> Result<(), Box<dyn Error>> {
     let found = vault.inspect(Depth::Frames, &mut |_| {})?.findings.len() as u64;
     assert_eq!(found, volumes);
     told("compare catalog and directory", began.elapsed());
+    drop(vault);
+    travel(folder.path(), &order)?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find(|line| line.starts_with("VmHWM"));
     println!("{}", peak.unwrap_or("VmHWM: unknown"));
+    Ok(())
+}
+
+/// A backup into a file, and the recovery from it on an empty machine.
+fn travel(home: &Path, order: &Order) -> Result<(), Box<dyn Error>> {
+    let mut vault = Vault::open(home, "speed", Surroundings::seeded(3, 0))?;
+    let began = Instant::now();
+    let mut backup = vault.back_up()?;
+    told("back up the catalog", began.elapsed());
+    println!(
+        "{:<40} {:>9} MiB",
+        "its size",
+        backup.description.length >> 20
+    );
+    let other = tempfile::tempdir_in(".")?;
+    let restoring = Restoring {
+        description: &backup.description,
+        highest: backup.description.sequence,
+        replace: false,
+        order,
+    };
+    let began = Instant::now();
+    let mut surroundings = Surroundings::seeded(4, 0);
+    restore(
+        other.path(),
+        &restoring,
+        &mut backup.payload,
+        &mut surroundings,
+        &mut |_| {},
+    )?;
+    told("restore it into an empty directory", began.elapsed());
+    let began = Instant::now();
+    let known = Vault::look(other.path())?.known()?;
+    let report = loss_report(&Inquiry {
+        known: &known,
+        backup_ms: backup.description.written_ms,
+        event_ms: backup.description.written_ms,
+        on_disk: &BTreeMap::new(),
+        media: &BTreeMap::new(),
+        evidence: &[],
+    });
+    assert_eq!(report.volumes.len() as u64, backup.description.volumes);
+    told("say of each volume what was lost", began.elapsed());
     Ok(())
 }
 

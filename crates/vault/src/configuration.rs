@@ -85,12 +85,17 @@ impl Configuration {
             }
             Err(error) => return Err(Error::host("read", path, error)),
         };
+        Self::parse(&text, &path)
+    }
+
+    /// Reads the text of such a file. `path` is for messages.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let wrong = |cause: String| Error::Configuration {
-            path: path.clone(),
+            path: path.to_owned(),
             cause,
         };
         let configuration: Configuration =
-            toml::from_str(&text).map_err(|error| wrong(error.to_string().trim().to_owned()))?;
+            toml::from_str(text).map_err(|error| wrong(error.to_string().trim().to_owned()))?;
         if configuration.format != FORMAT {
             let format = configuration.format;
             return Err(wrong(format!(
@@ -109,11 +114,16 @@ impl Configuration {
         Ok(configuration)
     }
 
+    /// The text of the file.
+    pub(crate) fn text(&self) -> String {
+        toml::to_string(self).expect("names, numbers and texts are TOML")
+    }
+
     /// Writes the file at one stroke, as the last thing of a new vault.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(CONFIGURATION_FILE);
         let new = directory.join("vault.toml.new");
-        let text = toml::to_string(self).expect("names, numbers and texts are TOML");
+        let text = self.text();
         let write = || -> io::Result<()> {
             let mut file = File::create(&new)?;
             file.write_all(text.as_bytes())?;

@@ -7,6 +7,7 @@ use rusqlite::ErrorCode;
 
 use crate::label::Label;
 use crate::layout::CATALOG_FILE;
+use crate::recovery::payload::PayloadError;
 use crate::rules::Refusal;
 use crate::state::Illegal;
 use crate::words::UnknownWord;
@@ -55,8 +56,8 @@ pub enum Error {
     },
     /// The catalog is gone.
     #[error(
-        "{path} is missing: the vault has lost its catalog. Bring it back from a backup; the images in {images} are not \
-         touched"
+        "{path} is missing: the vault has lost its catalog and needs a recovery. 'pseudotape vault recover TAPE... --confirm' \
+         brings back a backup; the images in {images} are not touched"
     )]
     NoCatalog {
         /// The file.
@@ -148,7 +149,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// The catalog's bytes are wrong.
-    #[error("the catalog is damaged ({cause}): keep a copy of it, and bring back a backup")]
+    #[error(
+        "the catalog is damaged ({cause}): 'pseudotape vault recover TAPE... --confirm' brings back a backup, and keeps what is left of it"
+    )]
     Damaged {
         /// What was met.
         cause: String,
@@ -252,6 +255,14 @@ pub enum Error {
         number: u64,
         /// What was found.
         why: String,
+    },
+    /// The bytes of a backup are wrong.
+    #[error("backup {sequence} of the catalog: {source}")]
+    Payload {
+        /// Its number.
+        sequence: u64,
+        /// What is wrong with it.
+        source: PayloadError,
     },
     /// A person has to say why.
     #[error("a decision needs a name and a reason: --by NAME --reason TEXT")]

@@ -76,10 +76,13 @@ pub enum Subject {
     Generation,
     /// The state of one of its tape files.
     File,
+    /// The catalog came from a backup, or is in service again.
+    Recovery,
 }
 
 words!(Subject, "subject of an event": Vault = "vault", Volume = "volume", Label = "label",
-    Category = "category", Availability = "availability", Opening = "opening", Generation = "generation", File = "file");
+    Category = "category", Availability = "availability", Opening = "opening", Generation = "generation", File = "file",
+    Recovery = "recovery");
 
 /// One change, to be logged in the same transaction that makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use pseudotape_tape::Access;
 
 use crate::event::Actor;
 use crate::label::Label;
+use crate::pending::Recovery;
 use crate::state::{Availability, Category, FileState, Opening};
 use crate::volume::{Listed, TapeFile, Volume};
 
@@ -54,6 +55,37 @@ pub enum Refusal {
         /// Their bytes.
         bytes: u64,
     },
+    /// The catalog came from a backup, and nobody has looked yet at what was lost.
+    #[error(
+        "the catalog of this vault was recovered from backup {} and is not in service: 'pseudotape vault report' says what \
+         was lost, 'pseudotape vault online' ends the recovery", .recovery.sequence
+    )]
+    NotOnline {
+        /// Where the catalog came from.
+        recovery: Recovery,
+    },
+    /// No recovery is to be ended.
+    #[error("the vault is in service: no recovery is under way")]
+    IsOnline,
+    /// A recovery would put something older in the place of what is there.
+    #[error(
+        "the catalog that is there is whole and has given out the numbers of backups up to {number}, and the newest backup \
+         that was found is {backup}: there is nothing to recover; --replace does it nevertheless, and keeps the old one"
+    )]
+    CatalogIsNewer {
+        /// The last number in the catalog.
+        number: u64,
+        /// That of the backup.
+        backup: u64,
+    },
+}
+
+/// Whether anything may be loaded at all: not while a recovery has not been ended by a person (VT-02, VT-06).
+pub fn may_serve(pending: Option<Recovery>) -> Result<(), Refusal> {
+    match pending {
+        None => Ok(()),
+        Some(recovery) => Err(Refusal::NotOnline { recovery }),
+    }
 }
 
 fn counted(files: u64) -> String {

@@ -137,7 +137,7 @@ fn replayed(events: &[Event]) -> BTreeMap<String, [String; 4]> {
             state[at] = change.to.clone().expect("a state");
         };
         match change.subject {
-            Subject::Vault | Subject::File => {}
+            Subject::Vault | Subject::File | Subject::Recovery => {}
             Subject::Volume => match &change.to {
                 Some(category) => {
                     let state = [category.as_str(), "ok", "closed", "0"].map(str::to_owned);

@@ -144,7 +144,7 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
     let add = format!("'pseudotape vault add {image}'");
     match finding.kind {
         FindingKind::DamagedCatalog => format!(
-            "keep a copy of the files catalog.sqlite* in {}, and bring back a backup of them",
+            "'pseudotape vault recover TAPE... --confirm' brings back a backup of it, and keeps what is left in {}",
             vault.directory().display()
         ),
         FindingKind::MissingImage => format!(

@@ -2,6 +2,7 @@
 
 mod rows;
 mod schema;
+mod travel;
 
 use std::fs::File;
 use std::io::Read;
@@ -18,6 +19,7 @@ use crate::layout::{CATALOG_FILE, LOG_FILE};
 pub use rows::Counts;
 pub(crate) use rows::{Key, Rows};
 pub use schema::SCHEMA_VERSION;
+pub(crate) use schema::is_database;
 
 /// What a catalog is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +156,11 @@ fn open_unwritable(directory: &Path, path: &Path) -> Result<Connection, Error> {
     if log.metadata().is_ok_and(|log| log.len() > 0) {
         return Err(Error::Unfinished { path: log });
     }
+    open_immutable(path)
+}
+
+/// As if nobody could change it: no file is made beside it.
+fn open_immutable(path: &Path) -> Result<Connection, Error> {
     let path = std::path::absolute(path).map_err(|error| Error::host("find", path, error))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let uri = format!("file:{}?immutable=1", quoted(&path));

@@ -30,8 +30,8 @@ pub struct Counts {
 }
 
 /// A volume's number in the catalog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key(i64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(pub(super) i64);
 
 const VOLUME: &str = "v.id, v.label, v.identity, v.category, v.availability, v.block_by, v.block_reason, v.block_ms, \
     v.opening, v.generation, v.image, v.image_generation, v.added_ms";
@@ -41,7 +41,7 @@ const LISTED: &str = "count(f.number), coalesce(sum(f.bytes), 0), count(CASE WHE
 /// The rows of a catalog, within a transaction or without one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<'a> {
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
 }
 
 impl<'a> Rows<'a> {
@@ -368,16 +368,16 @@ fn listed(row: &Row<'_>) -> Result<(Key, Listed), Error> {
 }
 
 /// SQLite's numbers have a sign.
-fn signed(number: u64) -> Result<i64, Error> {
+pub(super) fn signed(number: u64) -> Result<i64, Error> {
     i64::try_from(number).map_err(|_| Error::TooLarge(number))
 }
 
-fn positive(number: i64) -> Result<u64, Error> {
+pub(super) fn positive(number: i64) -> Result<u64, Error> {
     u64::try_from(number).map_err(|_| Error::Damaged {
         cause: format!("the number {number} can't be negative"),
     })
 }
 
-fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Error> {
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64, Error> {
     positive(row.get(column)?)
 }

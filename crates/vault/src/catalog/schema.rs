@@ -21,7 +21,8 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 1] = ["
+pub(super) const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         identity TEXT NOT NULL
@@ -66,7 +67,29 @@ pub(super) const MIGRATIONS: [&str; 1] = ["
         why TEXT NOT NULL
     ) STRICT;
     CREATE INDEX event_of_volume ON event (volume);
-"];
+",
+    TRAVELS,
+];
+
+/// Backups of the catalog, and recoveries from them.
+const TRAVELS: &str = "
+    CREATE TABLE backup (
+        sequence INTEGER PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        -- What was in vault.toml: an empty machine has none.
+        configuration TEXT NOT NULL
+    ) STRICT;
+    -- A recovery is under way until a person says that the vault is in service again.
+    CREATE TABLE recovery (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        sequence INTEGER NOT NULL,
+        backup_ms INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        -- Numbers of backups up to this one were seen, and are not given again.
+        highest INTEGER NOT NULL CHECK (highest >= sequence),
+        online_ms INTEGER
+    ) STRICT;
+";
 
 /// The tables of a new catalog.
 pub(super) fn create(transaction: &Transaction<'_>, vault: Uuid) -> Result<(), Error> {
@@ -105,6 +128,11 @@ pub(super) fn version(connection: &Connection) -> Result<i64, Error> {
 /// Whose catalog it is.
 pub(super) fn vault_identity(connection: &Connection) -> Result<String, Error> {
     Ok(connection.query_row("SELECT identity FROM vault", [], |row| row.get(0))?)
+}
+
+/// Whether a file is a database of SQLite, by its first bytes.
+pub(crate) fn is_database(path: &PathBuf) -> bool {
+    first_bytes::<16>(path).is_ok_and(|bytes| bytes == *MAGIC)
 }
 
 /// Looks at the first bytes of a file, before SQLite does: that would already make files beside it.

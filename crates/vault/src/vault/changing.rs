@@ -12,7 +12,7 @@ use crate::contents::{Contents, read_file};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
 use crate::label::Label;
-use crate::rules::{LastCopy, may_load, may_remove};
+use crate::rules::{LastCopy, may_load, may_remove, may_serve};
 use crate::state::{Availability, Category, FileState, Opening};
 use crate::volume::{Block, Listed, TapeFile, Volume};
 
@@ -154,6 +154,7 @@ impl Vault {
         access: Access,
         order: &Order,
     ) -> Result<(Listed, PathBuf), Error> {
+        may_serve(self.pending_recovery()?)?;
         let listed = self.change_volume(label, |volume, _, _| {
             may_load(volume, access)?;
             if volume.image.is_none() {

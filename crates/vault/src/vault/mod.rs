@@ -2,6 +2,7 @@
 
 mod changing;
 mod inspecting;
+mod recovering;
 mod taking;
 
 use std::fs;
