@@ -1,4 +1,4 @@
-use pseudotape_tape::Volume;
+use pseudotape_tape::{ObjectNumber, Volume};
 
 use crate::error::{Error, Tape};
 use crate::found::{Handle, Image, Object};
@@ -35,8 +35,8 @@ pub struct Assembled {
 
 /// Writes all that is kept onto a target, which is at its beginning, in the order of the tape; commits.
 ///
-/// An object that can't be read from its image any more is [`Error::Lost`]: the map says so then, and the caller saves
-/// it. `progress` is told the bytes that were written.
+/// Where objects can't be read from their image any more, all others are read too, so that the map says it of each:
+/// that is [`Error::Lost`], and the caller saves the map. `progress` is told the bytes that were written.
 pub fn assemble(
     map: &mut Map,
     base: &mut dyn Volume,
@@ -53,13 +53,14 @@ pub fn assemble(
     let mut to = Image::here(Handle::Lent(to), Tape::Target)?;
     let mut assembled = Assembled::default();
     let mut buffer = Vec::new();
+    let mut lost: Option<(Tape, u64, u64)> = None;
     for run in map.runs().to_vec() {
         for object in run.first..run.end() {
             let (image, at) = match &run.state {
                 State::Good(Place::Base) => (Some(&mut base), object),
                 State::Good(Place::Found(at)) => (found.as_mut(), at + 2 * (object - run.first)),
                 State::Bad(_) | State::NotTried => {
-                    if holes == Holes::Noted {
+                    if holes == Holes::Noted && lost.is_none() {
                         let at = to.append_note()?;
                         moved(&mut assembled.moved, object, at);
                     }
@@ -72,9 +73,12 @@ pub fn assemble(
             };
             let Some(kept) = kept else {
                 map.set_not_tried(object, 1);
-                let object = pseudotape_tape::ObjectNumber(object);
-                return Err(Error::Lost { tape, object });
+                lost.get_or_insert((tape, object, 0)).2 += 1;
+                continue;
             };
+            if lost.is_some() {
+                continue;
+            }
             let at = to.append(kept.as_written())?;
             moved(&mut assembled.moved, object, at);
             if let Object::Block(bytes) = &kept {
@@ -82,6 +86,13 @@ pub fn assemble(
                 progress(assembled.bytes);
             }
         }
+    }
+    if let Some((tape, object, objects)) = lost {
+        return Err(Error::Lost {
+            tape,
+            object: ObjectNumber(object),
+            objects,
+        });
     }
     to.commit()?;
     Ok(assembled)

@@ -72,7 +72,8 @@ pub enum Error {
     },
     /// The images do not hold what the map says.
     #[error(
-        "{tape} holds {holds} objects, and the map says {says}: it is not the one that belongs to the map"
+        "{tape} holds {holds} objects, and the map says {says}: it is not the one that belongs to the map, or it has \
+         lost its end"
     )]
     Short {
         /// Which.
@@ -82,16 +83,18 @@ pub enum Error {
         /// Objects that must be on it.
         says: u64,
     },
-    /// An object that was good can't be read from its image any more. The map says so now: it is not tried.
+    /// Objects that were good can't be read from their image any more. The map says so now: they are not tried.
     #[error(
-        "{tape}: object {object} was read from the tape once, and can't be read from its image any more: it is \
-         marked as not tried, and the same command reads it from the tape again"
+        "{tape}: object {object} was read from the tape once, and can't be read from its image any more, as {objects} in \
+         all: they are marked as not tried, and the same command reads them from the tape again"
     )]
     Lost {
-        /// Where it was.
+        /// Where the first one was.
         tape: Tape,
-        /// The object.
+        /// The first one.
         object: ObjectNumber,
+        /// How many.
+        objects: u64,
     },
     /// The image that is given is another one than that of the map.
     #[error(

@@ -16,6 +16,9 @@ pub struct Options {
     pub same_tape: bool,
     /// The source is known to have lost its end: where it ends says nothing of the tape.
     pub lost_its_end: bool,
+    /// What was kept is read through first, and what can't be read any more is read from the source again; else images
+    /// that hold less than the map says are refused.
+    pub reread_lost: bool,
 }
 
 impl Default for Options {
@@ -24,6 +27,7 @@ impl Default for Options {
             tries: 3,
             same_tape: false,
             lost_its_end: false,
+            reread_lost: false,
         }
     }
 }

@@ -268,8 +268,13 @@ pub(crate) fn append_found(
     image.append(written)
 }
 
-/// Takes into the map what the base holds and a kill kept out of the map; a note is known to nobody.
-pub(crate) fn adopt_base(map: &mut Map, base: &mut Image<'_>) -> Result<(), Error> {
+/// Takes into the map what the base holds and a kill kept out of the map; a note is known to nobody. A base that holds
+/// less than the map says is refused, or what it lost is not tried any more.
+pub(crate) fn adopt_base(
+    map: &mut Map,
+    base: &mut Image<'_>,
+    reread_lost: bool,
+) -> Result<(), Error> {
     let says = map
         .runs()
         .iter()
@@ -278,6 +283,7 @@ pub(crate) fn adopt_base(map: &mut Map, base: &mut Image<'_>) -> Result<(), Erro
         .max();
     if let Some(says) = says
         && says > base.end
+        && !reread_lost
     {
         return Err(Error::Short {
             tape: base.tape,
@@ -285,6 +291,7 @@ pub(crate) fn adopt_base(map: &mut Map, base: &mut Image<'_>) -> Result<(), Erro
             says,
         });
     }
+    map.forget_base_from(base.end);
     let mut buffer = Vec::new();
     for object in map.frontier()..base.end {
         match base.read(object, &mut buffer)? {
@@ -298,13 +305,26 @@ pub(crate) fn adopt_base(map: &mut Map, base: &mut Image<'_>) -> Result<(), Erro
     Ok(())
 }
 
-/// The same for the image of what was found later.
-pub(crate) fn adopt_found(map: &mut Map, found: &mut Image<'_>) -> Result<(), Error> {
+/// How many objects the map says that are in the image of what was found later.
+pub(crate) fn places_in_found(map: &Map) -> u64 {
     let ends = map.runs().iter().filter_map(|run| match run.state {
         State::Good(Place::Found(at)) => at.checked_add(2 * run.objects - 1),
         _ => None,
     });
-    let says = ends.max().unwrap_or(0);
+    ends.max().unwrap_or(0)
+}
+
+/// The same for the image of what was found later.
+pub(crate) fn adopt_found(
+    map: &mut Map,
+    found: &mut Image<'_>,
+    reread_lost: bool,
+) -> Result<(), Error> {
+    let says = places_in_found(map);
+    if says > found.end && reread_lost {
+        map.forget_found_from(found.end);
+        return Ok(());
+    }
     if says > found.end {
         return Err(Error::Short {
             tape: found.tape,

@@ -260,6 +260,32 @@ impl Map {
         }
     }
 
+    /// The base has nothing from this object on: what was good there is not tried.
+    pub(crate) fn forget_base_from(&mut self, end: u64) {
+        self.forget(|run| match run.state {
+            State::Good(Place::Base) => end.saturating_sub(run.first),
+            _ => u64::MAX,
+        });
+    }
+
+    /// The same of the image of what was found later, in its own numbers.
+    pub(crate) fn forget_found_from(&mut self, end: u64) {
+        self.forget(|run| match run.state {
+            State::Good(Place::Found(at)) => end.saturating_sub(at).div_ceil(2),
+            _ => u64::MAX,
+        });
+    }
+
+    /// Keeps so many objects of each run; the others are not tried.
+    fn forget(&mut self, kept: impl Fn(&Run) -> u64) {
+        for run in self.runs.clone() {
+            let kept = kept(&run);
+            if kept < run.objects {
+                self.set_not_tried(run.first + kept, run.objects - kept);
+            }
+        }
+    }
+
     /// The sources that an object of these runs was tried with.
     #[must_use]
     pub fn tried_by(&self) -> BTreeSet<usize> {

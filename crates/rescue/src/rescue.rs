@@ -44,7 +44,7 @@ pub fn rescue(
     events: &mut dyn Events,
 ) -> Result<Outcome, Error> {
     ensure_base(map.target, base)?;
-    let mut kept = Kept::open(map, base, place)?;
+    let mut kept = Kept::open(map, base, place, options.reread_lost)?;
     ensure_same(source, name, &mut kept, options)?;
     let limit = match source.noted() {
         Noted::NotMirroredFrom(object) => Some(object.0),

@@ -4,7 +4,9 @@ use pseudotape_tape::{ObjectNumber, Volume};
 
 use crate::error::{Error, Tape};
 use crate::events::{BadObject, Events, Workplace};
-use crate::found::{Handle, Image, Object, Written, adopt_base, adopt_found, append_found};
+use crate::found::{
+    Handle, Image, Object, Written, adopt_base, adopt_found, append_found, places_in_found,
+};
 use crate::map::{Attempt, Map, Place, SourceName, State};
 use crate::reader::{Batch, Step};
 
@@ -30,6 +32,7 @@ impl<'a> Kept<'a> {
         map: &'a mut Map,
         base: &'a mut dyn Volume,
         place: &'a mut dyn Workplace,
+        reread_lost: bool,
     ) -> Result<Self, Error> {
         let mut kept = Kept {
             base: Image::open(Handle::Lent(base), Tape::Base)?,
@@ -40,12 +43,43 @@ impl<'a> Kept<'a> {
             unsaved_bytes: 0,
             dirty: true,
         };
-        adopt_base(kept.map, &mut kept.base)?;
-        if kept.map.needs_found() || kept.place.has_found() {
-            kept.open_found()?;
+        adopt_base(kept.map, &mut kept.base, reread_lost)?;
+        if kept.place.has_found() {
+            kept.open_found(reread_lost)?;
+        } else {
+            kept.expect_no_found(reread_lost)?;
+        }
+        if reread_lost {
+            kept.prove()?;
         }
         kept.save()?;
         Ok(kept)
+    }
+
+    /// The image of what was found later is not there: nothing may be in it.
+    fn expect_no_found(&mut self, reread_lost: bool) -> Result<(), Error> {
+        let says = places_in_found(self.map);
+        if says == 0 || reread_lost {
+            self.map.forget_found_from(0);
+            return Ok(());
+        }
+        Err(Error::Short {
+            tape: Tape::Found,
+            holds: 0,
+            says,
+        })
+    }
+
+    /// Reads all that is kept; what can't be read is not tried any more.
+    fn prove(&mut self) -> Result<(), Error> {
+        for run in self.map.runs().to_vec() {
+            if matches!(run.state, State::Good(_)) {
+                for object in run.first..run.end() {
+                    self.read(object)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The place of a source in the map. It is on the disk before anything is read with it: what a kill leaves is then
@@ -57,45 +91,35 @@ impl<'a> Kept<'a> {
         self.save().map(|()| number)
     }
 
-    fn open_found(&mut self) -> Result<&mut Image<'a>, Error> {
+    fn open_found(&mut self, reread_lost: bool) -> Result<&mut Image<'a>, Error> {
         let mut image = Image::open(Handle::Own(self.place.found()?), Tape::Found)?;
-        adopt_found(self.map, &mut image)?;
+        adopt_found(self.map, &mut image, reread_lost)?;
         Ok(self.found.insert(image))
     }
 
     /// The image of what was found later; it is made with the first object for it.
     fn found(&mut self) -> Result<&mut Image<'a>, Error> {
         if self.found.is_none() {
-            return self.open_found();
+            return self.open_found(false);
         }
         Ok(self.found.as_mut().expect("it was opened before"))
     }
 
-    /// Reads an object that is good.
+    /// Reads an object that is good. One that is not there any more is not tried from now on.
     pub(crate) fn read(&mut self, object: u64) -> Result<Option<Object>, Error> {
         let known = self.map.state(object).map(|run| run.state);
         let mut buffer = std::mem::take(&mut self.buffer);
-        let (tape, read) = match known {
-            Some(State::Good(Place::Base)) => (Tape::Base, self.base.read(object, &mut buffer)?),
-            Some(State::Good(Place::Found(at))) => {
-                (Tape::Found, self.found()?.read(at, &mut buffer)?)
-            }
+        let read = match known {
+            Some(State::Good(Place::Base)) => self.base.read(object, &mut buffer)?,
+            Some(State::Good(Place::Found(at))) => self.found()?.read(at, &mut buffer)?,
             Some(State::Bad(_) | State::NotTried) | None => return Ok(None),
         };
         self.buffer = buffer;
         if read.is_none() {
-            self.lose(object)?;
-            let object = ObjectNumber(object);
-            return Err(Error::Lost { tape, object });
+            self.map.set_not_tried(object, 1);
+            self.dirty = true;
         }
         Ok(read)
-    }
-
-    /// An object that was good is not there any more.
-    pub(crate) fn lose(&mut self, object: u64) -> Result<(), Error> {
-        self.map.set_not_tried(object, 1);
-        self.dirty = true;
-        self.save()
     }
 
     /// Keeps what a batch has; says how many objects were good.

@@ -66,7 +66,7 @@ says "a map without its image" 2 'bring it back' pseudotape rescue second.ptape 
 cp another.ptape out.ptape
 says "a map with another image" 2 'name the image that belongs to the map' pseudotape rescue second.ptape out.ptape
 mv away.ptape out.ptape
-says "an image with something on it and no map" 2 'is not blank' pseudotape rescue second.ptape another.ptape
+says "an image with something on it and no map" 2 'is not blank, and another.ptape.rescue, the map' pseudotape rescue second.ptape another.ptape
 
 # The other copy has other bad blocks: together they are whole.
 says "the other copy fills what is missing, and nothing else" 0 'read 3 objects now.*'$'\n''whole: all 183 objects are good' \
@@ -145,6 +145,22 @@ says "is refused when something else is on it" 2 'not the tape that this rescue 
 # Files where they are not expected.
 mkdir other && mount -t tmpfs -o size=1m tmpfs other
 says "a map on another file system" 1 'not whole: 180 of 183' pseudotape rescue first.ptape apart.ptape --map other/map
+umount other
+# A full disk is no damage of the tape, whatever was met on the tape before.
+mount -t tmpfs -o size=1100k tmpfs other
+says "a full disk is told as one" 2 'other/full.ptape: no room on the host.s disk' \
+    pseudotape rescue first.ptape other/full.ptape
+same "with the bad objects in the map that were met, and no other" 2 "$(grep -c '^bad' other/full.ptape.rescue)"
+mount -o remount,size=4m other
+says "with room the same command goes on" 1 'not whole: 180 of 183 objects good, 3 bad, 0 not tried' \
+    pseudotape rescue first.ptape other/full.ptape
+filled() { head -c "$(df --output=avail -B1 other | tail -1)" /dev/zero >other/ballast; }
+filled
+says "no room for the map" 2 "can't save the map other/full.ptape.rescue: No space left" \
+    pseudotape rescue second.ptape other/full.ptape
+rm other/ballast
+says "and on again" 0 'whole: all 183 objects are good' pseudotape rescue second.ptape other/full.ptape
+says "it is the tape" 0 '^identical: ' pseudotape compare source.ptape other/full.ptape
 umount other
 mkfifo pipe.ptape.rescue
 says "a map that is a pipe is refused" 2 'no regular file' timeout 60 pseudotape rescue first.ptape pipe.ptape

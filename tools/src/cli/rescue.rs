@@ -28,6 +28,10 @@ pub(crate) struct RescueOptions {
     /// refused nevertheless.
     #[arg(long)]
     pub same_tape: bool,
+    /// Reads DST through first, and from SRC again what DST has lost since it was rescued: by damage, or because the
+    /// image of what was found later is gone.
+    #[arg(long)]
+    pub reread_lost: bool,
     /// A command that the shell runs for each bad object, at once, with JSON about it on its standard input.
     #[arg(long, value_name = "CMD")]
     pub on_bad: Option<String>,
@@ -49,7 +53,7 @@ pub(crate) struct RescueOptions {
         long,
         value_name = "N",
         requires = "output",
-        conflicts_with_all = ["target", "map", "on_bad", "finish", "leave_out", "force", "same_tape", "picture"]
+        conflicts_with_all = ["target", "map", "on_bad", "finish", "leave_out", "force", "same_tape", "picture", "reread_lost"]
     )]
     pub raw_file: Option<u64>,
     /// Where --raw-file writes.

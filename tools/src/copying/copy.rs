@@ -362,16 +362,25 @@ fn ensure_room(
 }
 
 /// Refuses a tape on which something is recorded; it is at its beginning.
-pub(crate) fn ensure_blank(target: &mut Tape) -> Result<()> {
+fn ensure_blank(target: &mut Tape) -> Result<()> {
+    if !is_blank(target)? {
+        let name = target.name();
+        bail!(
+            "{name} is not blank: --resume goes on with a copy that was interrupted, --force writes over what is there"
+        );
+    }
+    Ok(())
+}
+
+/// Whether nothing is recorded on a tape, which is at its beginning.
+pub(crate) fn is_blank(target: &mut Tape) -> Result<bool> {
     let name = target.name();
     let met = target.drive().read(Transfer::Variable, &mut [0]);
     match met {
-        Ok(done) if done.stop == Some(Stop::EndOfData) => Ok(()),
+        Ok(done) => Ok(done.stop == Some(Stop::EndOfData)),
         // A block that can't be read is one, too.
-        Err(failed) if failed.sense != Sense::MediumError => Err(anyhow!("{name}: {failed}")),
-        _ => bail!(
-            "{name} is not blank: --resume goes on with a copy that was interrupted, --force writes over what is there"
-        ),
+        Err(failed) if failed.sense == Sense::MediumError => Ok(false),
+        Err(failed) => Err(anyhow!("{name}: {failed}")),
     }
 }
 

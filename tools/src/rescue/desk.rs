@@ -12,6 +12,7 @@ use pseudotape_rescue::{Error, Map, Workplace};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{Volume, make_ready};
 
+use super::lock::Lock;
 use crate::image::Opened;
 use crate::image::create::fresh;
 
@@ -81,6 +82,11 @@ impl Desk {
     /// An image that is not whole yet.
     pub(crate) fn making(&self) -> PathBuf {
         with_ending(&self.base, ".rescue.making.ptape")
+    }
+
+    /// Where a rescue says that it is at work.
+    pub(crate) fn lock_path(&self) -> PathBuf {
+        with_ending(&self.base, ".rescue.lock")
     }
 
     /// The same, of what was found later, which lies beside the map.
@@ -216,7 +222,8 @@ fn plain_image(target: &Sink) -> Result<Option<PathBuf>> {
     let opened = target.open(Access::ReadOnly);
     let opened = opened.map_err(|error| match &error {
         pseudotape_sink::Error::Image(reason @ pseudotape_image::Error::InUse { .. }) => {
-            crate::image::in_use(reason)
+            let lock = Desk::of_image(path, None).lock_path();
+            Lock::holder(&lock, path).unwrap_or_else(|| crate::image::in_use(reason))
         }
         _ => error.into(),
     })?;
@@ -229,13 +236,40 @@ fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("can't remove {}", path.display()))
         }
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => {
+            passed("removed");
+            Ok(())
+        }
     }
+}
+
+/// Is told what was done.
+#[cfg(test)]
+pub(super) type Watch = Box<dyn FnMut(&'static str)>;
+
+#[cfg(test)]
+thread_local! {
+    /// Looks at what is on the disk, each time that it became another state.
+    pub(super) static WATCH: std::cell::RefCell<Option<Watch>> =
+        const { std::cell::RefCell::new(None) };
+}
+
+/// A kill or a loss of power may come here: a test looks at what would be left.
+pub(super) fn passed(what: &'static str) {
+    #[cfg(test)]
+    WATCH.with_borrow_mut(|watch| {
+        if let Some(watch) = watch {
+            watch(what);
+        }
+    });
+    let _ = what;
 }
 
 /// Gives a file another name, and brings that to stable storage.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to)
+    let renamed = fs::rename(from, to);
+    passed("renamed");
+    renamed
         .and_then(|()| sync_folder(to))
         .with_context(|| format!("can't rename {} to {}", from.display(), to.display()))
 }
@@ -251,9 +285,16 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 /// one stays under another name, where that is wanted.
 pub(crate) fn in_place(path: &Path, bytes: &[u8], old: Option<&Path>) -> io::Result<()> {
     let new = with_ending(path, ".new");
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        passed("map written");
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // A full disk: what is there of it is of use to nobody.
+        drop(fs::remove_file(&new));
+        return Err(error);
+    }
     if let Some(old) = old
         && path.exists()
     {
@@ -261,9 +302,12 @@ pub(crate) fn in_place(path: &Path, bytes: &[u8], old: Option<&Path>) -> io::Res
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        passed("old map removed");
         fs::hard_link(path, old).or_else(|_| fs::copy(path, old).map(drop))?;
+        passed("old map kept");
     }
     fs::rename(&new, path)?;
+    passed("map renamed");
     sync_folder(path)
 }
 

@@ -1,7 +1,9 @@
 //! `pseudotape rescue`: reads a damaged tape object by object, as often as it takes.
 
 mod desk;
+mod failure;
 mod hook;
+mod lock;
 mod raw;
 mod report;
 
@@ -19,11 +21,13 @@ use pseudotape_rescue::{
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{EraseExtent, ObjectNumber};
 
-use self::desk::{Desk, in_place};
+use self::desk::{Desk, in_place, passed};
+use self::failure::explained;
+use self::lock::Lock;
 use self::report::RescueReport;
 use crate::Verdict;
 use crate::cli::RescueOptions;
-use crate::copying::copy::{ensure_blank, make_missing, partition};
+use crate::copying::copy::{is_blank, make_missing, partition};
 use crate::copying::meter::Meter;
 use crate::copying::tape::{Tape, ensure_different, name_of};
 
@@ -31,17 +35,27 @@ pub(crate) fn run(options: &RescueOptions, screen: &Screen) -> Result<Verdict> {
     if let Some(file) = options.raw_file {
         return raw::run(options, file, screen);
     }
+    let report = work(options, screen)?;
+    screen.show(&report)?;
+    Ok(match report.whole {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+fn work(options: &RescueOptions, screen: &Screen) -> Result<RescueReport> {
     let target = options.target.as_ref().context("name DST")?;
     ensure_different(&options.source, target)?;
     let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
     let partition = partition(&mut source, options.partition)?;
     let desk = Desk::find(target, options.map.as_deref())?;
     ensure_for_tape(options, desk.is_direct())?;
+    let _lock = Lock::take(desk.lock_path(), desk.base_path())?;
     let map = desk.load()?;
     let mut base = open_base(&desk, map.is_some(), &mut source)?;
     let mut map = match map {
         Some(map) => map,
-        None => new_map(&mut base, partition)?,
+        None => new_map(&mut base, &desk, partition)?,
     };
     ensure!(
         map.partition == partition,
@@ -49,21 +63,19 @@ pub(crate) fn run(options: &RescueOptions, screen: &Screen) -> Result<Verdict> {
         desk.map.display(),
         map.partition
     );
-    let lost_its_end = source.end_is_lost(partition)?;
-    source.go_to(Some(partition), 0)?;
-
-    let run = read(
+    let done = all(
         options,
-        &mut source,
-        &mut base,
+        target,
+        Tapes { source, base },
         &mut map,
         &desk,
-        lost_its_end,
         screen,
     )?;
-    let Run { outcome, time } = run;
-    mark(&mut base, map.unfinished_from())?;
-    let assembled = settle(options, target, &desk, base, &mut map, screen)?;
+    let Done {
+        outcome,
+        time,
+        assembled,
+    } = done;
     if let Some(file) = options.picture.as_deref() {
         draw(
             &Picture::of_map(&map),
@@ -72,12 +84,9 @@ pub(crate) fn run(options: &RescueOptions, screen: &Screen) -> Result<Verdict> {
             screen,
         )?;
     }
-    let report = RescueReport::new(options, target, &desk, &map, outcome, assembled, time);
-    screen.show(&report)?;
-    Ok(match report.whole {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+    Ok(RescueReport::new(
+        options, target, &desk, &map, outcome, assembled, time,
+    ))
 }
 
 /// Shows a picture on the screen, or writes it as SVG.
@@ -112,12 +121,97 @@ fn open_base(desk: &Desk, has_map: bool, source: &mut Tape) -> Result<Tape> {
     Tape::open(&base, Access::ReadWrite, Side::Second)
 }
 
-fn new_map(base: &mut Tape, partition: u8) -> Result<Map> {
+fn new_map(base: &mut Tape, desk: &Desk, partition: u8) -> Result<Map> {
     base.go_to(Some(0), 0)?;
-    ensure_blank(base).context("there is no map of a rescue beside it")?;
+    ensure!(
+        is_blank(base)?,
+        "{} is not blank, and {}, the map of what was rescued into it, is not there: bring the map back (--map says \
+         where it lies), or name another DST",
+        base.name(),
+        desk.map.display()
+    );
     let id = base.open.volume_identity().id;
     let id = id.with_context(|| format!("{}: it is no image", base.name()))?;
     Ok(Map::new(id, partition))
+}
+
+/// How often what was kept is read from the tape again, where its image can't be read when it is put together.
+const ROUNDS: u32 = 3;
+
+/// Both tapes of a rescue.
+struct Tapes {
+    source: Tape,
+    base: Tape,
+}
+
+/// What a command did.
+struct Done {
+    outcome: Outcome,
+    time: std::time::Duration,
+    assembled: Option<Assembled>,
+}
+
+/// Reads what is missing, and brings what is kept to where it is wanted.
+fn all(
+    options: &RescueOptions,
+    target: &Sink,
+    tapes: Tapes,
+    map: &mut Map,
+    desk: &Desk,
+    screen: &Screen,
+) -> Result<Done> {
+    let Tapes {
+        mut source,
+        mut base,
+    } = tapes;
+    let partition = map.partition;
+    let lost_its_end = source.end_is_lost(partition)?;
+    let mut before = Progress::default();
+    let mut time = std::time::Duration::ZERO;
+    let mut round = 1;
+    loop {
+        source.go_to(Some(partition), 0)?;
+        let options_now = Options {
+            tries: options.tries,
+            same_tape: options.same_tape,
+            lost_its_end,
+            reread_lost: options.reread_lost && round == 1,
+        };
+        let run = read(
+            options,
+            &mut source,
+            &mut base,
+            map,
+            desk,
+            options_now,
+            screen,
+        )?;
+        mark(&mut base, map.unfinished_from())?;
+        time += run.time;
+        before.objects += run.outcome.read.objects;
+        before.bytes += run.outcome.read.bytes;
+        match settle(options, target, desk, base, map, screen) {
+            // The map says by now what is to be read once more.
+            Err(error) if is_lost(&error) && round < ROUNDS => {
+                round += 1;
+                base = Tape::open(&desk.base(), Access::ReadWrite, Side::Second)?;
+            }
+            settled => {
+                return Ok(Done {
+                    outcome: Outcome {
+                        read: before,
+                        ..run.outcome
+                    },
+                    time,
+                    assembled: settled?,
+                });
+            }
+        }
+    }
+}
+
+fn is_lost(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Lost { .. }))
 }
 
 /// Marks the image as no whole copy from an object on, or (`None`) as one.
@@ -138,7 +232,7 @@ fn read(
     base: &mut Tape,
     map: &mut Map,
     desk: &Desk,
-    lost_its_end: bool,
+    options_now: Options,
     screen: &Screen,
 ) -> Result<Run> {
     let name = source_name(source);
@@ -162,11 +256,7 @@ fn read(
         &mut base.open,
         map,
         &mut place,
-        Options {
-            tries: options.tries,
-            same_tape: options.same_tape,
-            lost_its_end,
-        },
+        options_now,
         &mut told,
     );
     let time = told.meter.finish();
@@ -174,26 +264,6 @@ fn read(
         Ok(outcome) => Ok(Run { outcome, time }),
         Err(error) => Err(explained(error, source, base, desk)),
     }
-}
-
-fn explained(error: Error, source: &mut Tape, base: &mut Tape, desk: &Desk) -> anyhow::Error {
-    let tape = match &error {
-        Error::Drive {
-            tape: pseudotape_rescue::Tape::Base,
-            ..
-        } => base,
-        _ => source,
-    };
-    let name = tape.name();
-    let words = match tape.open.take_trouble() {
-        Some(trouble) => format!("{name}: {trouble}"),
-        None => name,
-    };
-    let kept = format!(
-        "{words} (what was read is kept, and {} says so: the same command goes on)",
-        desk.map.display()
-    );
-    anyhow::Error::from(error).context(kept)
 }
 
 fn source_name(source: &mut Tape) -> SourceName {
@@ -258,6 +328,8 @@ fn settle(
     let whole = map.is_whole();
     if map.needs_found() && (whole || options.finish) {
         base = merge(desk, base, map, screen)?;
+    } else if !map.needs_found() && desk.found_path().exists() {
+        clear_found(desk, map)?;
     }
     let written = match desk.is_direct() {
         true => None,
@@ -280,6 +352,7 @@ fn settle(
 fn merge(desk: &Desk, mut base: Tape, map: &mut Map, screen: &Screen) -> Result<Tape> {
     let making = desk.making();
     desk.make_like_base(&making)?;
+    passed("made");
     let mut whole = Tape::open(
         &Sink::from(Location::Path(making.clone())),
         Access::ReadWrite,
@@ -300,8 +373,11 @@ fn merge(desk: &Desk, mut base: Tape, map: &mut Map, screen: &Screen) -> Result<
         desk.save_map(map)?;
         return Err(explained(error, &mut whole, &mut base, desk));
     }
+    passed("put together");
     mark(&mut whole, map.unfinished_from())?;
+    passed("marked");
     whole.finish()?;
+    passed("closed");
     desk::rename(&making, desk.base_path())?;
     drop(base);
     found
@@ -309,10 +385,15 @@ fn merge(desk: &Desk, mut base: Tape, map: &mut Map, screen: &Screen) -> Result<
         .map_err(|error| anyhow!("{}: {error}", desk.found_path().display()))?;
     map.settle();
     desk.save_map(map)?;
+    clear_found(desk, map)?;
+    Tape::open(&desk.base(), Access::ReadWrite, Side::Second)
+}
+
+/// Removes what was found later, which lies in its place now. A kill may have left it.
+fn clear_found(desk: &Desk, map: &Map) -> Result<()> {
     // The map before this one must not name what goes now.
     desk.save_map(map)?;
-    desk.remove_found()?;
-    Tape::open(&desk.base(), Access::ReadWrite, Side::Second)
+    desk.remove_found()
 }
 
 /// Writes a tape that can't be written in its middle.
@@ -327,8 +408,12 @@ fn write_tape(
     let mut to = Tape::open(target, Access::ReadWrite, Side::Second)?;
     to.go_to(Some(0), 0)?;
     if !options.force {
-        ensure_blank(&mut to)
-            .with_context(|| format!("what is rescued lies in {}", desk.base_path().display()))?;
+        ensure!(
+            is_blank(&mut to)?,
+            "{} is not blank: --force writes over what is there (what was rescued lies in {}, and waits)",
+            to.name(),
+            desk.base_path().display()
+        );
         to.go_to(Some(0), 0)?;
     }
     let mut found = match map.needs_found() {
@@ -385,3 +470,7 @@ fn ensure_for_tape(options: &RescueOptions, direct: bool) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "merge_test.rs"]
+mod merge_test;

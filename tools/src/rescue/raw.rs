@@ -15,6 +15,7 @@ use pseudotape_sink::Access;
 use serde::Serialize;
 
 use super::desk::{in_place, rename};
+use super::report::LINES;
 use crate::Verdict;
 use crate::cli::RescueOptions;
 use crate::copying::copy::partition;
@@ -56,7 +57,7 @@ impl Report for RawReport {
             counted(self.blocks, "block"),
             self.sha256
         );
-        for hole in self.holes.iter().take(20) {
+        for hole in self.holes.iter().take(LINES) {
             text += &format!(
                 "{}: about {} from byte {} on (object {})\n",
                 screen.paint(Paint::Bad, "hole"),
@@ -64,6 +65,10 @@ impl Report for RawReport {
                 hole.offset,
                 hole.first_object
             );
+        }
+        if self.holes.len() > LINES {
+            let more = (self.holes.len() - LINES) as u64;
+            text += &format!("and {}; the map and --json list all\n", counted_more(more));
         }
         if self.sha256_matches == Some(false) {
             text += &format!(
@@ -93,6 +98,13 @@ impl Report for RawReport {
     }
 }
 
+fn counted_more(more: u64) -> String {
+    match more {
+        1 => "1 more hole".to_owned(),
+        more => format!("{more} more holes"),
+    }
+}
+
 fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(ending);
@@ -101,6 +113,11 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 pub(crate) fn run(options: &RescueOptions, file: u64, screen: &Screen) -> Result<Verdict> {
     let output = options.output.as_deref().context("name --output")?;
+    ensure!(
+        output != Path::new("-"),
+        "--output - : a file that may turn out to have holes can't go to standard output; name a file ('./-' is one \
+         that is called so)"
+    );
     ensure!(
         fs::symlink_metadata(output).is_err(),
         "{} exists: choose another name",

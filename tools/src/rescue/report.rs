@@ -14,7 +14,7 @@ use crate::copying::meter::rate;
 use crate::copying::tape::name_of;
 
 /// Lines about single places that a person still reads.
-const LINES: usize = 20;
+pub(crate) const LINES: usize = 20;
 
 /// The name of an errno, where it is one that a tape gives.
 pub(crate) fn errno_name(errno: u16) -> String {
@@ -62,7 +62,7 @@ pub(crate) struct RescueReport {
     bad: u64,
     not_tried: u64,
     /// Objects that this run has read.
-    read_objects: u64,
+    pub(crate) read_objects: u64,
     read_bytes: u64,
     /// SRC ended here, before objects that are known to be on the tape.
     source_ended_at: Option<u64>,
