@@ -9,6 +9,8 @@ mod assemble;
 mod error;
 mod events;
 mod found;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod map;
 mod picture;
 mod raw;
@@ -21,6 +23,8 @@ mod writer;
 pub use assemble::{Assembled, Holes, Moved, assemble};
 pub use error::{Error, Tape};
 pub use events::{BadObject, Events, Options, Progress, Workplace};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::fuzz_map;
 pub use map::{Attempt, Bad, Counts, Map, Place, Run, SourceName, State};
 pub use picture::{Cell, Picture, Stretch};
 pub use raw::{Hole, RawFile, raw_file};

@@ -179,11 +179,11 @@ impl Picture {
             write!(text, " {} {}", cell.sign(), cell.word()).expect("a String takes everything");
         }
         text.push('\n');
-        let mut first = 0;
+        let mut first = 0_u64;
         for line in cells.chunks(64) {
             let signs: String = line.iter().map(|cell| cell.sign()).collect();
             writeln!(text, "{first:>12} {signs}").expect("a String takes everything");
-            first += each * LINE;
+            first = each.saturating_mul(LINE).saturating_add(first);
         }
         text
     }
@@ -216,7 +216,7 @@ impl Picture {
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" font-size=\"9\">{}</text>",
                 left - 8,
                 y + SIDE - 2,
-                row * LINE * each
+                (row * LINE).saturating_mul(each)
             ));
             // Squares of one kind side by side are one rectangle.
             let mut x = left;
