@@ -2,55 +2,22 @@
 # PT-03, PT-08. Remote tapes over a real ssh: a server that a key is tied to, the rmt of tar behind a shell, tar, mt, and
 # our client; a link that dies in the middle.
 
+. "$PT_ROOT/tests/lib/hosts.sh"
 tree tree 4
 export WORK
-bin=$(dirname "$(command -v pseudotape-rmt)")
 
-# An sshd of our own, for the keys of this test alone. The first key may run the server and nothing else.
-for name in host tied free stranger; do ssh-keygen -q -t ed25519 -N '' -f "$WORK/key-$name"; done
-{
-    printf 'restrict,command="%s" ' "$bin/pseudotape-rmt --via $WORK/rmt.socket"
-    cat key-tied.pub
-    printf 'restrict '
-    cat key-free.pub
-} >authorized_keys
-mkdir -p /run/sshd # sshd insists on it
-cat >sshd_config <<END
-ListenAddress 127.0.0.1
-HostKey $WORK/key-host
-PidFile none
-AuthorizedKeysFile $WORK/authorized_keys
-AuthenticationMethods publickey
-PermitRootLogin prohibit-password
-StrictModes no
-UsePAM no
-END
-SSHD=
-: >sshd.log
+# An sshd of our own, for the keys of this test alone. The first key may run the server and nothing else. It is on this host:
+# a guest has no other one, and one login there is what it can afford.
+ssh_key tied "restrict,command=\"$PSEUDOTAPE_BIN/pseudotape-rmt --via $WORK/rmt.socket\""
+ssh_key free restrict
+ssh_key stranger
 # the first free port from one that other runs hardly have
 for port in $(seq $((20000 + $$ % 20000)) 7 60000 | head -20); do
-    /usr/sbin/sshd -D -e -f "$WORK/sshd_config" -p "$port" 2>"$WORK/sshd.log" &
-    SSHD=$!
-    until grep -q 'Server listening' sshd.log || ! kill -0 "$SSHD" 2>/dev/null; do sleep 0.05; done
-    ! kill -0 "$SSHD" 2>/dev/null || break
+    ! sshd_up 127.0.0.1 "$port" || break
 done
-grep -q 'Server listening' sshd.log || fail "start sshd" "$(cat sshd.log)"
-
+[ -n "$SSHD" ] || fail "start sshd" "$(cat sshd.log)"
 # ssh as everybody calls it, but for the port and who we are
-for key in tied free stranger; do
-    cat >ssh_config.$key <<END
-Host localhost
-    HostName 127.0.0.1
-    Port $port
-    User $(id -un)
-    IdentityFile $WORK/key-$key
-    IdentitiesOnly yes
-    IdentityAgent none
-    UserKnownHostsFile $WORK/known_hosts
-    StrictHostKeyChecking yes
-END
-done
-printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d ' ' -f 1,2 key-host.pub)" >known_hosts
+for key in tied free stranger; do ssh_host localhost 127.0.0.1 "$port" $key >ssh_config.$key; done
 mkdir tools
 cat >tools/ssh <<'END'
 #!/bin/sh
@@ -71,9 +38,9 @@ server_up() {
 RMT_SERVER=
 
 ssh_down() {
-    local pid
-    for pid in $RMT_SERVER $SSHD; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+    [ -z "$RMT_SERVER" ] || { kill "$RMT_SERVER" 2>/dev/null && wait "$RMT_SERVER" 2>/dev/null; }
     clean_up
+    hosts_down
 }
 trap ssh_down EXIT
 
@@ -156,5 +123,4 @@ check "and is the same then" pseudotape compare long.ptape rmt:localhost:far
 kill "$RMT_SERVER" && wait "$RMT_SERVER" 2>/dev/null
 RMT_SERVER=
 check "the server's image is whole" pseudotape verify far.ptape
-kill "$SSHD" && wait "$SSHD" 2>/dev/null
-SSHD=
+hosts_down

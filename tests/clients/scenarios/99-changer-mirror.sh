@@ -4,6 +4,7 @@
 # daemon's control socket, on CUSE by SG_IO on its node, the other one as a changer of another host, whose tapes are
 # reached by rmt where a login is cheap.
 
+. "$PT_ROOT/tests/lib/hosts.sh"
 changer=$WORK/changer
 serving=
 mirrors_down() {
@@ -24,13 +25,9 @@ far_up() {
 }
 first="library:$WORK/control/a" victims="mirror far daemon mirror far daemon"
 [ "$FRONT" = fuse ] || { first=sg:/dev/pmch0 victims="mirror far daemon"; }
-cat >rsh <<'END'
-#!/bin/sh
-shift
-exec sh -c "exec $*"
-END
-chmod +x rsh
-second="rmt:far:there,rsh=$WORK/rsh,server=pseudotape-rmt --allow there=$NODE_DIR/npmtm3"
+# its tapes are what is asked of the other host; no login is shown here
+piped_host "far=pseudotape-rmt --allow there=$NODE_DIR/npmtm3"
+second="rmt:far:there,rsh=$WORK/ssh"
 [ "$FRONT" = fuse ] || second=device:$NODE_DIR/npmtm3
 cat >mirror.toml <<END
 by-changer = true

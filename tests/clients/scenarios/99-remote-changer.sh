@@ -2,23 +2,14 @@
 # PT-15. A changer of another host: over a socket, over TCP, and over ssh from one network namespace to another; whoever
 # serves it is killed in the middle of moves.
 
+. "$PT_ROOT/tests/lib/hosts.sh"
 tree tree 1
 serving=
-sshd=
-ns=pt$$
 serve_down() {
-    local pid
-    for pid in $serving $sshd; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+    [ -z "$serving" ] || { kill "$serving" 2>/dev/null && wait "$serving" 2>/dev/null; }
     serving=
-    sshd=
 }
-remote_down() {
-    serve_down
-    ip netns del "$ns" 2>/dev/null
-    ip netns del "$ns-far" 2>/dev/null
-    clean_up
-}
-trap remote_down EXIT
+trap 'serve_down; clean_up; hosts_down' EXIT
 
 # serve_up ADDRESS CHANGER [OPTION...]: serves the changer there; `at` is where
 serve_up() {
@@ -120,60 +111,21 @@ if [ "$FRONT" = cuse ]; then
 fi
 
 # Over ssh, from one network namespace to another. A login costs a guest twenty seconds, and there is no node in this.
-for name in host user; do ssh-keygen -q -t ed25519 -N '' -f "$WORK/key-$name"; done
-bin=$(dirname "$(command -v pseudotape)")
-printf 'restrict,command="%s" %s\n' "$bin/pseudotape changer serve -f $WORK/control" "$(cat key-user.pub)" >authorized_keys
-mkdir -p /run/sshd # sshd insists on it
-cat >sshd_config <<END
-ListenAddress 192.0.2.2:22
-HostKey $WORK/key-host
-PidFile none
-AuthorizedKeysFile $WORK/authorized_keys
-AuthenticationMethods publickey
-PermitRootLogin prohibit-password
-StrictModes no
-UsePAM no
-END
-cat >ssh_config <<END
-Host far
-    HostName 192.0.2.2
-    User $(id -un)
-    IdentityFile $WORK/key-user
-    IdentitiesOnly yes
-    IdentityAgent none
-    UserKnownHostsFile $WORK/known_hosts
-    StrictHostKeyChecking yes
-END
-printf '192.0.2.2 %s\n' "$(cut -d ' ' -f 1,2 key-host.pub)" >known_hosts
-cat >ssh <<END
-#!/bin/sh
-echo \$\$ >>$WORK/ssh.pids
-exec /usr/bin/ssh -F $WORK/ssh_config "\$@"
-END
-chmod +x ssh
-check "two network namespaces" sh -c "
-    ip netns add $ns && ip netns add $ns-far && ip -n $ns link add road type veth peer name road netns $ns-far &&
-    ip -n $ns addr add 192.0.2.1/30 dev road && ip -n $ns-far addr add 192.0.2.2/30 dev road &&
-    ip -n $ns link set road up && ip -n $ns-far link set road up"
-: >sshd.log
-nsenter "--net=/run/netns/$ns-far" /usr/sbin/sshd -D -e -f "$WORK/sshd_config" 2>sshd.log &
-sshd=$!
-until grep -q 'Server listening' sshd.log || ! kill -0 "$sshd" 2>/dev/null; do sleep 0.05; done
-# ip netns exec would give it a copy of the mounts too
-here=(nsenter "--net=/run/netns/$ns" pseudotape changer -f "remote:far,rsh=$WORK/ssh")
-says "mtx asks a changer of another host" 0 "$(cat expected)" "${here[@]}" status
-check "and loads" "${here[@]}" load 3 1
-says "what it refuses comes back" 1 '^Drive 1 Full' "${here[@]}" load 1 1
-check "and unloads" "${here[@]}" unload 3 1
+second_host "far=pseudotape changer serve -f $WORK/control" || return
+far=("${from_here[@]}" pseudotape changer -f "remote:far,rsh=$WORK/ssh")
+says "mtx asks a changer of another host" 0 "$(cat expected)" "${far[@]}" status
+check "and loads" "${far[@]}" load 3 1
+says "what it refuses comes back" 1 '^Drive 1 Full' "${far[@]}" load 1 1
+check "and unloads" "${far[@]}" unload 3 1
 # The link is cut in the middle of a move: what the command says is what is there.
 bad=0 moved=0
 for round in 1 2 3 4 5 6; do
     : >ssh.pids
-    "${here[@]}" load 1 0 >moves.out 2>&1 &
+    "${far[@]}" load 1 0 >moves.out 2>&1 &
     load=$!
     until [ -s ssh.pids ]; do sleep 0.01; done
     sleep "0.$((RANDOM % 40 + 10))"
-    kill -KILL "$(head -1 ssh.pids)" 2>/dev/null
+    kill -KILL "$(head -1 ssh.pids | cut -d ' ' -f 1)" 2>/dev/null
     wait "$load" && said=1 || said=0
     is=$(pseudotape changer -f control status | grep -c 'Element 0:Full .*= PT0001L5')
     [ "$said" = "$is" ] || bad=$((bad + 1))

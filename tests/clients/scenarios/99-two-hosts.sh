@@ -3,87 +3,10 @@
 # rmt over ssh, from one network namespace to another. tar fills three cartridges, both copies are the same, and a restore
 # takes the second one from the other host. Then the road between the hosts goes away in the middle of a record and of a move.
 
-ns=pt$$ sshd=
-hosts_down() {
-    [ -z "$sshd" ] || { kill "$sshd" 2>/dev/null && wait "$sshd" 2>/dev/null; }
-    clean_up
-    ip netns del "$ns" 2>/dev/null
-    ip netns del "$ns-far" 2>/dev/null
-}
-trap hosts_down EXIT
-
-# Two hosts and the road between them: what is served there runs behind an sshd, by the key that it is tied to.
-served_changer="pseudotape changer serve -f $WORK/control/b"
-served_tapes="pseudotape-rmt --allow there=$NODE_DIR/npmtm3 --allow other=$NODE_DIR/npmtm4"
-bin=$(dirname "$(command -v pseudotape)")
-: >ssh.pids
-here=()
-if [ "$FRONT" = fuse ]; then
-    check "two network namespaces" sh -c "
-        ip netns add $ns && ip netns add $ns-far && ip -n $ns link add road type veth peer name road netns $ns-far &&
-        ip -n $ns addr add 192.0.2.1/30 dev road && ip -n $ns-far addr add 192.0.2.2/30 dev road &&
-        ip -n $ns link set road up && ip -n $ns-far link set road up" || return
-    here=(nsenter "--net=/run/netns/$ns")
-    for name in host changers tapes; do ssh-keygen -q -t ed25519 -N '' -f "$WORK/key-$name"; done
-    {
-        printf 'restrict,command="%s" %s\n' "$bin/$served_changer" "$(cat key-changers.pub)"
-        printf 'restrict,command="%s" %s\n' "$bin/$served_tapes" "$(cat key-tapes.pub)"
-    } >authorized_keys
-    mkdir -p /run/sshd # sshd insists on it
-    cat >sshd_config <<END_OF_FILE
-ListenAddress 192.0.2.2:22
-HostKey $WORK/key-host
-PidFile none
-AuthorizedKeysFile $WORK/authorized_keys
-AuthenticationMethods publickey
-PermitRootLogin prohibit-password
-StrictModes no
-UsePAM no
-END_OF_FILE
-    # tar asks for the address of its host itself, so that a name of ours does not do
-    for host in changers "tapes 192.0.2.2"; do
-        cat <<END_OF_FILE
-Host $host
-    HostName 192.0.2.2
-    User $(id -un)
-    IdentityFile $WORK/key-${host% *}
-    IdentitiesOnly yes
-    IdentityAgent none
-    UserKnownHostsFile $WORK/known_hosts
-    StrictHostKeyChecking yes
-    ConnectTimeout 20
-END_OF_FILE
-    done >ssh_config
-    printf '192.0.2.2 %s\n' "$(cut -d ' ' -f 1,2 key-host.pub)" >known_hosts
-    cat >ssh <<END_OF_FILE
-#!/bin/sh
-echo "\$\$ \$1" >>$WORK/ssh.pids
-exec /usr/bin/ssh -F $WORK/ssh_config "\$@"
-END_OF_FILE
-    : >sshd.log
-    nsenter "--net=/run/netns/$ns-far" /usr/sbin/sshd -D -e -f "$WORK/sshd_config" 2>sshd.log &
-    sshd=$!
-    until grep -q 'Server listening' sshd.log || ! kill -0 "$sshd" 2>/dev/null; do sleep 0.05; done
-else
-    # A guest has no such network, and a login costs it twenty seconds: there the road is a pipe.
-    cat >ssh <<END_OF_FILE
-#!/bin/sh
-echo "\$\$ \$1" >>$WORK/ssh.pids
-[ ! -e $WORK/road.down ] || { echo 'ssh: connect to host 192.0.2.2 port 22: Network is unreachable' >&2 && exit 255; }
-[ "\$1" = changers ] && exec $bin/$served_changer || exec $bin/$served_tapes
-END_OF_FILE
-fi
-chmod +x ssh
-# road down|up
-road() {
-    if [ "$FRONT" = fuse ]; then
-        ip -n "$ns" link set road "$1"
-    elif [ "$1" = down ]; then
-        : >road.down
-    else
-        rm -f road.down
-    fi
-}
+. "$PT_ROOT/tests/lib/hosts.sh"
+trap 'clean_up; hosts_down' EXIT
+second_host "changers=pseudotape changer serve -f $WORK/control/b" \
+    "tapes 192.0.2.2=pseudotape-rmt --allow there=$NODE_DIR/npmtm3 --allow other=$NODE_DIR/npmtm4" || return
 
 # One daemon has the nodes of both hosts: drive 0 is the mirror, drives 1 and 2 are those of library a, drives 3 and 4 those of b.
 for library in a b; do
@@ -112,7 +35,7 @@ libraries = ["library:$WORK/control/a"]
 name = "there"
 libraries = ["remote:changers,rsh=$WORK/ssh"]
 END_OF_FILE
-MIRROR_BEFORE=${here[*]} mirror_up --config mirror.toml
+MIRROR_BEFORE=${from_here[*]} mirror_up --config mirror.toml
 both=(pseudotape changer -f "$changer")
 operator=(pseudotape-mirror changer --changer "$changer")
 # road_down: nothing gets from one host to the other any more, and here every connection finds that out at once
@@ -172,9 +95,9 @@ echo \$((number + 1)) >"$WORK/number"
 SCRIPT
 chmod +x change-mix
 echo 1 >number
-check "the first copy" "${here[@]}" ./change-mix
+check "the first copy" "${from_here[@]}" ./change-mix
 mkdir out
-CHECK_SECONDS=200 check "tar restores from a mix of the copies" "${here[@]}" \
+CHECK_SECONDS=200 check "tar restores from a mix of the copies" "${from_here[@]}" \
     tar --rsh-command="$WORK/ssh" -b 64 -M -F ./change-mix -xf "$NODE_DIR/npmtm2" -C out
 same "the second volume came from the other host" "4 1" "$(cat number) $(grep -c 'remote:changers.*\|Loading media from Storage Element 2 into drive 1...done' changes)"
 same_tree "what it restores is what it saved" files out/files
