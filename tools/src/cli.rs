@@ -10,7 +10,9 @@ use pseudotape_image::VolumeId;
 use pseudotape_sink::Sink;
 
 mod library;
+mod ordered;
 mod rescue;
+mod travel;
 mod vault;
 mod volume;
 
@@ -18,10 +20,14 @@ pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
     ShowLibrary,
 };
+pub(crate) use ordered::Ordered;
 pub(crate) use rescue::RescueOptions;
+pub(crate) use travel::{
+    BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes,
+};
 pub(crate) use vault::{
-    AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, Ordered, RemoveVolume, SetVolume,
-    ShowVault, VaultCommand, VaultOptions,
+    AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, RemoveVolume, SetVolume, ShowVault,
+    VaultCommand, VaultOptions,
 };
 
 use volume::{parse_creation, parse_volume_id};

@@ -98,6 +98,11 @@ pub fn read_contents(
     Ok(contents)
 }
 
+/// What an image says of itself, without its tape files: none of its blocks is looked at.
+pub(crate) fn glance(path: &Path) -> Result<Contents, Error> {
+    Ok(Reading::open(path, Depth::Frames)?.1)
+}
+
 /// Reads one tape file of an image, from its medium.
 pub fn read_file(path: &Path, number: u64, first_object: u64) -> Result<TapeFile, Error> {
     let (mut reading, _) = Reading::open(path, Depth::Digests)?;

@@ -1,4 +1,4 @@
-//! VT-08 to VT-12: what the report says was lost is what was lost, in thousands of random histories.
+//! VT-08, VT-09, VT-10, VT-11, VT-12: what the report says was lost is what was lost, in thousands of random histories.
 //!
 //! The oracle knows the whole history, also what nobody can see afterwards, and shares no code with the report. It
 //! answers twice: what can be known of each volume, which the report must say exactly; and what is true, which the

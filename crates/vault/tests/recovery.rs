@@ -490,3 +490,95 @@ fn a_disk_that_can_not_be_written_is_named() {
         restored(&file, &backup.description, &payload, &mut |_| {}).expect_err("no directory");
     assert!(error.to_string().contains("file"), "{error}");
 }
+
+fn packed_with(description: &BackupDescription, catalog: &[u8]) -> (BackupDescription, Vec<u8>) {
+    let packed = zstd::encode_all(catalog, 1).expect("packed");
+    let digest = |bytes: &[u8]| Digest(*blake3::hash(bytes).as_bytes());
+    let described = BackupDescription {
+        length: packed.len() as u64,
+        digest: digest(&packed),
+        catalog_length: catalog.len() as u64,
+        catalog_digest: digest(catalog),
+        ..description.clone()
+    };
+    (described, packed)
+}
+
+/// The digests would keep damage out: here they are those of the damaged bytes.
+#[test]
+fn bytes_of_any_kind_are_refused_or_unpacked_and_never_more_than_was_said() {
+    let folder = folder();
+    let mut vault = vault(folder.path(), 3);
+    let mut backup = vault.back_up().expect("a backup");
+    let payload = bytes(&mut backup);
+    let mut state = 7_u64;
+    let mut roll = |sides: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % sides
+    };
+    let mut refused = 0;
+    for _ in 0..3000 {
+        let mut mutated = payload.clone();
+        for _ in 0..=roll(4) {
+            let at = roll(mutated.len());
+            match roll(3) {
+                0 => mutated[at] = u8::try_from(roll(256)).expect("a byte"),
+                1 => mutated.truncate(at.max(1)),
+                _ => mutated.insert(at, u8::try_from(roll(256)).expect("a byte")),
+            }
+        }
+        let mut description = backup.description.clone();
+        description.length = mutated.len() as u64;
+        description.digest = Digest(*blake3::hash(&mutated).as_bytes());
+        let mut catalog = Vec::new();
+        match unpack(&description, &mutated[..], &mut catalog, &mut |_| {}) {
+            Ok(()) => assert_eq!(
+                Digest(*blake3::hash(&catalog).as_bytes()),
+                description.catalog_digest
+            ),
+            Err(_) => refused += 1,
+        }
+        assert!(catalog.len() as u64 <= description.catalog_length);
+    }
+    assert!(refused > 2500, "{refused}");
+}
+
+/// A catalog that was damaged before it was saved: what comes back is whole, or nothing comes back.
+#[test]
+fn a_catalog_that_is_damaged_inside_is_refused() {
+    let folder = folder();
+    let (home, other) = (folder.path().join("home"), folder.path().join("other"));
+    let mut vault = vault(&home, 3);
+    let mut backup = vault.back_up().expect("a backup");
+    let payload = bytes(&mut backup);
+    let mut catalog = Vec::new();
+    unpack(&backup.description, &payload[..], &mut catalog, &mut |_| {}).expect("whole");
+    let mut refused = 0;
+    for at in (0..catalog.len()).step_by(catalog.len() / 60) {
+        let mut damaged = catalog.clone();
+        damaged[at..(at + 40).min(catalog.len())].fill(0xa5);
+        let (description, packed) = packed_with(&backup.description, &damaged);
+        match restored(&other, &description, &packed, &mut |_| {}) {
+            Ok(_) => {
+                let vault = Vault::look(&other).expect("a vault");
+                assert_eq!(
+                    vault.volumes().map(|all| all.len()).ok(),
+                    Some(3),
+                    "damage at {at}"
+                );
+                fs::remove_dir_all(&other).expect("ours");
+            }
+            Err(_) => {
+                refused += 1;
+                assert!(!other.join("catalog.sqlite").exists(), "damage at {at}");
+                assert!(
+                    !other.join("catalog.sqlite.restoring").exists(),
+                    "damage at {at}"
+                );
+            }
+        }
+    }
+    assert!(refused > 10, "{refused}");
+}

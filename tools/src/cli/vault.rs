@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::ordered::Ordered;
+use super::travel::{BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes};
 use clap::{ArgGroup, Args, Subcommand};
 use pseudotape_human::parse_capacity;
 use pseudotape_vault::{Availability, Category, Label, Scheme};
@@ -47,6 +49,29 @@ pub(crate) enum VaultCommand {
     ///
     /// The exit code is 1 where there is one.
     Doctor(InspectVault),
+    /// Writes a backup of the catalog on a tape, as a tape file of its own behind what is there.
+    Backup(BackUpVault),
+    /// Shows the newest backup of a catalog on one tape.
+    ///
+    /// The exit code is 1 where the tape does not end with a whole one.
+    CatalogOf(CatalogOf),
+    /// Shows for each tape the newest backup of a catalog on it, or that there is none, or why it can't be used; and
+    /// which is the newest of all.
+    ///
+    /// Only the ends of the tapes are read. The exit code is 1 where one of them does not end with a whole backup.
+    Survey(SurveyTapes),
+    /// Brings the vault back from its tapes: the newest undamaged backup becomes its catalog, and a report says what
+    /// was lost.
+    ///
+    /// It can be killed, and repeated. Afterwards the vault is not in service until 'pseudotape vault online'. The
+    /// exit code is 0 only where nothing was lost.
+    Recover(RecoverVault),
+    /// Shows the loss report of the last recovery again.
+    Report,
+    /// Lists the volumes, and which of them are there.
+    Inventory(ListInventory),
+    /// Puts a recovered vault into service, and lists the volumes as 'inventory' does.
+    Online(GoOnline),
 }
 
 #[derive(Debug, Args)]
@@ -97,17 +122,6 @@ pub(crate) struct AddVolumes {
     pub digests: bool,
     #[command(flatten)]
     pub order: Ordered,
-}
-
-/// Who orders something, and why.
-#[derive(Debug, Args)]
-pub(crate) struct Ordered {
-    /// Who does it [default: this user].
-    #[arg(long, value_name = "NAME", value_parser = pseudotape_human::parse_label)]
-    pub by: Option<String>,
-    /// Why.
-    #[arg(long, value_name = "TEXT", value_parser = pseudotape_human::parse_label)]
-    pub reason: Option<String>,
 }
 
 #[derive(Debug, Args)]

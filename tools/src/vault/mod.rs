@@ -3,6 +3,7 @@
 mod add;
 mod diagnosis;
 mod shown;
+mod travel;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,6 +38,13 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Mark(mark) => marked(mark, &place, screen),
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
         VaultCommand::Doctor(doctor) => diagnosis::run(doctor, &place, screen),
+        VaultCommand::Backup(options) => travel::back_up(options, &place, screen),
+        VaultCommand::CatalogOf(options) => travel::catalog_of(options, screen),
+        VaultCommand::Survey(options) => travel::survey(options, screen),
+        VaultCommand::Recover(options) => travel::recover(options, &place, screen),
+        VaultCommand::Report => travel::report(&place, screen),
+        VaultCommand::Inventory(options) => travel::inventory(options, &place, screen),
+        VaultCommand::Online(options) => travel::online(options, &place, screen),
     }
 }
 

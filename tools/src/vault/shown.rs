@@ -13,7 +13,7 @@ use serde::Serialize;
 pub(super) use pseudotape_human::printable;
 
 /// RFC 3339, in UTC; a time that no calendar has is a number.
-fn time_words(ms: u64) -> String {
+pub(super) fn time_words(ms: u64) -> String {
     let time = i64::try_from(ms)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());

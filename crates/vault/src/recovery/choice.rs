@@ -78,6 +78,13 @@ pub enum Warning {
         /// Its number.
         sequence: u64,
     },
+    /// Something that may be a newer backup can't be read.
+    Unreadable {
+        /// The stacked volume.
+        name: String,
+        /// Why.
+        cause: String,
+    },
     /// A later program wrote one, and whether it is newer can't be told.
     NewerProgram {
         /// The stacked volume.
@@ -113,6 +120,10 @@ impl fmt::Display for Warning {
                 f,
                 "a newer backup, {sequence}, was on {name}, and is damaged: what changed after the one that was taken \
                  is not in it"
+            ),
+            Warning::Unreadable { name, cause } => write!(
+                f,
+                "something on {name} can't be read ({cause}): it may have been a newer backup"
             ),
             Warning::NewerProgram { name } => write!(
                 f,
@@ -236,29 +247,43 @@ pub fn choose(
             names: [name(*first), name(*other)],
         });
     }
-    for one in surveyed {
-        match &one.found {
-            Found::Damaged {
-                description: Some(damaged),
-                ..
-            } if damaged.site == site && damaged.sequence > description.sequence => {
-                warnings.push(Warning::NewerDamaged {
-                    name: one.name.clone(),
-                    sequence: damaged.sequence,
-                });
-            }
-            Found::Newer { .. } => warnings.push(Warning::NewerProgram {
-                name: one.name.clone(),
-            }),
-            Found::Backup(_) | Found::Damaged { .. } | Found::Nothing | Found::Absent { .. } => {}
-        }
-    }
+    warnings.extend(unusable(surveyed, site, description.sequence));
     Ok(Choice {
         description,
         places,
         highest,
         warnings,
     })
+}
+
+/// What may have been newer than the one that was chosen.
+fn unusable(surveyed: &[Surveyed], site: Uuid, chosen: u64) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for one in surveyed {
+        match &one.found {
+            Found::Damaged {
+                description: Some(damaged),
+                ..
+            } if damaged.site == site && damaged.sequence > chosen => {
+                warnings.push(Warning::NewerDamaged {
+                    name: one.name.clone(),
+                    sequence: damaged.sequence,
+                });
+            }
+            Found::Damaged {
+                description: None,
+                cause,
+            } => warnings.push(Warning::Unreadable {
+                name: one.name.clone(),
+                cause: cause.clone(),
+            }),
+            Found::Newer { .. } => warnings.push(Warning::NewerProgram {
+                name: one.name.clone(),
+            }),
+            Found::Backup(_) | Found::Damaged { .. } | Found::Nothing | Found::Absent { .. } => {}
+        }
+    }
+    warnings
 }
 
 /// Which vault is meant.

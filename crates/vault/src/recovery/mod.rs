@@ -9,6 +9,7 @@ mod description;
 pub(crate) mod loss;
 pub(crate) mod payload;
 mod restore;
+pub(crate) mod rolled;
 
 pub use backup::Backup;
 pub use choice::{Choice, Found, NoChoice, Surveyed, Warning, choose};
@@ -19,3 +20,4 @@ pub use loss::{
 };
 pub use payload::{PayloadError, unpack};
 pub use restore::{Restored, Restoring, Step, restore};
+pub use rolled::{Rolled, Shelved};

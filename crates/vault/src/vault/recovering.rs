@@ -3,12 +3,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Vault;
+use super::{Vault, entries};
+use crate::catalog::Rows;
+use crate::contents::glance;
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
+use crate::label::Label;
 use crate::pending::Recovery;
-use crate::recovery::loss::{Copy, Known, Place};
+use crate::recovery::loss::{Copy, DiskImage, Known, Place};
+use crate::recovery::rolled::{Rolled, Shelved};
 use crate::rules::Refusal;
+use crate::state::{Availability, Category, Opening};
+use crate::volume::{Block, Volume};
 
 impl Vault {
     /// The recovery that no person has ended yet. While there is one, no volume is loaded (VT-06).
@@ -62,6 +68,112 @@ impl Vault {
         Ok(known.collect())
     }
 
+    /// The images in the vault's directory, by name, and what each says of itself. Nothing of what is on them is read.
+    pub fn shelf(&self) -> Result<Vec<Shelved>, Error> {
+        let images = self.images();
+        let known: HashMap<_, _> = self
+            .catalog
+            .rows()
+            .all()?
+            .into_iter()
+            .map(|(_, listed)| (listed.volume.identity, listed.volume))
+            .collect();
+        let mut shelf = Vec::new();
+        for name in entries(&images)? {
+            let path = images.join(&name);
+            let Ok(found) = glance(&path) else {
+                // No image, or one that can't be read: nobody finds a volume in it.
+                shelf.push(Shelved::unreadable(path));
+                continue;
+            };
+            let volume = known.get(&found.identity);
+            let is_unchanged = volume.is_some_and(|volume| {
+                volume.image_generation == Some(found.generation) && found.missing_from.is_none()
+            });
+            shelf.push(Shelved {
+                path,
+                identity: Some(found.identity),
+                label: match volume {
+                    Some(volume) => volume.label.to_string(),
+                    None if found.barcode.is_empty() => found.label,
+                    None => found.barcode,
+                },
+                is_known: volume.is_some(),
+                state: match is_unchanged {
+                    true => DiskImage::Unchanged,
+                    false => DiskImage::Written,
+                },
+            });
+        }
+        Ok(shelf)
+    }
+
+    /// Takes into the catalog what was written after it was saved, as the describing members on tapes say it. What the
+    /// catalog knows as new or newer is left alone. Returns the labels of the volumes that are newer now.
+    pub fn roll_forward(&mut self, rolled: &[Rolled], order: &Order) -> Result<Vec<Label>, Error> {
+        self.change(|_, rows, now| {
+            let mut taken = Vec::new();
+            for one in rolled {
+                let Some((key, listed)) = rows.find_identity(one.identity)? else {
+                    taken.push(added(rows, one, now, order)?);
+                    continue;
+                };
+                let mut volume = listed.volume;
+                if volume.generation >= one.generation {
+                    continue;
+                }
+                let known = rows.files(key)?;
+                let words = |number: u64| Some(number.to_string());
+                let (from, to) = (words(volume.generation), words(one.generation));
+                let change = Change::new(Subject::Generation, from, to, order);
+                rows.log(now, Some((key, &volume.label)), &change)?;
+                if volume.opening == Opening::Open {
+                    let change = volume.opening.become_opening(Opening::Closed, order)?;
+                    rows.log(now, Some((key, &volume.label)), &change)?;
+                    volume.opening = Opening::Closed;
+                }
+                if volume.category == Category::Scratch && one.category == Category::Private {
+                    let change = volume.category.become_category(one.category, order)?;
+                    rows.log(now, Some((key, &volume.label)), &change)?;
+                    volume.category = one.category;
+                }
+                volume.generation = one.generation;
+                rows.update(key, &volume)?;
+                rows.replace_files(key, &known, &one.files)?;
+                taken.push(volume.label);
+            }
+            Ok(taken)
+        })
+    }
+
+    /// Blocks volumes whose data are lost, so that none is mounted as if it were blank (VT-09). What a person has
+    /// blocked stays as it is.
+    pub fn block_lost(&mut self, lost: &[(Label, String)]) -> Result<(), Error> {
+        self.change(|_, rows, now| {
+            for (label, reason) in lost {
+                let Some((key, listed)) = rows.find(label)? else {
+                    continue;
+                };
+                let mut volume = listed.volume;
+                if volume.availability != Availability::Ok {
+                    continue;
+                }
+                let order = Order::system(reason.clone());
+                let to = Availability::NoAccess;
+                let change = volume.availability.become_availability(to, &order)?;
+                volume.availability = to;
+                volume.block = Some(Block {
+                    by: order.actor,
+                    reason: order.reason,
+                    since_ms: now,
+                });
+                rows.update(key, &volume)?;
+                rows.log(now, Some((key, label)), &change)?;
+            }
+            Ok(())
+        })
+    }
+
     pub(crate) fn count_backup(&mut self) -> Result<(u64, u64), Error> {
         let configuration = self.configuration.text();
         self.change(|_, rows, now| Ok((rows.count_backup(now, &configuration)?, now)))
@@ -70,4 +182,38 @@ impl Vault {
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.configuration.wait_seconds)
     }
+}
+
+/// A volume that came after the catalog was saved. A label that another one has gets a number behind it.
+fn added(rows: Rows<'_>, one: &Rolled, now: u64, order: &Order) -> Result<Label, Error> {
+    let mut label = one.label.clone();
+    for number in 2_u32.. {
+        if rows.find(&label)?.is_none() {
+            break;
+        }
+        let text: String = one.label.as_str().chars().take(24).collect();
+        label = format!("{text}~{number}")
+            .parse()
+            .map_err(|_| Error::LabelTaken {
+                label: one.label.clone(),
+            })?;
+    }
+    let volume = Volume {
+        label,
+        identity: one.identity,
+        category: one.category,
+        availability: Availability::Ok,
+        block: None,
+        opening: Opening::Closed,
+        generation: one.generation,
+        image: None,
+        image_generation: None,
+        added_ms: now,
+    };
+    let key = rows.insert(&volume)?;
+    rows.replace_files(key, &[], &one.files)?;
+    let category = Some(volume.category.word().to_owned());
+    let change = Change::new(Subject::Volume, None, category, order);
+    rows.log(now, Some((key, &volume.label)), &change)?;
+    Ok(volume.label)
 }

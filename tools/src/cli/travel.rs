@@ -1,0 +1,79 @@
+//! The command line of the catalog's travels: its backups on tapes, and the recovery from them.
+
+use clap::Args;
+use pseudotape_image::Uuid;
+use pseudotape_sink::Sink;
+
+use super::ordered::Ordered;
+
+#[derive(Debug, Args)]
+#[command(after_help = super::TAPES)]
+pub(crate) struct BackUpVault {
+    /// The tape: an image, a tape node, a tape of another host. A blank one becomes a stacked volume.
+    #[arg(value_name = "TAPE")]
+    pub tape: Sink,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = super::TAPES)]
+pub(crate) struct CatalogOf {
+    /// The tape.
+    #[arg(value_name = "TAPE")]
+    pub tape: Sink,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = super::TAPES)]
+pub(crate) struct SurveyTapes {
+    /// The tapes, one after the other.
+    #[arg(value_name = "TAPE", required = true)]
+    pub tapes: Vec<Sink>,
+    /// Backups of this vault only.
+    #[arg(long, value_name = "IDENTITY")]
+    pub site: Option<Uuid>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = super::TAPES)]
+pub(crate) struct RecoverVault {
+    /// All tapes that are left, one after the other.
+    #[arg(value_name = "TAPE", required = true)]
+    pub tapes: Vec<Sink>,
+    /// Does it. Without this word only what would be done is said.
+    #[arg(long)]
+    pub confirm: bool,
+    /// The vault, where the tapes have backups of several: its identity.
+    #[arg(long, value_name = "IDENTITY")]
+    pub site: Option<Uuid>,
+    /// After this time nothing was written in the vault any more: as 2026-11-30T08:00:00Z, or 'backup' for the time of
+    /// the backup that is restored. Volumes that nothing else is known of are CURRENT then [default: now].
+    #[arg(long, value_name = "TIME")]
+    pub event: Option<String>,
+    /// Reads all describing members on the tapes: what was written after the backup comes into the catalog.
+    #[arg(long)]
+    pub roll_forward: bool,
+    /// Reads each copy on the tapes whole, and compares its digest.
+    #[arg(long, requires = "roll_forward")]
+    pub verify: bool,
+    /// Also where the catalog that is there is whole and newer; it is kept.
+    #[arg(long)]
+    pub replace: bool,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListInventory {
+    /// Writes comma-separated values with a line of headings.
+    #[arg(long)]
+    pub csv: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GoOnline {
+    /// Writes comma-separated values with a line of headings.
+    #[arg(long)]
+    pub csv: bool,
+    #[command(flatten)]
+    pub order: Ordered,
+}

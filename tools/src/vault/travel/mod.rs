@@ -1,0 +1,107 @@
+//! The catalog's backups on tapes, and the recovery from them.
+
+mod inventory;
+mod recover;
+mod shown;
+mod survey;
+mod tape;
+
+use anyhow::{Result, anyhow, bail};
+use pseudotape_human::Screen;
+use pseudotape_sink::{Access, Sink};
+
+use super::{Place, order};
+use crate::Verdict;
+use crate::cli::{BackUpVault, GoOnline, ListInventory};
+use crate::copying::tape::{Tape, name_of};
+use pseudotape_copy::Side;
+use shown::{ShownBackup, ShownStored, ShownTape};
+use tape::Head;
+
+pub(super) use recover::{report, run as recover};
+pub(super) use survey::{catalog_of, run as survey};
+
+/// A tape that is there and ready.
+struct Opened {
+    name: String,
+    tape: Tape,
+}
+
+fn opened(sink: &Sink, access: Access) -> Result<Opened> {
+    let name = name_of(sink);
+    let tape = Tape::open(sink, access, Side::First)?;
+    Ok(Opened { name, tape })
+}
+
+/// What the drive knows more about an error of its own.
+fn explained(error: pseudotape_stack::Error, opened: &mut Opened) -> anyhow::Error {
+    let name = opened.name.clone();
+    match opened.tape.open.take_trouble() {
+        Some(trouble) => anyhow!(error).context(format!("{name}: {trouble}")),
+        None => anyhow!(error).context(name),
+    }
+}
+
+/// Writes a backup of the catalog on a tape.
+pub(super) fn back_up(options: &BackUpVault, place: &Place, screen: &Screen) -> Result<Verdict> {
+    let mut vault = place.open("backup")?;
+    let mut opened = opened(&options.tape, Access::ReadWrite)?;
+    let name = opened.name.clone();
+    let head = tape::head(opened.tape.drive()).map_err(|error| explained(error, &mut opened))?;
+    let site = vault.configuration().identity;
+    match &head {
+        Head::Foreign(why) => bail!(
+            "{name} is no stacked volume ({why}): a backup goes on a blank tape, or behind what a vault has written"
+        ),
+        Head::Ours { site: found, .. } if found.identity != site => bail!(
+            "{name} belongs to the vault {} ({}), and not to this one: name another tape",
+            found.name.escape_debug(),
+            found.identity
+        ),
+        Head::Ours { .. } | Head::Blank => {}
+    }
+    let label = label_of(&opened.tape, &options.tape);
+    let mut backup = vault.back_up()?;
+    let stored = tape::store(opened.tape.drive(), head, &label, &mut backup)
+        .map_err(|error| explained(error, &mut opened))?;
+    let Some(stored) = stored else {
+        bail!(
+            "{name} is full: backup {} did not fit, and is not on it; name another tape",
+            backup.description.sequence
+        );
+    };
+    opened.tape.finish()?;
+    screen.show(&ShownStored {
+        tape: name,
+        stacked_volume: ShownTape::new(&stored.volume),
+        begun: stored.is_new,
+        backup: ShownBackup::new(&backup.description, stored.object),
+    })?;
+    Ok(Verdict::Well)
+}
+
+/// What a new stacked volume is called: by its barcode, its label, or its file.
+fn label_of(tape: &Tape, sink: &Sink) -> String {
+    let identity = tape.open.volume_identity();
+    let stem = sink.image_path().and_then(|path| path.file_stem());
+    let stem = stem.map(|stem| stem.to_string_lossy().into_owned());
+    [Some(identity.barcode), Some(identity.label), stem]
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty())
+        .unwrap_or_else(|| "unlabelled".to_owned())
+}
+
+/// What the vault has, and what of it is there.
+pub(super) fn inventory(list: &ListInventory, place: &Place, screen: &Screen) -> Result<Verdict> {
+    inventory::told(&place.look()?, list.csv, screen)?;
+    Ok(Verdict::Well)
+}
+
+/// Ends a recovery, and gives the inventory for the catalogs of backup programs (VT-06).
+pub(super) fn online(options: &GoOnline, place: &Place, screen: &Screen) -> Result<Verdict> {
+    let mut vault = place.open("online")?;
+    vault.set_online(&order(&options.order))?;
+    inventory::told(&vault, options.csv, screen)?;
+    Ok(Verdict::Well)
+}

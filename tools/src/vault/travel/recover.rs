@@ -1,0 +1,281 @@
+//! The vault comes back from its tapes (VT-02, VT-04, VT-07 to VT-12).
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use pseudotape_human::Screen;
+use pseudotape_sink::Access;
+use pseudotape_tape::ObjectNumber;
+use pseudotape_vault::recovery::{
+    BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, loss_report, restore,
+};
+use pseudotape_vault::{Clock, Error, Order, Surroundings, System, Vault};
+
+use super::shown::ShownLosses;
+use super::survey::{Asked, chosen, entries, shown};
+use super::tape::{Depth, open_backup, scan};
+use super::{explained, opened};
+use crate::Verdict;
+use crate::cli::RecoverVault;
+use crate::vault::{Place, order};
+
+/// The loss report, in the vault's directory.
+const REPORT: &str = "loss-report.json";
+
+/// What was restored, from where.
+struct Taken {
+    description: BackupDescription,
+    tape: String,
+    restored: Restored,
+    warnings: Vec<String>,
+}
+
+pub(in crate::vault) fn run(
+    options: &RecoverVault,
+    place: &Place,
+    screen: &Screen,
+) -> Result<Verdict> {
+    let directory = place.directory()?;
+    // What is no time is said before hours of reading.
+    parse_event(options.event.as_deref(), 0)?;
+    let mut asked: Vec<_> = options
+        .tapes
+        .iter()
+        .map(|sink| Asked::look(sink, Depth::Blocks, &[]))
+        .collect();
+    if !options.confirm {
+        let entries = entries(&asked);
+        let chosen = chosen(&entries, options.site);
+        screen.show(&shown(&asked, &chosen, &entries))?;
+        bail!(
+            "nothing was changed: with --confirm that backup becomes the catalog of {}",
+            directory.display()
+        );
+    }
+    let order = order(&options.order);
+    let taken = restored(&directory, options, &mut asked, &order)?;
+    let event_ms = parse_event(options.event.as_deref(), taken.description.written_ms)?;
+    let losses = losses(&directory, options, &asked, &taken, event_ms, &order)?;
+    keep(&directory, &losses)?;
+    let is_well = losses.all_current;
+    screen.show(&losses)?;
+    Ok(match is_well {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+/// Restores the newest backup that turns out to be whole.
+fn restored(
+    directory: &Path,
+    options: &RecoverVault,
+    asked: &mut [Asked],
+    order: &Order,
+) -> Result<Taken> {
+    let mut distrusted: Vec<(usize, ObjectNumber)> = Vec::new();
+    loop {
+        let entries = entries(asked);
+        let choice = chosen(&entries, options.site)?;
+        let place = choice.places.first().and_then(|at| entries.places.get(*at));
+        let Some((tape, Some(object))) = place.copied() else {
+            bail!("a backup was chosen that is nowhere");
+        };
+        let restoring = Restoring {
+            description: choice.description,
+            highest: choice.highest,
+            replace: options.replace,
+            order,
+        };
+        let one = asked.get(tape).context("a tape was chosen that is none")?;
+        let done = from_tape(directory, &restoring, one, object);
+        match done {
+            Ok(restored) => {
+                return Ok(Taken {
+                    description: choice.description.clone(),
+                    tape: one.name.clone(),
+                    restored,
+                    warnings: choice.warnings.iter().map(ToString::to_string).collect(),
+                });
+            }
+            // Then the next one is tried, which may lie before it on the same tape.
+            Err(error)
+                if matches!(
+                    error.downcast_ref(),
+                    Some(Error::Payload { .. } | Error::Damaged { .. })
+                ) =>
+            {
+                distrusted.push((tape, object));
+                let of_tape = distrusted.iter().filter(|(at, _)| *at == tape);
+                let objects: Vec<_> = of_tape.map(|(_, object)| *object).collect();
+                let again = Asked::look(&one.sink, Depth::Digest, &objects);
+                if let Some(one) = asked.get_mut(tape) {
+                    *one = again;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn from_tape(
+    directory: &Path,
+    restoring: &Restoring<'_>,
+    asked: &Asked,
+    object: ObjectNumber,
+) -> Result<Restored> {
+    let mut opened = opened(&asked.sink, Access::ReadOnly)?;
+    let met = open_backup(opened.tape.drive(), object);
+    let mut payload: Box<dyn Read + '_> = match met {
+        Ok(Some(reading)) => Box::new(*reading),
+        Ok(None) => Box::new(io::empty()),
+        Err(error) => return Err(explained(error, &mut opened)),
+    };
+    let mut surroundings = Surroundings::of_this_machine();
+    let done = restore(
+        directory,
+        restoring,
+        &mut payload,
+        &mut surroundings,
+        &mut |_| {},
+    );
+    drop(payload);
+    Ok(done?)
+}
+
+/// Says of each volume what became of it, and blocks those that are lost.
+fn losses(
+    directory: &Path,
+    options: &RecoverVault,
+    asked: &[Asked],
+    taken: &Taken,
+    event_ms: u64,
+    order: &Order,
+) -> Result<ShownLosses> {
+    let doing = "pseudotape vault recover";
+    let mut vault = Vault::open(directory, doing, Surroundings::of_this_machine())?;
+    let known = vault.known()?;
+    let on_disk = vault.shelf()?;
+    let on_disk = on_disk
+        .iter()
+        .filter_map(|one| one.identity.map(|identity| (identity.0, one.state)))
+        .collect();
+    let name = directory.display().to_string();
+    let mut shown = ShownLosses::new(name, &taken.description, taken.tape.clone());
+    shown.warnings.clone_from(&taken.warnings);
+    shown.kept = taken
+        .restored
+        .kept
+        .as_ref()
+        .map(|path| path.display().to_string());
+    shown.rolled_forward = options.roll_forward;
+    let mut media: BTreeMap<String, Medium> = BTreeMap::new();
+    let mut evidence: Vec<Evidence> = Vec::new();
+    let depth = match options.verify {
+        true => Depth::Digest,
+        false => Depth::Blocks,
+    };
+    for one in asked {
+        let Some((site, stacked)) = one.stacked() else {
+            if let Err(cause) = &one.looked {
+                shown.warnings.push(format!("{}: {cause}", one.name));
+            }
+            continue;
+        };
+        if site.identity != taken.description.site {
+            shown
+                .warnings
+                .push(format!("{}: it belongs to another vault", one.name));
+            continue;
+        }
+        let identity = stacked.identity.to_string();
+        if !options.roll_forward {
+            media.insert(identity, Medium::Present);
+            continue;
+        }
+        let mut opened = opened(&one.sink, Access::ReadOnly)?;
+        match scan(opened.tape.drive(), site, stacked, depth) {
+            Ok(found) => {
+                let labels = vault.roll_forward(&found.rolled, order)?;
+                shown.taken.extend(labels.iter().map(ToString::to_string));
+                evidence.extend(found.evidence);
+                let notes = found
+                    .notes
+                    .iter()
+                    .map(|note| format!("{}: {note}", one.name));
+                shown.warnings.extend(notes);
+                media.insert(identity, Medium::Scanned);
+            }
+            Err(error) => {
+                shown.warnings.push(format!("{}: {error}", one.name));
+                media.insert(identity, Medium::Damaged);
+            }
+        }
+    }
+    let report = loss_report(&Inquiry {
+        known: &known,
+        backup_ms: taken.description.written_ms,
+        event_ms,
+        on_disk: &on_disk,
+        media: &media,
+        evidence: &evidence,
+    });
+    let lost = report.volumes.iter().filter_map(|loss| match loss.fate {
+        Fate::LostMedium | Fate::LostUnrecorded => {
+            let reason = format!("its data are lost: {}", loss.fate.word());
+            Some((loss.label.clone(), reason))
+        }
+        Fate::Current | Fate::Stale { .. } | Fate::LostUnclosed | Fate::UnknownInterval { .. } => {
+            None
+        }
+    });
+    vault.block_lost(&lost.collect::<Vec<_>>())?;
+    shown.fill(&report);
+    Ok(shown)
+}
+
+/// When nothing was written any more.
+fn parse_event(text: Option<&str>, backup_ms: u64) -> Result<u64> {
+    match text {
+        None => Ok(System.now_ms()),
+        Some("backup") => Ok(backup_ms),
+        Some(text) => {
+            let time: jiff::Timestamp = text.parse().map_err(|_| {
+                anyhow!("--event {text}: that is a time as 2026-11-30T08:00:00Z, or 'backup'")
+            })?;
+            u64::try_from(time.as_millisecond())
+                .map_err(|_| anyhow!("--event {text}: that is before 1970"))
+        }
+    }
+}
+
+/// Writes the report down, at one stroke.
+fn keep(directory: &Path, losses: &ShownLosses) -> Result<()> {
+    let path = directory.join(REPORT);
+    let new = directory.join("loss-report.json.new");
+    let text = serde_json::to_string_pretty(losses)? + "\n";
+    let write = || -> io::Result<()> {
+        let mut file = File::create(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &path)?;
+        File::open(directory)?.sync_all()
+    };
+    write().with_context(|| format!("can't write {}", path.display()))
+}
+
+/// The report of the last recovery, again.
+pub(in crate::vault) fn report(place: &Place, screen: &Screen) -> Result<Verdict> {
+    let path = place.directory()?.join(REPORT);
+    let text = pseudotape_human::read_text_file(&path)
+        .with_context(|| format!("can't read {}: no recovery wrote one", path.display()))?;
+    let losses: ShownLosses = serde_json::from_str(&text)
+        .with_context(|| format!("{} is no report of a recovery", path.display()))?;
+    screen.show(&losses)?;
+    Ok(match losses.all_current {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}

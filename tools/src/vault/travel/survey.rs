@@ -1,0 +1,195 @@
+//! Which backups there are (VT-01, VT-03).
+
+use anyhow::Result;
+use pseudotape_human::Screen;
+use pseudotape_sink::{Access, Sink};
+use pseudotape_stack::{Site, StackedVolume};
+use pseudotape_vault::recovery::{Choice, Found, NoChoice, Surveyed, choose};
+use pseudotape_vault::{Clock, System};
+
+use super::shown::{Newest, ShownBackup, ShownSurvey, ShownTape, SurveyedTape};
+use super::tape::{Depth, Head, Looked, look};
+use super::{explained, opened};
+use crate::Verdict;
+use crate::cli::{CatalogOf, SurveyTapes};
+use crate::copying::tape::name_of;
+use crate::vault::shown::time_words;
+use pseudotape_image::Uuid;
+use pseudotape_tape::ObjectNumber;
+
+/// One tape that was asked for.
+pub(super) struct Asked {
+    pub(super) sink: Sink,
+    pub(super) name: String,
+    pub(super) looked: Result<Looked, String>,
+}
+
+/// What was met, and where: an entry of [`choose`] for each.
+pub(super) struct Entries {
+    pub(super) surveyed: Vec<Surveyed>,
+    /// Of each: which tape, and where on it.
+    pub(super) places: Vec<(usize, Option<ObjectNumber>)>,
+}
+
+impl Asked {
+    pub(super) fn look(sink: &Sink, depth: Depth, distrusted: &[ObjectNumber]) -> Self {
+        let looked = opened(sink, Access::ReadOnly).and_then(|mut opened| {
+            let looked = look(opened.tape.drive(), depth, distrusted);
+            let looked = looked.map_err(|error| explained(error, &mut opened))?;
+            opened.tape.finish()?;
+            Ok(looked)
+        });
+        Asked {
+            sink: sink.clone(),
+            name: name_of(sink),
+            looked: looked.map_err(|error| pseudotape_human::explain(error.chain())),
+        }
+    }
+
+    /// The stacked volume that it is, and whose.
+    pub(super) fn stacked(&self) -> Option<(&Site, &StackedVolume)> {
+        match &self.looked {
+            Ok(Looked {
+                head: Head::Ours { site, volume },
+                ..
+            }) => Some((site, volume)),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    fn shown(&self) -> SurveyedTape {
+        let mut shown = SurveyedTape {
+            tape: self.name.clone(),
+            stacked_volume: self.stacked().map(|(_, volume)| ShownTape::new(volume)),
+            state: "none",
+            note: None,
+            backup: None,
+        };
+        let looked = match &self.looked {
+            Ok(looked) => looked,
+            Err(cause) => {
+                (shown.state, shown.note) = ("absent", Some(cause.clone()));
+                return shown;
+            }
+        };
+        if let Head::Foreign(why) = &looked.head {
+            shown.note = Some(why.clone());
+        }
+        for (at, met) in looked.backups.iter().enumerate() {
+            let state = match &met.found {
+                Found::Backup(description) => {
+                    shown.backup = Some(ShownBackup::new(description, met.at.0));
+                    "backup"
+                }
+                Found::Damaged { cause, .. } => {
+                    shown.note = shown.note.or_else(|| Some(cause.clone()));
+                    "damaged"
+                }
+                Found::Newer { cause } => {
+                    shown.note = shown.note.or_else(|| Some(cause.clone()));
+                    "newer"
+                }
+                Found::Nothing | Found::Absent { .. } => "none",
+            };
+            // What was to be the newest says what state the tape is in.
+            if at == 0 {
+                shown.state = state;
+            }
+        }
+        shown
+    }
+}
+
+pub(super) fn entries(asked: &[Asked]) -> Entries {
+    let mut entries = Entries {
+        surveyed: Vec::new(),
+        places: Vec::new(),
+    };
+    for (at, one) in asked.iter().enumerate() {
+        let mut add = |found: Found, place: Option<ObjectNumber>| {
+            let name = one.name.clone();
+            entries.surveyed.push(Surveyed { name, found });
+            entries.places.push((at, place));
+        };
+        match &one.looked {
+            Err(cause) => add(
+                Found::Absent {
+                    cause: cause.clone(),
+                },
+                None,
+            ),
+            Ok(looked) if looked.backups.is_empty() => add(Found::Nothing, None),
+            Ok(looked) => {
+                for met in &looked.backups {
+                    add(met.found.clone(), Some(met.at));
+                }
+            }
+        }
+    }
+    entries
+}
+
+pub(super) fn shown(
+    asked: &[Asked],
+    chosen: &Result<Choice<'_>, NoChoice>,
+    entries: &Entries,
+) -> ShownSurvey {
+    let name = |place: usize| {
+        let (tape, _) = entries.places.get(place)?;
+        Some(asked.get(*tape)?.name.clone())
+    };
+    let newest = chosen.as_ref().ok().map(|choice| Newest {
+        tape: choice
+            .places
+            .first()
+            .and_then(|at| name(*at))
+            .unwrap_or_default(),
+        sequence: choice.description.sequence,
+        written: time_words(choice.description.written_ms),
+        site: choice.description.site.to_string(),
+        site_name: choice.description.site_name.clone(),
+    });
+    ShownSurvey {
+        tapes: asked.iter().map(Asked::shown).collect(),
+        newest,
+        refusal: chosen.as_ref().err().map(ToString::to_string),
+        warnings: match chosen {
+            Ok(choice) => choice.warnings.iter().map(ToString::to_string).collect(),
+            Err(_) => Vec::new(),
+        },
+    }
+}
+
+/// All tapes at once, so to speak. The exit code is 1 where one of them has no whole backup at its end.
+pub(in crate::vault) fn run(options: &SurveyTapes, screen: &Screen) -> Result<Verdict> {
+    let asked: Vec<_> = options
+        .tapes
+        .iter()
+        .map(|sink| Asked::look(sink, Depth::Digest, &[]))
+        .collect();
+    let entries = entries(&asked);
+    let chosen = chosen(&entries, options.site);
+    let shown = shown(&asked, &chosen, &entries);
+    let is_well = chosen.is_ok() && shown.tapes.iter().all(|tape| tape.state == "backup");
+    screen.show(&shown)?;
+    Ok(match is_well {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+pub(super) fn chosen(entries: &Entries, site: Option<Uuid>) -> Result<Choice<'_>, NoChoice> {
+    choose(&entries.surveyed, site, System.now_ms())
+}
+
+/// One tape alone.
+pub(in crate::vault) fn catalog_of(options: &CatalogOf, screen: &Screen) -> Result<Verdict> {
+    let asked = Asked::look(&options.tape, Depth::Digest, &[]);
+    let shown = asked.shown();
+    let state = shown.state;
+    screen.show(&shown)?;
+    Ok(match state {
+        "backup" => Verdict::Well,
+        _ => Verdict::Found,
+    })
+}

@@ -1,0 +1,413 @@
+//! Backups of a catalog on a tape, and volumes that describe themselves.
+
+use pseudotape_image::VolumeId;
+use pseudotape_stack::{
+    CatalogDescription, Description, Error, Met, Outcome, Payload, Reading, Site, Skipped,
+    StackedVolume, Subject, file_before, go_to_end, read_archive, skip_file, write_archive,
+};
+use pseudotape_tape::{Address, Drive, ObjectNumber};
+use pseudotape_vault::recovery::{Backup, BackupDescription, Evidence, Found, Rolled};
+use pseudotape_vault::{Chance, Digest, System, TapeFile};
+
+/// The name of the payload in its archive.
+const PAYLOAD: &str = "catalog.sqlite.zst";
+/// So many tape files that a drive can't read end the search for a backup on a tape.
+const ERRORS_MAX: u32 = 16;
+
+/// How exactly a backup is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// That all its blocks are there.
+    Blocks,
+    /// That they are those that were written: it is read.
+    Digest,
+}
+
+/// What begins a tape.
+#[derive(Debug)]
+pub(super) enum Head {
+    Blank,
+    Ours { site: Site, volume: StackedVolume },
+    Foreign(String),
+}
+
+/// A backup that was met, or what is left of one.
+#[derive(Debug)]
+pub(super) struct MetBackup {
+    pub(super) found: Found,
+    pub(super) at: ObjectNumber,
+}
+
+/// What there is on a tape, newest first: at most one whole backup, and damaged ones behind it.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) head: Head,
+    pub(super) backups: Vec<MetBackup>,
+}
+
+/// Where a backup was written.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) volume: StackedVolume,
+    pub(super) is_new: bool,
+    pub(super) object: u64,
+}
+
+/// Reads what begins a tape.
+pub(super) fn head(drive: &mut dyn Drive) -> Result<Head, Error> {
+    rewind(drive)?;
+    Ok(match read_archive(drive)? {
+        Met::EndOfData => Head::Blank,
+        Met::Archive(reading) => {
+            let description = reading.description().clone();
+            Head::Ours {
+                site: description.site,
+                volume: description.stacked_volume,
+            }
+        }
+        Met::Skipped(why) => Head::Foreign(why.to_string()),
+    })
+}
+
+/// Looks for the newest backup, from the end of the tape on. What lies before it is not read. Those at `distrusted` are
+/// known to be damaged.
+pub(super) fn look(
+    drive: &mut dyn Drive,
+    depth: Depth,
+    distrusted: &[ObjectNumber],
+) -> Result<Looked, Error> {
+    let head = head(drive)?;
+    let mut backups = Vec::new();
+    let tail = go_to_end(drive)?;
+    if tail.cut_off > 0 {
+        backups.extend(cut_off(drive, tail.at.object));
+        go_to(drive, tail.at.object)?;
+    }
+    let mut behind = tail.at.object;
+    let mut errors = 0;
+    while let Some(extent) = file_before(drive, behind)? {
+        behind = extent.first;
+        let at = extent.first;
+        let found = match read_archive(drive) {
+            Ok(Met::Archive(reading)) => match found_in(*reading, extent.objects, depth) {
+                Some(Found::Backup(backup)) if distrusted.contains(&at) => {
+                    Some(damaged(&"the catalog in it is damaged", Some(backup)))
+                }
+                found => found,
+            },
+            Ok(Met::Skipped(why @ (Skipped::Newer { .. } | Skipped::UnknownKind { .. }))) => {
+                Some(Found::Newer {
+                    cause: why.to_string(),
+                })
+            }
+            Ok(Met::Skipped(why @ Skipped::Malformed { .. })) => Some(damaged(&why, None)),
+            Ok(Met::Skipped(_) | Met::EndOfData) => None,
+            Err(error) => {
+                errors += 1;
+                if errors > ERRORS_MAX {
+                    return Err(error);
+                }
+                Some(damaged(&error, None))
+            }
+        };
+        let is_whole = matches!(found, Some(Found::Backup(_)));
+        backups.extend(found.map(|found| MetBackup { found, at }));
+        if is_whole {
+            break;
+        }
+    }
+    Ok(Looked { head, backups })
+}
+
+/// What was being written when it ended, where that was a backup.
+fn cut_off(drive: &mut dyn Drive, at: ObjectNumber) -> Option<MetBackup> {
+    let description = match read_archive(drive) {
+        Ok(Met::Archive(reading)) => reading.description().clone(),
+        Ok(Met::Skipped(_) | Met::EndOfData) | Err(_) => return None,
+    };
+    let backup = backup_of(&description)?;
+    let found = damaged(&"it was cut off while it was written", Some(backup));
+    Some(MetBackup { found, at })
+}
+
+/// The backup in an archive, if it is one.
+fn found_in(reading: Reading<'_>, objects: u64, depth: Depth) -> Option<Found> {
+    if !matches!(reading.description().subject, Subject::Catalog { .. }) {
+        return None;
+    }
+    let Some(backup) = backup_of(reading.description()) else {
+        return Some(damaged(&"its description is not whole", None));
+    };
+    if reading.blocks() != objects {
+        return Some(damaged(&"it has not all its blocks", Some(backup)));
+    }
+    match depth {
+        Depth::Blocks => {}
+        Depth::Digest => {
+            if let Err(error) = reading.verify() {
+                return Some(damaged(&error, Some(backup)));
+            }
+        }
+    }
+    Some(Found::Backup(backup))
+}
+
+fn damaged(cause: &dyn std::fmt::Display, description: Option<BackupDescription>) -> Found {
+    Found::Damaged {
+        cause: cause.to_string(),
+        description,
+    }
+}
+
+fn backup_of(description: &Description) -> Option<BackupDescription> {
+    let Subject::Catalog { catalog } = &description.subject else {
+        return None;
+    };
+    let payload = description.payload.as_ref()?;
+    Some(BackupDescription {
+        site: description.site.identity,
+        site_name: description.site.name.clone(),
+        sequence: description.sequence,
+        written_ms: description.written_ms,
+        schema: i64::from(catalog.schema),
+        volumes: catalog.volumes,
+        length: payload.length,
+        digest: Digest(payload.digest?.0),
+        catalog_length: catalog.unpacked_bytes,
+        catalog_digest: Digest(catalog.unpacked_digest.0),
+    })
+}
+
+/// Goes before a backup, so that its payload can be read.
+pub(super) fn open_backup(
+    drive: &mut dyn Drive,
+    at: ObjectNumber,
+) -> Result<Option<Box<Reading<'_>>>, Error> {
+    go_to(drive, at)?;
+    Ok(match read_archive(drive)? {
+        Met::Archive(reading) => Some(reading),
+        Met::Skipped(_) | Met::EndOfData => None,
+    })
+}
+
+/// Writes a backup behind what is on a tape; a blank tape begins as a stacked volume.
+pub(super) fn store(
+    drive: &mut dyn Drive,
+    head: Head,
+    label: &str,
+    backup: &mut Backup,
+) -> Result<Option<Stored>, Error> {
+    let saved = &backup.description;
+    let site = Site {
+        identity: saved.site,
+        name: saved.site_name.clone(),
+    };
+    let (volume, is_new) = match head {
+        Head::Ours { volume, .. } => (volume, false),
+        Head::Blank | Head::Foreign(_) => {
+            let volume = StackedVolume {
+                identity: System.identity(saved.written_ms).0,
+                label: label.to_owned(),
+                pool: String::new(),
+            };
+            (volume, true)
+        }
+    };
+    let describing = |subject: Subject, payload: Option<Payload>| Description {
+        written_by: concat!("pseudotape ", env!("CARGO_PKG_VERSION")).to_owned(),
+        written_ms: saved.written_ms,
+        site: site.clone(),
+        stacked_volume: volume.clone(),
+        sequence: saved.sequence,
+        subject,
+        payload,
+    };
+    if is_new {
+        rewind(drive)?;
+        let beginning = describing(Subject::StackedVolume, None);
+        if let Outcome::EndOfMedium(_) = write_archive(drive, &beginning, &mut std::io::empty())? {
+            return Ok(None);
+        }
+    } else {
+        go_to_end(drive)?;
+    }
+    let catalog = CatalogDescription {
+        schema: u32::try_from(saved.schema).unwrap_or(u32::MAX),
+        volumes: saved.volumes,
+        unpacked_bytes: saved.catalog_length,
+        unpacked_digest: pseudotape_stack::Digest(saved.catalog_digest.0),
+    };
+    let payload = Payload {
+        name: PAYLOAD.to_owned(),
+        length: saved.length,
+        digest: Some(pseudotape_stack::Digest(saved.digest.0)),
+    };
+    let description = describing(Subject::Catalog { catalog }, Some(payload));
+    Ok(
+        match write_archive(drive, &description, &mut backup.payload)? {
+            Outcome::Written(written) => Some(Stored {
+                volume,
+                is_new,
+                object: written.at.object.0,
+            }),
+            Outcome::EndOfMedium(_) => None,
+        },
+    )
+}
+
+/// What a scan of all describing members of a tape met.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) evidence: Vec<Evidence>,
+    /// The whole copies, as the catalog takes them in.
+    pub(super) rolled: Vec<Rolled>,
+    /// What was met and is no volume of ours.
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads all describing members of a tape, and what is behind them only where it is to be verified.
+pub(super) fn scan(
+    drive: &mut dyn Drive,
+    site: &Site,
+    stacked: &StackedVolume,
+    depth: Depth,
+) -> Result<Scan, Error> {
+    let mut scan = Scan::default();
+    rewind(drive)?;
+    for file in 0.. {
+        let met = match read_archive(drive) {
+            Ok(Met::EndOfData) => break,
+            Ok(Met::Skipped(why)) => {
+                scan.notes.push(format!("tape file {file}: {why}"));
+                continue;
+            }
+            Ok(Met::Archive(reading)) => {
+                let description = reading.description().clone();
+                let end = reading.at().object.0 + reading.blocks() + 1;
+                match is_whole(*reading, depth) {
+                    // It can be too short, and have its filemark.
+                    Ok(()) => Ok((description, is_before(drive, end)?)),
+                    Err(Error::CutOff) => Ok((description, false)),
+                    Err(error) => Err((Some(description), error)),
+                }
+            }
+            Err(error) => Err((None, error)),
+        };
+        let (description, whole) = match met {
+            Ok(met) => met,
+            Err((description, error)) => {
+                scan.notes.push(format!("tape file {file}: {error}"));
+                if let Some(description) = description {
+                    scan.take(&description, site, stacked, file, false);
+                }
+                match skip_file(drive) {
+                    Ok(true) => continue,
+                    Ok(false) | Err(_) => break,
+                }
+            }
+        };
+        scan.take(&description, site, stacked, file, whole);
+    }
+    Ok(scan)
+}
+
+fn is_before(drive: &mut dyn Drive, object: u64) -> Result<bool, Error> {
+    let position = drive.position().map_err(|failed| Error::Drive {
+        action: "tell the position",
+        failed,
+    })?;
+    Ok(position.object.0 == object)
+}
+
+/// Goes behind an archive, and says whether it is whole.
+fn is_whole(reading: Reading<'_>, depth: Depth) -> Result<(), Error> {
+    match depth {
+        Depth::Blocks => reading.skip(),
+        Depth::Digest => reading.verify(),
+    }
+    .map(|_| ())
+}
+
+impl Scan {
+    fn take(
+        &mut self,
+        description: &Description,
+        site: &Site,
+        stacked: &StackedVolume,
+        file: u64,
+        whole: bool,
+    ) {
+        let Subject::Volume { volume } = &description.subject else {
+            return;
+        };
+        // A rest of what the tape held before it began anew, or of somebody else.
+        if description.site.identity != site.identity
+            || description.stacked_volume.identity != stacked.identity
+        {
+            self.notes.push(format!(
+                "tape file {file}: it belongs to another tape or vault"
+            ));
+            return;
+        }
+        let (Ok(label), Ok(category)) = (volume.label.parse(), volume.category.parse()) else {
+            self.notes
+                .push(format!("tape file {file}: its label or category is none"));
+            return;
+        };
+        let label: pseudotape_vault::Label = label;
+        let identity = VolumeId(volume.identity);
+        self.evidence.push(Evidence {
+            identity,
+            label: label.clone(),
+            generation: volume.generation,
+            closed_ms: volume.closed_ms,
+            stacked: stacked.identity.to_string(),
+            file,
+            whole,
+        });
+        let files = volume.files.iter().map(|file| {
+            Some(TapeFile {
+                number: file.file,
+                first_object: file.first_object,
+                blocks: file.blocks,
+                bytes: file.bytes,
+                digest: file.digest.map(|digest| Digest(digest.0)),
+                state: file.state.parse().ok()?,
+            })
+        });
+        match (whole, files.collect()) {
+            (true, Some(files)) => self.rolled.push(Rolled {
+                identity,
+                label,
+                category,
+                generation: volume.generation,
+                files,
+            }),
+            (true, None) => {
+                self.notes
+                    .push(format!("tape file {file}: a state in it is none"));
+            }
+            (false, _) => {}
+        }
+    }
+}
+
+fn rewind(drive: &mut dyn Drive) -> Result<(), Error> {
+    let done = drive.rewind();
+    done.map(|_| ()).map_err(|failed| Error::Drive {
+        action: "rewind",
+        failed,
+    })
+}
+
+fn go_to(drive: &mut dyn Drive, object: ObjectNumber) -> Result<(), Error> {
+    let to = Address {
+        partition: None,
+        object,
+    };
+    let done = drive.locate(to);
+    done.map(|_| ()).map_err(|failed| Error::Drive {
+        action: "position",
+        failed,
+    })
+}

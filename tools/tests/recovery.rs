@@ -1,0 +1,830 @@
+//! The vault comes back from its tapes: what the commands do, print, and leave when they are killed (VT-01 to VT-12).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use pseudotape_image::{FileStore, Image};
+use pseudotape_sink::Sink;
+use pseudotape_stack::{
+    BLOCK_BYTES, Description, Met, Payload, Subject, VolumeDescription, go_to_end, read_archive,
+    write_archive,
+};
+use pseudotape_tape::{Access, Drive, Mark, Stop, Transfer, Volume};
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    /// With a vault of two blank volumes, and one with something on it.
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        place.ok(&["init", "--name", "mondays", "--labels", "MON###"]);
+        place.ok(&["add", "--new", "--count", "2", "--capacity", "4M"]);
+        place.written(
+            "x.ptape",
+            &["add", "x.ptape", "--label", "FULL01", "--digests"],
+        );
+        place
+    }
+
+    /// An image with one tape file, and a command about it.
+    fn written(&self, name: &str, command: &[&str]) {
+        self.create(name);
+        append(&self.path(name), b"payroll");
+        self.ok(command);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pseudotape"));
+        command
+            .current_dir(self.directory.path())
+            .env("PSEUDOTAPE_VAULT", self.path("v"))
+            .args(arguments);
+        command
+    }
+
+    fn create(&self, name: &str) {
+        let made = self.command(&["create", name]).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(&[&["vault"], arguments].concat())
+            .output()
+            .unwrap()
+    }
+
+    fn ended(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        self.ended(0, arguments)
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ended(code, &[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// The disk of the vault is gone.
+    fn lose(&self) {
+        fs::remove_dir_all(self.path("v")).unwrap();
+    }
+
+    /// Stacked volumes with backups on them, one after the other.
+    fn backups(&self, tapes: &[&str]) {
+        for tape in tapes {
+            if !self.path(tape).exists() {
+                self.create(tape);
+            }
+            self.ok(&["backup", tape]);
+        }
+    }
+
+    fn labels(&self) -> Vec<String> {
+        let list = self.json(0, &["ls"]);
+        let volumes = list["volumes"].as_array().unwrap().iter();
+        volumes.map(|one| word(&one["label"])).collect()
+    }
+
+    /// A copy of a volume as the next tape file of a stacked volume.
+    fn stack(&self, tape: &str, volume: &VolumeDescription, payload: &[u8]) {
+        let mut open = self.open(tape);
+        let description = described_on(&mut open, volume, payload);
+        go_to_end(&mut open).unwrap();
+        let mut reader = payload;
+        write_archive(&mut open, &description, &mut reader).unwrap();
+        open.finish().unwrap();
+    }
+
+    /// The same, and the writing did not come to its end: the last block and the filemark are missing.
+    fn stack_cut(&self, tape: &str, volume: &VolumeDescription, payload: &[u8]) {
+        let mut open = self.open(tape);
+        let description = described_on(&mut open, volume, payload);
+        self.create("whole.ptape");
+        let mut whole = self.open("whole.ptape");
+        let mut reader = payload;
+        write_archive(&mut whole, &description, &mut reader).unwrap();
+        whole.rewind().unwrap();
+        let mut blocks = Vec::new();
+        let mut block = vec![0; BLOCK_BYTES];
+        loop {
+            let done = whole.read(Transfer::Variable, &mut block).unwrap();
+            if done.stop == Some(Stop::Filemark) {
+                break;
+            }
+            blocks.push(block[..done.bytes].to_vec());
+        }
+        fs::remove_file(self.path("whole.ptape")).unwrap();
+        assert!(blocks.len() > 1);
+        go_to_end(&mut open).unwrap();
+        for block in &blocks[..blocks.len() - 1] {
+            open.write(Transfer::Variable, block).unwrap();
+        }
+        open.finish().unwrap();
+    }
+
+    fn open(&self, tape: &str) -> Box<dyn Volume> {
+        let sink: Sink = self.path(tape).to_str().unwrap().parse().unwrap();
+        sink.open(Access::ReadWrite).unwrap()
+    }
+
+    /// What a describing member says of a volume that the vault has, in a generation.
+    fn described(&self, label: &str, generation: u64) -> VolumeDescription {
+        let shown = self.json(0, &["show", label]);
+        VolumeDescription {
+            identity: word(&shown["identity"]).parse().unwrap(),
+            label: label.to_owned(),
+            category: "private".to_owned(),
+            generation,
+            closed_ms: 4_000_000_000_000 + generation,
+            files: Vec::new(),
+        }
+    }
+
+    /// Label → fate.
+    fn fates(&self, code: i32, arguments: &[&str]) -> BTreeMap<String, String> {
+        let report = self.json(code, &[&["recover", "--confirm"], arguments].concat());
+        let volumes = report["volumes"].as_array().unwrap().iter();
+        volumes
+            .map(|one| (word(&one["label"]), word(&one["fate"])))
+            .collect()
+    }
+}
+
+fn word(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is no text"))
+        .to_owned()
+}
+
+fn append(path: &Path, block: &[u8]) {
+    let store = FileStore::open(path, Access::ReadWrite).unwrap();
+    let (mut image, _) = Image::open(store, Access::ReadWrite).unwrap();
+    image.to_end_of_data();
+    image.append_block(block).unwrap();
+    image.append_marks(Mark::Filemark, 1).unwrap();
+    image.finish().unwrap();
+}
+
+/// One bit of what was written last on an image that is found by its text.
+fn flip_last(path: &Path, text: &[u8]) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = bytes
+        .windows(text.len())
+        .rposition(|window| window == text)
+        .unwrap();
+    bytes[at + text.len() + 600] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// VT-01, VT-03.
+#[test]
+fn a_survey_shows_for_each_tape_the_backup_none_damaged_or_absent() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape", "b.ptape", "c.ptape"]);
+    place.create("blank.ptape");
+    place.create("foreign.ptape");
+    append(&place.path("foreign.ptape"), b"not an archive");
+    flip_last(&place.path("c.ptape"), b"catalog.sqlite.zst");
+    let tapes = [
+        "a.ptape",
+        "b.ptape",
+        "c.ptape",
+        "blank.ptape",
+        "foreign.ptape",
+        "gone.ptape",
+    ];
+    let survey = place.json(1, &[&["survey"], &tapes[..]].concat());
+    let states: Vec<_> = survey["tapes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| word(&one["state"]))
+        .collect();
+    assert_eq!(
+        states,
+        ["backup", "backup", "damaged", "none", "none", "absent"]
+    );
+    assert_eq!(
+        survey["newest"]["sequence"], 3,
+        "4 is damaged, and never chosen"
+    );
+    assert_eq!(survey["newest"]["tape"], "b.ptape");
+    let warnings = survey["warnings"].as_array().unwrap();
+    assert!(
+        word(&warnings[0]).contains("something on c.ptape can't be read"),
+        "{warnings:?}"
+    );
+    let text = place.ok(&["survey", "a.ptape", "b.ptape"]);
+    assert!(
+        text.ends_with("on b.ptape\n") && text.contains("newest: backup 3 of 20"),
+        "{text}"
+    );
+
+    let told = place.json(0, &["catalog-of", "b.ptape"]);
+    assert_eq!(told["backup"]["sequence"], 3);
+    assert_eq!(told["backup"]["volumes"], 3);
+    assert_eq!(told["backup"]["site_name"], "mondays");
+    assert_eq!(word(&told["backup"]["digest"]).len(), 64);
+    let identity = place.json(0, &["show"])["identity"].clone();
+    assert_eq!(told["backup"]["site"], identity);
+    assert!(
+        place
+            .ended(1, &["catalog-of", "blank.ptape"])
+            .starts_with("blank.ptape: none")
+    );
+    let text = place.ended(1, &["survey", "blank.ptape"]);
+    assert!(
+        text.contains("no undamaged backup of a catalog was found"),
+        "{text}"
+    );
+}
+
+/// The end of a tape is enough: what lies before the backups is not read.
+#[test]
+fn a_backup_behind_what_can_not_be_read_is_found() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    place.stack("a.ptape", &place.described("FULL01", 1), &vec![7; 600_000]);
+    place.ok(&["backup", "a.ptape"]);
+    let path = place.path("a.ptape");
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes
+        .windows(64)
+        .position(|window| window == [7; 64])
+        .unwrap();
+    bytes[middle..middle + 300_000].fill(8);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(
+        place.json(0, &["catalog-of", "a.ptape"])["backup"]["sequence"],
+        2
+    );
+}
+
+#[test]
+fn a_backup_goes_on_no_tape_of_somebody_else() {
+    let (place, other) = (Place::new(), Place::new());
+    place.create("foreign.ptape");
+    append(&place.path("foreign.ptape"), b"not an archive");
+    let error = place.refused(&["backup", "foreign.ptape"]);
+    assert!(error.contains("is no stacked volume"), "{error}");
+    other.backups(&["a.ptape"]);
+    let theirs = other.path("a.ptape");
+    let error = place.refused(&["backup", theirs.to_str().unwrap()]);
+    assert!(error.contains("belongs to the vault mondays ("), "{error}");
+    let small = "image:small.ptape,create,capacity=300K,early-warning=1K";
+    let error = place.refused(&["backup", small]);
+    assert!(error.contains("is full: backup 1 did not fit"), "{error}");
+    place.backups(&["a.ptape"]);
+    let sequence = place.json(0, &["catalog-of", "a.ptape"])["backup"]["sequence"].clone();
+    assert_eq!(sequence, 2, "a number is not given twice");
+}
+
+/// VT-02, VT-04, VT-06, VT-09.
+#[test]
+fn an_empty_machine_gets_its_vault_back_when_somebody_says_so() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape"]);
+    let before = place.labels();
+    fs::remove_file(place.path("v/catalog.sqlite")).unwrap();
+    for command in [&["ls"][..], &["add", "--new"], &["online"]] {
+        let error = place.refused(command);
+        assert!(
+            error.contains("needs a recovery") && error.contains("vault recover"),
+            "{error}"
+        );
+    }
+    place.lose();
+    let output = place.run(&["recover", "a.ptape", "b.ptape"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("nothing was changed: with --confirm")
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("newest: backup 2"));
+    assert!(!place.path("v").exists());
+
+    let text = place.ended(1, &["recover", "a.ptape", "b.ptape", "--confirm"]);
+    assert!(
+        text.contains("unknown interval: 20") && text.contains("2 UNKNOWN-INTERVAL"),
+        "{text}"
+    );
+    assert_eq!(place.labels(), before);
+    let text = place.ended(
+        1,
+        &[
+            "recover",
+            "a.ptape",
+            "b.ptape",
+            "--confirm",
+            "--event",
+            "backup",
+        ],
+    );
+    assert!(text.contains("2 CURRENT, 1 LOST-MEDIUM"), "{text}");
+    assert_eq!(place.ended(1, &["report"]), text);
+    // What is lost is refused by name, and is no blank tape.
+    let shown = place.json(0, &["show", "FULL01"]);
+    assert_eq!(shown["availability"], "noaccess");
+    assert_eq!(shown["blocked"]["reason"], "its data are lost: LOST-MEDIUM");
+
+    let csv = place.ok(&[
+        "online",
+        "--csv",
+        "--reason",
+        "the tapes were looked through",
+    ]);
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(
+        lines[0],
+        "label,identity,state,category,availability,generation,image"
+    );
+    assert!(lines[1].starts_with("FULL01,") && lines[1].contains(",absent,private,noaccess,1,"));
+    assert_eq!(lines.len(), 4);
+    assert!(
+        place
+            .refused(&["online"])
+            .contains("the vault is in service")
+    );
+    place.backups(&["a.ptape"]);
+    let sequence = place.json(0, &["catalog-of", "a.ptape"])["backup"]["sequence"].as_u64();
+    assert!(
+        sequence > Some(1000),
+        "numbers that were lost are not given again: {sequence:?}"
+    );
+}
+
+/// VT-05: present and known, known and absent, present and unknown.
+#[test]
+fn a_lost_catalog_finds_its_images_again() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    place.written("late.ptape", &["add", "late.ptape", "--label", "LATE01"]);
+    fs::remove_file(place.path("v/images/MON002.ptape")).unwrap();
+    fs::write(place.path("v/catalog.sqlite"), "torn").unwrap();
+    let report = place.json(1, &["recover", "a.ptape", "--confirm"]);
+    let volumes: BTreeMap<_, _> = report["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (
+                word(&one["label"]),
+                (word(&one["fate"]), one["readable"]["place"].clone()),
+            )
+        })
+        .collect();
+    assert_eq!(
+        volumes["FULL01"],
+        ("CURRENT".to_owned(), "disk".into()),
+        "its image is here"
+    );
+    assert_eq!(volumes["MON002"].0, "UNKNOWN-INTERVAL");
+    let kept = word(&report["kept"]);
+    assert_eq!(fs::read(kept).unwrap(), b"torn");
+    let inventory = place.json(0, &["inventory"]);
+    assert_eq!(inventory["online"], false);
+    let states: BTreeSet<_> = inventory["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (word(&one["label"]), word(&one["state"])))
+        .collect();
+    for (label, state) in [("FULL01", "present"), ("MON002", "absent"), ("", "unknown")] {
+        assert!(
+            states.contains(&(label.to_owned(), state.to_owned())),
+            "{states:?}"
+        );
+    }
+    assert_eq!(place.json(0, &["online"])["online"], true);
+    place.ok(&["add", "v/images/LATE01.ptape", "--label", "LATE01"]);
+}
+
+/// VT-07: the newest is torn; the one before it on the same tape is taken, then one on another.
+#[test]
+fn a_damaged_backup_is_passed_over() {
+    let place = Place::new();
+    place.backups(&["b.ptape", "a.ptape", "a.ptape"]);
+    flip_last(&place.path("a.ptape"), b"catalog.sqlite.zst");
+    place.lose();
+    let report = place.json(1, &["recover", "a.ptape", "b.ptape", "--confirm"]);
+    assert_eq!(
+        (&report["sequence"], &report["tape"]),
+        (&2.into(), &"a.ptape".into())
+    );
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("something on a.ptape can't be read"),
+        "{warnings}"
+    );
+    place.lose();
+    fs::remove_file(place.path("a.ptape")).unwrap();
+    let report = place.json(1, &["recover", "a.ptape", "b.ptape", "--confirm"]);
+    assert_eq!(
+        (&report["sequence"], &report["tape"]),
+        (&1.into(), &"b.ptape".into())
+    );
+    place.lose();
+    let error = place.refused(&["recover", "a.ptape", "--confirm"]);
+    assert!(
+        error.contains("no undamaged backup of a catalog was found"),
+        "{error}"
+    );
+    assert!(!place.path("v").exists());
+}
+
+/// VT-08, VT-09, VT-11, VT-12, by what describes itself on the tapes.
+#[test]
+fn rolling_forward_finds_what_was_written_after_the_backup() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    let (full, mon) = (place.described("FULL01", 1), place.described("MON001", 3));
+    let older = VolumeDescription {
+        generation: 2,
+        closed_ms: mon.closed_ms - 1000,
+        ..mon.clone()
+    };
+    let unknown = VolumeDescription {
+        identity: "00000000-0000-7000-8000-000000000001".parse().unwrap(),
+        label: "NEW001".to_owned(),
+        ..mon.clone()
+    };
+    let torn = VolumeDescription {
+        identity: "00000000-0000-7000-8000-000000000002".parse().unwrap(),
+        label: "TORN01".to_owned(),
+        ..mon.clone()
+    };
+    place.stack("a.ptape", &full, b"payroll");
+    place.stack("a.ptape", &older, b"older");
+    place.stack("a.ptape", &unknown, b"came later");
+    let saved = fs::read(place.path("a.ptape")).unwrap();
+    for cut in [&mon, &torn] {
+        fs::write(place.path("a.ptape"), &saved).unwrap();
+        place.stack_cut("a.ptape", cut, &vec![9; 700_000]);
+        place.lose();
+        let fates = place.fates(1, &["a.ptape", "--roll-forward", "--event", "backup"]);
+        let of = |label: &str| fates.get(label).map(String::as_str);
+        assert_eq!(of("FULL01"), Some("CURRENT"), "{fates:?}");
+        assert_eq!(
+            of("MON002"),
+            Some("CURRENT"),
+            "blank, and nothing was written later"
+        );
+        assert_eq!(of("NEW001"), Some("CURRENT"), "{fates:?}");
+        match cut.label.as_str() {
+            "MON001" => assert_eq!(of("MON001"), Some("STALE"), "{fates:?}"),
+            _ => {
+                assert_eq!(of("MON001"), Some("CURRENT"), "{fates:?}");
+                assert_eq!(of("TORN01"), Some("LOST-UNRECORDED"), "{fates:?}");
+            }
+        }
+        let shown = place.json(0, &["show", "NEW001"]);
+        assert_eq!(
+            (&shown["generation"], &shown["category"]),
+            (&3.into(), &"private".into())
+        );
+        assert_eq!(place.json(0, &["show", "MON001"])["generation"], 2);
+        let again = place.fates(
+            1,
+            &["a.ptape", "--roll-forward", "--verify", "--event", "backup"],
+        );
+        assert_eq!(again, fates, "verified, the same");
+    }
+    // A copy that can not be read is none: the generation before it is left.
+    fs::write(place.path("a.ptape"), &saved).unwrap();
+    place.stack("a.ptape", &mon, &vec![9; 700_000]);
+    let mut bytes = fs::read(place.path("a.ptape")).unwrap();
+    let middle = bytes
+        .windows(64)
+        .position(|window| window == [9; 64])
+        .unwrap();
+    bytes[middle + 400_000] ^= 1;
+    fs::write(place.path("a.ptape"), bytes).unwrap();
+    place.lose();
+    let arguments = ["a.ptape", "--roll-forward", "--event", "backup"];
+    assert_eq!(
+        place.fates(0, &arguments)["MON001"],
+        "CURRENT",
+        "its blocks are there"
+    );
+    let fates = place.fates(1, &[&arguments[..], &["--verify"]].concat());
+    assert_eq!(fates["MON001"], "STALE", "{fates:?}");
+}
+
+/// VT-10: a drive had it when the backup was made.
+#[test]
+fn a_volume_that_was_open_is_said_to_be() {
+    let place = Place::new();
+    let mut vault = pseudotape_vault::Vault::open(
+        &place.path("v"),
+        "test",
+        pseudotape_vault::Surroundings::of_this_machine(),
+    )
+    .unwrap();
+    let order = pseudotape_vault::Order::system("a test");
+    let label = "MON001".parse().unwrap();
+    vault
+        .open_volume(&label, Access::ReadWrite, &order)
+        .unwrap();
+    drop(vault);
+    place.backups(&["a.ptape"]);
+    let mon = place.described("MON001", 1);
+    place.lose();
+    let fates = place.fates(1, &["a.ptape", "--roll-forward", "--event", "backup"]);
+    assert_eq!(fates["MON001"], "LOST-UNCLOSED");
+    // A later close is on the tape.
+    place.stack("a.ptape", &mon, b"closed");
+    place.lose();
+    let fates = place.fates(1, &["a.ptape", "--roll-forward", "--event", "backup"]);
+    assert_eq!(fates["MON001"], "CURRENT", "{fates:?}");
+    assert_eq!(place.json(0, &["show", "MON001"])["open"], false);
+}
+
+/// VT-04: `kill -9` anywhere in a recovery, and the same command again.
+#[test]
+fn a_killed_recovery_is_repeated() {
+    let place = Place::new();
+    place.ok(&[
+        "add",
+        "--new",
+        "--count",
+        "40",
+        "--capacity",
+        "1M",
+        "--scheme",
+        "K###",
+    ]);
+    place.backups(&["a.ptape"]);
+    let labels = place.labels();
+    let arguments = [
+        "vault",
+        "recover",
+        "a.ptape",
+        "--confirm",
+        "--event",
+        "backup",
+    ];
+    let began = Instant::now();
+    place.lose();
+    place.ended(1, &arguments[1..]);
+    let whole = began.elapsed();
+    let mut killed = 0;
+    for part in 0..12_u32 {
+        place.lose();
+        let mut child = place
+            .command(&arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(whole * part / 12);
+        child.kill().unwrap();
+        killed += u32::from(child.wait().unwrap().code().is_none());
+        let fates = place.fates(1, &["a.ptape", "--event", "backup"]);
+        assert_eq!(fates.len(), labels.len(), "killed after {part}/12");
+        assert_eq!(place.labels(), labels, "killed after {part}/12");
+        assert_eq!(place.json(0, &["online"])["online"], true);
+    }
+    assert!(
+        killed > 0,
+        "the machine is too fast for this test: {whole:?}"
+    );
+}
+
+#[test]
+fn another_vault_and_a_newer_catalog_are_refused() {
+    let (place, other) = (Place::new(), Place::new());
+    place.backups(&["a.ptape"]);
+    other.backups(&["b.ptape"]);
+    let theirs = other.path("b.ptape");
+    let theirs = theirs.to_str().unwrap();
+    let error = place.refused(&["recover", "a.ptape", theirs, "--confirm"]);
+    assert!(
+        error.contains("there are backups of 2 vaults") && error.contains("--site"),
+        "{error}"
+    );
+    let error = place.refused(&["recover", theirs, "--confirm"]);
+    assert!(error.contains("another vault"), "{error}");
+    let error = place.refused(&["recover", "a.ptape", "--confirm"]);
+    assert!(
+        error.contains("there is nothing to recover; --replace"),
+        "{error}"
+    );
+    let error = place.refused(&["recover", "a.ptape", "--confirm", "--event", "yesterday"]);
+    assert!(error.contains("or 'backup'"), "{error}");
+    let report = place.json(0, &["recover", "a.ptape", "--confirm", "--replace"]);
+    assert!(word(&report["kept"]).ends_with("catalog-before-recovery.sqlite"));
+    let site = place.json(0, &["show"])["identity"].clone();
+    let survey = place.json(
+        0,
+        &[
+            "survey",
+            "a.ptape",
+            theirs,
+            "--site",
+            site.as_str().unwrap(),
+        ],
+    );
+    assert_eq!(survey["newest"]["site"], site);
+}
+
+/// Path of a value in a report, and what is there.
+fn flatten(value: &Value, path: &str, found: &mut BTreeMap<String, BTreeSet<&'static str>>) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if !path.is_empty() {
+        found.entry(path.to_owned()).or_default().insert(kind);
+    }
+    match value {
+        Value::Array(all) => all
+            .iter()
+            .for_each(|one| flatten(one, &format!("{path}[]"), found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = if path == "fates" { "WORD" } else { name };
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(value, &format!("{path}{dot}{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Heading → path → kinds, of the tables of the document.
+fn documented() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/RECOVERY.md");
+    let mut tables: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
+    let mut headings: Vec<String> = Vec::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        if let Some(title) = line.strip_prefix("### JSON of ") {
+            headings = title
+                .split(", ")
+                .map(|one| one.trim_matches('`').to_owned())
+                .collect();
+        } else if line.starts_with('#') {
+            headings.clear();
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let kinds: BTreeSet<_> = cells[1].split(" or ").map(str::to_owned).collect();
+            for heading in &headings {
+                let table = tables.entry(heading.clone()).or_default();
+                table.insert(cells[0].trim_matches('`').to_owned(), kinds.clone());
+            }
+        }
+    }
+    tables
+}
+
+/// What is printed is what docs/RECOVERY.md has, by field and by kind; each field of it is printed by something here.
+#[test]
+fn reports_are_those_of_the_document() {
+    let place = Place::new();
+    let mut found: BTreeMap<String, BTreeMap<String, BTreeSet<&'static str>>> = BTreeMap::new();
+    let mut see = |name: &str, value: &Value| {
+        let fields = found.entry(format!("vault {name}")).or_default();
+        flatten(value, "", fields);
+    };
+    place.create("a.ptape");
+    see("backup", &place.json(0, &["backup", "a.ptape"]));
+    place.create("blank.ptape");
+    place.create("foreign.ptape");
+    append(&place.path("foreign.ptape"), b"not an archive");
+    for (code, tape) in [(0, "a.ptape"), (1, "blank.ptape"), (1, "foreign.ptape")] {
+        see("catalog-of", &place.json(code, &["catalog-of", tape]));
+    }
+    place.backups(&["b.ptape"]);
+    flip_last(&place.path("b.ptape"), b"catalog.sqlite.zst");
+    see(
+        "survey",
+        &place.json(1, &["survey", "a.ptape", "b.ptape", "gone.ptape"]),
+    );
+    see("survey", &place.json(1, &["survey", "blank.ptape"]));
+    let mut mon = place.described("MON001", 2);
+    place.stack("a.ptape", &mon, b"copy");
+    mon.generation = 3;
+    place.stack_cut("a.ptape", &mon, &vec![9; 700_000]);
+    see(
+        "recover",
+        &place.json(
+            1,
+            &[
+                "recover",
+                "a.ptape",
+                "b.ptape",
+                "--confirm",
+                "--replace",
+                "--roll-forward",
+            ],
+        ),
+    );
+    see(
+        "recover",
+        &place.json(0, &["recover", "a.ptape", "--confirm", "--event", "backup"]),
+    );
+    fs::write(place.path("v/catalog.sqlite"), "torn").unwrap();
+    place.lose();
+    see(
+        "recover",
+        &place.json(1, &["recover", "a.ptape", "--confirm"]),
+    );
+    see("report", &place.json(1, &["report"]));
+    place.json(
+        1,
+        &[
+            "recover",
+            "a.ptape",
+            "b.ptape",
+            "--confirm",
+            "--roll-forward",
+        ],
+    );
+    see("report", &place.json(1, &["report"]));
+    fs::write(place.path("v/images/strange"), "?").unwrap();
+    place.create("v/images/unknown.ptape");
+    place.ok(&["add", "--new", "--capacity", "1M"]);
+    see("inventory", &place.json(0, &["inventory"]));
+    see("online", &place.json(0, &["online"]));
+
+    let documented = documented();
+    assert_eq!(
+        found.keys().collect::<Vec<_>>(),
+        documented.keys().collect::<Vec<_>>(),
+        "reports seen (left), headings of docs/RECOVERY.md (right)"
+    );
+    for (report, fields) in &found {
+        let table = &documented[report];
+        for (path, kinds) in fields {
+            let known = table.get(path);
+            let known =
+                known.unwrap_or_else(|| panic!("{report}: {path} is not in docs/RECOVERY.md"));
+            let strange: Vec<_> = kinds
+                .iter()
+                .filter(|kind| !known.contains(**kind))
+                .collect();
+            assert!(
+                strange.is_empty(),
+                "{report}: {path} is {strange:?}, and docs/RECOVERY.md has {known:?}"
+            );
+        }
+        let unseen: Vec<_> = table
+            .keys()
+            .filter(|path| !fields.contains_key(*path))
+            .collect();
+        assert!(
+            unseen.is_empty(),
+            "{report}: {unseen:?} is only in docs/RECOVERY.md"
+        );
+    }
+}
+
+/// The description of a volume on the stacked volume that a tape is.
+fn described_on(open: &mut dyn Drive, volume: &VolumeDescription, payload: &[u8]) -> Description {
+    open.rewind().unwrap();
+    let Met::Archive(reading) = read_archive(open).unwrap() else {
+        panic!("it is a stacked volume");
+    };
+    let beginning = reading.description().clone();
+    Description {
+        sequence: 1,
+        written_ms: volume.closed_ms + 1,
+        subject: Subject::Volume {
+            volume: volume.clone(),
+        },
+        payload: Some(Payload {
+            name: "volume.ptape".to_owned(),
+            length: payload.len() as u64,
+            digest: None,
+        }),
+        ..beginning
+    }
+}
