@@ -10,7 +10,7 @@ use clap::Parser;
 /// kernel has CUSE, or as files in the directory of a FUSE mount. A drive with a slave end also gets pmtsN:
 /// the program that opens it, or connects to its socket, is the drive. SIGTERM finishes the write in hand,
 /// closes what is open, commits, and removes the nodes. Exit code: 0, or 3 where a program had written and was not done, or
-/// 1 after an error.
+/// 2 for a wrong command line or configuration, or 1 after another error.
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "pseudotape-dev", version, max_term_width = 100)]
 pub struct Arguments {

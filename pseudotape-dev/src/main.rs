@@ -12,6 +12,9 @@ use pseudotape_human::explain;
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
 const LOG_FILTER: &str = "info,fuser=error";
 
+/// The exit code of a wrong command line or configuration, which is clap's own: the unit does not start it again.
+const WRONG_USAGE: u8 = 2;
+
 /// The exit code where a program still had a drive open and had written to it.
 const PROGRAM_CUT: u8 = 3;
 
@@ -25,8 +28,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     // Before anything is opened that could get the number of an inherited descriptor.
     let readiness = Readiness::inherited(arguments.ready_fd).map_err(anyhow::Error::from);
-    let result = readiness.and_then(|readiness| run::run(&config::read(&arguments)?, readiness));
-    match result {
+    let (readiness, config) = match readiness.and_then(|r| Ok((r, config::read(&arguments)?))) {
+        Ok(both) => both,
+        Err(error) => {
+            eprintln!("pseudotape-dev: {}", explain(error.chain()));
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match run::run(&config, readiness) {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::ProgramCut) => ExitCode::from(PROGRAM_CUT),
         Err(error) => {

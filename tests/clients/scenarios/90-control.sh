@@ -89,7 +89,7 @@ export DAEMON_OPTIONS=
 
 # start CONFIGURATION: the daemon with a file that it has to refuse
 printf '[[drive]]\nimage = "%s"\ncapicity = "1G"\n' "$WORK/one.ptape" >bad.toml
-says "an unknown key is named with its line" '[12]' 'capicity' pseudotape-dev --config bad.toml
+says "an unknown key is named with its line" 2 'capicity' pseudotape-dev --config bad.toml
 [[ $output =~ (line\ 3|:3) ]] && ok "and the line" || fail "and the line" "$output"
-says "an unknown key of a drive on the command line is named" '[12]' 'capicity' pseudotape-dev --drive capicity=1G
-says "a missing image is named" '[12]' 'missing.ptape' pseudotape-dev --drive "$WORK/missing.ptape"
+says "an unknown key of a drive on the command line is named" 2 'capicity' pseudotape-dev --drive capicity=1G
+says "a missing image is named" 1 'missing.ptape' pseudotape-dev --drive "$WORK/missing.ptape"

@@ -167,8 +167,8 @@ says "faults of the configuration are listed" 0 'slow,delay=1ms,on=read: met nev
 exits "and met" 1 dd if="$NODE" of=/dev/null bs=$bs
 same "once" "once, over" "$(met 1)"
 drive_down
-says "a configuration with what is no fault" '[12]' "no fault 'fire'" pseudotape-dev --drive "image=$WORK/one.ptape,faults=fire"
-says "or with a block behind the end" '[12]' 'object 99 is behind the end' \
+says "a configuration with what is no fault" 2 "no fault 'fire'" pseudotape-dev --drive "image=$WORK/one.ptape,faults=fire"
+says "or with a block behind the end" 1 'object 99 is behind the end' \
     pseudotape-dev --drive "image=$WORK/one.ptape,faults=read-error\\,at=99" --fuse "$WORK/never" --control "$WORK/never.control"
 
 # Legs of a mirror.

@@ -17,8 +17,8 @@ node of pseudotape-dev.
 SIGTERM, SIGINT or SIGHUP end what clients are doing: a tape that is still open is closed as its client would have
 done, filemark included, and committed. The log says which client was not done. A second signal ends at once.
 
-Exit codes: 0, the client went in order; 1, it did not, there is nothing to serve, or something could not be committed;
-2, usage; 3, a signal came while a client had written and still had its tape open.";
+Exit codes: 0, the client went in order; 1, it did not, or something could not be committed; 2, the command
+line or the configuration is wrong, or names nothing to serve; 3, a signal came while a client had written and still had its tape open.";
 
 /// Serves tapes by the rmt protocol to tar, cpio, mt, dump, star and pseudotape on other machines.
 ///
