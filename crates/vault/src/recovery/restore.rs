@@ -191,8 +191,7 @@ fn expect_vault_or_nothing(directory: &Path) -> Result<(), Error> {
 
 fn old_catalog(directory: &Path, restoring: &Restoring<'_>) -> Result<Old, Error> {
     let site = restoring.description.site;
-    let wait = Duration::ZERO;
-    let old = match Catalog::open(directory, site, wait, Use::Look) {
+    let old = match Catalog::open(directory, site, WAIT, Use::Look) {
         Ok(catalog) => catalog,
         Err(Error::NoCatalog { .. }) => return Ok(Old::Missing),
         // What another program has put there is not ours to move; what is no database at all was one of ours.
