@@ -9,6 +9,7 @@ use pseudotape_human::{
 use pseudotape_image::VolumeId;
 use pseudotape_sink::Sink;
 
+mod clone;
 mod library;
 mod ordered;
 mod rescue;
@@ -16,6 +17,7 @@ mod travel;
 mod vault;
 mod volume;
 
+pub(crate) use clone::{CloneReason, CloneVolume};
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
     ShowLibrary,

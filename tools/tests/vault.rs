@@ -672,6 +672,13 @@ fn reports_are_those_of_the_document() {
     see("show LABEL", &place.json(&["show", "B"]));
     see("show LABEL", &place.json(&["show", "C"]));
     see("show LABEL", &place.json(&["show", "MON001"]));
+    place.ok(&["add", "--new", "--label", "E"]);
+    place.image("f.ptape");
+    place.ok(&["add", "f.ptape", "--label", "F"]);
+    let inner = place.json(&["clone", "F", "--to", "E", "--hold"]);
+    see("clone", &inner);
+    place.ok(&[&["mark", "F", "lost", "--file", "0"], &by[..]].concat());
+    see("clone", &place.json(&["clone", "F", "--to", "E"]));
     see("rm", &place.json(&["rm", "MON001"]));
     fs::remove_file(&image).unwrap();
     see("rm", &place.json(&["rm", "B", "--lose-last-copy"]));

@@ -264,6 +264,21 @@ pub enum Error {
         /// What is wrong with it.
         source: PayloadError,
     },
+    /// A clone would be written over something.
+    #[error(
+        "volume {label} is not blank: a clone is written onto a scratch volume without files ('pseudotape vault add --new' \
+         makes one)"
+    )]
+    NoTarget {
+        /// The volume.
+        label: Label,
+    },
+    /// What is to take the place of a volume does not hold what is good on it.
+    #[error("the clone can't take the place of the volume: {why}")]
+    NotAClone {
+        /// What is wrong.
+        why: String,
+    },
     /// A person has to say why.
     #[error("a decision needs a name and a reason: --by NAME --reason TEXT")]
     NoReason,

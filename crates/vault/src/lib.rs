@@ -35,6 +35,8 @@ pub use pending::Recovery;
 pub use rules::{LastCopy, Refusal};
 pub use state::{Availability, Category, FileState, Illegal, Opening};
 pub use surroundings::{Chance, Clock, Seeded, Surroundings, System};
-pub use vault::{Inspection, Removed, Taking, Vault};
-pub use volume::{Block, Digest, DigestError, Listed, TapeFile, Volume};
+pub use vault::{
+    Cloning, Inspection, Removed, Swapped, Taking, Vault, may_be_cloned, may_become_clone, unlike,
+};
+pub use volume::{Block, ClonedFile, Digest, DigestError, FileDigest, Listed, TapeFile, Volume};
 pub use words::UnknownWord;

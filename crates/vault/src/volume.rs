@@ -1,5 +1,6 @@
 //! What the catalog knows of a volume.
 
+use blake3::Hasher;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,6 +24,23 @@ impl fmt::Display for Digest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits")]
 pub struct DigestError;
+
+/// Computes the digest of a tape file from its blocks, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct FileDigest(Hasher);
+
+impl FileDigest {
+    /// The next block.
+    pub fn add(&mut self, block: &[u8]) {
+        self.0.update(block);
+    }
+
+    /// Of all that was added.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
 
 impl FromStr for Digest {
     type Err = DigestError;
@@ -55,6 +73,17 @@ pub struct TapeFile {
     pub digest: Option<Digest>,
     /// What is known of it.
     pub state: FileState,
+}
+
+/// Which tape file of a clone was which one of the volume that it is the clone of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClonedFile {
+    /// On the clone.
+    pub number: u64,
+    /// On the volume.
+    pub old_number: u64,
+    /// Where it began there.
+    pub old_first_object: u64,
 }
 
 /// Why a volume is not `ok`.

@@ -43,6 +43,21 @@ says "what can not be read is an error in the image, with its number" 1 'object 
 check "what lies around it is the tape" bash -c 'cmp <(pseudotape dump --skip-damaged out.ptape) \
     <(pseudotape dump --skip-damaged first.ptape)'
 
+# A drive that fails on command, and is behind the bad block afterwards, or before it.
+cp source.ptape whole.ptape
+drive_up "image=$WORK/source.ptape"
+for position in behind kept; do
+    check "a bad block, and the drive is $position" pseudotape inject 0 "read-error,at=70,position=$position"
+    says "it is bad, and nothing else ($position)" 1 'not whole: 182 of 183 objects good, 1 bad, 0 not tried' \
+        pseudotape rescue "device:$NODE" "was-$position.ptape"
+    check "the map says which ($position)" grep -q '^bad 70 1 0:3:5:' "was-$position.ptape.rescue"
+    check "a drive that can ($position)" pseudotape inject 0 --remove all
+    says "reads that one ($position)" 0 'read 1 object now.*whole: all 183' \
+        pseudotape rescue "device:$NODE" "was-$position.ptape" --tries 6
+    says "and it is the tape ($position)" 0 '^identical: ' pseudotape compare whole.ptape "was-$position.ptape"
+done
+drive_down
+
 # What is seen of it.
 says "the map as a picture" 1 '########X#######' pseudotape rescue first.ptape out.ptape --same-tape --tries 3 --picture
 says "info draws it too" 0 '########X#######' pseudotape info out.ptape --picture

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::clone::CloneVolume;
 use super::ordered::Ordered;
 use super::travel::{BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes};
 use clap::{ArgGroup, Args, Subcommand};
@@ -43,6 +44,12 @@ pub(crate) enum VaultCommand {
     /// STATE of a volume: ok, notallowed, at-vendor, lost. STATE of a tape file: ok, bad, missing, released, lost. A
     /// bad or missing file becomes ok only when it is read again with the digest that it had, which this command does.
     Mark(MarkVolume),
+    /// Puts a clone in the place of a volume of which something can't be read any more.
+    ///
+    /// The volume is blocked, read as often as it takes, and what is whole on it is written onto a blank volume, read
+    /// back, and given the label; the damaged volume is kept, blocked. The command may be killed at any moment: the
+    /// same one goes on. The exit code is 1 where a tape file that somebody wants is not on the clone.
+    Clone(CloneVolume),
     /// Takes a volume out of the vault and deletes its image.
     Rm(RemoveVolume),
     /// Compares the catalog with the directory, and says what to do about each difference.

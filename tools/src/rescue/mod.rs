@@ -21,9 +21,10 @@ use pseudotape_rescue::{
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{EraseExtent, ObjectNumber};
 
-use self::desk::{Desk, in_place, passed};
+pub(crate) use self::desk::in_place;
+use self::desk::{Desk, passed};
 use self::failure::explained;
-use self::lock::Lock;
+pub(crate) use self::lock::Lock;
 use self::report::RescueReport;
 use crate::Verdict;
 use crate::cli::RescueOptions;
@@ -44,6 +45,15 @@ pub(crate) fn run(options: &RescueOptions, screen: &Screen) -> Result<Verdict> {
 }
 
 fn work(options: &RescueOptions, screen: &Screen) -> Result<RescueReport> {
+    work_telling(options, screen, &mut |_| Ok(()))
+}
+
+/// The same; `bad` is told of each bad object at once, when the map on the disk says so. Its failure ends the rescue.
+pub(crate) fn work_telling(
+    options: &RescueOptions,
+    screen: &Screen,
+    bad: &mut dyn FnMut(&BadObject) -> Result<()>,
+) -> Result<RescueReport> {
     let target = options.target.as_ref().context("name DST")?;
     ensure_different(&options.source, target)?;
     let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
@@ -63,13 +73,14 @@ fn work(options: &RescueOptions, screen: &Screen) -> Result<RescueReport> {
         desk.map.display(),
         map.partition
     );
+    let mut hearer = Hearer { screen, bad };
     let done = all(
         options,
         target,
         Tapes { source, base },
         &mut map,
         &desk,
-        screen,
+        &mut hearer,
     )?;
     let Done {
         outcome,
@@ -138,6 +149,12 @@ fn new_map(base: &mut Tape, desk: &Desk, partition: u8) -> Result<Map> {
 /// How often what was kept is read from the tape again, where its image can't be read when it is put together.
 const ROUNDS: u32 = 3;
 
+/// Who hears of a rescue while it is at work.
+struct Hearer<'a> {
+    screen: &'a Screen,
+    bad: &'a mut dyn FnMut(&BadObject) -> Result<()>,
+}
+
 /// Both tapes of a rescue.
 struct Tapes {
     source: Tape,
@@ -158,7 +175,7 @@ fn all(
     tapes: Tapes,
     map: &mut Map,
     desk: &Desk,
-    screen: &Screen,
+    hearer: &mut Hearer<'_>,
 ) -> Result<Done> {
     let Tapes {
         mut source,
@@ -184,13 +201,13 @@ fn all(
             map,
             desk,
             options_now,
-            screen,
+            hearer,
         )?;
         mark(&mut base, map.unfinished_from())?;
         time += run.time;
         before.objects += run.outcome.read.objects;
         before.bytes += run.outcome.read.bytes;
-        match settle(options, target, desk, base, map, screen) {
+        match settle(options, target, desk, base, map, hearer.screen) {
             // The map says by now what is to be read once more.
             Err(error) if is_lost(&error) && round < ROUNDS => {
                 round += 1;
@@ -233,7 +250,7 @@ fn read(
     map: &mut Map,
     desk: &Desk,
     options_now: Options,
-    screen: &Screen,
+    hearer: &mut Hearer<'_>,
 ) -> Result<Run> {
     let name = source_name(source);
     let known = source.known_bytes()?.filter(|_| map.frontier() == 0);
@@ -244,9 +261,10 @@ fn read(
             .or(Some(ObjectNumber(0)).filter(|_| map.frontier() == 0)),
     )?;
     let mut told = Told {
-        meter: Meter::new("rescued", known, screen),
+        meter: Meter::new("rescued", known, hearer.screen),
         options,
         desk,
+        bad: &mut *hearer.bad,
         warned: false,
     };
     let mut place = desk.clone();
@@ -287,6 +305,7 @@ struct Told<'a> {
     meter: Meter,
     options: &'a RescueOptions,
     desk: &'a Desk,
+    bad: &'a mut dyn FnMut(&BadObject) -> Result<()>,
     warned: bool,
 }
 
@@ -298,6 +317,7 @@ impl Events for Told<'_> {
     }
 
     fn bad(&mut self, bad: &BadObject) -> Result<(), Error> {
+        (self.bad)(bad).map_err(|error| Error::Keeping(format!("{error:#}")))?;
         let Some(command) = &self.options.on_bad else {
             return Ok(());
         };

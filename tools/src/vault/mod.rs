@@ -1,6 +1,7 @@
 //! `pseudotape vault`: volumes, their states, and what is on them.
 
 mod add;
+mod clone;
 mod diagnosis;
 mod shown;
 mod travel;
@@ -36,6 +37,7 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Show(show) => showed(show, &place, screen),
         VaultCommand::Set(set) => set_to(set, &place, screen),
         VaultCommand::Mark(mark) => marked(mark, &place, screen),
+        VaultCommand::Clone(clone) => clone::run(clone, &place, screen),
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
         VaultCommand::Doctor(doctor) => diagnosis::run(doctor, &place, screen),
         VaultCommand::Backup(options) => travel::back_up(options, &place, screen),

@@ -1,5 +1,6 @@
 //! The catalog in SQLite. Here is all SQL, and no rule.
 
+mod clones;
 mod rows;
 mod schema;
 mod travel;

@@ -21,7 +21,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 2] = [
+pub(super) const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -69,6 +69,7 @@ pub(super) const MIGRATIONS: [&str; 2] = [
     CREATE INDEX event_of_volume ON event (volume);
 ",
     TRAVELS,
+    CLONES,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -89,6 +90,21 @@ const TRAVELS: &str = "
         highest INTEGER NOT NULL CHECK (highest >= sequence),
         online_ms INTEGER
     ) STRICT;
+";
+
+/// What a volume is the clone of, and which of its files was which one there. The source may leave; this stays.
+const CLONES: &str = "
+    CREATE TABLE clone (
+        volume INTEGER PRIMARY KEY REFERENCES volume (id) ON DELETE CASCADE,
+        source TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE cloned_file (
+        volume INTEGER NOT NULL REFERENCES clone (volume) ON DELETE CASCADE,
+        number INTEGER NOT NULL CHECK (number >= 0),
+        old_number INTEGER NOT NULL CHECK (old_number >= 0),
+        old_first_object INTEGER NOT NULL CHECK (old_first_object >= 0),
+        PRIMARY KEY (volume, number)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// The tables of a new catalog.

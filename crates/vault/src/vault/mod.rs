@@ -1,6 +1,7 @@
 //! A vault: one directory, and what is done to it.
 
 mod changing;
+mod cloning;
 mod inspecting;
 mod recovering;
 mod taking;
@@ -23,6 +24,7 @@ use crate::surroundings::Surroundings;
 use crate::volume::{Listed, TapeFile, Volume};
 
 pub use changing::Removed;
+pub use cloning::{Cloning, Swapped, may_be_cloned, may_become_clone, unlike};
 pub use inspecting::Inspection;
 pub use taking::Taking;
 

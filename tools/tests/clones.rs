@@ -1,0 +1,490 @@
+//! EN-01 to EN-13, EN-16. `pseudotape vault clone`: what is on the clone, what is said, and what a kill leaves.
+
+use std::fs;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+use pseudotape_image::{Access, FileStore, Image};
+use pseudotape_tape::Mark;
+use serde_json::Value;
+
+/// Held while the command is started and while an image is written: until its exec is over a child has a copy of every
+/// descriptor, and with it of the lock on an image that another test closes just then.
+static START_OR_CLOSE: Mutex<()> = Mutex::new(());
+
+const BLOCK: usize = 700;
+const BLOCKS: u32 = 4;
+
+fn block(file: u32, number: u32) -> Vec<u8> {
+    let words =
+        (0..BLOCK as u32 / 4).map(|word| (file * 7_001 + number * 1_013 + word * 3).to_le_bytes());
+    words.flatten().collect()
+}
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    /// A vault in `v` with MON001, which has so many tape files, and the blank MON002.
+    fn new(files: u32) -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        place.ends(0, &["vault", "init", "--labels", "MON###"]);
+        place.ends(0, &["create", "tape.ptape"]);
+        place.write("tape.ptape", files, true);
+        place.ends(0, &["copy", "tape.ptape", "copy.ptape"]);
+        place.ends(
+            0,
+            &[
+                "vault",
+                "add",
+                "tape.ptape",
+                "--digests",
+                "--label",
+                "MON001",
+            ],
+        );
+        place.ends(0, &["vault", "add", "--new", "--label", "MON002"]);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn source(&self) -> PathBuf {
+        self.path("v/images/MON001.ptape")
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let child = {
+            let _starting = START_OR_CLOSE
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+                .current_dir(self.directory.path())
+                .env("PSEUDOTAPE_VAULT", self.path("v"))
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("the binary was built for this test")
+        };
+        child.wait_with_output().unwrap()
+    }
+
+    /// Runs what has to end with this code; returns what it prints.
+    fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
+        let text = if code == 2 {
+            output.stderr
+        } else {
+            output.stdout
+        };
+        String::from_utf8(text).unwrap()
+    }
+
+    fn clones(&self, code: i32, more: &[&str]) -> String {
+        let words = ["vault", "clone", "MON001", "--to", "MON002"];
+        self.ends(code, &[&words, more].concat())
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.ends(code, &[arguments, &["--json"]].concat())).unwrap()
+    }
+
+    fn states(&self, label: &str) -> Vec<String> {
+        let list = self.json(0, &["vault", "ls", label]);
+        let files = list["files"].as_array().unwrap();
+        files
+            .iter()
+            .map(|file| file["state"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    fn write(&self, name: &str, files: u32, ended: bool) {
+        let _closing = START_OR_CLOSE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let store = FileStore::open(&self.path(name), Access::ReadWrite).unwrap();
+        let (mut image, _) = Image::open(store, Access::ReadWrite).unwrap();
+        image.to_end_of_data();
+        for file in 0..files {
+            for number in 0..BLOCKS {
+                image.append_block(&block(file, number)).unwrap();
+            }
+            if ended || file + 1 < files {
+                image.append_marks(Mark::Filemark, 1).unwrap();
+            }
+        }
+        image.finish().unwrap();
+    }
+
+    /// What was told by a hook that does `cat >>NAME`, line by line.
+    fn told(&self, name: &str) -> Vec<Value> {
+        let text = fs::read_to_string(self.path(name)).unwrap_or_default();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn availability(&self, label: &str) -> String {
+        let shown = self.json(0, &["vault", "show", label]);
+        shown["availability"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Damages the second block of these tape files.
+fn damage(path: &Path, files: &[u32]) {
+    let bytes = fs::read(path).unwrap();
+    let image = fs::OpenOptions::new().write(true).open(path).unwrap();
+    for file in files {
+        let wanted = block(*file, 1);
+        let at = bytes.windows(BLOCK).position(|part| part == wanted);
+        image
+            .write_all_at(b"DAMAGE", at.expect("it is on the tape") as u64 + 300)
+            .unwrap();
+    }
+}
+
+fn numbers(list: &Value, field: &str) -> Vec<u64> {
+    let entries = list.as_array().unwrap().iter();
+    entries
+        .map(|entry| entry[field].as_u64().unwrap())
+        .collect()
+}
+
+/// EN-02, EN-04, EN-05, EN-08, EN-09, EN-10, EN-13.
+#[test]
+fn a_clone_has_the_good_files_the_label_and_a_list_of_the_bad_ones() {
+    let place = Place::new(10);
+    damage(&place.source(), &[3, 7, 9]);
+    let hooks = ["--ticket-hook", "cat >>tickets", "--on-bad", "cat >>bad"];
+    let report = place.json(
+        1,
+        &[&["vault", "clone", "MON001", "--to", "MON002"], &hooks[..]].concat(),
+    );
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 1, 2, 4, 5, 6, 8]);
+    assert_eq!(numbers(&report["files"], "file"), [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(
+        numbers(&report["files"], "old_first_object"),
+        [0, 5, 10, 20, 25, 30, 40]
+    );
+    assert_eq!(numbers(&report["left_out"], "file"), [3, 7, 9]);
+    assert_eq!(report["left_out"][0]["state"], "bad");
+    // The owner was told of each, with its size and digest.
+    let bad = place.told("bad");
+    let files: Vec<u64> = bad
+        .iter()
+        .map(|bad| bad["file"].as_u64().unwrap())
+        .collect();
+    assert_eq!(files, [3, 7, 9]);
+    assert_eq!(bad[0]["bytes"], 2800);
+    assert_eq!(bad[0]["digest"].as_str().unwrap().len(), 64);
+    let tickets = place.told("tickets");
+    assert_eq!(
+        (&tickets[0]["event"], &tickets[1]["event"]),
+        (&"open".into(), &"close".into())
+    );
+    assert_eq!(tickets[0]["incident"], tickets[1]["incident"]);
+    assert_eq!(
+        (&tickets[1]["good"], &tickets[1]["left_out"]),
+        (&7.into(), &3.into())
+    );
+    // The label means the clone; the source is kept, blocked by the system.
+    assert_eq!(place.states("MON001"), ["ok"; 7]);
+    for (new, old) in [0, 1, 2, 4, 5, 6, 8].into_iter().enumerate() {
+        let file = new.to_string();
+        let output = place.run(&["dump", "v/images/MON002.ptape", "--file", &file]);
+        let wanted: Vec<u8> = (0..BLOCKS).flat_map(|number| block(old, number)).collect();
+        assert_eq!(output.stdout, wanted, "file {old}");
+    }
+    assert_eq!(place.availability("MON001"), "ok");
+    assert_eq!(place.availability("MON001 damaged 1"), "noaccess");
+    let states = place.states("MON001 damaged 1");
+    assert_eq!(states.iter().filter(|state| *state == "bad").count(), 3);
+    let inventory = fs::read(report["inventory"].as_str().unwrap()).unwrap();
+    let inventory: Value = serde_json::from_slice(&inventory).unwrap();
+    assert_eq!(inventory["files"].as_array().unwrap().len(), 10);
+    assert_eq!(inventory["files"][3]["state"], "ok", "as it was before");
+    place.ends(0, &["vault", "doctor", "--digests"]);
+    let text = place.ends(2, &["vault", "clone", "MON001", "--to", "MON002"]);
+    assert!(text.contains("MON002"), "{text}");
+}
+
+/// EN-08: what a kill -9 leaves; EN-04: one incident, opened once.
+#[test]
+fn a_clone_that_is_killed_anywhere_goes_on_with_what_it_knows() {
+    let place = Place::new(10);
+    damage(&place.source(), &[3, 7, 9]);
+    // With the second bad file, and with the word that it is done.
+    let second = "cat >>bad; test $(wc -l <bad) != 2 || kill -KILL $PPID";
+    let closing = "cat >>tickets; test $(wc -l <tickets) != 2 || kill -KILL $PPID";
+    let arguments = [
+        "vault", "clone", "MON001", "--to", "MON002", "--on-bad", second,
+    ];
+    let arguments = [&arguments[..], &["--ticket-hook", closing]].concat();
+    assert_eq!(place.run(&arguments).status.signal(), Some(9));
+    let states = place.states("MON001");
+    assert_eq!(
+        (&states[3], &states[7], &states[9]),
+        (&"bad".into(), &"bad".into(), &"ok".into())
+    );
+    assert_eq!(place.availability("MON001"), "noaccess");
+    // The next one does not try those again, and tells of 9, and of 7 whose teller was killed.
+    assert_eq!(place.run(&arguments).status.signal(), Some(9));
+    let told: Vec<u64> = place
+        .told("bad")
+        .iter()
+        .map(|bad| bad["file"].as_u64().unwrap())
+        .collect();
+    assert_eq!(told, [3, 7, 9, 7]);
+    assert_eq!(
+        place.states("MON001"),
+        ["ok"; 7],
+        "it had the label when it was killed"
+    );
+    let text = place.ends(1, &arguments);
+    assert!(text.contains("MON001 is the clone now"), "{text}");
+    let incidents = place.told("tickets");
+    let words: Vec<&str> = incidents
+        .iter()
+        .map(|told| told["event"].as_str().unwrap())
+        .collect();
+    assert_eq!(words, ["open", "close", "close"]);
+    assert!(
+        incidents
+            .iter()
+            .all(|told| told["incident"] == incidents[0]["incident"])
+    );
+    place.ends(0, &["vault", "doctor", "--digests"]);
+}
+
+/// EN-03.
+#[test]
+fn a_smaller_volume_is_refused_before_the_first_byte() {
+    let place = Place::new(2);
+    place.ends(
+        0,
+        &[
+            "vault",
+            "add",
+            "--new",
+            "--label",
+            "MON003",
+            "--capacity",
+            "10M",
+        ],
+    );
+    let before = place.json(0, &["vault", "show"]);
+    let text = place.ends(2, &["vault", "clone", "MON001", "--to", "MON003"]);
+    assert!(
+        text.contains("its capacity is 10485760 bytes") && text.contains("--force-type"),
+        "{text}"
+    );
+    assert_eq!(place.json(0, &["vault", "show"]), before);
+    assert!(!place.path("v/clones").exists());
+    let words = ["vault", "clone", "MON001", "--to", "MON003", "--force-type"];
+    place.ends(0, &words);
+    assert_eq!(place.states("MON001"), ["ok"; 2]);
+    // One with something on it is none, either.
+    let text = place.ends(
+        2,
+        &[
+            "vault",
+            "clone",
+            "MON001 damaged 1",
+            "--to",
+            "MON001",
+            "--force-type",
+        ],
+    );
+    assert!(text.contains("MON001 is not blank"), "{text}");
+}
+
+/// EN-11, EN-13: no label without a scan, and no scan with a wrong byte.
+#[test]
+fn a_clone_that_cannot_be_read_back_does_not_get_the_label() {
+    let place = Place::new(4);
+    let text = place.clones(0, &["--hold"]);
+    assert!(text.contains("without --hold"), "{text}");
+    assert_eq!(place.states("MON001").len(), 4);
+    assert_eq!(place.availability("MON001"), "noaccess");
+    damage(&place.path("v/images/MON002.ptape"), &[2]);
+    let text = place.clones(2, &[]);
+    assert!(
+        text.contains("MON002.ptape: tape file 2 (file 2 of the volume)"),
+        "{text}"
+    );
+    assert_eq!(
+        place.availability("MON001"),
+        "noaccess",
+        "nothing has the label but the source"
+    );
+    // It says that the same command writes it again.
+    place.clones(0, &[]);
+    assert_eq!(place.availability("MON001"), "ok");
+    place.ends(0, &["vault", "doctor", "--digests"]);
+}
+
+/// EN-14: what the volume's own image does not give comes from another copy.
+#[test]
+fn another_copy_gives_what_is_bad() {
+    let place = Place::new(5);
+    damage(&place.source(), &[1, 4]);
+    damage(&place.path("copy.ptape"), &[2]);
+    let report = place.json(
+        0,
+        &[
+            "vault",
+            "clone",
+            "MON001",
+            "--to",
+            "MON002",
+            "--from",
+            "copy.ptape",
+        ],
+    );
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 1, 2, 3, 4]);
+    assert!(report["left_out"].as_array().unwrap().is_empty());
+    assert_eq!(place.states("MON001"), ["ok"; 5]);
+    // On the damaged volume itself they are as bad as before.
+    assert_eq!(
+        place.states("MON001 damaged 1"),
+        ["ok", "bad", "ok", "ok", "bad"]
+    );
+    place.ends(0, &["vault", "doctor", "--digests"]);
+}
+
+/// EN-16.
+#[test]
+fn a_file_with_another_digest_is_not_on_the_clone() {
+    let place = Place::new(3);
+    // A copy that is right but for one block, which is another one there, with a good checksum.
+    place.ends(0, &["create", "other.ptape"]);
+    {
+        let _closing = START_OR_CLOSE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let store = FileStore::open(&place.path("other.ptape"), Access::ReadWrite).unwrap();
+        let (mut image, _) = Image::open(store, Access::ReadWrite).unwrap();
+        for file in 0..3 {
+            for number in 0..BLOCKS {
+                let other = (file, number) == (1, 1);
+                image
+                    .append_block(&block(if other { 50 } else { file }, number))
+                    .unwrap();
+            }
+            image.append_marks(Mark::Filemark, 1).unwrap();
+        }
+        image.finish().unwrap();
+    }
+    damage(&place.source(), &[1]);
+    let report = place.json(
+        1,
+        &[
+            "vault",
+            "clone",
+            "MON001",
+            "--to",
+            "MON002",
+            "--from",
+            "other.ptape",
+        ],
+    );
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 2]);
+    assert_eq!(numbers(&report["left_out"], "file"), [1]);
+}
+
+/// EN-01, EN-07.
+#[test]
+fn after_a_write_error_all_files_with_an_end_are_cloned_in_one_pass() {
+    let place = Place::new(1);
+    place.ends(0, &["create", "torn.ptape"]);
+    place.write("torn.ptape", 3, false);
+    place.ends(
+        0,
+        &[
+            "vault",
+            "add",
+            "torn.ptape",
+            "--digests",
+            "--label",
+            "MON007",
+        ],
+    );
+    let words = [
+        "vault", "clone", "MON007", "--to", "MON002", "--reason", "write",
+    ];
+    let report = place.json(0, &words);
+    assert_eq!(report["reason"], "write");
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 1]);
+    assert_eq!(numbers(&report["left_out"], "file"), [2]);
+    assert_eq!(report["left_out"][0]["state"], "missing");
+    let shown = place.json(0, &["vault", "show", "MON007 damaged 1"]);
+    let reason = shown["blocked"]["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("cloned because of a write error"),
+        "{reason}"
+    );
+    // For a read error it is a file like any other.
+    place.ends(0, &["create", "end.ptape"]);
+    place.write("end.ptape", 2, false);
+    place.ends(
+        0,
+        &[
+            "vault",
+            "add",
+            "end.ptape",
+            "--digests",
+            "--label",
+            "MON008",
+        ],
+    );
+    place.ends(0, &["vault", "add", "--new", "--label", "MON009"]);
+    place.ends(0, &["vault", "clone", "MON008", "--to", "MON009"]);
+    assert_eq!(place.states("MON008"), ["ok"; 2]);
+}
+
+/// EN-02, EN-21: what a person has decided stays decided.
+#[test]
+fn what_a_person_has_decided_stays() {
+    let place = Place::new(3);
+    let by = ["--by", "ada", "--reason", "the case is cracked"];
+    place.ends(
+        0,
+        &[&["vault", "mark", "MON001", "notallowed"], &by[..]].concat(),
+    );
+    place.ends(
+        0,
+        &[&["vault", "mark", "MON001", "lost", "--file", "1"], &by[..]].concat(),
+    );
+    let report = place.json(
+        0,
+        &["vault", "clone", "MON001", "--to", "MON002", "--by", "eva"],
+    );
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 2]);
+    assert_eq!(report["left_out"][0]["state"], "lost");
+    let kept = place.json(0, &["vault", "show", "MON001 damaged 1"]);
+    assert_eq!(kept["availability"], "notallowed");
+    assert_eq!(kept["blocked"]["by"], "ada");
+    // What is at a vendor is not read.
+    place.ends(
+        0,
+        &[&["vault", "mark", "MON001", "at-vendor"], &by[..]].concat(),
+    );
+    place.ends(0, &["vault", "add", "--new", "--label", "MON003"]);
+    let text = place.ends(2, &["vault", "clone", "MON001", "--to", "MON003"]);
+    assert!(text.contains("MON001 is at-vendor, set by ada"), "{text}");
+}
