@@ -76,6 +76,7 @@ fn medium_status(volume: LoadedVolume) -> MediumStatus {
         worm: loaded.worm,
         partitions: loaded.partitions,
         incomplete_from: incomplete_from(noted),
+        notice: loaded.notice,
     }
 }
 

@@ -60,14 +60,23 @@ impl TapeDrive {
             );
         }
         let loaded = state.slot.loaded();
-        let read_only = match loaded.and_then(|loaded| loaded.read_only) {
+        let (read_only, notice) =
+            loaded.map_or((None, None), |loaded| (loaded.read_only, loaded.notice));
+        let read_only = match read_only {
             Some(why) => format!(", read only ({why})"),
             None => String::new(),
         };
-        log::info!("drive {}: loaded {name}{read_only}", self.number());
+        let number = self.number();
+        log::info!("drive {number}: loaded {name}{read_only}");
+        let notice = match notice {
+            Some(notice) => {
+                log::warn!("drive {number}: {name}: {notice}");
+                format!("\nwarning: {notice}")
+            }
+            None => String::new(),
+        };
         Ok(format!(
-            "loaded {name} into drive {}{read_only}",
-            self.number()
+            "loaded {name} into drive {number}{read_only}{notice}"
         ))
     }
 

@@ -9,6 +9,7 @@ use pseudotape_drive::{
 };
 use pseudotape_human::{Portion, Report, Screen};
 use pseudotape_image::Access;
+use pseudotape_sink::{START_BYTES, notice_of_block};
 use pseudotape_slave::{Channel, serve};
 use serde::Serialize;
 
@@ -47,7 +48,13 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
             known.join(", ")
         )
     })?;
-    let cartridge = open(&options.image)?;
+    let mut cartridge = open(&options.image)?;
+    let mut start = [0; START_BYTES];
+    let first = cartridge.first_block(&mut start);
+    let first = first.and_then(|bytes| start.get(..bytes));
+    if let Some(notice) = first.and_then(notice_of_block) {
+        eprintln!("pseudotape: {}: {notice}", options.image.display());
+    }
     let serving = Serving {
         image: options.image.clone(),
         on: options.on.clone(),

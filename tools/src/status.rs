@@ -168,6 +168,9 @@ fn medium(medium: &MediumStatus) -> String {
             "{words}, INCOMPLETE ('pseudotape info' says why): it misses what begins with object {object}"
         );
     }
+    if let Some(notice) = &medium.notice {
+        words = format!("{words}, when it was loaded: {}", printable(notice));
+    }
     if medium.partitions > 1 {
         words = format!("{words}, {} partitions", medium.partitions);
     }

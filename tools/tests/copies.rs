@@ -625,7 +625,10 @@ fn a_filtered_volume_is_listed_and_verified_through_its_filter() {
     ] {
         let code = if words.contains("not written") { 1 } else { 2 };
         let text = place.ends(code, &["verify", name]);
-        assert!(text.contains(words), "{name}: {text}");
+        // Once, however many blocks there are.
+        assert_eq!(text.matches(words).count(), 1, "{name}: {text}");
+        let told = "; the same holds for ";
+        assert_eq!(text.contains(told), code == 1, "{name}: {text}");
     }
     // A block that was taken out and put back elsewhere is whole in the image, and none of this place.
     let raw = |name: &str| {

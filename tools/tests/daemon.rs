@@ -104,6 +104,7 @@ fn two_drives() -> Status {
                     worm: false,
                     partitions: 1,
                     incomplete_from: None,
+                    notice: None,
                 }),
                 position: Some(PositionStatus {
                     partition: 0,

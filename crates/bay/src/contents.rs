@@ -16,6 +16,8 @@ pub(crate) struct Own {
     /// Why the host did not let the cartridge be opened for writing.
     pub(crate) refusal: Option<String>,
     pub(crate) guest: Option<Box<Guest>>,
+    /// What was said of the filter when the volume was loaded.
+    pub(crate) notice: Option<String>,
 }
 
 pub(crate) enum Contents {

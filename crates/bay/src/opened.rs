@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pseudotape_drive::{Cartridge, CartridgeError, FileMedium};
 use pseudotape_image::{Access, OpenReport, Watch};
-use pseudotape_sink::{Location, Sink};
+use pseudotape_sink::{Location, START_BYTES, Sink, notice_of_block};
 
 use crate::error::Error;
 use crate::guest::Guest;
@@ -13,6 +13,8 @@ use crate::guest::Guest;
 pub struct Opened {
     /// How it is called in messages.
     pub(crate) name: String,
+    /// What its first block says of a filter that is missing or another one.
+    pub(crate) notice: Option<String>,
     pub(crate) content: OpenedContent,
 }
 
@@ -42,8 +44,9 @@ impl Opened {
     fn image(path: &Path, access: Access, watch: &Watch) -> Result<Self, Error> {
         let name = path.display().to_string();
         match open_cartridge(path, access, watch) {
-            (Ok((cartridge, reports)), refusal) => Ok(Opened {
+            (Ok((mut cartridge, reports)), refusal) => Ok(Opened {
                 name,
+                notice: notice(&mut cartridge),
                 content: OpenedContent::Image {
                     cartridge: Box::new(cartridge),
                     reports,
@@ -56,15 +59,25 @@ impl Opened {
 
     fn guest(sink: &Sink) -> Result<Self, Error> {
         let name = sink.to_string();
-        let opened = sink.open_as_allowed().map_err(|source| Error::Sink {
+        let mut opened = sink.open_as_allowed().map_err(|source| Error::Sink {
             name: name.clone(),
             source,
         })?;
         Ok(Opened {
+            notice: sink.notice(&mut *opened.volume),
             content: OpenedContent::Guest(Box::new(Guest::new(opened, sink.clone()))),
             name,
         })
     }
+}
+
+fn notice(cartridge: &mut Cartridge<FileMedium>) -> Option<String> {
+    let mut start = [0; START_BYTES];
+    let bytes = cartridge.first_block(&mut start)?;
+    start
+        .get(..bytes)
+        .and_then(notice_of_block)
+        .map(str::to_owned)
 }
 
 /// The image that goes into a drive of ours: one that is there, without a filter and without limits of its own.

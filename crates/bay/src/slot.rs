@@ -31,6 +31,8 @@ pub struct Loaded {
     pub partitions: u8,
     /// Bytes of the image files; `None` for anything else.
     pub host_bytes: Option<u64>,
+    /// What its first block said at the load of a filter or a key that is missing, or is another one.
+    pub notice: Option<String>,
 }
 
 /// The place for one volume: what st drives.
@@ -49,6 +51,7 @@ impl Slot {
             overrides,
             refusal: None,
             guest: None,
+            notice: None,
         })))
     }
 
@@ -143,6 +146,7 @@ impl Slot {
                 worm: guest.writability == Writability::AppendOnly,
                 partitions: guest.partitions,
                 host_bytes: None,
+                notice: own.notice.clone(),
             });
         }
         let cartridge = own.drive.cartridge()?;
@@ -154,6 +158,7 @@ impl Slot {
             worm: cartridge.is_worm(),
             partitions: cartridge.partition_count(),
             host_bytes: Some(cartridge.host_bytes()),
+            notice: own.notice.clone(),
         })
     }
 
@@ -209,7 +214,12 @@ impl Slot {
         let Contents::Own(own) = self.0.behind_mut() else {
             return Err(Error::Fixed);
         };
-        let Opened { name, content } = opened;
+        let Opened {
+            name,
+            notice,
+            content,
+        } = opened;
+        own.notice = notice;
         match content {
             OpenedContent::Image {
                 cartridge,

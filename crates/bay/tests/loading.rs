@@ -113,6 +113,75 @@ fn an_image_and_any_filtered_one_can_be_behind_one_node() {
     assert_eq!(read(&bay), b"secret");
 }
 
+/// PT-04: programs would get stored blocks, or errors, and nobody would know why.
+#[test]
+fn a_load_says_that_a_filter_or_a_key_is_missing_or_another_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    let (plain, secret, packed) = (
+        blank(place, "plain.ptape"),
+        blank(place, "secret.ptape"),
+        blank(place, "packed.ptape"),
+    );
+    let key = key(place);
+    let other = place.join("other").display().to_string();
+    fs::write(&other, [8; 32]).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+    let bay = bay();
+    let notice = |text: &str| {
+        load(&bay, text).unwrap();
+        bay.lock().slot.loaded().unwrap().notice
+    };
+    for text in [
+        &plain,
+        &format!("aes={key}+{secret}"),
+        &format!("lz4+{packed}"),
+    ] {
+        assert_eq!(notice(text), None, "{text} is blank");
+        write(&bay, b"what is on it");
+        bay.lock().slot.unload(false).unwrap();
+    }
+    for (text, said) in [
+        (plain.clone(), None),
+        (format!("aes={key}+{secret}"), None),
+        (format!("zstd+{packed}"), None),
+        (secret.clone(), Some("encrypted, and no key is named")),
+        (
+            format!("image:{secret},ro"),
+            Some("encrypted, and no key is named"),
+        ),
+        (
+            format!("image:{secret},capacity=1G"),
+            Some("encrypted, and no key is named"),
+        ),
+        (format!("zstd+{secret}"), Some("it is encrypted")),
+        (format!("aes={other}+{secret}"), Some("with another key")),
+        (
+            packed.clone(),
+            Some("a filter stored them, and none is named"),
+        ),
+        (format!("aes={key}+{packed}"), Some("not encrypted")),
+        (
+            format!("aes={key}+{plain}"),
+            Some("not written through a filter"),
+        ),
+    ] {
+        let notice = notice(&text);
+        let is_said = match (&notice, said) {
+            (Some(notice), Some(words)) => notice.contains(words),
+            (notice, said) => notice.is_none() && said.is_none(),
+        };
+        assert!(is_said, "{text}: {notice:?}");
+        // The tape is where any load leaves it, and no trouble is left behind.
+        let mut state = bay.lock();
+        assert_eq!(state.slot.take_trouble(), None, "{text}");
+        let drive = state.slot.drive();
+        let at = drive.position().or_else(|_| drive.position()).unwrap();
+        assert_eq!(at.object.0, 0, "{text}");
+        state.slot.unload(false).unwrap();
+    }
+}
+
 #[test]
 fn an_empty_bay_has_no_medium_and_says_so_after_an_unload() {
     let directory = tempfile::tempdir().unwrap();

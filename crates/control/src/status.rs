@@ -145,6 +145,9 @@ pub struct MediumStatus {
     /// The first object that is missing, where the volume is marked as no whole copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incomplete_from: Option<u64>,
+    /// What its first block said at the load of a filter or a key that is missing, or is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<String>,
 }
 
 /// Where the tape is.

@@ -1,8 +1,11 @@
 use pseudotape_image::{
-    Access, CreateParameters, Error, Header, Image, Missing, OpenReport, Rewriting, Store,
+    Access, CreateParameters, Error, Header, Image, Missing, Object, OpenReport, Rewriting, Store,
     VolumeId, WriteProtect,
 };
 use pseudotape_tape::{ObjectNumber, PartitionNumber, Writability};
+
+/// So many marks may be before the first block of a cartridge.
+const FIRST_MARKS: usize = 4;
 
 /// A place that keeps the partitions of one cartridge, each an image of its own.
 pub trait Medium: Send {
@@ -264,6 +267,25 @@ impl<M: Medium> Cartridge<M> {
     #[must_use]
     pub fn objects(&self, partition: u8) -> u64 {
         self.image(partition).end_of_data().object.0
+    }
+
+    /// Reads the beginning of the first block, where one lies behind a few marks at most; says how many bytes. The
+    /// tape is at its beginning afterwards. What can't be read is no block here: who uses the cartridge will meet it.
+    pub fn first_block(&mut self, start: &mut [u8]) -> Option<usize> {
+        let image = self.image_mut(0);
+        let mut found = None;
+        for _ in 0..=FIRST_MARKS {
+            match image.read_object(start) {
+                Ok(Object::Filemark | Object::Setmark) => {}
+                Ok(Object::Block { copied, .. }) => {
+                    found = Some(copied);
+                    break;
+                }
+                Ok(Object::EndOfData) | Err(_) => break,
+            }
+        }
+        image.rewind();
+        found
     }
 
     /// Commits every partition in which something was written; goes on after a failure and tells the first.

@@ -199,6 +199,29 @@ fn header_crc(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes.get(..HEADER_BYTES - 4).unwrap_or_default())
 }
 
+/// What a filter made of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredAs {
+    /// Perhaps compressed, and open to everybody.
+    Open,
+    /// Encrypted.
+    Encrypted,
+}
+
+impl StoredAs {
+    /// What the beginning of a block says, [`HEADER_BYTES`] of it; `None` where no filter stored it.
+    #[must_use]
+    pub fn of(start: &[u8]) -> Option<Self> {
+        let (header, _) = HeaderBytes::ref_from_prefix(start).ok()?;
+        match (header.magic, header.header_crc.get(), header.encryption) {
+            (MAGIC, crc, _) if crc != header_crc(start) => None,
+            (MAGIC, _, 0) => Some(StoredAs::Open),
+            (MAGIC, _, _) => Some(StoredAs::Encrypted),
+            _ => None,
+        }
+    }
+}
+
 impl StoredHeader {
     /// The header for what `stored` holds.
     pub(crate) fn encode(&self, stored: &[u8]) -> [u8; HEADER_BYTES] {

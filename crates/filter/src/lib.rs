@@ -29,5 +29,5 @@ pub use drive::FilterDrive;
 pub use error::{BlockError, KeyError};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::fuzz_block;
-pub use header::{ENCRYPTION_BYTES, HEADER_BYTES};
+pub use header::{ENCRYPTION_BYTES, HEADER_BYTES, StoredAs};
 pub use key::Key;

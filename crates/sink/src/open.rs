@@ -143,6 +143,12 @@ impl Sink {
         }
     }
 
+    /// Whether it names an image, and that is there.
+    pub(crate) fn is_image(&self) -> bool {
+        let path = self.image_path();
+        path.is_some_and(|path| matches!(look(path), Ok(Found::Image)))
+    }
+
     fn filter(&self) -> Result<Option<Filter>, Error> {
         let key = self.key_file.as_deref().map(Key::read).transpose()?;
         Ok(self.is_filtered().then_some(Filter {

@@ -114,8 +114,29 @@ impl ServedLibrary {
                 let barcode = named(barcode)?;
                 self.take(changer, barcode, *import_export, *delete)
             }
-            order => Ok(obey(changer, order)?),
+            order => {
+                let message = obey(changer, order)?;
+                Ok(message + &self.notices(changer, order))
+            }
         }
+    }
+
+    /// What has to be said of the cartridges that an order has put into drives.
+    fn notices(&self, changer: &Changer, order: &LibraryOrder) -> String {
+        let to = match *order {
+            LibraryOrder::Move { to, .. } => [Some(to), None],
+            LibraryOrder::Exchange { first, second, .. } => [Some(first), Some(second)],
+            _ => [None, None],
+        };
+        let drives = Changer::library(changer).layout().drives;
+        let numbers = to.into_iter().flatten().filter_map(|to| {
+            let number = to.checked_sub(drives.first.0)?;
+            self.drives.get(usize::from(number))
+        });
+        let notices = numbers.filter_map(|drive| drive.idle_state()?.slot.loaded()?.notice);
+        notices
+            .map(|notice| format!("\nwarning: {notice}"))
+            .collect()
     }
 
     fn put(&self, changer: &mut Changer, put: &Put<'_>) -> Result<String, Undone> {

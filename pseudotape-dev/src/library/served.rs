@@ -20,7 +20,7 @@ pub struct ServedLibrary {
     name: String,
     pub(super) folder: PathBuf,
     pub(super) first_drive: u32,
-    drives: u32,
+    pub(super) drives: Vec<Arc<TapeDrive>>,
     changer: Mutex<Changer>,
     delay: Arc<Delay>,
     by_hand: Mutex<ByHand>,
@@ -60,11 +60,10 @@ impl ServedLibrary {
             log::error!("library {name}: {trouble}");
         }
         let folder = library.host().folder().to_owned();
-        let count = u32::from(library.layout().drives.count);
         let delay = Arc::new(Delay::new(times));
         let bays = DriveBays {
             folder: folder.clone(),
-            drives,
+            drives: drives.clone(),
             delay: Arc::clone(&delay),
         };
         let (changer, refusals) = Robot::start(library, bays);
@@ -75,7 +74,7 @@ impl ServedLibrary {
             name,
             folder,
             first_drive,
-            drives: count,
+            drives,
             changer: Mutex::new(changer),
             delay,
             by_hand: Mutex::default(),
@@ -91,8 +90,7 @@ impl ServedLibrary {
     /// Whether a drive of the daemon is one of its drives.
     #[must_use]
     pub fn has_drive(&self, number: u32) -> bool {
-        let first = self.first_drive;
-        (first..first + self.drives).contains(&number)
+        self.drives.iter().any(|drive| drive.number() == number)
     }
 
     /// The changer, when it is done with the move in hand.

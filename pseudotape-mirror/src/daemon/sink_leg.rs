@@ -25,6 +25,9 @@ pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened> {
     if sink.is_filtered() {
         check_key(&mut *opened.volume)?;
     }
+    if let Some(notice) = sink.notice(&mut *opened.volume) {
+        log::warn!("leg {}: {sink}: {notice}", options.name);
+    }
     let keeps = match sink.place {
         Location::Null(_) => Keeps::Nothing,
         Location::Path(_) | Location::Image(_) | Location::Device(_) | Location::Rmt(_) => {

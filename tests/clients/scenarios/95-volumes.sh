@@ -47,7 +47,8 @@ pseudotape ls --json secret.ptape >before
 head -c 32 /dev/urandom >other
 chmod 600 other
 for wrong in "aes=$WORK/other+" zstd+; do
-    check "load it through $wrong" pseudotape load 0 "${wrong}image:$WORK/secret.ptape"
+    says "load it through $wrong, with a warning" 0 'warning: .*(another key|it is encrypted)' \
+        pseudotape load 0 "${wrong}image:$WORK/secret.ptape"
     for place in "fsf 1" eod "fsr 1"; do
         # shellcheck disable=SC2086 # a command and its count
         check "mt rewind, $place" sh -c "mt-st -f '$NODE' rewind && mt-st -f '$NODE' $place"
@@ -70,6 +71,25 @@ for archive in first second; do
     check "on to the next" mt-st -f "$NODE" fsf 1
 done
 check "unload and leave" pseudotape unload 0
+
+# An encrypted image whose key nobody names: each way in says so.
+unkeyed='its blocks are encrypted, and no key is named'
+says "a load without the key" 0 "loaded .*warning: $unkeyed" pseudotape load 0 "$WORK/secret.ptape"
+says "the status still says it" 0 "secret.ptape, when it was loaded: $unkeyed" pseudotape status
+same "so does the log" 1 "$(grep -c "drive 0: .*secret.ptape: $unkeyed" daemon.err)"
+check "unload it" pseudotape unload 0
+says "serve, at a slave end that there is not" 2 "$unkeyed" pseudotape serve secret.ptape --on "$WORK/nowhere"
 says "a volume that is not there" 2 'nothing.ptape' pseudotape load 0 "zstd+image:$WORK/nothing.ptape"
 says "a kind that there is not" 2 "no kind of sink 'floppy'" pseudotape load 0 "floppy:x"
+drive_down
+
+# A library, and a daemon that starts with it
+check "a library" pseudotape library create lib --name vault --drives 1 --slots 1
+mkdir -p lib/cartridges
+cp secret.ptape lib/cartridges/PT0001L5.ptape
+DAEMON_OPTIONS="--library $WORK/lib" drive_up "image=$WORK/secret.ptape"
+same "a daemon that starts with it says so" 2 "$(grep -c "drive 0: .*secret.ptape: $unkeyed" daemon.err)"
+check "it is a cartridge" pseudotape library add --barcode PT0001L5
+says "so does a library that moves it into a drive" 0 "moved .*warning: $unkeyed" pseudotape library move PT0001L5 drive0
+same "and its log" 1 "$(grep -c "drive 1: .*PT0001L5.ptape: $unkeyed" daemon.err)"
 drive_down

@@ -76,6 +76,7 @@ impl Partition {
         (self.files, self.blocks, self.bytes) = (0, 0, 0);
         self.damage.clear();
         let mut in_file = false;
+        let mut row = Row::default();
         loop {
             match through.next()? {
                 Met::EndOfData => break,
@@ -85,8 +86,9 @@ impl Partition {
                     continue;
                 }
                 Met::Setmark => {}
-                Met::Damage(damage) => self.damage.push(damage),
+                Met::Damage(damage) => row.add(&mut self.damage, damage),
                 Met::Block(length) => {
+                    row.end(&mut self.damage);
                     self.blocks += 1;
                     self.bytes += u64::from(length);
                     bar.set_position(self.bytes);
@@ -94,6 +96,7 @@ impl Partition {
             }
             in_file = true;
         }
+        row.end(&mut self.damage);
         bar.finish_and_clear();
         self.files += u64::from(in_file);
         Ok(())
@@ -147,6 +150,48 @@ impl Partition {
             HumanBytes(self.bytes)
         ));
         text
+    }
+}
+
+/// Blocks that a filter gives nothing for, one behind the other with nothing but marks between. With a key for a tape
+/// that is not encrypted, that is all of them: each reason is told once.
+#[derive(Default)]
+struct Row {
+    /// How many were met behind the first one; `None` where none was met.
+    again: Option<u64>,
+}
+
+impl Row {
+    fn add(&mut self, met: &mut Vec<Damage>, damage: Damage) {
+        let objects = damage.objects;
+        match (met.last_mut(), &mut self.again) {
+            (Some(last), Some(again)) if Row::reason(last) == Row::reason(&damage) => {
+                last.objects += objects;
+                *again += objects;
+            }
+            _ => {
+                self.end(met);
+                met.push(damage);
+                self.again = Some(0);
+            }
+        }
+    }
+
+    /// Says how many there were.
+    fn end(&mut self, met: &mut [Damage]) {
+        if let (Some(again @ 1..), Some(last)) = (self.again.take(), met.last_mut()) {
+            let blocks = counted(again, "block");
+            last.cause = format!("{}; the same holds for {blocks} behind it", last.cause);
+        }
+    }
+
+    /// Why a block gives nothing, without the number of its object.
+    fn reason(damage: &Damage) -> &str {
+        let cause = damage.cause.as_str();
+        let behind = cause
+            .strip_prefix("object ")
+            .and_then(|cause| cause.split_once(": "));
+        behind.map_or(cause, |(_, reason)| reason)
     }
 }
 
