@@ -11,7 +11,7 @@ use pseudotape_control::{
     ControlServer, Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status,
     rights_in_words,
 };
-use pseudotape_human::{HumanBytes, explain};
+use pseudotape_human::{HumanBytes, counted, explain};
 use pseudotape_sink::Lent;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -240,12 +240,12 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
         let full = status.elements.iter().filter(|element| element.full);
         writeln!(
             text,
-            "library {}: drives {} to {}, {} slots, {} cartridges, {}",
+            "library {}: drives {} to {}, {}, {}, {}",
             status.name,
             status.first_drive,
             status.first_drive + u32::from(status.drives.count.saturating_sub(1)),
-            status.slots.count,
-            full.count(),
+            counted(status.slots.count.into(), "slot"),
+            counted(full.count() as u64, "cartridge"),
             status.folder.display()
         )?;
     }

@@ -72,7 +72,7 @@ fn kill_9_loses_nothing_that_was_acknowledged_and_trust_and_resync_mend_the_rest
             };
             if right == "b" {
                 assert!(
-                    said.err.contains("leg b holds 1 objects more"),
+                    said.err.contains("leg b holds 1 object more"),
                     "{}",
                     said.err
                 );

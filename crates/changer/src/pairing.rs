@@ -301,7 +301,10 @@ impl fmt::Display for Pairing {
         let (drives, slots, import_export) = (drives.count, slots.count, import_export.count);
         writeln!(
             f,
-            "{drives} drives, {slots} slots, {import_export} import/export slots"
+            "{}, {}, {}",
+            counted(drives.into(), "drive"),
+            counted(slots.into(), "slot"),
+            counted(import_export.into(), "import/export slot")
         )?;
         for cell in &self.cells {
             let drives = Numbers("drives", &cell.drives, 0);
@@ -331,8 +334,11 @@ impl fmt::Display for Pairing {
             let [drives, import_export, slots] = HOLDERS.map(count);
             writeln!(
                 f,
-                "unpaired of {}: {drives} drives, {slots} slots, {import_export} import/export slots",
-                leg.name
+                "unpaired of {}: {}, {}, {}",
+                leg.name,
+                counted(drives, "drive"),
+                counted(slots, "slot"),
+                counted(import_export, "import/export slot")
             )?;
         }
         Ok(())
@@ -390,6 +396,13 @@ impl Left {
             *paired += count;
         }
         (count, in_legs)
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
     }
 }
 

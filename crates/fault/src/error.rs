@@ -1,3 +1,5 @@
+use pseudotape_human::counted;
+
 /// Why a fault is not injected or not removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -55,7 +57,8 @@ pub enum FaultError {
     NoPace,
     /// A block that is not there can't be read, so that the fault would never be met.
     #[error(
-        "object {object} is behind the end: partition {partition} holds {objects} objects, counted from 0"
+        "object {object} is behind the end: partition {partition} holds {}, counted from 0",
+        counted(*objects, "object")
     )]
     BehindEnd {
         /// The object.

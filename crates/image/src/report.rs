@@ -17,8 +17,17 @@ impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} objects from object {} on are lost, {} bytes at byte {} of the image are not readable as records",
-            self.objects, self.first_object, self.bytes, self.offset
+            "{} {} from object {} on {} lost, {} bytes at byte {} of the image are not readable as records",
+            self.objects,
+            if self.objects == 1 {
+                "object"
+            } else {
+                "objects"
+            },
+            self.first_object,
+            if self.objects == 1 { "is" } else { "are" },
+            self.bytes,
+            self.offset
         )
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{Operator, Peer};
-use pseudotape_human::{HumanBytes, explain};
+use pseudotape_human::{HumanBytes, counted, explain};
 use pseudotape_sink::{Lent, Location, Sink};
 use pseudotape_tape::{BlockLimits, Drive};
 
@@ -341,8 +341,13 @@ fn in_step(leg: &str, done: Resynced) -> String {
     if copied == 0 {
         return format!("leg {leg} is in step: it had everything{misses}");
     }
+    let (had, more) = (
+        if common == 1 { "was" } else { "were" },
+        if copied == 1 { "was" } else { "were" },
+    );
     format!(
-        "leg {leg} is in step: {common} objects were there, {copied} ({}) were copied{misses}",
+        "leg {leg} is in step: {} {had} there, {copied} ({}) {more} copied{misses}",
+        counted(common, "object"),
         HumanBytes(bytes)
     )
 }

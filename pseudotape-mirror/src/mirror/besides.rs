@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pseudotape_human::counted;
 use pseudotape_tape::{Failed, make_ready};
 
 use super::MirrorDrive;
@@ -65,14 +66,18 @@ pub struct Replaced {
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Held::More(objects) => write!(f, "holds {objects} objects more than the mirror"),
+            Held::More(objects) => {
+                let objects = counted(*objects, "object");
+                write!(f, "holds {objects} more than the mirror")
+            }
             Held::Others {
                 objects,
                 partition,
                 object,
             } => write!(
                 f,
-                "holds {objects} objects of something else (object {object} of partition {partition} differs)"
+                "holds {} of something else (object {object} of partition {partition} differs)",
+                counted(*objects, "object")
             ),
         }
     }
@@ -170,7 +175,11 @@ fn look_at_former(from: &mut Core, to: &mut Core, leg: &Leg) -> Result<Option<Be
         (None, 0) => "nothing of what it held is in the mirror any more".to_owned(),
         (None, copied) => {
             let first = first_object(from)?;
-            format!("it held the first {copied} objects of the mirror, and began with {first}")
+            let objects = match copied {
+                1 => "object".to_owned(),
+                copied => format!("{copied} objects"),
+            };
+            format!("it held the first {objects} of the mirror, and began with {first}")
         }
     };
     let is = match is {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pseudotape_human::counted;
 use pseudotape_tape::{
     Address, Failed, ObjectNumber, PartitionNumber, ReadDone, Sense, Stop, Transfer,
 };
@@ -49,7 +50,8 @@ impl fmt::Display for Difference {
                 ends: [one, other],
             } => write!(
                 f,
-                "partition {partition} holds {one} objects in {a}, {other} in {b}"
+                "partition {partition} holds {} in {a}, {other} in {b}",
+                counted(*one, "object")
             ),
             Difference::Object { partition, object } => {
                 write!(f, "object {object} of partition {partition} differs")
@@ -60,7 +62,7 @@ impl fmt::Display for Difference {
                 blocks,
             } => write!(
                 f,
-                "none of {blocks} blocks of partition {partition} that were compared can be read from leg {leg}: damage, or another key"
+                "of the blocks of partition {partition} that were compared ({blocks}), none can be read from leg {leg}: damage, or another key"
             ),
         }
     }
@@ -136,7 +138,8 @@ fn difference_in(partition: u8, a: &Leg, b: &Leg) -> Result<Option<Difference>, 
             }));
         }
         if blocks > 0 {
-            let text = format!("{blocks} blocks of partition {partition} can't be read");
+            let unread = counted(blocks, "block");
+            let text = format!("{unread} of partition {partition} can't be read");
             let name = leg.name();
             log::warn!("leg {name}: {text}; the other legs' are read in their place");
             leg.note_damage(&text, false);
@@ -174,7 +177,11 @@ impl fmt::Display for Found {
     /// A tape is known by its label, which is the beginning of its first block.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stop {
-            None => write!(f, "a block of {} bytes", self.block_length)?,
+            None => write!(
+                f,
+                "a block of {}",
+                counted(self.block_length.into(), "byte")
+            )?,
             Some(Stop::Filemark) => return f.write_str("a filemark"),
             Some(Stop::Setmark) => return f.write_str("a setmark"),
             Some(_) => return f.write_str("nothing"),

@@ -1,5 +1,7 @@
 //! Why a leg can't be brought back, dropped or trusted.
 
+use pseudotape_human::counted;
+
 use crate::leg::LegFailure;
 
 /// Why a leg can't be brought back, dropped or trusted.
@@ -53,8 +55,9 @@ pub enum LegError {
 
 /// Which legs hold more than one that is to be trusted, as text.
 fn more_than(others: &[(String, u64)], trusted: &str) -> String {
-    let others = others
-        .iter()
-        .map(|(name, more)| format!("leg {name} holds {more} objects more than leg {trusted}"));
+    let others = others.iter().map(|(name, more)| {
+        let more = counted(*more, "object");
+        format!("leg {name} holds {more} more than leg {trusted}")
+    });
     others.collect::<Vec<_>>().join(", ")
 }

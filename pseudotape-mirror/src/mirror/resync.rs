@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pseudotape_copy::{Copied, Ending, Progress};
+use pseudotape_human::counted;
 use pseudotape_tape::{
     Address, EraseExtent, Mark, Noted, ObjectNumber, PartitionNumber, Stop, WriteMode, make_ready,
 };
@@ -96,8 +97,8 @@ impl MirrorDrive {
         self.limits = self.common_limits();
         self.decide_protection();
         log::info!(
-            "leg {name}: in step again: {} objects were there, {} were copied",
-            total.common,
+            "leg {name}: in step again: {} in common, {} copied",
+            counted(total.common, "object"),
             total.copied
         );
         Ok(total)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use pseudotape_control::{ElementStatus, LibraryStatus, SpanStatus};
-use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, printable};
+use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
 use super::names::name_of;
@@ -81,7 +81,8 @@ fn cabinet(library: &LibraryStatus, screen: &Screen) -> String {
         false => "allowed",
     };
     line(format!(
-        "  holds    {cartridges} cartridges; new ones are {}, {size}; removal is {removal}",
+        "  holds    {}; new ones are {}, {size}; removal is {removal}",
+        counted(cartridges as u64, "cartridge"),
         printable(&library.barcodes)
     ));
     let width = full
