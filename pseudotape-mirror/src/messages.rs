@@ -215,6 +215,9 @@ pub struct LegStatus {
     pub bytes_per_second: u64,
     /// Bytes of blocks that still fit, and no more than the host's disk has free; `None`: unknown.
     pub left_bytes: Option<u64>,
+    /// How long its drive has been at what it does now, where it does something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_seconds: Option<f64>,
     /// Blocks that were read from another leg in its place.
     pub repairs: u64,
     /// The first thing that went wrong with this volume.

@@ -1,8 +1,13 @@
 //! The status, for people.
 
-use pseudotape_human::{HumanBytes, Paint, Screen, printable};
+use pseudotape_human::{HumanBytes, Paint, Screen, counted, printable};
+use pseudotape_tape::ObjectNumber;
 
+use crate::leg::words_of_drop;
 use crate::messages::{LegCondition, LegStatus, MirrorStatus};
+
+/// A drive that has been at one thing for so long is waited for.
+const LONG_SECONDS: f64 = 1.0;
 
 /// One word for the whole.
 fn summary(status: &MirrorStatus) -> (&'static str, Paint) {
@@ -29,9 +34,10 @@ fn protects(leg: &LegStatus) -> bool {
 }
 
 fn condition(leg: &LegStatus) -> (String, Paint) {
-    let lost = leg
-        .not_mirrored_from
-        .map(|from| format!("not mirrored from object {from} on"));
+    let lost = leg.not_mirrored_from.map(|from| match leg.state {
+        LegCondition::Dropped => words_of_drop(ObjectNumber(from)),
+        _ => format!("not mirrored from object {from} on"),
+    });
     let word = match leg.state {
         LegCondition::InStep if leg.lag_bytes + leg.lag_objects > 0 => "in step, late",
         LegCondition::InStep => "in step",
@@ -46,6 +52,23 @@ fn condition(leg: &LegStatus) -> (String, Paint) {
         None if leg.read_only.is_some() => (format!("{word}, read only"), Paint::Bad),
         None => (word.to_owned(), Paint::Good),
     }
+}
+
+/// Whom an operation waits for: the legs whose drives have been at one thing for long. A late leg works for itself, and
+/// is waited for only where no other leg is.
+fn waited_for(status: &MirrorStatus) -> Option<String> {
+    let works = |leg: &&LegStatus| leg.working_seconds.is_some_and(|time| time >= LONG_SECONDS);
+    let working: Vec<_> = status.legs.iter().filter(works).collect();
+    let (prompt, late): (Vec<&LegStatus>, Vec<_>) =
+        working.into_iter().partition(|leg| leg.when == "sync");
+    let legs = if prompt.is_empty() { late } else { prompt };
+    let names: Vec<_> = legs.iter().map(|leg| printable(&leg.name)).collect();
+    let word = match names.len() {
+        0 => return None,
+        1 => "leg",
+        _ => "legs",
+    };
+    Some(format!("waits for {word} {}", names.join(", ")))
 }
 
 fn rate(leg: &LegStatus) -> String {
@@ -84,7 +107,8 @@ pub(super) fn full(status: &MirrorStatus, screen: &Screen) -> String {
     }
     if let Some(busy) = &status.busy {
         let what = printable(&busy.what);
-        field("busy", &format!("{what}, for {:.1} s", busy.seconds));
+        let waits = waited_for(status).map_or_else(String::new, |legs| format!(": {legs}"));
+        field("busy", &format!("{what}, for {:.1} s{waits}", busy.seconds));
     }
     for leg in &status.legs {
         show_leg(&mut text, leg, screen);
@@ -119,16 +143,18 @@ fn show_leg(text: &mut String, leg: &LegStatus, screen: &Screen) {
         leg.object
     ));
     if leg.when != "sync" || leg.lag_objects > 0 {
-        let (objects, bytes) = (leg.lag_objects, HumanBytes(leg.lag_bytes));
-        lines.push(format!("  lag        {objects} objects, {bytes}"));
+        let objects = counted(leg.lag_objects, "object");
+        let bytes = HumanBytes(leg.lag_bytes);
+        lines.push(format!("  lag        {objects}, {bytes}"));
     }
     if let Some(left) = leg.left_bytes {
         lines.push(format!("  left       {}", HumanBytes(left)));
     }
     if leg.repairs > 0 {
+        let blocks = counted(leg.repairs, "block");
+        let were = if leg.repairs == 1 { "was" } else { "were" };
         lines.push(format!(
-            "  repairs    {} blocks were read from another leg",
-            leg.repairs
+            "  repairs    {blocks} {were} read from another leg"
         ));
     }
     if let Some(error) = leg.first_error.as_ref().or(leg.reason.as_ref()) {
@@ -156,8 +182,9 @@ pub(super) fn line(status: &MirrorStatus) -> String {
         text.push_str(&format!(", object {}", at.object));
     }
     if let Some(busy) = status.busy.as_ref().filter(|busy| busy.seconds >= 1.0) {
+        let waits = waited_for(status).map_or_else(String::new, |legs| format!(" ({legs})"));
         text.push_str(&format!(
-            ", {} for {:.0} s",
+            ", {} for {:.0} s{waits}",
             printable(&busy.what),
             busy.seconds
         ));
@@ -201,6 +228,7 @@ mod tests {
             stored_bytes: 1 << 20,
             bytes_per_second: 2048,
             left_bytes: Some(1 << 30),
+            working_seconds: None,
             repairs: 0,
             first_error: None,
             advice: None,
@@ -282,6 +310,51 @@ mod tests {
             "degraded, object 7, resync b for 2 s; a in step, 1.0 MiB at 2.0 KiB/s; \
              b out of step: not mirrored from object 5 on, 1.0 MiB at 2.0 KiB/s\n"
         );
+    }
+
+    #[test]
+    fn a_call_that_lasts_names_the_leg_that_it_waits_for() {
+        let (mut late, mut hangs) = (leg("late"), leg("b"));
+        (late.when, late.working_seconds) = ("deferred".into(), Some(9.0));
+        hangs.working_seconds = Some(4.0);
+        let mut quick = leg("a");
+        quick.working_seconds = Some(0.1);
+        let mut all = status(vec![quick, hangs, late]);
+        all.busy = Some(BusyStatus {
+            what: "a call of the program".into(),
+            seconds: 4.0,
+        });
+        let text = full(&all, &PLAIN);
+        let busy = "busy       a call of the program, for 4.0 s: waits for leg b\n";
+        assert!(text.contains(busy), "{text}");
+        let told = ", a call of the program for 4 s (waits for leg b); ";
+        assert!(line(&all).contains(told), "{}", line(&all));
+        // Nobody else is waited for.
+        all.legs[1].working_seconds = None;
+        assert!(full(&all, &PLAIN).contains(": waits for leg late\n"));
+        all.legs[2].working_seconds = None;
+        assert!(!full(&all, &PLAIN).contains("waits for"));
+    }
+
+    #[test]
+    fn a_leg_that_was_dropped_at_the_beginning_may_still_hold_everything() {
+        let mut dropped = leg("b");
+        (dropped.state, dropped.repairs) = (LegCondition::Dropped, 1);
+        for (from, words) in [
+            (
+                0,
+                "leg b  dropped: what is written from the beginning of the tape on is not on it",
+            ),
+            (5, "leg b  dropped: not mirrored from object 5 on"),
+        ] {
+            dropped.not_mirrored_from = Some(from);
+            let text = full(&status(vec![leg("a"), dropped.clone()]), &PLAIN);
+            assert!(text.lines().any(|line| line == words), "{text}");
+            assert!(
+                text.contains("  repairs    1 block was read from"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -424,6 +424,7 @@ impl PublicLeg {
             stored_bytes: board.stored_bytes.load(Ordering::Relaxed),
             bytes_per_second: self.rate(),
             left_bytes: left,
+            working_seconds: board.working().map(|time| time.as_secs_f64()),
             repairs: board.repairs.load(Ordering::Relaxed),
             first_error: board.first_error(),
             advice: self.advice(condition, mirrored.is_none(), has_others_in_step),

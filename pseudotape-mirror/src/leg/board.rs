@@ -1,7 +1,8 @@
 //! What others may know of a leg at any time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use pseudotape_tape::{ObjectNumber, Position};
 
@@ -25,6 +26,9 @@ pub enum LegState {
     },
 }
 
+/// What the times on boards are counted from.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// What others may know of a leg at any time, without waiting for it.
 #[derive(Debug, Default)]
 pub struct LegBoard {
@@ -40,6 +44,8 @@ pub struct LegBoard {
     pub room_bytes: AtomicU64,
     /// Blocks that this leg could not read and another leg could.
     pub repairs: AtomicU64,
+    /// Since when the drive works, in nanoseconds from [`START`]; 0 means that it does not.
+    working_since: AtomicU64,
     text: Mutex<BoardText>,
 }
 
@@ -117,6 +123,24 @@ impl LegBoard {
         self.stored_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The drive works from now on.
+    pub(super) fn work_begins(&self) {
+        self.working_since.store(now_ns(), Ordering::Relaxed);
+    }
+
+    /// The drive is at rest again.
+    pub(super) fn work_ends(&self) {
+        self.working_since.store(0, Ordering::Relaxed);
+    }
+
+    /// How long the drive has been at what it does now, where it does something.
+    pub fn working(&self) -> Option<Duration> {
+        match self.working_since.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(Duration::from_nanos(now_ns().saturating_sub(since))),
+        }
+    }
+
     /// A block was read from another leg.
     pub(super) fn count_repair(&self) {
         self.repairs.fetch_add(1, Ordering::Relaxed);
@@ -141,4 +165,9 @@ impl LegBoard {
     pub(crate) fn show_place(&self, at: Position) {
         self.object.store(at.object.0, Ordering::Relaxed);
     }
+}
+
+/// Nanoseconds from [`START`], at least 1.
+fn now_ns() -> u64 {
+    u64::try_from(START.elapsed().as_nanos()).map_or(u64::MAX, |ns| ns.max(1))
 }

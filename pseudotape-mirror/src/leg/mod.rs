@@ -18,7 +18,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use pseudotape_tape::{
     Capacity, EraseExtent, Failed, ObjectNumber, Position, Volume, VolumeError, VolumeId,
@@ -34,7 +34,8 @@ pub(crate) use judge::{Verdict, is_incapable, judge};
 use late::{Late, LateFailure};
 pub use options::{Class, Keeps, LegOptions, NewLeg, When};
 pub(crate) use place::{just_behind, object_before, same_place};
-pub(crate) use seat::Seat;
+pub(crate) use seat::{AtWork, Seat};
+pub(crate) use state::words_of_drop;
 
 /// What a mark, or what a format adds to a block, costs at most: only to see early warning coming.
 pub(crate) const OVERHEAD_BYTES: u64 = 64;
@@ -113,7 +114,7 @@ impl Leg {
     }
 
     /// The drive and its place. Waits while another thread works with them.
-    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+    pub(crate) fn core(&self) -> AtWork<'_> {
         self.seat.core()
     }
 

@@ -1,5 +1,6 @@
 //! What the threads of a leg share.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,9 +24,14 @@ impl Seat {
         })
     }
 
-    /// The drive, for as long as it works.
-    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The drive, for as long as it works. The board tells how long that is.
+    pub(crate) fn core(&self) -> AtWork<'_> {
+        let core = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        self.board.work_begins();
+        AtWork {
+            core,
+            board: &self.board,
+        }
     }
 
     /// The drive, where it does not work just now.
@@ -50,6 +56,32 @@ impl Seat {
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner),
         )
+    }
+}
+
+/// A drive that works until this is dropped.
+pub(crate) struct AtWork<'a> {
+    core: MutexGuard<'a, Core>,
+    board: &'a LegBoard,
+}
+
+impl Deref for AtWork<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for AtWork<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.board.work_ends();
     }
 }
 

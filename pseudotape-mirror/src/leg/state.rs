@@ -9,6 +9,15 @@ use pseudotape_tape::{Noted, ObjectNumber};
 
 use super::{Cause, Class, Leg, LegState};
 
+/// What an operator hears of a leg that is dropped with the tape at this object. At the beginning the leg may hold all
+/// that the others hold, until something is written.
+pub(crate) fn words_of_drop(from: ObjectNumber) -> String {
+    match from.0 {
+        0 => "what is written from the beginning of the tape on is not on it".to_owned(),
+        _ => format!("not mirrored from object {from} on"),
+    }
+}
+
 impl Leg {
     /// The leg is no copy from an object on. Its volume is marked, if the volume has a place for that, and the log
     /// says what the operator can do. Does nothing where the leg is no copy already.
@@ -62,7 +71,10 @@ impl Leg {
         self.set_state(LegState::Dropped { from });
         self.mark(from);
         let name = self.name();
-        log::warn!("leg {name}: dropped by the operator: not mirrored from object {from} on");
+        log::warn!(
+            "leg {name}: dropped by the operator: {}",
+            words_of_drop(from)
+        );
     }
 
     /// The other legs were written from this object on: if this leg was a copy up to a later object, it is a copy

@@ -44,6 +44,7 @@ writer_ends() {
 
 stored() { [ "$(leg "$1" object)" -gt "$2" ]; }
 hangs() { mirror_json | grep -q '"what": "a call of the program"' && [ "$(busy_seconds)" -ge 1 ]; }
+waits_for() { pseudotape-mirror status | grep -q "^busy  *a call of the program, for .* s: waits for leg $1\$"; }
 left() {
     local status code=0
     status=$(pseudotape-mirror status 2>&1) || code=$?
@@ -105,6 +106,11 @@ for round in 1 2; do
     says "the leg comes back ($round)" 0 'far is in step' pseudotape-mirror return far
     check "and all is well ($round)" pseudotape-mirror status
 done
+# a leg hangs, and the call with it
+check "a leg hangs" pseudotape-mirror inject far hang
+reaches "the status names the leg that a call waits for" waits_for far
+check "the call goes on" pseudotape-mirror inject far --remove all
+reaches "the program writes on" stored a 150
 writer_ends "drop and return"
 mirror_down
 kill $RMT_SERVER
