@@ -32,6 +32,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER")]
     pub library: Vec<PathBuf>,
 
+    /// The vault whose volumes are loaded by their labels ('pseudotape load DRIVE --volume LABEL'). Its catalog is told
+    /// of each close: what is on the volume, with digests. A vault that has lost its catalog refuses loads
+    #[arg(long, value_name = "DIR")]
+    pub vault: Option<PathBuf>,
+
     /// A changer of elsewhere that gets a node (pmchN, behind those of the libraries) and a name (changer0, ...) on the
     /// control socket; may be repeated. library:SOCKET[/NAME] of a daemon or of a mirror of changers, remote:HOST,
     /// remote-socket:PATH, or sg:NODE. It may come later than this daemon

@@ -53,6 +53,8 @@ pub struct Config {
     pub libraries: Vec<LibraryConfig>,
     /// Changers of elsewhere, whose nodes come after those of the libraries.
     pub changers: Vec<ChangerPlace>,
+    /// The vault whose volumes are loaded by their labels.
+    pub vault: Option<PathBuf>,
 }
 
 /// A library.
@@ -139,6 +141,7 @@ struct FileConfig {
     library: Vec<LibraryTable>,
     #[serde(default)]
     changers: Vec<String>,
+    vault: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -203,6 +206,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         check_drive(number, table).with_context(|| format!("drive {number}"))
     });
     let drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
+    let vault = arguments.vault.clone().or(file.vault);
     let mode = arguments.mode.as_ref().or(file.mode.as_ref());
     let node_mode = mode.map_or(Ok(DEFAULT_NODE_MODE), |text| parse_mode(text))?;
     let group = arguments.group.clone().or(file.group);
@@ -227,6 +231,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         drives,
         libraries,
         changers,
+        vault: vault.map(absolute).transpose()?,
     })
 }
 

@@ -31,6 +31,7 @@ pub mod tape_node;
 #[cfg(test)]
 mod tape_node_test;
 mod tape_view;
+mod vault;
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;

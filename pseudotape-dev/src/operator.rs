@@ -1,15 +1,19 @@
 //! The operator's actions on a drive: load and unload, write protection, reset.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use pseudotape_bay::{Error, Opened, place_named};
+use pseudotape_bay::{Error, Opened, is_plain_image, place_named};
 use pseudotape_control::Peer;
 use pseudotape_image::WriteProtect;
 use pseudotape_sink::{Lent, Sink};
+use pseudotape_vault::{Label, vault_of};
 
 use crate::drive_status::incomplete_from;
+use crate::loading::Loading;
 use crate::tape_drive::{DriveGuard, DriveState, TapeDrive};
+use crate::vault::{Kept, Wanted};
 
 impl TapeDrive {
     /// Loads a volume: the image at a path, or the volume of a specification (`zstd+image:PATH`, `rmt:HOST:TAPE`).
@@ -35,9 +39,92 @@ impl TapeDrive {
         self.load_sink(&sink)
     }
 
+    /// Loads a volume by its label, or a scratch volume, for a peer.
+    pub(crate) fn load_wanted(&self, wanted: &Wanted, lent: &Lent, peer: Peer) -> Result<String> {
+        let lent = (!peer.is_own()).then_some(lent);
+        self.load_volume(wanted, lent)
+    }
+
+    /// Loads what a specification names. The image of a volume of the daemon's vault is loaded as that volume,
+    /// whatever its path is.
     pub(crate) fn load_sink(&self, sink: &Sink) -> Result<String> {
-        // To open a volume can take long, so the drive's lock is not held meanwhile.
+        if let Some((image, label)) = self.volume_behind(sink)? {
+            ensure!(
+                is_plain_image(sink),
+                "{} is volume {label} of the vault: it is loaded without filter and without limits",
+                image.display()
+            );
+            let read_only = sink.read_only;
+            return self.load_volume(&Wanted::Volume { label, read_only }, None);
+        }
         let loading = self.begin_loading()?;
+        let message = self.load_with(sink, &loading, None)?;
+        let vault = sink.image_path().and_then(vault_of);
+        Ok(match vault.filter(|_| !sink.read_only) {
+            Some(vault) => {
+                let warning = format!(
+                    "it lies in the vault {}, which is not told of what is written: 'pseudotape vault add' tells it, or \
+                     --vault lets this daemon do so",
+                    vault.display()
+                );
+                log::warn!("drive {}: {sink}: {warning}", self.number());
+                format!("{message}; {warning}")
+            }
+            None => message,
+        })
+    }
+
+    /// The volume of the daemon's vault that a specification names by the path of its image.
+    fn volume_behind<'a>(&self, sink: &'a Sink) -> Result<Option<(&'a Path, Label)>> {
+        let (Some(volumes), Some(image)) = (&self.volumes, sink.image_path()) else {
+            return Ok(None);
+        };
+        Ok(volumes.label_of(image)?.map(|label| (image, label)))
+    }
+
+    /// Loads a volume of the vault. Users to whom only some volumes are lent get no others.
+    fn load_volume(&self, wanted: &Wanted, lent: Option<&Lent>) -> Result<String> {
+        let volumes = self.volumes.as_ref().context(
+            "this daemon has no vault: start it with --vault DIR, or 'vault = \"DIR\"' in its configuration",
+        )?;
+        let loading = self.begin_loading()?;
+        let holds = self.state_with_cartridges()?.slot.loaded();
+        if let Some(loaded) = holds {
+            let holds = loaded.name.display().to_string();
+            return Err(self.refusal(Error::Holds { holds }));
+        }
+        let number = self.number();
+        let granted = volumes.grant(wanted, number)?;
+        let volume = &granted.listed.volume;
+        let sink = Sink {
+            read_only: matches!(
+                wanted,
+                Wanted::Volume {
+                    read_only: true,
+                    ..
+                }
+            ),
+            ..Sink::at(&granted.image)
+        };
+        let kept = Kept::new(Arc::clone(volumes), &granted, number);
+        let allowed = lent.map_or(Ok(()), |lent| lent.check(&sink));
+        let loaded = allowed
+            .map_err(anyhow::Error::from)
+            .and_then(|()| self.load_with(&sink, &loading, Some((&volume.label, kept))));
+        if loaded.is_err() {
+            volumes.take_back(volume.identity, number);
+        }
+        loaded
+    }
+
+    /// Opens a volume and puts it in; where it is one of a vault, with its label and its keeper.
+    fn load_with(
+        &self,
+        sink: &Sink,
+        loading: &Loading<'_>,
+        kept: Option<(&Label, Kept)>,
+    ) -> Result<String> {
+        // To open a volume can take long, so the drive's lock is not held meanwhile.
         let mut state = self.state_with_cartridges()?;
         ensure!(!state.holder.ending, "the daemon is ending");
         let expected = state.slot.expect(sink);
@@ -48,7 +135,11 @@ impl TapeDrive {
         state = self.state_with_cartridges()?;
         ensure!(!state.holder.ending, "the daemon is ending");
         let loaded = state.put_in(opened);
-        let (name, reports) = loaded.map_err(|error| self.refusal(error))?;
+        let (mut name, reports) = loaded.map_err(|error| self.refusal(error))?;
+        if let Some((label, kept)) = kept {
+            name = format!("volume {label} ({name})");
+            state.slot.keep(Box::new(kept));
+        }
         self.news().tell();
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{
     ControlServer, Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status,
-    rights_in_words,
+    VaultStatus, rights_in_words,
 };
 use pseudotape_human::{HumanBytes, counted, explain};
 use pseudotape_sink::Lent;
@@ -21,6 +21,7 @@ use crate::event::Event;
 use crate::frontend::{self, Frontend};
 use crate::library::{Changers, ServedLibrary};
 use crate::tape_drive::TapeDrive;
+use crate::vault::{Desk, Volumes, Wanted};
 
 /// How another group of the control socket is named.
 const CONTROL_GROUP: &str = "'group' of [control]";
@@ -39,6 +40,7 @@ struct Drives {
     drives: Vec<Arc<TapeDrive>>,
     libraries: Vec<Arc<ServedLibrary>>,
     changers: Changers,
+    desk: Option<Arc<Desk>>,
     frontend: &'static str,
     lent: Lent,
 }
@@ -50,10 +52,12 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
     listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
+    let desk = config.vault.as_deref().map(Desk::open).transpose()?;
+    let desk = desk.map(Arc::new);
     let mut drives = Vec::new();
     for (number, drive) in config.drives.iter().enumerate() {
         let number = u32::try_from(number).context("too many drives")?;
-        match TapeDrive::new_until(number, drive, Arc::clone(&asked_to_end)) {
+        match TapeDrive::with_vault(number, drive, Arc::clone(&asked_to_end), of_drives(&desk)) {
             Ok(drive) => drives.push(Arc::new(drive)),
             Err(error) if asked_to_end.load(Ordering::SeqCst) => {
                 log::info!(
@@ -65,13 +69,14 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
             Err(error) => return Err(error.context(format!("drive {number}"))),
         }
     }
-    let libraries = start_libraries(config, &mut drives, &asked_to_end)?;
+    let libraries = start_libraries(config, &mut drives, &desk, &asked_to_end)?;
     let changers = Changers::new(&libraries, &config.changers);
     let frontend = frontend::start(config, &drives, &changers, &events)?;
     let operator = Arc::new(Drives {
         drives,
         libraries,
         changers,
+        desk,
         frontend: frontend.name(),
         lent: config.control.lent.clone(),
     });
@@ -105,6 +110,9 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         .iter()
         .for_each(|library| library.settle());
     let ended = end(&operator.drives, frontend);
+    if let Some(desk) = &operator.desk {
+        desk.settle();
+    }
     reason.and(ended)
 }
 
@@ -112,6 +120,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
 fn start_libraries(
     config: &Config,
     drives: &mut Vec<Arc<TapeDrive>>,
+    desk: &Option<Arc<Desk>>,
     asked_to_end: &Arc<AtomicBool>,
 ) -> Result<Vec<Arc<ServedLibrary>>> {
     let mut served: Vec<Arc<ServedLibrary>> = Vec::new();
@@ -133,7 +142,8 @@ fn start_libraries(
                 image.serial = default_serial(number);
             }
             let number = u32::try_from(number).context("too many drives")?;
-            let drive = TapeDrive::new_until(number, &drive, Arc::clone(asked_to_end));
+            let ends = Arc::clone(asked_to_end);
+            let drive = TapeDrive::with_vault(number, &drive, ends, of_drives(desk));
             let drive = drive.with_context(|| format!("library {name}, drive {number}"))?;
             drives.push(Arc::new(drive));
         }
@@ -141,6 +151,12 @@ fn start_libraries(
         served.push(Arc::new(library));
     }
     Ok(served)
+}
+
+/// The vault as a drive sees it.
+fn of_drives(desk: &Option<Arc<Desk>>) -> Option<Arc<dyn Volumes>> {
+    let desk = desk.as_ref()?;
+    Some(Arc::clone(desk) as Arc<dyn Volumes>)
 }
 
 fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
@@ -234,6 +250,13 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
             }
             writeln!(text, " {}", slave.socket.display())?;
         }
+    }
+    if let Some(desk) = &operator.desk {
+        let (vault, troubles) = desk.greeting();
+        writeln!(text, "vault: {vault}")?;
+        troubles
+            .iter()
+            .for_each(|trouble| log::warn!("vault: {trouble}"));
     }
     for library in &operator.libraries {
         let status = library.status();
@@ -339,12 +362,31 @@ impl Drives {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     pid: std::process::id(),
                     frontend: self.frontend.to_owned(),
+                    vault: self.desk.as_ref().map(|desk| VaultStatus {
+                        directory: desk.directory(),
+                        trouble: desk.trouble(),
+                    }),
                     drives: self.drives.iter().map(|drive| self.status(drive)).collect(),
                 })));
             }
             Request::Load { drive, image } => self
                 .find_by_hand(drive)?
                 .load_for(&image, &self.lent, peer)?,
+            Request::LoadVolume {
+                drive,
+                volume,
+                read_only,
+            } => {
+                let wanted = match volume {
+                    Some(label) => Wanted::Volume {
+                        label: label.parse()?,
+                        read_only,
+                    },
+                    None => Wanted::Scratch,
+                };
+                let drive = self.find_by_hand(drive)?;
+                drive.load_wanted(&wanted, &self.lent, peer)?
+            }
             Request::Unload { drive, force } => self.find_by_hand(drive)?.unload(force)?,
             Request::WriteProtect { drive, on } => self.find(drive)?.write_protect(on)?,
             Request::Reset { drive } => self.find(drive)?.reset()?,

@@ -17,6 +17,7 @@ use crate::config::{DriveConfig, HeldConfig, Modes};
 use crate::one_load::OneLoad;
 use crate::opener::Opener;
 use crate::slave_end::SlaveSide;
+use crate::vault::Volumes;
 
 /// How long the pieces of a write may take to arrive once the daemon was asked to end.
 const WRITE_IN_HAND: Duration = Duration::from_secs(2);
@@ -34,6 +35,8 @@ pub struct TapeDrive {
     asked_to_end: Arc<AtomicBool>,
     /// The load that is under way.
     pub(crate) one_load: OneLoad,
+    /// Whoever keeps volumes that are loaded by their labels.
+    pub(crate) volumes: Option<Arc<dyn Volumes>>,
     /// Tells of loads, slaves that come and files that are closed.
     news: Arc<News>,
     last_close: LastClose,
@@ -86,6 +89,16 @@ impl TapeDrive {
         config: &DriveConfig,
         asked_to_end: Arc<AtomicBool>,
     ) -> Result<TapeDrive> {
+        Self::with_vault(number, config, asked_to_end, None)
+    }
+
+    /// The same with a vault, whose volumes it loads.
+    pub(crate) fn with_vault(
+        number: u32,
+        config: &DriveConfig,
+        asked_to_end: Arc<AtomicBool>,
+        volumes: Option<Arc<dyn Volumes>>,
+    ) -> Result<TapeDrive> {
         let news = Arc::new(News::default());
         let (slot, slave) = match &config.held {
             HeldConfig::Image(image) => {
@@ -120,6 +133,7 @@ impl TapeDrive {
             nodes: Mutex::default(),
             asked_to_end,
             one_load: OneLoad::default(),
+            volumes,
             last_close: LastClose::new(Arc::clone(&news)),
             news,
         };

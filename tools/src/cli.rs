@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pseudotape_fault::Kind;
 use pseudotape_human::{
@@ -8,6 +8,7 @@ use pseudotape_human::{
 };
 use pseudotape_image::VolumeId;
 use pseudotape_sink::Sink;
+use pseudotape_vault::Label;
 
 mod clone;
 mod library;
@@ -315,6 +316,7 @@ pub(crate) struct StatusOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["image", "label", "scratch"]))]
 pub(crate) struct LoadOptions {
     /// Number of the drive: N of /dev/pmtmN.
     #[arg(value_name = "DRIVE")]
@@ -322,7 +324,16 @@ pub(crate) struct LoadOptions {
     /// The image file, or another volume by its specification: zstd+image:PATH, aes=KEYFILE+image:PATH, device:PATH,
     /// rmt:[USER@]HOST:TAPE. A name that is not in this directory is one in a folder that the daemon lends.
     #[arg(value_name = "VOLUME")]
-    pub image: PathBuf,
+    pub image: Option<PathBuf>,
+    /// The volume of the daemon's vault with this label ('pseudotape vault ls').
+    #[arg(long = "volume", value_name = "LABEL")]
+    pub label: Option<Label>,
+    /// The scratch volume of the daemon's vault that was not used for the longest time.
+    #[arg(long)]
+    pub scratch: bool,
+    /// Loads the volume to be read only; of an image say image:PATH,read-only.
+    #[arg(long, requires = "label")]
+    pub read_only: bool,
 }
 
 #[derive(Debug, Args)]

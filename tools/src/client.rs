@@ -122,11 +122,21 @@ pub(crate) fn load(
     daemon: &Daemon,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    // The daemon runs in another directory. Whether the volume is there is the daemon's to say: it
-    // may see files that this user can't, and it has folders of its own.
-    let image = pseudotape_bay::asked_name(&options.image)?;
     let drive = options.drive;
-    screen.show(&daemon.order(&Request::Load { drive, image })?)?;
+    let request = match &options.image {
+        // The daemon runs in another directory. Whether the volume is there is the daemon's to say: it
+        // may see files that this user can't, and it has folders of its own.
+        Some(image) => Request::Load {
+            drive,
+            image: pseudotape_bay::asked_name(image)?,
+        },
+        None => Request::LoadVolume {
+            drive,
+            volume: options.label.as_ref().map(ToString::to_string),
+            read_only: options.read_only,
+        },
+    };
+    screen.show(&daemon.order(&request)?)?;
     Ok(Verdict::Well)
 }
 

@@ -48,6 +48,11 @@ impl Report for Shown {
             self.0.pid,
             printable(&self.0.frontend)
         );
+        if let Some(vault) = &self.0.vault {
+            let directory = vault.directory.display().to_string();
+            let words = vault.trouble.as_ref().unwrap_or(&directory);
+            line(&mut text, format_args!("vault {}", printable(words)));
+        }
         for drive in &self.0.drives {
             text.push('\n');
             drive_block(&mut text, drive, screen);

@@ -83,6 +83,7 @@ fn done(message: &str) -> Response {
 
 fn two_drives() -> Status {
     Status {
+        vault: None,
         version: "0.1.0".to_owned(),
         pid: 77,
         frontend: "cuse".to_owned(),

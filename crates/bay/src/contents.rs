@@ -7,6 +7,7 @@ use pseudotape_tape::{
 };
 
 use crate::guest::Guest;
+use crate::keeper::Keeper;
 
 /// A drive of ours, and what was loaded in place of an image.
 pub(crate) struct Own {
@@ -18,6 +19,10 @@ pub(crate) struct Own {
     pub(crate) guest: Option<Box<Guest>>,
     /// What was said of the filter when the volume was loaded.
     pub(crate) notice: Option<String>,
+    /// Who keeps the volume in the drive, and is told what becomes of it.
+    pub(crate) keeper: Option<Box<dyn Keeper>>,
+    /// What an errno can't say of a kept volume.
+    pub(crate) trouble: Option<String>,
 }
 
 pub(crate) enum Contents {
@@ -34,7 +39,10 @@ impl Contents {
             Contents::Own(Own {
                 guest: Some(guest), ..
             }) => &mut **guest,
-            Contents::Own(Own { drive, .. }) => &mut **drive,
+            Contents::Own(own) => match own.keeper {
+                Some(_) => own,
+                None => &mut *own.drive,
+            },
             Contents::Fixed(volume) => volume,
         }
     }
@@ -131,7 +139,11 @@ impl Drive for Contents {
 
 impl Volume for Contents {
     fn take_trouble(&mut self) -> Option<String> {
-        self.volume_mut().take_trouble()
+        let kept = match self {
+            Contents::Own(own) => own.trouble.take(),
+            Contents::Fixed(_) => None,
+        };
+        kept.or_else(|| self.volume_mut().take_trouble())
     }
 
     fn record_unreadable(&mut self, length_bytes: u32) -> Result<Done, Failed> {

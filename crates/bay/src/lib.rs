@@ -7,6 +7,8 @@ mod bay;
 mod contents;
 mod error;
 mod guest;
+mod keeper;
+mod kept;
 mod opened;
 mod place;
 mod seen;
@@ -16,7 +18,8 @@ mod st_tape;
 
 pub use bay::{Bay, BayGuard, BayState};
 pub use error::Error;
-pub use opened::Opened;
+pub use keeper::Keeper;
+pub use opened::{Opened, is_plain_image};
 pub use place::{absolute_name, asked_name, place_named};
 pub use seen::{LoadedVolume, Look, Seen, Sighting, Transferred};
 pub use sliced::{SLICE_MARKS, Sliced};

@@ -80,6 +80,12 @@ fn notice(cartridge: &mut Cartridge<FileMedium>) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Whether a specification names an image that goes into a drive of ours.
+#[must_use]
+pub fn is_plain_image(sink: &Sink) -> bool {
+    plain_image(sink).is_some()
+}
+
 /// The image that goes into a drive of ours: one that is there, without a filter and without limits of its own.
 pub(crate) fn plain_image(sink: &Sink) -> Option<&Path> {
     if sink.is_filtered() {

@@ -11,6 +11,7 @@ use pseudotape_tape::{Door, Drive, Position, Volume, VolumeError, Writability};
 use crate::contents::{Contents, Own};
 use crate::error::Error;
 use crate::guest::Guest;
+use crate::keeper::Keeper;
 use crate::opened::{Opened, OpenedContent, plain_image};
 
 /// What is in the slot, as an operator sees it.
@@ -52,6 +53,8 @@ impl Slot {
             refusal: None,
             guest: None,
             notice: None,
+            keeper: None,
+            trouble: None,
         })))
     }
 
@@ -286,8 +289,23 @@ impl Slot {
         let cartridge = own.drive.eject().ok_or(Error::Empty)?;
         let name = cartridge.path().display().to_string();
         let finished = cartridge.finish();
+        let keeper = own.keeper.take();
         finished.map_err(|source| unfinished(&name, VolumeError::new(source)))?;
+        if let Some(keeper) = keeper {
+            return Ok(match keeper.closed() {
+                None => name,
+                Some(trouble) => format!("{name} ({trouble})"),
+            });
+        }
         Ok(name)
+    }
+
+    /// From now on somebody keeps the image that was put in, and is told what becomes of it until it is closed. A
+    /// program that unloads it ejects it.
+    pub fn keep(&mut self, keeper: Box<dyn Keeper>) {
+        if let Contents::Own(own) = self.0.behind_mut() {
+            own.keeper = Some(keeper);
+        }
     }
 
     /// Closes a volume that nobody finds any more. How that ends says nothing new.
@@ -297,6 +315,7 @@ impl Slot {
         };
         drop(own.guest.take());
         drop(own.drive.eject());
+        drop(own.keeper.take());
     }
 
     /// Moves the write-protect switch of an image.

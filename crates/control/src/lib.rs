@@ -39,7 +39,7 @@ pub use socket::{ListenError, Purpose, Socket, SocketGroup, rights_in_words};
 pub use status::{
     CapacityStatus, DriveStatus, FaultStatus, FaultsStatus, FlagStatus, HolderStatus, MediumStatus,
     OpenStatus, OptionStatus, OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status,
-    TransferStatus,
+    TransferStatus, VaultStatus,
 };
 
 /// Environment variable that names the control socket for the daemon and for the command.
@@ -58,6 +58,17 @@ pub enum Request {
         /// Absolute path of the image, or a specification with such paths. A name alone is looked for in the
         /// folders that the daemon's configuration lists.
         image: PathBuf,
+    },
+    /// Loads a volume of the daemon's vault.
+    LoadVolume {
+        /// Number of the drive.
+        drive: u32,
+        /// Its label; `None`: a scratch volume that the vault picks.
+        #[serde(default)]
+        volume: Option<String>,
+        /// Only to be read.
+        #[serde(default)]
+        read_only: bool,
     },
     /// Takes the cartridge out of a drive: commits, then closes the image.
     Unload {

@@ -23,6 +23,19 @@ pub struct Status {
     /// Every drive, in order of its number.
     #[serde(default)]
     pub drives: Vec<DriveStatus>,
+    /// The vault whose volumes are loaded by their labels, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<VaultStatus>,
+}
+
+/// The vault of a daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultStatus {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Why none of its volumes is loaded, where that is so.
+    #[serde(default)]
+    pub trouble: Option<String>,
 }
 
 /// The state of one drive.

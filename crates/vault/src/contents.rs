@@ -105,7 +105,11 @@ pub(crate) fn glance(path: &Path) -> Result<Contents, Error> {
 
 /// Reads one tape file of an image, from its medium.
 pub fn read_file(path: &Path, number: u64, first_object: u64) -> Result<TapeFile, Error> {
-    let (mut reading, _) = Reading::open(path, Depth::Digests)?;
+    read_one(path, number, first_object, Depth::Digests)
+}
+
+fn read_one(path: &Path, number: u64, first_object: u64, depth: Depth) -> Result<TapeFile, Error> {
+    let (mut reading, _) = Reading::open(path, depth)?;
     let whole = |error| Error::image(path, error);
     reading
         .image
@@ -119,6 +123,11 @@ pub fn read_file(path: &Path, number: u64, first_object: u64) -> Result<TapeFile
             return Ok(file.finish());
         }
     }
+}
+
+/// Looks how long one tape file of an image is. No block is read.
+pub(crate) fn measure(path: &Path, number: u64, first_object: u64) -> Result<TapeFile, Error> {
+    read_one(path, number, first_object, Depth::Frames)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -240,6 +240,65 @@ pub enum Error {
         /// How many there are.
         count: u64,
     },
+    /// A drive has it.
+    #[error("volume {label} is in use: {by} has it; unload it there first")]
+    HasIt {
+        /// The volume.
+        label: Label,
+        /// Who opened it, as it said then.
+        by: String,
+    },
+    /// A drive had it when its daemon died.
+    #[error(
+        "volume {label} was left open: {by} had it and did not close it; 'pseudotape vault add {image}' writes down what is \
+         on it and closes it"
+    )]
+    LeftOpen {
+        /// The volume.
+        label: Label,
+        /// Who opened it, as it said then.
+        by: String,
+        /// Its image.
+        image: PathBuf,
+    },
+    /// Somebody wrote it, and the catalog was not told.
+    #[error(
+        "volume {label} was written past the vault, which does not know what is on it now: 'pseudotape vault add {image}' tells it"
+    )]
+    WrittenPast {
+        /// The volume.
+        label: Label,
+        /// Its image.
+        image: PathBuf,
+    },
+    /// The image of a volume was here.
+    #[error(
+        "the image {image} of volume {label} is gone: bring it back, or mark the volume lost ('pseudotape vault mark')"
+    )]
+    ImageGone {
+        /// The volume.
+        label: Label,
+        /// Where it was.
+        image: PathBuf,
+    },
+    /// In the place of a volume's image is that of another one.
+    #[error(
+        "{image} is volume {found}, and not that of {label}: move it elsewhere and bring the right one back"
+    )]
+    OtherImage {
+        /// The volume.
+        label: Label,
+        /// The file.
+        image: PathBuf,
+        /// The identity in it.
+        found: String,
+    },
+    /// No scratch volume can be used.
+    #[error(
+        "there is no scratch volume that is ok, closed and has its image here: 'pseudotape vault add --new' makes some, \
+         'pseudotape vault set LABEL --category scratch --reason TEXT' gives one up"
+    )]
+    NoScratch,
     /// The image of a volume is not on this disk.
     #[error("volume {label} has no image on this disk")]
     NoImage {

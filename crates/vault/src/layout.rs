@@ -1,5 +1,7 @@
 //! What lies where in a vault's directory.
 
+use std::path::{Path, PathBuf};
+
 /// What makes a directory a vault.
 pub const CONFIGURATION_FILE: &str = "vault.toml";
 /// The catalog.
@@ -12,3 +14,13 @@ pub(crate) const LOCK_FILE: &str = "lock";
 pub(crate) const IMAGES: &str = "images";
 /// The name, in there, of an image that is being made. One that is left over is no volume yet.
 pub(crate) const MAKING: &str = ".making.ptape";
+
+/// The vault in whose directory of images a file is.
+#[must_use]
+pub fn vault_of(image: &Path) -> Option<PathBuf> {
+    let image = image.canonicalize().ok()?;
+    let folder = image.parent()?;
+    let vault = folder.parent()?;
+    let is_one = folder.ends_with(IMAGES) && vault.join(CONFIGURATION_FILE).is_file();
+    is_one.then(|| vault.to_owned())
+}

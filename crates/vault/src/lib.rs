@@ -15,6 +15,7 @@ mod label;
 mod layout;
 mod lock;
 mod pending;
+mod recorded;
 pub mod recovery;
 pub mod rules;
 pub mod state;
@@ -30,13 +31,15 @@ pub use error::Error;
 pub use event::{Actor, Change, Event, Order, Subject};
 pub use findings::{Finding, FindingKind};
 pub use label::{Label, LabelError, Scheme, SchemeError};
-pub use layout::CONFIGURATION_FILE;
+pub use layout::{CONFIGURATION_FILE, vault_of};
 pub use pending::Recovery;
-pub use rules::{LastCopy, Refusal};
+pub use recorded::{Recorded, RecordedFile};
+pub use rules::{LastCopy, Refusal, may_be_used};
 pub use state::{Availability, Category, FileState, Illegal, Opening};
-pub use surroundings::{Chance, Clock, Seeded, Surroundings, System};
+pub use surroundings::{Chance, Clock, Seeded, Surroundings, System, time_words};
 pub use vault::{
-    Cloning, Inspection, Removed, Swapped, Taking, Vault, may_be_cloned, may_become_clone, unlike,
+    Cloning, Granted, Inspection, Removed, Swapped, Taking, Vault, may_be_cloned, may_become_clone,
+    unlike,
 };
 pub use volume::{Block, ClonedFile, Digest, DigestError, FileDigest, Listed, TapeFile, Volume};
 pub use words::UnknownWord;

@@ -6,13 +6,14 @@ use crate::event::Actor;
 use crate::label::Label;
 use crate::pending::Recovery;
 use crate::state::{Availability, Category, FileState, Opening};
+use crate::surroundings::time_words;
 use crate::volume::{Listed, TapeFile, Volume};
 
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It is not there, or blocked.
-    #[error("volume {label} is {availability}, set by {by}: {reason}")]
+    #[error("volume {label} is {availability}, set by {by}{}: {reason}", on(*since_ms))]
     Unavailable {
         /// The volume.
         label: Label,
@@ -20,6 +21,8 @@ pub enum Refusal {
         availability: Availability,
         /// Who said so.
         by: Actor,
+        /// When, in milliseconds after 1970.
+        since_ms: Option<u64>,
         /// Why.
         reason: String,
     },
@@ -88,6 +91,11 @@ pub fn may_serve(pending: Option<Recovery>) -> Result<(), Refusal> {
     }
 }
 
+/// When it was, for a message.
+fn on(since_ms: Option<u64>) -> String {
+    since_ms.map_or_else(String::new, |ms| format!(" on {}", time_words(ms)))
+}
+
 fn counted(files: u64) -> String {
     match files {
         1 => "1 tape file".to_owned(),
@@ -95,24 +103,30 @@ fn counted(files: u64) -> String {
     }
 }
 
-/// Whether a volume may be loaded.
-pub fn may_load(volume: &Volume, access: Access) -> Result<(), Refusal> {
-    let label = || volume.label.clone();
+/// Whether a volume may be used at all: nobody said that it is away or blocked.
+pub fn may_be_used(volume: &Volume) -> Result<(), Refusal> {
     match volume.availability {
-        Availability::Ok => {}
+        Availability::Ok => Ok(()),
         availability @ (Availability::NoAccess
         | Availability::NotAllowed
         | Availability::AtVendor
         | Availability::Lost) => {
             let block = volume.block.as_ref();
-            return Err(Refusal::Unavailable {
-                label: label(),
+            Err(Refusal::Unavailable {
+                label: volume.label.clone(),
                 availability,
                 by: block.map_or(Actor::System, |block| block.by.clone()),
+                since_ms: block.map(|block| block.since_ms),
                 reason: block.map_or_else(String::new, |block| block.reason.clone()),
-            });
+            })
         }
     }
+}
+
+/// Whether a volume may be loaded.
+pub fn may_load(volume: &Volume, access: Access) -> Result<(), Refusal> {
+    let label = || volume.label.clone();
+    may_be_used(volume)?;
     if volume.opening == Opening::Open {
         return Err(Refusal::Open { label: label() });
     }

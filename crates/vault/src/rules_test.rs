@@ -48,7 +48,9 @@ fn what_is_blocked_is_not_loaded_and_says_why() {
                 Availability::Ok => assert_eq!(done, Ok(())),
                 _ => assert_eq!(
                     done.expect_err("blocked").to_string(),
-                    format!("volume MON001 is {availability}, set by ada: smells burnt")
+                    format!(
+                        "volume MON001 is {availability}, set by ada on 1970-01-01T00:00:00Z: smells burnt"
+                    )
                 ),
             }
         }

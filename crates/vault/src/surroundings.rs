@@ -6,6 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pseudotape_image::VolumeId;
 use uuid::{Builder, NoContext, Timestamp, Uuid};
 
+/// RFC 3339, in UTC; a time that no calendar has is a number.
+#[must_use]
+pub fn time_words(ms: u64) -> String {
+    let time = i64::try_from(ms).ok();
+    match time.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()) {
+        Some(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        None => format!("{ms} ms after 1970"),
+    }
+}
+
 /// What time it is.
 pub trait Clock {
     /// Milliseconds after 1970.

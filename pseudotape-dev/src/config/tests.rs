@@ -51,6 +51,24 @@ fn a_configuration_is_a_regular_file() {
 }
 
 #[test]
+fn the_vault_is_named_by_the_command_line_or_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pseudotape.toml");
+    std::fs::write(&path, "vault = \"/srv/file\"\n[[drive]]\n").unwrap();
+    let path = path.to_str().unwrap();
+    let vault = |arguments: &[&str]| config(arguments).unwrap().vault;
+    assert_eq!(vault(&["--config", path]), Some("/srv/file".into()));
+    let both = vault(&["--config", path, "--vault", "/srv/said"]);
+    assert_eq!(both, Some("/srv/said".into()));
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(
+        vault(&["--drive", "", "--vault", "v"]),
+        Some(here.join("v"))
+    );
+    assert_eq!(vault(&["--drive", ""]), None);
+}
+
+#[test]
 fn a_bare_path_is_a_drive_with_defaults() {
     let config = config(&["--drive", "a.ptape", "--fuse", "mnt", "--control", "c"]).unwrap();
     let here = std::env::current_dir().unwrap();

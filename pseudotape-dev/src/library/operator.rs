@@ -179,6 +179,7 @@ impl ServedLibrary {
                 if !is_own(text)? {
                     let place = place_named(text).map_err(anyhow::Error::from)?;
                     self.check_no_own_link(place.image_path())?;
+                    self.check_usable(place.image_path())?;
                 }
                 self.check_no_other(changer, text)?;
                 (text.to_owned(), false)
@@ -227,6 +228,17 @@ impl ServedLibrary {
             );
         }
         Ok(())
+    }
+
+    /// Refuses a volume of the daemon's vault that is blocked or away.
+    fn check_usable(&self, image: Option<&Path>) -> Result<()> {
+        let (Some(volumes), Some(image)) = (&self.volumes, image) else {
+            return Ok(());
+        };
+        match volumes.label_of(image)? {
+            Some(label) => volumes.expect_usable(&label),
+            None => Ok(()),
+        }
     }
 
     /// Refuses a link in the library's folder of images also where a path names it.

@@ -11,6 +11,7 @@ use pseudotape_rack::{ByHand, LendsChanger};
 use super::bays::DriveBays;
 use super::delay::{Delay, Times};
 use crate::tape_drive::TapeDrive;
+use crate::vault::Volumes;
 
 /// A changer over the drives of this daemon.
 pub(super) type Changer = Robot<FileHost, DriveBays>;
@@ -24,6 +25,8 @@ pub struct ServedLibrary {
     changer: Mutex<Changer>,
     delay: Arc<Delay>,
     by_hand: Mutex<ByHand>,
+    /// The vault of the daemon, where it has one.
+    pub(super) volumes: Option<Arc<dyn Volumes>>,
 }
 
 impl ServedLibrary {
@@ -61,6 +64,7 @@ impl ServedLibrary {
         }
         let folder = library.host().folder().to_owned();
         let delay = Arc::new(Delay::new(times));
+        let volumes = drives.first().and_then(|drive| drive.volumes.clone());
         let bays = DriveBays {
             folder: folder.clone(),
             drives: drives.clone(),
@@ -78,6 +82,7 @@ impl ServedLibrary {
             changer: Mutex::new(changer),
             delay,
             by_hand: Mutex::default(),
+            volumes,
         })
     }
 

@@ -11,17 +11,7 @@ use pseudotape_vault::{
 use serde::Serialize;
 
 pub(super) use pseudotape_human::printable;
-
-/// RFC 3339, in UTC; a time that no calendar has is a number.
-pub(super) fn time_words(ms: u64) -> String {
-    let time = i64::try_from(ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    match time {
-        Some(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        None => format!("{ms} ms after 1970"),
-    }
-}
+pub(super) use pseudotape_vault::time_words;
 
 /// A volume.
 #[derive(Debug, Serialize)]

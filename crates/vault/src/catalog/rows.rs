@@ -80,9 +80,27 @@ impl<'a> Rows<'a> {
 
     /// All volumes, by their labels.
     pub(crate) fn all(&self) -> Result<Vec<(Key, Listed)>, Error> {
+        self.several("true", "v.label")
+    }
+
+    /// The volumes that are open, by their labels.
+    pub(crate) fn open_ones(&self) -> Result<Vec<(Key, Listed)>, Error> {
+        self.several("v.opening = 'open'", "v.label")
+    }
+
+    /// The scratch volumes that are ok and closed: first those that no drive had for the longest time, or never.
+    pub(crate) fn scratch_by_age(&self) -> Result<Vec<(Key, Listed)>, Error> {
+        self.several(
+            "v.category = 'scratch' AND v.availability = 'ok' AND v.opening = 'closed'",
+            "coalesce((SELECT max(e.at_ms) FROM event e WHERE e.volume = v.id AND e.subject = 'opening'), v.added_ms), \
+             v.label",
+        )
+    }
+
+    fn several(&self, condition: &str, order: &str) -> Result<Vec<(Key, Listed)>, Error> {
         let sql = format!(
-            "SELECT {VOLUME}, {LISTED} FROM volume v LEFT JOIN tape_file f ON f.volume = v.id GROUP BY v.id \
-             ORDER BY v.label"
+            "SELECT {VOLUME}, {LISTED} FROM volume v LEFT JOIN tape_file f ON f.volume = v.id WHERE {condition} \
+             GROUP BY v.id ORDER BY {order}"
         );
         let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query([])?;

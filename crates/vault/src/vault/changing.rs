@@ -190,7 +190,7 @@ impl Vault {
             if volume.opening == Opening::Closed {
                 volume.opening.become_opening(Opening::Closed, order)?;
             }
-            record(volume, files, contents, now, order)
+            record(volume, files, contents, u64::MAX, now, order)
         })
     }
 

@@ -158,7 +158,8 @@ impl Vault {
                 clone_listed.volume,
                 now,
                 |volume, files, now| {
-                    let mut changes = record(volume, files, cloning.contents, now, order)?;
+                    let mut changes =
+                        record(volume, files, cloning.contents, u64::MAX, now, order)?;
                     changes.push(rename(cloning.clone, cloning.source));
                     volume.label = cloning.source.clone();
                     Ok(changes)
@@ -190,6 +191,7 @@ pub fn may_be_cloned(volume: &Volume) -> Result<(), Error> {
                 by: block
                     .as_ref()
                     .map_or(Actor::System, |block| block.by.clone()),
+                since_ms: block.as_ref().map(|block| block.since_ms),
                 reason: block
                     .as_ref()
                     .map_or_else(String::new, |b| b.reason.clone()),

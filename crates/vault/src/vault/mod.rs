@@ -3,6 +3,7 @@
 mod changing;
 mod cloning;
 mod inspecting;
+mod loading;
 mod recovering;
 mod taking;
 
@@ -26,6 +27,7 @@ use crate::volume::{Listed, TapeFile, Volume};
 pub use changing::Removed;
 pub use cloning::{Cloning, Swapped, may_be_cloned, may_become_clone, unlike};
 pub use inspecting::Inspection;
+pub use loading::Granted;
 pub use taking::Taking;
 
 /// An open vault.

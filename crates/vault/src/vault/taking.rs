@@ -70,7 +70,7 @@ impl Vault {
                         });
                     }
                     let listed = changed(rows, key, listed.volume, now, |volume, files, now| {
-                        record(volume, files, &taking.contents, now, order)
+                        record(volume, files, &taking.contents, 0, now, order)
                     })?;
                     let leftover = image.filter(|image| !is_one_name(image, &taking.image));
                     Ok((listed, leftover.map(|_| taking.image.clone())))
@@ -231,10 +231,14 @@ fn came(
 }
 
 /// What a volume becomes that was looked at: closed, with what is on it.
+///
+/// Where it was written, a tape file as long as the one before can be another one: only those below `untouched` keep
+/// a digest that nobody computed anew.
 pub(super) fn record(
     volume: &mut Volume,
     files: &mut Vec<TapeFile>,
     contents: &Contents,
+    untouched: u64,
     now: u64,
     order: &Order,
 ) -> Result<Vec<Change>, Error> {
@@ -251,6 +255,9 @@ pub(super) fn record(
         changes.push(Change::new(Subject::Generation, from, to, order));
         volume.generation = next;
         volume.image_generation = Some(contents.generation);
+        for file in files.iter_mut().filter(|file| file.number >= untouched) {
+            file.digest = None;
+        }
     }
     let after = files_after(files, contents.files.clone());
     for file in &after {
@@ -404,7 +411,7 @@ fn settle(
 }
 
 /// Whether two names lead to one file.
-fn is_one_file(one: &Path, other: &Path) -> bool {
+pub(super) fn is_one_file(one: &Path, other: &Path) -> bool {
     let inode = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
     matches!((inode(one), inode(other)), (Ok(one), Ok(other)) if one == other)
 }

@@ -1,0 +1,98 @@
+//! The seam between the drives and a vault: may this be loaded, and this was closed, with that on it.
+//!
+//! A drive asks at a load and tells at a close. In between it tells [`Kept`] what it wrote, which asks nobody. A drive
+//! whose volume is no vault's has none of this in its way.
+
+mod desk;
+mod digest;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use pseudotape_bay::Keeper;
+use pseudotape_image::VolumeId;
+use pseudotape_tape::{Done, Failed, Motion, Transfer};
+use pseudotape_vault::{Granted, Label, Recorded};
+
+pub(crate) use desk::Desk;
+use watch::Watch;
+
+/// Which volume is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// This one.
+    Volume {
+        /// Its label.
+        label: Label,
+        /// Only to be read.
+        read_only: bool,
+    },
+    /// Any that is free to be written.
+    Scratch,
+}
+
+/// Whoever keeps the volumes that the drives load.
+pub(crate) trait Volumes: Send + Sync {
+    /// May a drive load this? From here on it has it.
+    fn grant(&self, wanted: &Wanted, drive: u32) -> Result<Granted>;
+
+    /// Nothing came of a load that was granted.
+    fn take_back(&self, volume: VolumeId, drive: u32);
+
+    /// A volume was closed, with this on it. Says what is wrong where that could not be written down.
+    fn closed(&self, volume: VolumeId, drive: u32, recorded: Recorded) -> Option<String>;
+
+    /// The volume whose image a path leads to.
+    fn label_of(&self, image: &Path) -> Result<Option<Label>>;
+
+    /// Whether a volume may lie in a library: it is said to be there, and to be usable.
+    fn expect_usable(&self, label: &Label) -> Result<()>;
+
+    /// Where the vault is.
+    fn directory(&self) -> PathBuf;
+}
+
+/// The keeper of one volume in a drive.
+pub(crate) struct Kept {
+    volumes: Arc<dyn Volumes>,
+    volume: VolumeId,
+    drive: u32,
+    watch: Watch,
+}
+
+impl Kept {
+    pub(crate) fn new(volumes: Arc<dyn Volumes>, granted: &Granted, drive: u32) -> Self {
+        Kept {
+            volumes,
+            volume: granted.listed.volume.identity,
+            drive,
+            watch: Watch::new(granted.files.clone()),
+        }
+    }
+}
+
+impl Keeper for Kept {
+    fn wrote(&mut self, transfer: Transfer, data: &[u8], ended: &Result<Done, Failed>) {
+        self.watch.wrote(transfer, data, ended);
+    }
+
+    fn extended(&mut self, data: &[u8], ended: &Result<Done, Failed>) {
+        self.watch.extended(data, ended);
+    }
+
+    fn moved(&mut self, motion: Motion, ended: &Result<Done, Failed>) {
+        self.watch.moved(motion, ended);
+    }
+
+    fn closed(self: Box<Self>) -> Option<String> {
+        let Kept {
+            volumes,
+            volume,
+            drive,
+            watch,
+        } = *self;
+        volumes.closed(volume, drive, watch.finish())
+    }
+}
