@@ -135,7 +135,8 @@ for way in node socket; do
 done
 
 touch "$WORK/file"
-for place in "$WORK/file" "$WORK/control"; do
-    says "a slave socket in the place of $(basename "$place") is refused" 1 'slave=SOCKET' \
-        timeout 10 pseudotape-dev --drive "slave=$place" --fuse "$WORK/other" --control "$WORK/control"
-done
+# In the place of the control socket it is a mistake of the configuration.
+while read -r name code; do
+    says "a slave socket in the place of $name is refused" "$code" 'slave=SOCKET' \
+        timeout 10 pseudotape-dev --drive "slave=$WORK/$name" --fuse "$WORK/other" --control "$WORK/control"
+done <<<$'file 1\ncontrol 2'
