@@ -766,3 +766,29 @@ fn volumes_of_one_identity_and_time_are_equal_byte_for_byte() {
         assert!(told.contains(part) && told.contains(option), "{told}");
     }
 }
+
+/// `--picture=IMAGE` is a slip of the fingers that must not cost a tape.
+#[test]
+fn a_picture_takes_the_place_of_a_picture_and_of_nothing_else() {
+    let place = Place::new();
+    place.ok(&["create", "t.ptape"]);
+    let before = fs::read(place.path("t.ptape")).unwrap();
+    let refused = place.run(&["info", "t.ptape", "--picture=t.ptape"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        told.contains("t.ptape is there and is no picture"),
+        "{told}"
+    );
+    assert_eq!(fs::read(place.path("t.ptape")).unwrap(), before);
+    fs::write(place.path("empty.svg"), "").unwrap();
+    for _ in 0..2 {
+        place.ok(&["info", "t.ptape", "--picture=new.svg"]);
+        place.ok(&["info", "t.ptape", "--picture=empty.svg"]);
+    }
+    assert!(
+        fs::read_to_string(place.path("new.svg"))
+            .unwrap()
+            .starts_with("<svg")
+    );
+}

@@ -180,6 +180,59 @@ fn what_was_written_past_the_vault_is_found_and_taken_in() {
 }
 
 /// EN-02, EN-16: damage is found by the digests, written down by the system, and a word does not undo it.
+/// What a daemon without the vault wrote on a scratch volume, the catalog does not know: that is not given up.
+#[test]
+fn an_image_that_was_written_past_the_vault_is_not_deleted() {
+    let place = Place::new();
+    place.ok(&["add", "--new", "--count", "2"]);
+    let image = place.path("v/images/MON001.ptape");
+    write(&image, &[b"written past the vault"]);
+    let told = place.refused(&["rm", "MON001"]);
+    for part in ["MON001 was written past the vault", "vault add"] {
+        assert!(told.contains(part), "{part:?} is not in {told:?}");
+    }
+    assert!(image.exists());
+    // Another volume's image is not deleted with this one, whatever is said.
+    let other = place.path("v/images/MON002.ptape");
+    fs::rename(&image, &other).unwrap();
+    let told = place.refused(&["rm", "MON002", "--lose-last-copy"]);
+    assert!(told.contains("and not that of MON002"), "{told}");
+    assert!(other.exists());
+    fs::rename(&other, &image).unwrap();
+    place.ok(&["rm", "MON001", "--lose-last-copy"]);
+    assert!(!image.exists());
+}
+
+/// How many blocks of a damaged file are found depends on how it was looked at. That makes it no other file.
+#[test]
+fn a_file_that_was_declared_lost_stays_so_until_a_person_says_otherwise() {
+    for state in ["lost", "released"] {
+        let place = Place::new();
+        place.image("old.ptape");
+        place.ok(&["add", "old.ptape", "--label", "MON001", "--digests"]);
+        let path = place.path("v/images/MON001.ptape");
+        let digest = place.json(&["ls", "MON001"])["files"][0]["digest"].clone();
+        assert!(digest.is_string());
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes
+            .windows(5)
+            .position(|five| five == b"first")
+            .expect("a block of file 0");
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let mark = [
+            "mark", "MON001", "--file", "0", state, "--by", "ada", "--reason", "gone",
+        ];
+        place.ok(&mark);
+        for depth in [&["--digests"][..], &[]] {
+            place.run(&[&["add", path.to_str().unwrap()], depth].concat());
+            let file = place.json(&["ls", "MON001"])["files"][0].clone();
+            assert_eq!(file["state"], state, "{depth:?}");
+            assert_eq!(file["digest"], digest, "{depth:?}");
+        }
+    }
+}
+
 #[test]
 fn a_label_that_another_volume_had_can_be_given_again() {
     let place = Place::new();

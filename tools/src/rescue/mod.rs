@@ -7,6 +7,8 @@ mod lock;
 mod raw;
 mod report;
 
+use std::fs::{self, File};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -100,9 +102,22 @@ pub(crate) fn work_telling(
     ))
 }
 
-/// Shows a picture on the screen, or writes it as SVG.
+/// How a picture that was written before begins.
+const SVG: [u8; 4] = *b"<svg";
+
+/// Shows a picture on the screen, or writes it as SVG: into a new file, or in the place of such a picture. A slip of
+/// the fingers (`--picture=IMAGE`) must not cost a tape.
 pub(crate) fn draw(picture: &Picture, title: &str, file: &Path, screen: &Screen) -> Result<()> {
     if file != Path::new("-") {
+        if fs::metadata(file).is_ok_and(|there| there.is_file() && there.len() > 0) {
+            let mut before = [0; SVG.len()];
+            let read = File::open(file).and_then(|mut there| there.read_exact(&mut before));
+            ensure!(
+                read.is_ok() && before == SVG,
+                "{} is there and is no picture: give the picture another name",
+                file.display()
+            );
+        }
         let svg = picture.svg(title);
         return in_place(file, svg.as_bytes(), None)
             .with_context(|| format!("can't write the picture {}", file.display()));

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use pseudotape_image::{Access, Image};
+use pseudotape_image::{Access, Image, View};
 
 use super::taking::record;
 use super::{Vault, expect_reason, found};
@@ -246,9 +246,8 @@ impl Vault {
             let image = volume.image.as_ref().map(|name| place.images.join(name));
             if let Some(path) = &image
                 && let Ok((viewed, _)) = Image::view(path)
-                && viewed.is_in_use()
             {
-                return Err(Error::InUse { path: path.clone() });
+                expect_known(&volume, path, &viewed, last_copy)?;
             }
             let category = Some(volume.category.word().to_owned());
             let change = Change::new(Subject::Volume, category, None, order);
@@ -275,6 +274,33 @@ impl Vault {
                 error,
             )),
         }
+    }
+}
+
+/// Whether the catalog knows what would be deleted with an image.
+fn expect_known(
+    volume: &Volume,
+    path: &Path,
+    viewed: &Image<View>,
+    last_copy: LastCopy,
+) -> Result<(), Error> {
+    let (label, image) = (volume.label.clone(), path.to_owned());
+    let found = viewed.header().volume;
+    if viewed.is_in_use() {
+        return Err(Error::InUse { path: image });
+    }
+    if found != volume.identity {
+        let found = found.to_string();
+        return Err(Error::OtherImage {
+            label,
+            image,
+            found,
+        });
+    }
+    let is_current = volume.image_generation == Some(viewed.generation());
+    match last_copy {
+        LastCopy::Kept if !is_current => Err(Error::WrittenPast { label, image }),
+        LastCopy::Kept | LastCopy::MayGo => Ok(()),
     }
 }
 

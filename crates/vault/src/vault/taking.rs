@@ -16,7 +16,7 @@ use crate::event::{Actor, Change, Order, Subject};
 use crate::label::{Label, Scheme};
 use crate::layout::MAKING;
 use crate::rules::{files_after, is_same};
-use crate::state::{Availability, Category, Opening};
+use crate::state::{Availability, Category, FileState, Opening};
 use crate::volume::{Block, Listed, TapeFile, Volume};
 
 /// An image that is taken into the vault.
@@ -259,7 +259,12 @@ pub(super) fn record(
             file.digest = None;
         }
     }
-    let after = files_after(files, contents.files.clone());
+    let found = contents.files.clone();
+    let found = match is_rewritten {
+        true => found,
+        false => undecided(files, found),
+    };
+    let after = files_after(files, found);
     for file in &after {
         let before = files.iter().find(|before| before.number == file.number);
         // Where another file is now, the old one is gone, which is no transition.
@@ -282,6 +287,18 @@ pub(super) fn record(
     }
     changes.extend(block_for_trouble(volume, contents, now)?);
     Ok(changes)
+}
+
+/// What was found on an image that was not written since, with what is known of the files that a person has decided of:
+/// how many blocks of a damaged file are found depends on how it was looked at.
+fn undecided(known: &[TapeFile], found: Vec<TapeFile>) -> Vec<TapeFile> {
+    let decided = |file: &&TapeFile| matches!(file.state, FileState::Lost | FileState::Released);
+    let same = |found: TapeFile| {
+        let mut decided = known.iter().filter(decided);
+        let before = decided.find(|before| before.number == found.number);
+        before.cloned().unwrap_or(found)
+    };
+    found.into_iter().map(same).collect()
 }
 
 /// A volume of which something can't be read is blocked by the system, until a person says otherwise.
