@@ -12,7 +12,7 @@ use pseudotape_stack::{
     BLOCK_BYTES, Description, Met, Payload, Subject, VolumeDescription, go_to_end, read_archive,
     write_archive,
 };
-use pseudotape_tape::{Access, Drive, Mark, Stop, Transfer, Volume};
+use pseudotape_tape::{Access, Drive, EraseExtent, Mark, Stop, Transfer, Volume};
 use serde_json::Value;
 
 struct Place {
@@ -455,6 +455,131 @@ fn a_damaged_backup_is_passed_over() {
         "{error}"
     );
     assert!(!place.path("v").exists());
+}
+
+/// VT-03, VT-07: what followed on a tape that lost its end may have been a newer backup.
+#[test]
+fn a_tape_that_lost_its_end_is_damaged() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape", "b.ptape"]);
+    for (tape, left) in [("a.ptape", None), ("b.ptape", Some(2))] {
+        let path = place.path(tape);
+        let bytes = fs::read(&path).unwrap();
+        for cut in [4096, 100_000] {
+            fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
+            let told = place.json(1, &["catalog-of", tape]);
+            assert_eq!(told["state"], "damaged", "{cut} {told}");
+            assert_eq!(told["backup"]["sequence"].as_u64(), left, "{cut} {told}");
+            assert!(!told["note"].is_null(), "{cut} {told}");
+        }
+    }
+    let survey = place.json(1, &["survey", "b.ptape"]);
+    assert_eq!(survey["newest"]["sequence"], 2);
+    let told = "something on b.ptape can't be read (its end is lost";
+    let warnings = survey["warnings"].to_string();
+    assert!(
+        warnings.contains(told) && warnings.contains("it may have been a newer backup"),
+        "{warnings}"
+    );
+    place.lose();
+    let error = place.refused(&["recover", "a.ptape", "--confirm"]);
+    assert!(
+        error.contains("no undamaged backup of a catalog was found"),
+        "{error}"
+    );
+    let report = place.json(1, &["recover", "b.ptape", "--confirm"]);
+    assert!(report["warnings"].to_string().contains(told), "{report}");
+}
+
+/// VT-01: what lies behind a damaged beginning is found, and the tape is still known for what it is.
+#[test]
+fn a_damaged_beginning_hides_no_backup() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "a.ptape"]);
+    place.stack("a.ptape", &place.described("FULL01", 1), b"payroll");
+    let path = place.path("a.ptape");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[20_000] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let survey = place.json(1, &["survey", "a.ptape"]);
+    let tape = &survey["tapes"][0];
+    assert_eq!(tape["state"], "backup", "{survey}");
+    assert_eq!(tape["backup"]["sequence"], 2, "{survey}");
+    assert_eq!(tape["stacked_volume"]["label"], "a", "{survey}");
+    let told = "its beginning is damaged";
+    assert!(word(&tape["note"]).contains(told), "{survey}");
+    assert!(survey["warnings"].to_string().contains(told), "{survey}");
+    place.json(1, &["catalog-of", "a.ptape"]);
+    place.lose();
+    let arguments = ["recover", "a.ptape", "--confirm", "--event", "backup"];
+    let report = place.json(1, &arguments);
+    assert!(report["warnings"].to_string().contains(told), "{report}");
+    place.lose();
+    let fates = place.fates(0, &["a.ptape", "--roll-forward", "--event", "backup"]);
+    assert_eq!(fates["FULL01"], "CURRENT", "its copy was met");
+}
+
+/// VT-09, VT-12: an image on the disk is a copy only where it is what the catalog says.
+#[test]
+fn an_image_that_is_not_what_the_catalog_says_is_no_copy() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape"]);
+    place.stack("b.ptape", &place.described("FULL01", 1), b"payroll");
+    let image = place.path("v/images/FULL01.ptape");
+    let whole = fs::read(&image).unwrap();
+    let verify = ["--replace", "--roll-forward", "--verify", "--event"];
+    let verify = [&verify[..], &["backup"]].concat();
+    let with = |tapes: &[&'static str]| [tapes, &verify[..]].concat();
+    let fates = place.fates(0, &with(&["a.ptape"]));
+    assert_eq!(fates["FULL01"], "CURRENT");
+
+    let at = whole.windows(7).position(|window| window == b"payroll");
+    let mut flipped = whole.clone();
+    flipped[at.unwrap()] ^= 1;
+    append(&image, b"more");
+    let written = fs::read(&image).unwrap();
+    fs::write(&image, &whole).unwrap();
+    let mut open = place.open("v/images/FULL01.ptape");
+    open.rewind().unwrap();
+    open.erase(EraseExtent::Short).unwrap();
+    open.finish().unwrap();
+    let erased = fs::read(&image).unwrap();
+    let other = fs::read(place.path("v/images/MON001.ptape")).unwrap();
+    // What is on the disk, why it is no copy, and what is said where a copy of it is on a tape.
+    let cases = [
+        (&whole[..at.unwrap()], "are missing", "CURRENT"),
+        (&flipped[..], "tape file 0: it can't be read", "CURRENT"),
+        (&written[..], "the catalog was not told", "STALE"),
+        (&erased[..], "the catalog was not told", "STALE"),
+        (&other[..], "the image is volume", "CURRENT"),
+        (b"no image", "FULL01.ptape", "CURRENT"),
+    ];
+    for (bytes, why, with_copy) in cases {
+        fs::write(&image, bytes).unwrap();
+        let fates = place.fates(1, &with(&["a.ptape"]));
+        assert_eq!(fates["FULL01"], "LOST-MEDIUM", "{why}");
+        assert_eq!(fates["MON001"], "CURRENT", "{why}");
+        let report = place.json(1, &["report"]);
+        let warnings = report["warnings"].to_string();
+        assert!(warnings.contains("is no copy of it") && warnings.contains(why));
+        let shown = place.json(0, &["show", "FULL01"]);
+        assert_eq!(shown["availability"], "noaccess", "{why}");
+        let reason = word(&shown["blocked"]["reason"]);
+        assert!(reason.contains(why), "{reason}");
+        let code = i32::from(with_copy != "CURRENT");
+        let fates = place.fates(code, &with(&["b.ptape"]));
+        assert_eq!(fates["FULL01"], with_copy, "{why}");
+    }
+    // Blocks are read only where that is asked.
+    fs::write(&image, &flipped).unwrap();
+    let quick = [
+        "a.ptape",
+        "--replace",
+        "--roll-forward",
+        "--event",
+        "backup",
+    ];
+    assert_eq!(place.fates(0, &quick)["FULL01"], "CURRENT");
 }
 
 /// VT-08, VT-09, VT-11, VT-12, by what describes itself on the tapes.

@@ -49,3 +49,14 @@ pub struct Finding {
     /// What was found, in words.
     pub found: String,
 }
+
+impl Finding {
+    /// What was found, with the tape file where it is of one.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.file {
+            Some(file) => format!("tape file {file}: {}", self.found),
+            None => self.found.clone(),
+        }
+    }
+}

@@ -65,7 +65,8 @@ pub enum Medium {
 pub enum DiskImage {
     /// It is as the restored catalog knows it.
     Unchanged,
-    /// It was written since.
+    /// It was written since, or an older one was put in its place. What is on it now, nobody knows: it is no copy, and
+    /// says that the last that is known is not the last.
     Written,
 }
 
@@ -97,7 +98,8 @@ pub struct Inquiry<'a> {
     pub backup_ms: u64,
     /// After this nothing was written any more: when the machine was lost, or what a person knows of it.
     pub event_ms: u64,
-    /// The volumes whose images are on this disk, and can be read. Volumes are written in these and nowhere else.
+    /// The volumes whose images are on this disk, and are whole as far as that was looked at. Volumes are written in
+    /// these and nowhere else.
     pub on_disk: &'a BTreeMap<Uuid, DiskImage>,
     /// What became of the stacked volumes. One that is not named is absent.
     pub media: &'a BTreeMap<String, Medium>,
@@ -198,6 +200,8 @@ struct Gathered {
     /// Whether a place of the last generation was ever known.
     has_place: bool,
     readable: Option<Readable>,
+    /// Its image was written after the last that is known.
+    written_since: bool,
     /// What the catalog says: its generation, and when that was closed.
     in_catalog: (u64, u64),
 }
@@ -213,7 +217,8 @@ struct Gathered {
 /// | none can be read; places of the last one are known | LOST-MEDIUM |
 /// | none can be read; no place of the last one is known | LOST-UNRECORDED |
 ///
-/// A blank volume has nothing to be read: it counts as readable.
+/// A blank volume has nothing to be read: it counts as readable. A volume whose image was written after the last that
+/// is known of it is neither CURRENT nor UNKNOWN-INTERVAL: a copy of the last that is known is an earlier one.
 #[must_use]
 pub fn loss_report(inquiry: &Inquiry<'_>) -> LossReport {
     let mut all: BTreeMap<Uuid, Gathered> = BTreeMap::new();
@@ -259,6 +264,7 @@ impl Gathered {
             open: known.opening == Opening::Open,
             has_place: closed_ms.is_some(),
             readable: None,
+            written_since: false,
             in_catalog: (known.generation, closed_ms.unwrap_or(inquiry.backup_ms)),
         };
         for copy in &known.copies {
@@ -286,20 +292,23 @@ impl Gathered {
             open: false,
             has_place: false,
             readable: None,
+            written_since: false,
             in_catalog: (0, 0),
         }
     }
 
-    /// Its image: what was written last is there, if anything says which generation that is.
+    /// Its image: where it is as the catalog knows it, nothing was written since.
     fn weigh_image(&mut self, image: DiskImage, event_ms: u64) {
         let (generation, closed_ms) = self.in_catalog;
         let nothing_newer = self.generation == generation;
-        if nothing_newer {
-            self.until_ms = self.until_ms.max(event_ms);
-        }
         match image {
-            DiskImage::Unchanged => self.can_read(&Place::Disk, generation, closed_ms),
-            DiskImage::Written => self.can_read(&Place::Disk, self.generation, self.until_ms),
+            DiskImage::Unchanged => {
+                if nothing_newer {
+                    self.until_ms = self.until_ms.max(event_ms);
+                }
+                self.can_read(&Place::Disk, generation, closed_ms);
+            }
+            DiskImage::Written => self.written_since = nothing_newer,
         }
     }
 
@@ -340,7 +349,7 @@ impl Gathered {
         let best = self.readable.as_ref().map(|readable| readable.generation);
         let fate = match (self.open, &self.readable) {
             (true, _) => Fate::LostUnclosed,
-            (false, _) if is_blank || best == Some(self.generation) => {
+            (false, _) if !self.written_since && (is_blank || best == Some(self.generation)) => {
                 match self.until_ms >= event_ms {
                     true => Fate::Current,
                     false => Fate::UnknownInterval {

@@ -24,6 +24,21 @@ pub struct Rolled {
     pub files: Vec<TapeFile>,
 }
 
+/// The image of a volume in the vault's own directory, compared with what the catalog says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survivor {
+    /// The volume.
+    pub identity: VolumeId,
+    /// What people call it.
+    pub label: Label,
+    /// The file.
+    pub path: PathBuf,
+    /// What it counts as; nothing where it is damaged, or another volume.
+    pub state: Option<DiskImage>,
+    /// Why it is no copy, in words.
+    pub fault: Option<String>,
+}
+
 /// A file in the vault's directory of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shelved {
@@ -35,8 +50,6 @@ pub struct Shelved {
     pub label: String,
     /// Whether the catalog knows the volume.
     pub is_known: bool,
-    /// Whether it is as the catalog knows it.
-    pub state: DiskImage,
 }
 
 impl Shelved {
@@ -46,7 +59,6 @@ impl Shelved {
             identity: None,
             label: String::new(),
             is_known: false,
-            state: DiskImage::Written,
         }
     }
 }

@@ -62,6 +62,30 @@ impl Vault {
 }
 
 impl Inspection {
+    /// What is wrong with one image that is to be a copy of what the catalog says. One that is in use is none.
+    pub(crate) fn of_one(
+        volume: &Volume,
+        files: &[TapeFile],
+        image: &Path,
+        contents: Result<Contents, Error>,
+        depth: Depth,
+    ) -> Vec<Finding> {
+        let mut inspection = Inspection::default();
+        let place = (Some(volume), Some(image));
+        match contents {
+            Err(error) => {
+                let found = error.to_string();
+                inspection.add(FindingKind::UnreadableImage, place.0, place.1, found);
+            }
+            Ok(contents) if contents.in_use => {
+                let found = "it is being written";
+                inspection.add(FindingKind::Changed, place.0, place.1, found);
+            }
+            Ok(contents) => inspection.compare(volume, files, image, &contents, depth),
+        }
+        inspection.findings
+    }
+
     fn add(
         &mut self,
         kind: FindingKind,

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::inspecting::Inspection;
 use super::{Vault, entries};
 use crate::catalog::Rows;
-use crate::contents::glance;
+use crate::contents::{Depth, glance, read_contents};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
+use crate::findings::{Finding, FindingKind};
 use crate::label::Label;
 use crate::pending::Recovery;
 use crate::recovery::loss::{Copy, DiskImage, Known, Place};
-use crate::recovery::rolled::{Rolled, Shelved};
+use crate::recovery::rolled::{Rolled, Shelved, Survivor};
 use crate::rules::Refusal;
 use crate::state::{Availability, Category, Opening};
 use crate::volume::{Block, Volume};
@@ -87,9 +89,6 @@ impl Vault {
                 continue;
             };
             let volume = known.get(&found.identity);
-            let is_unchanged = volume.is_some_and(|volume| {
-                volume.image_generation == Some(found.generation) && found.missing_from.is_none()
-            });
             shelf.push(Shelved {
                 path,
                 identity: Some(found.identity),
@@ -99,13 +98,59 @@ impl Vault {
                     None => found.barcode,
                 },
                 is_known: volume.is_some(),
-                state: match is_unchanged {
-                    true => DiskImage::Unchanged,
-                    false => DiskImage::Written,
-                },
             });
         }
         Ok(shelf)
+    }
+
+    /// The images of volumes that are here, and whether each is a copy of what the catalog says: its own volume, whole,
+    /// and of the generation that the catalog knows. With digests each block of it is read, too.
+    pub fn survivors(&self, with_digests: bool) -> Result<Vec<Survivor>, Error> {
+        let shelf = self.shelf()?;
+        let mut survivors = Vec::new();
+        for listed in self.volumes()? {
+            let mut volume = listed.volume;
+            let named = self.image_of(&volume).filter(|path| path.exists());
+            let same = || {
+                let mut shelf = shelf.iter();
+                let found = shelf.find(|one| one.identity == Some(volume.identity));
+                found.map(|one| one.path.clone())
+            };
+            let Some(path) = named.or_else(same) else {
+                continue;
+            };
+            // The report itself says what was open.
+            volume.opening = Opening::Closed;
+            let findings = match with_digests {
+                true => {
+                    let files = self.files(&volume.label)?;
+                    let depth = Depth::Digests;
+                    Inspection::of_one(
+                        &volume,
+                        &files,
+                        &path,
+                        read_contents(&path, depth, &mut |_| {}),
+                        depth,
+                    )
+                }
+                false => Inspection::of_one(&volume, &[], &path, glance(&path), Depth::Frames),
+            };
+            let is = |kind: FindingKind| findings.iter().all(|one| one.kind == kind);
+            let state = match findings.is_empty() {
+                true => Some(DiskImage::Unchanged),
+                false if is(FindingKind::Changed) => Some(DiskImage::Written),
+                false => None,
+            };
+            let faults: Vec<String> = findings.iter().map(Finding::words).collect();
+            survivors.push(Survivor {
+                identity: volume.identity,
+                label: volume.label,
+                path,
+                state,
+                fault: (!faults.is_empty()).then(|| faults.join("; ")),
+            });
+        }
+        Ok(survivors)
     }
 
     /// Takes into the catalog what was written after it was saved, as the describing members on tapes say it. What the

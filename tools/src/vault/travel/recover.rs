@@ -10,7 +10,8 @@ use pseudotape_human::Screen;
 use pseudotape_sink::Access;
 use pseudotape_tape::ObjectNumber;
 use pseudotape_vault::recovery::{
-    BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, loss_report, restore,
+    BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, Survivor, loss_report,
+    restore,
 };
 use pseudotape_vault::{Clock, Error, Order, Surroundings, System, Vault};
 
@@ -157,14 +158,18 @@ fn losses(
     let doing = "pseudotape vault recover";
     let mut vault = Vault::open(directory, doing, Surroundings::of_this_machine())?;
     let known = vault.known()?;
-    let on_disk = vault.shelf()?;
-    let on_disk = on_disk
+    let survivors = vault.survivors(options.verify)?;
+    let on_disk = survivors
         .iter()
-        .filter_map(|one| one.identity.map(|identity| (identity.0, one.state)))
+        .filter_map(|one| Some((one.identity.0, one.state?)))
         .collect();
     let name = directory.display().to_string();
     let mut shown = ShownLosses::new(name, &taken.description, taken.tape.clone());
     shown.warnings.clone_from(&taken.warnings);
+    shown
+        .warnings
+        .extend(asked.iter().filter_map(Asked::beginning));
+    shown.warnings.extend(survivors.iter().filter_map(doubt));
     shown.kept = taken
         .restored
         .kept
@@ -224,7 +229,11 @@ fn losses(
     });
     let lost = report.volumes.iter().filter_map(|loss| match loss.fate {
         Fate::LostMedium | Fate::LostUnrecorded => {
-            let reason = format!("its data are lost: {}", loss.fate.word());
+            let mut reason = format!("its data are lost: {}", loss.fate.word());
+            let image = survivors.iter().find(|one| one.identity == loss.identity);
+            if let Some(fault) = image.and_then(|one| one.fault.as_ref()) {
+                reason = format!("{reason}; its image on this disk is no copy: {fault}");
+            }
             Some((loss.label.clone(), reason))
         }
         Fate::Current | Fate::Stale { .. } | Fate::LostUnclosed | Fate::UnknownInterval { .. } => {
@@ -234,6 +243,20 @@ fn losses(
     vault.block_lost(&lost.collect::<Vec<_>>())?;
     shown.fill(&report);
     Ok(shown)
+}
+
+/// Why the image of a volume on this disk does not count.
+fn doubt(one: &Survivor) -> Option<String> {
+    let fault = one.fault.as_ref()?;
+    let path = one.path.display();
+    let way_out = match one.state {
+        Some(_) => format!("; 'pseudotape vault add {path}' writes down what is on it"),
+        None => String::new(),
+    };
+    Some(format!(
+        "{}: {path} is no copy of it: {fault}{way_out}",
+        one.label
+    ))
 }
 
 /// When nothing was written any more.

@@ -8,7 +8,7 @@ use pseudotape_vault::recovery::{Choice, Found, NoChoice, Surveyed, choose};
 use pseudotape_vault::{Clock, System};
 
 use super::shown::{Newest, ShownBackup, ShownSurvey, ShownTape, SurveyedTape};
-use super::tape::{Depth, Head, Looked, look};
+use super::tape::{Depth, Head, Looked, MetBackup, look};
 use super::{explained, opened};
 use crate::Verdict;
 use crate::cli::{CatalogOf, SurveyTapes};
@@ -34,7 +34,9 @@ pub(super) struct Entries {
 impl Asked {
     pub(super) fn look(sink: &Sink, depth: Depth, distrusted: &[ObjectNumber]) -> Self {
         let looked = opened(sink, Access::ReadOnly).and_then(|mut opened| {
-            let looked = look(opened.tape.drive(), depth, distrusted);
+            let lost_end = opened.tape.end_is_lost(0)?;
+            let lost_end = lost_end.then_some("its end is lost: committed data are missing");
+            let looked = look(opened.tape.drive(), depth, distrusted, lost_end);
             let looked = looked.map_err(|error| explained(error, &mut opened))?;
             opened.tape.finish()?;
             Ok(looked)
@@ -57,6 +59,13 @@ impl Asked {
         }
     }
 
+    /// What is wrong with the beginning of the tape, though there is more on it.
+    pub(super) fn beginning(&self) -> Option<String> {
+        let looked = self.looked.as_ref().ok()?;
+        let why = looked.beginning.as_ref()?;
+        Some(format!("{}: {why}", self.name))
+    }
+
     fn shown(&self) -> SurveyedTape {
         let mut shown = SurveyedTape {
             tape: self.name.clone(),
@@ -74,6 +83,11 @@ impl Asked {
         };
         if let Head::Foreign(why) = &looked.head {
             shown.note = Some(why.clone());
+        }
+        // A damaged backup says more.
+        let is_damaged = |met: &MetBackup| matches!(met.found, Found::Damaged { .. });
+        if !looked.backups.iter().any(is_damaged) {
+            shown.note = looked.beginning.clone().or(shown.note);
         }
         for (at, met) in looked.backups.iter().enumerate() {
             let state = match &met.found {
@@ -149,18 +163,20 @@ pub(super) fn shown(
         site: choice.description.site.to_string(),
         site_name: choice.description.site_name.clone(),
     });
+    let mut warnings: Vec<String> = asked.iter().filter_map(Asked::beginning).collect();
+    if let Ok(choice) = chosen {
+        warnings.extend(choice.warnings.iter().map(ToString::to_string));
+    }
     ShownSurvey {
         tapes: asked.iter().map(Asked::shown).collect(),
         newest,
         refusal: chosen.as_ref().err().map(ToString::to_string),
-        warnings: match chosen {
-            Ok(choice) => choice.warnings.iter().map(ToString::to_string).collect(),
-            Err(_) => Vec::new(),
-        },
+        warnings,
     }
 }
 
-/// All tapes at once, so to speak. The exit code is 1 where one of them has no whole backup at its end.
+/// All tapes at once, so to speak. The exit code is 1 where one of them has no whole backup at its end, or a damaged
+/// beginning.
 pub(in crate::vault) fn run(options: &SurveyTapes, screen: &Screen) -> Result<Verdict> {
     let asked: Vec<_> = options
         .tapes
@@ -170,7 +186,10 @@ pub(in crate::vault) fn run(options: &SurveyTapes, screen: &Screen) -> Result<Ve
     let entries = entries(&asked);
     let chosen = chosen(&entries, options.site);
     let shown = shown(&asked, &chosen, &entries);
-    let is_well = chosen.is_ok() && shown.tapes.iter().all(|tape| tape.state == "backup");
+    let is_whole = |one: &Asked| one.beginning().is_none();
+    let is_well = chosen.is_ok()
+        && shown.tapes.iter().all(|tape| tape.state == "backup")
+        && asked.iter().all(is_whole);
     screen.show(&shown)?;
     Ok(match is_well {
         true => Verdict::Well,
@@ -186,10 +205,10 @@ pub(super) fn chosen(entries: &Entries, site: Option<Uuid>) -> Result<Choice<'_>
 pub(in crate::vault) fn catalog_of(options: &CatalogOf, screen: &Screen) -> Result<Verdict> {
     let asked = Asked::look(&options.tape, Depth::Digest, &[]);
     let shown = asked.shown();
-    let state = shown.state;
+    let is_well = shown.state == "backup" && asked.beginning().is_none();
     screen.show(&shown)?;
-    Ok(match state {
-        "backup" => Verdict::Well,
-        _ => Verdict::Found,
+    Ok(match is_well {
+        true => Verdict::Well,
+        false => Verdict::Found,
     })
 }

@@ -42,6 +42,8 @@ pub(super) struct MetBackup {
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) head: Head,
+    /// What is wrong with the beginning of the tape, where it can't be read. Then a later tape file says the head.
+    pub(super) beginning: Option<String>,
     pub(super) backups: Vec<MetBackup>,
 }
 
@@ -70,31 +72,41 @@ pub(super) fn head(drive: &mut dyn Drive) -> Result<Head, Error> {
 }
 
 /// Looks for the newest backup, from the end of the tape on. What lies before it is not read. Those at `distrusted` are
-/// known to be damaged.
+/// known to be damaged. `lost_end` says why more was on the tape than there is now, where that is known.
 pub(super) fn look(
     drive: &mut dyn Drive,
     depth: Depth,
     distrusted: &[ObjectNumber],
+    lost_end: Option<&str>,
 ) -> Result<Looked, Error> {
-    let head = head(drive)?;
-    let mut backups = Vec::new();
-    let tail = go_to_end(drive)?;
-    if tail.cut_off > 0 {
-        backups.extend(cut_off(drive, tail.at.object));
-        go_to(drive, tail.at.object)?;
-    }
-    let mut behind = tail.at.object;
+    let (mut head, unreadable) = match head(drive) {
+        Ok(head) => (Some(head), None),
+        // What lies behind it is found from the end of the tape.
+        Err(error) => (None, Some(error)),
+    };
+    let (mut behind, mut backups) = match end(drive, lost_end) {
+        Ok(end) => end,
+        Err(error) => return Err(unreadable.unwrap_or(error)),
+    };
     let mut errors = 0;
     while let Some(extent) = file_before(drive, behind)? {
         behind = extent.first;
         let at = extent.first;
         let found = match read_archive(drive) {
-            Ok(Met::Archive(reading)) => match found_in(*reading, extent.objects, depth) {
-                Some(Found::Backup(backup)) if distrusted.contains(&at) => {
-                    Some(damaged(&"the catalog in it is damaged", Some(backup)))
+            Ok(Met::Archive(reading)) => {
+                let Description {
+                    site,
+                    stacked_volume: volume,
+                    ..
+                } = reading.description().clone();
+                head.get_or_insert(Head::Ours { site, volume });
+                match found_in(*reading, extent.objects, depth) {
+                    Some(Found::Backup(backup)) if distrusted.contains(&at) => {
+                        Some(damaged(&"the catalog in it is damaged", Some(backup)))
+                    }
+                    found => found,
                 }
-                found => found,
-            },
+            }
             Ok(Met::Skipped(why @ (Skipped::Newer { .. } | Skipped::UnknownKind { .. }))) => {
                 Some(Found::Newer {
                     cause: why.to_string(),
@@ -116,14 +128,70 @@ pub(super) fn look(
             break;
         }
     }
-    Ok(Looked { head, backups })
+    let beginning = unreadable.map(|error| format!("its beginning is damaged: {error}"));
+    Ok(Looked {
+        head: head.unwrap_or_else(|| Head::Foreign(beginning.clone().unwrap_or_default())),
+        beginning,
+        backups,
+    })
 }
 
-/// What was being written when it ended, where that was a backup.
+/// Goes to the end of what can be read. Says where the last tape file ends, and what was damaged behind that.
+fn end(
+    drive: &mut dyn Drive,
+    lost_end: Option<&str>,
+) -> Result<(ObjectNumber, Vec<MetBackup>), Error> {
+    let mut backups = Vec::new();
+    let at = match go_to_end(drive) {
+        Ok(tail) => {
+            let at = tail.at.object;
+            if tail.cut_off > 0 {
+                backups.extend(cut_off(drive, at));
+                go_to(drive, at)?;
+            }
+            at
+        }
+        // There is a hole before the end: what lies before the hole can still be had.
+        Err(error) => {
+            let at = before_hole(drive, error)?;
+            let cause = "a drive can't go to its end";
+            let found = damaged(&cause, None);
+            backups.push(MetBackup { found, at });
+            at
+        }
+    };
+    if let (Some(cause), true) = (lost_end, backups.is_empty()) {
+        let found = damaged(&cause, None);
+        backups.push(MetBackup { found, at });
+    }
+    Ok((at, backups))
+}
+
+/// Goes over the tape files from the beginning on, up to where the drive can't go on; nothing can be had where that is
+/// the first one.
+fn before_hole(drive: &mut dyn Drive, error: Error) -> Result<ObjectNumber, Error> {
+    rewind(drive)?;
+    let mut behind = None;
+    while let Ok(true) = skip_file(drive) {
+        let position = drive.position();
+        behind = position.ok().map(|position| position.object).or(behind);
+    }
+    behind.ok_or(error)
+}
+
+/// What was being written when it ended, where that was a backup, or nobody can say what it was.
 fn cut_off(drive: &mut dyn Drive, at: ObjectNumber) -> Option<MetBackup> {
     let description = match read_archive(drive) {
         Ok(Met::Archive(reading)) => reading.description().clone(),
-        Ok(Met::Skipped(_) | Met::EndOfData) | Err(_) => return None,
+        Ok(Met::Skipped(why @ Skipped::CutOff)) => {
+            let found = damaged(&why, None);
+            return Some(MetBackup { found, at });
+        }
+        Err(error) => {
+            let found = damaged(&error, None);
+            return Some(MetBackup { found, at });
+        }
+        Ok(Met::Skipped(_) | Met::EndOfData) => return None,
     };
     let backup = backup_of(&description)?;
     let found = damaged(&"it was cut off while it was written", Some(backup));
@@ -411,3 +479,7 @@ fn go_to(drive: &mut dyn Drive, object: ObjectNumber) -> Result<(), Error> {
         failed,
     })
 }
+
+#[cfg(test)]
+#[path = "tape_test.rs"]
+mod tape_test;
