@@ -729,6 +729,10 @@ fn a_killed_recovery_is_repeated() {
         std::thread::sleep(whole * part / 12);
         child.kill().unwrap();
         killed += u32::from(child.wait().unwrap().code().is_none());
+        // Nobody has seen what was lost.
+        if !place.path("v/loss-report.json").exists() {
+            place.refused(&["online"]);
+        }
         let fates = place.fates(1, &["a.ptape", "--event", "backup"]);
         assert_eq!(fates.len(), labels.len(), "killed after {part}/12");
         assert_eq!(place.labels(), labels, "killed after {part}/12");
@@ -737,6 +741,101 @@ fn a_killed_recovery_is_repeated() {
     assert!(
         killed > 0,
         "the machine is too fast for this test: {whole:?}"
+    );
+}
+
+/// VT-04, VT-06: the catalog is there, and the report is not.
+#[test]
+fn a_recovery_without_its_report_is_not_ended() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    fs::remove_file(place.path("v/catalog.sqlite")).unwrap();
+    fs::remove_file(place.path("v/images/FULL01.ptape")).unwrap();
+    // That of an earlier recovery says nothing of this one.
+    fs::write(place.path("v/loss-report.json"), "an old one").unwrap();
+    // The report can't be written: it ends where a kill would have ended it.
+    fs::create_dir(place.path("v/loss-report.json.new")).unwrap();
+    let command = ["recover", "a.ptape", "--confirm", "--event", "backup"];
+    let error = place.refused(&command);
+    assert!(error.contains("can't write"), "{error}");
+    assert_eq!(place.labels().len(), 3, "the catalog is there");
+    for refused in ["online", "report"] {
+        let error = place.refused(&[refused]);
+        assert!(
+            error.contains("'pseudotape vault recover TAPE... --confirm', the same command again"),
+            "{error}"
+        );
+    }
+    assert_eq!(place.json(0, &["inventory"])["online"], false);
+    fs::remove_dir(place.path("v/loss-report.json.new")).unwrap();
+    let text = place.ended(1, &command);
+    assert!(text.contains("2 CURRENT, 1 LOST-MEDIUM"), "{text}");
+    assert_eq!(place.ended(1, &["report"]), text);
+    assert_eq!(
+        place.json(0, &["show", "FULL01"])["availability"],
+        "noaccess"
+    );
+    place.ok(&["online"]);
+}
+
+/// What a recovery keeps, the next one does not write over.
+#[test]
+fn a_second_recovery_keeps_a_second_catalog() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    let command = ["recover", "a.ptape", "--confirm", "--replace"];
+    let first = word(&place.json(0, &command)["kept"]);
+    let bytes = fs::read(&first).unwrap();
+    assert_eq!(
+        place.json(0, &command)["kept"],
+        first.as_str(),
+        "repeated, and not ended"
+    );
+    place.ok(&["online"]);
+    place.ok(&["add", "--new", "--capacity", "1M"]);
+    let second = word(&place.json(0, &command)["kept"]);
+    assert_ne!(first, second);
+    assert_eq!(fs::read(&first).unwrap(), bytes);
+    assert!(fs::metadata(&second).unwrap().len() > 0);
+}
+
+/// VT-12: a time that can't be, and a word that does not hold, make nothing current.
+#[test]
+fn the_event_is_not_before_what_is_known() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape"]);
+    place.lose();
+    let early = ["recover", "b.ptape", "--confirm", "--event"];
+    let error = place.refused(&[&early[..], &["2020-01-01T00:00:00Z"]].concat());
+    let told = place.json(0, &["catalog-of", "b.ptape"]);
+    let written = word(&told["backup"]["written"]);
+    assert!(
+        error.contains("--event 2020-01-01T00:00:00") && error.contains(&written),
+        "{error}"
+    );
+    assert!(!place.path("v").exists());
+    // The time as it is shown is the backup's.
+    let fates = place.fates(1, &["b.ptape", "--event", &written]);
+    assert_eq!(fates["MON001"], "CURRENT", "{fates:?}");
+    assert_eq!(place.fates(1, &["b.ptape", "--event", "backup"]), fates);
+    // Backup 2 is the newest, and is damaged: nothing says what was written between 1 and 2, and after.
+    flip_last(&place.path("b.ptape"), b"catalog.sqlite.zst");
+    place.lose();
+    let arguments = ["recover", "a.ptape", "b.ptape", "--confirm"];
+    let report = place.json(1, &[&arguments[..], &["--event", "backup"]].concat());
+    assert_eq!(report["sequence"], 1);
+    assert_eq!(report["fates"].get("CURRENT"), None, "{report}");
+    assert_eq!(report["fates"]["UNKNOWN-INTERVAL"], 2, "{report}");
+    let of = |label: &str| {
+        let volumes = report["volumes"].as_array().unwrap();
+        let one = volumes.iter().find(|one| one["label"] == label).unwrap();
+        one["since"].clone()
+    };
+    assert_eq!(of("MON001"), report["backup"]);
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("backup 1 is perhaps not the newest"),
+        "{warnings}"
     );
 }
 

@@ -9,4 +9,7 @@ pub struct Recovery {
     pub backup_ms: u64,
     /// When it was restored.
     pub at_ms: u64,
+    /// Whether the tapes were looked through and it is written down what was lost. Until then the recovery is to be
+    /// repeated, and can't be ended.
+    pub is_reported: bool,
 }

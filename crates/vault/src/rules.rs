@@ -67,6 +67,15 @@ pub enum Refusal {
         /// Where the catalog came from.
         recovery: Recovery,
     },
+    /// The catalog came from a backup, and the recovery did not come to its end.
+    #[error(
+        "the catalog of this vault was recovered from backup {}, and the recovery was interrupted before it said what was \
+         lost: 'pseudotape vault recover TAPE... --confirm', the same command again, goes on", .recovery.sequence
+    )]
+    NotReported {
+        /// Where the catalog came from.
+        recovery: Recovery,
+    },
     /// No recovery is to be ended.
     #[error("the vault is in service: no recovery is under way")]
     IsOnline,
@@ -87,7 +96,8 @@ pub enum Refusal {
 pub fn may_serve(pending: Option<Recovery>) -> Result<(), Refusal> {
     match pending {
         None => Ok(()),
-        Some(recovery) => Err(Refusal::NotOnline { recovery }),
+        Some(recovery) if recovery.is_reported => Err(Refusal::NotOnline { recovery }),
+        Some(recovery) => Err(Refusal::NotReported { recovery }),
     }
 }
 

@@ -165,6 +165,22 @@ fn an_empty_machine_gets_the_vault_back_as_it_was() {
     assert_eq!(last.change.to.as_deref(), Some("backup 1"));
 
     let label = &before.0[0].volume.label;
+    // Killed here, nobody knows yet what was lost: it can't be ended.
+    let refused = again.open_volume(label, Access::ReadWrite, &order());
+    for error in [
+        refused.expect_err("not in service"),
+        again.set_online(&order()).expect_err("no report"),
+    ] {
+        assert!(
+            matches!(error, Error::Refused(Refusal::NotReported { .. })),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("'pseudotape vault recover"),
+            "{error}"
+        );
+    }
+    again.set_reported().expect("one is pending");
     let refused = again.open_volume(label, Access::ReadWrite, &order());
     let error = refused.expect_err("not in service");
     assert!(
@@ -422,6 +438,69 @@ fn killed_anywhere_it_leaves_the_old_or_the_new_and_can_be_repeated() {
                 Before::Nothing | Before::NoCatalog => assert_eq!(kept.count(), 0, "{step:?}"),
             }
         }
+    }
+}
+
+/// What was kept of one recovery is not written over by the next one, and a repeated one says what the first has kept.
+#[test]
+fn each_catalog_that_was_there_is_kept() {
+    let folder = folder();
+    let place = folder.path().join("place");
+    let mut vault = vault(&place, 1);
+    let mut backup = vault.back_up().expect("a backup");
+    drop(vault);
+    let payload = bytes(&mut backup);
+    let order = order();
+    let restoring = Restoring {
+        description: &backup.description,
+        highest: backup.description.sequence,
+        replace: true,
+        order: &order,
+    };
+    let again = |seed: u64| {
+        let mut surroundings = surroundings(seed);
+        let done = restore(
+            &place,
+            &restoring,
+            &mut &payload[..],
+            &mut surroundings,
+            &mut |_| {},
+        );
+        done.expect("restored").kept.expect("one was there")
+    };
+    let mut kept = Vec::new();
+    for round in 0..3 {
+        let mut vault = Vault::open(&place, "test", surroundings(2 + round)).expect("a vault");
+        for _ in 0..round {
+            vault.make(None, None, Some(1 << 20), &order).expect("one");
+        }
+        drop(vault);
+        let before = labels(&place);
+        let path = again(10 + round);
+        assert_eq!(again(20 + round), path, "not ended, and repeated");
+        kept.push((path, before.len()));
+        let mut vault = Vault::open(&place, "test", surroundings(30 + round)).expect("a vault");
+        vault.set_reported().expect("pending");
+        vault.set_online(&order).expect("pending");
+    }
+    // Those that are damaged too, also where the clock has not moved on.
+    let damaged: Vec<_> = (0..2)
+        .map(|round| {
+            fs::write(place.join("catalog.sqlite"), format!("torn {round}")).expect("a file");
+            again(40)
+        })
+        .collect();
+    for (round, path) in damaged.iter().enumerate() {
+        let text = fs::read_to_string(path).expect("kept");
+        assert_eq!(text, format!("torn {round}"));
+    }
+    for (path, volumes) in kept {
+        let connection = rusqlite::Connection::open(&path).expect("kept");
+        let sql = "SELECT count(*) FROM volume";
+        let count: i64 = connection
+            .query_row(sql, [], |row| row.get(0))
+            .expect("whole");
+        assert_eq!(usize::try_from(count), Ok(volumes), "{path:?}");
     }
 }
 

@@ -45,8 +45,9 @@ pub(crate) struct RecoverVault {
     /// The vault, where the tapes have backups of several: its identity.
     #[arg(long, value_name = "IDENTITY")]
     pub site: Option<Uuid>,
-    /// After this time nothing was written in the vault any more: as 2026-11-30T08:00:00Z, or 'backup' for the time of
-    /// the backup that is restored. Volumes that nothing else is known of are CURRENT then [default: now].
+    /// After this time nothing was written in the vault any more: as 2026-11-30T08:00:00Z, not before the backup that
+    /// is restored, or 'backup' for the time of the newest one. Where that is restored, volumes that nothing else is
+    /// known of are CURRENT then [default: now].
     #[arg(long, value_name = "TIME")]
     pub event: Option<String>,
     /// Reads all describing members on the tapes: what was written after the backup comes into the catalog.

@@ -21,7 +21,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -70,6 +70,7 @@ pub(super) const MIGRATIONS: [&str; 3] = [
 ",
     TRAVELS,
     CLONES,
+    REPORTED,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -105,6 +106,14 @@ const CLONES: &str = "
         old_first_object INTEGER NOT NULL CHECK (old_first_object >= 0),
         PRIMARY KEY (volume, number)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// How far a recovery is. One of an earlier program that was not ended is repeated, which is always allowed.
+const REPORTED: &str = "
+    -- When it was written down what was lost.
+    ALTER TABLE recovery ADD COLUMN reported_ms INTEGER;
+    -- The name of the catalog that was there before.
+    ALTER TABLE recovery ADD COLUMN kept TEXT;
 ";
 
 /// The tables of a new catalog.

@@ -177,8 +177,8 @@ impl Rows<'_> {
 
     /// The recovery that no person has ended yet.
     pub(crate) fn pending_recovery(&self) -> Result<Option<Recovery>, Error> {
-        let sql = "SELECT sequence, backup_ms, at_ms FROM recovery WHERE online_ms IS NULL \
-            ORDER BY number DESC LIMIT 1";
+        let sql = "SELECT sequence, backup_ms, at_ms, reported_ms IS NOT NULL FROM recovery \
+            WHERE online_ms IS NULL ORDER BY number DESC LIMIT 1";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         let Some(row) = rows.next()? else {
@@ -188,31 +188,51 @@ impl Rows<'_> {
             sequence: unsigned(row, 0)?,
             backup_ms: unsigned(row, 1)?,
             at_ms: unsigned(row, 2)?,
+            is_reported: row.get(3)?,
         }))
     }
 
-    /// Writes down where this catalog came from. It is not in service until [`Rows::end_recovery`].
+    /// The name of the catalog that was there before the recovery that no person has ended yet.
+    pub(crate) fn kept_by_recovery(&self) -> Result<Option<String>, Error> {
+        let sql = "SELECT kept FROM recovery WHERE online_ms IS NULL ORDER BY number DESC LIMIT 1";
+        let name = self.connection.query_row(sql, [], |row| row.get(0));
+        Ok(name.optional()?.flatten())
+    }
+
+    /// Writes down where this catalog came from. It is not in service until [`Rows::end_recovery`], which needs
+    /// [`Rows::report_recovery`] first. `kept` is the name of the catalog that was there.
     pub(crate) fn begin_recovery(
         &self,
         recovery: &Recovery,
         highest: u64,
+        kept: Option<&str>,
         order: &crate::event::Order,
     ) -> Result<(), Error> {
         let highest = highest
             .max(recovery.sequence)
             .saturating_add(NUMBERS_LEFT_OUT);
         self.connection.execute(
-            "INSERT INTO recovery (sequence, backup_ms, at_ms, highest) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO recovery (sequence, backup_ms, at_ms, highest, kept) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![
                 signed(recovery.sequence)?,
                 signed(recovery.backup_ms)?,
                 signed(recovery.at_ms)?,
-                signed(highest)?
+                signed(highest)?,
+                kept
             ],
         )?;
         let to = format!("backup {}", recovery.sequence);
         let change = Change::new(Subject::Recovery, None, Some(to), order);
         self.log(recovery.at_ms, None::<(super::Key, &Label)>, &change)
+    }
+
+    /// Says that it is written down what was lost.
+    pub(crate) fn report_recovery(&self, at_ms: u64) -> Result<(), Error> {
+        self.connection.execute(
+            "UPDATE recovery SET reported_ms = ?1 WHERE online_ms IS NULL",
+            [signed(at_ms)?],
+        )?;
+        Ok(())
     }
 
     /// Says that the vault is in service again.

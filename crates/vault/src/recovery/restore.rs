@@ -19,8 +19,8 @@ use crate::surroundings::Surroundings;
 
 /// The catalog that comes, until it is proven.
 const RESTORING: &str = "catalog.sqlite.restoring";
-/// The one that was there, where it was whole.
-const BEFORE: &str = "catalog-before-recovery.sqlite";
+/// The one that was there, where it was whole; `.sqlite` comes behind it, and a number where that name is taken.
+const BEFORE: &str = "catalog-before-recovery";
 /// Another program that reads the catalog is waited for so long, where no `vault.toml` says it.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -70,6 +70,8 @@ enum Old {
     Missing,
     /// A catalog of this vault.
     Whole(Catalog),
+    /// One that a recovery brought, which no person has ended: all of it is on the tapes.
+    Recovered(Catalog),
     /// Something that is none any more.
     Damaged,
 }
@@ -86,7 +88,7 @@ enum Old {
 /// | killed | – | the old catalog or the new one; the same call again goes on |
 ///
 /// The catalog that was there is kept: as `catalog-before-recovery.sqlite` where it was whole, else as
-/// `catalog-damaged-TIME.sqlite`.
+/// `catalog-damaged-TIME.sqlite`. A name that is taken gets a number: what was kept once is never written over.
 pub fn restore(
     directory: &Path,
     restoring: &Restoring<'_>,
@@ -109,26 +111,45 @@ pub fn restore(
         sequence: description.sequence,
         backup_ms: description.written_ms,
         at_ms: now,
+        is_reported: false,
     };
+    let kept = name_for(directory, &old, now)?;
     let mut saved = None;
     let proven = Catalog::prove_restored(&new, description.site, |rows| {
         saved = rows.last_configuration()?;
-        rows.begin_recovery(&recovery, restoring.highest, restoring.order)
+        let highest = restoring.highest;
+        rows.begin_recovery(&recovery, highest, kept.as_deref(), restoring.order)
     });
     if let Err(error) = proven {
         clear(&new)?;
         return Err(error);
     }
     told(Step::Proven);
-    let kept = replace(directory, old, &new, now, told)?;
+    let kept = kept.map(|name| directory.join(name));
+    replace(directory, old, &new, kept.as_deref(), told)?;
     told(Step::Replaced);
     write_configuration(directory, description, saved)?;
     told(Step::Done);
     Ok(Restored {
         directory: directory.to_owned(),
         sequence: description.sequence,
-        kept,
+        kept: kept.filter(|path| path.exists()),
     })
+}
+
+/// What the catalog that is there will be called, or was called when the recovery under way began.
+fn name_for(directory: &Path, old: &Old, now: u64) -> Result<Option<String>, Error> {
+    let stem = match old {
+        Old::Missing => return Ok(None),
+        Old::Recovered(old) => return old.rows().kept_by_recovery(),
+        Old::Whole(_) => BEFORE.to_owned(),
+        Old::Damaged => format!("catalog-damaged-{now}"),
+    };
+    let is_free = |name: &String| fs::symlink_metadata(directory.join(name)).is_err();
+    let numbered = (2_u32..).map(|number| format!("{stem}-{number}.sqlite"));
+    Ok(std::iter::once(format!("{stem}.sqlite"))
+        .chain(numbered)
+        .find(is_free))
 }
 
 /// Nothing else than this vault, or what is left of it, may be in the directory.
@@ -205,9 +226,11 @@ fn old_catalog(directory: &Path, restoring: &Restoring<'_>) -> Result<Old, Error
         Err(error) => return Err(error),
     }
     let rows = old.rows();
-    let is_recovered = rows.pending_recovery()?.is_some();
+    if rows.pending_recovery()?.is_some() {
+        return Ok(Old::Recovered(old));
+    }
     let number = rows.last_backup()?;
-    if !is_recovered && !restoring.replace && number >= restoring.description.sequence {
+    if !restoring.replace && number >= restoring.description.sequence {
         return Err(Refusal::CatalogIsNewer {
             number,
             backup: restoring.description.sequence,
@@ -246,53 +269,50 @@ fn unpack_to(
     file.sync_all().map_err(host)
 }
 
-/// Puts the new catalog in its place. Says where the old one is now.
+/// Puts the new catalog in its place, and the old one where it is kept.
 fn replace(
     directory: &Path,
     old: Old,
     new: &Path,
-    now: u64,
+    kept: Option<&Path>,
     told: &mut dyn FnMut(Step),
-) -> Result<Option<PathBuf>, Error> {
+) -> Result<(), Error> {
     let path = directory.join(CATALOG_FILE);
     let synced = || {
         let done = File::open(directory).and_then(|directory| directory.sync_all());
         done.map_err(|error| Error::host("write", directory, error))
     };
-    let kept = match old {
-        Old::Whole(old) => {
-            let is_recovered = old.rows().pending_recovery()?.is_some();
+    let in_place = |told: &mut dyn FnMut(Step)| {
+        told(Step::Kept);
+        Catalog::replace(&path, new, WAIT)?;
+        clear(new)
+    };
+    match (old, kept) {
+        (Old::Whole(old), kept) => {
             drop(old);
-            let before = directory.join(BEFORE);
-            // What a recovery brought, which was not ended, is on the tapes.
-            let kept = match is_recovered {
-                true => before.exists().then_some(before),
-                false => {
-                    Catalog::keep(&path, &before, WAIT)?;
-                    synced()?;
-                    Some(before)
-                }
-            };
-            told(Step::Kept);
-            Catalog::replace(&path, new, WAIT)?;
-            clear(new)?;
-            return Ok(kept);
+            if let Some(kept) = kept {
+                Catalog::keep(&path, kept, WAIT)?;
+                synced()?;
+            }
+            return in_place(told);
         }
-        Old::Damaged => {
-            let kept = directory.join(format!("catalog-damaged-{now}.sqlite"));
+        (Old::Recovered(old), _) => {
+            drop(old);
+            return in_place(told);
+        }
+        (Old::Damaged, Some(kept)) => {
             for ending in ["-wal", "-shm", "-journal", ""] {
                 let from = with_ending(&path, ending);
-                match fs::rename(&from, with_ending(&kept, ending)) {
+                match fs::rename(&from, with_ending(kept, ending)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => {
                         return Err(Error::host("move", from, error));
                     }
                     Ok(()) | Err(_) => {}
                 }
             }
-            Some(kept)
         }
-        Old::Missing => None,
-    };
+        (Old::Damaged | Old::Missing, _) => {}
+    }
     // A log without its catalog would be taken for one of the new catalog.
     for ending in ["-wal", "-shm", "-journal"] {
         remove(&with_ending(&path, ending))?;
@@ -300,8 +320,7 @@ fn replace(
     synced()?;
     told(Step::Kept);
     fs::rename(new, &path).map_err(|error| Error::host("write", &path, error))?;
-    synced()?;
-    Ok(kept)
+    synced()
 }
 
 fn clear(new: &Path) -> Result<(), Error> {

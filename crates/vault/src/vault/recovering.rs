@@ -29,12 +29,20 @@ impl Vault {
         self.catalog.rows().last_backup()
     }
 
+    /// Says that it is written down, durably, what the recovery under way has lost. Before that nobody can end it.
+    pub fn set_reported(&mut self) -> Result<(), Error> {
+        self.change(|_, rows, now| rows.report_recovery(now))
+    }
+
     /// Says that the vault is in service again: a person has seen what was lost.
     pub fn set_online(&mut self, order: &Order) -> Result<Recovery, Error> {
         self.change(|_, rows, now| {
             let Some(recovery) = rows.pending_recovery()? else {
                 return Err(Refusal::IsOnline.into());
             };
+            if !recovery.is_reported {
+                return Err(Refusal::NotReported { recovery }.into());
+            }
             rows.end_recovery(now)?;
             let from = Some(format!("backup {}", recovery.sequence));
             let change = Change::new(Subject::Recovery, from, Some("online".to_owned()), order);

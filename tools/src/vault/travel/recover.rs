@@ -10,10 +10,10 @@ use pseudotape_human::Screen;
 use pseudotape_sink::Access;
 use pseudotape_tape::ObjectNumber;
 use pseudotape_vault::recovery::{
-    BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, Survivor, loss_report,
-    restore,
+    BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, Survivor, Warning,
+    loss_report, restore,
 };
-use pseudotape_vault::{Clock, Error, Order, Surroundings, System, Vault};
+use pseudotape_vault::{Clock, Error, Order, Refusal, Surroundings, System, Vault};
 
 use super::shown::ShownLosses;
 use super::survey::{Asked, chosen, entries, shown};
@@ -21,6 +21,7 @@ use super::tape::{Depth, open_backup, scan};
 use super::{explained, opened};
 use crate::Verdict;
 use crate::cli::RecoverVault;
+use crate::vault::shown::time_words;
 use crate::vault::{Place, order};
 
 /// The loss report, in the vault's directory.
@@ -31,6 +32,8 @@ struct Taken {
     description: BackupDescription,
     tape: String,
     restored: Restored,
+    /// After this nothing was written any more.
+    event_ms: u64,
     warnings: Vec<String>,
 }
 
@@ -41,7 +44,7 @@ pub(in crate::vault) fn run(
 ) -> Result<Verdict> {
     let directory = place.directory()?;
     // What is no time is said before hours of reading.
-    parse_event(options.event.as_deref(), 0)?;
+    let event = Event::parse(options.event.as_deref())?;
     let mut asked: Vec<_> = options
         .tapes
         .iter()
@@ -57,10 +60,13 @@ pub(in crate::vault) fn run(
         );
     }
     let order = order(&options.order);
-    let taken = restored(&directory, options, &mut asked, &order)?;
-    let event_ms = parse_event(options.event.as_deref(), taken.description.written_ms)?;
-    let losses = losses(&directory, options, &asked, &taken, event_ms, &order)?;
+    let taken = restored(&directory, options, &mut asked, &event, &order)?;
+    let doing = "pseudotape vault recover";
+    let mut vault = Vault::open(&directory, doing, Surroundings::of_this_machine())?;
+    let losses = losses(&mut vault, options, &asked, &taken, &order)?;
     keep(&directory, &losses)?;
+    // Killed before this, the recovery can't be ended, and is repeated.
+    vault.set_reported()?;
     let is_well = losses.all_current;
     screen.show(&losses)?;
     Ok(match is_well {
@@ -74,12 +80,21 @@ fn restored(
     directory: &Path,
     options: &RecoverVault,
     asked: &mut [Asked],
+    event: &Event,
     order: &Order,
 ) -> Result<Taken> {
     let mut distrusted: Vec<(usize, ObjectNumber)> = Vec::new();
+    // Number and time of the newest that was ever chosen.
+    let mut newest = (0, 0);
     loop {
         let entries = entries(asked);
         let choice = chosen(&entries, options.site)?;
+        let (sequence, written_ms) = (choice.description.sequence, choice.description.written_ms);
+        newest = newest.max((sequence, written_ms));
+        let is_newest = newest == (sequence, written_ms)
+            && choice.highest <= sequence
+            && !choice.warnings.iter().any(may_be_newer);
+        let (event_ms, note) = event.after(choice.description, is_newest)?;
         let place = choice.places.first().and_then(|at| entries.places.get(*at));
         let Some((tape, Some(object))) = place.copied() else {
             bail!("a backup was chosen that is nowhere");
@@ -94,11 +109,13 @@ fn restored(
         let done = from_tape(directory, &restoring, one, object);
         match done {
             Ok(restored) => {
+                let warnings = choice.warnings.iter().map(ToString::to_string);
                 return Ok(Taken {
                     description: choice.description.clone(),
                     tape: one.name.clone(),
                     restored,
-                    warnings: choice.warnings.iter().map(ToString::to_string).collect(),
+                    event_ms,
+                    warnings: warnings.chain(note).collect(),
                 });
             }
             // Then the next one is tried, which may lie before it on the same tape.
@@ -148,22 +165,19 @@ fn from_tape(
 
 /// Says of each volume what became of it, and blocks those that are lost.
 fn losses(
-    directory: &Path,
+    vault: &mut Vault,
     options: &RecoverVault,
     asked: &[Asked],
     taken: &Taken,
-    event_ms: u64,
     order: &Order,
 ) -> Result<ShownLosses> {
-    let doing = "pseudotape vault recover";
-    let mut vault = Vault::open(directory, doing, Surroundings::of_this_machine())?;
     let known = vault.known()?;
     let survivors = vault.survivors(options.verify)?;
     let on_disk = survivors
         .iter()
         .filter_map(|one| Some((one.identity.0, one.state?)))
         .collect();
-    let name = directory.display().to_string();
+    let name = taken.restored.directory.display().to_string();
     let mut shown = ShownLosses::new(name, &taken.description, taken.tape.clone());
     shown.warnings.clone_from(&taken.warnings);
     shown
@@ -222,7 +236,7 @@ fn losses(
     let report = loss_report(&Inquiry {
         known: &known,
         backup_ms: taken.description.written_ms,
-        event_ms,
+        event_ms: taken.event_ms,
         on_disk: &on_disk,
         media: &media,
         evidence: &evidence,
@@ -259,18 +273,68 @@ fn doubt(one: &Survivor) -> Option<String> {
     ))
 }
 
-/// When nothing was written any more.
-fn parse_event(text: Option<&str>, backup_ms: u64) -> Result<u64> {
-    match text {
-        None => Ok(System.now_ms()),
-        Some("backup") => Ok(backup_ms),
-        Some(text) => {
-            let time: jiff::Timestamp = text.parse().map_err(|_| {
-                anyhow!("--event {text}: that is a time as 2026-11-30T08:00:00Z, or 'backup'")
-            })?;
-            u64::try_from(time.as_millisecond())
-                .map_err(|_| anyhow!("--event {text}: that is before 1970"))
+/// When nothing was written any more, as a person says it.
+enum Event {
+    /// Nobody says it.
+    Now,
+    /// At the newest backup.
+    Backup,
+    /// At this time.
+    At(u64),
+}
+
+impl Event {
+    fn parse(text: Option<&str>) -> Result<Self> {
+        match text {
+            None => Ok(Event::Now),
+            Some("backup") => Ok(Event::Backup),
+            Some(text) => {
+                let time: jiff::Timestamp = text.parse().map_err(|_| {
+                    anyhow!("--event {text}: that is a time as 2026-11-30T08:00:00Z, or 'backup'")
+                })?;
+                u64::try_from(time.as_millisecond())
+                    .map(Event::At)
+                    .map_err(|_| anyhow!("--event {text}: that is before 1970"))
+            }
         }
+    }
+
+    /// The time of it, for the backup that is restored, and what should be known of that. A time before the backup
+    /// would leave no interval in which something can have been written, and make all volumes current.
+    fn after(&self, backup: &BackupDescription, is_newest: bool) -> Result<(u64, Option<String>)> {
+        // A clock that is behind the backup's says nothing of what came after it.
+        let now_ms = || System.now_ms().max(backup.written_ms.saturating_add(1));
+        match self {
+            Event::Now => Ok((now_ms(), None)),
+            Event::Backup if is_newest => Ok((backup.written_ms, None)),
+            // Nothing was written after the newest one, and that is another.
+            Event::Backup => {
+                let note = format!(
+                    "--event backup: backup {} is perhaps not the newest, and what was written after it is not known",
+                    backup.sequence
+                );
+                Ok((now_ms(), Some(note)))
+            }
+            // Times are shown in whole seconds.
+            Event::At(event_ms) if event_ms / 1000 < backup.written_ms / 1000 => bail!(
+                "--event {}: backup {} was made later, at {}, and the vault was written until then at least: say a later \
+                 time, or 'backup'; nothing was changed",
+                time_words(*event_ms),
+                backup.sequence,
+                time_words(backup.written_ms)
+            ),
+            Event::At(event_ms) => Ok(((*event_ms).max(backup.written_ms), None)),
+        }
+    }
+}
+
+/// Whether something was there that may be a newer backup than the one that was chosen.
+fn may_be_newer(warning: &Warning) -> bool {
+    match warning {
+        Warning::NewerDamaged { .. }
+        | Warning::Unreadable { .. }
+        | Warning::NewerProgram { .. } => true,
+        Warning::Future { .. } | Warning::ClockWentBack { .. } | Warning::Fork { .. } => false,
     }
 }
 
@@ -291,6 +355,13 @@ fn keep(directory: &Path, losses: &ShownLosses) -> Result<()> {
 
 /// The report of the last recovery, again.
 pub(in crate::vault) fn report(place: &Place, screen: &Screen) -> Result<Verdict> {
+    // The report that is there may be that of an earlier recovery. Without a catalog it is all there is.
+    if let Ok(vault) = place.look()
+        && let Some(recovery) = vault.pending_recovery()?
+        && !recovery.is_reported
+    {
+        return Err(Error::from(Refusal::NotReported { recovery }).into());
+    }
     let path = place.directory()?.join(REPORT);
     let text = pseudotape_human::read_text_file(&path)
         .with_context(|| format!("can't read {}: no recovery wrote one", path.display()))?;
