@@ -6,7 +6,7 @@ mod support;
 use proptest::prelude::*;
 use pseudotape_drive::Personality;
 use pseudotape_mirror::{MirrorDrive, When};
-use pseudotape_tape::{Drive, Motion, Sense, Stop};
+use pseudotape_tape::{Drive, Mark, Motion, Sense, Stop};
 use pseudotape_testkit::{ModelDrive, Operation, OperationResult, compare, operation};
 
 use support::Watched;
@@ -32,9 +32,14 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 impl Plan {
     fn takes(&self, operation: &Operation) -> bool {
-        // How an image divides its capacity among partitions is its own affair.
-        let cuts = matches!(operation, Operation::Motion(Motion::MakePartitions(_)));
-        !(cuts && self.legs.has_capacity && self.legs.legs.iter().any(|leg| leg.is_image))
+        // How an image divides its capacity among partitions is its own affair, and a setmark costs it nothing: no
+        // record says how many lie before it.
+        let is_own = match operation {
+            Operation::Motion(Motion::MakePartitions(_)) => true,
+            Operation::Motion(Motion::WriteMarks { mark, .. }) => *mark == Mark::Setmark,
+            _ => false,
+        };
+        !(is_own && self.legs.has_capacity && self.legs.legs.iter().any(|leg| leg.is_image))
     }
 
     fn run(&self) -> Result<(), String> {

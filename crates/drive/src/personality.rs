@@ -70,7 +70,8 @@ pub struct Personality {
     pub announces_medium: bool,
     /// Whether marks still fit at the physical end: [`MARKS_AT_END_MAX`] of them.
     pub mark_fits_at_end: bool,
-    /// What a mark costs of the capacity, in bytes.
+    /// What a filemark costs of the capacity, in bytes. A setmark costs nothing: no record tells how many lie
+    /// before it.
     pub mark_bytes: u64,
     /// Buffered mode at power-on, 0 to 7.
     pub buffering: u8,
