@@ -11,6 +11,7 @@ mod copying;
 mod doctor;
 mod ending;
 mod generate;
+mod hook;
 mod image;
 mod inject;
 mod library;

@@ -1,9 +1,6 @@
 //! Who wants to know at once that an object is bad.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use pseudotape_rescue::BadObject;
 use serde_json::json;
 
@@ -11,6 +8,7 @@ use super::desk::Desk;
 use super::report::errno_name;
 use crate::cli::RescueOptions;
 use crate::copying::tape::name_of;
+use crate::hook;
 
 /// Runs the command in a shell, with JSON about the object on its standard input, and waits for its end.
 pub(crate) fn tell(
@@ -32,24 +30,5 @@ pub(crate) fn tell(
         "target": options.target.as_ref().map(name_of),
         "map": desk.map,
     });
-    let mut child = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::from(std::io::stderr()))
-        .spawn()
-        .context("can't start /bin/sh")?;
-    let written = match child.stdin.take() {
-        Some(mut input) => writeln!(input, "{words}"),
-        None => Ok(()),
-    };
-    let ended = child.wait().context("can't wait for it")?;
-    // One that does not read has done its work all the same.
-    if let Err(error) = written
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        return Err(error).context("can't write to it");
-    }
-    ensure!(ended.success(), "'{command}' ended with {ended}");
-    Ok(())
+    hook::tell(command, &words)
 }

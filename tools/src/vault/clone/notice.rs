@@ -1,38 +1,12 @@
 //! EN-04, EN-10. Who is told of a clone, by a command in the shell.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use pseudotape_rescue::BadObject;
 use pseudotape_vault::TapeFile;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::papers::{Inventory, Progress};
-
-/// Runs the command, with a line of JSON on its standard input, and waits for its end.
-fn tell(command: &str, words: &Value) -> Result<()> {
-    let mut child = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::from(std::io::stderr()))
-        .spawn()
-        .context("can't start /bin/sh")?;
-    let written = match child.stdin.take() {
-        Some(mut input) => writeln!(input, "{words}"),
-        None => Ok(()),
-    };
-    let ended = child.wait().context("can't wait for it")?;
-    // One that does not read has done its work all the same.
-    if let Err(error) = written
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        return Err(error).context("can't write to it");
-    }
-    ensure!(ended.success(), "'{command}' ended with {ended}");
-    Ok(())
-}
+use crate::hook::tell;
 
 pub(super) fn begins(command: &str, inventory: &Inventory, progress: &Progress) -> Result<()> {
     let words = json!({
