@@ -29,8 +29,8 @@ pub(crate) use travel::{
     BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes,
 };
 pub(crate) use vault::{
-    AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, RemoveVolume, SetVolume, ShowVault,
-    VaultCommand, VaultOptions,
+    AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, PoolOptions, RecallVolume,
+    RemoveVolume, SetVolume, ShowVault, StackVolumes, VaultCommand, VaultOptions,
 };
 
 use volume::{parse_creation, parse_volume_id};

@@ -661,6 +661,30 @@ fn documented() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     tables
 }
 
+/// Two volumes for a stacked volume with room for one: what `vault stack` says of it.
+fn stacked_until_full(place: &Place) -> Value {
+    for name in ["X", "Y"] {
+        let image = format!("{name}.ptape");
+        place.image(&image);
+        write(&place.path(&image), &[&[7; 300_000]]);
+        place.ok(&["add", &image, "--label", name]);
+    }
+    let create = ["create", "stacked.ptape", "--capacity", "1M"];
+    let created = place.command(&create).output().unwrap();
+    assert!(created.status.success(), "{created:?}");
+    let to = ["--to", "primary", "--drive", "stacked.ptape"];
+    let text = place.ended(
+        1,
+        &[&["stack", "X", "Y", "--new", "STK001", "--json"], &to[..]].concat(),
+    );
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["left"], serde_json::json!(["Y"]));
+    assert_eq!(report["volumes"][0]["result"], "copied");
+    let said = place.refused(&[&["stack", "Y"], &to[..]].concat());
+    assert!(said.contains("STK001 is full"), "{said}");
+    report
+}
+
 /// What is printed is what docs/VAULT.md has, by field and by kind; and each field of it is printed by something here.
 #[test]
 fn reports_are_those_of_the_document() {
@@ -733,6 +757,18 @@ fn reports_are_those_of_the_document() {
     see("clone", &inner);
     place.ok(&[&["mark", "F", "lost", "--file", "0"], &by[..]].concat());
     see("clone", &place.json(&["clone", "F", "--to", "E"]));
+    see("stack", &stacked_until_full(&place));
+    see("pool", &place.json(&["pool"]));
+    let full = [&["pool", "STK001", "read-only-recovery"], &by[..]].concat();
+    see("pool LABEL STATE", &place.json(&full));
+    let kept = place.path("v/images/X.ptape");
+    let bytes = fs::read(&kept).unwrap();
+    fs::remove_file(&kept).unwrap();
+    see(
+        "recall",
+        &place.json(&["recall", "X", "--drive", "stacked.ptape"]),
+    );
+    assert_eq!(fs::read(&kept).unwrap(), bytes);
     see("rm", &place.json(&["rm", "MON001"]));
     fs::remove_file(&image).unwrap();
     see("rm", &place.json(&["rm", "B", "--lose-last-copy"]));

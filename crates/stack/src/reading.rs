@@ -7,6 +7,7 @@ use pseudotape_tape::Position;
 
 use crate::BLOCK_BYTES;
 use crate::description::Description;
+use crate::digest::Digest;
 use crate::error::Error;
 use crate::source::Tape;
 use crate::unpacking::Unpacking;
@@ -48,6 +49,11 @@ impl Reading<'_> {
     #[must_use]
     pub fn blocks(&self) -> u64 {
         self.unpacking.blocks
+    }
+
+    /// Asks for this digest of the payload, beside those that stand in the archive.
+    pub fn expect(&mut self, digest: Digest) {
+        self.unpacking.wanted = Some(digest);
     }
 
     /// Gives all of the payload that was not read yet to `keep`, read ahead in a thread of its own; verified, with the

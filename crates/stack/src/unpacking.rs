@@ -49,6 +49,8 @@ pub(crate) struct Unpacking<S> {
     hasher: Hasher,
     /// The name of the member with the digest, and the digest that the description has, if there is a payload.
     expected: Option<(String, Option<Digest>)>,
+    /// The digest that the reader knows, where it does.
+    pub(crate) wanted: Option<Digest>,
     /// Everything was read, and is what was written.
     verified: bool,
 }
@@ -66,6 +68,7 @@ impl<S: Source> Unpacking<S> {
             left: 0,
             hasher: Hasher::new(),
             expected: None,
+            wanted: None,
             verified: false,
         };
         if !unpacking.has_more()? {
@@ -191,7 +194,7 @@ impl<S: Source> Unpacking<S> {
             let expected =
                 expected.ok_or(Error::Damaged("the digest of its payload is no digest"))?;
             let found = Digest::from(self.hasher.finalize());
-            for expected in [Some(expected), said].into_iter().flatten() {
+            for expected in [Some(expected), said, self.wanted].into_iter().flatten() {
                 if expected != found {
                     return Err(Error::Digest { expected, found });
                 }

@@ -338,6 +338,15 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Nothing can be stacked on what is in the drive, or not now.
+    #[error("{0}")]
+    Stacking(String),
+    /// A tape could not be written or read.
+    #[error("the stacked volume: {0}")]
+    Tape(#[from] pseudotape_stack::Error),
+    /// A drive failed.
+    #[error("the drive: {0}")]
+    Drive(#[from] pseudotape_tape::Failed),
     /// A person has to say why.
     #[error("a decision needs a name and a reason: --by NAME --reason TEXT")]
     NoReason,

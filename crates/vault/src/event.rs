@@ -78,11 +78,15 @@ pub enum Subject {
     File,
     /// The catalog came from a backup, or is in service again.
     Recovery,
+    /// A stacked volume came, or has another state.
+    StackedVolume,
+    /// A copy of it was written, or brought back.
+    Copy,
 }
 
 words!(Subject, "subject of an event": Vault = "vault", Volume = "volume", Label = "label",
     Category = "category", Availability = "availability", Opening = "opening", Generation = "generation", File = "file",
-    Recovery = "recovery");
+    Recovery = "recovery", StackedVolume = "stacked-volume", Copy = "copy");
 
 /// One change, to be logged in the same transaction that makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,3 +24,5 @@ pub fn vault_of(image: &Path) -> Option<PathBuf> {
     let is_one = folder.ends_with(IMAGES) && vault.join(CONFIGURATION_FILE).is_file();
     is_one.then(|| vault.to_owned())
 }
+/// How the names of images begin that are being brought back. One that is left over is no volume yet.
+pub(crate) const RECALLING: &str = ".recalling-";

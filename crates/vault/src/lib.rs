@@ -15,6 +15,7 @@ mod label;
 mod layout;
 mod lock;
 mod pending;
+mod pool;
 mod recorded;
 pub mod recovery;
 pub mod rules;
@@ -33,13 +34,14 @@ pub use findings::{Finding, FindingKind};
 pub use label::{Label, LabelError, Scheme, SchemeError};
 pub use layout::{CONFIGURATION_FILE, vault_of};
 pub use pending::Recovery;
+pub use pool::{ArchiveCopy, StackState, StackedVolume};
 pub use recorded::{Recorded, RecordedFile};
 pub use rules::{LastCopy, Refusal, may_be_used};
 pub use state::{Availability, Category, FileState, Illegal, Opening};
 pub use surroundings::{Chance, Clock, Seeded, Surroundings, System, time_words};
 pub use vault::{
-    Cloning, Granted, Inspection, Removed, Swapped, Taking, Vault, may_be_cloned, may_become_clone,
-    unlike,
+    Cartridge, Cloning, Granted, Inspection, Recalled, Removed, Stacked, Swapped, Taking, Vault,
+    may_be_cloned, may_become_clone, unlike,
 };
 pub use volume::{Block, ClonedFile, Digest, DigestError, FileDigest, Listed, TapeFile, Volume};
 pub use words::UnknownWord;

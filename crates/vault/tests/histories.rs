@@ -137,7 +137,11 @@ fn replayed(events: &[Event]) -> BTreeMap<String, [String; 4]> {
             state[at] = change.to.clone().expect("a state");
         };
         match change.subject {
-            Subject::Vault | Subject::File | Subject::Recovery => {}
+            Subject::Vault
+            | Subject::File
+            | Subject::Recovery
+            | Subject::StackedVolume
+            | Subject::Copy => {}
             Subject::Volume => match &change.to {
                 Some(category) => {
                     let state = [category.as_str(), "ok", "closed", "0"].map(str::to_owned);

@@ -7,7 +7,8 @@ use super::ordered::Ordered;
 use super::travel::{BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes};
 use clap::{ArgGroup, Args, Subcommand};
 use pseudotape_human::parse_capacity;
-use pseudotape_vault::{Availability, Category, Label, Scheme};
+use pseudotape_sink::Sink;
+use pseudotape_vault::{Availability, Category, Label, Scheme, StackState};
 
 const VAULT: &str = "\
 A vault is a directory with a catalog and the images of its volumes; docs/VAULT.md has the states of volumes and what \
@@ -52,6 +53,15 @@ pub(crate) enum VaultCommand {
     Clone(CloneVolume),
     /// Takes a volume out of the vault and deletes its image.
     Rm(RemoveVolume),
+    /// Writes copies of volumes on a stacked volume: any tape, as archives that tar lists and extracts.
+    ///
+    /// Each copy is of the volume as it is closed now. A volume of which the pool has such a copy is passed. What does not
+    /// fit gets no copy: the stacked volume is full then, and the same command goes on with the next one (exit code 1).
+    Stack(StackVolumes),
+    /// Brings the image of a volume back from a stacked volume.
+    Recall(RecallVolume),
+    /// Lists the stacked volumes of all pools, or writes down the state of one.
+    Pool(PoolOptions),
     /// Compares the catalog with the directory, and says what to do about each difference.
     ///
     /// The exit code is 1 where there is one.
@@ -209,4 +219,50 @@ pub(crate) struct InspectVault {
     /// Writes down what was found bad: the tape files become bad, and their volumes noaccess.
     #[arg(long, requires = "digests")]
     pub mark: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which-volumes").required(true).args(["labels", "policy"]))]
+pub(crate) struct StackVolumes {
+    /// The volumes.
+    #[arg(value_name = "LABEL")]
+    pub labels: Vec<Label>,
+    /// All private volumes that are closed, and of which the pool has no copy as they are now.
+    #[arg(long)]
+    pub policy: bool,
+    /// The pool of stacked volumes.
+    #[arg(long, value_name = "POOL")]
+    pub to: Label,
+    /// The drive with the stacked volume: an image, a tape node, or a specification.
+    #[arg(long, value_name = "DRIVE")]
+    pub drive: Sink,
+    /// What a blank tape is to be called; it becomes a stacked volume of the pool.
+    #[arg(long, value_name = "LABEL")]
+    pub new: Option<Label>,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecallVolume {
+    /// The volume.
+    #[arg(value_name = "LABEL")]
+    pub label: Label,
+    /// The drive with the stacked volume: an image, a tape node, or a specification.
+    #[arg(long, value_name = "DRIVE")]
+    pub drive: Sink,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PoolOptions {
+    /// This stacked volume gets a state.
+    #[arg(value_name = "LABEL", requires = "state")]
+    pub label: Option<Label>,
+    /// The state: full, erase, empty, read-only-recovery, unavailable, destroyed.
+    #[arg(value_name = "STATE")]
+    pub state: Option<StackState>,
+    #[command(flatten)]
+    pub order: Ordered,
 }

@@ -4,6 +4,7 @@ mod add;
 mod clone;
 mod diagnosis;
 mod shown;
+mod stacks;
 mod travel;
 
 use std::ffi::OsString;
@@ -39,6 +40,9 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Mark(mark) => marked(mark, &place, screen),
         VaultCommand::Clone(clone) => clone::run(clone, &place, screen),
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
+        VaultCommand::Stack(stack) => stacks::stack(stack, &place, screen),
+        VaultCommand::Recall(recall) => stacks::recall(recall, &place, screen),
+        VaultCommand::Pool(pool) => stacks::pool(pool, &place, screen),
         VaultCommand::Doctor(doctor) => diagnosis::run(doctor, &place, screen),
         VaultCommand::Backup(options) => travel::back_up(options, &place, screen),
         VaultCommand::CatalogOf(options) => travel::catalog_of(options, screen),

@@ -3,6 +3,7 @@
 mod clones;
 mod rows;
 mod schema;
+mod stacks;
 mod travel;
 
 use std::fs::File;

@@ -21,7 +21,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 4] = [
+pub(super) const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -71,6 +71,7 @@ pub(super) const MIGRATIONS: [&str; 4] = [
     TRAVELS,
     CLONES,
     REPORTED,
+    STACKS,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -114,6 +115,34 @@ const REPORTED: &str = "
     ALTER TABLE recovery ADD COLUMN reported_ms INTEGER;
     -- The name of the catalog that was there before.
     ALTER TABLE recovery ADD COLUMN kept TEXT;
+";
+
+/// Stacked volumes, and what is on them.
+const STACKS: &str = "
+    CREATE TABLE stacked_volume (
+        id INTEGER PRIMARY KEY,
+        label TEXT NOT NULL UNIQUE,
+        identity TEXT NOT NULL UNIQUE,
+        pool TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN
+            ('empty', 'filling', 'full', 'erase', 'read-only-recovery', 'unavailable', 'destroyed')),
+        added_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX one_fills ON stacked_volume (pool) WHERE state = 'filling';
+    CREATE TABLE copy (
+        stacked_volume INTEGER NOT NULL REFERENCES stacked_volume (id),
+        file INTEGER NOT NULL CHECK (file > 0),
+        volume INTEGER NOT NULL REFERENCES volume (id) ON DELETE CASCADE,
+        generation INTEGER NOT NULL CHECK (generation >= 0),
+        length INTEGER NOT NULL CHECK (length >= 0),
+        digest BLOB NOT NULL CHECK (length(digest) = 32),
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (stacked_volume, file)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX copy_of_volume ON copy (volume);
+    CREATE TABLE archive_number (
+        number INTEGER PRIMARY KEY AUTOINCREMENT
+    ) STRICT;
 ";
 
 /// The tables of a new catalog.

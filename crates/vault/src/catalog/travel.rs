@@ -244,6 +244,15 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// When a volume was written last.
+    pub(crate) fn written_at(&self, volume: super::Key) -> Result<Option<u64>, Error> {
+        let sql = "SELECT max(at_ms) FROM event WHERE volume = ?1 AND subject IN ('generation', 'volume')";
+        let at: Option<i64> = self
+            .connection
+            .query_row(sql, [volume.0], |row| row.get(0))?;
+        at.map(positive).transpose()
+    }
+
     /// When each volume was written last, as the log has it: number in the catalog and milliseconds after 1970.
     pub(crate) fn written(&self) -> Result<Vec<(super::Key, u64)>, Error> {
         let sql = "SELECT volume, max(at_ms) FROM event WHERE volume IS NOT NULL \

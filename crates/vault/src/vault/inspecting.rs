@@ -10,7 +10,7 @@ use crate::contents::{Contents, Depth, read_contents};
 use crate::error::Error;
 use crate::findings::{Finding, FindingKind};
 use crate::label::Label;
-use crate::layout::MAKING;
+use crate::layout::{MAKING, RECALLING};
 use crate::rules::is_same;
 use crate::state::{Availability, FileState, Opening};
 use crate::volume::{TapeFile, Volume};
@@ -53,7 +53,9 @@ impl Vault {
             }
         }
         for name in entries(&self.images())? {
-            if !known.contains(&name) && name != Path::new(MAKING) {
+            let unfinished =
+                name == Path::new(MAKING) || name.to_string_lossy().starts_with(RECALLING);
+            if !known.contains(&name) && !unfinished {
                 inspection.unknown(&self.images().join(name), &labels);
             }
         }

@@ -4,7 +4,9 @@ mod changing;
 mod cloning;
 mod inspecting;
 mod loading;
+mod recalling;
 mod recovering;
+mod stacking;
 mod taking;
 
 use std::fs;
@@ -28,6 +30,8 @@ pub use changing::Removed;
 pub use cloning::{Cloning, Swapped, may_be_cloned, may_become_clone, unlike};
 pub use inspecting::Inspection;
 pub use loading::Granted;
+pub use recalling::Recalled;
+pub use stacking::{Cartridge, Stacked};
 pub use taking::Taking;
 
 /// An open vault.

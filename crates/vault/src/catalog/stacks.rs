@@ -1,0 +1,175 @@
+//! Rows of stacked volumes and of copies.
+
+use pseudotape_image::Uuid;
+use rusqlite::{Row, params};
+
+use super::rows::{Key, Rows, signed, unsigned};
+use crate::error::Error;
+use crate::label::Label;
+use crate::pool::{ArchiveCopy, StackState, StackedVolume};
+use crate::volume::Digest;
+
+/// A stacked volume's number in the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StackKey(i64);
+
+const STACKED: &str = "SELECT s.id, s.label, s.identity, s.pool, s.state, s.added_ms, count(c.file), \
+    coalesce(sum(c.length), 0) FROM stacked_volume s LEFT JOIN copy c ON c.stacked_volume = s.id";
+
+impl Rows<'_> {
+    /// All stacked volumes, by pool and label.
+    pub(crate) fn stacked_volumes(&self) -> Result<Vec<StackedVolume>, Error> {
+        let sql = format!("{STACKED} GROUP BY s.id ORDER BY s.pool, s.label");
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            all.push(stacked(row)?.1);
+        }
+        Ok(all)
+    }
+
+    /// The stacked volume with a label.
+    pub(crate) fn stacked_by_label(
+        &self,
+        label: &Label,
+    ) -> Result<Option<(StackKey, StackedVolume)>, Error> {
+        self.one_stacked("s.label = ?1", label.as_str())
+    }
+
+    /// The stacked volume with an identity.
+    pub(crate) fn stacked_by_identity(
+        &self,
+        identity: Uuid,
+    ) -> Result<Option<(StackKey, StackedVolume)>, Error> {
+        self.one_stacked("s.identity = ?1", &identity.to_string())
+    }
+
+    /// The one that fills in a pool.
+    pub(crate) fn filling(&self, pool: &Label) -> Result<Option<(StackKey, StackedVolume)>, Error> {
+        self.one_stacked("s.state = 'filling' AND s.pool = ?1", pool.as_str())
+    }
+
+    fn one_stacked(
+        &self,
+        condition: &str,
+        value: &str,
+    ) -> Result<Option<(StackKey, StackedVolume)>, Error> {
+        let sql = format!("{STACKED} WHERE {condition} GROUP BY s.id");
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([value])?;
+        rows.next()?.map(stacked).transpose()
+    }
+
+    /// Stores a stacked volume that is new.
+    pub(crate) fn insert_stacked(&self, new: &StackedVolume) -> Result<(), Error> {
+        self.connection.execute(
+            "INSERT INTO stacked_volume (label, identity, pool, state, added_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                new.label.as_str(),
+                new.identity.to_string(),
+                new.pool.as_str(),
+                new.state.word(),
+                signed(new.added_ms)?
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Stores a state.
+    pub(crate) fn set_stack_state(&self, key: StackKey, state: StackState) -> Result<(), Error> {
+        let sql = "UPDATE stacked_volume SET state = ?2 WHERE id = ?1";
+        self.connection.execute(sql, params![key.0, state.word()])?;
+        Ok(())
+    }
+
+    /// The tape file behind the last copy that the catalog knows; 1 where it knows none.
+    pub(crate) fn next_stacked_file(&self, key: StackKey) -> Result<u64, Error> {
+        let sql = "SELECT coalesce(max(file), 0) + 1 FROM copy WHERE stacked_volume = ?1";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([key.0])?;
+        rows.next()?.map_or(Ok(1), |row| unsigned(row, 0))
+    }
+
+    /// The number of the next archive.
+    pub(crate) fn count_archive(&self) -> Result<u64, Error> {
+        let sql = "INSERT INTO archive_number DEFAULT VALUES";
+        self.connection.execute(sql, [])?;
+        super::rows::positive(self.connection.last_insert_rowid())
+    }
+
+    /// Stores a copy.
+    pub(crate) fn insert_copy(
+        &self,
+        volume: Key,
+        to: StackKey,
+        copy: &ArchiveCopy,
+    ) -> Result<(), Error> {
+        // A file number that is given anew was written over.
+        self.connection.execute(
+            "INSERT OR REPLACE INTO copy (stacked_volume, file, volume, generation, length, digest, at_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                to.0,
+                signed(copy.file)?,
+                volume.0,
+                signed(copy.generation)?,
+                signed(copy.length)?,
+                copy.digest.0,
+                signed(copy.at_ms)?
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The copies of a volume, of all its generations, the newest of them first.
+    pub(crate) fn copies(&self, volume: Key) -> Result<Vec<ArchiveCopy>, Error> {
+        let sql = "SELECT s.label, s.identity, s.pool, s.state, c.file, c.generation, c.length, c.digest, c.at_ms \
+            FROM copy c JOIN stacked_volume s ON s.id = c.stacked_volume WHERE c.volume = ?1 \
+            ORDER BY c.generation DESC, s.pool, s.label, c.file";
+        let mut statement = self.connection.prepare(sql)?;
+        let mut rows = statement.query([volume.0])?;
+        let mut copies = Vec::new();
+        while let Some(row) = rows.next()? {
+            copies.push(ArchiveCopy {
+                stacked_volume: label(row, 0)?,
+                stacked_identity: identity(row, 1)?,
+                pool: label(row, 2)?,
+                state: row.get::<_, String>(3)?.parse()?,
+                file: unsigned(row, 4)?,
+                generation: unsigned(row, 5)?,
+                length: unsigned(row, 6)?,
+                digest: Digest(row.get(7)?),
+                at_ms: unsigned(row, 8)?,
+            });
+        }
+        Ok(copies)
+    }
+}
+
+fn label(row: &Row<'_>, column: usize) -> Result<Label, Error> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| Error::Damaged {
+        cause: format!("the label of a stacked volume or a pool: {error}"),
+    })
+}
+
+fn identity(row: &Row<'_>, column: usize) -> Result<Uuid, Error> {
+    let text: String = row.get(column)?;
+    Uuid::parse_str(&text).map_err(|error| Error::Damaged {
+        cause: format!("the identity of a stacked volume: {error}"),
+    })
+}
+
+fn stacked(row: &Row<'_>) -> Result<(StackKey, StackedVolume), Error> {
+    let found = StackedVolume {
+        label: label(row, 1)?,
+        identity: identity(row, 2)?,
+        pool: label(row, 3)?,
+        state: row.get::<_, String>(4)?.parse()?,
+        added_ms: unsigned(row, 5)?,
+        copies: unsigned(row, 6)?,
+        bytes: unsigned(row, 7)?,
+    };
+    Ok((StackKey(row.get(0)?), found))
+}

@@ -1,0 +1,201 @@
+//! Volumes come back from stacked volumes.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use pseudotape_stack::{Description, Met, Subject as Kind, read_archive, skip_file};
+use pseudotape_tape::{Drive, make_ready};
+
+use super::stacking::stacking;
+use super::{Vault, found};
+use crate::error::Error;
+use crate::event::{Change, Order, Subject};
+use crate::label::Label;
+use crate::layout::RECALLING;
+use crate::pool::ArchiveCopy;
+use crate::rules::Refusal;
+use crate::state::Opening;
+use crate::volume::{Listed, Volume};
+
+/// A volume whose image is here again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recalled {
+    /// The volume.
+    pub listed: Listed,
+    /// From where.
+    pub copy: ArchiveCopy,
+    /// Its image.
+    pub image: PathBuf,
+}
+
+impl Vault {
+    /// Brings the image of a volume back from the stacked volume in a drive. It gets its name when it is whole, has the
+    /// digest that the catalog knows, and is on stable storage.
+    ///
+    /// | condition | result | after |
+    /// |---|---|---|
+    /// | a copy of its generation is there | `Ok` | its image is in the vault |
+    /// | its image is here, or no copy is there | an error | as before |
+    /// | the copy is damaged, the disk is full | an error | as before |
+    /// | killed | – | as before, with a file that the next recall writes over; or the image |
+    pub fn recall(
+        &mut self,
+        drive: &mut dyn Drive,
+        label: &Label,
+        order: &Order,
+    ) -> Result<Recalled, Error> {
+        let listed = self.volume(label)?;
+        let volume = &listed.volume;
+        if volume.opening == Opening::Open {
+            let label = label.clone();
+            return Err(Refusal::Open { label }.into());
+        }
+        let name = volume
+            .image
+            .clone()
+            .unwrap_or_else(|| format!("{}.ptape", volume.identity));
+        let image = self.images().join(&name);
+        if image.symlink_metadata().is_ok() {
+            return Err(stacking(format!(
+                "{label} is here: {}; move that elsewhere if a copy is to take its place",
+                image.display()
+            )));
+        }
+        let copy = self.copy_in_drive(drive, volume)?;
+        for _ in 0..copy.file {
+            if !skip_file(drive)? {
+                return Err(gone(&copy));
+            }
+        }
+        let making = self
+            .images()
+            .join(format!("{RECALLING}{}", volume.identity));
+        let made = receive(drive, volume, &copy, &making);
+        if let Err(error) = made {
+            // Nobody misses it; the first error is the one to tell.
+            fs::remove_file(&making).ok();
+            return Err(error);
+        }
+        name_it(&self.images(), &making, &image)?;
+        let listed = self.change(|_, rows, now| {
+            let (key, listed) = found(rows, label)?;
+            let mut volume = listed.volume;
+            volume.image = Some(name.clone());
+            rows.update(key, &volume)?;
+            let place = format!("{} file {}", copy.stacked_volume, copy.file);
+            let change = Change::new(Subject::Copy, Some(place), Some(name), order);
+            rows.log(now, Some((key, label)), &change)?;
+            Ok(found(rows, label)?.1)
+        })?;
+        Ok(Recalled {
+            listed,
+            copy,
+            image,
+        })
+    }
+
+    /// The copy of a volume that is on the stacked volume in a drive; the tape is at its beginning.
+    fn copy_in_drive(
+        &mut self,
+        drive: &mut dyn Drive,
+        volume: &Volume,
+    ) -> Result<ArchiveCopy, Error> {
+        let mut copies = self.copies(&volume.label)?;
+        copies.retain(|copy| copy.generation == volume.generation);
+        if copies.is_empty() {
+            return Err(stacking(format!(
+                "no stacked volume has a copy of generation {} of {}",
+                volume.generation, volume.label
+            )));
+        }
+        make_ready(drive)?;
+        drive.rewind()?;
+        let identity = match read_archive(drive)? {
+            Met::Archive(reading) => Some(reading.description().stacked_volume.identity),
+            Met::Skipped(_) | Met::EndOfData => None,
+        };
+        drive.rewind()?;
+        let places: Vec<String> = copies
+            .iter()
+            .map(|copy| {
+                format!(
+                    "{} ({}, pool {})",
+                    copy.stacked_volume, copy.state, copy.pool
+                )
+            })
+            .collect();
+        let here = copies
+            .into_iter()
+            .find(|copy| Some(copy.stacked_identity) == identity);
+        here.ok_or_else(|| {
+            stacking(format!(
+                "what is in the drive has no copy of {}: put one of these in: {}",
+                volume.label,
+                places.join(", ")
+            ))
+        })
+    }
+}
+
+/// Reads an archive into a file, and brings that to stable storage.
+fn receive(
+    drive: &mut dyn Drive,
+    volume: &Volume,
+    copy: &ArchiveCopy,
+    making: &Path,
+) -> Result<(), Error> {
+    let mut reading = match read_archive(drive)? {
+        Met::Archive(reading) => reading,
+        Met::Skipped(_) | Met::EndOfData => return Err(gone(copy)),
+    };
+    if !is_of(reading.description(), volume, copy) {
+        return Err(gone(copy));
+    }
+    reading.expect(pseudotape_stack::Digest(copy.digest.0));
+    let host = |error| Error::host("write", making, error);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    let mut file = options.open(making).map_err(host)?;
+    match reading.copy_to(|part| file.write_all(part)) {
+        Ok(_) => file.sync_all().map_err(host),
+        Err(pseudotape_stack::Error::Keeping(error)) => Err(host(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_of(description: &Description, volume: &Volume, copy: &ArchiveCopy) -> bool {
+    let length = description.payload.as_ref().map(|payload| payload.length);
+    let same = match &description.subject {
+        Kind::Volume { volume: said } => {
+            said.identity == volume.identity.0 && said.generation == copy.generation
+        }
+        Kind::StackedVolume | Kind::Catalog { .. } => false,
+    };
+    same && length == Some(copy.length)
+}
+
+fn gone(copy: &ArchiveCopy) -> Error {
+    stacking(format!(
+        "the copy is not in tape file {} of {}: somebody wrote over it; mark that 'read-only-recovery', and look what is on \
+         it",
+        copy.file, copy.stacked_volume
+    ))
+}
+
+/// Gives an image its name, which nothing else has.
+fn name_it(images: &Path, making: &Path, image: &Path) -> Result<(), Error> {
+    match fs::hard_link(making, image) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(stacking(format!(
+                "{} came there meanwhile: nothing was put in its place",
+                image.display()
+            )));
+        }
+        Err(error) => return Err(Error::host("make", image, error)),
+    }
+    fs::remove_file(making).map_err(|error| Error::host("remove", making, error))?;
+    let synced = File::open(images).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| Error::host("commit", images, error))
+}

@@ -1,0 +1,502 @@
+//! Volumes go to stacked volumes.
+
+use std::fs::File;
+
+use pseudotape_image::{Error as ImageError, FileStore, Uuid};
+use pseudotape_stack::{
+    Description, Met, Outcome, Payload, Site, StackedFile, Subject as Kind, VolumeDescription,
+    Written, go_to_end, read_archive, skip_file, write_archive,
+};
+use pseudotape_tape::{Access, Drive, make_ready};
+
+use super::{Vault, expect_reason, found};
+use crate::contents::{Depth, read_contents};
+use crate::error::Error;
+use crate::event::{Change, Order, Subject};
+use crate::label::Label;
+use crate::pool::{ArchiveCopy, StackState, StackedVolume};
+use crate::rules::may_serve;
+use crate::state::{Category, Opening};
+use crate::volume::{Digest, Listed};
+
+/// The stacked volume in a drive, with the tape where the next archive goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cartridge {
+    /// What it is.
+    pub stacked: StackedVolume,
+    /// The number of the next tape file.
+    pub next_file: u64,
+    /// Something was cut off there, which the next archive is written over.
+    pub cut_off: bool,
+    /// It was blank, and is begun.
+    pub begun: bool,
+}
+
+/// What became of a volume that was to be stacked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stacked {
+    /// It has a new copy.
+    Copied(ArchiveCopy),
+    /// The pool has a copy of this generation already.
+    Already(ArchiveCopy),
+    /// It did not fit: the stacked volume is full, and has no copy of it.
+    Full,
+}
+
+impl Vault {
+    /// All stacked volumes, by pool and label.
+    pub fn stacked_volumes(&self) -> Result<Vec<StackedVolume>, Error> {
+        self.catalog.rows().stacked_volumes()
+    }
+
+    /// The copies of a volume, of all its generations, the newest of them first.
+    pub fn copies(&self, label: &Label) -> Result<Vec<ArchiveCopy>, Error> {
+        let rows = self.catalog.rows();
+        rows.copies(found(rows, label)?.0)
+    }
+
+    /// The closed private volumes with an image of which a pool has no copy that is of their generation.
+    pub fn without_copy(&self, pool: &Label) -> Result<Vec<Label>, Error> {
+        let rows = self.catalog.rows();
+        let mut without = Vec::new();
+        for (key, listed) in rows.all()? {
+            let volume = listed.volume;
+            let wanted = volume.category == Category::Private
+                && volume.opening == Opening::Closed
+                && volume.image.is_some();
+            if wanted && copy_in(&rows.copies(key)?, pool, volume.generation).is_none() {
+                without.push(volume.label);
+            }
+        }
+        Ok(without)
+    }
+
+    /// Says what can be done with a stacked volume.
+    pub fn set_stack_state(
+        &mut self,
+        label: &Label,
+        state: StackState,
+        order: &Order,
+    ) -> Result<StackedVolume, Error> {
+        expect_reason(order)?;
+        self.change(|_, rows, now| {
+            let (key, stacked) = rows
+                .stacked_by_label(label)?
+                .ok_or_else(|| no_such(label))?;
+            let change = stacked.state.become_state(state, order)?;
+            rows.set_stack_state(key, state)?;
+            rows.log(now, None, &named(change, label))?;
+            Ok(StackedVolume { state, ..stacked })
+        })
+    }
+
+    /// Looks which stacked volume is in a drive, and goes behind its last whole archive. A blank one is begun, with the
+    /// label `new`.
+    ///
+    /// | condition | result | the tape |
+    /// |---|---|---|
+    /// | the pool's one that fills | `Ok` | behind its last archive |
+    /// | blank, and nothing fills in the pool | `Ok` | begun with its description |
+    /// | anything else | `Stacking`, which says what it is | unchanged |
+    pub fn open_cartridge(
+        &mut self,
+        drive: &mut dyn Drive,
+        pool: &Label,
+        new: Option<&Label>,
+        order: &Order,
+    ) -> Result<Cartridge, Error> {
+        may_serve(self.pending_recovery()?)?;
+        make_ready(drive)?;
+        drive.rewind()?;
+        let description = match read_archive(drive)? {
+            Met::EndOfData => None,
+            Met::Archive(reading) => Some(reading.skip()?),
+            Met::Skipped(why) => {
+                return Err(stacking(format!(
+                    "what is in the drive is no stacked volume ({why}): put a blank one in ('pseudotape create' makes \
+                     an image, 'mt erase' empties a tape)"
+                )));
+            }
+        };
+        let begun = description.is_none();
+        let stacked = match description {
+            None => self.begin_cartridge(drive, pool, new, order)?,
+            Some(description) => self.known_cartridge(drive, pool, &description, order)?,
+        };
+        let (tail, next_file) = end_of(drive)?;
+        let known = self.change(|_, rows, _| {
+            let found = rows.stacked_by_identity(stacked.identity)?;
+            let (key, _) = found.ok_or_else(|| no_such(&stacked.label))?;
+            rows.next_stacked_file(key)
+        })?;
+        if next_file < known {
+            return Err(stacking(format!(
+                "{} ends before tape file {next_file}, and the catalog knows copies up to tape file {}: somebody wrote \
+                 over it, or it is an old state of it; mark it 'read-only-recovery', and look what is on it",
+                stacked.label,
+                known - 1
+            )));
+        }
+        Ok(Cartridge {
+            stacked,
+            next_file,
+            cut_off: tail > 0,
+            begun,
+        })
+    }
+
+    /// A cartridge that describes itself is written when it is this vault's, of the pool, and fills.
+    fn known_cartridge(
+        &mut self,
+        drive: &mut dyn Drive,
+        pool: &Label,
+        description: &Description,
+        order: &Order,
+    ) -> Result<StackedVolume, Error> {
+        let says = &description.stacked_volume;
+        let own = self.configuration.identity;
+        if description.site.identity != own {
+            return Err(stacking(format!(
+                "what is in the drive is stacked volume {} of another vault, {} ({}): put one of this vault in, or a \
+                 blank one",
+                says.label, description.site.name, description.site.identity
+            )));
+        }
+        let known = self.catalog.rows().stacked_by_identity(says.identity)?;
+        let Some((_, stacked)) = known else {
+            // What a killed command began: its description alone is on it.
+            if !matches!(read_archive(drive)?, Met::EndOfData) {
+                return Err(stacking(format!(
+                    "what is in the drive is stacked volume {}, with archives that the catalog does not know: it is not \
+                     written over",
+                    says.label
+                )));
+            }
+            let label = says.label.parse().map_err(|_| no_label(&says.label))?;
+            let of_pool = says.pool.parse().map_err(|_| no_label(&says.pool))?;
+            let stacked = new_stacked(label, says.identity, of_pool, description.written_ms);
+            expect_pool(&stacked, pool)?;
+            return self.came_stacked(&stacked, order);
+        };
+        expect_pool(&stacked, pool)?;
+        match stacked.state {
+            StackState::Filling => Ok(stacked),
+            state => Err(stacking(format!(
+                "stacked volume {} is {state}: nothing is written on it. Put the one in that fills in pool {pool} \
+                 ('pseudotape vault pool'), or a blank one",
+                stacked.label
+            ))),
+        }
+    }
+
+    fn begin_cartridge(
+        &mut self,
+        drive: &mut dyn Drive,
+        pool: &Label,
+        new: Option<&Label>,
+        order: &Order,
+    ) -> Result<StackedVolume, Error> {
+        let label = new.ok_or_else(|| {
+            stacking(
+                "what is in the drive is blank: --new LABEL makes a stacked volume of it".into(),
+            )
+        })?;
+        let rows = self.catalog.rows();
+        if rows.stacked_by_label(label)?.is_some() {
+            return Err(stacking(format!(
+                "there is a stacked volume {label} already"
+            )));
+        }
+        if let Some((_, filling)) = rows.filling(pool)? {
+            return Err(stacking(format!(
+                "in pool {pool} {0} fills, and one does at a time: put that in, or mark it full ('pseudotape vault pool \
+                 {0} full --by NAME --reason TEXT')",
+                filling.label
+            )));
+        }
+        let now = self.surroundings.now_ms();
+        let identity = self.surroundings.identity(now).0;
+        let stacked = new_stacked(label.clone(), identity, pool.clone(), now);
+        let sequence = self.change(|_, rows, _| rows.count_archive())?;
+        let description = self.describe(&stacked, sequence, now, Kind::StackedVolume, None);
+        match write_archive(drive, &description, &mut std::io::empty())? {
+            Outcome::Written(_) => self.came_stacked(&stacked, order),
+            Outcome::EndOfMedium(_) => Err(stacking(
+                "what is in the drive is too small for anything".into(),
+            )),
+        }
+    }
+
+    fn came_stacked(&mut self, new: &StackedVolume, order: &Order) -> Result<StackedVolume, Error> {
+        self.change(|_, rows, now| {
+            if let Some((_, filling)) = rows.filling(&new.pool)? {
+                return Err(stacking(format!(
+                    "in pool {} {} fills already",
+                    new.pool, filling.label
+                )));
+            }
+            let empty = StackState::Empty.become_state(StackState::Filling, order)?;
+            rows.insert_stacked(new)?;
+            let came = Change {
+                from: None,
+                ..empty
+            };
+            rows.log(now, None, &named(came, &new.label))
+        })?;
+        Ok(new.clone())
+    }
+
+    fn describe(
+        &self,
+        stacked: &StackedVolume,
+        sequence: u64,
+        now: u64,
+        subject: Kind,
+        payload: Option<Payload>,
+    ) -> Description {
+        Description {
+            written_by: concat!("pseudotape ", env!("CARGO_PKG_VERSION")).to_owned(),
+            written_ms: now,
+            site: Site {
+                identity: self.configuration.identity,
+                name: self.configuration.name.clone(),
+            },
+            stacked_volume: pseudotape_stack::StackedVolume {
+                identity: stacked.identity,
+                label: stacked.label.to_string(),
+                pool: stacked.pool.to_string(),
+            },
+            sequence,
+            subject,
+            payload,
+        }
+    }
+
+    /// Writes a copy of a volume, as it is closed, on the stacked volume in a drive.
+    ///
+    /// | condition | result | after |
+    /// |---|---|---|
+    /// | fits | [`Stacked::Copied`] | a copy of this generation |
+    /// | the pool has one | [`Stacked::Already`] | nothing is written |
+    /// | does not fit | [`Stacked::Full`] | no copy; the stacked volume is full |
+    /// | open, without an image, written past the vault, or in use | an error | nothing is written |
+    /// | killed | – | no copy, and what was written is written over; or the copy |
+    pub fn stack(
+        &mut self,
+        drive: &mut dyn Drive,
+        cartridge: &mut Cartridge,
+        label: &Label,
+        order: &Order,
+    ) -> Result<Stacked, Error> {
+        let listed = self.volume(label)?;
+        let copies = self.copies(label)?;
+        let generation = listed.volume.generation;
+        if let Some(copy) = copy_in(&copies, &cartridge.stacked.pool, generation) {
+            return Ok(Stacked::Already(copy.clone()));
+        }
+        let (hold, mut file) = self.hold_image(&listed)?;
+        let path = self.image_of(&listed.volume).unwrap_or_default();
+        let length = file
+            .metadata()
+            .map_err(|error| Error::host("look at", &path, error))?;
+        let same = copies.iter().find(|copy| copy.generation == generation);
+        let payload = Payload {
+            name: listed.volume.image.clone().unwrap_or_default(),
+            length: length.len(),
+            digest: same.map(|copy| pseudotape_stack::Digest(copy.digest.0)),
+        };
+        let volume = self.description_of(&listed)?;
+        let now = self.surroundings.now_ms();
+        let sequence = self.change(|_, rows, _| rows.count_archive())?;
+        let subject = Kind::Volume { volume };
+        let description = self.describe(&cartridge.stacked, sequence, now, subject, Some(payload));
+        let outcome = write_archive(drive, &description, &mut file)?;
+        drop(hold);
+        match outcome {
+            Outcome::Written(written) => {
+                let copy = self.copied(cartridge, &listed, &written, length.len(), order)?;
+                cartridge.next_file += 1;
+                Ok(Stacked::Copied(copy))
+            }
+            Outcome::EndOfMedium(_) => {
+                let order = Order::system("the next volume did not fit");
+                let label = cartridge.stacked.label.clone();
+                cartridge.stacked = self.set_stack_state(&label, StackState::Full, &order)?;
+                Ok(Stacked::Full)
+            }
+        }
+    }
+
+    /// The image of a closed volume, locked against those who would write it, and as the catalog knows it.
+    fn hold_image(&self, listed: &Listed) -> Result<(FileStore, File), Error> {
+        let volume = &listed.volume;
+        let label = || volume.label.clone();
+        if volume.opening == Opening::Open {
+            return Err(crate::rules::Refusal::Open { label: label() }.into());
+        }
+        let path = self
+            .image_of(volume)
+            .ok_or_else(|| Error::NoImage { label: label() })?;
+        let hold = match FileStore::open(&path, Access::ReadOnly) {
+            Ok(hold) => hold,
+            Err(ImageError::InUse { .. }) => return Err(Error::InUse { path }),
+            Err(error) => return Err(Error::image(path, error)),
+        };
+        let contents = read_contents(&path, Depth::Frames, &mut |_| {})?;
+        if contents.identity != volume.identity
+            || Some(contents.generation) != volume.image_generation
+        {
+            return Err(Error::Unfit {
+                path,
+                why: format!(
+                    "it is not what the catalog knows as {}: 'pseudotape vault doctor' says what to do",
+                    volume.label
+                ),
+            });
+        }
+        let file = File::open(&path).map_err(|error| Error::host("open", path, error))?;
+        Ok((hold, file))
+    }
+
+    fn description_of(&self, listed: &Listed) -> Result<VolumeDescription, Error> {
+        let volume = &listed.volume;
+        let rows = self.catalog.rows();
+        let key = found(rows, &volume.label)?.0;
+        let files = rows.files(key)?;
+        let files = files.into_iter().map(|file| StackedFile {
+            file: file.number,
+            first_object: file.first_object,
+            blocks: file.blocks,
+            bytes: file.bytes,
+            digest: file.digest.map(|digest| pseudotape_stack::Digest(digest.0)),
+            state: file.state.word().to_owned(),
+        });
+        Ok(VolumeDescription {
+            identity: volume.identity.0,
+            label: volume.label.to_string(),
+            category: volume.category.word().to_owned(),
+            generation: volume.generation,
+            closed_ms: rows.written_at(key)?.unwrap_or(volume.added_ms),
+            files: files.collect(),
+        })
+    }
+
+    /// Writes a copy down, if the volume is still what was copied.
+    fn copied(
+        &mut self,
+        cartridge: &Cartridge,
+        listed: &Listed,
+        written: &Written,
+        length: u64,
+        order: &Order,
+    ) -> Result<ArchiveCopy, Error> {
+        let stacked = &cartridge.stacked;
+        let digest = written.digest.map_or([0; 32], |digest| digest.0);
+        self.change(|_, rows, now| {
+            let known = rows.stacked_by_identity(stacked.identity)?;
+            let (to, _) = known.ok_or_else(|| no_such(&stacked.label))?;
+            let is = rows.find_identity(listed.volume.identity)?;
+            let Some((key, is)) = is.filter(|(_, is)| {
+                is.volume.generation == listed.volume.generation
+                    && is.volume.opening == Opening::Closed
+            }) else {
+                return Err(stacking(format!(
+                    "{} was written or taken away meanwhile: what was copied is no copy of it",
+                    listed.volume.label
+                )));
+            };
+            let copy = ArchiveCopy {
+                stacked_volume: stacked.label.clone(),
+                stacked_identity: stacked.identity,
+                pool: stacked.pool.clone(),
+                state: stacked.state,
+                file: cartridge.next_file,
+                generation: is.volume.generation,
+                length,
+                digest: Digest(digest),
+                at_ms: now,
+            };
+            rows.insert_copy(key, to, &copy)?;
+            let place = format!("{} file {}", stacked.label, copy.file);
+            let change = Change::new(Subject::Copy, None, Some(place), order);
+            rows.log(now, Some((key, &is.volume.label)), &change)?;
+            Ok(copy)
+        })
+    }
+}
+
+/// The copy of a generation that can be read in a pool.
+fn copy_in<'a>(
+    copies: &'a [ArchiveCopy],
+    pool: &Label,
+    generation: u64,
+) -> Option<&'a ArchiveCopy> {
+    copies.iter().find(|copy| {
+        copy.pool == *pool && copy.generation == generation && copy.state.is_readable()
+    })
+}
+
+/// Goes behind the last archive: how many objects were cut off there, and the number of the next tape file.
+fn end_of(drive: &mut dyn Drive) -> Result<(u64, u64), Error> {
+    let tail = go_to_end(drive)?;
+    if let Some(file) = tail.at.file {
+        return Ok((tail.cut_off, file.0));
+    }
+    // A drive that does not count them.
+    drive.rewind()?;
+    let mut files = 0;
+    while skip_file(drive)? {
+        files += 1;
+    }
+    go_to_end(drive)?;
+    Ok((tail.cut_off, files))
+}
+
+fn new_stacked(label: Label, identity: Uuid, pool: Label, added_ms: u64) -> StackedVolume {
+    StackedVolume {
+        label,
+        identity,
+        pool,
+        state: StackState::Filling,
+        added_ms,
+        copies: 0,
+        bytes: 0,
+    }
+}
+
+fn expect_pool(stacked: &StackedVolume, pool: &Label) -> Result<(), Error> {
+    match stacked.pool == *pool {
+        true => Ok(()),
+        false => Err(stacking(format!(
+            "what is in the drive is stacked volume {} of pool {}, and pool {pool} was asked for",
+            stacked.label, stacked.pool
+        ))),
+    }
+}
+
+/// The log has no column for stacked volumes: their label stands before the state.
+fn named(change: Change, label: &Label) -> Change {
+    let words = |state: Option<String>| state.map(|state| format!("{label} {state}"));
+    Change {
+        from: words(change.from.clone()),
+        to: words(change.to.clone()),
+        ..change
+    }
+}
+
+pub(super) fn stacking(text: String) -> Error {
+    Error::Stacking(text)
+}
+
+fn no_such(label: &Label) -> Error {
+    stacking(format!(
+        "there is no stacked volume {label}: 'pseudotape vault pool' lists them"
+    ))
+}
+
+fn no_label(text: &str) -> Error {
+    stacking(format!(
+        "what is in the drive calls itself '{}', which is no label",
+        text.escape_debug()
+    ))
+}

@@ -1,0 +1,293 @@
+//! Stacked volumes: volumes go there, and come back.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_sink::{Access, Sink};
+use pseudotape_tape::{Volume, make_ready};
+use pseudotape_vault::{ArchiveCopy, Label, Stacked, StackedVolume};
+use serde::Serialize;
+
+use super::shown::time_words;
+use super::{Place, order};
+use crate::Verdict;
+use crate::cli::{PoolOptions, RecallVolume, StackVolumes};
+
+/// A stacked volume.
+#[derive(Debug, Serialize)]
+struct ShownStack {
+    label: String,
+    identity: String,
+    pool: String,
+    state: &'static str,
+    added: String,
+    copies: u64,
+    bytes: u64,
+}
+
+impl ShownStack {
+    fn new(stacked: &StackedVolume) -> Self {
+        ShownStack {
+            label: stacked.label.to_string(),
+            identity: stacked.identity.to_string(),
+            pool: stacked.pool.to_string(),
+            state: stacked.state.word(),
+            added: time_words(stacked.added_ms),
+            copies: stacked.copies,
+            bytes: stacked.bytes,
+        }
+    }
+}
+
+impl Report for ShownStack {
+    fn text(&self, screen: &Screen) -> String {
+        format!(
+            "{}: pool {}, {}, {} in {}\n",
+            screen.paint(Paint::Heading, &printable(&self.label)),
+            printable(&self.pool),
+            self.state,
+            HumanBytes(self.bytes),
+            self.copies_in_words()
+        )
+    }
+}
+
+impl ShownStack {
+    fn copies_in_words(&self) -> String {
+        match self.copies {
+            1 => "1 copy".to_owned(),
+            copies => format!("{copies} copies"),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct StackList {
+    stacked_volumes: Vec<ShownStack>,
+}
+
+impl Report for StackList {
+    fn text(&self, screen: &Screen) -> String {
+        if self.stacked_volumes.is_empty() {
+            return "no stacked volume: 'pseudotape vault stack --new' makes one\n".to_owned();
+        }
+        let columns = [
+            ("pool", Alignment::Left),
+            ("label", Alignment::Left),
+            ("state", Alignment::Left),
+            ("copies", Alignment::Right),
+            ("size", Alignment::Right),
+            ("begun", Alignment::Left),
+        ];
+        let row = |stack: &ShownStack| {
+            vec![
+                printable(&stack.pool),
+                printable(&stack.label),
+                stack.state.to_owned(),
+                stack.copies.to_string(),
+                HumanBytes(stack.bytes).to_string(),
+                stack.added.clone(),
+            ]
+        };
+        screen.table(&columns, self.stacked_volumes.iter().map(row).collect())
+    }
+}
+
+pub(super) fn pool(pool: &PoolOptions, place: &Place, screen: &Screen) -> Result<Verdict> {
+    let (Some(label), Some(state)) = (&pool.label, pool.state) else {
+        let stacked = place.look()?.stacked_volumes()?;
+        screen.show(&StackList {
+            stacked_volumes: stacked.iter().map(ShownStack::new).collect(),
+        })?;
+        return Ok(Verdict::Well);
+    };
+    let mut vault = place.open("pool")?;
+    let stacked = vault.set_stack_state(label, state, &order(&pool.order))?;
+    screen.show(&ShownStack::new(&stacked))?;
+    Ok(Verdict::Well)
+}
+
+/// What became of one volume.
+#[derive(Debug, Serialize)]
+struct ShownCopy {
+    label: String,
+    /// copied, or already: the pool had a copy of it as it is.
+    result: &'static str,
+    stacked_volume: String,
+    file: u64,
+    generation: u64,
+    length: u64,
+    digest: String,
+}
+
+impl ShownCopy {
+    fn new(label: &Label, result: &'static str, copy: &ArchiveCopy) -> Self {
+        ShownCopy {
+            label: label.to_string(),
+            result,
+            stacked_volume: copy.stacked_volume.to_string(),
+            file: copy.file,
+            generation: copy.generation,
+            length: copy.length,
+            digest: copy.digest.to_string(),
+        }
+    }
+}
+
+impl Report for ShownCopy {
+    fn text(&self, screen: &Screen) -> String {
+        format!(
+            "{}: {} on {}, tape file {}, {}\n",
+            screen.paint(Paint::Heading, &printable(&self.label)),
+            self.result,
+            printable(&self.stacked_volume),
+            self.file,
+            HumanBytes(self.length)
+        )
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct StackReport {
+    stacked_volume: ShownStack,
+    /// It was blank.
+    begun: bool,
+    volumes: Vec<ShownCopy>,
+    /// Volumes without a copy, because the stacked volume is full.
+    left: Vec<String>,
+    complete: bool,
+}
+
+impl Report for StackReport {
+    /// The volumes were told one by one.
+    fn text(&self, _: &Screen) -> String {
+        let label = printable(&self.stacked_volume.label);
+        match self.complete {
+            true => String::new(),
+            false => format!(
+                "{label} is full, and {} no copy: {}; the same command with another tape goes on there\n",
+                match self.left.len() {
+                    1 => "1 volume has".to_owned(),
+                    left => format!("{left} volumes have"),
+                },
+                printable(&self.left.join(", "))
+            ),
+        }
+    }
+}
+
+pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Result<Verdict> {
+    let mut vault = place.open("stack")?;
+    let order = order(&stack.order);
+    let labels = match stack.policy {
+        true => vault.without_copy(&stack.to)?,
+        false => stack.labels.clone(),
+    };
+    // What is not there is said before a tape is begun.
+    for label in &labels {
+        vault.volume(label)?;
+    }
+    let mut tape = open(&stack.drive, Access::ReadWrite)?;
+    if let Some(refusal) = tape.writability().refusal() {
+        return Err(anyhow!("{}: it is {refusal}", stack.drive));
+    }
+    let name = || stack.drive.to_string();
+    let mut cartridge = vault
+        .open_cartridge(&mut *tape, &stack.to, stack.new.as_ref(), &order)
+        .with_context(name)?;
+    let mut volumes = Vec::new();
+    let mut left = Vec::new();
+    for (at, label) in labels.iter().enumerate() {
+        let stacked = vault.stack(&mut *tape, &mut cartridge, label, &order);
+        let shown = match stacked.with_context(|| format!("{label} to {}", stack.drive))? {
+            Stacked::Copied(copy) => ShownCopy::new(label, "copied", &copy),
+            Stacked::Already(copy) => ShownCopy::new(label, "already", &copy),
+            Stacked::Full => {
+                left = labels.iter().skip(at).map(Label::to_string).collect();
+                break;
+            }
+        };
+        match screen.is_json() {
+            true => volumes.push(shown),
+            false => screen.show(&shown)?,
+        }
+    }
+    tape.finish().with_context(name)?;
+    let identity = cartridge.stacked.identity;
+    let all = vault.stacked_volumes()?;
+    let now = all.iter().find(|one| one.identity == identity);
+    let complete = left.is_empty();
+    screen.show(&StackReport {
+        stacked_volume: ShownStack::new(now.unwrap_or(&cartridge.stacked)),
+        begun: cartridge.begun,
+        volumes,
+        left,
+        complete,
+    })?;
+    Ok(match complete {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+#[derive(Debug, Serialize)]
+struct RecallReport {
+    label: String,
+    image: PathBuf,
+    stacked_volume: String,
+    pool: String,
+    file: u64,
+    generation: u64,
+    length: u64,
+    digest: String,
+}
+
+impl Report for RecallReport {
+    fn text(&self, screen: &Screen) -> String {
+        format!(
+            "{}: {} from {}, tape file {}, in {}\n",
+            screen.paint(Paint::Heading, &printable(&self.label)),
+            HumanBytes(self.length),
+            printable(&self.stacked_volume),
+            self.file,
+            self.image.display()
+        )
+    }
+}
+
+pub(super) fn recall(recall: &RecallVolume, place: &Place, screen: &Screen) -> Result<Verdict> {
+    let mut vault = place.open("recall")?;
+    vault.volume(&recall.label)?;
+    let mut tape = open(&recall.drive, Access::ReadOnly)?;
+    let name = || format!("{} from {}", recall.label, recall.drive);
+    let order = order(&recall.order);
+    let recalled = vault
+        .recall(&mut *tape, &recall.label, &order)
+        .with_context(name)?;
+    tape.finish().with_context(name)?;
+    let copy = recalled.copy;
+    screen.show(&RecallReport {
+        label: recall.label.to_string(),
+        image: recalled.image,
+        stacked_volume: copy.stacked_volume.to_string(),
+        pool: copy.pool.to_string(),
+        file: copy.file,
+        generation: copy.generation,
+        length: copy.length,
+        digest: copy.digest.to_string(),
+    })?;
+    Ok(Verdict::Well)
+}
+
+fn open(drive: &Sink, access: Access) -> Result<Box<dyn Volume>> {
+    let mut tape = drive.open(access)?;
+    make_ready(&mut *tape).map_err(|failed| anyhow!("{drive}: {failed}"))?;
+    let mode = tape.mode().map_err(|failed| anyhow!("{drive}: {failed}"))?;
+    ensure!(
+        mode.last_partition == 0,
+        "{drive} has {}, and a stacked volume has one",
+        counted(u64::from(mode.last_partition) + 1, "partition")
+    );
+    Ok(tape)
+}
