@@ -281,6 +281,16 @@ pub enum Error {
         /// Where it was.
         image: PathBuf,
     },
+    /// The image of a volume is on a tape.
+    #[error(
+        "the image of volume {label} is not on this disk: 'pseudotape vault recall {label} --drive DRIVE' brings it from {places}"
+    )]
+    Elsewhere {
+        /// The volume.
+        label: Label,
+        /// The stacked volumes that have it.
+        places: String,
+    },
     /// In the place of a volume's image is that of another one.
     #[error(
         "{image} is volume {found}, and not that of {label}: move it elsewhere and bring the right one back"

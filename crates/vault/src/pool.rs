@@ -117,10 +117,47 @@ pub struct ArchiveCopy {
     pub generation: u64,
     /// Bytes of the image.
     pub length: u64,
-    /// Of those bytes.
-    pub digest: Digest,
-    /// When, in milliseconds after 1970.
+    /// Of those bytes; nothing where the copy was met on the tape, which has it.
+    pub digest: Option<Digest>,
+    /// When that generation was closed, in milliseconds after 1970.
+    pub closed_ms: u64,
+    /// When it was copied.
     pub at_ms: u64,
+}
+
+impl ArchiveCopy {
+    /// Whether it is a copy of this generation that can be brought back.
+    #[must_use]
+    pub fn serves(&self, generation: u64) -> bool {
+        self.generation == generation && self.state.is_readable()
+    }
+
+    /// Whether somebody can hope to read it: not where it was given up, or is gone.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        match self.state {
+            StackState::Filling
+            | StackState::Full
+            | StackState::ReadOnlyRecovery
+            | StackState::Unavailable => true,
+            StackState::Empty | StackState::Erase | StackState::Destroyed => false,
+        }
+    }
+}
+
+/// Where copies are, for a message.
+pub(crate) fn places<'a>(copies: impl IntoIterator<Item = &'a ArchiveCopy>) -> String {
+    let place = |copy: &ArchiveCopy| {
+        let ArchiveCopy {
+            stacked_volume,
+            state,
+            pool,
+            ..
+        } = copy;
+        format!("{stacked_volume} ({state}, pool {pool})")
+    };
+    let places: Vec<String> = copies.into_iter().map(place).collect();
+    places.join(", ")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use pseudotape_tape::Access;
 use crate::event::Actor;
 use crate::label::Label;
 use crate::pending::Recovery;
+use crate::pool::{ArchiveCopy, places};
 use crate::state::{Availability, Category, FileState, Opening};
 use crate::surroundings::time_words;
 use crate::volume::{Listed, TapeFile, Volume};
@@ -47,8 +48,8 @@ pub enum Refusal {
     },
     /// What is on it would be gone.
     #[error(
-        "volume {label} has {files} that somebody wants ({bytes} bytes), and the vault knows no other copy: copy it first \
-         ('pseudotape copy'), release its files, or say --lose-last-copy", files = counted(*.files)
+        "volume {label} has {files} that somebody wants ({bytes} bytes), and the vault knows no other copy of it as it is: \
+         copy it first ('pseudotape copy'), release its files, or say --lose-last-copy", files = counted(*.files)
     )]
     LastCopy {
         /// The volume.
@@ -57,6 +58,21 @@ pub enum Refusal {
         files: u64,
         /// Their bytes.
         bytes: u64,
+    },
+    /// There are copies of it, which nobody would find.
+    #[error(
+        "volume {label} has {files} that somebody wants ({bytes} bytes); its copies stay on {places}, and the vault forgets \
+         with it where they are: release its files, or say --lose-last-copy", files = counted(*.files)
+    )]
+    ForgetsCopies {
+        /// The volume.
+        label: Label,
+        /// Wanted tape files.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// The stacked volumes that have copies of it as it is.
+        places: String,
     },
     /// The catalog came from a backup, and nobody has looked yet at what was lost.
     #[error(
@@ -165,7 +181,12 @@ pub enum LastCopy {
 /// Whether a volume may leave the vault, together with its image.
 ///
 /// What is on a scratch volume was given up, and what a lost volume had is gone: there the image is no copy.
-pub fn may_remove(listed: &Listed, files: &[TapeFile], last_copy: LastCopy) -> Result<(), Refusal> {
+pub fn may_remove(
+    listed: &Listed,
+    files: &[TapeFile],
+    copies: &[ArchiveCopy],
+    last_copy: LastCopy,
+) -> Result<(), Refusal> {
     let volume = &listed.volume;
     if volume.opening == Opening::Open {
         return Err(Refusal::Open {
@@ -183,12 +204,23 @@ pub fn may_remove(listed: &Listed, files: &[TapeFile], last_copy: LastCopy) -> R
     let (count, bytes) = wanted.fold((0, 0), |(count, bytes), file| {
         (count + 1, bytes + file.bytes)
     });
-    match count {
-        0 => Ok(()),
-        files => Err(Refusal::LastCopy {
-            label: volume.label.clone(),
+    let (label, files) = (volume.label.clone(), count);
+    let mut serving = copies
+        .iter()
+        .filter(|copy| copy.serves(volume.generation))
+        .peekable();
+    match (files, serving.peek()) {
+        (0, _) => Ok(()),
+        (_, None) => Err(Refusal::LastCopy {
+            label,
             files,
             bytes,
+        }),
+        (_, Some(_)) => Err(Refusal::ForgetsCopies {
+            label,
+            files,
+            bytes,
+            places: places(serving),
         }),
     }
 }

@@ -1,6 +1,7 @@
 use pseudotape_image::{Uuid, VolumeId};
 
 use super::*;
+use crate::pool::StackState;
 use crate::volume::{Block, Digest};
 
 fn volume() -> Volume {
@@ -92,7 +93,7 @@ fn the_last_copy_of_what_somebody_wants_stays() {
     for state in FileState::ALL {
         let files = [file(0, FileState::Released), file(1, *state)];
         let wanted = !matches!(state, FileState::Released | FileState::Lost);
-        let done = may_remove(&private, &files, LastCopy::Kept);
+        let done = may_remove(&private, &files, &[], LastCopy::Kept);
         assert_eq!(done.is_err(), wanted, "{state}");
         if let Err(error) = done {
             let error = error.to_string();
@@ -101,14 +102,53 @@ fn the_last_copy_of_what_somebody_wants_stays() {
                 "{error}"
             );
         }
-        assert_eq!(may_remove(&private, &files, LastCopy::MayGo), Ok(()));
+        let may_go = may_remove(&private, &files, &[], LastCopy::MayGo);
+        assert_eq!(may_go, Ok(()));
         let scratch = listed(Category::Scratch);
-        assert_eq!(may_remove(&scratch, &files, LastCopy::Kept), Ok(()));
+        assert_eq!(may_remove(&scratch, &files, &[], LastCopy::Kept), Ok(()));
     }
     let mut open = private;
     open.volume.opening = Opening::Open;
     for last_copy in [LastCopy::Kept, LastCopy::MayGo] {
-        may_remove(&open, &[], last_copy).expect_err("a drive has it");
+        may_remove(&open, &[], &[], last_copy).expect_err("a drive has it");
+    }
+}
+
+/// A copy counts that is of this generation and can be read; what is said of others is that there is none.
+#[test]
+fn a_volume_with_copies_goes_with_another_word_than_the_last_copy() {
+    let listed = Listed {
+        volume: Volume {
+            category: Category::Private,
+            generation: 3,
+            ..volume()
+        },
+        files: 1,
+        bytes: 900,
+        faulty: 0,
+    };
+    let files = [file(0, FileState::Ok)];
+    for state in StackState::ALL {
+        for generation in [2, 3] {
+            let copy = ArchiveCopy {
+                stacked_volume: "STK001".parse().expect("a label"),
+                stacked_identity: Uuid::from_u128(7),
+                pool: "primary".parse().expect("a label"),
+                state: *state,
+                file: 1,
+                generation,
+                length: 1,
+                digest: None,
+                closed_ms: 1,
+                at_ms: 2,
+            };
+            let refused = may_remove(&listed, &files, &[copy], LastCopy::Kept);
+            let words = refused.expect_err("somebody wants it").to_string();
+            let is_copy = generation == 3 && state.is_readable();
+            assert_eq!(words.contains("knows no other copy"), !is_copy, "{words}");
+            let there = format!("its copies stay on STK001 ({state}, pool primary)");
+            assert_eq!(words.contains(&there), is_copy, "{words}");
+        }
     }
 }
 

@@ -321,6 +321,7 @@ fn an_older_schema_is_converted() {
     let path = home.join("catalog.sqlite");
     let connection = rusqlite::Connection::open(&path).expect("a database");
     let sql = "DROP TABLE backup; DROP TABLE recovery; DROP TABLE cloned_file; DROP TABLE clone; \
+        DROP TABLE copy; DROP TABLE stacked_volume; DROP TABLE archive_number; \
         PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE); \
         PRAGMA journal_mode = DELETE";
     connection.execute_batch(sql).expect("as it was");
@@ -645,6 +646,11 @@ fn a_catalog_that_is_damaged_inside_is_refused() {
                 let vault = Vault::look(&other).expect("a vault");
                 assert_eq!(
                     vault.volumes().map(|all| all.len()).ok(),
+                    Some(3),
+                    "damage at {at}"
+                );
+                assert_eq!(
+                    vault.known().map(|all| all.len()).ok(),
                     Some(3),
                     "damage at {at}"
                 );

@@ -55,8 +55,9 @@ pub(crate) enum VaultCommand {
     Rm(RemoveVolume),
     /// Writes copies of volumes on a stacked volume: any tape, as archives that tar lists and extracts.
     ///
-    /// Each copy is of the volume as it is closed now. A volume of which the pool has such a copy is passed. What does not
-    /// fit gets no copy: the stacked volume is full then, and the same command goes on with the next one (exit code 1).
+    /// Each copy is of the volume as it is closed now. A volume of which the pool has such a copy is passed. What does
+    /// not fit gets no copy: the stacked volume is full then, and the same command goes on with the next one (exit code
+    /// 1).
     Stack(StackVolumes),
     /// Brings the image of a volume back from a stacked volume.
     Recall(RecallVolume),

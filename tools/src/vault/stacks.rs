@@ -118,7 +118,8 @@ struct ShownCopy {
     file: u64,
     generation: u64,
     length: u64,
-    digest: String,
+    /// Nothing where only the tape has it.
+    digest: Option<String>,
 }
 
 impl ShownCopy {
@@ -130,7 +131,7 @@ impl ShownCopy {
             file: copy.file,
             generation: copy.generation,
             length: copy.length,
-            digest: copy.digest.to_string(),
+            digest: copy.digest.map(|digest| digest.to_string()),
         }
     }
 }
@@ -240,7 +241,8 @@ struct RecallReport {
     file: u64,
     generation: u64,
     length: u64,
-    digest: String,
+    /// Nothing where only the tape has it.
+    digest: Option<String>,
 }
 
 impl Report for RecallReport {
@@ -275,7 +277,7 @@ pub(super) fn recall(recall: &RecallVolume, place: &Place, screen: &Screen) -> R
         file: copy.file,
         generation: copy.generation,
         length: copy.length,
-        digest: copy.digest.to_string(),
+        digest: copy.digest.map(|digest| digest.to_string()),
     })?;
     Ok(Verdict::Well)
 }

@@ -135,7 +135,10 @@ const STACKS: &str = "
         volume INTEGER NOT NULL REFERENCES volume (id) ON DELETE CASCADE,
         generation INTEGER NOT NULL CHECK (generation >= 0),
         length INTEGER NOT NULL CHECK (length >= 0),
-        digest BLOB NOT NULL CHECK (length(digest) = 32),
+        -- Nothing where only the tape has it: the copy was met there.
+        digest BLOB CHECK (length(digest) = 32),
+        -- When that generation was closed, and when it was copied.
+        closed_ms INTEGER NOT NULL,
         at_ms INTEGER NOT NULL,
         PRIMARY KEY (stacked_volume, file)
     ) STRICT, WITHOUT ROWID;

@@ -1,5 +1,7 @@
 //! Rows of stacked volumes and of copies.
 
+use std::collections::HashMap;
+
 use pseudotape_image::Uuid;
 use rusqlite::{Row, params};
 
@@ -15,6 +17,11 @@ pub(crate) struct StackKey(i64);
 
 const STACKED: &str = "SELECT s.id, s.label, s.identity, s.pool, s.state, s.added_ms, count(c.file), \
     coalesce(sum(c.length), 0) FROM stacked_volume s LEFT JOIN copy c ON c.stacked_volume = s.id";
+
+const COPY: &str = "SELECT c.volume, s.label, s.identity, s.pool, s.state, c.file, c.generation, c.length, c.digest, \
+    c.closed_ms, c.at_ms FROM copy c JOIN stacked_volume s ON s.id = c.stacked_volume";
+
+const NEWEST_FIRST: &str = "ORDER BY c.generation DESC, s.pool, s.label, c.file";
 
 impl Rows<'_> {
     /// All stacked volumes, by pool and label.
@@ -107,44 +114,75 @@ impl Rows<'_> {
     ) -> Result<(), Error> {
         // A file number that is given anew was written over.
         self.connection.execute(
-            "INSERT OR REPLACE INTO copy (stacked_volume, file, volume, generation, length, digest, at_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO copy (stacked_volume, file, volume, generation, length, digest, closed_ms, at_ms) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             params![
                 to.0,
                 signed(copy.file)?,
                 volume.0,
                 signed(copy.generation)?,
                 signed(copy.length)?,
-                copy.digest.0,
+                copy.digest.map(|digest| digest.0),
+                signed(copy.closed_ms)?,
                 signed(copy.at_ms)?
             ],
         )?;
         Ok(())
     }
 
+    /// Whether a tape file of a stacked volume is known as the copy of this generation.
+    pub(crate) fn is_copy(
+        &self,
+        volume: Key,
+        on: StackKey,
+        file: u64,
+        generation: u64,
+    ) -> Result<bool, Error> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM copy WHERE stacked_volume = ?1 AND file = ?2 AND volume = ?3 \
+            AND generation = ?4)";
+        let values = params![on.0, signed(file)?, volume.0, signed(generation)?];
+        Ok(self.connection.query_row(sql, values, |row| row.get(0))?)
+    }
+
     /// The copies of a volume, of all its generations, the newest of them first.
     pub(crate) fn copies(&self, volume: Key) -> Result<Vec<ArchiveCopy>, Error> {
-        let sql = "SELECT s.label, s.identity, s.pool, s.state, c.file, c.generation, c.length, c.digest, c.at_ms \
-            FROM copy c JOIN stacked_volume s ON s.id = c.stacked_volume WHERE c.volume = ?1 \
-            ORDER BY c.generation DESC, s.pool, s.label, c.file";
-        let mut statement = self.connection.prepare(sql)?;
+        let sql = format!("{COPY} WHERE c.volume = ?1 {NEWEST_FIRST}");
+        let mut statement = self.connection.prepare(&sql)?;
         let mut rows = statement.query([volume.0])?;
         let mut copies = Vec::new();
         while let Some(row) = rows.next()? {
-            copies.push(ArchiveCopy {
-                stacked_volume: label(row, 0)?,
-                stacked_identity: identity(row, 1)?,
-                pool: label(row, 2)?,
-                state: row.get::<_, String>(3)?.parse()?,
-                file: unsigned(row, 4)?,
-                generation: unsigned(row, 5)?,
-                length: unsigned(row, 6)?,
-                digest: Digest(row.get(7)?),
-                at_ms: unsigned(row, 8)?,
-            });
+            copies.push(copy(row)?);
         }
         Ok(copies)
     }
+
+    /// The copies of each volume that has some, the newest of them first.
+    pub(crate) fn all_copies(&self) -> Result<HashMap<Key, Vec<ArchiveCopy>>, Error> {
+        let sql = format!("{COPY} {NEWEST_FIRST}");
+        let mut statement = self.connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        let mut all: HashMap<Key, Vec<ArchiveCopy>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let of = all.entry(Key(row.get(0)?)).or_default();
+            of.push(copy(row)?);
+        }
+        Ok(all)
+    }
+}
+
+fn copy(row: &Row<'_>) -> Result<ArchiveCopy, Error> {
+    Ok(ArchiveCopy {
+        stacked_volume: label(row, 1)?,
+        stacked_identity: identity(row, 2)?,
+        pool: label(row, 3)?,
+        state: row.get::<_, String>(4)?.parse()?,
+        file: unsigned(row, 5)?,
+        generation: unsigned(row, 6)?,
+        length: unsigned(row, 7)?,
+        digest: row.get::<_, Option<[u8; 32]>>(8)?.map(Digest),
+        closed_ms: unsigned(row, 9)?,
+        at_ms: unsigned(row, 10)?,
+    })
 }
 
 fn label(row: &Row<'_>, column: usize) -> Result<Label, Error> {

@@ -6,6 +6,7 @@ use pseudotape_image::VolumeId;
 
 use super::loss::DiskImage;
 use crate::label::Label;
+use crate::pool::ArchiveCopy;
 use crate::state::Category;
 use crate::volume::TapeFile;
 
@@ -22,6 +23,8 @@ pub struct Rolled {
     pub generation: u64,
     /// What is on it.
     pub files: Vec<TapeFile>,
+    /// The copy itself, where the catalog can say where it is.
+    pub copy: Option<ArchiveCopy>,
 }
 
 /// The image of a volume in the vault's own directory, compared with what the catalog says of it.

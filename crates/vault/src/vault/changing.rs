@@ -241,7 +241,7 @@ impl Vault {
     ) -> Result<Removed, Error> {
         let removed = self.change(|place, rows, now| {
             let (key, listed) = found(rows, label)?;
-            may_remove(&listed, &rows.files(key)?, last_copy)?;
+            may_remove(&listed, &rows.files(key)?, &rows.copies(key)?, last_copy)?;
             let volume = listed.volume;
             let image = volume.image.as_ref().map(|name| place.images.join(name));
             if let Some(path) = &image

@@ -50,6 +50,16 @@ impl Vault {
                 known.extend(volume.image.as_ref().map(PathBuf::from));
                 let files = self.files(&volume.label)?;
                 inspection.look(&volume, &files, &image, depth, progress);
+                if let Some(finding) = inspection.findings.last_mut()
+                    && finding.kind == FindingKind::MissingImage
+                    && finding.label.as_ref() == Some(&volume.label)
+                    && let Some(places) = self.places_of(&volume)?
+                {
+                    finding.found = format!(
+                        "{}; 'pseudotape vault recall {} --drive DRIVE' brings it from {places}",
+                        finding.found, volume.label
+                    );
+                }
             }
         }
         for name in entries(&self.images())? {

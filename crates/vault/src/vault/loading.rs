@@ -40,6 +40,7 @@ impl Vault {
     /// |---|---|
     /// | the rules forbid it, or a drive has it | `Refused`, `HasIt`, `LeftOpen` |
     /// | its image is gone, or is that of another volume | `ImageGone`, `OtherImage` |
+    /// | its image is not here, and a stacked volume has it | `Elsewhere` |
     /// | it is to be written, and was written past the vault | `WrittenPast` |
     /// | a program writes its image past the vault | `InUse` |
     ///
@@ -58,7 +59,8 @@ impl Vault {
                 refusal => refusal.into(),
             });
         }
-        self.expect_its_image(&volume, access)?;
+        self.expect_its_image(&volume, access)
+            .or_else(|error| self.or_elsewhere(&volume, error))?;
         let (listed, image) = self.open_volume(label, access, order)?;
         let files = self.files(&listed.volume.label)?;
         Ok(Granted {
@@ -189,6 +191,20 @@ impl Vault {
             // A copy is no volume of the vault.
             own.is_some_and(|own| is_one_file(&own, path))
         }))
+    }
+
+    /// An image that is not here is on a stacked volume, where the catalog knows one.
+    fn or_elsewhere(&self, volume: &Volume, error: Error) -> Result<(), Error> {
+        if !matches!(error, Error::NoImage { .. } | Error::ImageGone { .. }) {
+            return Err(error);
+        }
+        Err(match self.places_of(volume)? {
+            None => error,
+            Some(places) => Error::Elsewhere {
+                label: volume.label.clone(),
+                places,
+            },
+        })
     }
 
     fn expect_its_image(&self, volume: &Volume, access: Access) -> Result<(), Error> {

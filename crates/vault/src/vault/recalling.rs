@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use pseudotape_image::Image;
 use pseudotape_stack::{Description, Met, Subject as Kind, read_archive, skip_file};
 use pseudotape_tape::{Drive, make_ready};
 
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::event::{Change, Order, Subject};
 use crate::label::Label;
 use crate::layout::RECALLING;
-use crate::pool::ArchiveCopy;
+use crate::pool::{ArchiveCopy, places};
 use crate::rules::Refusal;
 use crate::state::Opening;
 use crate::volume::{Listed, Volume};
@@ -72,17 +73,25 @@ impl Vault {
             .images()
             .join(format!("{RECALLING}{}", volume.identity));
         let made = receive(drive, volume, &copy, &making);
-        if let Err(error) = made {
-            // Nobody misses it; the first error is the one to tell.
-            fs::remove_file(&making).ok();
-            return Err(error);
-        }
-        name_it(&self.images(), &making, &image)?;
-        let listed = self.change(|_, rows, now| {
+        let image_generation = match made {
+            Ok(image_generation) => image_generation,
+            Err(error) => {
+                // Nobody misses it; the first error is the one to tell.
+                fs::remove_file(&making).ok();
+                return Err(error);
+            }
+        };
+        // First the catalog knows its name: an image that is not there is recalled again, one that nobody knows is not.
+        self.change(|_, rows, _| {
             let (key, listed) = found(rows, label)?;
             let mut volume = listed.volume;
             volume.image = Some(name.clone());
-            rows.update(key, &volume)?;
+            volume.image_generation = Some(image_generation);
+            rows.update(key, &volume)
+        })?;
+        name_it(&self.images(), &making, &image)?;
+        let listed = self.change(|_, rows, now| {
+            let (key, _) = found(rows, label)?;
             let place = format!("{} file {}", copy.stacked_volume, copy.file);
             let change = Change::new(Subject::Copy, Some(place), Some(name), order);
             rows.log(now, Some((key, label)), &change)?;
@@ -116,35 +125,26 @@ impl Vault {
             Met::Skipped(_) | Met::EndOfData => None,
         };
         drive.rewind()?;
-        let places: Vec<String> = copies
-            .iter()
-            .map(|copy| {
-                format!(
-                    "{} ({}, pool {})",
-                    copy.stacked_volume, copy.state, copy.pool
-                )
-            })
-            .collect();
+        let places = places(&copies);
         let here = copies
             .into_iter()
             .find(|copy| Some(copy.stacked_identity) == identity);
         here.ok_or_else(|| {
             stacking(format!(
-                "what is in the drive has no copy of {}: put one of these in: {}",
-                volume.label,
-                places.join(", ")
+                "what is in the drive has no copy of {}: put one of these in: {places}",
+                volume.label
             ))
         })
     }
 }
 
-/// Reads an archive into a file, and brings that to stable storage.
+/// Reads an archive into a file, and brings that to stable storage. Returns the generation that the image has itself.
 fn receive(
     drive: &mut dyn Drive,
     volume: &Volume,
     copy: &ArchiveCopy,
     making: &Path,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let mut reading = match read_archive(drive)? {
         Met::Archive(reading) => reading,
         Met::Skipped(_) | Met::EndOfData => return Err(gone(copy)),
@@ -152,15 +152,22 @@ fn receive(
     if !is_of(reading.description(), volume, copy) {
         return Err(gone(copy));
     }
-    reading.expect(pseudotape_stack::Digest(copy.digest.0));
+    if let Some(digest) = copy.digest {
+        reading.expect(pseudotape_stack::Digest(digest.0));
+    }
     let host = |error| Error::host("write", making, error);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     let mut file = options.open(making).map_err(host)?;
     match reading.copy_to(|part| file.write_all(part)) {
-        Ok(_) => file.sync_all().map_err(host),
-        Err(pseudotape_stack::Error::Keeping(error)) => Err(host(error)),
-        Err(error) => Err(error.into()),
+        Ok(_) => file.sync_all().map_err(host)?,
+        Err(pseudotape_stack::Error::Keeping(error)) => return Err(host(error)),
+        Err(error) => return Err(error.into()),
+    }
+    let (image, _) = Image::view(making).map_err(|error| Error::image(making, error))?;
+    match image.header().volume == volume.identity {
+        true => Ok(image.generation()),
+        false => Err(gone(copy)),
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::inspecting::Inspection;
 use super::{Vault, entries};
-use crate::catalog::Rows;
+use crate::catalog::{Key, Rows};
 use crate::contents::{Depth, glance, read_contents};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
 use crate::findings::{Finding, FindingKind};
 use crate::label::Label;
 use crate::pending::Recovery;
+use crate::pool::{ArchiveCopy, StackState, StackedVolume};
 use crate::recovery::loss::{Copy, DiskImage, Known, Place};
 use crate::recovery::rolled::{Rolled, Shelved, Survivor};
 use crate::rules::Refusal;
@@ -55,18 +56,19 @@ impl Vault {
     pub fn known(&self) -> Result<Vec<Known>, Error> {
         let rows = self.catalog.rows();
         let written: HashMap<_, _> = rows.written()?.into_iter().collect();
+        let mut stacked = rows.all_copies()?;
         let all = rows.all()?;
         let known = all.into_iter().map(|(key, listed)| {
             let volume = listed.volume;
             let closed_ms = written.get(&key).copied().unwrap_or(volume.added_ms);
-            let copies = match volume.image {
-                Some(_) => vec![Copy {
-                    place: Place::Disk,
-                    generation: volume.generation,
-                    closed_ms,
-                }],
-                None => Vec::new(),
-            };
+            let on_disk = volume.image.as_ref().map(|_| Copy {
+                place: Place::Disk,
+                generation: volume.generation,
+                closed_ms,
+            });
+            let mut copies: Vec<Copy> = on_disk.into_iter().collect();
+            let stacked = stacked.remove(&key).unwrap_or_default();
+            copies.extend(stacked.iter().filter_map(on_tape));
             Known {
                 identity: volume.identity,
                 label: volume.label,
@@ -161,17 +163,21 @@ impl Vault {
         Ok(survivors)
     }
 
-    /// Takes into the catalog what was written after it was saved, as the describing members on tapes say it. What the
-    /// catalog knows as new or newer is left alone. Returns the labels of the volumes that are newer now.
+    /// Takes into the catalog what was written after it was saved, as the describing members on tapes say it: copies,
+    /// so that they can be recalled, and volumes. What the catalog knows as new or newer is left alone. Returns the
+    /// labels of the volumes that are newer now.
     pub fn roll_forward(&mut self, rolled: &[Rolled], order: &Order) -> Result<Vec<Label>, Error> {
         self.change(|_, rows, now| {
             let mut taken = Vec::new();
             for one in rolled {
                 let Some((key, listed)) = rows.find_identity(one.identity)? else {
-                    taken.push(added(rows, one, now, order)?);
+                    let (key, label) = added(rows, one, now, order)?;
+                    note_copy(rows, key, &label, one.copy.as_ref(), now, order)?;
+                    taken.push(label);
                     continue;
                 };
                 let mut volume = listed.volume;
+                note_copy(rows, key, &volume.label, one.copy.as_ref(), now, order)?;
                 if volume.generation >= one.generation {
                     continue;
                 }
@@ -237,20 +243,29 @@ impl Vault {
     }
 }
 
-/// A volume that came after the catalog was saved. A label that another one has gets a number behind it.
-fn added(rows: Rows<'_>, one: &Rolled, now: u64, order: &Order) -> Result<Label, Error> {
-    let mut label = one.label.clone();
-    for number in 2_u32.. {
-        if rows.find(&label)?.is_none() {
-            break;
-        }
-        let text: String = one.label.as_str().chars().take(24).collect();
-        label = format!("{text}~{number}")
-            .parse()
-            .map_err(|_| Error::LabelTaken {
-                label: one.label.clone(),
-            })?;
+/// A copy on a stacked volume, as the loss report wants it: what was given up there may be written over.
+fn on_tape(copy: &ArchiveCopy) -> Option<Copy> {
+    match copy.state {
+        StackState::Empty | StackState::Erase => return None,
+        StackState::Filling
+        | StackState::Full
+        | StackState::ReadOnlyRecovery
+        | StackState::Unavailable
+        | StackState::Destroyed => {}
     }
+    Some(Copy {
+        place: Place::Stacked {
+            stacked: copy.stacked_identity.to_string(),
+            file: copy.file,
+        },
+        generation: copy.generation,
+        closed_ms: copy.closed_ms,
+    })
+}
+
+/// A volume that came after the catalog was saved. A label that another one has gets a number behind it.
+fn added(rows: Rows<'_>, one: &Rolled, now: u64, order: &Order) -> Result<(Key, Label), Error> {
+    let label = free_label(&one.label, |label| Ok(rows.find(label)?.is_some()))?;
     let volume = Volume {
         label,
         identity: one.identity,
@@ -268,5 +283,66 @@ fn added(rows: Rows<'_>, one: &Rolled, now: u64, order: &Order) -> Result<Label,
     let category = Some(volume.category.word().to_owned());
     let change = Change::new(Subject::Volume, None, category, order);
     rows.log(now, Some((key, &volume.label)), &change)?;
-    Ok(volume.label)
+    Ok((key, volume.label))
+}
+
+/// A copy that was met on a tape. A stacked volume that the catalog does not know is read, and not written.
+fn note_copy(
+    rows: Rows<'_>,
+    key: Key,
+    label: &Label,
+    copy: Option<&ArchiveCopy>,
+    now: u64,
+    order: &Order,
+) -> Result<(), Error> {
+    let Some(copy) = copy else {
+        return Ok(());
+    };
+    let identity = copy.stacked_identity;
+    if rows.stacked_by_identity(identity)?.is_none() {
+        let is_taken = |label: &Label| Ok(rows.stacked_by_label(label)?.is_some());
+        let new = StackedVolume {
+            label: free_label(&copy.stacked_volume, is_taken)?,
+            identity,
+            pool: copy.pool.clone(),
+            state: StackState::ReadOnlyRecovery,
+            added_ms: now,
+            copies: 0,
+            bytes: 0,
+        };
+        rows.insert_stacked(&new)?;
+        let came = Some(format!("{} {}", new.label, new.state));
+        let change = Change::new(Subject::StackedVolume, None, came, order);
+        rows.log(now, None, &change)?;
+    }
+    let Some((on, stacked)) = rows.stacked_by_identity(identity)? else {
+        return Ok(());
+    };
+    if rows.is_copy(key, on, copy.file, copy.generation)? {
+        return Ok(());
+    }
+    rows.insert_copy(key, on, copy)?;
+    let place = format!("{} file {}", stacked.label, copy.file);
+    let change = Change::new(Subject::Copy, None, Some(place), order);
+    rows.log(now, Some((key, label)), &change)
+}
+
+/// A label, with a number behind it where it is taken.
+fn free_label(
+    wanted: &Label,
+    is_taken: impl Fn(&Label) -> Result<bool, Error>,
+) -> Result<Label, Error> {
+    let mut label = wanted.clone();
+    for number in 2_u32.. {
+        if !is_taken(&label)? {
+            break;
+        }
+        let text: String = wanted.as_str().chars().take(24).collect();
+        label = format!("{text}~{number}")
+            .parse()
+            .map_err(|_| Error::LabelTaken {
+                label: wanted.clone(),
+            })?;
+    }
+    Ok(label)
 }

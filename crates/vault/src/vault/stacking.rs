@@ -5,7 +5,7 @@ use std::fs::File;
 use pseudotape_image::{Error as ImageError, FileStore, Uuid};
 use pseudotape_stack::{
     Description, Met, Outcome, Payload, Site, StackedFile, Subject as Kind, VolumeDescription,
-    Written, go_to_end, read_archive, skip_file, write_archive,
+    go_to_end, read_archive, skip_file, write_archive,
 };
 use pseudotape_tape::{Access, Drive, make_ready};
 
@@ -14,10 +14,10 @@ use crate::contents::{Depth, read_contents};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
 use crate::label::Label;
-use crate::pool::{ArchiveCopy, StackState, StackedVolume};
+use crate::pool::{ArchiveCopy, StackState, StackedVolume, places};
 use crate::rules::may_serve;
 use crate::state::{Category, Opening};
-use crate::volume::{Digest, Listed};
+use crate::volume::{Digest, Listed, Volume};
 
 /// The stacked volume in a drive, with the tape where the next archive goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +53,13 @@ impl Vault {
     pub fn copies(&self, label: &Label) -> Result<Vec<ArchiveCopy>, Error> {
         let rows = self.catalog.rows();
         rows.copies(found(rows, label)?.0)
+    }
+
+    /// The stacked volumes that have a volume as it is, in words.
+    pub(super) fn places_of(&self, volume: &Volume) -> Result<Option<String>, Error> {
+        let mut copies = self.copies(&volume.label)?;
+        copies.retain(|copy| copy.generation == volume.generation && copy.is_left());
+        Ok((!copies.is_empty()).then(|| places(&copies)))
     }
 
     /// The closed private volumes with an image of which a pool has no copy that is of their generation.
@@ -303,9 +310,12 @@ impl Vault {
         let payload = Payload {
             name: listed.volume.image.clone().unwrap_or_default(),
             length: length.len(),
-            digest: same.map(|copy| pseudotape_stack::Digest(copy.digest.0)),
+            digest: same
+                .and_then(|copy| copy.digest)
+                .map(|digest| pseudotape_stack::Digest(digest.0)),
         };
         let volume = self.description_of(&listed)?;
+        let closed_ms = volume.closed_ms;
         let now = self.surroundings.now_ms();
         let sequence = self.change(|_, rows, _| rows.count_archive())?;
         let subject = Kind::Volume { volume };
@@ -314,7 +324,20 @@ impl Vault {
         drop(hold);
         match outcome {
             Outcome::Written(written) => {
-                let copy = self.copied(cartridge, &listed, &written, length.len(), order)?;
+                let stacked = &cartridge.stacked;
+                let copy = ArchiveCopy {
+                    stacked_volume: stacked.label.clone(),
+                    stacked_identity: stacked.identity,
+                    pool: stacked.pool.clone(),
+                    state: stacked.state,
+                    file: cartridge.next_file,
+                    generation,
+                    length: length.len(),
+                    digest: written.digest.map(|digest| Digest(digest.0)),
+                    closed_ms,
+                    at_ms: now,
+                };
+                self.copied(&copy, &listed, order)?;
                 cartridge.next_file += 1;
                 Ok(Stacked::Copied(copy))
             }
@@ -382,19 +405,10 @@ impl Vault {
     }
 
     /// Writes a copy down, if the volume is still what was copied.
-    fn copied(
-        &mut self,
-        cartridge: &Cartridge,
-        listed: &Listed,
-        written: &Written,
-        length: u64,
-        order: &Order,
-    ) -> Result<ArchiveCopy, Error> {
-        let stacked = &cartridge.stacked;
-        let digest = written.digest.map_or([0; 32], |digest| digest.0);
+    fn copied(&mut self, copy: &ArchiveCopy, listed: &Listed, order: &Order) -> Result<(), Error> {
         self.change(|_, rows, now| {
-            let known = rows.stacked_by_identity(stacked.identity)?;
-            let (to, _) = known.ok_or_else(|| no_such(&stacked.label))?;
+            let known = rows.stacked_by_identity(copy.stacked_identity)?;
+            let (to, _) = known.ok_or_else(|| no_such(&copy.stacked_volume))?;
             let is = rows.find_identity(listed.volume.identity)?;
             let Some((key, is)) = is.filter(|(_, is)| {
                 is.volume.generation == listed.volume.generation
@@ -405,22 +419,10 @@ impl Vault {
                     listed.volume.label
                 )));
             };
-            let copy = ArchiveCopy {
-                stacked_volume: stacked.label.clone(),
-                stacked_identity: stacked.identity,
-                pool: stacked.pool.clone(),
-                state: stacked.state,
-                file: cartridge.next_file,
-                generation: is.volume.generation,
-                length,
-                digest: Digest(digest),
-                at_ms: now,
-            };
-            rows.insert_copy(key, to, &copy)?;
-            let place = format!("{} file {}", stacked.label, copy.file);
+            rows.insert_copy(key, to, copy)?;
+            let place = format!("{} file {}", copy.stacked_volume, copy.file);
             let change = Change::new(Subject::Copy, None, Some(place), order);
-            rows.log(now, Some((key, &is.volume.label)), &change)?;
-            Ok(copy)
+            rows.log(now, Some((key, &is.volume.label)), &change)
         })
     }
 }
@@ -431,9 +433,9 @@ fn copy_in<'a>(
     pool: &Label,
     generation: u64,
 ) -> Option<&'a ArchiveCopy> {
-    copies.iter().find(|copy| {
-        copy.pool == *pool && copy.generation == generation && copy.state.is_readable()
-    })
+    copies
+        .iter()
+        .find(|copy| copy.pool == *pool && copy.serves(generation))
 }
 
 /// Goes behind the last archive: how many objects were cut off there, and the number of the next tape file.

@@ -3,14 +3,17 @@
 use pseudotape_image::VolumeId;
 use pseudotape_stack::{
     CatalogDescription, Description, Error, Met, Outcome, Payload, Reading, Site, Skipped,
-    StackedVolume, Subject, file_before, go_to_end, read_archive, skip_file, write_archive,
+    StackedVolume, Subject, VolumeDescription, file_before, go_to_end, read_archive, skip_file,
+    write_archive,
 };
 use pseudotape_tape::{Address, Drive, ObjectNumber};
 use pseudotape_vault::recovery::{Backup, BackupDescription, Evidence, Found, Rolled};
-use pseudotape_vault::{Chance, Digest, System, TapeFile};
+use pseudotape_vault::{ArchiveCopy, Chance, Digest, StackState, System, TapeFile};
 
 /// The name of the payload in its archive.
 const PAYLOAD: &str = "catalog.sqlite.zst";
+/// The pool, in the catalog, of a tape that has none.
+const NO_POOL: &str = "none";
 /// So many tape files that a drive can't read end the search for a backup on a tape.
 const ERRORS_MAX: u32 = 16;
 
@@ -444,13 +447,23 @@ impl Scan {
             })
         });
         match (whole, files.collect()) {
-            (true, Some(files)) => self.rolled.push(Rolled {
-                identity,
-                label,
-                category,
-                generation: volume.generation,
-                files,
-            }),
+            (true, Some(files)) => {
+                let copy = copy_of(description, volume, file);
+                if copy.is_none() {
+                    self.notes.push(format!(
+                        "tape file {file}: 'pseudotape vault recall' can't bring it back: the label or the pool of its \
+                         tape is none, or it has no payload"
+                    ));
+                }
+                self.rolled.push(Rolled {
+                    identity,
+                    label,
+                    category,
+                    generation: volume.generation,
+                    files,
+                    copy,
+                });
+            }
             (true, None) => {
                 self.notes
                     .push(format!("tape file {file}: a state in it is none"));
@@ -458,6 +471,33 @@ impl Scan {
             (false, _) => {}
         }
     }
+}
+
+/// The copy that an archive is, as the catalog takes it in.
+fn copy_of(
+    description: &Description,
+    volume: &VolumeDescription,
+    file: u64,
+) -> Option<ArchiveCopy> {
+    let stacked = &description.stacked_volume;
+    let payload = description.payload.as_ref()?;
+    let pool = match stacked.pool.is_empty() {
+        // A tape that a backup of the catalog began.
+        true => NO_POOL,
+        false => &stacked.pool,
+    };
+    Some(ArchiveCopy {
+        stacked_volume: stacked.label.parse().ok()?,
+        stacked_identity: stacked.identity,
+        pool: pool.parse().ok()?,
+        state: StackState::ReadOnlyRecovery,
+        file,
+        generation: volume.generation,
+        length: payload.length,
+        digest: payload.digest.map(|digest| Digest(digest.0)),
+        closed_ms: volume.closed_ms,
+        at_ms: description.written_ms,
+    })
 }
 
 fn rewind(drive: &mut dyn Drive) -> Result<(), Error> {
