@@ -283,7 +283,8 @@ pub enum Error {
     },
     /// The image of a volume is on a tape.
     #[error(
-        "the image of volume {label} is not on this disk: 'pseudotape vault recall {label} --drive DRIVE' brings it from {places}"
+        "the image of volume {label} is not on this disk: 'pseudotape vault recall {label} --drive DRIVE' brings it from \
+         {places}"
     )]
     Elsewhere {
         /// The volume.

@@ -668,3 +668,27 @@ fn a_catalog_that_is_damaged_inside_is_refused() {
     }
     assert!(refused > 10, "{refused}");
 }
+
+/// SQLite's own check finds nothing where a column has another name, and nobody could read the table.
+#[test]
+fn a_catalog_whose_tables_are_not_ours_is_refused() {
+    let folder = folder();
+    let (home, other) = (folder.path().join("home"), folder.path().join("other"));
+    let mut vault = vault(&home, 3);
+    let mut backup = vault.back_up().expect("a backup");
+    let payload = bytes(&mut backup);
+    let mut catalog = Vec::new();
+    unpack(&backup.description, &payload[..], &mut catalog, &mut |_| {}).expect("whole");
+    let name = b"closed_ms INTEGER";
+    let mut places = catalog.windows(name.len());
+    let at = places.position(|text| text == name).expect("a column");
+    catalog[at] = b'k';
+    let (description, packed) = packed_with(&backup.description, &catalog);
+    let refused = restored(&other, &description, &packed, &mut |_| {});
+    let words = refused.expect_err("a table is damaged").to_string();
+    assert!(
+        words.contains("the table copy is not that of schema"),
+        "{words}"
+    );
+    assert!(!other.join("catalog.sqlite").exists());
+}

@@ -1,5 +1,6 @@
 //! The tables, and how old ones become new ones.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -175,6 +176,39 @@ fn apply(transaction: &Transaction<'_>, migrations: &[&str]) -> Result<(), Error
     let last = i64::try_from(migrations.len().max(done)).unwrap_or(i64::MAX);
     transaction.pragma_update(None, "user_version", last)?;
     Ok(())
+}
+
+/// Proves that the tables are those that the migrations make: SQLite takes any that can be parsed for whole.
+pub(super) fn prove_tables(connection: &Connection) -> Result<(), Error> {
+    let mut ours = Connection::open_in_memory()?;
+    migrate(&mut ours, &MIGRATIONS)?;
+    let (found, expected) = (tables(connection)?, tables(&ours)?);
+    let names = found.keys().chain(expected.keys());
+    let mut strange = names.filter(|name| found.get(*name) != expected.get(*name));
+    match strange.next() {
+        None => Ok(()),
+        Some((kind, name)) => Err(Error::Damaged {
+            cause: format!(
+                "the {} {} is not that of schema {SCHEMA_VERSION}",
+                kind.escape_ascii(),
+                name.escape_ascii()
+            ),
+        }),
+    }
+}
+
+/// Kind and name of each table and index, and the text that makes it: as bytes, since it may be damaged.
+type Tables = BTreeMap<(Vec<u8>, Vec<u8>), Option<Vec<u8>>>;
+
+fn tables(connection: &Connection) -> Result<Tables, Error> {
+    let sql = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut tables = Tables::new();
+    while let Some(row) = rows.next()? {
+        tables.insert((row.get(0)?, row.get(1)?), row.get(2)?);
+    }
+    Ok(tables)
 }
 
 /// The schema of an open catalog.

@@ -79,6 +79,7 @@ impl Catalog {
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(&connection, Duration::ZERO)?;
         schema::migrate(&mut connection, &schema::MIGRATIONS)?;
+        schema::prove_tables(&connection)?;
         let transaction = connection.transaction()?;
         then(Rows::new(&transaction))?;
         transaction.commit()?;
