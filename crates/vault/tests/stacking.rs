@@ -7,6 +7,7 @@ use pseudotape_drive::Personality;
 use pseudotape_image::{Access, FileStore, Image};
 use pseudotape_tape::{Drive, Mark, Transfer, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
+use pseudotape_vault::recovery::{Copy, Place};
 use pseudotape_vault::{
     Cartridge, Depth, Error, Label, Order, StackState, Stacked, Surroundings, Taking, Vault,
     read_contents,
@@ -420,4 +421,43 @@ fn what_is_in_use_or_written_past_the_vault_is_not_copied() {
         .stack(&mut tape, &mut cartridge, &label("MON001"), &order());
     refused(stacked, "not what the catalog knows");
     assert_eq!(objects(&mut tape).len(), before);
+}
+
+/// VT-09: a copy counts with the time at which what it has was closed, while it was not given up. A load names it.
+#[test]
+fn what_is_known_of_a_volume_has_its_copies_and_a_load_names_them() {
+    let mut house = House::new(11);
+    let path = house.volume("MON001", b"bytes");
+    let mut tape = blank();
+    let mut cartridge = house.cartridge(&mut tape, Some("STK001")).unwrap();
+    house.stack(&mut tape, &mut cartridge, "MON001");
+    let copies = house.vault.known().unwrap()[0].copies.clone();
+    let on_tape = Copy {
+        place: Place::Stacked {
+            stacked: cartridge.stacked.identity.to_string(),
+            file: 1,
+        },
+        generation: 1,
+        closed_ms: copies[0].closed_ms,
+    };
+    assert_eq!(copies[0].place, Place::Disk);
+    assert_eq!(copies[1..], [on_tape]);
+    fs::remove_file(&path).unwrap();
+    let name = label("MON001");
+    refused(
+        house.vault.grant(&name, Access::ReadOnly, &order()),
+        "'pseudotape vault recall MON001 --drive DRIVE' brings it from STK001 (filling, pool primary)",
+    );
+    for state in [StackState::Full, StackState::Erase] {
+        let stacked = label("STK001");
+        house
+            .vault
+            .set_stack_state(&stacked, state, &order())
+            .unwrap();
+    }
+    assert_eq!(house.vault.known().unwrap()[0].copies.len(), 1);
+    refused(
+        house.vault.grant(&name, Access::ReadOnly, &order()),
+        "of volume MON001 is gone",
+    );
 }
