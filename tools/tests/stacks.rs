@@ -19,12 +19,18 @@ struct Place {
 }
 
 impl Place {
-    /// With a vault of volumes that were written, and a blank tape.
-    fn new() -> Self {
+    /// With a vault of nothing.
+    fn empty() -> Self {
         let place = Place {
             directory: tempfile::tempdir().unwrap(),
         };
         place.ok(&["init", "--name", "mondays", "--labels", "MON###"]);
+        place
+    }
+
+    /// With a vault of volumes that were written, and a blank tape.
+    fn new() -> Self {
+        let place = Place::empty();
         for (at, label) in VOLUMES.iter().enumerate() {
             place.written(label, at);
         }
@@ -34,10 +40,14 @@ impl Place {
 
     /// A volume with data of its own.
     fn written(&self, label: &str, seed: usize) {
+        self.written_with(label, seed, LENGTH);
+    }
+
+    fn written_with(&self, label: &str, seed: usize, length: usize) {
         self.create("new.ptape");
         let store = FileStore::open(&self.path("new.ptape"), Access::ReadWrite).unwrap();
         let (mut image, _) = Image::open(store, Access::ReadWrite).unwrap();
-        let bytes: Vec<u8> = (0..LENGTH)
+        let bytes: Vec<u8> = (0..length)
             .map(|at| u8::try_from((at / 7 + at * seed) % 251).unwrap())
             .collect();
         for block in bytes.chunks(64 << 10) {
@@ -274,4 +284,182 @@ fn after_a_recovery_copies_count_and_are_recalled() {
     let findings = findings["findings"].as_array().unwrap().iter();
     let left: Vec<_> = findings.map(|one| &one["label"]).collect();
     assert_eq!(left, ["MON002", "MON003"]);
+}
+
+/// VT-01: a stacked volume carries a backup from its first copy on, and a new one after so many closes.
+#[test]
+fn each_stacked_volume_carries_a_backup_of_the_catalog() {
+    let place = Place::empty();
+    let configuration = place.path("v/vault.toml");
+    let text = fs::read_to_string(&configuration).unwrap();
+    assert!(text.contains("backup-every = 10\n"), "{text}");
+    fs::write(
+        &configuration,
+        text.replace("backup-every = 10", "backup-every = 2"),
+    )
+    .unwrap();
+    place.create("tape.ptape");
+    let stack = |expected: Value| {
+        let report = place.json(
+            0,
+            &[
+                "stack",
+                "--policy",
+                "--to",
+                "primary",
+                "--drive",
+                "tape.ptape",
+                "--new",
+                "STK001",
+            ],
+        );
+        let backup = &report["backup"];
+        assert_eq!(
+            serde_json::json!([backup["sequence"], backup["file"]]),
+            expected,
+            "{report}"
+        );
+        let told = place.json(0, &["catalog-of", "tape.ptape"]);
+        let pool = place.json(0, &["pool"]);
+        assert_eq!(
+            pool["stacked_volumes"][0]["backup"],
+            told["backup"]["sequence"]
+        );
+        told["backup"]["sequence"].as_u64().unwrap()
+    };
+    place.written_with("MON001", 1, 1000);
+    assert_eq!(stack(serde_json::json!([1, 2])), 1);
+    // Nothing was closed, then one volume, then a second one.
+    assert_eq!(stack(serde_json::json!([null, null])), 1);
+    place.written_with("MON002", 2, 1000);
+    assert_eq!(stack(serde_json::json!([null, null])), 1);
+    place.written_with("MON003", 3, 1000);
+    assert_eq!(stack(serde_json::json!([2, 5])), 2);
+    // What was copied after the first one is in the second one.
+    fs::remove_dir_all(place.path("v")).unwrap();
+    let report = place.json(
+        0,
+        &["recover", "tape.ptape", "--confirm", "--event", "backup"],
+    );
+    assert_eq!(report["volumes"].as_array().unwrap().len(), 3, "{report}");
+}
+
+/// VT-01: what is cut off by the end of the tape is no copy and no backup; a backup goes to the next tape, too.
+#[test]
+fn what_does_not_fit_is_on_the_next_tape() {
+    let place = Place::empty();
+    place.written_with("MON001", 1, 300_000);
+    let mut copied_from = None;
+    for blocks in 1_u64.. {
+        // So many blocks of an archive, and their filemarks.
+        let capacity = (blocks * (256 << 10) + 256).to_string();
+        let (tape, pool) = (format!("{blocks}.ptape"), format!("pool {blocks}"));
+        let made = place.command(&["create", &tape, "--capacity", &capacity]);
+        let made = { made }.output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let arguments = ["stack", "--policy", "--to", &pool, "--drive", &tape];
+        let output = place.run(&[&arguments[..], &["--new", &tape, "--json"]].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let is_copied = report["left"] == serde_json::json!([]);
+        let left = match (is_copied, copied_from) {
+            (true, None) => {
+                copied_from = Some(blocks);
+                0
+            }
+            (true, Some(from)) => blocks - from,
+            // The place of what was cut off is free again.
+            (false, _) => blocks - 1,
+        };
+        let is_backed_up = left > 0;
+        let is_complete = is_copied && is_backed_up;
+        assert_eq!(
+            report["backup"].is_object(),
+            is_backed_up,
+            "{blocks}: {report}"
+        );
+        assert_eq!(report["backup_left"], !is_backed_up);
+        assert_eq!(report["complete"], is_complete);
+        assert_eq!(output.status.code(), Some(i32::from(!is_complete)));
+        let state = if is_complete { "filling" } else { "full" };
+        assert_eq!(report["stacked_volume"]["state"], state);
+        let told = place.json(i32::from(!is_backed_up), &["catalog-of", &tape]);
+        assert_eq!(told["backup"]["sequence"], report["backup"]["sequence"]);
+        if !is_backed_up {
+            assert_eq!(told["state"], "none", "what was cut off is no damaged one");
+        }
+        let bytes = fs::read(place.image("MON001")).unwrap();
+        fs::remove_file(place.image("MON001")).unwrap();
+        let recall = ["recall", "MON001", "--drive", &tape];
+        match is_copied {
+            true => drop(place.ok(&recall)),
+            false => {
+                place.refused(&recall);
+                fs::write(place.image("MON001"), &bytes).unwrap();
+            }
+        }
+        assert!(
+            fs::read(place.image("MON001")).unwrap() == bytes,
+            "{blocks}"
+        );
+        if is_complete {
+            assert_eq!(copied_from, Some(blocks - 1));
+            break;
+        }
+        if is_copied {
+            place.create("next.ptape");
+            let next = ["--to", &pool, "--drive", "next.ptape", "--new", "NEXT"];
+            let report = place.json(0, &[&["stack", "--policy"], &next[..]].concat());
+            assert_eq!(report["volumes"], serde_json::json!([]));
+            assert_eq!(report["backup"]["file"], 1);
+        }
+    }
+}
+
+/// VT-01: volumes go behind a backup on the tape that it began.
+#[test]
+fn a_tape_that_a_backup_begins_belongs_to_a_pool() {
+    let place = Place::empty();
+    place.written_with("MON001", 1, 1000);
+    for tape in ["a.ptape", "b.ptape", "c.ptape"] {
+        place.create(tape);
+    }
+    place.ok(&["backup", "a.ptape", "--to", "primary", "--new", "STK001"]);
+    let stacked = place.ok(&["stack", "MON001", "--to", "primary", "--drive", "a.ptape"]);
+    assert!(
+        stacked.contains("MON001: copied on STK001, tape file 2"),
+        "{stacked}"
+    );
+    assert!(!stacked.contains("backup"), "there is one: {stacked}");
+    let words = place.refused(&["backup", "b.ptape", "--to", "primary"]);
+    assert!(words.contains("in pool primary STK001 fills"), "{words}");
+    let words = place.refused(&["backup", "a.ptape", "--to", "secondary"]);
+    assert!(
+        words.contains("STK001 of pool primary, and not of pool secondary"),
+        "{words}"
+    );
+    // Where nobody names a pool, each tape is as good as the one before.
+    for tape in ["b.ptape", "c.ptape", "b.ptape", "a.ptape"] {
+        place.ok(&["backup", tape]);
+    }
+    let pool = place.json(0, &["pool"]);
+    let pool = pool["stacked_volumes"].as_array().unwrap().iter();
+    let told: Vec<_> = pool
+        .map(|one| {
+            format!(
+                "{} {} {} {}",
+                one["pool"], one["label"], one["state"], one["backup"]
+            )
+        })
+        .map(|one| one.replace('"', ""))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "backups b full 4",
+            "backups c filling 3",
+            "primary STK001 filling 5"
+        ]
+    );
+    let words = place.refused(&["backup", "a.ptape", "--new", "b"]);
+    assert!(words.contains("is stacked volume STK001"), "{words}");
 }

@@ -661,7 +661,7 @@ fn documented() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     tables
 }
 
-/// Two volumes for a stacked volume with room for one: what `vault stack` says of it.
+/// Two volumes for a stacked volume with room for one, and for a backup of the catalog: what `vault stack` says of it.
 fn stacked_until_full(place: &Place) -> Value {
     for name in ["X", "Y"] {
         let image = format!("{name}.ptape");
@@ -669,7 +669,7 @@ fn stacked_until_full(place: &Place) -> Value {
         write(&place.path(&image), &[&[7; 300_000]]);
         place.ok(&["add", &image, "--label", name]);
     }
-    let create = ["create", "stacked.ptape", "--capacity", "1M"];
+    let create = ["create", "stacked.ptape", "--capacity", "1100K"];
     let created = place.command(&create).output().unwrap();
     assert!(created.status.success(), "{created:?}");
     let to = ["--to", "primary", "--drive", "stacked.ptape"];

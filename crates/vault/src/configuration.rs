@@ -15,6 +15,7 @@ use crate::layout::CONFIGURATION_FILE;
 const FORMAT: u32 = 1;
 const WAIT_SECONDS: u64 = 10;
 const WAIT_SECONDS_MAX: u64 = 3600;
+const BACKUP_EVERY: u32 = 10;
 
 /// What is in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Configuration {
     /// How long a command waits for another one.
     #[serde(default = "usual_wait")]
     pub wait_seconds: u64,
+    /// After so many closes of volumes `vault stack` writes a backup of the catalog; 0: not because of them.
+    #[serde(default = "usual_backups")]
+    pub backup_every: u32,
 }
 
 mod as_text {
@@ -56,6 +60,10 @@ fn usual_wait() -> u64 {
     WAIT_SECONDS
 }
 
+fn usual_backups() -> u32 {
+    BACKUP_EVERY
+}
+
 impl Configuration {
     /// Of a new vault.
     pub(crate) fn new(identity: Uuid, name: String, labels: Option<&Scheme>) -> Self {
@@ -65,6 +73,7 @@ impl Configuration {
             name,
             labels: labels.map_or_else(usual_labels, Scheme::to_string),
             wait_seconds: WAIT_SECONDS,
+            backup_every: BACKUP_EVERY,
         }
     }
 

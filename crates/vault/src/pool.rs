@@ -98,6 +98,8 @@ pub struct StackedVolume {
     pub copies: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// The number of the newest backup of the catalog on it, as far as the catalog knows.
+    pub backup: Option<u64>,
 }
 
 /// A copy of a volume on a stacked one.

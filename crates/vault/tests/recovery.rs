@@ -321,7 +321,7 @@ fn an_older_schema_is_converted() {
     let path = home.join("catalog.sqlite");
     let connection = rusqlite::Connection::open(&path).expect("a database");
     let sql = "DROP TABLE backup; DROP TABLE recovery; DROP TABLE cloned_file; DROP TABLE clone; \
-        DROP TABLE copy; DROP TABLE stacked_volume; DROP TABLE archive_number; \
+        DROP TABLE stacked_backup; DROP TABLE copy; DROP TABLE stacked_volume; DROP TABLE archive_number; \
         PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE); \
         PRAGMA journal_mode = DELETE";
     connection.execute_batch(sql).expect("as it was");

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # Volumes of a vault are stacked on a tape in a drive and on an image, and come back as they went. tar lists and extracts what is on
-# the tape. What does not fit goes whole onto the next cartridge; a full disk leaves nothing of a recall.
+# the tape. What does not fit goes whole onto the next cartridge; a backup of the catalog is on each (VT-01). A full disk leaves
+# nothing of a recall.
 
 export PSEUDOTAPE_VAULT=$WORK/mondays
 images=$PSEUDOTAPE_VAULT/images
 check "a vault is made" pseudotape vault init "$PSEUDOTAPE_VAULT" --labels 'MON###'
 check "blank volumes are made" pseudotape vault add --new --count 3 --capacity 64M
-cartridge stk1 --capacity 1200K
+cartridge stk1 --capacity 1600K
 cartridge stk2
 cartridge stk3
 export DAEMON_OPTIONS="--vault $PSEUDOTAPE_VAULT"
@@ -22,7 +23,7 @@ written 1
 mkdir kept
 cp "$images/MON001.ptape" kept
 check "a blank tape is loaded" pseudotape load 1 "$WORK/stk1.ptape"
-says "the first volume is stacked" 0 'MON001: copied on STK001, tape file 1' \
+says "the first volume is stacked" 0 'MON001: copied on STK001, tape file 1.*backup 1 of the catalog on STK001, tape file 2' \
     pseudotape vault stack MON001 --to primary --drive "device:$TAPE" --new STK001
 
 # tar reads it
@@ -52,7 +53,8 @@ if [ "$FRONT" = fuse ]; then
     written 2
     written 3
     cp "$images"/MON00[23].ptape kept
-    says "the others: one fits, and one does not" 1 'MON002: copied on STK001, tape file 2.*STK001 is full, and 1 volume has no copy: MON003' \
+    says "the others: one fits, and one does not" 1 \
+        'MON002: copied on STK001, tape file 3.*backup 2 .* tape file 4.*STK001 is full, and 1 volume has no copy: MON003' \
         pseudotape vault stack --policy --to primary --drive "device:$TAPE"
     says "the pool says so" 0 'primary +STK001 +full +2 ' pseudotape vault pool
     says "nothing more goes on it" 2 'STK001 is full' pseudotape vault stack MON003 --to primary --drive "device:$TAPE"

@@ -3,6 +3,7 @@
 use clap::Args;
 use pseudotape_image::Uuid;
 use pseudotape_sink::Sink;
+use pseudotape_vault::Label;
 
 use super::ordered::Ordered;
 
@@ -12,6 +13,12 @@ pub(crate) struct BackUpVault {
     /// The tape: an image, a tape node, a tape of another host. A blank one becomes a stacked volume.
     #[arg(value_name = "TAPE")]
     pub tape: Sink,
+    /// The pool of a blank one [default: backups].
+    #[arg(long, value_name = "POOL")]
+    pub to: Option<Label>,
+    /// What a blank one is to be called [default: its barcode, its label, or its name].
+    #[arg(long, value_name = "LABEL")]
+    pub new: Option<Label>,
 }
 
 #[derive(Debug, Args)]

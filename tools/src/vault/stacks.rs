@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, anyhow, ensure};
 use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_sink::{Access, Sink};
-use pseudotape_tape::{Volume, make_ready};
-use pseudotape_vault::{ArchiveCopy, Label, Stacked, StackedVolume};
+use pseudotape_tape::{Drive, Volume, make_ready};
+use pseudotape_vault::{ArchiveCopy, Cartridge, Label, Stacked, StackedVolume, Vault};
 use serde::Serialize;
 
 use super::shown::time_words;
+use super::travel::store;
 use super::{Place, order};
 use crate::Verdict;
 use crate::cli::{PoolOptions, RecallVolume, StackVolumes};
@@ -24,6 +25,8 @@ struct ShownStack {
     added: String,
     copies: u64,
     bytes: u64,
+    /// The newest backup of the catalog on it.
+    backup: Option<u64>,
 }
 
 impl ShownStack {
@@ -36,6 +39,7 @@ impl ShownStack {
             added: time_words(stacked.added_ms),
             copies: stacked.copies,
             bytes: stacked.bytes,
+            backup: stacked.backup,
         }
     }
 }
@@ -78,6 +82,7 @@ impl Report for StackList {
             ("state", Alignment::Left),
             ("copies", Alignment::Right),
             ("size", Alignment::Right),
+            ("backup", Alignment::Right),
             ("begun", Alignment::Left),
         ];
         let row = |stack: &ShownStack| {
@@ -87,6 +92,9 @@ impl Report for StackList {
                 stack.state.to_owned(),
                 stack.copies.to_string(),
                 HumanBytes(stack.bytes).to_string(),
+                stack
+                    .backup
+                    .map_or_else(|| "-".to_owned(), |backup| backup.to_string()),
                 stack.added.clone(),
             ]
         };
@@ -157,24 +165,51 @@ struct StackReport {
     volumes: Vec<ShownCopy>,
     /// Volumes without a copy, because the stacked volume is full.
     left: Vec<String>,
+    /// The backup of the catalog that was written behind them.
+    backup: Option<ShownBackup>,
+    /// One was to be written, and did not fit.
+    backup_left: bool,
     complete: bool,
+}
+
+/// A backup of the catalog on the stacked volume.
+#[derive(Debug, Serialize)]
+struct ShownBackup {
+    sequence: u64,
+    file: u64,
+    bytes: u64,
 }
 
 impl Report for StackReport {
     /// The volumes were told one by one.
     fn text(&self, _: &Screen) -> String {
         let label = printable(&self.stacked_volume.label);
-        match self.complete {
-            true => String::new(),
-            false => format!(
-                "{label} is full, and {} no copy: {}; the same command with another tape goes on there\n",
-                match self.left.len() {
-                    1 => "1 volume has".to_owned(),
-                    left => format!("{left} volumes have"),
-                },
-                printable(&self.left.join(", "))
-            ),
-        }
+        let backup = self.backup.as_ref().map(|backup| {
+            format!(
+                "backup {} of the catalog on {label}, tape file {}, {}\n",
+                backup.sequence,
+                backup.file,
+                HumanBytes(backup.bytes)
+            )
+        });
+        let volumes = match self.left.len() {
+            0 => None,
+            1 => Some("1 volume has no copy: ".to_owned()),
+            left => Some(format!("{left} volumes have no copy: ")),
+        };
+        let volumes =
+            volumes.map(|volumes| format!("{volumes}{}", printable(&self.left.join(", "))));
+        let catalog = self
+            .backup_left
+            .then(|| "the backup of the catalog did not fit".to_owned());
+        let left: Vec<String> = [volumes, catalog].into_iter().flatten().collect();
+        let left = (!left.is_empty()).then(|| {
+            format!(
+                "{label} is full, and {}; the same command with another tape goes on there\n",
+                left.join("; ")
+            )
+        });
+        backup.unwrap_or_default() + &left.unwrap_or_default()
     }
 }
 
@@ -214,22 +249,59 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
             false => screen.show(&shown)?,
         }
     }
-    tape.finish().with_context(name)?;
     let identity = cartridge.stacked.identity;
+    // Where it became full, this is what ends the filling.
+    let is_due = !left.is_empty() || vault.backup_is_due(identity)?;
+    let backup = match is_due {
+        true => backed_up(&mut vault, &mut *tape, &cartridge).with_context(name)?,
+        false => None,
+    };
+    let backup_left = is_due && backup.is_none();
+    tape.finish().with_context(name)?;
     let all = vault.stacked_volumes()?;
     let now = all.iter().find(|one| one.identity == identity);
-    let complete = left.is_empty();
+    let complete = left.is_empty() && !backup_left;
     screen.show(&StackReport {
         stacked_volume: ShownStack::new(now.unwrap_or(&cartridge.stacked)),
         begun: cartridge.begun,
         volumes,
         left,
+        backup,
+        backup_left,
         complete,
     })?;
     Ok(match complete {
         true => Verdict::Well,
         false => Verdict::Found,
     })
+}
+
+/// Writes a backup of the catalog behind what is on a stacked volume. Where it does not fit, that is full, and the next
+/// one gets it.
+fn backed_up(
+    vault: &mut Vault,
+    tape: &mut dyn Drive,
+    cartridge: &Cartridge,
+) -> Result<Option<ShownBackup>> {
+    let stacked = &cartridge.stacked;
+    let mut backup = vault.back_up()?;
+    let on = pseudotape_stack::StackedVolume {
+        identity: stacked.identity,
+        label: stacked.label.to_string(),
+        pool: stacked.pool.to_string(),
+    };
+    let Some(stored) = store(tape, &on, &mut backup)? else {
+        vault.note_full(stacked, "a backup of the catalog did not fit")?;
+        return Ok(None);
+    };
+    let (sequence, bytes) = (backup.description.sequence, backup.description.length);
+    let file = stored.file.unwrap_or(cartridge.next_file);
+    vault.note_backup(stacked.identity, file, sequence)?;
+    Ok(Some(ShownBackup {
+        sequence,
+        file,
+        bytes,
+    }))
 }
 
 #[derive(Debug, Serialize)]

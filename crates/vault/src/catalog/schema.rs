@@ -22,7 +22,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 5] = [
+pub(super) const MIGRATIONS: [&str; 6] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -73,6 +73,7 @@ pub(super) const MIGRATIONS: [&str; 5] = [
     CLONES,
     REPORTED,
     STACKS,
+    STACKED_BACKUPS,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -147,6 +148,18 @@ const STACKS: &str = "
     CREATE TABLE archive_number (
         number INTEGER PRIMARY KEY AUTOINCREMENT
     ) STRICT;
+";
+
+/// Which backups of the catalog are on which stacked volume.
+const STACKED_BACKUPS: &str = "
+    CREATE TABLE stacked_backup (
+        stacked_volume INTEGER NOT NULL REFERENCES stacked_volume (id),
+        file INTEGER NOT NULL CHECK (file > 0),
+        sequence INTEGER NOT NULL CHECK (sequence > 0),
+        PRIMARY KEY (stacked_volume, file)
+    ) STRICT, WITHOUT ROWID;
+    -- The last line of the log that is in a backup.
+    ALTER TABLE backup ADD COLUMN event INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// The tables of a new catalog.

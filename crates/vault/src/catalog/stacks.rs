@@ -16,7 +16,8 @@ use crate::volume::Digest;
 pub(crate) struct StackKey(i64);
 
 const STACKED: &str = "SELECT s.id, s.label, s.identity, s.pool, s.state, s.added_ms, count(c.file), \
-    coalesce(sum(c.length), 0) FROM stacked_volume s LEFT JOIN copy c ON c.stacked_volume = s.id";
+    coalesce(sum(c.length), 0), (SELECT max(b.sequence) FROM stacked_backup b WHERE b.stacked_volume = s.id) \
+    FROM stacked_volume s LEFT JOIN copy c ON c.stacked_volume = s.id";
 
 const COPY: &str = "SELECT c.volume, s.label, s.identity, s.pool, s.state, c.file, c.generation, c.length, c.digest, \
     c.closed_ms, c.at_ms FROM copy c JOIN stacked_volume s ON s.id = c.stacked_volume";
@@ -90,9 +91,10 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// The tape file behind the last copy that the catalog knows; 1 where it knows none.
+    /// The tape file behind the last copy or backup that the catalog knows; 1 where it knows none.
     pub(crate) fn next_stacked_file(&self, key: StackKey) -> Result<u64, Error> {
-        let sql = "SELECT coalesce(max(file), 0) + 1 FROM copy WHERE stacked_volume = ?1";
+        let sql = "SELECT max((SELECT coalesce(max(file), 0) FROM copy WHERE stacked_volume = ?1), \
+            (SELECT coalesce(max(file), 0) FROM stacked_backup WHERE stacked_volume = ?1)) + 1";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([key.0])?;
         rows.next()?.map_or(Ok(1), |row| unsigned(row, 0))
@@ -128,6 +130,28 @@ impl Rows<'_> {
             ],
         )?;
         Ok(())
+    }
+
+    /// Stores where a backup of the catalog is.
+    pub(crate) fn insert_stacked_backup(
+        &self,
+        on: StackKey,
+        file: u64,
+        sequence: u64,
+    ) -> Result<(), Error> {
+        // A file number that is given anew was written over.
+        let sql = "INSERT OR REPLACE INTO stacked_backup (stacked_volume, file, sequence) VALUES (?1, ?2, ?3)";
+        self.connection
+            .execute(sql, params![on.0, signed(file)?, signed(sequence)?])?;
+        Ok(())
+    }
+
+    /// How often volumes came or were written since the newest backup that is on a stacked volume was made.
+    pub(crate) fn closes_since_backup(&self) -> Result<u64, Error> {
+        let sql = "SELECT count(*) FROM event WHERE number > (SELECT coalesce(max(b.event), 0) FROM backup b \
+            JOIN stacked_backup s ON s.sequence = b.sequence) AND (subject = 'generation' \
+            OR subject = 'volume' AND old IS NULL)";
+        super::rows::positive(self.connection.query_row(sql, [], |row| row.get(0))?)
     }
 
     /// Whether a tape file of a stacked volume is known as the copy of this generation.
@@ -208,6 +232,10 @@ fn stacked(row: &Row<'_>) -> Result<(StackKey, StackedVolume), Error> {
         added_ms: unsigned(row, 5)?,
         copies: unsigned(row, 6)?,
         bytes: unsigned(row, 7)?,
+        backup: row
+            .get::<_, Option<i64>>(8)?
+            .map(super::rows::positive)
+            .transpose()?,
     };
     Ok((StackKey(row.get(0)?), found))
 }

@@ -156,7 +156,8 @@ impl Rows<'_> {
     pub(crate) fn count_backup(&self, at_ms: u64, configuration: &str) -> Result<u64, Error> {
         let next = self.last_backup()? + 1;
         self.connection.execute(
-            "INSERT INTO backup (sequence, at_ms, configuration) VALUES (?1, ?2, ?3)",
+            "INSERT INTO backup (sequence, at_ms, configuration, event) VALUES (?1, ?2, ?3, \
+             (SELECT coalesce(max(number), 0) FROM event))",
             params![signed(next)?, signed(at_ms)?, configuration],
         )?;
         Ok(next)

@@ -1,5 +1,6 @@
 //! A vault: one directory, and what is done to it.
 
+mod backups;
 mod changing;
 mod cloning;
 mod inspecting;

@@ -309,6 +309,7 @@ fn note_copy(
             added_ms: now,
             copies: 0,
             bytes: 0,
+            backup: None,
         };
         rows.insert_stacked(&new)?;
         let came = Some(format!("{} {}", new.label, new.state));

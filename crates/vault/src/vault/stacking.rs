@@ -211,7 +211,7 @@ impl Vault {
         let rows = self.catalog.rows();
         if rows.stacked_by_label(label)?.is_some() {
             return Err(stacking(format!(
-                "there is a stacked volume {label} already"
+                "there is a stacked volume {label} already: give it another label with --new LABEL"
             )));
         }
         if let Some((_, filling)) = rows.filling(pool)? {
@@ -463,6 +463,7 @@ fn new_stacked(label: Label, identity: Uuid, pool: Label, added_ms: u64) -> Stac
         added_ms,
         copies: 0,
         bytes: 0,
+        backup: None,
     }
 }
 

@@ -6,11 +6,13 @@ mod shown;
 mod survey;
 mod tape;
 
-use anyhow::{Result, anyhow, bail};
-use pseudotape_human::Screen;
+use anyhow::{Context, Result, anyhow, bail};
+use pseudotape_human::{Screen, printable};
 use pseudotape_sink::{Access, Sink};
+use pseudotape_stack::StackedVolume;
+use pseudotape_vault::{Order, Vault};
 
-use super::{Place, order};
+use super::{Place, order, this_user};
 use crate::Verdict;
 use crate::cli::{BackUpVault, GoOnline, ListInventory};
 use crate::copying::tape::{Tape, name_of};
@@ -20,6 +22,7 @@ use tape::Head;
 
 pub(super) use recover::{report, run as recover};
 pub(super) use survey::{catalog_of, run as survey};
+pub(super) use tape::store;
 
 /// A tape that is there and ready.
 struct Opened {
@@ -48,36 +51,85 @@ pub(super) fn back_up(options: &BackUpVault, place: &Place, screen: &Screen) -> 
     let mut opened = opened(&options.tape, Access::ReadWrite)?;
     let name = opened.name.clone();
     let head = tape::head(opened.tape.drive()).map_err(|error| explained(error, &mut opened))?;
-    let site = vault.configuration().identity;
-    match &head {
+    let begun = matches!(head, Head::Blank);
+    let volume = match head {
         Head::Foreign(why) => bail!(
             "{name} is no stacked volume ({why}): a backup goes on a blank tape, or behind what a vault has written"
         ),
-        Head::Ours { site: found, .. } if found.identity != site => bail!(
+        Head::Ours { site, .. } if site.identity != vault.configuration().identity => bail!(
             "{name} belongs to the vault {} ({}), and not to this one: name another tape",
-            found.name.escape_debug(),
-            found.identity
+            site.name.escape_debug(),
+            site.identity
         ),
-        Head::Ours { .. } | Head::Blank => {}
-    }
-    let label = label_of(&opened.tape, &options.tape);
+        Head::Ours { volume, .. } => {
+            if let Some(pool) = options
+                .to
+                .as_ref()
+                .filter(|pool| volume.pool != pool.as_str())
+            {
+                bail!(
+                    "{name} is stacked volume {} of pool {}, and not of pool {pool}: name another tape, or leave out --to",
+                    printable(&volume.label),
+                    printable(&volume.pool)
+                );
+            }
+            if let Some(label) = options
+                .new
+                .as_ref()
+                .filter(|label| volume.label != label.as_str())
+            {
+                bail!(
+                    "{name} is stacked volume {}, and not {label}: name another tape, or leave out --new",
+                    printable(&volume.label)
+                );
+            }
+            volume
+        }
+        Head::Blank => begin(options, &mut vault, &mut opened).with_context(|| name.clone())?,
+    };
     let mut backup = vault.back_up()?;
-    let stored = tape::store(opened.tape.drive(), head, &label, &mut backup)
+    let stored = tape::store(opened.tape.drive(), &volume, &mut backup)
         .map_err(|error| explained(error, &mut opened))?;
+    let sequence = backup.description.sequence;
     let Some(stored) = stored else {
-        bail!(
-            "{name} is full: backup {} did not fit, and is not on it; name another tape",
-            backup.description.sequence
-        );
+        bail!("{name} is full: backup {sequence} did not fit, and is not on it; name another tape");
     };
     opened.tape.finish()?;
+    if let Some(file) = stored.file {
+        vault.note_backup(volume.identity, file, sequence)?;
+    }
     screen.show(&ShownStored {
         tape: name,
-        stacked_volume: ShownTape::new(&stored.volume),
-        begun: stored.is_new,
+        stacked_volume: ShownTape::new(&volume),
+        begun,
         backup: ShownBackup::new(&backup.description, stored.object),
     })?;
     Ok(Verdict::Well)
+}
+
+/// A blank tape becomes a stacked volume of a pool.
+fn begin(options: &BackUpVault, vault: &mut Vault, opened: &mut Opened) -> Result<StackedVolume> {
+    let label = match &options.new {
+        Some(label) => label.clone(),
+        None => {
+            let label = label_of(&opened.tape, &options.tape);
+            let parsed = label.parse();
+            parsed.with_context(|| {
+                format!(
+                    "'{}' is no label for it: say one with --new LABEL",
+                    printable(&label)
+                )
+            })?
+        }
+    };
+    let pool = vault.pool_for_backup(options.to.as_ref())?;
+    let order = Order::person(this_user(), "");
+    let begun = vault.open_cartridge(opened.tape.drive(), &pool, Some(&label), &order)?;
+    Ok(StackedVolume {
+        identity: begun.stacked.identity,
+        label: begun.stacked.label.to_string(),
+        pool: begun.stacked.pool.to_string(),
+    })
 }
 
 /// What a new stacked volume is called: by its barcode, its label, or its file.

@@ -6,9 +6,9 @@ use pseudotape_stack::{
     StackedVolume, Subject, VolumeDescription, file_before, go_to_end, read_archive, skip_file,
     write_archive,
 };
-use pseudotape_tape::{Address, Drive, ObjectNumber};
+use pseudotape_tape::{Address, Drive, Mark, ObjectNumber, WriteMode};
 use pseudotape_vault::recovery::{Backup, BackupDescription, Evidence, Found, Rolled};
-use pseudotape_vault::{ArchiveCopy, Chance, Digest, StackState, System, TapeFile};
+use pseudotape_vault::{ArchiveCopy, Digest, StackState, TapeFile};
 
 /// The name of the payload in its archive.
 const PAYLOAD: &str = "catalog.sqlite.zst";
@@ -52,10 +52,10 @@ pub(super) struct Looked {
 
 /// Where a backup was written.
 #[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) volume: StackedVolume,
-    pub(super) is_new: bool,
-    pub(super) object: u64,
+pub(in crate::vault) struct Stored {
+    pub(in crate::vault) object: u64,
+    /// The tape file, where the drive counts them.
+    pub(in crate::vault) file: Option<u64>,
 }
 
 /// Reads what begins a tape.
@@ -261,47 +261,14 @@ pub(super) fn open_backup(
     })
 }
 
-/// Writes a backup behind what is on a tape; a blank tape begins as a stacked volume.
-pub(super) fn store(
+/// Writes a backup behind what is on a stacked volume; nothing where it does not fit.
+pub(in crate::vault) fn store(
     drive: &mut dyn Drive,
-    head: Head,
-    label: &str,
+    on: &StackedVolume,
     backup: &mut Backup,
 ) -> Result<Option<Stored>, Error> {
     let saved = &backup.description;
-    let site = Site {
-        identity: saved.site,
-        name: saved.site_name.clone(),
-    };
-    let (volume, is_new) = match head {
-        Head::Ours { volume, .. } => (volume, false),
-        Head::Blank | Head::Foreign(_) => {
-            let volume = StackedVolume {
-                identity: System.identity(saved.written_ms).0,
-                label: label.to_owned(),
-                pool: String::new(),
-            };
-            (volume, true)
-        }
-    };
-    let describing = |subject: Subject, payload: Option<Payload>| Description {
-        written_by: concat!("pseudotape ", env!("CARGO_PKG_VERSION")).to_owned(),
-        written_ms: saved.written_ms,
-        site: site.clone(),
-        stacked_volume: volume.clone(),
-        sequence: saved.sequence,
-        subject,
-        payload,
-    };
-    if is_new {
-        rewind(drive)?;
-        let beginning = describing(Subject::StackedVolume, None);
-        if let Outcome::EndOfMedium(_) = write_archive(drive, &beginning, &mut std::io::empty())? {
-            return Ok(None);
-        }
-    } else {
-        go_to_end(drive)?;
-    }
+    go_to_end(drive)?;
     let catalog = CatalogDescription {
         schema: u32::try_from(saved.schema).unwrap_or(u32::MAX),
         volumes: saved.volumes,
@@ -313,17 +280,33 @@ pub(super) fn store(
         length: saved.length,
         digest: Some(pseudotape_stack::Digest(saved.digest.0)),
     };
-    let description = describing(Subject::Catalog { catalog }, Some(payload));
-    Ok(
-        match write_archive(drive, &description, &mut backup.payload)? {
-            Outcome::Written(written) => Some(Stored {
-                volume,
-                is_new,
-                object: written.at.object.0,
-            }),
-            Outcome::EndOfMedium(_) => None,
+    let description = Description {
+        written_by: concat!("pseudotape ", env!("CARGO_PKG_VERSION")).to_owned(),
+        written_ms: saved.written_ms,
+        site: Site {
+            identity: saved.site,
+            name: saved.site_name.clone(),
         },
-    )
+        stacked_volume: on.clone(),
+        sequence: saved.sequence,
+        subject: Subject::Catalog { catalog },
+        payload: Some(payload),
+    };
+    match write_archive(drive, &description, &mut backup.payload)? {
+        Outcome::Written(written) => Ok(Some(Stored {
+            object: written.at.object.0,
+            file: written.at.file.map(|file| file.0),
+        })),
+        Outcome::EndOfMedium(_) => {
+            // What was cut off is no damaged backup that a survey should warn of: a mark in its place ends the tape.
+            let marked = drive.write_marks(Mark::Filemark, 1, WriteMode::Commit);
+            marked.map_err(|failed| Error::Drive {
+                action: "write a filemark",
+                failed,
+            })?;
+            Ok(None)
+        }
+    }
 }
 
 /// What a scan of all describing members of a tape met.
