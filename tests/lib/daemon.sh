@@ -17,7 +17,7 @@ NODE_DIR=/dev
 DAEMON=
 NODE_DIR_MADE= # whether the daemon makes the directory of its mount, and so has to take it away
 # tar's blocking factor for records as large as they can be where their length matters to a reader with less room: a
-# kernel that hides from a daemon how much a call asks for (User Mode Linux) lets only those of one piece through
+# kernel that hides from a daemon how much a call asks for (tests/guest/run --uml-old) lets only those of one piece through
 export LARGE=2048
 [ "$FRONT" = fuse ] || [ -e /proc/self/syscall ] || LARGE=240
 

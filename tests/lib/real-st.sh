@@ -2,7 +2,7 @@
 # Real tape nodes of the kernel's st driver, inside a guest: an emulated iSCSI tape library (tgt) on the loopback.
 #
 # To be sourced by a job of a guest (tests/guest/jobs), as root, after tests/lib/check.sh. Needs the Debian packages
-# tgt and open-iscsi (installed on the machine that boots the guest) and User Mode Linux: `tests/guest/run --uml`.
+# tgt and open-iscsi (installed on the machine that boots the guest) and User Mode Linux: `tests/guest/run --uml-old`.
 #
 #   real_st_up MIB...    brings up one tape drive with a blank medium for each size in MiB (100 is a good one); returns
 #                        when the nodes are there. Non-rewinding nodes: ${REAL_ST[0]}, ${REAL_ST[1]} ... in the order

@@ -10,7 +10,7 @@ elif ! grep -qw xfs /proc/filesystems; then
     modprobe xfs
 fi
 if ! grep -qw xfs /proc/filesystems; then
-    excluded xfsdump "this kernel has no xfs (User Mode Linux)"
+    excluded xfsdump "this kernel has no xfs (User Mode Linux of Debian 12)"
     return
 fi
 check "mkfs.xfs" mkfs.xfs -q fs.img

@@ -2,7 +2,7 @@
 # PT-01, PT-10. dd with records from 512 bytes to 16 MiB: bytes, counts, positions, too small buffers; early warning and the end.
 
 # asks_known BYTES: whether a daemon can know how much a call of about BYTES asks for. It can when the call fits in one
-# piece, or from /proc/PID/syscall, which User Mode Linux has not.
+# piece, or from /proc/PID/syscall, which User Mode Linux of Debian 12 has not.
 asks_known() {
     [ "$1" -le 126976 ] || [ -e /proc/self/syscall ] && return
     excluded "calls of the wrong size, about $1 bytes" "this kernel hides from a daemon how much a call asks for"

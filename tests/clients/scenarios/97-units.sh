@@ -25,7 +25,7 @@ for unit in pseudotape pseudotape-mirror pseudotape-rmt; do
         "$(grep -E '^(User|Group)=' "$PT_ROOT/packaging/systemd/$unit.service" | sort -r | paste -sd' ')"
 done
 
-# how long another process's call is, which User Mode Linux tells nobody
+# how long another process's call is, which User Mode Linux of Debian 12 tells nobody
 if [ -e /proc/self/syscall ]; then
     # shellcheck disable=SC2046
     check "the device daemon's rights tell how long root's calls are" setpriv $(rights pseudotape) cat /proc/$$/syscall

@@ -67,5 +67,5 @@ def pattern(seed, size):
 
 
 def pieces_hidden():
-    """Whether this kernel keeps from a daemon how much a read asks for (no /proc/PID/syscall, as in User Mode Linux)."""
+    """Whether this kernel keeps from a daemon how much a read asks for (no /proc/PID/syscall, as in User Mode Linux of Debian 12)."""
     return not os.path.exists("/proc/self/syscall")

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from checks import MTIOCGET, MTREW, fail, ok, operation, outcome, pattern, same
+from checks import MTIOCGET, MTREW, fail, ok, operation, outcome, pattern, pieces_hidden, same
 
 KIB = 1024
 SIZES = [1, 512, 10 * KIB, 64 * KIB, 124 * KIB, 16 * KIB * KIB]
@@ -179,8 +179,12 @@ def dies(fault, number):
     fd = opened()
     data = pattern(1, 200 * KIB)
     got = [outcome(os.write, fd, data) for _ in range(3)]
+    if directory == "/dev" and not pieces_hidden():
+        # It comes in two pieces and is handed down with the second, whose error the kernel makes a short count.
+        same(name(f"{fault} in a write: a piece of it"), True, isinstance(got[2], int) and 0 < got[2] < len(data))
+        got[2] = outcome(os.write, fd, data)
     same(name(f"{fault} in a write: EIO for it"), [len(data), len(data), "EIO"], got)
-    same(name(f"{fault} in a write: then ENXIO"), "ENXIO", outcome(os.write, fd, data))
+    same(name(f"{fault} in a write: then ENXIO"), "ENXIO", outcome(os.write, fd, data[: 100 * KIB]))
     same(name(f"{fault} in a write: the process ended so"), number, (slave.wait(), slave.process.returncode)[1])
     # also for the close, which writes no filemark then; on CUSE it can't say so
     same(name(f"{fault} in a write: ENXIO for the close"), None if directory == "/dev" else "ENXIO", close(fd))

@@ -1,14 +1,17 @@
 /*
- * User Mode Linux keeps 2696 bytes of a process's floating point state, up to AVX-512. A processor with AMX has
- * 11008, and the host's kernel takes all of them or none (ptrace(2), PTRACE_SETREGSET: EFAULT), so that no guest
- * boots. Preloaded into linux.uml, this sets what the guest keeps and leaves the rest as it is. Nothing in a guest
- * uses AMX: that takes a permission nobody asks for (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
+ * What linux.uml needs so that it runs here; the loader puts it before the C library.
+ *
+ * User Mode Linux before 6.13 keeps 2696 bytes of a process's floating point state, up to AVX-512. A processor with AMX
+ * has 11008, and the host's kernel takes all of them or none (ptrace(2), PTRACE_SETREGSET: EFAULT), so that no guest
+ * boots. This ptrace sets what the guest keeps and leaves the rest as it is. Nothing in a guest uses AMX: that takes a
+ * permission nobody asks for (arch_prctl(2), ARCH_REQ_XCOMP_PERM).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/types.h>
@@ -46,4 +49,16 @@ long ptrace(enum __ptrace_request request, ...)
 	}
 	memcpy(whole, part.iov_base, part.iov_len);
 	return real(PTRACE_SETREGSET, pid, address, &all);
+}
+
+/* A kernel that was built for a C library from 2.38 on calls these: see tests/guest/fetch. They also take the binary
+ * numbers of C23 ("0b101"), which no option of a kernel has. */
+long __isoc23_strtol(const char *text, char **end, int base)
+{
+	return strtol(text, end, base);
+}
+
+unsigned long __isoc23_strtoul(const char *text, char **end, int base)
+{
+	return strtoul(text, end, base);
 }
