@@ -81,6 +81,37 @@ pub(crate) struct Reader<'a> {
     leap: u64,
     /// Filemarks before the place that was known last, where the drive knows.
     file: Option<i64>,
+    /// By what the tape is known again: from before, or the first block of this reader.
+    proof: Proof,
+    /// It was read by this reader.
+    own_proof: bool,
+    /// And the last block of the last batch that had one.
+    last: Option<Proof>,
+}
+
+/// By what a tape is known again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// Nothing was read of it yet, so that nothing can be mixed up.
+    NotNeeded,
+    /// Something was read of it, and none of that can be compared.
+    None,
+    /// A block of it.
+    Block {
+        object: u64,
+        length: usize,
+        sum: u32,
+    },
+}
+
+impl Proof {
+    pub(crate) fn new(object: u64, block: &[u8]) -> Self {
+        Proof::Block {
+            object,
+            length: block.len(),
+            sum: crc32fast::hash(block),
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -96,9 +127,19 @@ impl<'a> Reader<'a> {
             end: None,
             leap: 1,
             file: None,
+            proof: Proof::None,
+            own_proof: false,
+            last: None,
         };
         reader.next_range();
         reader
+    }
+
+    /// The tape is known by these, where the drive says that it may be another one.
+    pub(crate) fn proved_by(mut self, first: Proof, last: Option<Proof>) -> Self {
+        self.proof = first;
+        self.last = last;
+        self
     }
 
     fn next_range(&mut self) {
@@ -129,6 +170,9 @@ impl<'a> Reader<'a> {
             if new.any(|(_, step)| matches!(step, Step::Bad { .. })) {
                 break;
             }
+        }
+        if let Some(last) = last_block(batch) {
+            self.last = Some(last);
         }
     }
 
@@ -226,6 +270,9 @@ impl<'a> Reader<'a> {
             Err(failed) => {
                 return match failed.sense {
                     Sense::MediumError | Sense::HardwareError => Ok(Read::Failed(failed)),
+                    Sense::Reset | Sense::MediumChanged if self.is_same_tape(batch) => {
+                        Ok(Read::Failed(failed))
+                    }
                     _ => Err(source_error(object, "read", failed)),
                 };
             }
@@ -257,6 +304,13 @@ impl<'a> Reader<'a> {
                 grow(batch, object, length)?;
                 return Ok(Read::Again);
             }
+            let block = batch.bytes.get(batch.used..batch.used + length);
+            // The first one that this drive could read: it can again.
+            if let Some(block) = block.filter(|_| !self.own_proof) {
+                self.proof = Proof::new(object, block);
+                self.own_proof = true;
+                self.last = None;
+            }
             batch.used += length;
         }
         Ok(Read::Step(step))
@@ -268,6 +322,49 @@ impl<'a> Reader<'a> {
             grow(batch, self.object, wanted.max(BATCH_BYTES) - batch.used)?;
         }
         Ok(())
+    }
+
+    /// A drive that lost its place at a bad block is, behind a node, one that was reset, or has another medium. It has
+    /// the same one where blocks of it are there as they were: the first, which may be a label that many tapes have,
+    /// and the last. Where nothing was read yet, nothing can be mixed up.
+    fn is_same_tape(&mut self, batch: &Batch) -> bool {
+        self.at = None;
+        // The first answer may say once more what happened.
+        let rewound = (0..2).any(|_| {
+            let done = self.drive.rewind();
+            done.is_ok_and(|done| done.position.object.0 == 0)
+        });
+        let last = last_block(batch).or(self.last);
+        match self.proof {
+            _ if !rewound => false,
+            Proof::NotNeeded => true,
+            Proof::None => false,
+            proof @ Proof::Block { .. } => {
+                self.proves(proof) && last.is_none_or(|last| last == proof || self.proves(last))
+            }
+        }
+    }
+
+    /// Whether a block is there as it was.
+    fn proves(&mut self, proof: Proof) -> bool {
+        let Proof::Block { object, length, .. } = proof else {
+            return false;
+        };
+        let to = Address {
+            partition: None,
+            object: ObjectNumber(object),
+        };
+        let located = self.drive.locate(to);
+        if !located.is_ok_and(|done| done.position.object.0 == object) {
+            return false;
+        }
+        let mut block = vec![0; length];
+        let read = self.drive.read(Transfer::Variable, &mut block);
+        read.is_ok_and(|done| {
+            done.stop.is_none()
+                && usize::try_from(done.block_length) == Ok(length)
+                && Proof::new(object, &block) == proof
+        })
     }
 
     /// Brings the tape before an object, by whatever way leads there; the place is asked for afterwards.
@@ -405,6 +502,17 @@ pub(crate) fn goes_on_at(drive: &mut dyn Drive, object: u64) -> Result<bool, Err
             None => {}
         }
     }
+}
+
+/// The last block of a batch, whose bytes are its last ones.
+fn last_block(batch: &Batch) -> Option<Proof> {
+    let mut steps = batch.steps.iter().rev();
+    let (object, length) = steps.find_map(|(object, step)| match step {
+        Step::Block(length) => Some((*object, usize::try_from(*length).ok()?)),
+        _ => None,
+    })?;
+    let block = batch.bytes().get(batch.used.checked_sub(length)?..)?;
+    Some(Proof::new(object, block))
 }
 
 /// What a read met.

@@ -152,7 +152,8 @@ impl Run<'_> {
         if wanted.is_empty() || self.outcome.cancelled {
             return Ok(false);
         }
-        let mut reader = Reader::new(source, wanted, limit);
+        let (first, last) = self.kept.proofs()?;
+        let mut reader = Reader::new(source, wanted, limit).proved_by(first, last);
         let mut skipped = false;
         let fill = |batch: &mut Batch| {
             reader.fill(batch);

@@ -86,10 +86,39 @@ fn samples(map: &Map) -> BTreeSet<u64> {
 }
 
 /// How many blocks are the same, of those that can be read on both.
+///
+/// A drive that says that it was reset, or may have another medium, has lost its place at a bad block, or has another
+/// tape by now: all is compared anew, but for the object where it said so.
 fn compare(source: &mut dyn Volume, kept: &mut Kept<'_>) -> Result<u64, Error> {
+    let mut samples = samples(kept.map);
+    loop {
+        match compare_all(source, kept, &samples) {
+            Err(Error::Drive {
+                tape: Tape::Source,
+                object,
+                failed,
+                ..
+            }) if matches!(failed.sense, Sense::Reset | Sense::MediumChanged)
+                && samples.remove(&object.0) =>
+            {
+                // The first answer may say once more what happened.
+                if source.rewind().is_err() {
+                    let _second = source.rewind();
+                }
+            }
+            compared => return compared,
+        }
+    }
+}
+
+fn compare_all(
+    source: &mut dyn Volume,
+    kept: &mut Kept<'_>,
+    samples: &BTreeSet<u64>,
+) -> Result<u64, Error> {
     let mut buffer = vec![0; 1 << 20];
     let mut equal = 0;
-    for object in samples(kept.map) {
+    for object in samples.iter().copied() {
         let Some(ours) = kept.read(object)? else {
             continue;
         };

@@ -8,10 +8,13 @@ use crate::found::{
     Handle, Image, Object, Written, adopt_base, adopt_found, append_found, places_in_found,
 };
 use crate::map::{Attempt, Map, Place, SourceName, State};
-use crate::reader::{Batch, Step};
+use crate::reader::{Batch, Proof, Step};
 
 /// Bytes of good blocks between two checkpoints.
 const CHECKPOINT_BYTES: u64 = 1 << 30;
+
+/// So many good objects are looked through for a block.
+const PROOFS: usize = 16;
 
 /// The map, and the images of what is in it.
 pub(crate) struct Kept<'a> {
@@ -120,6 +123,37 @@ impl<'a> Kept<'a> {
             self.dirty = true;
         }
         Ok(read)
+    }
+
+    /// By what the tape is known again: one of the first good blocks, and one of the last.
+    pub(crate) fn proofs(&mut self) -> Result<(Proof, Option<Proof>), Error> {
+        let good: Vec<(u64, u64)> = self
+            .map
+            .runs()
+            .iter()
+            .filter(|run| matches!(run.state, State::Good(_)))
+            .map(|run| (run.first, run.end()))
+            .collect();
+        if good.is_empty() {
+            return Ok((Proof::NotNeeded, None));
+        }
+        let objects = good.iter().flat_map(|(first, end)| *first..*end);
+        let first = self.first_block(objects.take(PROOFS).collect())?;
+        let objects = good
+            .iter()
+            .rev()
+            .flat_map(|(first, end)| (*first..*end).rev());
+        let last = self.first_block(objects.take(PROOFS).collect())?;
+        Ok((first.unwrap_or(Proof::None), last))
+    }
+
+    fn first_block(&mut self, objects: Vec<u64>) -> Result<Option<Proof>, Error> {
+        for object in objects {
+            if let Some(Object::Block(block)) = self.read(object)? {
+                return Ok(Some(Proof::new(object, &block)));
+            }
+        }
+        Ok(None)
     }
 
     /// Keeps what a batch has; says how many objects were good.

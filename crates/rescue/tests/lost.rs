@@ -4,7 +4,7 @@ mod damaged;
 
 use std::collections::BTreeSet;
 
-use damaged::{Damaged, Desk, Told, all_but, open_image, store_of, three_files};
+use damaged::{After, Damaged, Desk, Told, all_but, open_image, store_of, three_files};
 use pseudotape_rescue::{Error, Holes, Options, Outcome, Tape, assemble};
 use pseudotape_testkit::ModelObject;
 use pseudotape_testkit::store::FaultyStore;
@@ -125,6 +125,38 @@ fn an_older_copy_of_the_base_is_refused_or_what_it_lacks_is_read_again() {
     let outcome = run(&mut desk, &mut source, REREAD).expect("what it lacks is read again");
     assert_eq!(outcome.read.objects, 14);
     assert_eq!(desk.objects(), all_but(&objects, &[5].into()));
+}
+
+/// A drive that says so may have another tape in it: nothing of that is taken for a part of this one, also where both
+/// begin alike, as tapes with the same label do.
+#[test]
+fn a_medium_that_was_changed_meanwhile_ends_the_run() {
+    let objects = three_files();
+    for alike in [0, 1, 6] {
+        let mut other = objects.clone();
+        for object in other.iter_mut().skip(alike) {
+            if let ModelObject::Block(block) = object {
+                block[0] ^= 1;
+            }
+        }
+        let mut desk = Desk::new();
+        let changed = || {
+            let source = Damaged::new(&objects).bad([7]).named(1, "T");
+            let mut source = source.after(After::Changed);
+            source.other.clone_from(&other);
+            source
+        };
+        let error = run(&mut desk, &mut changed(), Options::default()).expect_err("another tape");
+        assert!(matches!(error, Error::Drive { .. }), "{error}");
+        assert_eq!(desk.objects(), all_but(&objects[..7], &BTreeSet::new()));
+        // Also where this run has read nothing yet.
+        run(&mut desk, &mut changed(), Options::default()).expect_err("another tape");
+        assert_eq!(desk.objects(), all_but(&objects[..7], &BTreeSet::new()));
+        let mut good = Damaged::new(&objects).named(2, "T");
+        let done = run(&mut desk, &mut good, Options::default()).expect("nothing fails");
+        assert!(done.whole);
+        assert_eq!(desk.objects(), all_but(&objects, &BTreeSet::new()));
+    }
 }
 
 /// Damage of our own images, in as many places as there may be, costs one run.

@@ -10,12 +10,13 @@ use pseudotape_rescue::{Error, Holes, Moved, Options, Place, State, assemble, ra
 use pseudotape_tape::{Noted, ObjectNumber};
 use pseudotape_testkit::ModelObject;
 
-const AFTER: [After; 5] = [
+const AFTER: [After; 6] = [
     After::Behind,
     After::Stays,
     After::Lost,
     After::Lies,
     After::TooFar,
+    After::Reset,
 ];
 
 fn run(desk: &mut Desk, source: &mut Damaged, drive: &str) -> (pseudotape_rescue::Outcome, Told) {
@@ -249,10 +250,22 @@ fn file_by_file_where_spacing_over_a_block_does_not_work() {
 /// EN-14: two copies with different bad blocks are one whole tape.
 #[test]
 fn two_copies_with_different_bad_blocks_are_a_whole_one() {
+    for after in AFTER {
+        two_copies(after);
+    }
+}
+
+fn two_copies(after: After) {
     let objects = three_files();
     let mut desk = Desk::new();
-    let mut one = Damaged::new(&objects).bad([0, 5, 6, 14]).named(1, "MON");
-    let mut two = Damaged::new(&objects).bad([1, 7, 13]).named(2, "MON");
+    let mut one = Damaged::new(&objects)
+        .bad([0, 5, 6, 14])
+        .named(1, "MON")
+        .after(after);
+    let mut two = Damaged::new(&objects)
+        .bad([1, 7, 13])
+        .named(2, "MON")
+        .after(after);
     assert!(!run(&mut desk, &mut one, "one").0.whole);
     let (outcome, told) = run(&mut desk, &mut two, "two");
     assert!(outcome.whole && told.bad.is_empty());

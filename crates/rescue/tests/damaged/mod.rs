@@ -31,6 +31,10 @@ pub enum After {
     Lies,
     /// It ran over the next block, too.
     TooFar,
+    /// It says that it was reset, and does nothing more until it is rewound: so a node tells that its position is lost.
+    Reset,
+    /// It says that its medium was changed, and it was.
+    Changed,
 }
 
 /// A drive with a damaged tape.
@@ -47,6 +51,9 @@ pub struct Damaged {
     /// How often each object was read well.
     pub reads: Arc<Mutex<BTreeMap<u64, u32>>>,
     lost: bool,
+    reset: bool,
+    /// What is in the drive after a change.
+    pub other: Vec<ModelObject>,
     /// The drive dies at this object.
     pub dies_at: Option<u64>,
 }
@@ -74,6 +81,8 @@ impl Damaged {
             noted: Noted::NoPlace,
             reads: Arc::default(),
             lost: false,
+            reset: false,
+            other: Vec::new(),
             dies_at: None,
         }
     }
@@ -96,6 +105,21 @@ impl Damaged {
             ..VolumeIdentity::default()
         };
         self
+    }
+
+    fn needs_rewind<T>(&self) -> Result<T, Failed> {
+        Err(Failed::at(Sense::Reset, None))
+    }
+
+    fn change(&mut self) -> Failed {
+        self.tape.eject();
+        self.tape.insert(ModelCartridge {
+            partitions: vec![self.other.clone()],
+            ..ModelCartridge::default()
+        });
+        self.tape.clear_attention();
+        self.faults.clear();
+        Failed::at(Sense::MediumChanged, None)
     }
 
     fn here(&mut self) -> u64 {
@@ -155,6 +179,9 @@ impl Drive for Damaged {
         if self.lost {
             return self.lose();
         }
+        if self.reset {
+            return self.needs_rewind();
+        }
         let at = self.here();
         if self.dead() {
             return Err(Failed::at(Sense::NoDrive, None));
@@ -176,6 +203,11 @@ impl Drive for Damaged {
                 After::Behind => go(&mut self.tape, at + 1)?,
                 After::Stays => go(&mut self.tape, at)?,
                 After::Lost => return self.lose(),
+                After::Reset => {
+                    self.reset = true;
+                    return self.needs_rewind();
+                }
+                After::Changed => return Err(self.change()),
                 After::TooFar => go(&mut self.tape, at + 2)?,
                 After::Lies => {
                     let mut position = go(&mut self.tape, at + 1)?;
@@ -204,6 +236,10 @@ impl Drive for Damaged {
         if self.dead() {
             return Err(Failed::at(Sense::NoDrive, None));
         }
+        if self.reset && motion != Motion::Rewind {
+            return self.needs_rewind();
+        }
+        self.reset = false;
         match motion {
             Motion::Locate(to) if self.blocked(to.object.0) => return self.lose(),
             Motion::Locate(_) | Motion::Rewind => self.lost = false,
@@ -233,6 +269,9 @@ impl Drive for Damaged {
     fn position(&mut self) -> Result<Position, Failed> {
         if self.lost {
             return self.lose();
+        }
+        if self.reset {
+            return self.needs_rewind();
         }
         Drive::position(&mut self.tape)
     }
