@@ -166,7 +166,11 @@ fn a_target_that_lost_its_end_is_told_of_with_the_way_on() {
     let text = place.ends(2, &["rescue", "tape.ptape", "out.ptape"]);
     expect(
         &text,
-        &["the map says 62", "bring out.ptape back", "--reread-lost"],
+        &[
+            "the map says 62",
+            "bring out.ptape back",
+            "'pseudotape accept-loss out.ptape' lets it be written, and then --reread-lost",
+        ],
     );
     assert!(!text.contains("the same command goes on"), "{text}");
     // An image that lost committed data is written to only when somebody accepted that.
@@ -193,6 +197,34 @@ fn a_target_that_was_damaged_since_is_whole_after_one_run() {
     let text = place.ends(0, &["rescue", "tape.ptape", "new.ptape"]);
     expect(&text, &["read 4 objects now", "whole: all 62"]);
     place.ends(0, &["compare", "tape.ptape", "new.ptape"]);
+}
+
+/// A map is written in many runs: with the name of another file of the rescue it would be written over that.
+#[test]
+fn a_map_with_the_name_of_another_file_is_refused() {
+    let place = Place::new();
+    place.damaged("bad.ptape", &[3]);
+    fs::create_dir(place.path("d")).unwrap();
+    for map in ["out.ptape", "./out.ptape", "d/../out.ptape", "bad.ptape"] {
+        let text = place.ends(2, &["rescue", "bad.ptape", "out.ptape", "--map", map]);
+        expect(
+            &text,
+            &["--map", "is a tape of this rescue", "another name"],
+        );
+        assert!(!place.path("out.ptape").exists());
+    }
+    // Where it is there already, also under another name of the same file.
+    place.ends(1, &["rescue", "bad.ptape", "out.ptape"]);
+    fs::hard_link(place.path("out.ptape"), place.path("other")).unwrap();
+    let text = place.ends(2, &["rescue", "bad.ptape", "out.ptape", "--map", "other"]);
+    expect(&text, &["--map", "is a tape of this rescue"]);
+    let text = place.ends(
+        2,
+        &["rescue", "bad.ptape", "zstd+z.ptape", "--map", "z.ptape"],
+    );
+    expect(&text, &["--map", "is a tape of this rescue"]);
+    assert!(!place.path("z.ptape").exists());
+    place.ends(0, &["rescue", "tape.ptape", "out.ptape"]);
 }
 
 /// The second one comes while the first one is held, by whoever is told of its first bad block.
@@ -250,6 +282,37 @@ fn one_file_as_bytes_has_a_name_and_tells_of_each_hole() {
         fs::metadata(place.path("-")).unwrap().len(),
         30 * BLOCK as u64
     );
+    // How long its blocks were nobody knows where none is left: no number is made up for them.
+    let all: Vec<u32> = (0..30).collect();
+    place.damaged("first.ptape", &all);
+    let text = place.ends(
+        1,
+        &["rescue", "first.ptape", "--raw-file", "0", "--output", "h"],
+    );
+    expect(
+        &text,
+        &[
+            "hole: of unknown length from byte 0 on (object 0)",
+            "h.partial, how much of it is missing nobody knows: h.map says where",
+        ],
+    );
+    // An image that lost its end has no hole, and is not whole.
+    fs::copy(place.path("tape.ptape"), place.path("cut.ptape")).unwrap();
+    let cut = fs::OpenOptions::new()
+        .write(true)
+        .open(place.path("cut.ptape"));
+    let cut = cut.unwrap();
+    let length = cut.metadata().unwrap().len();
+    cut.set_len(length - 20 * BLOCK as u64).unwrap();
+    let text = place.ends(
+        1,
+        &["rescue", "cut.ptape", "--raw-file", "1", "--output", "e"],
+    );
+    expect(
+        &text,
+        &["e.partial, its end is missing, and how long that was nobody knows"],
+    );
+    assert!(!text.contains("about 0 B"), "{text}");
     let count = |holes: u32| {
         let name = format!("{holes}.ptape");
         let bad: Vec<u32> = (0..holes).map(|hole| hole + 1).collect();

@@ -76,9 +76,16 @@ fn way_on(error: &Error, found: &Path, base: &Tape, desk: &Desk) -> Option<Strin
                 Which::Found => found.display().to_string(),
                 _ => base.name(),
             };
+            // What lost committed data takes nothing more before somebody has accepted that.
+            let first = match tape {
+                Which::Base if base.missing(0).is_ok_and(|missing| missing.is_some()) => {
+                    format!("'pseudotape accept-loss {file}' lets it be written, and then ")
+                }
+                _ => String::new(),
+            };
             Some(format!(
-                "bring {file} back as it was; where that is gone for good, --reread-lost reads what it held from SRC \
-                 again"
+                "bring {file} back as it was; where that is gone for good, {first}--reread-lost reads what it held from \
+                 SRC again"
             ))
         }
         Error::Lost { .. }

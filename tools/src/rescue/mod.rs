@@ -61,6 +61,17 @@ pub(crate) fn work_telling(
     let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
     let partition = partition(&mut source, options.partition)?;
     let desk = Desk::find(target, options.map.as_deref())?;
+    for tape in [
+        Some(desk.base_path()),
+        options.source.image_path(),
+        target.image_path(),
+    ] {
+        ensure!(
+            tape.is_none_or(|tape| !same_file(tape, &desk.map)),
+            "--map {}: that is a tape of this rescue: give the map another name",
+            desk.map.display()
+        );
+    }
     ensure_for_tape(options, desk.is_direct())?;
     let _lock = Lock::take(desk.lock_path(), desk.base_path())?;
     let map = desk.load()?;
@@ -100,6 +111,27 @@ pub(crate) fn work_telling(
     Ok(RescueReport::new(
         options, target, &desk, &map, outcome, assembled, time,
     ))
+}
+
+/// Whether two names are those of one file, whether it is there or not.
+fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    if let (Some(one), Some(other)) = (identity(one), identity(other)) {
+        return one == other;
+    }
+    // One that is not there yet: by its folder, whatever that is called.
+    let place = |path: &Path| {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        Some((fs::canonicalize(folder).ok()?, path.file_name()?.to_owned()))
+    };
+    place(one).is_some_and(|one| place(other) == Some(one))
 }
 
 /// How a picture that was written before begins.

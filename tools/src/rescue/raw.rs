@@ -45,6 +45,9 @@ struct RawReport {
     sha256: String,
     /// The digest is the one that was asked for; null where none was.
     sha256_matches: Option<bool>,
+    /// Its end was seen.
+    #[serde(skip)]
+    ended: bool,
 }
 
 impl Report for RawReport {
@@ -58,10 +61,14 @@ impl Report for RawReport {
             self.sha256
         );
         for hole in self.holes.iter().take(LINES) {
+            let length = match self.blocks {
+                // No block that could be read says how long the others were.
+                0 => "of unknown length".to_owned(),
+                _ => format!("about {}", HumanBytes(hole.bytes)),
+            };
             text += &format!(
-                "{}: about {} from byte {} on (object {})\n",
+                "{}: {length} from byte {} on (object {})\n",
                 screen.paint(Paint::Bad, "hole"),
-                HumanBytes(hole.bytes),
                 hole.offset,
                 hole.first_object
             );
@@ -83,10 +90,15 @@ impl Report for RawReport {
                 self.output.display()
             ),
             (Some(map), _) => format!(
-                "{}: {}, about {} of it missing: {} says where\n",
+                "{}: {}, {}: {} says where\n",
                 screen.paint(Paint::Bad, "partial"),
                 self.output.display(),
-                HumanBytes(lost),
+                match (lost, self.blocks) {
+                    (0, _) => "its end is missing, and how long that was nobody knows".to_owned(),
+                    (_, 0) => "how much of it is missing nobody knows".to_owned(),
+                    (lost, _) if self.ended => format!("about {} of it missing", HumanBytes(lost)),
+                    (lost, _) => format!("about {} of it missing, and its end", HumanBytes(lost)),
+                },
                 map.display()
             ),
             (None, _) => format!(
@@ -205,6 +217,7 @@ fn report(
             .collect(),
         sha256,
         sha256_matches,
+        ended: read.ended,
     }
 }
 
