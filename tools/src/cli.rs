@@ -11,6 +11,7 @@ use pseudotape_sink::Sink;
 use pseudotape_vault::Label;
 
 mod clone;
+mod delivery;
 mod library;
 mod ordered;
 mod rescue;
@@ -19,6 +20,9 @@ mod vault;
 mod volume;
 
 pub(crate) use clone::{CloneReason, CloneVolume};
+pub(crate) use delivery::{
+    DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
+};
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
     ShowLibrary,

@@ -92,6 +92,27 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Makes a volume of three tape files of which two are bad, and its clone, which has the label.
+    fn cloned_with_two_bad(&self, label: &str) {
+        let output = self.command(&["create", "three.ptape"]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let files: [&[u8]; 3] = [b"first file", b"second file", b"third file"];
+        write(&self.path("three.ptape"), &files);
+        self.ok(&["add", "three.ptape", "--label", label, "--digests"]);
+        let image = self.path(&format!("v/images/{label}.ptape"));
+        let mut bytes = fs::read(&image).unwrap();
+        for file in &files[..2] {
+            let at = bytes.windows(file.len()).position(|part| part == *file);
+            bytes[at.unwrap()] ^= 1;
+        }
+        fs::write(&image, bytes).unwrap();
+        let clone = format!("{label}2");
+        self.ok(&["add", "--new", "--label", &clone]);
+        self.ended(1, &["clone", label, "--to", &clone]);
+    }
+}
+
 /// Writes tape files of one block each at the end of the data.
 fn write(path: &Path, files: &[&[u8]]) {
     let (mut image, _) = Image::open(
@@ -220,10 +241,12 @@ fn a_file_that_was_declared_lost_stays_so_until_a_person_says_otherwise() {
             .expect("a block of file 0");
         bytes[at] ^= 1;
         fs::write(&path, bytes).unwrap();
-        let mark = [
-            "mark", "MON001", "--file", "0", state, "--by", "ada", "--reason", "gone",
-        ];
-        place.ok(&mark);
+        let why = ["--file", "0", "--by", "ada", "--reason", "gone"];
+        let word: &[&str] = match state {
+            "lost" => &["declare-lost", "MON001"],
+            _ => &["mark", "MON001", state],
+        };
+        place.ok(&[word, &why].concat());
         for depth in [&["--digests"][..], &[]] {
             place.run(&[&["add", path.to_str().unwrap()], depth].concat());
             let file = place.json(&["ls", "MON001"])["files"][0].clone();
@@ -685,6 +708,34 @@ fn stacked_until_full(place: &Place) -> Value {
     report
 }
 
+/// Tape files that go out, and that come back.
+fn out_and_back(place: &Place, see: &mut impl FnMut(&str, &Value)) {
+    let damaged = "G damaged 1";
+    place.cloned_with_two_bad("G");
+    fs::write(place.path("back"), "first file").unwrap();
+    see(
+        "deliver",
+        &place.json(&["deliver", "G", "--file", "0", "--to", "."]),
+    );
+    for (name, arguments) in [
+        (
+            "deliver",
+            &["deliver", damaged, "--file", "0", "--to", "."][..],
+        ),
+        (
+            "import-recovered",
+            &["import-recovered", "G", "--file", "1=back"],
+        ),
+    ] {
+        let told = place.ended(1, &[arguments, &["--json"]].concat());
+        see(name, &serde_json::from_str(&told).unwrap());
+    }
+    see(
+        "redeliver",
+        &place.json(&["redeliver", "G", "--file", "0", "back"]),
+    );
+}
+
 /// What is printed is what docs/VAULT.md has, by field and by kind; and each field of it is printed by something here.
 #[test]
 fn reports_are_those_of_the_document() {
@@ -755,7 +806,10 @@ fn reports_are_those_of_the_document() {
     place.ok(&["add", "f.ptape", "--label", "F"]);
     let inner = place.json(&["clone", "F", "--to", "E", "--hold"]);
     see("clone", &inner);
-    place.ok(&[&["mark", "F", "lost", "--file", "0"], &by[..]].concat());
+    see(
+        "declare-lost",
+        &place.json(&[&["declare-lost", "F", "--file", "0"], &by[..]].concat()),
+    );
     see("clone", &place.json(&["clone", "F", "--to", "E"]));
     see("stack", &stacked_until_full(&place));
     see("pool", &place.json(&["pool"]));
@@ -769,6 +823,7 @@ fn reports_are_those_of_the_document() {
         &place.json(&["recall", "X", "--drive", "stacked.ptape"]),
     );
     assert_eq!(fs::read(&kept).unwrap(), bytes);
+    out_and_back(&place, &mut see);
     see("rm", &place.json(&["rm", "MON001"]));
     fs::remove_file(&image).unwrap();
     see("rm", &place.json(&["rm", "B", "--lose-last-copy"]));

@@ -358,6 +358,18 @@ pub enum Error {
     /// A drive failed.
     #[error("the drive: {0}")]
     Drive(#[from] pseudotape_tape::Failed),
+    /// A tape file that came back is not taken.
+    #[error(
+        "tape file {number} of the volume that {label} is the clone of is not taken back: {why}"
+    )]
+    NotReturned {
+        /// The clone.
+        label: Label,
+        /// Its number on the damaged volume.
+        number: u64,
+        /// What is wrong.
+        why: String,
+    },
     /// A person has to say why.
     #[error("a decision needs a name and a reason: --by NAME --reason TEXT")]
     NoReason,

@@ -39,7 +39,7 @@ check "the first archive is whole" tar -b 128 --compare -f "$NODE" -C "$tree_sma
 check "unload it again" pseudotape unload 0
 says "a word makes no bad file good" 2 "still can't be read" pseudotape vault mark MON001 ok --file 1 --by ada --reason hope
 says "only a person declares it lost" 2 'by NAME --reason TEXT' pseudotape vault mark MON001 lost --file 1
-check "and does" pseudotape vault mark MON001 lost --file 1 --by ada --reason 'made anew elsewhere'
+check "and does" pseudotape vault declare-lost MON001 --file 1 --by ada --reason 'made anew elsewhere'
 says "the last copy stays" 2 '1 tape file that somebody wants' pseudotape vault rm MON001
 check "it goes with the word for it" pseudotape vault rm MON001 --lose-last-copy --by ada --reason 'copied to MON002'
 [ ! -e "$images/MON001.ptape" ] && ok "its image is gone" || fail "its image is gone" "$(ls "$images")"

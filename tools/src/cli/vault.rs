@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::clone::CloneVolume;
+use super::delivery::{DeclareLost, DeliverFile, ImportRecovered, Redeliver};
 use super::ordered::Ordered;
 use super::travel::{BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes};
 use clap::{ArgGroup, Args, Subcommand};
@@ -42,8 +43,9 @@ pub(crate) enum VaultCommand {
     Set(SetVolume),
     /// Writes down the state of a volume, or of one of its tape files, as a person decided it.
     ///
-    /// STATE of a volume: ok, notallowed, at-vendor, lost. STATE of a tape file: ok, bad, missing, released, lost. A
-    /// bad or missing file becomes ok only when it is read again with the digest that it had, which this command does.
+    /// STATE of a volume: ok, notallowed, at-vendor, lost. STATE of a tape file: ok, bad, missing, released; a file is
+    /// lost by 'declare-lost' alone. A bad or missing file becomes ok only when it is read again with the digest that
+    /// it had, which this command does.
     Mark(MarkVolume),
     /// Puts a clone in the place of a volume of which something can't be read any more.
     ///
@@ -51,6 +53,21 @@ pub(crate) enum VaultCommand {
     /// back, and given the label; the damaged volume is kept, blocked. The command may be killed at any moment: the
     /// same one goes on. The exit code is 1 where a tape file that somebody wants is not on the clone.
     Clone(CloneVolume),
+    /// Declares tape files lost: nobody will try any more to read them.
+    ///
+    /// It is the only way to that state. 'pseudotape vault mark LABEL bad --file N' takes it back.
+    DeclareLost(DeclareLost),
+    /// Brings one tape file out of the vault: into a directory, to another host, or onto another volume.
+    ///
+    /// It is delivered only where all of it can be read, with the digest that the catalog has; into a directory what
+    /// there is of another one comes as NAME.partial, with a map of its holes, and the exit code is 1.
+    Deliver(DeliverFile),
+    /// Takes a bad tape file back that its owner has delivered again, and writes it onto the clone.
+    Redeliver(Redeliver),
+    /// Takes bad tape files back that somebody could recover, and writes those with the right digest onto the clone.
+    ///
+    /// The exit code is 1 where one of them was refused, or a file of the volume is still bad.
+    ImportRecovered(ImportRecovered),
     /// Takes a volume out of the vault and deletes its image.
     Rm(RemoveVolume),
     /// Writes copies of volumes on a stacked volume: any tape, as archives that tar lists and extracts.

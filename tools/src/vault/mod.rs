@@ -2,6 +2,7 @@
 
 mod add;
 mod clone;
+mod delivery;
 mod diagnosis;
 mod shown;
 mod stacks;
@@ -10,7 +11,7 @@ mod travel;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use nix::unistd::{User, getuid};
 use pseudotape_human::{Report, Screen};
 use pseudotape_vault::{Availability, FileState, LastCopy, Order, Surroundings, Vault};
@@ -39,6 +40,10 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Set(set) => set_to(set, &place, screen),
         VaultCommand::Mark(mark) => marked(mark, &place, screen),
         VaultCommand::Clone(clone) => clone::run(clone, &place, screen),
+        VaultCommand::DeclareLost(declare) => delivery::declare_lost(declare, &place, screen),
+        VaultCommand::Deliver(deliver) => delivery::deliver(deliver, &place, screen),
+        VaultCommand::Redeliver(file) => delivery::redeliver(file, &place, screen),
+        VaultCommand::ImportRecovered(files) => delivery::import_recovered(files, &place, screen),
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
         VaultCommand::Stack(stack) => stacks::stack(stack, &place, screen),
         VaultCommand::Recall(recall) => stacks::recall(recall, &place, screen),
@@ -220,6 +225,12 @@ fn marked(mark: &MarkVolume, place: &Place, screen: &Screen) -> anyhow::Result<V
         }
         Some(number) => {
             let state: FileState = mark.state.parse()?;
+            ensure!(
+                state != FileState::Lost,
+                "only 'pseudotape vault declare-lost {} --file {number} --by NAME --reason TEXT' declares a tape file \
+                 lost",
+                mark.label
+            );
             let files = vault.files(&mark.label)?;
             let known = files.iter().find(|file| file.number == number);
             match (known.is_some_and(|file| file.state.is_faulty()), state) {

@@ -19,6 +19,11 @@ impl Rows<'_> {
             "INSERT INTO clone (volume, source) VALUES (?1, ?2)",
             params![key.0, source.to_string()],
         )?;
+        self.insert_cloned_files(key, files)
+    }
+
+    /// Stores which of its tape files are which ones of the volume that it is the clone of.
+    pub(crate) fn insert_cloned_files(&self, key: Key, files: &[ClonedFile]) -> Result<(), Error> {
         let mut insert = self.connection.prepare(
             "INSERT INTO cloned_file (volume, number, old_number, old_first_object) VALUES (?1, ?2, ?3, ?4)",
         )?;

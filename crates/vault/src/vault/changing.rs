@@ -304,7 +304,7 @@ fn expect_known(
     }
 }
 
-fn file_of<'a>(
+pub(super) fn file_of<'a>(
     label: &Label,
     files: &'a mut [TapeFile],
     number: u64,

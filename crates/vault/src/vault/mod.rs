@@ -7,6 +7,7 @@ mod inspecting;
 mod loading;
 mod recalling;
 mod recovering;
+mod settling;
 mod stacking;
 mod taking;
 

@@ -1,8 +1,8 @@
 //! EN-01 to EN-13. `pseudotape vault clone`: a volume of which something can't be read any more gets a clone.
 
 mod notice;
-mod objects;
-mod papers;
+pub(super) mod objects;
+pub(super) mod papers;
 mod report;
 
 use std::collections::BTreeSet;
@@ -470,7 +470,8 @@ fn expect_known(listed: &Listed, image: &Path) -> Result<()> {
     Ok(())
 }
 
-fn forget(path: &Path) -> std::io::Result<()> {
+/// The host forgets what it has of a file in memory.
+pub(super) fn forget(path: &Path) -> std::io::Result<()> {
     use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
     let file = std::fs::File::open(path)?;
     file.sync_all()?;

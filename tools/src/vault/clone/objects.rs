@@ -10,14 +10,14 @@ use pseudotape_vault::{ClonedFile, FileDigest, FileState, TapeFile};
 use crate::copying::tape::Tape;
 
 /// What was read of the volume, with a note for each object that can't be.
-pub(super) struct Kept {
+pub(in crate::vault) struct Kept {
     image: Image<View>,
     end: u64,
     buffer: Vec<u8>,
 }
 
 /// One object of it.
-enum Met {
+pub(in crate::vault) enum Met {
     Block(usize),
     Mark(Mark),
     Hole,
@@ -33,7 +33,7 @@ pub(super) struct Judged {
 }
 
 impl Kept {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::vault) fn open(path: &Path) -> Result<Self> {
         let (image, _) = Image::view(path).with_context(|| path.display().to_string())?;
         let end = image.end_of_data().object.0;
         Ok(Kept {
@@ -43,7 +43,7 @@ impl Kept {
         })
     }
 
-    fn go_to(&mut self, object: u64) -> Result<()> {
+    pub(in crate::vault) fn go_to(&mut self, object: u64) -> Result<()> {
         self.image.locate(ObjectNumber(object))?;
         ensure!(
             self.image.place().object.0 == object,
@@ -52,7 +52,12 @@ impl Kept {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Met> {
+    /// The bytes of the block that was met last.
+    pub(in crate::vault) fn block(&self, length: usize) -> &[u8] {
+        self.buffer.get(..length).unwrap_or_default()
+    }
+
+    pub(in crate::vault) fn next(&mut self) -> Result<Met> {
         let before = self.image.place().object;
         if let Ok(Ahead::Block(length)) = self.image.look_ahead() {
             let length = usize::try_from(length)?;

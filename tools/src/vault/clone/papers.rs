@@ -14,17 +14,17 @@ use crate::rescue::in_place;
 
 /// A tape file, as the catalog had it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Filed {
-    pub(super) file: u64,
-    pub(super) first_object: u64,
-    pub(super) blocks: u64,
-    pub(super) bytes: u64,
-    pub(super) digest: Option<String>,
-    pub(super) state: String,
+pub(in crate::vault) struct Filed {
+    pub(in crate::vault) file: u64,
+    pub(in crate::vault) first_object: u64,
+    pub(in crate::vault) blocks: u64,
+    pub(in crate::vault) bytes: u64,
+    pub(in crate::vault) digest: Option<String>,
+    pub(in crate::vault) state: String,
 }
 
 impl Filed {
-    pub(super) fn new(file: &TapeFile) -> Self {
+    pub(in crate::vault) fn new(file: &TapeFile) -> Self {
         Filed {
             file: file.number,
             first_object: file.first_object,
@@ -50,52 +50,52 @@ impl Filed {
 
 /// EN-05. What was on the volume, before anything was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Inventory {
-    pub(super) label: String,
-    pub(super) identity: String,
-    pub(super) generation: u64,
-    pub(super) files: Vec<Filed>,
+pub(in crate::vault) struct Inventory {
+    pub(in crate::vault) label: String,
+    pub(in crate::vault) identity: String,
+    pub(in crate::vault) generation: u64,
+    pub(in crate::vault) files: Vec<Filed>,
 }
 
 impl Inventory {
-    pub(super) fn files(&self) -> Result<Vec<TapeFile>> {
+    pub(in crate::vault) fn files(&self) -> Result<Vec<TapeFile>> {
         self.files.iter().map(Filed::known).collect()
     }
 }
 
 /// How far the clone is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Progress {
+pub(in crate::vault) struct Progress {
     /// EN-04. The same at the beginning and at the end.
-    pub(super) incident: String,
+    pub(in crate::vault) incident: String,
     /// EN-01.
-    pub(super) reason: String,
+    pub(in crate::vault) reason: String,
     /// The hook was told of the beginning.
-    pub(super) opened: bool,
+    pub(in crate::vault) opened: bool,
     /// And of the end.
-    pub(super) closed: bool,
+    pub(in crate::vault) closed: bool,
     /// The identity of the volume that may be written.
-    pub(super) target: Option<String>,
+    pub(in crate::vault) target: Option<String>,
     /// The tape files that are written on it; nothing where they are not all there.
-    pub(super) written: Option<Vec<u64>>,
+    pub(in crate::vault) written: Option<Vec<u64>>,
     /// Bad tape files of which the owner was told.
-    pub(super) told: Vec<u64>,
+    pub(in crate::vault) told: Vec<u64>,
 }
 
 /// Where they lie.
 #[derive(Clone, Debug)]
-pub(super) struct Papers {
-    pub(super) directory: PathBuf,
+pub(in crate::vault) struct Papers {
+    pub(in crate::vault) directory: PathBuf,
 }
 
 impl Papers {
-    pub(super) fn of(vault: &Vault, identity: &str) -> Self {
+    pub(in crate::vault) fn of(vault: &Vault, identity: &str) -> Self {
         Papers {
             directory: vault.directory().join("clones").join(identity),
         }
     }
 
-    pub(super) fn inventory_path(&self) -> PathBuf {
+    pub(in crate::vault) fn inventory_path(&self) -> PathBuf {
         self.directory.join("inventory.json")
     }
 
@@ -104,12 +104,12 @@ impl Papers {
     }
 
     /// What was read of the volume; `pseudotape rescue` knows it.
-    pub(super) fn work(&self) -> PathBuf {
+    pub(in crate::vault) fn work(&self) -> PathBuf {
         self.directory.join("work.ptape")
     }
 
     /// Makes the directory, and the inventory where there is none yet.
-    pub(super) fn begin(&self, volume: &Volume, files: &[TapeFile]) -> Result<Inventory> {
+    pub(in crate::vault) fn begin(&self, volume: &Volume, files: &[TapeFile]) -> Result<Inventory> {
         fs::create_dir_all(&self.directory)
             .with_context(|| self.directory.display().to_string())?;
         if let Some(inventory) = read::<Inventory>(&self.inventory_path())? {
@@ -132,11 +132,11 @@ impl Papers {
         Ok(inventory)
     }
 
-    pub(super) fn progress(&self) -> Result<Option<Progress>> {
+    pub(in crate::vault) fn progress(&self) -> Result<Option<Progress>> {
         read(&self.progress_path())
     }
 
-    pub(super) fn first_progress(&self, reason: &str) -> Result<Progress> {
+    pub(in crate::vault) fn first_progress(&self, reason: &str) -> Result<Progress> {
         match self.progress()? {
             Some(progress) => Ok(progress),
             None => {
@@ -151,12 +151,12 @@ impl Papers {
         }
     }
 
-    pub(super) fn save(&self, progress: &Progress) -> Result<()> {
+    pub(in crate::vault) fn save(&self, progress: &Progress) -> Result<()> {
         write(&self.progress_path(), progress)
     }
 
     /// Removes what was read of the volume: it is on the clone now. The inventory stays.
-    pub(super) fn clear(&self) -> Result<()> {
+    pub(in crate::vault) fn clear(&self) -> Result<()> {
         let entries = fs::read_dir(&self.directory);
         for entry in entries.with_context(|| self.directory.display().to_string())? {
             let path = entry?.path();

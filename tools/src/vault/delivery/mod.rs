@@ -1,0 +1,71 @@
+//! EN-10, EN-16, EN-17, EN-20, EN-21. Tape files leave the vault, and bad ones come back or are declared lost.
+
+mod append;
+mod deliver;
+mod pieces;
+mod returned;
+
+pub(super) use deliver::deliver;
+pub(super) use returned::{import_recovered, redeliver};
+
+use anyhow::{Result, bail};
+use pseudotape_human::Screen;
+use pseudotape_vault::{Actor, FileState, Label, Order, Subject, Vault, time_words};
+
+use super::shown::ShownVolume;
+use super::{Place, this_user};
+use crate::Verdict;
+use crate::cli::DeclareLost;
+
+/// EN-21.
+pub(super) fn declare_lost(
+    declare: &DeclareLost,
+    place: &Place,
+    screen: &Screen,
+) -> Result<Verdict> {
+    let mut vault = place.open("declare-lost")?;
+    let order = Order::person(&declare.by, &declare.reason);
+    let listed = vault.declare_lost(&declare.label, &declare.files, &order)?;
+    screen.show(&ShownVolume::new(&vault, &listed))?;
+    Ok(Verdict::Well)
+}
+
+/// Who declared a tape file lost, when and why: what whoever wants it is told.
+fn ensure_wanted(vault: &Vault, label: &Label, number: u64, state: FileState) -> Result<()> {
+    match state {
+        FileState::Ok | FileState::Bad | FileState::Missing => Ok(()),
+        FileState::Released => bail!(
+            "nobody wants tape file {number} of {label} any more: 'pseudotape vault mark {label} ok --file {number} --by \
+             NAME --reason TEXT' takes that back"
+        ),
+        FileState::Lost => {
+            let events = vault.events(Some(label), u32::MAX)?;
+            let lost = Some(FileState::Lost.word());
+            let event = events.iter().rev().find(|event| {
+                let change = &event.change;
+                change.subject == Subject::File
+                    && change.file == Some(number)
+                    && change.to.as_deref() == lost
+            });
+            let decided = event.map(|event| {
+                let by = match &event.change.order.actor {
+                    Actor::Person(name) => name.as_str(),
+                    Actor::System => "the system",
+                };
+                format!(
+                    " by {by}, {}: {}",
+                    time_words(event.at_ms),
+                    event.change.order.reason
+                )
+            });
+            bail!(
+                "tape file {number} of {label} was declared lost{}",
+                decided.unwrap_or_default()
+            )
+        }
+    }
+}
+
+fn by(name: Option<&String>) -> String {
+    name.cloned().unwrap_or_else(this_user)
+}
