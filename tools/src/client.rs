@@ -8,10 +8,13 @@ use pseudotape_control::{
     FaultsStatus, LibraryOrder, LibraryStatus, OptionsStatus, Request, Response, Status,
 };
 use pseudotape_human::{Report, Screen, printable};
+use pseudotape_tape::Access;
+use pseudotape_vault::Label;
 use serde::Serialize;
 
 use crate::Verdict;
 use crate::cli::{DriveOptions, LoadOptions, UnloadOptions};
+use crate::vault::before_load;
 
 /// How long a question may take. A daemon that lives answers at once; but its machine may be busy with something else.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -123,6 +126,9 @@ pub(crate) fn load(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let drive = options.drive;
+    if let Some(label) = &options.label {
+        recalled(options, label, daemon, screen)?;
+    }
     let request = match &options.image {
         // The daemon runs in another directory. Whether the volume is there is the daemon's to say: it
         // may see files that this user can't, and it has folders of its own.
@@ -138,6 +144,25 @@ pub(crate) fn load(
     };
     screen.show(&daemon.order(&request)?)?;
     Ok(Verdict::Well)
+}
+
+/// A volume that is not on the disk of the daemon's vault comes back first, where a stacked volume is at hand.
+fn recalled(
+    options: &LoadOptions,
+    label: &Label,
+    daemon: &Daemon,
+    screen: &Screen,
+) -> anyhow::Result<()> {
+    let access = match options.read_only {
+        true => Access::ReadOnly,
+        false => Access::ReadWrite,
+    };
+    match daemon.status()?.vault {
+        Some(vault) if vault.trouble.is_none() => {
+            before_load(&vault.directory, label, access, screen)
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 pub(crate) fn unload(

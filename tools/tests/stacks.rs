@@ -463,3 +463,73 @@ fn a_tape_that_a_backup_begins_belongs_to_a_pool() {
     let words = place.refused(&["backup", "a.ptape", "--new", "b"]);
     assert!(words.contains("is stacked volume STK001"), "{words}");
 }
+
+/// A recall finds the images that were stacked on, and what vault.toml names; a damaged copy is passed over.
+#[test]
+fn a_recall_finds_what_is_at_hand() {
+    let place = Place::empty();
+    place.written_with("MON001", 1, 300_000);
+    let bytes = fs::read(place.image("MON001")).unwrap();
+    for (tape, pool) in [("a.ptape", "primary"), ("b.ptape", "secondary")] {
+        place.create(tape);
+        place.ok(&[
+            "stack", "MON001", "--to", pool, "--drive", tape, "--new", tape,
+        ]);
+    }
+    let recalled = |code: i32| {
+        let output = place.run(&["recall", "MON001"]);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let back = fs::read(place.image("MON001"));
+        assert_eq!(back.is_ok(), code == 0);
+        assert!(back.is_err() || back.unwrap() == bytes);
+        fs::remove_file(place.image("MON001")).ok();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let words = place.refused(&["recall", "MON001"]);
+    assert!(words.contains("MON001 is here"), "{words}");
+    fs::remove_file(place.image("MON001")).unwrap();
+    let words = recalled(0);
+    assert!(
+        words.contains("recalling it from") && words.contains("/a.ptape"),
+        "{words}"
+    );
+    assert!(!words.contains("b.ptape"), "{words}");
+    // The first copy is damaged.
+    let mut damaged = fs::read(place.path("a.ptape")).unwrap();
+    let at = damaged.len() / 2;
+    damaged[at] ^= 1;
+    fs::write(place.path("a.ptape"), damaged).unwrap();
+    let words = recalled(0);
+    assert!(
+        words.contains("MON001 from ") && words.contains("/b.ptape"),
+        "{words}"
+    );
+    // Neither is where it was: the stacked volumes are named.
+    for tape in ["a", "b"] {
+        let [old, new] = ["", "-moved"].map(|part| place.path(&format!("{tape}{part}.ptape")));
+        fs::rename(old, new).unwrap();
+    }
+    let words = recalled(2);
+    let both = "brings it from a.ptape (filling, pool primary), b.ptape (filling, pool secondary)";
+    assert!(words.contains(both), "{words}");
+    let configuration = place.path("v/vault.toml");
+    let text = fs::read_to_string(&configuration).unwrap();
+    let moved = place.path("b-moved.ptape");
+    let from = format!("recall-from = [\"{}\"]", moved.display());
+    fs::write(&configuration, text.replace("recall-from = []", &from)).unwrap();
+    let words = recalled(0);
+    assert!(
+        words.contains("recalling it from /") && words.contains("b-moved.ptape"),
+        "{words}"
+    );
+    fs::write(
+        &configuration,
+        text.replace("recall-from = []", "recall-from = [\"zip+x\"]"),
+    )
+    .unwrap();
+    let words = recalled(2);
+    assert!(
+        words.contains("'zip+x' of recall-from in vault.toml"),
+        "{words}"
+    );
+}

@@ -37,6 +37,9 @@ pub struct Configuration {
     /// After so many closes of volumes `vault stack` writes a backup of the catalog; 0: not because of them.
     #[serde(default = "usual_backups")]
     pub backup_every: u32,
+    /// Where stacked volumes are that a load may recall from, beside the images that volumes were stacked on.
+    #[serde(default)]
+    pub recall_from: Vec<String>,
 }
 
 mod as_text {
@@ -74,6 +77,7 @@ impl Configuration {
             labels: labels.map_or_else(usual_labels, Scheme::to_string),
             wait_seconds: WAIT_SECONDS,
             backup_every: BACKUP_EVERY,
+            recall_from: Vec::new(),
         }
     }
 

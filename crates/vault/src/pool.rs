@@ -100,6 +100,8 @@ pub struct StackedVolume {
     pub bytes: u64,
     /// The number of the newest backup of the catalog on it, as far as the catalog knows.
     pub backup: Option<u64>,
+    /// Where it was last written, in the words of a specification, where that is an image.
+    pub place: Option<String>,
 }
 
 /// A copy of a volume on a stacked one.

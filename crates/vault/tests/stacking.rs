@@ -384,6 +384,37 @@ fn a_damaged_copy_gets_no_name() {
         .unwrap();
 }
 
+/// Two recalls at once, and what a kill left: the file of another one is not written.
+#[test]
+fn what_another_recall_writes_is_left_alone() {
+    let mut house = House::new(12);
+    let path = house.volume("MON001", &block_of(1, 300_000));
+    let bytes = fs::read(&path).unwrap();
+    let name = label("MON001");
+    let identity = house.vault.volume(&name).unwrap().volume.identity;
+    let mut tape = blank();
+    let mut cartridge = house.cartridge(&mut tape, Some("STK001")).unwrap();
+    house.stack(&mut tape, &mut cartridge, "MON001");
+    fs::remove_file(&path).unwrap();
+    let making = house.vault.images().join(format!(".recalling-{identity}"));
+    fs::write(&making, b"half").unwrap();
+    let held = fs::File::open(&making).unwrap();
+    held.lock().unwrap();
+    refused(
+        house.vault.recall(&mut tape, &name, &order()),
+        "another command recalls MON001",
+    );
+    assert_eq!(fs::read(&making).unwrap(), b"half");
+    drop(held);
+    // Killed between its two names, and the image was moved away since.
+    let moved = house.vault.images().join("moved.ptape");
+    fs::hard_link(&making, &moved).unwrap();
+    house.vault.recall(&mut tape, &name, &order()).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(fs::read(&moved).unwrap(), b"half");
+    assert!(!making.exists());
+}
+
 #[test]
 fn a_tape_that_somebody_wrote_over_is_not_filled() {
     let mut house = House::new(9);

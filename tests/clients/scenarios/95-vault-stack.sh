@@ -71,7 +71,9 @@ if [ "$FRONT" = fuse ]; then
     rm "$images/MON001.ptape" "$images/MON003.ptape"
     says "doctor names the tape, too" 1 "missing-image MON001.*vault recall MON001 --drive DRIVE' brings it from STK001" \
         pseudotape vault doctor
-    says "a recall from the image" 0 'MON003: .* from SEC001, tape file 1' pseudotape vault recall MON003 --drive stk3.ptape
+    says "a load brings it from the image that it was stacked on" 0 'MON003: .* from SEC001, tape file 1.*loaded volume MON003' \
+        pseudotape load 0 --volume MON003 --read-only
+    check "unload it" pseudotape unload 0
     check "it is what it was" cmp "$images/MON003.ptape" kept/MON003.ptape
     says "once" 2 'MON003 is here' pseudotape vault recall MON003 --drive stk3.ptape
     says "the wrong tape is told, with the right one" 2 'put one of these in: STK001 \(full, pool primary\)' \

@@ -266,9 +266,10 @@ pub(crate) struct RecallVolume {
     /// The volume.
     #[arg(value_name = "LABEL")]
     pub label: Label,
-    /// The drive with the stacked volume: an image, a tape node, or a specification.
+    /// The drive with the stacked volume: an image, a tape node, or a specification [default: the images that volumes
+    /// were stacked on, and what recall-from in vault.toml names].
     #[arg(long, value_name = "DRIVE")]
-    pub drive: Sink,
+    pub drive: Option<Sink>,
     #[command(flatten)]
     pub order: Ordered,
 }

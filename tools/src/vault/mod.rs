@@ -4,6 +4,7 @@ mod add;
 mod clone;
 mod delivery;
 mod diagnosis;
+mod recalls;
 mod shown;
 mod stacks;
 mod travel;
@@ -22,6 +23,7 @@ use crate::cli::{
     InitVault, ListVault, MarkVolume, Ordered, RemoveVolume, SetVolume, ShowVault, VaultCommand,
     VaultOptions,
 };
+pub(crate) use recalls::before_load;
 use shown::{FileList, OneVolume, Overview, ShownEvent, ShownFile, ShownVolume, VolumeList};
 
 /// Where the vault is, when nobody says it.
@@ -46,7 +48,7 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::ImportRecovered(files) => delivery::import_recovered(files, &place, screen),
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
         VaultCommand::Stack(stack) => stacks::stack(stack, &place, screen),
-        VaultCommand::Recall(recall) => stacks::recall(recall, &place, screen),
+        VaultCommand::Recall(recall) => recalls::recall(recall, &place, screen),
         VaultCommand::Pool(pool) => stacks::pool(pool, &place, screen),
         VaultCommand::Doctor(doctor) => diagnosis::run(doctor, &place, screen),
         VaultCommand::Backup(options) => travel::back_up(options, &place, screen),

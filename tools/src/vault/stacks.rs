@@ -1,6 +1,6 @@
 //! Stacked volumes: volumes go there, and come back.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
@@ -13,7 +13,7 @@ use super::shown::time_words;
 use super::travel::store;
 use super::{Place, order};
 use crate::Verdict;
-use crate::cli::{PoolOptions, RecallVolume, StackVolumes};
+use crate::cli::{PoolOptions, StackVolumes};
 
 /// A stacked volume.
 #[derive(Debug, Serialize)]
@@ -258,6 +258,7 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
     };
     let backup_left = is_due && backup.is_none();
     tape.finish().with_context(name)?;
+    vault.set_stack_place(identity, image_place(&stack.drive)?.as_deref())?;
     let all = vault.stacked_volumes()?;
     let now = all.iter().find(|one| one.identity == identity);
     let complete = left.is_empty() && !backup_left;
@@ -274,6 +275,13 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
         true => Verdict::Well,
         false => Verdict::Found,
     })
+}
+
+/// Where a stacked volume is that is an image, for those who look for it later.
+fn image_place(drive: &Sink) -> Result<Option<String>> {
+    let is_image = drive.image_path().is_some_and(Path::is_file);
+    let place = drive.absolute().context("where this directory is")?;
+    Ok(is_image.then(|| place.to_string()))
 }
 
 /// Writes a backup of the catalog behind what is on a stacked volume. Where it does not fit, that is full, and the next
@@ -304,57 +312,7 @@ fn backed_up(
     }))
 }
 
-#[derive(Debug, Serialize)]
-struct RecallReport {
-    label: String,
-    image: PathBuf,
-    stacked_volume: String,
-    pool: String,
-    file: u64,
-    generation: u64,
-    length: u64,
-    /// Nothing where only the tape has it.
-    digest: Option<String>,
-}
-
-impl Report for RecallReport {
-    fn text(&self, screen: &Screen) -> String {
-        format!(
-            "{}: {} from {}, tape file {}, in {}\n",
-            screen.paint(Paint::Heading, &printable(&self.label)),
-            HumanBytes(self.length),
-            printable(&self.stacked_volume),
-            self.file,
-            self.image.display()
-        )
-    }
-}
-
-pub(super) fn recall(recall: &RecallVolume, place: &Place, screen: &Screen) -> Result<Verdict> {
-    let mut vault = place.open("recall")?;
-    vault.volume(&recall.label)?;
-    let mut tape = open(&recall.drive, Access::ReadOnly)?;
-    let name = || format!("{} from {}", recall.label, recall.drive);
-    let order = order(&recall.order);
-    let recalled = vault
-        .recall(&mut *tape, &recall.label, &order)
-        .with_context(name)?;
-    tape.finish().with_context(name)?;
-    let copy = recalled.copy;
-    screen.show(&RecallReport {
-        label: recall.label.to_string(),
-        image: recalled.image,
-        stacked_volume: copy.stacked_volume.to_string(),
-        pool: copy.pool.to_string(),
-        file: copy.file,
-        generation: copy.generation,
-        length: copy.length,
-        digest: copy.digest.map(|digest| digest.to_string()),
-    })?;
-    Ok(Verdict::Well)
-}
-
-fn open(drive: &Sink, access: Access) -> Result<Box<dyn Volume>> {
+pub(super) fn open(drive: &Sink, access: Access) -> Result<Box<dyn Volume>> {
     let mut tape = drive.open(access)?;
     make_ready(&mut *tape).map_err(|failed| anyhow!("{drive}: {failed}"))?;
     let mode = tape.mode().map_err(|failed| anyhow!("{drive}: {failed}"))?;

@@ -22,7 +22,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 6] = [
+pub(super) const MIGRATIONS: [&str; 7] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -74,6 +74,7 @@ pub(super) const MIGRATIONS: [&str; 6] = [
     REPORTED,
     STACKS,
     STACKED_BACKUPS,
+    STACK_PLACES,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -160,6 +161,12 @@ const STACKED_BACKUPS: &str = "
     ) STRICT, WITHOUT ROWID;
     -- The last line of the log that is in a backup.
     ALTER TABLE backup ADD COLUMN event INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Where stacked volumes are that are images.
+const STACK_PLACES: &str = "
+    -- The specification with which it was last written, where that is an image.
+    ALTER TABLE stacked_volume ADD COLUMN place TEXT;
 ";
 
 /// The tables of a new catalog.

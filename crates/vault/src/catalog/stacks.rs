@@ -16,8 +16,8 @@ use crate::volume::Digest;
 pub(crate) struct StackKey(i64);
 
 const STACKED: &str = "SELECT s.id, s.label, s.identity, s.pool, s.state, s.added_ms, count(c.file), \
-    coalesce(sum(c.length), 0), (SELECT max(b.sequence) FROM stacked_backup b WHERE b.stacked_volume = s.id) \
-    FROM stacked_volume s LEFT JOIN copy c ON c.stacked_volume = s.id";
+    coalesce(sum(c.length), 0), (SELECT max(b.sequence) FROM stacked_backup b WHERE b.stacked_volume = s.id), \
+    s.place FROM stacked_volume s LEFT JOIN copy c ON c.stacked_volume = s.id";
 
 const COPY: &str = "SELECT c.volume, s.label, s.identity, s.pool, s.state, c.file, c.generation, c.length, c.digest, \
     c.closed_ms, c.at_ms FROM copy c JOIN stacked_volume s ON s.id = c.stacked_volume";
@@ -88,6 +88,13 @@ impl Rows<'_> {
     pub(crate) fn set_stack_state(&self, key: StackKey, state: StackState) -> Result<(), Error> {
         let sql = "UPDATE stacked_volume SET state = ?2 WHERE id = ?1";
         self.connection.execute(sql, params![key.0, state.word()])?;
+        Ok(())
+    }
+
+    /// Stores where it is.
+    pub(crate) fn set_stack_place(&self, key: StackKey, place: Option<&str>) -> Result<(), Error> {
+        let sql = "UPDATE stacked_volume SET place = ?2 WHERE id = ?1";
+        self.connection.execute(sql, params![key.0, place])?;
         Ok(())
     }
 
@@ -236,6 +243,7 @@ fn stacked(row: &Row<'_>) -> Result<(StackKey, StackedVolume), Error> {
             .get::<_, Option<i64>>(8)?
             .map(super::rows::positive)
             .transpose()?,
+        place: row.get(9)?,
     };
     Ok((StackKey(row.get(0)?), found))
 }

@@ -51,6 +51,18 @@ impl Vault {
         access: Access,
         order: &Order,
     ) -> Result<Granted, Error> {
+        self.expect_loadable(label, access)?;
+        let (listed, image) = self.open_volume(label, access, order)?;
+        let files = self.files(&listed.volume.label)?;
+        Ok(Granted {
+            listed,
+            files,
+            image,
+        })
+    }
+
+    /// Whether [`Vault::grant`] would give a volume to a drive.
+    pub fn expect_loadable(&self, label: &Label, access: Access) -> Result<(), Error> {
         may_serve(self.pending_recovery()?)?;
         let volume = self.volume(label)?.volume;
         if let Err(refusal) = may_load(&volume, access) {
@@ -60,14 +72,7 @@ impl Vault {
             });
         }
         self.expect_its_image(&volume, access)
-            .or_else(|error| self.or_elsewhere(&volume, error))?;
-        let (listed, image) = self.open_volume(label, access, order)?;
-        let files = self.files(&listed.volume.label)?;
-        Ok(Granted {
-            listed,
-            files,
-            image,
-        })
+            .or_else(|error| self.or_elsewhere(&volume, error))
     }
 
     /// Gives a drive the scratch volume that was not used for the longest time, to write it: of those that are `ok`,

@@ -2,9 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
-use pseudotape_image::Image;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::geteuid;
+use pseudotape_image::{Access, Image};
 use pseudotape_stack::{Description, Met, Subject as Kind, read_archive, skip_file};
 use pseudotape_tape::{Drive, make_ready};
 
@@ -15,7 +19,7 @@ use crate::event::{Change, Order, Subject};
 use crate::label::Label;
 use crate::layout::RECALLING;
 use crate::pool::{ArchiveCopy, places};
-use crate::rules::Refusal;
+use crate::rules::{Refusal, may_load, may_serve};
 use crate::state::Opening;
 use crate::volume::{Listed, Volume};
 
@@ -69,15 +73,12 @@ impl Vault {
                 return Err(gone(&copy));
             }
         }
-        let making = self
-            .images()
-            .join(format!("{RECALLING}{}", volume.identity));
-        let made = receive(drive, volume, &copy, &making);
-        let image_generation = match made {
+        let making = Making::begin(&self.images(), volume)?;
+        let image_generation = match receive(drive, volume, &copy, &making) {
             Ok(image_generation) => image_generation,
             Err(error) => {
                 // Nobody misses it; the first error is the one to tell.
-                fs::remove_file(&making).ok();
+                fs::remove_file(&making.path).ok();
                 return Err(error);
             }
         };
@@ -89,7 +90,7 @@ impl Vault {
             volume.image_generation = Some(image_generation);
             rows.update(key, &volume)
         })?;
-        name_it(&self.images(), &making, &image)?;
+        making.name_it(&self.images(), &image)?;
         let listed = self.change(|_, rows, now| {
             let (key, _) = found(rows, label)?;
             let place = format!("{} file {}", copy.stacked_volume, copy.file);
@@ -102,6 +103,39 @@ impl Vault {
             copy,
             image,
         })
+    }
+
+    /// Where a volume that is not here may be recalled from: the specifications of images that have a copy of it as it
+    /// is, and those of `recall-from`. Nothing where it is here, is not to be loaded, or nobody has a copy.
+    pub fn places_to_recall(&self, label: &Label, access: Access) -> Result<Vec<String>, Error> {
+        may_serve(self.pending_recovery()?)?;
+        let volume = self.volume(label)?.volume;
+        let is_here = self
+            .image_of(&volume)
+            .is_some_and(|image| image.symlink_metadata().is_ok());
+        if is_here || may_load(&volume, access).is_err() {
+            return Ok(Vec::new());
+        }
+        let copies = self.copies(label)?;
+        let serving: Vec<_> = copies
+            .iter()
+            .filter(|copy| copy.serves(volume.generation))
+            .map(|copy| copy.stacked_identity)
+            .collect();
+        if serving.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stacked = self.stacked_volumes()?;
+        let have_it = stacked
+            .into_iter()
+            .filter(|stacked| serving.contains(&stacked.identity));
+        let mut places: Vec<String> = have_it.filter_map(|stacked| stacked.place).collect();
+        for place in &self.configuration.recall_from {
+            if !places.contains(place) {
+                places.push(place.clone());
+            }
+        }
+        Ok(places)
     }
 
     /// The copy of a volume that is on the stacked volume in a drive; the tape is at its beginning.
@@ -143,7 +177,7 @@ fn receive(
     drive: &mut dyn Drive,
     volume: &Volume,
     copy: &ArchiveCopy,
-    making: &Path,
+    making: &Making,
 ) -> Result<u64, Error> {
     let mut reading = match read_archive(drive)? {
         Met::Archive(reading) => reading,
@@ -155,16 +189,15 @@ fn receive(
     if let Some(digest) = copy.digest {
         reading.expect(pseudotape_stack::Digest(digest.0));
     }
-    let host = |error| Error::host("write", making, error);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    let mut file = options.open(making).map_err(host)?;
+    let path = &making.path;
+    let host = |error| Error::host("write", path, error);
+    let mut file: &File = &making.file;
     match reading.copy_to(|part| file.write_all(part)) {
         Ok(_) => file.sync_all().map_err(host)?,
         Err(pseudotape_stack::Error::Keeping(error)) => return Err(host(error)),
         Err(error) => return Err(error.into()),
     }
-    let (image, _) = Image::view(making).map_err(|error| Error::image(making, error))?;
+    let (image, _) = Image::view(path).map_err(|error| Error::image(path, error))?;
     match image.header().volume == volume.identity {
         true => Ok(image.generation()),
         false => Err(gone(copy)),
@@ -190,19 +223,72 @@ fn gone(copy: &ArchiveCopy) -> Error {
     ))
 }
 
-/// Gives an image its name, which nothing else has.
-fn name_it(images: &Path, making: &Path, image: &Path) -> Result<(), Error> {
-    match fs::hard_link(making, image) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(stacking(format!(
-                "{} came there meanwhile: nothing was put in its place",
-                image.display()
-            )));
+/// An image that is being brought back. It is locked, so that no other command takes it for a leftover.
+struct Making {
+    path: PathBuf,
+    file: Flock<File>,
+}
+
+impl Making {
+    fn begin(images: &Path, volume: &Volume) -> Result<Self, Error> {
+        let path = images.join(format!("{RECALLING}{}", volume.identity));
+        let busy = || {
+            stacking(format!(
+                "another command recalls {} at the moment: wait for it",
+                volume.label
+            ))
+        };
+        let lock = |file: File| match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => Ok(locked),
+            Err((_, Errno::EWOULDBLOCK)) => Err(busy()),
+            Err((_, errno)) => Err(Error::host("lock", &path, errno.into())),
+        };
+        let host = |error| Error::host("write", &path, error);
+        // What a killed command left may have an image's name already: another file takes its place.
+        match File::open(&path) {
+            Ok(leftover) => {
+                let leftover = lock(leftover)?;
+                let same = |there: fs::Metadata| {
+                    let held = leftover.metadata()?;
+                    io::Result::Ok((there.dev(), there.ino()) == (held.dev(), held.ino()))
+                };
+                if !path.symlink_metadata().and_then(same).map_err(host)? {
+                    return Err(busy());
+                }
+                fs::remove_file(&path).map_err(host)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(host(error)),
         }
-        Err(error) => return Err(Error::host("make", image, error)),
+        let mut options = OpenOptions::new();
+        let made = options.write(true).create_new(true).open(&path);
+        let file = match made {
+            Ok(file) => lock(file)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(busy()),
+            Err(error) => return Err(host(error)),
+        };
+        // A daemon with a user of its own has to load what root brings back.
+        if geteuid().is_root() {
+            let owner = images.metadata().map_err(host)?;
+            fchown(&*file, Some(owner.uid()), Some(owner.gid())).map_err(host)?;
+        }
+        Ok(Making { path, file })
     }
-    fs::remove_file(making).map_err(|error| Error::host("remove", making, error))?;
-    let synced = File::open(images).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| Error::host("commit", images, error))
+
+    /// Gives an image its name, which nothing else has.
+    fn name_it(self, images: &Path, image: &Path) -> Result<(), Error> {
+        match fs::hard_link(&self.path, image) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(stacking(format!(
+                    "{} came there meanwhile: nothing was put in its place",
+                    image.display()
+                )));
+            }
+            Err(error) => return Err(Error::host("make", image, error)),
+        }
+        fs::remove_file(&self.path).map_err(|error| Error::host("remove", &self.path, error))?;
+        let synced = File::open(images).and_then(|folder| folder.sync_all());
+        synced.map_err(|error| Error::host("commit", images, error))
+    }
 }

@@ -310,6 +310,7 @@ fn note_copy(
             copies: 0,
             bytes: 0,
             backup: None,
+            place: None,
         };
         rows.insert_stacked(&new)?;
         let came = Some(format!("{} {}", new.label, new.state));

@@ -97,6 +97,16 @@ impl Vault {
         })
     }
 
+    /// Writes down where a stacked volume is, in the words of a specification.
+    pub fn set_stack_place(&mut self, stacked: Uuid, place: Option<&str>) -> Result<(), Error> {
+        self.change(|_, rows, _| match rows.stacked_by_identity(stacked)? {
+            Some((key, known)) if known.place.as_deref() != place => {
+                rows.set_stack_place(key, place)
+            }
+            Some(_) | None => Ok(()),
+        })
+    }
+
     /// Looks which stacked volume is in a drive, and goes behind its last whole archive. A blank one is begun, with the
     /// label `new`.
     ///
@@ -464,6 +474,7 @@ fn new_stacked(label: Label, identity: Uuid, pool: Label, added_ms: u64) -> Stac
         copies: 0,
         bytes: 0,
         backup: None,
+        place: None,
     }
 }
 
