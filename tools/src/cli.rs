@@ -34,7 +34,7 @@ pub(crate) use travel::{
 };
 pub(crate) use vault::{
     AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, PoolOptions, RecallVolume,
-    RemoveVolume, SetVolume, ShowVault, StackVolumes, VaultCommand, VaultOptions,
+    ReclaimStack, RemoveVolume, SetVolume, ShowVault, StackVolumes, VaultCommand, VaultOptions,
 };
 
 use volume::{parse_creation, parse_volume_id};

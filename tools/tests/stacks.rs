@@ -533,3 +533,110 @@ fn a_recall_finds_what_is_at_hand() {
         "{words}"
     );
 }
+
+/// What is wanted moves, what was given up stays; then the tape is written from its beginning.
+#[test]
+fn what_is_wanted_moves_and_the_stacked_volume_is_scratch() {
+    let place = Place::empty();
+    for (at, label) in VOLUMES.iter().enumerate() {
+        place.written_with(label, at, 300_000);
+    }
+    for tape in ["a.ptape", "b.ptape"] {
+        place.create(tape);
+    }
+    let bytes = fs::read(place.image("MON001")).unwrap();
+    let by = ["--by", "ada", "--reason", "why"];
+    let a = ["--to", "primary", "--drive", "a.ptape", "--new", "STK001"];
+    let stacked = place.json(0, &[&["stack", "--policy"], &a[..]].concat());
+    assert_eq!(stacked["stacked_volume"]["wanted"], 3);
+    place.ok(&["rm", "MON002", "--lose-last-copy"]);
+    place.ok(&[&["set", "MON003", "--category", "scratch"], &by[..]].concat());
+    let reclaim = ["reclaim", "STK001", "--drive", "b.ptape", "--new", "STK002"];
+    let words = place.refused(&reclaim);
+    assert!(words.contains("STK001 fills"), "{words}");
+    place.ok(&[&["pool", "STK001", "full"], &by[..]].concat());
+    let report = place.json(0, &reclaim);
+    let told = &report["moved"];
+    assert_eq!(told.as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(
+        (&told[0]["label"], &told[0]["file"]),
+        (&"MON001".into(), &1.into())
+    );
+    assert_eq!(report["stacked_volume"]["state"], "erase");
+    assert_eq!(report["backup"]["file"], 2, "VT-01: {report}");
+    let words = place.refused(&reclaim);
+    assert!(
+        words.contains("STK001 is erase: nothing moves off it"),
+        "{words}"
+    );
+    fs::remove_file(place.image("MON001")).unwrap();
+    let recalled = place.json(0, &["recall", "MON001"]);
+    assert_eq!(recalled["stacked_volume"], "STK002");
+    assert!(fs::read(place.image("MON001")).unwrap() == bytes);
+    // The tape that was given up begins anew, with its label.
+    place.ok(&[&["pool", "STK002", "full"], &by[..]].concat());
+    place.written_with("MON004", 4, 1000);
+    let again = place.json(0, &[&["stack", "--policy"], &a[..4]].concat());
+    assert_eq!(again["begun"], true, "{again}");
+    assert_ne!(
+        again["stacked_volume"]["identity"],
+        stacked["stacked_volume"]["identity"]
+    );
+    assert_eq!(again["stacked_volume"]["label"], "STK001");
+    assert_eq!(
+        (&again["volumes"][0]["label"], &again["volumes"][0]["file"]),
+        (&"MON004".into(), &1.into())
+    );
+    fs::remove_file(place.image("MON004")).unwrap();
+    place.ok(&["recall", "MON004"]);
+    place.ok(&["doctor", "--digests"]);
+}
+
+/// Killed anywhere, it leaves each copy on the old one or on the new one, and the same command goes on.
+#[test]
+fn a_reclaim_that_is_killed_loses_nothing() {
+    let length = LENGTH as u64;
+    let by = ["--by", "ada", "--reason", "why"];
+    let reclaim = [
+        "reclaim", "STK001", "--drive", "to.ptape", "--new", "STK002",
+    ];
+    for part in [1, length / 2, length + length / 2, 3 * length] {
+        let prepared = || {
+            let place = Place::new();
+            place.ok(&place.stack_all());
+            place.ok(&[&["pool", "STK001", "full"], &by[..]].concat());
+            place.create("to.ptape");
+            place
+        };
+        let is_killed = |place: &Place| {
+            let tape = place.path("to.ptape");
+            let size = || fs::metadata(&tape).unwrap().len();
+            let begin = size();
+            killed_at(place.begun(&reclaim), size, begin + part)
+        };
+        let mut places = (0..TRIES).map(|_| prepared());
+        let place = places
+            .find(is_killed)
+            .unwrap_or_else(|| panic!("each ended before it was killed at {part}"));
+        let bytes = place.bytes();
+        let state = |place: &Place| {
+            let pool = place.json(0, &["pool"]);
+            let mut all = pool["stacked_volumes"].as_array().unwrap().iter();
+            all.find(|one| one["label"] == "STK001").unwrap()["state"].clone()
+        };
+        if state(&place) != "erase" {
+            assert_eq!(state(&place), "full", "killed at {part}");
+            place.ok(&reclaim);
+        }
+        assert_eq!(state(&place), "erase");
+        fs::remove_file(place.path("tape.ptape")).unwrap();
+        for (label, bytes) in VOLUMES.iter().zip(&bytes) {
+            fs::remove_file(place.image(label)).unwrap();
+            place.ok(&["recall", label]);
+            assert!(
+                fs::read(place.image(label)).unwrap() == *bytes,
+                "{label}, killed at {part}"
+            );
+        }
+    }
+}

@@ -736,6 +736,38 @@ fn out_and_back(place: &Place, see: &mut impl FnMut(&str, &Value)) {
     );
 }
 
+/// A copy moves to a tape that is too small, then it is damaged, then it arrives: what `vault reclaim` says.
+fn reclaimed(place: &Place) -> [Value; 3] {
+    for arguments in [
+        &["create", "tiny.ptape", "--capacity", "300K"][..],
+        &["create", "to.ptape"],
+    ] {
+        let created = place.command(arguments).output().unwrap();
+        assert!(created.status.success(), "{created:?}");
+    }
+    let reclaim = |code: i32, drive: &str, new: &str| -> Value {
+        let arguments = [
+            "reclaim", "STK001", "--drive", drive, "--new", new, "--json",
+        ];
+        serde_json::from_str(&place.ended(code, &arguments)).unwrap()
+    };
+    let left = reclaim(1, "tiny.ptape", "TINY");
+    assert_eq!(left["left"], serde_json::json!(["X"]));
+    let path = place.path("stacked.ptape");
+    let good = fs::read(&path).unwrap();
+    let mut damaged = good.clone();
+    let at = damaged.windows(64).position(|part| part == [7; 64]);
+    damaged[at.unwrap()] ^= 1;
+    fs::write(&path, damaged).unwrap();
+    let failed = reclaim(1, "to.ptape", "STK002");
+    assert_eq!(failed["failed"][0]["label"], "X", "{failed}");
+    assert_eq!(failed["stacked_volume"]["wanted"], 1);
+    fs::write(&path, good).unwrap();
+    let complete = reclaim(0, "to.ptape", "STK002");
+    assert_eq!(complete["stacked_volume"]["state"], "erase", "{complete}");
+    [left, failed, complete]
+}
+
 /// What is printed is what docs/VAULT.md has, by field and by kind; and each field of it is printed by something here.
 #[test]
 fn reports_are_those_of_the_document() {
@@ -824,6 +856,9 @@ fn reports_are_those_of_the_document() {
     );
     assert_eq!(fs::read(&kept).unwrap(), bytes);
     out_and_back(&place, &mut see);
+    for report in reclaimed(&place) {
+        see("reclaim", &report);
+    }
     see("rm", &place.json(&["rm", "MON001"]));
     fs::remove_file(&image).unwrap();
     see("rm", &place.json(&["rm", "B", "--lose-last-copy"]));

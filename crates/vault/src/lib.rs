@@ -40,8 +40,8 @@ pub use rules::{LastCopy, Refusal, may_be_used};
 pub use state::{Availability, Category, FileState, Illegal, Opening};
 pub use surroundings::{Chance, Clock, Seeded, Surroundings, System, time_words};
 pub use vault::{
-    Cartridge, Cloning, Granted, Inspection, Recalled, Removed, Stacked, Swapped, Taking, Vault,
-    may_be_cloned, may_become_clone, unlike,
+    Cartridge, Cloning, Emptying, Granted, Inspection, Moved, Recalled, Removed, Stacked, Swapped,
+    Taking, Vault, WantedCopies, may_be_cloned, may_become_clone, unlike,
 };
 pub use volume::{Block, ClonedFile, Digest, DigestError, FileDigest, Listed, TapeFile, Volume};
 pub use words::UnknownWord;

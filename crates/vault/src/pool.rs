@@ -104,6 +104,14 @@ pub struct StackedVolume {
     pub place: Option<String>,
 }
 
+impl StackedVolume {
+    /// Whether it can be written from its beginning, as one of this pool.
+    #[must_use]
+    pub fn is_scratch_of(&self, pool: &Label) -> bool {
+        self.pool == *pool && matches!(self.state, StackState::Erase | StackState::Empty)
+    }
+}
+
 /// A copy of a volume on a stacked one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveCopy {

@@ -318,6 +318,47 @@ fn a_tape_that_was_only_begun_is_taken() {
     assert_eq!(objects(&mut tape).len(), 2, "nothing was written");
 }
 
+/// Killed between the new description on a tape that was given up and the catalog.
+#[test]
+fn a_tape_that_was_only_begun_anew_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let [now, before] = ["now", "before"].map(|name| directory.path().join(name));
+    let surroundings = |seed| Surroundings::seeded(seed, 1_700_000_000_000);
+    let (pool, name) = (label("primary"), label("STK001"));
+    let mut tape = blank();
+    let mut vault = Vault::create(&now, "house", None, &order(), surroundings(13)).unwrap();
+    let first = vault
+        .open_cartridge(&mut tape, &pool, Some(&name), &order())
+        .unwrap();
+    for state in [StackState::Full, StackState::Erase] {
+        vault.set_stack_state(&name, state, &order()).unwrap();
+    }
+    drop(vault);
+    fs::create_dir_all(before.join("images")).unwrap();
+    for name in ["vault.toml", "catalog.sqlite"] {
+        fs::copy(now.join(name), before.join(name)).unwrap();
+    }
+    let mut vault = Vault::open(&now, "test", surroundings(14)).unwrap();
+    let again = vault
+        .open_cartridge(&mut tape, &pool, None, &order())
+        .unwrap();
+    assert!(again.begun && again.next_file == 1);
+    assert_ne!(again.stacked.identity, first.stacked.identity);
+    let mut killed = Vault::open(&before, "test", surroundings(15)).unwrap();
+    let taken = killed
+        .open_cartridge(&mut tape, &pool, None, &order())
+        .unwrap();
+    assert!(!taken.begun);
+    for vault in [&vault, &killed] {
+        let all = vault.stacked_volumes().unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(
+            (all[0].identity, all[0].state),
+            (again.stacked.identity, StackState::Filling)
+        );
+    }
+}
+
 #[test]
 fn what_is_no_stacked_volume_of_this_vault_is_not_written() {
     let mut house = House::new(6);

@@ -78,6 +78,11 @@ pub(crate) enum VaultCommand {
     Stack(StackVolumes),
     /// Brings the image of a volume back from a stacked volume.
     Recall(RecallVolume),
+    /// Moves what is still wanted off a stacked volume that is mostly given up. What was moved is read back before the
+    /// stacked volume is free to be written again.
+    ///
+    /// The exit code is 1 where something stays there: the same command goes on, with another tape where one is full.
+    Reclaim(ReclaimStack),
     /// Lists the stacked volumes of all pools, or writes down the state of one.
     Pool(PoolOptions),
     /// Compares the catalog with the directory, and says what to do about each difference.
@@ -270,6 +275,24 @@ pub(crate) struct RecallVolume {
     /// were stacked on, and what recall-from in vault.toml names].
     #[arg(long, value_name = "DRIVE")]
     pub drive: Option<Sink>,
+    #[command(flatten)]
+    pub order: Ordered,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReclaimStack {
+    /// The stacked volume.
+    #[arg(value_name = "LABEL")]
+    pub label: Label,
+    /// The drive that it is in [default: the image that it is].
+    #[arg(long, value_name = "DRIVE")]
+    pub from: Option<Sink>,
+    /// The drive with the stacked volume of the same pool that fills: an image, a tape node, or a specification.
+    #[arg(long, value_name = "DRIVE")]
+    pub drive: Sink,
+    /// What a blank tape there is to be called; it becomes a stacked volume of the pool.
+    #[arg(long, value_name = "LABEL")]
+    pub new: Option<Label>,
     #[command(flatten)]
     pub order: Ordered,
 }

@@ -5,6 +5,7 @@ mod clone;
 mod delivery;
 mod diagnosis;
 mod recalls;
+mod reclaim;
 mod shown;
 mod stacks;
 mod travel;
@@ -49,6 +50,7 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
         VaultCommand::Stack(stack) => stacks::stack(stack, &place, screen),
         VaultCommand::Recall(recall) => recalls::recall(recall, &place, screen),
+        VaultCommand::Reclaim(reclaim) => reclaim::run(reclaim, &place, screen),
         VaultCommand::Pool(pool) => stacks::pool(pool, &place, screen),
         VaultCommand::Doctor(doctor) => diagnosis::run(doctor, &place, screen),
         VaultCommand::Backup(options) => travel::back_up(options, &place, screen),

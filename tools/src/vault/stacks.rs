@@ -6,7 +6,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_sink::{Access, Sink};
 use pseudotape_tape::{Drive, Volume, make_ready};
-use pseudotape_vault::{ArchiveCopy, Cartridge, Label, Stacked, StackedVolume, Vault};
+use pseudotape_vault::{
+    ArchiveCopy, Cartridge, Label, Stacked, StackedVolume, Vault, WantedCopies,
+};
 use serde::Serialize;
 
 use super::shown::time_words;
@@ -17,7 +19,7 @@ use crate::cli::{PoolOptions, StackVolumes};
 
 /// A stacked volume.
 #[derive(Debug, Serialize)]
-struct ShownStack {
+pub(super) struct ShownStack {
     label: String,
     identity: String,
     pool: String,
@@ -27,10 +29,15 @@ struct ShownStack {
     bytes: u64,
     /// The newest backup of the catalog on it.
     backup: Option<u64>,
+    /// Copies on it that would be missed, and their bytes.
+    wanted: usize,
+    wanted_bytes: u64,
 }
 
 impl ShownStack {
-    fn new(stacked: &StackedVolume) -> Self {
+    pub(super) fn new(stacked: &StackedVolume, wanted: &WantedCopies) -> Self {
+        let wanted = wanted.get(&stacked.identity);
+        let wanted = wanted.map_or(&[][..], Vec::as_slice);
         ShownStack {
             label: stacked.label.to_string(),
             identity: stacked.identity.to_string(),
@@ -40,6 +47,8 @@ impl ShownStack {
             copies: stacked.copies,
             bytes: stacked.bytes,
             backup: stacked.backup,
+            wanted: wanted.len(),
+            wanted_bytes: wanted.iter().map(|(_, copy)| copy.length).sum(),
         }
     }
 }
@@ -58,6 +67,10 @@ impl Report for ShownStack {
 }
 
 impl ShownStack {
+    pub(super) fn label(&self) -> String {
+        printable(&self.label)
+    }
+
     fn copies_in_words(&self) -> String {
         match self.copies {
             1 => "1 copy".to_owned(),
@@ -82,6 +95,7 @@ impl Report for StackList {
             ("state", Alignment::Left),
             ("copies", Alignment::Right),
             ("size", Alignment::Right),
+            ("wanted", Alignment::Right),
             ("backup", Alignment::Right),
             ("begun", Alignment::Left),
         ];
@@ -92,6 +106,7 @@ impl Report for StackList {
                 stack.state.to_owned(),
                 stack.copies.to_string(),
                 HumanBytes(stack.bytes).to_string(),
+                HumanBytes(stack.wanted_bytes).to_string(),
                 stack
                     .backup
                     .map_or_else(|| "-".to_owned(), |backup| backup.to_string()),
@@ -104,15 +119,17 @@ impl Report for StackList {
 
 pub(super) fn pool(pool: &PoolOptions, place: &Place, screen: &Screen) -> Result<Verdict> {
     let (Some(label), Some(state)) = (&pool.label, pool.state) else {
-        let stacked = place.look()?.stacked_volumes()?;
+        let vault = place.look()?;
+        let wanted = vault.wanted_copies()?;
+        let shown = |stacked| ShownStack::new(stacked, &wanted);
         screen.show(&StackList {
-            stacked_volumes: stacked.iter().map(ShownStack::new).collect(),
+            stacked_volumes: vault.stacked_volumes()?.iter().map(shown).collect(),
         })?;
         return Ok(Verdict::Well);
     };
     let mut vault = place.open("pool")?;
     let stacked = vault.set_stack_state(label, state, &order(&pool.order))?;
-    screen.show(&ShownStack::new(&stacked))?;
+    screen.show(&ShownStack::new(&stacked, &vault.wanted_copies()?))?;
     Ok(Verdict::Well)
 }
 
@@ -174,10 +191,10 @@ struct StackReport {
 
 /// A backup of the catalog on the stacked volume.
 #[derive(Debug, Serialize)]
-struct ShownBackup {
-    sequence: u64,
-    file: u64,
-    bytes: u64,
+pub(super) struct ShownBackup {
+    pub sequence: u64,
+    pub file: u64,
+    pub bytes: u64,
 }
 
 impl Report for StackReport {
@@ -263,7 +280,7 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
     let now = all.iter().find(|one| one.identity == identity);
     let complete = left.is_empty() && !backup_left;
     screen.show(&StackReport {
-        stacked_volume: ShownStack::new(now.unwrap_or(&cartridge.stacked)),
+        stacked_volume: ShownStack::new(now.unwrap_or(&cartridge.stacked), &vault.wanted_copies()?),
         begun: cartridge.begun,
         volumes,
         left,
@@ -278,7 +295,7 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
 }
 
 /// Where a stacked volume is that is an image, for those who look for it later.
-fn image_place(drive: &Sink) -> Result<Option<String>> {
+pub(super) fn image_place(drive: &Sink) -> Result<Option<String>> {
     let is_image = drive.image_path().is_some_and(Path::is_file);
     let place = drive.absolute().context("where this directory is")?;
     Ok(is_image.then(|| place.to_string()))
@@ -286,7 +303,7 @@ fn image_place(drive: &Sink) -> Result<Option<String>> {
 
 /// Writes a backup of the catalog behind what is on a stacked volume. Where it does not fit, that is full, and the next
 /// one gets it.
-fn backed_up(
+pub(super) fn backed_up(
     vault: &mut Vault,
     tape: &mut dyn Drive,
     cartridge: &Cartridge,

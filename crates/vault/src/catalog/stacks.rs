@@ -84,6 +84,24 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// What was given up is written from its beginning: nothing of what was on it is known any more.
+    pub(crate) fn renew_stacked(&self, key: StackKey, new: &StackedVolume) -> Result<(), Error> {
+        for table in ["copy", "stacked_backup"] {
+            let sql = format!("DELETE FROM {table} WHERE stacked_volume = ?1");
+            self.connection.execute(&sql, [key.0])?;
+        }
+        self.connection.execute(
+            "UPDATE stacked_volume SET identity = ?2, state = ?3, added_ms = ?4, place = NULL WHERE id = ?1",
+            params![
+                key.0,
+                new.identity.to_string(),
+                new.state.word(),
+                signed(new.added_ms)?
+            ],
+        )?;
+        Ok(())
+    }
+
     /// Stores a state.
     pub(crate) fn set_stack_state(&self, key: StackKey, state: StackState) -> Result<(), Error> {
         let sql = "UPDATE stacked_volume SET state = ?2 WHERE id = ?1";

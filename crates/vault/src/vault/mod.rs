@@ -6,6 +6,7 @@ mod cloning;
 mod inspecting;
 mod loading;
 mod recalling;
+mod reclaiming;
 mod recovering;
 mod settling;
 mod stacking;
@@ -33,6 +34,7 @@ pub use cloning::{Cloning, Swapped, may_be_cloned, may_become_clone, unlike};
 pub use inspecting::Inspection;
 pub use loading::Granted;
 pub use recalling::Recalled;
+pub use reclaiming::{Emptying, Moved, WantedCopies};
 pub use stacking::{Cartridge, Stacked};
 pub use taking::Taking;
 

@@ -204,7 +204,7 @@ fn receive(
     }
 }
 
-fn is_of(description: &Description, volume: &Volume, copy: &ArchiveCopy) -> bool {
+pub(super) fn is_of(description: &Description, volume: &Volume, copy: &ArchiveCopy) -> bool {
     let length = description.payload.as_ref().map(|payload| payload.length);
     let same = match &description.subject {
         Kind::Volume { volume: said } => {
@@ -215,7 +215,7 @@ fn is_of(description: &Description, volume: &Volume, copy: &ArchiveCopy) -> bool
     same && length == Some(copy.length)
 }
 
-fn gone(copy: &ArchiveCopy) -> Error {
+pub(super) fn gone(copy: &ArchiveCopy) -> Error {
     stacking(format!(
         "the copy is not in tape file {} of {}: somebody wrote over it; mark that 'read-only-recovery', and look what is on \
          it",

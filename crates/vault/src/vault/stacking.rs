@@ -28,7 +28,7 @@ pub struct Cartridge {
     pub next_file: u64,
     /// Something was cut off there, which the next archive is written over.
     pub cut_off: bool,
-    /// It was blank, and is begun.
+    /// It was blank, or given up, and is begun.
     pub begun: bool,
 }
 
@@ -113,7 +113,7 @@ impl Vault {
     /// | condition | result | the tape |
     /// |---|---|---|
     /// | the pool's one that fills | `Ok` | behind its last archive |
-    /// | blank, and nothing fills in the pool | `Ok` | begun with its description |
+    /// | blank or the pool's scratch, and nothing fills in the pool | `Ok` | begun with its description |
     /// | anything else | `Stacking`, which says what it is | unchanged |
     pub fn open_cartridge(
         &mut self,
@@ -135,11 +135,12 @@ impl Vault {
                 )));
             }
         };
-        let begun = description.is_none();
+        let was = description.as_ref().map(|met| met.stacked_volume.identity);
         let stacked = match description {
             None => self.begin_cartridge(drive, pool, new, order)?,
             Some(description) => self.known_cartridge(drive, pool, &description, order)?,
         };
+        let stacked_identity = stacked.identity;
         let (tail, next_file) = end_of(drive)?;
         let known = self.change(|_, rows, _| {
             let found = rows.stacked_by_identity(stacked.identity)?;
@@ -158,7 +159,7 @@ impl Vault {
             stacked,
             next_file,
             cut_off: tail > 0,
-            begun,
+            begun: was != Some(stacked_identity),
         })
     }
 
@@ -198,6 +199,12 @@ impl Vault {
         expect_pool(&stacked, pool)?;
         match stacked.state {
             StackState::Filling => Ok(stacked),
+            // The pool's own scratch: it is written from its beginning.
+            StackState::Erase | StackState::Empty => {
+                drive.rewind()?;
+                let label = stacked.label;
+                self.begin_cartridge(drive, pool, Some(&label), order)
+            }
             state => Err(stacking(format!(
                 "stacked volume {} is {state}: nothing is written on it. Put the one in that fills in pool {pool} \
                  ('pseudotape vault pool'), or a blank one",
@@ -219,7 +226,8 @@ impl Vault {
             )
         })?;
         let rows = self.catalog.rows();
-        if rows.stacked_by_label(label)?.is_some() {
+        let known = rows.stacked_by_label(label)?;
+        if known.is_some_and(|(_, known)| !known.is_scratch_of(pool)) {
             return Err(stacking(format!(
                 "there is a stacked volume {label} already: give it another label with --new LABEL"
             )));
@@ -253,17 +261,23 @@ impl Vault {
                 )));
             }
             let empty = StackState::Empty.become_state(StackState::Filling, order)?;
-            rows.insert_stacked(new)?;
-            let came = Change {
-                from: None,
-                ..empty
+            let from = match rows.stacked_by_label(&new.label)? {
+                Some((key, old)) if old.is_scratch_of(&new.pool) => {
+                    rows.renew_stacked(key, new)?;
+                    Some(old.state.word().to_owned())
+                }
+                Some(_) | None => {
+                    rows.insert_stacked(new)?;
+                    None
+                }
             };
+            let came = Change { from, ..empty };
             rows.log(now, None, &named(came, &new.label))
         })?;
         Ok(new.clone())
     }
 
-    fn describe(
+    pub(super) fn describe(
         &self,
         stacked: &StackedVolume,
         sequence: u64,
@@ -489,7 +503,7 @@ fn expect_pool(stacked: &StackedVolume, pool: &Label) -> Result<(), Error> {
 }
 
 /// The log has no column for stacked volumes: their label stands before the state.
-fn named(change: Change, label: &Label) -> Change {
+pub(super) fn named(change: Change, label: &Label) -> Change {
     let words = |state: Option<String>| state.map(|state| format!("{label} {state}"));
     Change {
         from: words(change.from.clone()),
@@ -502,7 +516,7 @@ pub(super) fn stacking(text: String) -> Error {
     Error::Stacking(text)
 }
 
-fn no_such(label: &Label) -> Error {
+pub(super) fn no_such(label: &Label) -> Error {
     stacking(format!(
         "there is no stacked volume {label}: 'pseudotape vault pool' lists them"
     ))
