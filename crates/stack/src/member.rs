@@ -1,15 +1,9 @@
 //! The headers of members, to bytes and back: ustar, with pax records before it where ustar has no room.
 
-use std::ops::Range;
+pub(crate) use pseudotape_pax::{END, RECORD, padding};
+use pseudotape_pax::{Magic, Records, Ustar};
+use pseudotape_pax::{USTAR_END, USTAR_NAME};
 
-/// Headers and contents are multiples of this.
-pub(crate) const RECORD: usize = 512;
-/// Two records of zeros end an archive.
-pub(crate) const END: [u8; 2 * RECORD] = [0; 2 * RECORD];
-/// The first length that ustar's eleven octal digits do not hold.
-const USTAR_END: u64 = 8 << 30;
-/// The longest name in a ustar header.
-const USTAR_NAME: usize = 100;
 /// The member that holds pax records. GNU tar names it after the member, which nothing needs.
 const PAX_NAME: &str = "PaxHeaders/payload";
 
@@ -19,108 +13,40 @@ pub(crate) fn is_name(text: &str) -> bool {
     !matches!(text, "" | "." | "..") && text.len() <= 240 && text.chars().all(allowed)
 }
 
-/// Zeros that follow so many bytes up to the next record.
-pub(crate) fn padding(length: u64) -> usize {
-    let over = usize::try_from(length % 512).unwrap_or(0);
-    (RECORD - over) % RECORD
-}
-
-// Where the fields of a ustar header lie (POSIX.1-2017, pax, "ustar Interchange Format").
-const NAME: Range<usize> = 0..USTAR_NAME;
-const MODE: Range<usize> = 100..108;
-const OWNER: Range<usize> = 108..116;
-const GROUP: Range<usize> = 116..124;
-const SIZE: Range<usize> = 124..136;
-const MTIME: Range<usize> = 136..148;
-const CHECKSUM: Range<usize> = 148..156;
-const KIND: usize = 156;
-const MAGIC: Range<usize> = 257..265;
-const MAGIC_BYTES: &[u8; 8] = b"ustar\x0000";
-
 const FILE: u8 = b'0';
 const PAX: u8 = b'x';
 const GLOBAL: u8 = b'g';
 
-/// Puts text at the beginning of a field.
-fn put(record: &mut [u8; RECORD], field: Range<usize>, text: &[u8]) {
-    let field = record.get_mut(field).unwrap_or_default();
-    for (byte, of_text) in field.iter_mut().zip(text) {
-        *byte = *of_text;
-    }
-}
-
-/// Puts a number into a field, in octal digits that leave room for the zero behind them.
-fn put_number(record: &mut [u8; RECORD], field: Range<usize>, number: u64) {
-    let digits = field.len().saturating_sub(1);
-    put(record, field, format!("{number:0digits$o}").as_bytes());
-}
-
-/// The number in a field: octal digits, with blanks around them and zeros behind.
-fn number(record: &[u8; RECORD], field: Range<usize>) -> Option<u64> {
-    let text = str::from_utf8(record.get(field)?).ok()?;
-    let digits = text.split('\0').next()?.trim_matches(' ');
-    let octal = !digits.is_empty() && digits.bytes().all(|byte| (b'0'..b'8').contains(&byte));
-    octal.then(|| u64::from_str_radix(digits, 8).ok())?
-}
-
-/// The sum of all bytes, with the checksum itself as blanks.
-fn checksum(record: &[u8; RECORD]) -> u64 {
-    let bytes = record.iter().enumerate();
-    let counted = bytes.map(|(at, byte)| if CHECKSUM.contains(&at) { b' ' } else { *byte });
-    counted.map(u64::from).sum()
-}
-
-/// Makes the checksum that of the rest.
-pub(crate) fn set_checksum(record: &mut [u8; RECORD]) {
-    let sum = checksum(record);
-    put_number(record, CHECKSUM, sum);
-}
-
 fn ustar(kind: u8, name: &str, length: u64, mtime_s: u64) -> [u8; RECORD] {
-    let mut record = [0; RECORD];
     let short = name.chars().map(|c| if c.is_ascii() { c } else { '_' });
     let short: String = short.take(USTAR_NAME).collect();
-    put(&mut record, NAME, short.as_bytes());
-    put_number(&mut record, MODE, 0o644);
-    put_number(&mut record, OWNER, 0);
-    put_number(&mut record, GROUP, 0);
-    // A length that does not fit stands in a pax record, and here is none: base-256 is GNU's and not pax.
-    put_number(
-        &mut record,
-        SIZE,
-        if length < USTAR_END { length } else { 0 },
-    );
-    put_number(&mut record, MTIME, mtime_s.min(USTAR_END - 1));
-    put(&mut record, KIND..KIND + 1, &[kind]);
-    put(&mut record, MAGIC, MAGIC_BYTES);
-    set_checksum(&mut record);
-    record
-}
-
-/// A pax record: its own length counts too.
-fn pax_record(key: &str, value: &str) -> String {
-    let rest = format!(" {key}={value}\n");
-    let mut length = rest.len();
-    while length.to_string().len() + rest.len() != length {
-        length = length.to_string().len() + rest.len();
-    }
-    format!("{length}{rest}")
+    let header = Ustar {
+        kind,
+        name: short.into(),
+        mode: Some(0o644),
+        // A length that does not fit stands in a pax record: base-256 is GNU's and not pax.
+        size: Some(length),
+        mtime_s: Some(mtime_s),
+        ..Ustar::default()
+    };
+    header.encode()
 }
 
 /// What stands before the bytes of a member.
 pub(crate) fn header(name: &str, length: u64, mtime_s: u64) -> Vec<u8> {
-    let mut records = String::new();
+    let mut records = Records::default();
     if length >= USTAR_END {
-        records += &pax_record("size", &length.to_string());
+        records.add("size", length.to_string());
     }
     if name.len() > USTAR_NAME || !name.is_ascii() {
-        records += &pax_record("path", name);
+        records.add("path", name);
     }
     let mut bytes = Vec::new();
     if !records.is_empty() {
+        let records = records.encode();
         let records_length = records.len() as u64;
         bytes.extend_from_slice(&ustar(PAX, PAX_NAME, records_length, mtime_s));
-        bytes.extend_from_slice(records.as_bytes());
+        bytes.extend_from_slice(&records);
         bytes.resize(bytes.len() + padding(records_length), 0);
     }
     bytes.extend_from_slice(&ustar(FILE, name, length, mtime_s));
@@ -144,25 +70,20 @@ pub(crate) enum Head {
 
 /// Reads one record of headers.
 pub(crate) fn parse(record: &[u8; RECORD]) -> Result<Head, &'static str> {
-    if record.iter().all(|byte| *byte == 0) {
+    let Some(header) = Ustar::parse(record)? else {
         return Ok(Head::End);
-    }
-    if record.get(MAGIC) != Some(MAGIC_BYTES) {
+    };
+    if header.magic != Magic::Posix {
         return Err("no header of a pax archive is where one should be");
     }
-    if number(record, CHECKSUM) != Some(checksum(record)) {
-        return Err("a header has a wrong checksum");
-    }
-    let length = number(record, SIZE).ok_or("a header has no length")?;
-    let name = record.get(NAME).unwrap_or_default();
-    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-    Ok(match record.get(KIND) {
-        Some(&FILE) => Head::File {
-            name: name.to_vec(),
+    let length = header.size.ok_or("a header has no length")?;
+    Ok(match header.kind {
+        FILE => Head::File {
+            name: header.name,
             length,
         },
-        Some(&PAX) => Head::Pax(length),
-        Some(&GLOBAL) => Head::Global(length),
+        PAX => Head::Pax(length),
+        GLOBAL => Head::Global(length),
         _ => Head::Other,
     })
 }
@@ -174,34 +95,17 @@ pub(crate) struct PaxRecords {
     pub(crate) name: Option<Vec<u8>>,
 }
 
-/// Reads pax records: length, blank, key, equals sign, value, newline. What is not known is passed over.
+/// Reads pax records. What is not known is passed over.
 pub(crate) fn parse_pax(bytes: &[u8]) -> Result<PaxRecords, &'static str> {
+    let records = Records::parse(bytes)?;
     let mut found = PaxRecords::default();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (key, value, behind) = pax_record_at(rest).ok_or("a pax record is malformed")?;
-        match key {
-            b"size" => {
-                let text = str::from_utf8(value).ok();
-                let length = text.and_then(|text| text.parse().ok());
-                found.length = Some(length.ok_or("a pax record has no length")?);
-            }
-            b"path" => found.name = Some(value.to_vec()),
-            _ => {}
-        }
-        rest = behind;
+    if let Some(value) = records.value("size") {
+        let length = str::from_utf8(value).ok();
+        let length = length.and_then(|text| text.parse().ok());
+        found.length = Some(length.ok_or("a pax record has no length")?);
     }
+    found.name = records.value("path").map(<[u8]>::to_vec);
     Ok(found)
-}
-
-/// Key and value of the first pax record, and what is behind it.
-fn pax_record_at(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let digits = bytes.split(|byte| *byte == b' ').next()?;
-    let length: usize = str::from_utf8(digits).ok()?.parse().ok()?;
-    let (record, behind) = bytes.split_at_checked(length)?;
-    let record = record.strip_suffix(b"\n")?.get(digits.len() + 1..)?;
-    let equals = record.iter().position(|byte| *byte == b'=')?;
-    Some((record.get(..equals)?, record.get(equals + 1..)?, behind))
 }
 
 #[cfg(test)]
@@ -252,15 +156,6 @@ mod tests {
                 parse(&record(&bytes, 2)),
                 Ok(Head::File { length: 5, .. })
             ));
-        }
-    }
-
-    #[test]
-    fn the_length_of_a_pax_record_counts_itself() {
-        for value in 0..1200 {
-            let record = pax_record("path", &"v".repeat(value));
-            let (length, _) = record.split_once(' ').unwrap();
-            assert_eq!(length.parse(), Ok(record.len()));
         }
     }
 
