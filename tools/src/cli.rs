@@ -12,6 +12,7 @@ use pseudotape_vault::Label;
 
 mod clone;
 mod delivery;
+mod farm;
 mod library;
 mod ordered;
 mod rescue;
@@ -22,6 +23,10 @@ mod volume;
 pub(crate) use clone::{CloneReason, CloneVolume};
 pub(crate) use delivery::{
     DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
+};
+pub(crate) use farm::{
+    AddFiles, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, RebuildVolume, ShowFile,
+    VerifyFiles,
 };
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,
@@ -134,6 +139,8 @@ pub(crate) enum Command {
     Changer(ChangerOptions),
     /// Keeps volumes in a vault: their states, what is on them, and who decided what.
     Vault(VaultOptions),
+    /// Keeps single files in a farm, each in an image of its own that 'tar -x' restores alone.
+    Farm(FarmOptions),
     /// Is the drive behind a slave end, with this image in it, until the daemon hangs up.
     ///
     /// The simplest slave there is: a drive of the daemon that was configured with slave=SOCKET is this

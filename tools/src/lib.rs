@@ -10,6 +10,7 @@ mod content;
 mod copying;
 mod doctor;
 mod ending;
+mod farm;
 mod generate;
 mod hook;
 mod image;
@@ -112,6 +113,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Options(options) => options::run(&options, &daemon, &screen),
         Command::Library(options) => library::run(&options, &daemon, &screen),
         Command::Vault(options) => vault::run(&options, &screen),
+        Command::Farm(options) => farm::run(&options, &screen),
         Command::Changer(_) => unreachable!("run has done it"),
         Command::Serve(options) => serve::run(&options, &screen),
         Command::Doctor(options) => doctor::run(&options, &daemon, &screen),

@@ -1,0 +1,295 @@
+//! The directory of a volume: `FILE000.dir`, byte by byte in docs/FARM.md.
+
+use std::collections::HashMap;
+use std::num::NonZeroU64;
+
+use crate::entry::{Entry, MAX_RECORD_BYTES, Number};
+use crate::title::Title;
+
+/// Its first bytes.
+pub const DIRECTORY_MAGIC: [u8; 16] = *b"pseudotape farm\n";
+/// Version of the format that this program writes.
+pub const DIRECTORY_VERSION: u32 = 1;
+/// Length of what stands before the records.
+pub const HEADER_BYTES: usize = 64;
+/// The longest directory that is read.
+pub(crate) const MAX_DIRECTORY_BYTES: u64 = 4 << 30;
+
+// Where the fields of the header lie.
+const VERSION: usize = 16;
+const RESERVED: usize = 20;
+const NEXT: usize = 24;
+const COUNT: usize = 32;
+const LENGTH: usize = 40;
+const BODY_CRC: usize = 48;
+const RESERVED_TOO: usize = 52;
+const HEADER_CRC: usize = 60;
+
+/// All that a volume has, by title and in the order of numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory {
+    next: Number,
+    entries: Vec<Entry>,
+    by_title: HashMap<Title, usize>,
+}
+
+/// Why bytes are no directory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// It does not begin as one.
+    #[error("it is no directory of a disk farm")]
+    Foreign,
+    /// A later program wrote it.
+    #[error("it has version {0} of the format, which a later pseudotape reads")]
+    Newer(u32),
+    /// It is not what was written.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Directory {
+            next: Number::FIRST,
+            entries: Vec::new(),
+            by_title: HashMap::new(),
+        }
+    }
+}
+
+impl Directory {
+    /// The lowest number that no capsule had so far.
+    #[must_use]
+    pub fn next(&self) -> Number {
+        self.next
+    }
+
+    /// Says that all numbers below this one were used.
+    pub(crate) fn use_numbers_before(&mut self, next: Number) {
+        self.next = self.next.max(next);
+    }
+
+    /// What is in the volume, in the order of numbers.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The file with this title.
+    #[must_use]
+    pub fn find(&self, title: &Title) -> Option<&Entry> {
+        self.entries.get(*self.by_title.get(title)?)
+    }
+
+    /// Puts files in, in the place of those that have their titles.
+    pub(crate) fn put(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        let mut added: HashMap<Title, Entry> = HashMap::new();
+        for entry in entries {
+            self.next = self.next.max(entry.number.next());
+            added.insert(entry.title.clone(), entry);
+        }
+        self.entries
+            .retain(|entry| !added.contains_key(&entry.title));
+        self.entries.extend(added.into_values());
+        self.entries.sort_by_key(|entry| entry.number);
+        let titles = self.entries.iter().enumerate();
+        self.by_title = titles
+            .map(|(at, entry)| (entry.title.clone(), at))
+            .collect();
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![0; HEADER_BYTES];
+        for entry in &self.entries {
+            let record = entry.encode();
+            let length = u32::try_from(record.len()).expect("a record has a longest length");
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(&record);
+        }
+        let (header, body) = bytes.split_at_mut(HEADER_BYTES);
+        let mut put = |at: usize, field: &[u8]| {
+            let place = header.get_mut(at..at + field.len());
+            place
+                .expect("a field within the header")
+                .copy_from_slice(field);
+        };
+        put(0, &DIRECTORY_MAGIC);
+        put(VERSION, &DIRECTORY_VERSION.to_le_bytes());
+        put(NEXT, &self.next.0.get().to_le_bytes());
+        put(COUNT, &(self.entries.len() as u64).to_le_bytes());
+        put(LENGTH, &(body.len() as u64).to_le_bytes());
+        put(BODY_CRC, &crc32fast::hash(body).to_le_bytes());
+        let crc = crc32fast::hash(header.get(..HEADER_CRC).unwrap_or_default());
+        let place = header.get_mut(HEADER_CRC..);
+        place
+            .expect("a field within the header")
+            .copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads one. It is taken whole or not at all.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DirectoryError> {
+        let damaged = |what: &str| DirectoryError::Damaged(what.to_owned());
+        if !bytes.starts_with(&DIRECTORY_MAGIC) {
+            return Err(DirectoryError::Foreign);
+        }
+        let (header, body) = bytes
+            .split_at_checked(HEADER_BYTES)
+            .ok_or_else(|| damaged("its header is cut off"))?;
+        if u32_at(header, HEADER_CRC)
+            != Some(crc32fast::hash(
+                header.get(..HEADER_CRC).unwrap_or_default(),
+            ))
+        {
+            return Err(damaged("its header has a wrong checksum"));
+        }
+        match u32_at(header, VERSION) {
+            Some(DIRECTORY_VERSION) => {}
+            version => return Err(DirectoryError::Newer(version.unwrap_or(0))),
+        }
+        if u32_at(header, RESERVED) != Some(0) || u64_at(header, RESERVED_TOO) != Some(0) {
+            return Err(damaged("reserved bytes of its header are in use"));
+        }
+        if u64_at(header, LENGTH) != Some(body.len() as u64) {
+            return Err(damaged("it is shorter or longer than its header says"));
+        }
+        if u32_at(header, BODY_CRC) != Some(crc32fast::hash(body)) {
+            return Err(damaged("its records have a wrong checksum"));
+        }
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut rest = body;
+        while !rest.is_empty() {
+            let (entry, behind) = record_at(rest, entries.len())?;
+            let before = entries.last().map(|entry| entry.number);
+            if before.is_some_and(|before| before >= entry.number) {
+                return Err(damaged("its records are not in the order of their numbers"));
+            }
+            entries.push(entry);
+            rest = behind;
+        }
+        let next = u64_at(header, NEXT).and_then(NonZeroU64::new).map(Number);
+        let next = next.ok_or_else(|| damaged("it has no next number"))?;
+        let count = entries.len();
+        let mut directory = Directory {
+            next,
+            ..Directory::default()
+        };
+        directory.put(entries);
+        if u64_at(header, COUNT) != Some(count as u64) || directory.entries.len() != count {
+            return Err(damaged("it has not as many files as its header says"));
+        }
+        if directory.next != next {
+            return Err(damaged("a number is in use that is not used yet"));
+        }
+        Ok(directory)
+    }
+}
+
+/// The first record, and what is behind it.
+fn record_at(bytes: &[u8], number: usize) -> Result<(Entry, &[u8]), DirectoryError> {
+    let record = || {
+        let length = usize::try_from(u32_at(bytes, 0)?).ok()?;
+        if length > MAX_RECORD_BYTES {
+            return None;
+        }
+        bytes.get(4..)?.split_at_checked(length)
+    };
+    let damaged = |why: String| DirectoryError::Damaged(format!("record {number}: {why}"));
+    let (record, behind) = record().ok_or_else(|| damaged("it has no length".to_owned()))?;
+    let entry = Entry::parse(record).map_err(|error| damaged(error.to_string()))?;
+    Ok((entry, behind))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let field = bytes.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*field))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let field = bytes.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*field))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::entry::tests::entries;
+
+    fn directory() -> impl Strategy<Value = Directory> {
+        prop::collection::vec(entries(), 0..6).prop_map(|entries| {
+            let mut directory = Directory::default();
+            let mut number = Number::FIRST;
+            directory.put(entries.into_iter().map(|entry| {
+                number = number.next();
+                Entry { number, ..entry }
+            }));
+            directory
+        })
+    }
+
+    /// The bytes of version 1, as a table in docs/FARM.md has them.
+    #[test]
+    fn the_bytes_of_an_empty_directory_are_these() {
+        let mut golden = b"pseudotape farm\n".to_vec();
+        golden.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        golden.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        golden.extend([0; 28]);
+        let crc = crc32fast::hash(&golden);
+        golden.extend(crc.to_le_bytes());
+        assert_eq!(Directory::default().encode(), golden);
+        assert_eq!(Directory::parse(&golden), Ok(Directory::default()));
+    }
+
+    #[test]
+    fn what_is_no_directory_is_told() {
+        assert_eq!(Directory::parse(b""), Err(DirectoryError::Foreign));
+        assert_eq!(Directory::parse(&[0; 100]), Err(DirectoryError::Foreign));
+        let mut newer = Directory::default().encode();
+        newer[VERSION] = 2;
+        let crc = crc32fast::hash(&newer[..HEADER_CRC]);
+        newer[HEADER_CRC..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(Directory::parse(&newer), Err(DirectoryError::Newer(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_directory_is_read_back(directory in directory()) {
+            prop_assert_eq!(Directory::parse(&directory.encode()), Ok(directory));
+        }
+
+        /// CW-02: a directory is taken whole or not at all.
+        #[test]
+        fn a_changed_bit_and_a_cut_are_found(
+            directory in directory(), at in any::<prop::sample::Index>(), bit in 0u8..8
+        ) {
+            let good = directory.encode();
+            let at = at.index(good.len());
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            prop_assert!(Directory::parse(&bad).is_err());
+            prop_assert!(Directory::parse(&good[..at]).is_err());
+        }
+
+        #[test]
+        fn records_with_right_checksums_and_wrong_contents_are_read_or_refused(
+            directory in directory(), at in any::<prop::sample::Index>(), byte in any::<u8>()
+        ) {
+            let mut bytes = directory.encode();
+            prop_assume!(bytes.len() > HEADER_BYTES);
+            let at = HEADER_BYTES + at.index(bytes.len() - HEADER_BYTES);
+            bytes[at] = byte;
+            let crc = crc32fast::hash(&bytes[HEADER_BYTES..]);
+            bytes[BODY_CRC..BODY_CRC + 4].copy_from_slice(&crc.to_le_bytes());
+            let crc = crc32fast::hash(&bytes[..HEADER_CRC]);
+            bytes[HEADER_CRC..HEADER_BYTES].copy_from_slice(&crc.to_le_bytes());
+            if let Ok(read) = Directory::parse(&bytes) {
+                prop_assert_eq!(Directory::parse(&read.encode()), Ok(read));
+            }
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! What a volume knows of one file: the same bytes in its capsule and in the volume's directory.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::num::NonZeroU64;
+
+use pseudotape_pax::{Records, Time};
+use uuid::Uuid;
+
+use crate::title::Title;
+
+/// Version of the record that this program writes.
+pub const RECORD_VERSION: u64 = 1;
+/// The longest record: the longest title, and words.
+pub(crate) const MAX_RECORD_BYTES: usize = 16 << 10;
+/// The longest words in it.
+const MAX_WORDS: usize = 1000;
+
+/// The number of a capsule in its volume, from 1 on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Number(pub NonZeroU64);
+
+impl Number {
+    /// The first one.
+    pub const FIRST: Number = Number(NonZeroU64::MIN);
+
+    /// The one behind it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Number(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a file was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A symbolic link.
+    SymbolicLink,
+    /// A FIFO.
+    Fifo,
+}
+
+const KINDS: [(FileKind, &str); 3] = [
+    (FileKind::File, "file"),
+    (FileKind::SymbolicLink, "symlink"),
+    (FileKind::Fifo, "fifo"),
+];
+
+impl FileKind {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            FileKind::File => "file",
+            FileKind::SymbolicLink => "symlink",
+            FileKind::Fifo => "fifo",
+        }
+    }
+}
+
+/// What a capsule has of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// All of it, as it was at one moment.
+    Ok,
+    /// All of it, but it changed while it was read.
+    Changed,
+    /// Nothing: it could not be read.
+    Missing,
+    /// Nothing any more: it was released.
+    Released,
+}
+
+const STATES: [(State, &str); 4] = [
+    (State::Ok, "ok"),
+    (State::Changed, "changed"),
+    (State::Missing, "missing"),
+    (State::Released, "released"),
+];
+
+impl State {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Changed => "changed",
+            State::Missing => "missing",
+            State::Released => "released",
+        }
+    }
+
+    /// Whether the file can be had from the capsule.
+    #[must_use]
+    pub fn has_file(self) -> bool {
+        match self {
+            State::Ok | State::Changed => true,
+            State::Missing | State::Released => false,
+        }
+    }
+}
+
+/// What tells which of two files with one title is the better one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its extended attribute `user.vault.cycle`, else 0.
+    pub generation: u64,
+    /// Its extended attribute `user.vault.version`, else 0.
+    pub version: u64,
+    /// When it was made, where its file system knows that.
+    pub created: Option<Time>,
+    /// When it was changed.
+    pub modified: Time,
+}
+
+impl Stamp {
+    /// Whether this file is better than another one: higher in generation, then in version, then made later, then
+    /// changed later. Of a file whose making is not known, it is the same as the other's.
+    #[must_use]
+    pub fn is_better_than(&self, other: &Stamp) -> bool {
+        let created = match (self.created, other.created) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            _ => Ordering::Equal,
+        };
+        let order = self.generation.cmp(&other.generation);
+        let order = order.then(self.version.cmp(&other.version));
+        order.then(created).then(self.modified.cmp(&other.modified)) == Ordering::Greater
+    }
+}
+
+/// A BLAKE3 digest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        blake3::Hash::from_bytes(self.0).to_hex().fmt(f)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a volume knows of one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The number of its capsule.
+    pub number: Number,
+    /// The identity of the capsule's image.
+    pub capsule: Uuid,
+    /// Its title.
+    pub title: Title,
+    /// What it was.
+    pub kind: FileKind,
+    /// What the capsule has of it.
+    pub state: State,
+    /// Its length.
+    pub length: u64,
+    /// Which one of its title it is.
+    pub stamp: Stamp,
+    /// Of the contents of its member in the archive, where the capsule has them or had them.
+    pub digest: Option<Digest>,
+    /// When the capsule was made, in milliseconds after 1970.
+    pub added_ms: u64,
+    /// Why the capsule has not the file, or who released it.
+    pub why: Option<String>,
+}
+
+/// Why bytes are no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// They are malformed.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// A later program wrote it.
+    #[error("it has version {0} of the record, which a later pseudotape reads")]
+    Newer(u64),
+    /// A value is missing, or none that it can have.
+    #[error("its value '{0}' is missing or wrong")]
+    Value(&'static str),
+}
+
+impl Entry {
+    /// The bytes of the record: pax records, of which the first one says what it is.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut records = Records::default();
+        records.add("pseudotape.farm", RECORD_VERSION.to_string());
+        records.add("number", self.number.to_string());
+        records.add("capsule", self.capsule.to_string());
+        records.add("title", self.title.bytes());
+        records.add("kind", self.kind.word());
+        records.add("state", self.state.word());
+        records.add("length", self.length.to_string());
+        records.add("generation", self.stamp.generation.to_string());
+        records.add("version", self.stamp.version.to_string());
+        if let Some(created) = self.stamp.created {
+            records.add("created", created.text());
+        }
+        records.add("modified", self.stamp.modified.text());
+        if let Some(digest) = self.digest {
+            records.add("blake3", digest.to_string());
+        }
+        records.add("added_ms", self.added_ms.to_string());
+        if let Some(why) = &self.why {
+            records.add("why", cut(why));
+        }
+        records.encode()
+    }
+
+    /// Reads a record. What it does not know is passed over.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let records = Records::parse(bytes).map_err(RecordError::Malformed)?;
+        let fields = Fields(&records);
+        if records.iter().next().map(|(key, _)| key) != Some(b"pseudotape.farm") {
+            return Err(RecordError::Malformed("it is no record of a disk farm"));
+        }
+        match fields.number("pseudotape.farm")? {
+            RECORD_VERSION => {}
+            newer @ 2.. => return Err(RecordError::Newer(newer)),
+            _ => return Err(RecordError::Value("pseudotape.farm")),
+        }
+        let word = |key| fields.text(key).ok_or(RecordError::Value(key));
+        let kind = word("kind")?;
+        let kind = KINDS.iter().find(|(_, known)| *known == kind);
+        let state = word("state")?;
+        let state = STATES.iter().find(|(_, known)| *known == state);
+        let number = NonZeroU64::new(fields.number("number")?);
+        let title = records.value("title").and_then(Title::new);
+        let digest = match fields.text("blake3") {
+            Some(text) => {
+                let hash = blake3::Hash::from_hex(text);
+                let hash = hash.map_err(|_| RecordError::Value("blake3"))?;
+                Some(Digest(*hash.as_bytes()))
+            }
+            None => None,
+        };
+        let created = match fields.text("created") {
+            Some(text) => Some(Time::parse(text).ok_or(RecordError::Value("created"))?),
+            None => None,
+        };
+        let modified = word("modified")?;
+        let capsule = Uuid::try_parse(word("capsule")?);
+        Ok(Entry {
+            number: Number(number.ok_or(RecordError::Value("number"))?),
+            capsule: capsule.map_err(|_| RecordError::Value("capsule"))?,
+            title: title.ok_or(RecordError::Value("title"))?,
+            kind: kind.ok_or(RecordError::Value("kind"))?.0,
+            state: state.ok_or(RecordError::Value("state"))?.0,
+            length: fields.number("length")?,
+            stamp: Stamp {
+                generation: fields.number("generation")?,
+                version: fields.number("version")?,
+                created,
+                modified: Time::parse(modified).ok_or(RecordError::Value("modified"))?,
+            },
+            digest,
+            added_ms: fields.number("added_ms")?,
+            why: fields.text("why").map(cut),
+        })
+    }
+}
+
+struct Fields<'a>(&'a Records);
+
+impl Fields<'_> {
+    fn text(&self, key: &'static str) -> Option<&str> {
+        str::from_utf8(self.0.value(key)?).ok()
+    }
+
+    fn number(&self, key: &'static str) -> Result<u64, RecordError> {
+        let text = self.text(key);
+        let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|text| text.parse().ok());
+        number.ok_or(RecordError::Value(key))
+    }
+}
+
+/// Words that are no longer than a record takes.
+fn cut(words: &str) -> String {
+    words.chars().take(MAX_WORDS).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn entries() -> impl Strategy<Value = Entry> {
+        let title = prop::collection::vec(1u8..=255, 1..200)
+            .prop_filter_map("a title", |bytes| Title::new(&bytes));
+        let time = || (any::<i64>(), 0u32..1_000_000_000);
+        let time = || {
+            time().prop_map(|(seconds, nanoseconds)| Time {
+                seconds: seconds.max(-i64::MAX),
+                nanoseconds,
+            })
+        };
+        let stamp = (any::<u64>(), any::<u64>(), prop::option::of(time()), time());
+        let rest = (any::<u64>(), any::<u128>(), any::<u64>(), any::<u64>());
+        let digest = prop::option::of(any::<[u8; 32]>());
+        (
+            title,
+            0..3usize,
+            0..4usize,
+            stamp,
+            rest,
+            digest,
+            prop::option::of(".{0,30}"),
+        )
+            .prop_map(
+                |(title, kind, state, stamp, (number, capsule, length, added_ms), digest, why)| {
+                    Entry {
+                        number: Number(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN)),
+                        capsule: Uuid::from_u128(capsule),
+                        title,
+                        kind: KINDS[kind].0,
+                        state: STATES[state].0,
+                        length,
+                        stamp: Stamp {
+                            generation: stamp.0,
+                            version: stamp.1,
+                            created: stamp.2,
+                            modified: stamp.3,
+                        },
+                        digest: digest.map(Digest),
+                        added_ms,
+                        why,
+                    }
+                },
+            )
+    }
+
+    #[test]
+    fn words_and_their_tables_agree() {
+        assert!(KINDS.iter().all(|(kind, word)| kind.word() == *word));
+        assert!(STATES.iter().all(|(state, word)| state.word() == *word));
+    }
+
+    /// CW-09: all 3^4 combinations of less, equal and more decide in this order.
+    #[test]
+    fn better_is_generation_then_version_then_creation_then_change() {
+        let time = |seconds| Time {
+            seconds,
+            nanoseconds: 0,
+        };
+        let stamp = |[generation, version, created, modified]: [u8; 4]| Stamp {
+            generation: generation.into(),
+            version: version.into(),
+            created: Some(time(created.into())),
+            modified: time(modified.into()),
+        };
+        let mut seen = 0;
+        for combination in 0..81u8 {
+            let of = |power: u8| combination / power % 3;
+            let one = [of(27), of(9), of(3), of(1)];
+            let better = one > [1; 4];
+            assert_eq!(stamp(one).is_better_than(&stamp([1; 4])), better, "{one:?}");
+            assert_eq!(
+                stamp([1; 4]).is_better_than(&stamp(one)),
+                one < [1; 4],
+                "{one:?}"
+            );
+            seen += 1;
+        }
+        assert_eq!(seen, 81);
+        // Whose making is not known differs in nothing by that.
+        let unknown = |modified| Stamp {
+            created: None,
+            ..stamp([1, 1, 0, modified])
+        };
+        assert!(!unknown(1).is_better_than(&stamp([1, 1, 2, 1])));
+        assert!(!stamp([1, 1, 2, 1]).is_better_than(&unknown(1)));
+        assert!(unknown(2).is_better_than(&stamp([1, 1, 2, 1])));
+    }
+
+    #[test]
+    fn a_record_that_is_none_is_refused_and_a_later_one_is_told() {
+        let refused = |text: &str| Entry::parse(text.as_bytes()).expect_err(text);
+        assert!(matches!(refused(""), RecordError::Malformed(_)));
+        assert!(matches!(refused("x"), RecordError::Malformed(_)));
+        assert!(matches!(
+            refused("12 number=1\n"),
+            RecordError::Malformed(_)
+        ));
+        assert_eq!(refused("21 pseudotape.farm=2\n"), RecordError::Newer(2));
+        assert_eq!(
+            refused("21 pseudotape.farm=1\n"),
+            RecordError::Value("kind")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_read_back(entry in entries()) {
+            let bytes = entry.encode();
+            prop_assert!(bytes.len() <= MAX_RECORD_BYTES);
+            prop_assert_eq!(Entry::parse(&bytes), Ok(entry));
+        }
+
+        #[test]
+        fn a_record_with_a_changed_byte_is_read_or_refused(
+            entry in entries(), at in any::<prop::sample::Index>(), byte in any::<u8>()
+        ) {
+            let mut bytes = entry.encode();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(read) = Entry::parse(&bytes) {
+                prop_assert_eq!(Entry::parse(&read.encode()), Ok(read));
+            }
+        }
+    }
+}

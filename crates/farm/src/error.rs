@@ -1,0 +1,196 @@
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::directory::DirectoryError;
+use crate::entry::{Number, RecordError};
+use crate::title::{Title, VolumeName};
+
+/// Why something could not be done with a farm.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The root is not there. It is never made: it may be a file system that is not mounted.
+    #[error("there is no folder {root}: the root of a farm has to be there ('mkdir', or mount it)")]
+    NoRoot {
+        /// Where it should be.
+        root: PathBuf,
+    },
+    /// No volume has the name.
+    #[error("there is no volume {volume} in {root}: 'pseudotape farm ls' shows those that are")]
+    NoVolume {
+        /// The name.
+        volume: VolumeName,
+        /// Where it was looked for.
+        root: PathBuf,
+    },
+    /// A copy makes a new volume, and there is one. The words are those of the source of the rule.
+    #[error(
+        "Files may be added to {0}, but not copied, as a Volume called {0} already exists ('pseudotape farm add' adds)"
+    )]
+    Exists(VolumeName),
+    /// What has the name is no folder.
+    #[error("{path} is no folder that a farm made: it is {what}, which is not followed")]
+    NoFolder {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Another command changes the volume.
+    #[error("volume {0} is busy: another command is changing it")]
+    Busy(VolumeName),
+    /// There are capsules and no directory.
+    #[error(
+        "volume {volume} has {capsules} capsules and no directory: 'pseudotape farm rebuild {volume}' makes it from them"
+    )]
+    NoDirectory {
+        /// Which one.
+        volume: VolumeName,
+        /// How many.
+        capsules: usize,
+    },
+    /// Neither directory nor capsule.
+    #[error(
+        "{path} has neither directory nor capsules: no volume was made there; 'pseudotape farm add' makes it, or remove the folder"
+    )]
+    NeverMade {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The directory can't be used.
+    #[error("can't use {path}: {cause}; 'pseudotape farm rebuild' makes it anew from the capsules")]
+    Directory {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        cause: DirectoryError,
+    },
+    /// The disk is full. Nothing of what was at hand is in the volume.
+    #[error(
+        "can't write {path}: the disk is full; what was not told as added is not in the volume"
+    )]
+    Full {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The host failed.
+    #[error("can't {action} {path}: {source}")]
+    Host {
+        /// What.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No file has the title.
+    #[error("{title} is not in volume {volume}")]
+    NoTitle {
+        /// The title.
+        title: Title,
+        /// The volume.
+        volume: VolumeName,
+    },
+    /// The archive that files come from can't be read on.
+    #[error(transparent)]
+    Archive(#[from] pseudotape_pax::Error),
+    /// A capsule can't be used.
+    #[error("capsule {number} ({path}): {fault}")]
+    Capsule {
+        /// Its number.
+        number: Number,
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// What is wrong with a capsule.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No file has its name.
+    #[error("it is not there")]
+    Absent,
+    /// What has its name can't be a capsule.
+    #[error("it is {0}")]
+    Kind(&'static str),
+    /// The host failed.
+    #[error("can't read it: {0}")]
+    Host(io::Error),
+    /// It is no image, or a damaged one.
+    #[error("{0}")]
+    Image(Box<pseudotape_image::Error>),
+    /// The image lost data that it had committed.
+    #[error("it is cut off: committed data are missing")]
+    CutOff,
+    /// The archive in it is damaged.
+    #[error("{0}")]
+    Archive(pseudotape_pax::Error),
+    /// The image is none that a farm made.
+    #[error("it is no capsule: {0}")]
+    Form(&'static str),
+    /// Its record is none.
+    #[error("its record can't be read: {0}")]
+    Record(RecordError),
+    /// It is a capsule, but another one than the directory says.
+    #[error("it is another capsule: {what} is {found}, and should be {expected}")]
+    Other {
+        /// What differs.
+        what: &'static str,
+        /// What it is.
+        found: String,
+        /// What the directory says.
+        expected: String,
+    },
+    /// Its contents are not those that were written.
+    #[error("the contents have digest {found}, and should have {expected}")]
+    Digest {
+        /// What was read.
+        found: String,
+        /// What was written.
+        expected: String,
+    },
+}
+
+impl From<pseudotape_image::Error> for Fault {
+    fn from(error: pseudotape_image::Error) -> Self {
+        Fault::Image(Box::new(error))
+    }
+}
+
+impl From<pseudotape_pax::Error> for Fault {
+    fn from(error: pseudotape_pax::Error) -> Self {
+        Fault::Archive(error)
+    }
+}
+
+impl Error {
+    /// Names the host's failure.
+    pub(crate) fn host(
+        action: &'static str,
+        path: impl AsRef<Path>,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        let (path, source) = (path.as_ref().to_owned(), source.into());
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path },
+            _ => Error::Host {
+                action,
+                path,
+                source,
+            },
+        }
+    }
+
+    /// The same, of an image that is being written.
+    pub(crate) fn writing(path: &Path, error: pseudotape_image::Error) -> Self {
+        match error {
+            pseudotape_image::Error::HostFull { .. } => Error::Full {
+                path: path.to_owned(),
+            },
+            other => Error::host("write", path, io::Error::other(other)),
+        }
+    }
+}

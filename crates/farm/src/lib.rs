@@ -1,0 +1,31 @@
+//! The disk farm: single files, each in an image of its own that `tar` reads, in volumes with a directory.
+//!
+//! A *root* is a folder with a folder for each *volume*. A volume has a directory, `FILE000.dir`, and a *capsule* for
+//! each file: `FILE0000001.ptape` and so on. `docs/FARM.md` has the bytes, `docs/decisions/0016-farm.md` the reasons.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
+mod capsule;
+mod directory;
+mod entry;
+mod error;
+mod place;
+mod source;
+mod step;
+mod title;
+mod volume;
+
+pub use capsule::{BLOCK_BYTES, capsule_name, capsule_number};
+pub use directory::{DIRECTORY_MAGIC, DIRECTORY_VERSION, Directory, DirectoryError, HEADER_BYTES};
+pub use entry::{Digest, Entry, FileKind, Number, RECORD_VERSION, RecordError, Stamp, State};
+pub use error::{Error, Fault};
+pub use pseudotape_pax::Time;
+pub use source::{LeftOut, NotOffered};
+pub use step::{Step, Witness};
+pub use title::{BadVolumeName, Title, VolumeName};
+pub use volume::{
+    Adding, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Keeping, Rebuilt, Root, Told,
+    Verb, Volume, extract, rebuild,
+};

@@ -1,0 +1,237 @@
+//! The folder of a volume, held open: what is renamed or replaced above it leads nobody elsewhere.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, mkdir, open,
+    openat, renameat, renameat_with, syncfs, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::error::{Error, Fault};
+use crate::step::{Step, Steps};
+
+/// Readable and writable as far as the umask lets it be.
+const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
+const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
+
+/// A folder with the files of one volume. Names are those of entries: no slash, and no symbolic link is followed.
+#[derive(Debug)]
+pub(crate) struct Place {
+    folder: OwnedFd,
+    path: PathBuf,
+    steps: Steps,
+}
+
+/// A folder that was looked for.
+pub(crate) enum Sought {
+    Found(Place),
+    Absent,
+}
+
+impl Place {
+    /// Opens the folder of a volume.
+    pub(crate) fn seek(path: &Path, steps: Steps) -> Result<Sought, Error> {
+        let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match open(path, how, Mode::empty()) {
+            Ok(folder) => Ok(Sought::Found(Place {
+                folder,
+                path: path.to_owned(),
+                steps,
+            })),
+            Err(Errno::NOENT) => Ok(Sought::Absent),
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                let found = std::fs::symlink_metadata(path);
+                let found = found.map_err(|error| Error::host("look at", path, error))?;
+                let what = what(FileType::from_raw_mode(rustix::fs::RawMode::from(
+                    std::os::unix::fs::MetadataExt::mode(&found),
+                )));
+                Err(Error::NoFolder {
+                    path: path.to_owned(),
+                    what,
+                })
+            }
+            Err(errno) => Err(Error::host("open", path, errno)),
+        }
+    }
+
+    /// Makes the folder; `false` where something has its name.
+    pub(crate) fn make(path: &Path) -> Result<bool, Error> {
+        match mkdir(path, NEW_FOLDER) {
+            Ok(()) => {
+                let parent = path.parent().unwrap_or(Path::new("."));
+                let synced = File::open(parent).and_then(|parent| sync_names(&parent));
+                synced.map_err(|error| Error::host("commit", parent, error))?;
+                Ok(true)
+            }
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(Error::host("make", path, errno)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(crate) fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// Device and number of the folder.
+    pub(crate) fn identity(&self) -> Result<(u64, u64), Error> {
+        let found =
+            fstat(&self.folder).map_err(|errno| Error::host("look at", &self.path, errno))?;
+        Ok((found.st_dev, found.st_ino))
+    }
+
+    /// Keeps other writers out until the folder is closed; `false` where one is in.
+    pub(crate) fn lock(&self) -> Result<bool, Error> {
+        match flock(&self.folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(Errno::WOULDBLOCK) => Ok(false),
+            Err(errno) => Err(Error::host("lock", &self.path, errno)),
+        }
+    }
+
+    /// The names of all entries that are text; those of a farm are.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        let failed = |errno: Errno| Error::host("list", &self.path, errno);
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if let Ok(name) = entry.file_name().to_str()
+                && !matches!(name, "." | "..")
+            {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Opens a regular file for reading.
+    pub(crate) fn open(&self, name: &str) -> Result<File, Fault> {
+        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match openat(&self.folder, name, how, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Err(Fault::Absent),
+            Err(Errno::LOOP) => return Err(Fault::Kind("a symbolic link")),
+            Err(Errno::NXIO) => return Err(Fault::Kind("a socket or a device")),
+            Err(errno) => return Err(Fault::Host(errno.into())),
+        };
+        let found = fstat(&file).map_err(|errno| Fault::Host(errno.into()))?;
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => Ok(file.into()),
+            other => Err(Fault::Kind(what(other))),
+        }
+    }
+
+    /// Makes a file to write and read, under a name that is only used for what is not finished: what has it goes.
+    pub(crate) fn create(&self, name: &str) -> Result<File, Error> {
+        let how = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let make = || openat(&self.folder, name, how, NEW_FILE);
+        let file = match make() {
+            Err(Errno::EXIST) => {
+                self.remove(name)?;
+                make()
+            }
+            made => made,
+        };
+        Ok(file
+            .map_err(|errno| self.failed("make", name, errno))?
+            .into())
+    }
+
+    /// Puts one file on stable storage.
+    pub(crate) fn sync_file(&self, name: &str, file: &File) -> Result<(), Error> {
+        let synced = file.sync_all();
+        let told = synced.and_then(|()| self.steps.tell(Step::SyncedFile { name }));
+        told.map_err(|error| self.failed("commit", name, error))
+    }
+
+    /// Puts all that was written to the file system on stable storage.
+    pub(crate) fn sync_files(&self) -> Result<(), Error> {
+        let synced = syncfs(&self.folder).map_err(io::Error::from);
+        let told = synced.and_then(|()| self.steps.tell(Step::SyncedFiles));
+        told.map_err(|error| Error::host("commit the files of", &self.path, error))
+    }
+
+    /// Puts all names on stable storage.
+    pub(crate) fn sync_names(&self) -> Result<(), Error> {
+        let synced = sync_names(&self.folder);
+        let told = synced.and_then(|()| self.steps.tell(Step::SyncedNames));
+        told.map_err(|error| Error::host("commit the names of", &self.path, error))
+    }
+
+    /// Gives a file a name that nobody has.
+    pub(crate) fn rename_new(&self, from: &str, to: &str) -> Result<(), Error> {
+        let folder = &self.folder;
+        let renamed = match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+            // The file system can't; the lock keeps others out.
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                match openat(folder, to, OFlags::PATH, Mode::empty()) {
+                    Ok(_) => Err(Errno::EXIST),
+                    Err(Errno::NOENT) => renameat(folder, from, folder, to),
+                    Err(errno) => Err(errno),
+                }
+            }
+            done => done,
+        };
+        self.told_renamed(renamed, from, to)
+    }
+
+    /// Gives a file the name of another one, which is gone then.
+    pub(crate) fn rename_over(&self, from: &str, to: &str) -> Result<(), Error> {
+        let renamed = renameat(&self.folder, from, &self.folder, to);
+        self.told_renamed(renamed, from, to)
+    }
+
+    fn told_renamed(&self, renamed: Result<(), Errno>, from: &str, to: &str) -> Result<(), Error> {
+        let told = renamed.map_err(io::Error::from);
+        let told = told.and_then(|()| self.steps.tell(Step::Renamed { from, to }));
+        told.map_err(|error| self.failed("rename to", to, error))
+    }
+
+    /// Removes a file; it is well if nothing has its name.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
+        let removed = match unlinkat(&self.folder, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        };
+        let told = removed.and_then(|()| self.steps.tell(Step::Removed { name }));
+        told.map_err(|error| self.failed("remove", name, error))
+    }
+
+    fn failed(&self, action: &'static str, name: &str, error: impl Into<io::Error>) -> Error {
+        Error::host(action, self.path_of(name), error)
+    }
+}
+
+/// Some file systems (9p, hostfs) can't commit a folder; nor could anybody else.
+fn sync_names(folder: impl AsFd) -> io::Result<()> {
+    match rustix::fs::fsync(folder) {
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+        done => Ok(done?),
+    }
+}
+
+/// What a file is, for messages.
+pub(crate) fn what(kind: FileType) -> &'static str {
+    match kind {
+        FileType::RegularFile => "a regular file",
+        FileType::Directory => "a folder",
+        FileType::Symlink => "a symbolic link",
+        FileType::Fifo => "a FIFO",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice => "a character device",
+        FileType::BlockDevice => "a block device",
+        FileType::Unknown => "something unknown",
+    }
+}

@@ -1,0 +1,101 @@
+//! Where files come from.
+
+pub(crate) mod acl;
+mod attributes;
+mod file;
+pub(crate) mod sparse;
+mod tree;
+
+use std::io;
+use std::path::PathBuf;
+
+use pseudotape_pax::Member;
+
+use crate::entry::{FileKind, Stamp};
+use crate::step::Steps;
+use crate::title::Title;
+
+pub(crate) use tree::{Met, Tree};
+
+/// The extended attributes with generation and version.
+pub(crate) const GENERATION: &str = "user.vault.cycle";
+pub(crate) const VERSION: &str = "user.vault.version";
+
+/// A file that can be added.
+pub(crate) trait Offered {
+    /// Its title.
+    fn title(&self) -> &Title;
+
+    /// What it is.
+    fn kind(&self) -> FileKind;
+
+    /// Which one of its title it is.
+    fn stamp(&self) -> Stamp;
+
+    /// Its length, which is not that of the member's contents where it has holes.
+    fn length(&self) -> u64;
+
+    /// Its attributes, and the length of the contents that follow.
+    fn member(&self) -> &Member;
+
+    /// Reads of the contents; 0 at their end.
+    fn read(&mut self, buffer: &mut [u8], steps: &Steps) -> io::Result<usize>;
+
+    /// After the reading: whether the file is another one than it was before.
+    fn has_changed(&self) -> io::Result<bool>;
+
+    /// Begins again, with what the file is now; `false` where it can't be read twice.
+    fn again(&mut self) -> Result<bool, NotOffered>;
+}
+
+/// Why a file is not added.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotOffered {
+    /// It can't be opened or looked at.
+    #[error("{0}")]
+    Host(String),
+    /// It is of a kind that is not kept.
+    #[error("it is {0}, which is not kept")]
+    Kind(&'static str),
+    /// Its name can't be a title.
+    #[error("its path is longer than 4095 bytes")]
+    LongPath,
+    /// Its name in an archive leads out of a folder.
+    #[error("its name in the archive leads out of its folder")]
+    LeadsOut,
+    /// Its generation or version is none.
+    #[error("its attribute {name} is '{value}', and should be a number")]
+    Number {
+        /// Which attribute.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// It is the volume itself.
+    #[error("it is the folder of the volume itself")]
+    Itself,
+    /// Another name of a member of an archive.
+    #[error(
+        "it is a hard link in the archive to '{0}': only a name with the contents can be added"
+    )]
+    HardLink(String),
+    /// Two titles, where one was found as another one and cannot be both.
+    #[error("{0}")]
+    Archive(String),
+}
+
+impl NotOffered {
+    pub(crate) fn host(error: impl Into<io::Error>) -> Self {
+        NotOffered::Host(error.into().to_string())
+    }
+}
+
+/// A path that was not added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which one.
+    pub path: PathBuf,
+    /// Why.
+    pub why: NotOffered,
+}

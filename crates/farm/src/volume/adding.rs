@@ -1,0 +1,300 @@
+//! Adding files: the verbs.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::batch::{Batch, Pending};
+use super::{Volume, now_ms};
+use crate::capsule::BLOCK_BYTES;
+use crate::entry::{Entry, Number, State};
+use crate::error::Error;
+use crate::source::{LeftOut, Met, NotOffered, Offered, Tree};
+use crate::title::Title;
+
+/// A file that changes while it is read is read so often.
+const READINGS: u32 = 3;
+
+/// Which files are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Those whose titles are not there.
+    Add,
+    /// Those, and those that are better than what is there.
+    AddAndCompare,
+}
+
+/// What becomes of a file that changes while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// What was read is kept, and says so.
+    Changed,
+    /// Nothing is kept, and that is written down.
+    Missing,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Told {
+    /// It is in the volume, on stable storage.
+    Added(Entry),
+    /// It is, and a worse one is gone.
+    Replaced(Entry),
+    /// It was not added: its title is there.
+    Present(Title),
+    /// It was not added: what is there is as good.
+    NotBetter(Title),
+    /// It can't be added.
+    LeftOut(LeftOut),
+}
+
+/// Files that are being added to a volume.
+pub struct Adding<'a> {
+    volume: &'a mut Volume,
+    verb: Verb,
+    keeping: Keeping,
+    batch: Batch,
+    /// Titles in the batch.
+    titles: HashSet<Title>,
+    next: Number,
+    tell: &'a mut dyn FnMut(Told),
+    buffer: Vec<u8>,
+}
+
+/// What reading a file came to.
+enum Reading {
+    Whole(State),
+    /// Nothing can be kept of it.
+    Missing(String),
+    /// It was another file before it was read to its end.
+    Again,
+}
+
+impl<'a> Adding<'a> {
+    /// Begins. `tell` hears what became of each file, of those added when they are on stable storage.
+    pub fn to(
+        volume: &'a mut Volume,
+        verb: Verb,
+        keeping: Keeping,
+        tell: &'a mut dyn FnMut(Told),
+    ) -> Self {
+        Adding {
+            next: volume.directory.next(),
+            volume,
+            verb,
+            keeping,
+            batch: Batch::default(),
+            titles: HashSet::new(),
+            tell,
+            buffer: vec![0; 64 * BLOCK_BYTES as usize],
+        }
+    }
+
+    /// Adds a file, or all files in a folder.
+    pub fn path(&mut self, path: &Path) -> Result<(), Error> {
+        let mut tree = match Tree::of(path, self.volume.place.identity()?) {
+            Ok(tree) => tree,
+            Err(left_out) => {
+                (self.tell)(Told::LeftOut(left_out));
+                return Ok(());
+            }
+        };
+        while let Some(met) = tree.next() {
+            match met {
+                Met::LeftOut(left_out) => (self.tell)(Told::LeftOut(left_out)),
+                Met::File(title, _) if !self.wants(&title) => (self.tell)(Told::Present(title)),
+                Met::File(title, place) => match tree.open(title, &place) {
+                    Ok(mut file) => self.offer(&mut *file)?,
+                    Err(left_out) => (self.tell)(Told::LeftOut(left_out)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits what is not committed yet.
+    pub fn finish(mut self) -> Result<(), Error> {
+        self.commit()
+    }
+
+    /// Whether a file with this title can be of use.
+    fn wants(&self, title: &Title) -> bool {
+        self.verb == Verb::AddAndCompare
+            || !(self.titles.contains(title) || self.has(title).is_some())
+    }
+
+    /// The file with this title that counts: a capsule that has none counts as absent.
+    fn has(&self, title: &Title) -> Option<&Entry> {
+        let there = self.volume.directory.find(title);
+        there.filter(|entry| entry.state.has_file())
+    }
+
+    fn offer(&mut self, file: &mut dyn Offered) -> Result<(), Error> {
+        if self.titles.contains(file.title()) {
+            self.commit()?;
+        }
+        let title = file.title();
+        match (self.verb, self.has(title)) {
+            (Verb::Add, Some(_)) => {
+                (self.tell)(Told::Present(title.clone()));
+                return Ok(());
+            }
+            (Verb::AddAndCompare, Some(there)) if !file.stamp().is_better_than(&there.stamp) => {
+                (self.tell)(Told::NotBetter(title.clone()));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let replaces = self.volume.directory.find(title).map(|entry| entry.number);
+        let number = self.next;
+        self.next = number.next();
+        let mut readings = 0;
+        let (entry, name, made) = loop {
+            readings += 1;
+            match self.make(number, file, readings == READINGS)? {
+                Some(made) => break made,
+                None => match file.again() {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        break self.make_missing(number, file, "it changed while it was read")?;
+                    }
+                    Err(why) => break self.make_missing(number, file, &why.to_string())?,
+                },
+            }
+        };
+        if let (State::Missing, Some(_)) = (entry.state, replaces) {
+            // What is there is no worse than nothing.
+            self.volume.place.remove(&name)?;
+            self.next = number;
+            (self.tell)(Told::LeftOut(LeftOut {
+                path: entry.title.path(),
+                why: NotOffered::Host(entry.why.unwrap_or_default()),
+            }));
+            return Ok(());
+        }
+        self.titles.insert(entry.title.clone());
+        self.batch.add(Pending { entry, replaces }, name, made);
+        match self.batch.is_full(self.volume) {
+            true => self.commit(),
+            false => Ok(()),
+        }
+    }
+
+    /// Makes a capsule; `None` where the file is to be read again.
+    fn make(
+        &mut self,
+        number: Number,
+        file: &mut dyn Offered,
+        is_last: bool,
+    ) -> Result<Option<(Entry, String, std::fs::File)>, Error> {
+        let identity = Uuid::now_v7();
+        let mut entry = Entry {
+            number,
+            capsule: identity,
+            title: file.title().clone(),
+            kind: file.kind(),
+            state: State::Ok,
+            length: file.length(),
+            stamp: file.stamp(),
+            digest: None,
+            added_ms: now_ms(),
+            why: None,
+        };
+        let mut archive = self
+            .volume
+            .begin_capsule(number, identity, Some(file.member()))?;
+        match self.read(file, &mut archive, number, is_last)? {
+            Reading::Again => Ok(None),
+            Reading::Missing(why) => self.make_missing(number, file, &why).map(Some),
+            Reading::Whole(state) => {
+                entry.state = state;
+                entry.digest = Some(archive.digest());
+                let (name, made) = self.volume.end_capsule(archive, &entry)?;
+                Ok(Some((entry, name, made)))
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        file: &mut dyn Offered,
+        archive: &mut crate::capsule::Archive,
+        number: Number,
+        is_last: bool,
+    ) -> Result<Reading, Error> {
+        let steps = self.volume.place.steps().clone();
+        loop {
+            match file.read(&mut self.buffer, &steps) {
+                Ok(0) => break,
+                Ok(bytes) => {
+                    let bytes = self.buffer.get(..bytes).unwrap_or_default();
+                    let path = self.volume.place.path_of(&super::batch::temporary(number));
+                    archive
+                        .put(bytes)
+                        .map_err(|error| Error::writing(&path, error))?;
+                }
+                Err(error) => {
+                    return Ok(Reading::Missing(format!("it could not be read: {error}")));
+                }
+            }
+        }
+        let changed = file.has_changed();
+        let cut_short = archive.due() > 0;
+        Ok(match changed {
+            Err(error) => Reading::Missing(format!("it could not be looked at: {error}")),
+            Ok(false) if !cut_short => Reading::Whole(State::Ok),
+            Ok(_) if !is_last => Reading::Again,
+            Ok(_) if cut_short => {
+                Reading::Missing("it became shorter while it was read".to_owned())
+            }
+            Ok(_) => match self.keeping {
+                Keeping::Changed => Reading::Whole(State::Changed),
+                Keeping::Missing => Reading::Missing("it changed while it was read".to_owned()),
+            },
+        })
+    }
+
+    /// Makes a capsule that has no file, and says why.
+    fn make_missing(
+        &mut self,
+        number: Number,
+        file: &dyn Offered,
+        why: &str,
+    ) -> Result<(Entry, String, std::fs::File), Error> {
+        let entry = Entry {
+            number,
+            capsule: Uuid::now_v7(),
+            title: file.title().clone(),
+            kind: file.kind(),
+            state: State::Missing,
+            length: file.length(),
+            stamp: file.stamp(),
+            digest: None,
+            added_ms: now_ms(),
+            why: Some(why.to_owned()),
+        };
+        let archive = self.volume.begin_capsule(number, entry.capsule, None)?;
+        let (name, made) = self.volume.end_capsule(archive, &entry)?;
+        Ok((entry, name, made))
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        self.titles.clear();
+        for pending in self.batch.commit(self.volume)? {
+            (self.tell)(match pending.replaces {
+                Some(_) => Told::Replaced(pending.entry),
+                None => Told::Added(pending.entry),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What was not committed is not in the volume, and leaves nothing.
+impl Drop for Adding<'_> {
+    fn drop(&mut self) {
+        self.batch.give_up(self.volume);
+    }
+}

@@ -1,0 +1,309 @@
+//! A volume: a folder in the root of a farm, with a directory and capsules.
+
+mod adding;
+mod batch;
+mod extracting;
+mod inspecting;
+mod rebuilding;
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::capsule::{self, Opened, capsule_name, capsule_number};
+use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES};
+use crate::entry::{Entry, Number};
+use crate::error::{Error, Fault};
+use crate::place::{Place, Sought};
+use crate::step::{Steps, Witness};
+use crate::title::{Title, VolumeName};
+
+pub use adding::{Adding, Keeping, Told, Verb};
+pub use extracting::{Existing, Extracted, extract};
+pub use inspecting::{Damage, Finding};
+pub use rebuilding::{Rebuilt, rebuild};
+
+/// The name of a volume's directory.
+pub const DIRECTORY_NAME: &str = "FILE000.dir";
+/// What is being made has this behind its name; what is left over of it is nothing.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
+/// The root of a farm: a folder with a folder for each volume.
+#[derive(Clone, Debug)]
+pub struct Root {
+    path: PathBuf,
+    steps: Steps,
+}
+
+impl Root {
+    /// The root in a folder that is there.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        match std::fs::metadata(path) {
+            Ok(found) if found.is_dir() => Ok(Root {
+                path: path.to_owned(),
+                steps: Steps::default(),
+            }),
+            Ok(_) => Err(Error::NoRoot {
+                root: path.to_owned(),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::NoRoot {
+                root: path.to_owned(),
+            }),
+            Err(error) => Err(Error::host("look at", path, error)),
+        }
+    }
+
+    /// The same, with a witness of each step.
+    #[must_use]
+    pub fn watched(mut self, witness: impl Witness + 'static) -> Self {
+        self.steps = Steps::to(witness);
+        self
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of all folders that can be volumes.
+    pub fn volumes(&self) -> Result<Vec<VolumeName>, Error> {
+        let failed = |error| Error::host("list", &self.path, error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            names.extend(name.filter(|_| is_folder));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn seek(&self, name: &VolumeName) -> Result<Sought, Error> {
+        Place::seek(&self.path.join(name.as_str()), self.steps.clone())
+    }
+
+    fn place(&self, name: &VolumeName) -> Result<Place, Error> {
+        match self.seek(name)? {
+            Sought::Found(place) => Ok(place),
+            Sought::Absent => Err(Error::NoVolume {
+                volume: name.clone(),
+                root: self.path.clone(),
+            }),
+        }
+    }
+
+    /// Looks at a volume.
+    pub fn look(&self, name: &VolumeName) -> Result<Volume, Error> {
+        let place = self.place(name)?;
+        let directory = read_directory(&place, name)?;
+        let directory = directory.ok_or_else(|| Error::NeverMade {
+            path: place.path().to_owned(),
+        })?;
+        Ok(Volume {
+            name: name.clone(),
+            place,
+            directory,
+        })
+    }
+
+    /// Opens a volume to change it; nobody else does so meanwhile.
+    pub fn open_volume(&self, name: &VolumeName) -> Result<Volume, Error> {
+        let place = self.place(name)?;
+        lock(&place, name)?;
+        let directory = read_directory(&place, name)?;
+        let directory = directory.ok_or_else(|| Error::NeverMade {
+            path: place.path().to_owned(),
+        })?;
+        Volume::to_change(name, place, directory)
+    }
+
+    /// Makes a volume, which must not be there.
+    pub fn create(&self, name: &VolumeName) -> Result<Volume, Error> {
+        if !Place::make(&self.path.join(name.as_str()))? {
+            return Err(Error::Exists(name.clone()));
+        }
+        let place = self.place(name)?;
+        lock(&place, name)?;
+        // Whoever was faster than the lock has made the volume.
+        match read_directory(&place, name)? {
+            Some(_) => Err(Error::Exists(name.clone())),
+            None => Volume::begin(name, place),
+        }
+    }
+
+    /// Opens a volume to change it, and makes it where it is not there.
+    pub fn open_or_create(&self, name: &VolumeName) -> Result<Volume, Error> {
+        // Whether it made the folder or somebody else did: it is there.
+        Place::make(&self.path.join(name.as_str()))?;
+        let place = self.place(name)?;
+        lock(&place, name)?;
+        match read_directory(&place, name)? {
+            Some(directory) => Volume::to_change(name, place, directory),
+            None => Volume::begin(name, place),
+        }
+    }
+}
+
+fn lock(place: &Place, name: &VolumeName) -> Result<(), Error> {
+    match place.lock()? {
+        true => Ok(()),
+        false => Err(Error::Busy(name.clone())),
+    }
+}
+
+/// Reads the directory; `None` where there is none, and no capsule either.
+fn read_directory(place: &Place, name: &VolumeName) -> Result<Option<Directory>, Error> {
+    let path = || place.path_of(DIRECTORY_NAME);
+    let unusable = |cause| Error::Directory {
+        path: path(),
+        cause,
+    };
+    let file = match place.open(DIRECTORY_NAME) {
+        Ok(file) => file,
+        Err(Fault::Absent) => {
+            let names = place.names()?;
+            let capsules = names.iter().filter(|name| capsule_number(name).is_some());
+            return match capsules.count() {
+                0 => Ok(None),
+                capsules => Err(Error::NoDirectory {
+                    volume: name.clone(),
+                    capsules,
+                }),
+            };
+        }
+        Err(Fault::Host(error)) => return Err(Error::host("open", path(), error)),
+        Err(fault) => return Err(unusable(DirectoryError::Damaged(fault.to_string()))),
+    };
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_DIRECTORY_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Error::host("read", path(), error))?;
+    if bytes.len() as u64 > MAX_DIRECTORY_BYTES {
+        return Err(unusable(DirectoryError::Damaged(format!(
+            "it is longer than {MAX_DIRECTORY_BYTES} bytes"
+        ))));
+    }
+    Directory::parse(&bytes).map(Some).map_err(unusable)
+}
+
+/// A volume.
+#[derive(Debug)]
+pub struct Volume {
+    name: VolumeName,
+    place: Place,
+    directory: Directory,
+}
+
+impl Volume {
+    /// An empty one, in a folder that has no directory.
+    fn begin(name: &VolumeName, place: Place) -> Result<Self, Error> {
+        let mut volume = Volume::to_change(name, place, Directory::default())?;
+        volume.write_directory()?;
+        Ok(volume)
+    }
+
+    /// Clears what a command left over that was killed, and passes the numbers that it used.
+    fn to_change(name: &VolumeName, place: Place, mut directory: Directory) -> Result<Self, Error> {
+        for found in place.names()? {
+            if is_temporary(&found) {
+                place.remove(&found)?;
+            }
+            if let Some(number) = capsule_number(&found) {
+                directory.use_numbers_before(number.next());
+            }
+        }
+        Ok(Volume {
+            name: name.clone(),
+            place,
+            directory,
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &VolumeName {
+        &self.name
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// Where a capsule is.
+    #[must_use]
+    pub fn capsule_path(&self, number: Number) -> PathBuf {
+        self.place.path_of(&capsule_name(number))
+    }
+
+    /// What is in it.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The files that are meant: each title is that of a file, or of a folder with files. All where none is said.
+    pub fn chosen(&self, titles: &[Title]) -> Result<Vec<Entry>, Error> {
+        if titles.is_empty() {
+            return Ok(self.directory.entries().to_vec());
+        }
+        let mut numbers = HashSet::new();
+        for title in titles {
+            let before = numbers.len();
+            match self.directory.find(title) {
+                Some(entry) => drop(numbers.insert(entry.number)),
+                None => {
+                    let entries = self.directory.entries().iter();
+                    let within = entries.filter(|entry| entry.title.is_within(title));
+                    numbers.extend(within.map(|entry| entry.number));
+                    if numbers.len() == before {
+                        return Err(Error::NoTitle {
+                            title: title.clone(),
+                            volume: self.name.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        let entries = self.directory.entries().iter();
+        let chosen = entries.filter(|entry| numbers.contains(&entry.number));
+        Ok(chosen.cloned().collect())
+    }
+
+    /// Opens the capsule of a file, which must be the one that the directory says.
+    pub(crate) fn open_capsule(&self, entry: &Entry) -> Result<Opened, Fault> {
+        let opened = capsule::open(self.place.open(&capsule_name(entry.number))?)?;
+        opened.expect(entry)?;
+        Ok(opened)
+    }
+
+    /// Puts the directory on stable storage, in the place of the one before: old or new, never between.
+    fn write_directory(&mut self) -> Result<(), Error> {
+        let name = format!("{DIRECTORY_NAME}{TEMPORARY}");
+        let bytes = self.directory.encode();
+        let file = self.place.create(&name)?;
+        batch::write_all(&self.place, &name, &file, &bytes)?;
+        self.place.sync_file(&name, &file)?;
+        self.place.sync_names()?;
+        self.place.rename_over(&name, DIRECTORY_NAME)?;
+        self.place.sync_names()
+    }
+}
+
+/// Whether a file is what a command leaves over that is killed.
+fn is_temporary(name: &str) -> bool {
+    let made = name.strip_suffix(TEMPORARY);
+    made.is_some_and(|made| made == DIRECTORY_NAME || capsule_number(made).is_some())
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // A clock before 1970 is wrong, whatever it says.
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}

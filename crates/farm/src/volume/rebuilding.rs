@@ -1,0 +1,68 @@
+//! The directory made again from the capsules.
+
+use super::{Root, Volume, lock};
+use crate::capsule::{self, capsule_number};
+use crate::directory::Directory;
+use crate::entry::Entry;
+use crate::error::{Error, Fault};
+use crate::title::VolumeName;
+
+/// What a capsule came to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Rebuilt {
+    /// It is in the directory.
+    Listed(Entry),
+    /// It is not: a capsule with a higher number has the same title. It stays where it is.
+    Older(Entry),
+    /// It is not: it can't be read, or is another capsule than its name says. It stays where it is.
+    Unusable(String, Fault),
+}
+
+/// Makes the directory of a volume from its capsules, whatever directory it had. No capsule is changed or removed.
+pub fn rebuild(
+    root: &Root,
+    name: &VolumeName,
+    tell: &mut dyn FnMut(Rebuilt),
+) -> Result<Volume, Error> {
+    let place = root.place(name)?;
+    lock(&place, name)?;
+    let mut directory = Directory::default();
+    // A directory that can be read knows which numbers were used.
+    if let Ok(Some(before)) = super::read_directory(&place, name) {
+        directory.use_numbers_before(before.next());
+    }
+    let mut found = Vec::new();
+    for file in place.names()? {
+        let Some(number) = capsule_number(&file) else {
+            continue;
+        };
+        directory.use_numbers_before(number.next());
+        let opened = place.open(&file).and_then(capsule::open);
+        match opened.map(|opened| opened.entry) {
+            Ok(entry) if entry.number == number => found.push(entry),
+            Ok(entry) => {
+                let fault = Fault::Other {
+                    what: "its number",
+                    found: entry.number.to_string(),
+                    expected: number.to_string(),
+                };
+                tell(Rebuilt::Unusable(file, fault));
+            }
+            Err(fault) => tell(Rebuilt::Unusable(file, fault)),
+        }
+    }
+    found.sort_by_key(|entry| entry.number);
+    directory.put(found.iter().cloned());
+    for entry in found {
+        let listed = directory.find(&entry.title);
+        let is_listed = listed.is_some_and(|listed| listed.number == entry.number);
+        tell(match is_listed {
+            true => Rebuilt::Listed(entry),
+            false => Rebuilt::Older(entry),
+        });
+    }
+    let mut volume = Volume::to_change(name, place, directory)?;
+    volume.write_directory()?;
+    Ok(volume)
+}

@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# CW-04, CW-07: a capsule of the disk farm, alone in a drive: tar gets the file back with all its attributes.
+
+mkdir -p farm src
+pattern 3 300000 >src/letter
+chmod 640 src/letter
+touch -d '2001-02-03 04:05:06.789' src/letter
+echo short >"src/a name
+of two lines"
+export PSEUDOTAPE_FARM=$WORK/farm
+check "a volume of two files" pseudotape farm copy letters src
+says "a copy onto it changes nothing" 2 'may be added to letters, but not copied' pseudotape farm copy letters src
+says "its capsules are whole" 0 '2 capsules whole' pseudotape farm verify letters
+says "it is listed" 0 'src/letter' pseudotape farm ls letters
+
+# Nothing but the capsule is left.
+cp farm/letters/FILE0000002.ptape alone.ptape
+mv src kept
+rm -r farm
+drive_up "$WORK/alone.ptape"
+check "tar gets it back" tar -xpf "$NODE"
+same "it is the same" "$(cat kept/letter | md5sum) $(stat -c '%a %u:%g %y %s' kept/letter)" \
+    "$(cat src/letter | md5sum) $(stat -c '%a %u:%g %y %s' src/letter)"

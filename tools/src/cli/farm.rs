@@ -1,0 +1,142 @@
+//! The command line of `pseudotape farm`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use pseudotape_farm::{Title, VolumeName};
+
+const FARM: &str = "\
+A farm keeps single files: each in an image of its own, from which 'tar -x' restores it alone. docs/FARM.md has \
+the bytes, the exact rules of the verbs, and what --json prints. The exit code is 1 where a file was left out, is missing or is damaged.";
+
+#[derive(Debug, Args)]
+#[command(after_help = FARM)]
+pub(crate) struct FarmOptions {
+    /// The folder with the volumes [default: $PSEUDOTAPE_FARM]. It has to be there.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: FarmCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FarmCommand {
+    /// Makes a new volume of files; fails where the volume is there.
+    Copy(AddFiles),
+    /// Adds the files whose titles are not in the volume; makes the volume where it is not there.
+    ///
+    /// A file that is there is never replaced, whatever it is.
+    Add(AddFiles),
+    /// Adds files as 'add' does, and replaces those that are better than what is there.
+    ///
+    /// Better is: a higher number in the extended attribute user.vault.cycle, then in user.vault.version, then made
+    /// later, then changed later. What is replaced goes when the new one is on stable storage.
+    CompareAdd(AddFiles),
+    /// Lists the volumes, or the files of one. No capsule is opened.
+    Ls(ListFarm),
+    /// Shows all that is known of one file.
+    Show(ShowFile),
+    /// Gets files back, with all attributes that this user may give them.
+    ///
+    /// Each file is read to its end and found to be what was written before it gets its name.
+    Extract(ExtractFiles),
+    /// Reads capsules to their ends, and looks for what does not belong into the volume.
+    Verify(VerifyFiles),
+    /// Makes the directory of a volume anew from its capsules. No capsule is changed or removed.
+    Rebuild(RebuildVolume),
+}
+
+/// What becomes of a file that changes while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Changing {
+    /// What was read is kept, as "changed".
+    Keep,
+    /// Nothing of it is kept, and the volume says so.
+    Missing,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddFiles {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// Files, and folders with all that is in them.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// What becomes of a file that changes while it is read, three times in a row.
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Changing::Keep)]
+    pub changing: Changing,
+    /// Names every file, and not the first 20 of a kind.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListFarm {
+    /// The files of this volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: Option<VolumeName>,
+    /// Only these files, and those in these folders.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub titles: Vec<Title>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowFile {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// The file.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub title: Title,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["titles", "all"]))]
+pub(crate) struct ExtractFiles {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// These files, and those in these folders.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub titles: Vec<Title>,
+    /// All files.
+    #[arg(long)]
+    pub all: bool,
+    /// Where they go: each gets the path of its title there.
+    #[arg(long, short = 'C', value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// Replaces what is there.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Names every file, and not the first 20 of a kind.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyFiles {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// Only these files, and those in these folders; nothing else is looked for then.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub titles: Vec<Title>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RebuildVolume {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+}
+
+/// A title, or a path of which one is made as it is when the file is added.
+fn title() -> impl clap::builder::TypedValueParser<Value = Title> {
+    use clap::builder::{OsStringValueParser, TypedValueParser};
+    OsStringValueParser::new().try_map(|text: OsString| {
+        let title = Title::of_path(text.as_ref());
+        title.ok_or("a title is a path with a name in it, of at most 4095 bytes")
+    })
+}

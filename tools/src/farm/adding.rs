@@ -1,0 +1,218 @@
+//! `copy`, `add` and `compare-add`.
+
+use pseudotape_farm::{Adding, Entry, Keeping, LeftOut, Root, State, Title, Told, Verb, Volume};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use serde::Serialize;
+
+use super::shown::{ShownFile, ShownTitle, named};
+use crate::Verdict;
+use crate::cli::{AddFiles, Changing};
+
+/// Which verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    Copy,
+    Add,
+    CompareAdd,
+}
+
+/// What became of the files.
+#[derive(Debug, Serialize)]
+struct AddedFiles {
+    volume: String,
+    added: Vec<ShownFile>,
+    replaced: Vec<ShownFile>,
+    present: Vec<ShownTitle>,
+    not_better: Vec<ShownTitle>,
+    left_out: Vec<ShownLeftOut>,
+    /// What ended the command before all files were added.
+    stopped: Option<String>,
+    #[serde(skip)]
+    bytes: u64,
+    #[serde(skip)]
+    verbose: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownLeftOut {
+    #[serde(flatten)]
+    path: ShownPath,
+    why: String,
+}
+
+/// A path, of any bytes.
+#[derive(Debug, Serialize)]
+struct ShownPath {
+    path: String,
+}
+
+impl AddedFiles {
+    fn note(&mut self, told: Told) {
+        match told {
+            Told::Added(entry) => self.note_there(&entry, false),
+            Told::Replaced(entry) => self.note_there(&entry, true),
+            Told::Present(title) => self.present.push(ShownTitle::new(&title)),
+            Told::NotBetter(title) => self.not_better.push(ShownTitle::new(&title)),
+            Told::LeftOut(left_out) => self.left_out.push(shown_left_out(&left_out)),
+            _ => {}
+        }
+    }
+
+    fn note_there(&mut self, entry: &Entry, replaced: bool) {
+        if entry.state.has_file() {
+            self.bytes = self.bytes.saturating_add(entry.length);
+        }
+        let list = if replaced {
+            &mut self.replaced
+        } else {
+            &mut self.added
+        };
+        list.push(ShownFile::new(entry));
+    }
+
+    fn verdict(&self) -> Verdict {
+        let whole = |file: &ShownFile| file.state == State::Ok.word();
+        let all = self.added.iter().chain(&self.replaced).all(whole);
+        match all && self.left_out.is_empty() {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        }
+    }
+}
+
+fn shown_left_out(left_out: &LeftOut) -> ShownLeftOut {
+    use std::os::unix::ffi::OsStrExt;
+    let path = left_out.path.as_os_str().as_bytes();
+    let shown = Title::new(path).map(|title| title.to_string());
+    let path = shown.unwrap_or_else(|| path.escape_ascii().to_string());
+    ShownLeftOut {
+        path: ShownPath { path },
+        why: left_out.why.to_string(),
+    }
+}
+
+impl Report for AddedFiles {
+    fn text(&self, screen: &Screen) -> String {
+        let mut text = String::new();
+        let bad = |word: &str| screen.paint(Paint::Bad, word);
+        let all = self.added.iter().chain(&self.replaced);
+        let trouble: Vec<String> = all
+            .filter(|file| file.state != State::Ok.word())
+            .map(|file| match (file.state, &file.why) {
+                ("changed", _) => format!(
+                    "{}: {} while it was read",
+                    file.title.words(),
+                    bad("changed")
+                ),
+                (state, why) => {
+                    let why = why.as_deref().unwrap_or_default();
+                    format!("{}: {}: {}", file.title.words(), bad(state), printable(why))
+                }
+            })
+            .collect();
+        // What is wrong is named, however many there are.
+        text += &named(&trouble, true);
+        let left_out = self.left_out.iter().map(|left_out| {
+            format!(
+                "{}: {}: {}",
+                left_out.path.path,
+                bad("left out"),
+                printable(&left_out.why)
+            )
+        });
+        text += &named(&left_out.collect::<Vec<_>>(), true);
+        let lines = |titles: &[ShownTitle], why: &str| -> Vec<String> {
+            titles
+                .iter()
+                .map(|title| format!("{} not added: {why}", title.words()))
+                .collect()
+        };
+        text += &named(&lines(&self.present, "present"), self.verbose);
+        text += &named(
+            &lines(&self.not_better, "what is there is as good"),
+            self.verbose,
+        );
+        if self.verbose {
+            let added = self
+                .added
+                .iter()
+                .map(|file| format!("{} added", file.title.words()));
+            text += &named(&added.collect::<Vec<_>>(), true);
+            let replaced = self
+                .replaced
+                .iter()
+                .map(|file| format!("{} replaced", file.title.words()));
+            text += &named(&replaced.collect::<Vec<_>>(), true);
+        }
+        let mut counts = vec![format!(
+            "{} added",
+            counted(self.added.len() as u64, "file")
+        )];
+        for (list, word) in [
+            (self.replaced.len(), "replaced"),
+            (self.present.len(), "present"),
+            (self.not_better.len(), "not better"),
+            (self.left_out.len(), "left out"),
+        ] {
+            if list > 0 {
+                counts.push(format!("{list} {word}"));
+            }
+        }
+        let volume = screen.paint(Paint::Heading, &printable(&self.volume));
+        text + &format!(
+            "{volume}: {}; {}\n",
+            counts.join(", "),
+            HumanBytes(self.bytes)
+        )
+    }
+}
+
+pub(super) fn run(
+    options: &AddFiles,
+    how: How,
+    root: &Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let mut volume = match how {
+        How::Copy => root.create(&options.volume)?,
+        How::Add | How::CompareAdd => root.open_or_create(&options.volume)?,
+    };
+    let mut added = AddedFiles {
+        volume: options.volume.to_string(),
+        added: Vec::new(),
+        replaced: Vec::new(),
+        present: Vec::new(),
+        not_better: Vec::new(),
+        left_out: Vec::new(),
+        stopped: None,
+        bytes: 0,
+        verbose: options.verbose,
+    };
+    let done = add_all(options, how, &mut volume, &mut added);
+    added.stopped = done.as_ref().err().map(ToString::to_string);
+    screen.show(&added)?;
+    done?;
+    Ok(added.verdict())
+}
+
+fn add_all(
+    options: &AddFiles,
+    how: How,
+    volume: &mut Volume,
+    added: &mut AddedFiles,
+) -> Result<(), pseudotape_farm::Error> {
+    let verb = match how {
+        How::Copy | How::Add => Verb::Add,
+        How::CompareAdd => Verb::AddAndCompare,
+    };
+    let keeping = match options.changing {
+        Changing::Keep => Keeping::Changed,
+        Changing::Missing => Keeping::Missing,
+    };
+    let mut tell = |told| added.note(told);
+    let mut adding = Adding::to(volume, verb, keeping, &mut tell);
+    for path in &options.paths {
+        adding.path(path)?;
+    }
+    adding.finish()
+}

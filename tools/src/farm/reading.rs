@@ -1,0 +1,316 @@
+//! `ls`, `show`, `extract`, `verify` and `rebuild`.
+
+use anyhow::Context;
+use pseudotape_farm::{Damage, Existing, Extracted, Finding, Rebuilt, Root, Volume};
+use pseudotape_human::{Paint, Report, Screen, counted, printable};
+use serde::Serialize;
+
+use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList, named};
+use crate::Verdict;
+use crate::cli::{ExtractFiles, ListFarm, RebuildVolume, ShowFile, VerifyFiles};
+
+pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
+    let Some(name) = &options.volume else {
+        let mut volumes = Vec::new();
+        for name in root.volumes()? {
+            let looked = root.look(&name);
+            let entries = looked
+                .as_ref()
+                .ok()
+                .map(|volume| volume.directory().entries());
+            volumes.push(ShownVolume {
+                volume: name.to_string(),
+                files: entries.map(|entries| entries.len() as u64),
+                bytes: entries.map(|entries| entries.iter().map(|entry| entry.length).sum()),
+                trouble: looked.as_ref().err().map(ToString::to_string),
+            });
+        }
+        screen.show(&VolumeList { volumes })?;
+        return Ok(Verdict::Well);
+    };
+    let volume = root.look(name)?;
+    screen.show(&FileList {
+        volume: name.to_string(),
+        files: volume
+            .chosen(&options.titles)?
+            .iter()
+            .map(ShownFile::new)
+            .collect(),
+    })?;
+    Ok(Verdict::Well)
+}
+
+pub(super) fn show(options: &ShowFile, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
+    let volume = root.look(&options.volume)?;
+    let entry = volume.directory().find(&options.title);
+    let entry =
+        entry.with_context(|| format!("{} is not in volume {}", options.title, options.volume))?;
+    screen.show(&OneFile {
+        volume: options.volume.to_string(),
+        path: volume.capsule_path(entry.number).display().to_string(),
+        file: ShownFile::new(entry),
+    })?;
+    Ok(Verdict::Well)
+}
+
+/// What became of the files.
+#[derive(Debug, Serialize)]
+struct ExtractedFiles {
+    volume: String,
+    extracted: Vec<ShownTitle>,
+    /// Some of their attributes could not be given to them.
+    incomplete: Vec<Failed>,
+    failed: Vec<Failed>,
+    #[serde(skip)]
+    verbose: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Failed {
+    #[serde(flatten)]
+    title: ShownTitle,
+    why: String,
+}
+
+impl Report for ExtractedFiles {
+    fn text(&self, screen: &Screen) -> String {
+        let line = |paint, failed: &Failed| {
+            let why = screen.paint(paint, &printable(&failed.why));
+            format!("{}: {why}", failed.title.words())
+        };
+        let mut text = String::new();
+        let failed = self.failed.iter().map(|failed| line(Paint::Bad, failed));
+        text += &named(&failed.collect::<Vec<_>>(), true);
+        let notes = self
+            .incomplete
+            .iter()
+            .map(|failed| line(Paint::Notice, failed));
+        text += &named(&notes.collect::<Vec<_>>(), self.verbose);
+        if self.verbose {
+            let titles = self.extracted.iter().map(ShownTitle::words);
+            text += &named(&titles.collect::<Vec<_>>(), true);
+        }
+        let volume = screen.paint(Paint::Heading, &printable(&self.volume));
+        text += &format!(
+            "{volume}: {} extracted",
+            counted(self.extracted.len() as u64, "file")
+        );
+        if !self.failed.is_empty() {
+            text += &format!(", {} not", self.failed.len());
+        }
+        text + "\n"
+    }
+}
+
+pub(super) fn extract(
+    options: &ExtractFiles,
+    root: &Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let volume = root.look(&options.volume)?;
+    let existing = match options.overwrite {
+        true => Existing::Replaced,
+        false => Existing::Kept,
+    };
+    let mut done = ExtractedFiles {
+        volume: options.volume.to_string(),
+        extracted: Vec::new(),
+        incomplete: Vec::new(),
+        failed: Vec::new(),
+        verbose: options.verbose,
+    };
+    for entry in volume.chosen(&options.titles)? {
+        let title = ShownTitle::new(&entry.title);
+        let why = match pseudotape_farm::extract(&volume, &entry, &options.directory, existing) {
+            Extracted::Done(notes) => {
+                done.extracted.push(title.clone());
+                if !notes.is_empty() {
+                    let why = format!("without {}", notes.join(", "));
+                    done.incomplete.push(Failed { title, why });
+                }
+                continue;
+            }
+            Extracted::NotThere => {
+                format!("not on {}: {}", options.volume, entry.state.word())
+            }
+            Extracted::InTheWay => {
+                "something has its name, and stays (--overwrite replaces it)".to_owned()
+            }
+            Extracted::Damaged(fault) => format!("its capsule is damaged: {fault}"),
+            Extracted::Failed(error) => format!("can't be written: {error}"),
+            _ => "not extracted".to_owned(),
+        };
+        done.failed.push(Failed { title, why });
+    }
+    screen.show(&done)?;
+    Ok(match done.failed.is_empty() && done.incomplete.is_empty() {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+/// What a verification found.
+#[derive(Debug, Serialize)]
+struct Verified {
+    volume: String,
+    whole: u64,
+    bytes: u64,
+    without_file: u64,
+    findings: Vec<ShownFinding>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownFinding {
+    file: String,
+    what: &'static str,
+    title: Option<ShownTitle>,
+    why: Option<String>,
+}
+
+impl ShownFinding {
+    fn new(file: String, damage: Damage) -> Self {
+        let (what, title, why) = match damage {
+            Damage::Capsule(title, fault) => ("damaged", Some(title), Some(fault.to_string())),
+            Damage::Unlisted(Ok(title)) => ("unlisted", Some(title), None),
+            Damage::Unlisted(Err(fault)) => ("unlisted", None, Some(fault.to_string())),
+            Damage::Leftover => ("leftover", None, None),
+            _ => ("foreign", None, None),
+        };
+        ShownFinding {
+            file,
+            what,
+            title: title.as_ref().map(ShownTitle::new),
+            why,
+        }
+    }
+
+    fn words(&self, screen: &Screen) -> String {
+        let mut text = format!(
+            "{}: {}",
+            printable(&self.file),
+            screen.paint(Paint::Bad, self.what)
+        );
+        if let Some(title) = &self.title {
+            text += &format!(": {}", title.words());
+        }
+        if let Some(why) = &self.why {
+            text += &format!(": {}", printable(why));
+        }
+        text
+    }
+}
+
+impl Report for Verified {
+    fn text(&self, screen: &Screen) -> String {
+        let findings = self.findings.iter().map(|finding| finding.words(screen));
+        let mut text = named(&findings.collect::<Vec<_>>(), true);
+        let volume = screen.paint(Paint::Heading, &printable(&self.volume));
+        text += &format!("{volume}: {} whole", counted(self.whole, "capsule"));
+        if self.without_file > 0 {
+            text += &format!(" ({} without their files)", self.without_file);
+        }
+        let bytes = pseudotape_human::HumanBytes(self.bytes);
+        text + &format!(
+            "; {bytes}; {}\n",
+            counted(self.findings.len() as u64, "finding")
+        )
+    }
+}
+
+pub(super) fn verify(
+    options: &VerifyFiles,
+    root: &Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let volume = root.look(&options.volume)?;
+    let mut verified = Verified {
+        volume: options.volume.to_string(),
+        whole: 0,
+        bytes: 0,
+        without_file: 0,
+        findings: Vec::new(),
+    };
+    let mut tell = |finding| match finding {
+        Finding::Whole(entry) => {
+            verified.whole += 1;
+            match entry.state.has_file() {
+                true => verified.bytes = verified.bytes.saturating_add(entry.length),
+                false => verified.without_file += 1,
+            }
+        }
+        Finding::Wrong(file, damage) => verified.findings.push(ShownFinding::new(file, damage)),
+        _ => {}
+    };
+    volume.verify(&volume.chosen(&options.titles)?, &mut tell);
+    if options.titles.is_empty() {
+        volume.find_foreign(&mut tell)?;
+    }
+    screen.show(&verified)?;
+    Ok(match verified.findings.is_empty() {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
+
+/// What a directory was made of.
+#[derive(Debug, Serialize)]
+struct RebuiltVolume {
+    volume: String,
+    listed: u64,
+    not_listed: Vec<ShownNotListed>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownNotListed {
+    file: String,
+    why: String,
+}
+
+impl Report for RebuiltVolume {
+    fn text(&self, screen: &Screen) -> String {
+        let lines = self.not_listed.iter().map(|left| {
+            let what = screen.paint(Paint::Bad, "not listed");
+            format!(
+                "{}: {what}: {}",
+                printable(&left.file),
+                printable(&left.why)
+            )
+        });
+        let text = named(&lines.collect::<Vec<_>>(), true);
+        let volume = screen.paint(Paint::Heading, &printable(&self.volume));
+        text + &format!(
+            "{volume}: a directory of {}\n",
+            counted(self.listed, "capsule")
+        )
+    }
+}
+
+pub(super) fn rebuild(
+    options: &RebuildVolume,
+    root: &Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let mut rebuilt = RebuiltVolume {
+        volume: options.volume.to_string(),
+        listed: 0,
+        not_listed: Vec::new(),
+    };
+    let mut tell = |told| match told {
+        Rebuilt::Listed(_) => rebuilt.listed += 1,
+        Rebuilt::Older(entry) => rebuilt.not_listed.push(ShownNotListed {
+            file: pseudotape_farm::capsule_name(entry.number),
+            why: format!("a capsule with a higher number has {}", entry.title),
+        }),
+        Rebuilt::Unusable(file, fault) => rebuilt.not_listed.push(ShownNotListed {
+            file,
+            why: fault.to_string(),
+        }),
+        _ => {}
+    };
+    let _: Volume = pseudotape_farm::rebuild(root, &options.volume, &mut tell)?;
+    screen.show(&rebuilt)?;
+    Ok(match rebuilt.not_listed.is_empty() {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}

@@ -1,0 +1,249 @@
+//! What is printed of a farm. The JSON forms are the tables of docs/FARM.md.
+
+use pseudotape_farm::{Entry, Number, Time, Title};
+use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_vault::time_words;
+use serde::Serialize;
+
+use super::NAMED;
+
+/// A title. Of one that is no text the JSON has the bytes as well.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ShownTitle {
+    pub title: String,
+    title_bytes: Option<String>,
+}
+
+impl ShownTitle {
+    pub(super) fn new(title: &Title) -> Self {
+        let bytes = || {
+            let bytes = title.bytes().iter();
+            bytes.map(|byte| format!("{byte:02x}")).collect()
+        };
+        match title.text() {
+            Some(text) => ShownTitle {
+                title: text.to_owned(),
+                title_bytes: None,
+            },
+            None => ShownTitle {
+                title: title.to_string(),
+                title_bytes: Some(bytes()),
+            },
+        }
+    }
+
+    /// On one line, whatever is in it.
+    pub(super) fn words(&self) -> String {
+        match Title::new(self.title.as_bytes()) {
+            Some(title) => title.to_string(),
+            None => printable(&self.title),
+        }
+    }
+}
+
+/// A file of a volume.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct ShownFile {
+    number: u64,
+    #[serde(flatten)]
+    pub title: ShownTitle,
+    kind: &'static str,
+    pub state: &'static str,
+    bytes: u64,
+    generation: u64,
+    version: u64,
+    created: Option<String>,
+    modified: String,
+    blake3: Option<String>,
+    capsule: String,
+    added: String,
+    pub why: Option<String>,
+}
+
+impl ShownFile {
+    pub(super) fn new(entry: &Entry) -> Self {
+        ShownFile {
+            number: of(entry.number),
+            title: ShownTitle::new(&entry.title),
+            kind: entry.kind.word(),
+            state: entry.state.word(),
+            bytes: entry.length,
+            generation: entry.stamp.generation,
+            version: entry.stamp.version,
+            created: entry.stamp.created.map(words_of),
+            modified: words_of(entry.stamp.modified),
+            blake3: entry.digest.map(|digest| digest.to_string()),
+            capsule: entry.capsule.to_string(),
+            added: time_words(entry.added_ms),
+            why: entry.why.clone(),
+        }
+    }
+
+    pub(super) fn state_words(&self, screen: &Screen) -> String {
+        match self.state {
+            "ok" => "ok".to_owned(),
+            state => screen.paint(Paint::Bad, state),
+        }
+    }
+}
+
+pub(super) fn of(number: Number) -> u64 {
+    number.0.get()
+}
+
+/// A time of a file, which can lie before 1970 and has nanoseconds.
+fn words_of(time: Time) -> String {
+    let whole = u64::try_from(time.seconds)
+        .ok()
+        .and_then(|seconds| seconds.checked_mul(1000));
+    match whole {
+        Some(ms) if time.nanoseconds == 0 => time_words(ms),
+        Some(ms) => {
+            let words = time_words(ms);
+            match words.strip_suffix('Z') {
+                Some(words) => format!("{words}.{:09}Z", time.nanoseconds),
+                None => words,
+            }
+        }
+        None => format!("{} s after 1970", time.text()),
+    }
+}
+
+/// The volumes.
+#[derive(Debug, Serialize)]
+pub(super) struct VolumeList {
+    pub volumes: Vec<ShownVolume>,
+}
+
+/// A volume.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownVolume {
+    pub volume: String,
+    pub files: Option<u64>,
+    pub bytes: Option<u64>,
+    pub trouble: Option<String>,
+}
+
+impl Report for VolumeList {
+    fn text(&self, screen: &Screen) -> String {
+        if self.volumes.is_empty() {
+            return "no volume: 'pseudotape farm copy VOLUME PATH...' makes one\n".to_owned();
+        }
+        let columns = [
+            ("volume", Alignment::Left),
+            ("files", Alignment::Right),
+            ("size", Alignment::Right),
+            ("state", Alignment::Left),
+        ];
+        let row = |volume: &ShownVolume| {
+            vec![
+                printable(&volume.volume),
+                volume
+                    .files
+                    .map_or_else(String::new, |files| files.to_string()),
+                volume
+                    .bytes
+                    .map_or_else(String::new, |bytes| HumanBytes(bytes).to_string()),
+                match &volume.trouble {
+                    Some(trouble) => screen.paint(Paint::Bad, &printable(trouble)),
+                    None => "ok".to_owned(),
+                },
+            ]
+        };
+        screen.table(&columns, self.volumes.iter().map(row).collect())
+    }
+}
+
+/// Files of a volume.
+#[derive(Debug, Serialize)]
+pub(super) struct FileList {
+    pub volume: String,
+    pub files: Vec<ShownFile>,
+}
+
+impl Report for FileList {
+    fn text(&self, screen: &Screen) -> String {
+        if self.files.is_empty() {
+            return format!("no file is in {}\n", printable(&self.volume));
+        }
+        let columns = [
+            ("number", Alignment::Right),
+            ("state", Alignment::Left),
+            ("size", Alignment::Right),
+            ("modified", Alignment::Left),
+            ("title", Alignment::Left),
+        ];
+        let row = |file: &ShownFile| {
+            vec![
+                file.number.to_string(),
+                file.state_words(screen),
+                HumanBytes(file.bytes).to_string(),
+                file.modified.clone(),
+                file.title.words(),
+            ]
+        };
+        screen.table(&columns, self.files.iter().map(row).collect())
+    }
+}
+
+/// All that is known of a file.
+#[derive(Debug, Serialize)]
+pub(super) struct OneFile {
+    pub volume: String,
+    pub path: String,
+    #[serde(flatten)]
+    pub file: ShownFile,
+}
+
+impl Report for OneFile {
+    fn text(&self, screen: &Screen) -> String {
+        let file = &self.file;
+        let mut text = screen.paint(Paint::Heading, &file.title.words()) + "\n";
+        let mut line = |name: &str, value: &str| {
+            text += &format!("  {name:<11}{}\n", printable(value));
+        };
+        line("volume", &self.volume);
+        line("capsule", &format!("{} ({})", self.path, file.capsule));
+        line("state", file.state);
+        if let Some(why) = &file.why {
+            line("why", why);
+        }
+        line("kind", file.kind);
+        line("size", &format!("{} bytes", file.bytes));
+        // An attribute that is not set says nothing.
+        if file.generation > 0 {
+            line("generation", &file.generation.to_string());
+        }
+        if file.version > 0 {
+            line("version", &file.version.to_string());
+        }
+        if let Some(created) = &file.created {
+            line("created", created);
+        }
+        line("modified", &file.modified);
+        if let Some(digest) = &file.blake3 {
+            line("blake3", digest);
+        }
+        line("added", &file.added);
+        text
+    }
+}
+
+/// A line for each, as far as they are to be named.
+pub(super) fn named(lines: &[String], verbose: bool) -> String {
+    let most = if verbose { lines.len() } else { NAMED };
+    let mut text = String::new();
+    for line in lines.iter().take(most) {
+        text += line;
+        text.push('\n');
+    }
+    match lines.len().saturating_sub(most) {
+        0 => text,
+        more => {
+            text + &format!(
+                "... and {} more (--verbose names them)\n",
+                counted(more as u64, "file")
+            )
+        }
+    }
+}

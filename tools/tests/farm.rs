@@ -1,0 +1,395 @@
+//! `pseudotape farm`: what it prints, and how it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    /// With a root, and two files.
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.path("farm")).unwrap();
+        fs::create_dir(place.path("src")).unwrap();
+        fs::write(place.path("src/a"), "first").unwrap();
+        fs::write(place.path("src/b"), "second").unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(self.directory.path())
+            .env("PSEUDOTAPE_FARM", self.path("farm"))
+            .arg("farm")
+            .args(arguments)
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    fn ended(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        self.ended(0, arguments)
+    }
+
+    fn refused(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let text = self.ended(code, &[arguments, &["--json"]].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    fn capsule(&self, number: u64) -> PathBuf {
+        self.path(&format!("farm/V/FILE{number:07}.ptape"))
+    }
+
+    /// Changes one byte of a file's contents in its capsule.
+    fn spoil(&self, number: u64, text: &str) {
+        let mut bytes = fs::read(self.capsule(number)).unwrap();
+        let at = bytes
+            .windows(text.len())
+            .position(|part| part == text.as_bytes())
+            .unwrap();
+        bytes[at] ^= 1;
+        fs::write(self.capsule(number), bytes).unwrap();
+    }
+}
+
+/// CW-07, CW-08, CW-68, CW-71, CW-72: the verbs, as people see them.
+#[test]
+fn files_are_kept_listed_and_got_back() {
+    let place = Place::new();
+    assert!(
+        place
+            .ok(&["copy", "V", "src"])
+            .contains("V: 2 files added; 11 B")
+    );
+    let refused = place.refused(&["copy", "V", "src"]);
+    assert!(
+        refused.contains("Files may be added to V, but not copied"),
+        "{refused}"
+    );
+    let again = place.ok(&["add", "V", "src"]);
+    assert!(again.contains("src/a not added: present"), "{again}");
+    assert!(
+        place
+            .ok(&["compare-add", "V", "src"])
+            .contains("2 not better")
+    );
+    let list = place.ok(&["ls", "V"]);
+    assert!(list.contains("src/a") && list.contains("5 B"), "{list}");
+    assert!(place.ok(&["ls", "V", "src/b"]).contains("src/b"));
+    let shown = place.ok(&["show", "V", "src/b"]);
+    assert!(
+        shown.contains("FILE0000002.ptape") && !shown.contains("generation"),
+        "{shown}"
+    );
+    let kept = place.ended(1, &["extract", "V", "src/a"]);
+    assert!(kept.contains("src/a: something has its name"), "{kept}");
+    fs::remove_dir_all(place.path("src")).unwrap();
+    assert!(
+        place
+            .ok(&["extract", "V", "src"])
+            .contains("2 files extracted")
+    );
+    assert_eq!(fs::read(place.path("src/b")).unwrap(), b"second");
+    fs::write(place.path("src/b"), "mine").unwrap();
+    place.ok(&["extract", "V", "src/b", "--overwrite"]);
+    assert_eq!(fs::read(place.path("src/b")).unwrap(), b"second");
+}
+
+/// CW-29, CW-69: each kind of damage is found and named, and the rest is read.
+#[test]
+fn what_is_wrong_with_a_volume_is_named_and_the_rest_is_read() {
+    let place = Place::new();
+    for name in ["c", "d", "e", "f"] {
+        fs::write(place.path("src").join(name), format!("text of {name}")).unwrap();
+    }
+    place.ok(&["copy", "V", "src"]);
+    assert!(
+        place
+            .ok(&["verify", "V"])
+            .contains("6 capsules whole; 47 B; 0 findings")
+    );
+    place.spoil(1, "first");
+    fs::remove_file(place.capsule(2)).unwrap();
+    let length = fs::metadata(place.capsule(3)).unwrap().len();
+    fs::File::options()
+        .write(true)
+        .open(place.capsule(3))
+        .unwrap()
+        .set_len(length - 5000)
+        .unwrap();
+    fs::rename(place.capsule(4), place.path("t")).unwrap();
+    fs::rename(place.capsule(5), place.capsule(4)).unwrap();
+    fs::rename(place.path("t"), place.capsule(5)).unwrap();
+    fs::copy(place.capsule(6), place.capsule(9)).unwrap();
+    fs::write(place.capsule(8), "no image").unwrap();
+    fs::write(place.path("farm/V/note"), "mine").unwrap();
+    fs::write(place.path("farm/V/FILE0000007.ptape.tmp"), "half").unwrap();
+    let found = place.json(1, &["verify", "V"]);
+    let findings = found["findings"].as_array().unwrap();
+    let words: Vec<String> = findings
+        .iter()
+        .map(|finding| {
+            let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+            format!(
+                "{} {} {} {}",
+                text("file"),
+                text("what"),
+                finding["title"]["title"].as_str().unwrap_or("-"),
+                text("why")
+            )
+        })
+        .collect();
+    let expected = [
+        ("FILE0000001.ptape damaged src/a", ""),
+        ("FILE0000002.ptape damaged src/b", "it is not there"),
+        ("FILE0000003.ptape damaged src/c", ""),
+        (
+            "FILE0000004.ptape damaged src/d",
+            "another capsule: its number is 5",
+        ),
+        (
+            "FILE0000005.ptape damaged src/e",
+            "another capsule: its number is 4",
+        ),
+        ("FILE0000007.ptape.tmp leftover -", ""),
+        ("FILE0000008.ptape unlisted -", ""),
+        ("FILE0000009.ptape unlisted src/f", ""),
+        ("note foreign -", ""),
+    ];
+    assert_eq!(words.len(), expected.len(), "{words:#?}");
+    for (found, (beginning, why)) in words.iter().zip(expected) {
+        assert!(
+            found.starts_with(beginning) && found.contains(why),
+            "{found}"
+        );
+    }
+    assert_eq!(found["whole"], 1);
+    // CW-71: what is damaged is not extracted, and the others are.
+    fs::create_dir(place.path("out")).unwrap();
+    let got = place.json(1, &["extract", "V", "--all", "-C", "out"]);
+    assert_eq!(got["extracted"].as_array().unwrap().len(), 1);
+    assert!(place.path("out/src/f").is_file() && !place.path("out/src/a").exists());
+}
+
+/// CW-02, CW-76: the directory is made from the capsules.
+#[test]
+fn a_directory_that_is_gone_is_made_from_the_capsules() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    let directory = place.path("farm/V/FILE000.dir");
+    let before = fs::read(&directory).unwrap();
+    for damage in ["gone", "cut", "flipped"] {
+        match damage {
+            "gone" => fs::remove_file(&directory).unwrap(),
+            "cut" => fs::write(&directory, &before[..100]).unwrap(),
+            _ => fs::write(&directory, [&before[..80], b"~", &before[81..]].concat()).unwrap(),
+        }
+        let refused = place.refused(&["ls", "V"]);
+        assert!(refused.contains("farm rebuild"), "{damage}: {refused}");
+        assert!(place.ok(&["ls"]).contains('V'), "{damage}");
+        assert!(
+            place
+                .ok(&["rebuild", "V"])
+                .contains("a directory of 2 capsules")
+        );
+        assert_eq!(fs::read(&directory).unwrap(), before, "{damage}");
+    }
+    fs::copy(place.capsule(1), place.capsule(3)).unwrap();
+    let rebuilt = place.ended(1, &["rebuild", "V"]);
+    assert!(
+        rebuilt.contains("FILE0000003.ptape: not listed: it is another capsule"),
+        "{rebuilt}"
+    );
+    fs::write(place.path("src/c"), "third").unwrap();
+    place.ok(&["add", "V", "src/c"]);
+    assert!(
+        place
+            .ok(&["show", "V", "src/c"])
+            .contains("FILE0000004.ptape"),
+        "3 is in use"
+    );
+}
+
+#[test]
+fn bad_input_is_told_with_the_way_out() {
+    let place = Place::new();
+    for (arguments, words) in [
+        (&["add", "../x", "src"][..], "can't be the name of a volume"),
+        (&["add", "a/b", "src"], "can't be the name of a volume"),
+        (&["ls", "V"], "there is no volume V"),
+        (&["extract", "V"], "required"),
+        (&["--root", "nowhere", "ls"], "has to be there"),
+        (&["show", "V", ".."], "a title is a path"),
+    ] {
+        let output = place.run(arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+    }
+    let bare = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+        .env_remove("PSEUDOTAPE_FARM")
+        .args(["farm", "ls"])
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8(bare.stderr)
+            .unwrap()
+            .contains("which farm?")
+    );
+    assert!(fs::read_dir(place.path("farm")).unwrap().next().is_none());
+    let left_out = place.ended(1, &["add", "V", "src", "nothing"]);
+    assert!(
+        left_out.contains("nothing: left out: No such file"),
+        "{left_out}"
+    );
+    assert!(
+        place
+            .refused(&["show", "V", "nothing"])
+            .contains("nothing is not in volume V")
+    );
+}
+
+/// Path of a value in a report, and what is there.
+fn flatten(value: &Value, path: &str, found: &mut BTreeMap<String, BTreeSet<&'static str>>) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if !path.is_empty() {
+        found.entry(path.to_owned()).or_default().insert(kind);
+    }
+    match value {
+        Value::Array(all) => all
+            .iter()
+            .for_each(|one| flatten(one, &format!("{path}[]"), found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let dot = if path.is_empty() { "" } else { "." };
+                flatten(value, &format!("{path}{dot}{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+type Fields = BTreeMap<String, BTreeSet<String>>;
+
+/// Heading → path → kinds, of the tables of the document.
+fn documented() -> BTreeMap<String, Fields> {
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/FARM.md");
+    let text = fs::read_to_string(text).unwrap();
+    let sections = text.split("\n### JSON of `farm ").skip(1);
+    let table = |section: &str| {
+        let (heading, rest) = section.split_once('`').unwrap();
+        let section = rest.split("\n#").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        let fields = rows.map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let kinds = cells[1].split(" or ").map(str::to_owned).collect();
+            (cells[0].trim_matches('`').to_owned(), kinds)
+        });
+        (heading.to_owned(), fields.collect())
+    };
+    sections.map(table).collect()
+}
+
+/// What is printed is what docs/FARM.md has, by field and by kind; and each field of it is printed by something here.
+#[test]
+fn reports_are_those_of_the_document() {
+    let place = Place::new();
+    let mut found: BTreeMap<String, BTreeMap<String, BTreeSet<&'static str>>> = BTreeMap::new();
+    let mut see =
+        |name: &str, value: &Value| flatten(value, "", found.entry(name.to_owned()).or_default());
+    let strange = place.path("src").join(OsStr::from_bytes(b"\xff"));
+    fs::write(&strange, "x").unwrap();
+    see("add", &place.json(0, &["copy", "V", "src"]));
+    see("add", &place.json(1, &["add", "V", "src", "nothing"]));
+    see("add", &place.json(0, &["compare-add", "V", "src"]));
+    for file in [&strange, &place.path("src/a")] {
+        let times = fs::FileTimes::new().set_modified(std::time::SystemTime::UNIX_EPOCH);
+        let later =
+            times.set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(9));
+        fs::File::open(file).unwrap().set_times(later).unwrap();
+    }
+    see("add", &place.json(0, &["compare-add", "V", "src"]));
+    fs::create_dir(place.path("farm/W")).unwrap();
+    see("ls", &place.json(0, &["ls"]));
+    see("ls VOLUME", &place.json(0, &["ls", "V"]));
+    see("show", &place.json(0, &["show", "V", "src/a"]));
+    see("extract", &place.json(1, &["extract", "V", "--all"]));
+    fs::remove_dir_all(place.path("src")).unwrap();
+    see("extract", &place.json(0, &["extract", "V", "--all"]));
+    fs::write(place.path("farm/V/note"), "mine").unwrap();
+    let again = place.path("farm/V/FILE0000009.ptape");
+    fs::copy(place.path("farm/V/FILE0000002.ptape"), &again).unwrap();
+    see("verify", &place.json(1, &["verify", "V"]));
+    place.spoil(2, "second");
+    see("verify", &place.json(1, &["verify", "V"]));
+    see("rebuild", &place.json(1, &["rebuild", "V"]));
+
+    let documented = documented();
+    for (report, fields) in &found {
+        for (path, kinds) in fields {
+            let known = documented.get(report).and_then(|fields| fields.get(path));
+            let known = known.unwrap_or_else(|| panic!("{report}: {path} is not in the document"));
+            for kind in kinds {
+                assert!(
+                    known.contains(*kind),
+                    "{report}: {path} is {kind}, and should be {known:?}"
+                );
+            }
+        }
+    }
+    // What no file here comes to: attributes that can't be given, what stops a command, capsules without a file.
+    let rare = [
+        "stopped",
+        "incomplete[]",
+        "why",
+        "trouble",
+        "title_bytes",
+        "created",
+    ];
+    for (report, fields) in &documented {
+        for path in fields.keys() {
+            let is_rare = rare.iter().any(|rare| path.contains(rare));
+            let seen = found
+                .get(report)
+                .is_some_and(|fields| fields.contains_key(path));
+            assert!(seen || is_rare, "{report}: {path} is printed by nothing");
+        }
+    }
+}
