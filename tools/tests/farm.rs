@@ -240,6 +240,107 @@ fn a_directory_that_is_gone_is_made_from_the_capsules() {
     );
 }
 
+/// CW-23, CW-24, CW-25, CW-26: what is released is gone, and its capsule says what it was; the others go on.
+#[test]
+fn a_release_takes_the_bytes_and_leaves_what_was_known() {
+    let place = Place::new();
+    fs::create_dir(place.path("src/sub")).unwrap();
+    fs::write(place.path("src/sub/c"), "x".repeat(100_000)).unwrap();
+    place.ok(&["copy", "V", "src"]);
+    let before = fs::read_dir(place.path("farm/V")).unwrap().count();
+    let refused = place.refused(&["release", "V", "src/sub"]);
+    assert!(
+        refused.contains("src/sub is a folder") && refused.contains("nothing was released"),
+        "{refused}"
+    );
+    assert!(
+        place
+            .refused(&["release", "V", "src/a", "nothing"])
+            .contains("nothing is not in volume V")
+    );
+    assert!(
+        place
+            .ok(&["verify", "V"])
+            .contains("3 capsules whole; 97.7 KiB; 0 findings")
+    );
+    place.ok(&["release", "V", "src/sub/c", "--by", "ada"]);
+    assert!(!place.capsule(3).exists() && fs::metadata(place.capsule(4)).unwrap().len() < 40_000);
+    assert_eq!(fs::read_dir(place.path("farm/V")).unwrap().count(), before);
+    let again = place.ok(&["release", "V", "src/sub/c"]);
+    assert!(again.contains("nothing to release"), "{again}");
+    let shown = place.json(0, &["show", "V", "src/sub/c"]);
+    assert_eq!(
+        (shown["state"].as_str(), shown["bytes"].as_u64()),
+        (Some("released"), Some(100_000))
+    );
+    assert!(
+        shown["why"].as_str().unwrap().contains("released by ada") && shown["blake3"].is_string()
+    );
+    assert!(
+        place
+            .ok(&["verify", "V"])
+            .contains("3 capsules whole (1 without their files); 11 B; 0 findings")
+    );
+    fs::create_dir(place.path("out")).unwrap();
+    let got = place.ended(1, &["extract", "V", "--all", "-C", "out"]);
+    assert!(
+        got.contains("src/sub/c: not on V: released") && got.contains("2 files extracted, 1 not"),
+        "{got}"
+    );
+    // The directory made again knows it, too; and a released file counts as absent.
+    fs::remove_file(place.path("farm/V/FILE000.dir")).unwrap();
+    place.ok(&["rebuild", "V"]);
+    assert_eq!(place.json(0, &["show", "V", "src/sub/c"]), shown);
+    assert!(
+        place
+            .ok(&["add", "V", "src"])
+            .contains("1 replaced, 2 present")
+    );
+}
+
+/// CW-27, CW-28: a volume of which all is released is deleted, after a confirmation, and with nothing of others in it.
+#[test]
+fn a_volume_of_which_all_is_released_is_deleted() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    assert!(place.refused(&["release", "V", "--all"]).contains("--yes"));
+    fs::write(place.path("farm/V/note"), "mine").unwrap();
+    let kept = place.ended(1, &["release", "V", "--all", "--yes"]);
+    assert!(
+        kept.contains("note: no file of a farm: the volume is not deleted"),
+        "{kept}"
+    );
+    assert!(place.ok(&["ls", "V"]).contains("released"));
+    assert!(
+        place
+            .ok(&["verify", "V", "src/a"])
+            .contains("1 capsule whole")
+    );
+    fs::remove_file(place.path("farm/V/note")).unwrap();
+    // What a crash left of the deletion is finished.
+    fs::remove_file(place.capsule(3)).unwrap();
+    let gone = place.ok(&["release", "V", "--all", "--yes"]);
+    let order = [
+        "Release ALL 2 FILES in V",
+        "File Release Completed. Volume Release Check Pending",
+        "V/*.* Deleted",
+        "\nV Deleted",
+    ];
+    let places: Vec<_> = order
+        .iter()
+        .map(|words| {
+            gone.find(words)
+                .unwrap_or_else(|| panic!("{words}: {gone}"))
+        })
+        .collect();
+    assert!(places.is_sorted(), "{gone}");
+    assert!(!place.path("farm/V").exists() && place.path("farm").exists());
+    place.ok(&["copy", "V", "src"]);
+    place.ok(&["release", "V", "src/a"]);
+    assert!(place.ok(&["release", "V", "src/b"]).contains("V Deleted"));
+    assert!(!place.path("farm/V").exists());
+}
+
 #[test]
 fn bad_input_is_told_with_the_way_out() {
     let place = Place::new();
@@ -360,6 +461,11 @@ fn reports_are_those_of_the_document() {
     place.spoil(2, "second");
     see("verify", &place.json(1, &["verify", "V"]));
     see("rebuild", &place.json(1, &["rebuild", "V"]));
+    see("release", &place.json(0, &["release", "V", "src/a"]));
+    see(
+        "release",
+        &place.json(1, &["release", "V", "--all", "--yes"]),
+    );
 
     let documented = documented();
     for (report, fields) in &found {

@@ -218,7 +218,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::entry::tests::entries;
+    use crate::entry::tests::{EXAMPLE, entries, example};
 
     fn directory() -> impl Strategy<Value = Directory> {
         prop::collection::vec(entries(), 0..6).prop_map(|entries| {
@@ -243,6 +243,24 @@ mod tests {
         golden.extend(crc.to_le_bytes());
         assert_eq!(Directory::default().encode(), golden);
         assert_eq!(Directory::parse(&golden), Ok(Directory::default()));
+    }
+
+    #[test]
+    fn the_bytes_of_a_directory_with_a_file_are_these() {
+        let mut directory = Directory::default();
+        directory.put([example()]);
+        let length = u32::try_from(EXAMPLE.len()).expect("a short record");
+        let body = [&length.to_le_bytes(), EXAMPLE].concat();
+        let mut golden = b"pseudotape farm\n".to_vec();
+        golden.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        golden.extend([3, 0, 0, 0, 0, 0, 0, 0]);
+        golden.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        golden.extend(u64::from(length + 4).to_le_bytes());
+        golden.extend(crc32fast::hash(&body).to_le_bytes());
+        golden.extend([0; 8]);
+        golden.extend(crc32fast::hash(&golden).to_le_bytes());
+        golden.extend(body);
+        assert_eq!(directory.encode(), golden);
     }
 
     #[test]

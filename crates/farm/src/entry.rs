@@ -344,6 +344,45 @@ pub(crate) mod tests {
             )
     }
 
+    pub(crate) fn example() -> Entry {
+        Entry {
+            number: Number::FIRST.next(),
+            capsule: Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0007),
+            title: Title::new(b"a\xff/b").expect("a title"),
+            kind: FileKind::File,
+            state: State::Changed,
+            length: 1234,
+            stamp: Stamp {
+                generation: 3,
+                version: 4,
+                created: None,
+                modified: Time {
+                    seconds: 5,
+                    nanoseconds: 600_000_000,
+                },
+            },
+            digest: Some(Digest([0xab; 32])),
+            added_ms: 1_700_000_000_000,
+            why: Some("because".to_owned()),
+        }
+    }
+
+    /// The bytes of version 1, as a table in docs/FARM.md has them.
+    pub(crate) const EXAMPLE: &[u8] = b"21 pseudotape.farm=1\n12 number=2\n\
+        48 capsule=01900000-0000-7000-8000-000000000007\n14 title=a\xff/b\n13 kind=file\n17 state=changed\n\
+        15 length=1234\n16 generation=3\n13 version=4\n16 modified=5.6\n\
+        75 blake3=abababababababababababababababababababababababababababababababab\n\
+        26 added_ms=1700000000000\n15 why=because\n";
+
+    #[test]
+    fn the_bytes_of_a_record_are_these() {
+        assert_eq!(
+            example().encode().escape_ascii().to_string(),
+            EXAMPLE.escape_ascii().to_string()
+        );
+        assert_eq!(Entry::parse(EXAMPLE), Ok(example()));
+    }
+
     #[test]
     fn words_and_their_tables_agree() {
         assert!(KINDS.iter().all(|(kind, word)| kind.word() == *word));

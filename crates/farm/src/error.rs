@@ -91,6 +91,16 @@ pub enum Error {
         /// The volume.
         volume: VolumeName,
     },
+    /// A release takes files only.
+    #[error(
+        "{title} is a folder in volume {volume}, and only files are released: name them, or say --all; nothing was released"
+    )]
+    Folder {
+        /// The title.
+        title: Title,
+        /// The volume.
+        volume: VolumeName,
+    },
     /// The archive that files come from can't be read on.
     #[error(transparent)]
     Archive(#[from] pseudotape_pax::Error),

@@ -26,6 +26,6 @@ pub use source::{LeftOut, NotOffered};
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
-    Adding, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Keeping, Rebuilt, Root, Told,
-    Verb, Volume, extract, rebuild,
+    Adding, After, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Keeping, Rebuilt,
+    Released, Root, Told, Verb, Volume, extract, rebuild, release,
 };

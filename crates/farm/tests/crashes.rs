@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Place, add, entries, name, set_times};
 use pseudotape_farm::{
-    Adding, Damage, Error, Finding, Keeping, Number, Root, State, Step, Told, Verb, Witness,
-    capsule_number, rebuild,
+    Adding, After, Damage, Error, Finding, Keeping, Number, Root, State, Step, Told, Verb, Witness,
+    capsule_number, rebuild, release,
 };
 
 /// One change of names.
@@ -165,7 +165,8 @@ fn state(root: &Root, at: &str) -> Option<BTreeMap<String, String>> {
             "{at}: half listed: {finding:?}"
         );
     });
-    let digest = |entry: &pseudotape_farm::Entry| format!("{:?}", entry.digest);
+    let digest =
+        |entry: &pseudotape_farm::Entry| format!("{} {:?}", entry.state.word(), entry.digest);
     Some(
         listed
             .iter()
@@ -174,47 +175,41 @@ fn state(root: &Root, at: &str) -> Option<BTreeMap<String, String>> {
     )
 }
 
-/// Runs a change with a picture after each step, and looks at every disk that could be found.
-fn looked_at(verb: Verb, before: &[(&str, &str, u64)], then: &[(&str, &str, u64)]) {
+/// A file that is put where it is added from: name, text, time.
+type Put<'a> = (&'a str, &'a str, u64);
+
+fn put(place: &Place, verb: Verb, root: &Root, files: &[Put<'_>]) {
+    let files = files.iter().map(|(name, text, time)| {
+        let path = place.file(name, text);
+        set_times(&path, *time);
+        path
+    });
+    let files: Vec<PathBuf> = files.collect();
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    add(root, "V", verb, &files).expect("added");
+}
+
+/// Adds files in a volume that has others.
+fn looked_at(verb: Verb, before: &[Put<'_>], then: &[Put<'_>]) {
     let place = Place::in_memory();
-    let put = |files: &[(&str, &str, u64)]| -> Vec<PathBuf> {
-        let files = files.iter().map(|(name, text, time)| {
-            let path = place.file(name, text);
-            set_times(&path, *time);
-            path
-        });
-        files.collect()
-    };
-    let root = place.root();
-    let paths = |paths: &[PathBuf]| {
-        paths
-            .iter()
-            .map(PathBuf::as_path)
-            .map(Path::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let run = |root: &Root, files: &[PathBuf]| {
-        let files = paths(files);
-        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        add(root, "V", verb, &files).expect("added");
-    };
     if !before.is_empty() {
-        run(&root, &put(before));
+        put(&place, verb, &place.root(), before);
     }
+    looked_at_in(&place, |root| put(&place, verb, root, then));
+}
+
+/// Runs a change with a picture after each step, and looks at every disk that could be found.
+fn looked_at_in(place: &Place, change: impl FnOnce(&Root)) {
+    let root = place.root();
     let folder = place.path("farm/V");
     let taken = Arc::new(Mutex::new(Vec::new()));
     let witness = Pictures {
         disk: Disk::of(&folder),
-        folder,
+        folder: folder.clone(),
         taken: Arc::clone(&taken),
     };
-    let old = if before.is_empty() {
-        None
-    } else {
-        state(&root, "before")
-    };
-    let files = put(then);
-    run(&root.clone().watched(witness), &files);
+    let old = folder.exists().then(|| state(&root, "before")).flatten();
+    change(&root.clone().watched(witness));
     let new = state(&root, "after");
     let empty = Some(BTreeMap::new());
     let later = place.file("later", "later");
@@ -317,6 +312,23 @@ fn many_files_are_there_or_not_whenever_the_power_goes() {
         .map(|name| (name.as_str(), "text", 1))
         .collect();
     looked_at(Verb::Add, &[("a", "first", 1)], &files);
+}
+
+/// CW-23: a file is there until its stub is.
+#[test]
+fn a_released_file_is_there_or_its_stub_whenever_the_power_goes() {
+    let place = Place::in_memory();
+    put(
+        &place,
+        Verb::Add,
+        &place.root(),
+        &[("a", "first", 1), ("b", "second", 1)],
+    );
+    let title = place.title("a");
+    looked_at_in(&place, |root| {
+        let after = release(root, &name("V"), &[title], "ada", &mut |_| {}).expect("released");
+        assert_eq!(after, After::Kept);
+    });
 }
 
 /// Fails one step.

@@ -43,6 +43,11 @@ pub(crate) enum FarmCommand {
     Extract(ExtractFiles),
     /// Reads capsules to their ends, and looks for what does not belong into the volume.
     Verify(VerifyFiles),
+    /// Gives files up: their bytes go, and what was known of them stays.
+    ///
+    /// When all files of the volume are released, the volume is deleted, unless its folder has something that no farm
+    /// made.
+    Release(ReleaseFiles),
     /// Makes the directory of a volume anew from its capsules. No capsule is changed or removed.
     Rebuild(RebuildVolume),
 }
@@ -130,6 +135,26 @@ pub(crate) struct RebuildVolume {
     /// The volume.
     #[arg(value_name = "VOLUME")]
     pub volume: VolumeName,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["titles", "all"]))]
+pub(crate) struct ReleaseFiles {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// These files; no folders.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub titles: Vec<Title>,
+    /// All files, which deletes the volume.
+    #[arg(long, requires = "yes")]
+    pub all: bool,
+    /// Confirms --all.
+    #[arg(long)]
+    pub yes: bool,
+    /// Who does it [default: this user].
+    #[arg(long, value_name = "NAME", value_parser = pseudotape_human::parse_label)]
+    pub by: Option<String>,
 }
 
 /// A title, or a path of which one is made as it is when the file is added.

@@ -2,6 +2,7 @@
 
 mod adding;
 mod reading;
+mod releasing;
 mod shown;
 
 use std::ffi::OsString;
@@ -29,6 +30,7 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
         FarmCommand::Show(show) => reading::show(show, &root, screen),
         FarmCommand::Extract(extract) => reading::extract(extract, &root, screen),
         FarmCommand::Verify(verify) => reading::verify(verify, &root, screen),
+        FarmCommand::Release(release) => releasing::run(release, &root, screen),
         FarmCommand::Rebuild(rebuild) => reading::rebuild(rebuild, &root, screen),
     }
 }

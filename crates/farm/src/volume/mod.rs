@@ -5,6 +5,7 @@ mod batch;
 mod extracting;
 mod inspecting;
 mod rebuilding;
+mod releasing;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -23,6 +24,7 @@ pub use adding::{Adding, Keeping, Told, Verb};
 pub use extracting::{Existing, Extracted, extract};
 pub use inspecting::{Damage, Finding};
 pub use rebuilding::{Rebuilt, rebuild};
+pub use releasing::{After, Released, release};
 
 /// The name of a volume's directory.
 pub const DIRECTORY_NAME: &str = "FILE000.dir";
@@ -274,6 +276,21 @@ impl Volume {
         let entries = self.directory.entries().iter();
         let chosen = entries.filter(|entry| numbers.contains(&entry.number));
         Ok(chosen.cloned().collect())
+    }
+
+    /// The files with these titles, of which none may be a folder's. All where none is said.
+    pub(crate) fn chosen_files(&self, titles: &[Title]) -> Result<Vec<Entry>, Error> {
+        for title in titles {
+            if self.directory.find(title).is_none() {
+                // Says so where nothing has the title.
+                self.chosen(std::slice::from_ref(title))?;
+                return Err(Error::Folder {
+                    title: title.clone(),
+                    volume: self.name.clone(),
+                });
+            }
+        }
+        self.chosen(titles)
     }
 
     /// Opens the capsule of a file, which must be the one that the directory says.

@@ -1,0 +1,84 @@
+//! `release`.
+
+use nix::unistd::{User, getuid};
+use pseudotape_farm::{After, Released, Root};
+use pseudotape_human::{Paint, Report, Screen, counted, printable};
+use serde::Serialize;
+
+use super::shown::{ShownFile, ShownTitle, named};
+use crate::Verdict;
+use crate::cli::ReleaseFiles;
+
+/// What became of the files, and of the volume.
+#[derive(Debug, Serialize)]
+struct ReleasedFiles {
+    volume: String,
+    released: Vec<ShownFile>,
+    /// Their capsules had no file.
+    before: Vec<ShownTitle>,
+    deleted: bool,
+    /// What keeps the folder of a volume from being deleted.
+    foreign: Vec<String>,
+    #[serde(skip)]
+    all: bool,
+}
+
+impl Report for ReleasedFiles {
+    fn text(&self, screen: &Screen) -> String {
+        let volume = printable(&self.volume);
+        let mut text = String::new();
+        if self.all {
+            let files = self.released.len() + self.before.len();
+            text += &format!("Release ALL {files} FILES in {volume}\n");
+        }
+        let before = self.before.iter();
+        let before =
+            before.map(|title| format!("{} has no file: nothing to release", title.words()));
+        text += &named(&before.collect::<Vec<_>>(), false);
+        text += &format!(
+            "{volume}: {} released\n",
+            counted(self.released.len() as u64, "file")
+        );
+        if self.deleted || !self.foreign.is_empty() {
+            text += "File Release Completed. Volume Release Check Pending\n";
+        }
+        for name in &self.foreign {
+            let what = screen.paint(Paint::Bad, "no file of a farm");
+            text += &format!("{}: {what}: the volume is not deleted\n", printable(name));
+        }
+        if self.deleted {
+            text += &format!("{volume}/*.* Deleted\n{volume} Deleted\n");
+        }
+        text
+    }
+}
+
+pub(super) fn run(options: &ReleaseFiles, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
+    let uid = getuid();
+    let user = User::from_uid(uid).ok().flatten();
+    let by = options.by.clone();
+    let by = by.unwrap_or_else(|| user.map_or_else(|| format!("uid {uid}"), |user| user.name));
+    let mut done = ReleasedFiles {
+        volume: options.volume.to_string(),
+        released: Vec::new(),
+        before: Vec::new(),
+        deleted: false,
+        foreign: Vec::new(),
+        all: options.all,
+    };
+    let mut tell = |told| match told {
+        Released::Done(entry) => done.released.push(ShownFile::new(&entry)),
+        Released::Before(entry) => done.before.push(ShownTitle::new(&entry.title)),
+        _ => {}
+    };
+    match pseudotape_farm::release(root, &options.volume, &options.titles, &by, &mut tell)? {
+        After::Deleted => done.deleted = true,
+        After::Foreign(names) => done.foreign = names,
+        _ => {}
+    }
+    screen.show(&done)?;
+    Ok(match done.foreign.is_empty() {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
