@@ -368,6 +368,12 @@ fn bad_input_is_told_with_the_way_out() {
             .contains("which farm?")
     );
     assert!(fs::read_dir(place.path("farm")).unwrap().next().is_none());
+    let mistyped = place.refused(&["copy", "V", "src", "nothing"]);
+    assert!(
+        mistyped.contains("can't look at nothing; no volume was made"),
+        "{mistyped}"
+    );
+    assert!(!place.path("farm/V").exists());
     let left_out = place.ended(1, &["add", "V", "src", "nothing"]);
     assert!(
         left_out.contains("nothing: left out: No such file"),

@@ -424,6 +424,40 @@ fn a_step_that_fails_leaves_the_old_volume_or_the_new_one() {
     failed_at_each_step(io::ErrorKind::Other, false);
 }
 
+/// Makes a file with the name of the second capsule, when that is about to get it.
+struct Stranger(PathBuf);
+
+impl Witness for Stranger {
+    fn step(&mut self, step: Step<'_>) -> io::Result<()> {
+        match step {
+            Step::SyncedFile { name } if name.starts_with("FILE0000001") => {
+                fs::write(self.0.join("FILE0000002.ptape"), "of somebody else")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn what_somebody_else_put_there_is_neither_replaced_nor_removed() {
+    let place = Place::in_memory();
+    let (a, b) = (place.file("a", "first"), place.file("b", "second"));
+    let root = place.root();
+    let strange = root.clone().watched(Stranger(place.path("farm/V")));
+    let error = add(&strange, "V", Verb::Add, &[&a, &b]).expect_err("its name is taken");
+    assert!(error.to_string().contains("FILE0000002.ptape"), "{error}");
+    let there = fs::read(place.path("farm/V/FILE0000002.ptape")).expect("it is there");
+    assert_eq!(there, b"of somebody else");
+    assert_eq!(state(&root, "after"), Some(BTreeMap::new()));
+    assert_eq!(place.capsules("V"), ["FILE000.dir", "FILE0000002.ptape"]);
+    add(&root, "V", Verb::Add, &[&a, &b]).expect("added behind it");
+    let numbers: Vec<u64> = entries(&root, "V")
+        .iter()
+        .map(|entry| entry.number.0.get())
+        .collect();
+    assert_eq!(numbers, [3, 4]);
+}
+
 /// Does something to files while they are read.
 struct Meanwhile<F>(F);
 

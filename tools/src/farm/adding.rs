@@ -1,5 +1,6 @@
 //! `copy`, `add` and `compare-add`.
 
+use anyhow::Context;
 use pseudotape_farm::{Adding, Entry, Keeping, LeftOut, Root, State, Title, Told, Verb, Volume};
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
@@ -173,6 +174,14 @@ pub(super) fn run(
     root: &Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
+    if how == How::Copy {
+        // A mistyped path is not to leave a volume behind, onto which the right one can't be copied then.
+        for path in &options.paths {
+            let found = std::fs::symlink_metadata(path);
+            found
+                .with_context(|| format!("can't look at {}; no volume was made", path.display()))?;
+        }
+    }
     let mut volume = match how {
         How::Copy => root.create(&options.volume)?,
         How::Add | How::CompareAdd => root.open_or_create(&options.volume)?,

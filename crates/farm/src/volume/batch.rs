@@ -65,8 +65,9 @@ impl Batch {
         if pending.is_empty() {
             return Ok(pending);
         }
-        if let Err(error) = name_all(&volume.place, &pending, &files) {
-            drop_all(&volume.place, &pending);
+        let mut named = 0;
+        if let Err(error) = name_all(&volume.place, &pending, &files, &mut named) {
+            drop_all(&volume.place, &pending, named);
             return Err(error);
         }
         let before = volume.directory.clone();
@@ -85,13 +86,19 @@ impl Batch {
 
     /// Drops what was not committed.
     pub(super) fn give_up(&mut self, volume: &Volume) {
-        drop_all(&volume.place, &self.pending);
+        drop_all(&volume.place, &self.pending, 0);
         self.pending.clear();
         self.files.clear();
     }
 }
 
-fn name_all(place: &Place, pending: &[Pending], files: &[(String, File)]) -> Result<(), Error> {
+/// Commits the capsules and gives them their names; `named` counts those that have them.
+fn name_all(
+    place: &Place,
+    pending: &[Pending],
+    files: &[(String, File)],
+    named: &mut usize,
+) -> Result<(), Error> {
     match pending.len() <= ONE_BY_ONE {
         true => {
             for (name, file) in files {
@@ -103,16 +110,20 @@ fn name_all(place: &Place, pending: &[Pending], files: &[(String, File)]) -> Res
     for pending in pending {
         let name = capsule_name(pending.entry.number);
         place.rename_new(&temporary(pending.entry.number), &name)?;
+        *named += 1;
     }
     place.sync_names()
 }
 
-/// What can't be removed is left over, and cleared by the next command.
-fn drop_all(place: &Place, pending: &[Pending]) {
-    for pending in pending {
+/// Removes capsules of which the first few have their names. What can't be removed is left over: the next command
+/// clears it, or `verify` names it.
+fn drop_all(place: &Place, pending: &[Pending], named: usize) {
+    for (at, pending) in pending.iter().enumerate() {
         let number = pending.entry.number;
-        for name in [temporary(number), capsule_name(number)] {
-            drop(place.remove(&name));
+        drop(place.remove(&temporary(number)));
+        // Another name is somebody else's.
+        if at < named {
+            drop(place.remove(&capsule_name(number)));
         }
     }
 }

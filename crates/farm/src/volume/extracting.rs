@@ -49,8 +49,10 @@ pub enum Extracted {
     Failed(io::Error),
 }
 
-/// The name of a file that is not whole yet.
-const UNFINISHED: &str = ".pseudotape-extracting.tmp";
+/// The name of a file that is not whole yet. Another process that extracts into the same folder has another one.
+fn unfinished() -> String {
+    format!(".pseudotape-extracting-{}.tmp", std::process::id())
+}
 
 /// Extracts one file under a folder, with its attributes. It has its name only when it is whole, and was found to be
 /// what was written. Symbolic links in its path are not followed.
@@ -71,7 +73,7 @@ pub fn extract(volume: &Volume, entry: &Entry, folder: &Path, existing: Existing
     {
         return Extracted::InTheWay;
     }
-    let clear = || match unlinkat(&parent, UNFINISHED, AtFlags::empty()) {
+    let clear = || match unlinkat(&parent, unfinished(), AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(io::Error::from(errno)),
     };
@@ -159,11 +161,11 @@ impl Unfinished {
         match kind {
             FileKind::File => {
                 let how = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-                let made = openat(parent, UNFINISHED, how, Mode::from_raw_mode(0o600))?;
+                let made = openat(parent, unfinished(), how, Mode::from_raw_mode(0o600))?;
                 file = Some(File::from(made));
             }
-            FileKind::SymbolicLink => symlinkat(&member.link[..], parent, UNFINISHED)?,
-            FileKind::Fifo => mkfifoat(parent, UNFINISHED, Mode::from_raw_mode(0o600))?,
+            FileKind::SymbolicLink => symlinkat(&member.link[..], parent, unfinished())?,
+            FileKind::Fifo => mkfifoat(parent, unfinished(), Mode::from_raw_mode(0o600))?,
         }
         Ok(Unfinished {
             kind,
@@ -202,11 +204,13 @@ impl Unfinished {
             None => give_by_name(parent, self.kind, &self.member, &mut notes),
         }
         match existing {
-            Existing::Replaced => renameat(parent, UNFINISHED, parent, name)?,
+            Existing::Replaced => renameat(parent, unfinished(), parent, name)?,
             Existing::Kept => {
-                match renameat_with(parent, UNFINISHED, parent, name, RenameFlags::NOREPLACE) {
+                match renameat_with(parent, unfinished(), parent, name, RenameFlags::NOREPLACE) {
                     // The file system can't; whoever takes the name since it was looked at loses it.
-                    Err(Errno::INVAL | Errno::NOSYS) => renameat(parent, UNFINISHED, parent, name)?,
+                    Err(Errno::INVAL | Errno::NOSYS) => {
+                        renameat(parent, unfinished(), parent, name)?
+                    }
                     done => done?,
                 }
             }
@@ -291,7 +295,7 @@ fn give_by_name(parent: &OwnedFd, kind: FileKind, member: &Member, notes: &mut V
     if let Some((uid, gid)) = owner(member) {
         let done = chownat(
             parent,
-            UNFINISHED,
+            unfinished(),
             Some(uid),
             Some(gid),
             AtFlags::SYMLINK_NOFOLLOW,
@@ -302,14 +306,14 @@ fn give_by_name(parent: &OwnedFd, kind: FileKind, member: &Member, notes: &mut V
         let mode = Mode::from_raw_mode(member.mode & allowed());
         note(
             "permissions",
-            rustix::fs::chmodat(parent, UNFINISHED, mode, AtFlags::empty()),
+            rustix::fs::chmodat(parent, unfinished(), mode, AtFlags::empty()),
         );
     }
     note(
         "times",
         utimensat(
             parent,
-            UNFINISHED,
+            unfinished(),
             &times(member),
             AtFlags::SYMLINK_NOFOLLOW,
         ),
