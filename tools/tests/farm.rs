@@ -125,6 +125,45 @@ fn files_are_kept_listed_and_got_back() {
     assert_eq!(fs::read(place.path("src/b")).unwrap(), b"second");
 }
 
+#[test]
+fn an_archive_on_standard_input_is_a_source() {
+    let place = Place::new();
+    let tar = place.path("src.tar");
+    let place_tar = tar.to_str().unwrap();
+    let archive = Command::new("tar")
+        .args(["-C", "src", "-cf", place_tar, "a", "b"])
+        .current_dir(place.path(""))
+        .status()
+        .expect("GNU tar is there");
+    assert!(archive.success());
+    let command = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+        .args(["farm", "--root", "farm", "add", "V", "--tar", "-"])
+        .current_dir(place.path(""))
+        .stdin(fs::File::open(place.path("src.tar")).unwrap())
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&command.stdout).contains("V: 2 files added; 11 B"),
+        "{command:?}"
+    );
+    assert!(
+        place
+            .ok(&["add", "V", "--tar", "src.tar"])
+            .contains("2 present")
+    );
+    fs::write(
+        place.path("cut.tar"),
+        &fs::read(place.path("src.tar")).unwrap()[..700],
+    )
+    .unwrap();
+    let output = place.run(&["copy", "W", "--tar", "cut.tar"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("cut off"),
+        "{output:?}"
+    );
+}
+
 /// CW-29, CW-69: each kind of damage is found and named, and the rest is read.
 #[test]
 fn what_is_wrong_with_a_volume_is_named_and_the_rest_is_read() {
@@ -368,6 +407,12 @@ fn bad_input_is_told_with_the_way_out() {
             .contains("which farm?")
     );
     assert!(fs::read_dir(place.path("farm")).unwrap().next().is_none());
+    assert!(
+        place
+            .refused(&["copy", "V", "--tar", "nothing"])
+            .contains("can't open nothing")
+    );
+    assert!(place.refused(&["copy", "V"]).contains("required"));
     let mistyped = place.refused(&["copy", "V", "src", "nothing"]);
     assert!(
         mistyped.contains("can't look at nothing; no volume was made"),

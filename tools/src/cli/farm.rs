@@ -62,13 +62,17 @@ pub(crate) enum Changing {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("sources").required(true).multiple(true).args(["paths", "tar"]))]
 pub(crate) struct AddFiles {
     /// The volume.
     #[arg(value_name = "VOLUME")]
     pub volume: VolumeName,
     /// Files, and folders with all that is in them.
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// The files of an archive that tar wrote; '-' is standard input.
+    #[arg(long, value_name = "ARCHIVE")]
+    pub tar: Option<PathBuf>,
     /// What becomes of a file that changes while it is read, three times in a row.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Changing::Keep)]
     pub changing: Changing,

@@ -1,5 +1,9 @@
 //! `copy`, `add` and `compare-add`.
 
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
 use anyhow::Context;
 use pseudotape_farm::{Adding, Entry, Keeping, LeftOut, Root, State, Title, Told, Verb, Volume};
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
@@ -182,6 +186,8 @@ pub(super) fn run(
                 .with_context(|| format!("can't look at {}; no volume was made", path.display()))?;
         }
     }
+    // Before a volume is made.
+    let archive = options.tar.as_deref().map(open).transpose()?;
     let mut volume = match how {
         How::Copy => root.create(&options.volume)?,
         How::Add | How::CompareAdd => root.open_or_create(&options.volume)?,
@@ -197,15 +203,24 @@ pub(super) fn run(
         bytes: 0,
         verbose: options.verbose,
     };
-    let done = add_all(options, how, &mut volume, &mut added);
+    let done = add_all(options, archive, how, &mut volume, &mut added);
     added.stopped = done.as_ref().err().map(ToString::to_string);
     screen.show(&added)?;
     done?;
     Ok(added.verdict())
 }
 
+fn open(archive: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if archive == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let file = File::open(archive).with_context(|| format!("can't open {}", archive.display()))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
+}
+
 fn add_all(
     options: &AddFiles,
+    archive: Option<Box<dyn Read>>,
     how: How,
     volume: &mut Volume,
     added: &mut AddedFiles,
@@ -222,6 +237,9 @@ fn add_all(
     let mut adding = Adding::to(volume, verb, keeping, &mut tell);
     for path in &options.paths {
         adding.path(path)?;
+    }
+    if let Some(archive) = archive {
+        adding.archive(archive)?;
     }
     adding.finish()
 }

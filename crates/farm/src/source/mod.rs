@@ -1,6 +1,7 @@
 //! Where files come from.
 
 pub(crate) mod acl;
+mod archive;
 mod attributes;
 mod file;
 pub(crate) mod sparse;
@@ -15,6 +16,7 @@ use crate::entry::{FileKind, Stamp};
 use crate::step::Steps;
 use crate::title::Title;
 
+pub(crate) use archive::{Sorted, sorted};
 pub(crate) use tree::{Met, Tree};
 
 /// The extended attributes with generation and version.
@@ -80,7 +82,7 @@ pub enum NotOffered {
         "it is a hard link in the archive to '{0}': only a name with the contents can be added"
     )]
     HardLink(String),
-    /// Two titles, where one was found as another one and cannot be both.
+    /// It stands in the archive in a way that is not read.
     #[error("{0}")]
     Archive(String),
 }

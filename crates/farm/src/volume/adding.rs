@@ -1,8 +1,10 @@
 //! Adding files: the verbs.
 
 use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
 
+use pseudotape_pax::Reader;
 use uuid::Uuid;
 
 use super::batch::{Batch, Pending};
@@ -10,7 +12,7 @@ use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
 use crate::entry::{Entry, Number, State};
 use crate::error::Error;
-use crate::source::{LeftOut, Met, NotOffered, Offered, Tree};
+use crate::source::{LeftOut, Met, NotOffered, Offered, Sorted, Tree, sorted};
 use crate::title::Title;
 
 /// A file that changes while it is read is read so often.
@@ -112,6 +114,29 @@ impl<'a> Adding<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the files of an archive that `tar` wrote. Where it can't be read on, what came before is added.
+    pub fn archive(&mut self, source: impl Read) -> Result<(), Error> {
+        let mut reader = Reader::new(source);
+        loop {
+            let member = match reader.next_member() {
+                Ok(Some(member)) => member,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.commit()?;
+                    return Err(error.into());
+                }
+            };
+            match sorted(member) {
+                Sorted::Folder => {}
+                Sorted::LeftOut(left_out) => (self.tell)(Told::LeftOut(left_out)),
+                Sorted::File(file) if !self.wants(&file.title) => {
+                    (self.tell)(Told::Present(file.title));
+                }
+                Sorted::File(file) => self.offer(&mut file.offered(&mut reader))?,
+            }
+        }
     }
 
     /// Commits what is not committed yet.

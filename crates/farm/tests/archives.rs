@@ -1,0 +1,145 @@
+//! Files that come in an archive: GNU tar wrote it.
+
+mod common;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Place, attributes, entries, make_fifo, name, set_attribute, set_times};
+use pseudotape_farm::{Adding, Error, Existing, Extracted, Keeping, State, Told, Verb, extract};
+
+fn tar(options: &[&str], folder: &Path) -> Vec<u8> {
+    let output = Command::new("tar")
+        .arg("-C")
+        .arg(folder)
+        .args(options)
+        .arg("-cf")
+        .args(["-", "."])
+        .output();
+    let output = output.expect("GNU tar is there");
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
+}
+
+fn added(place: &Place, archive: &[u8]) -> (Vec<Told>, Result<(), Error>) {
+    let mut told = Vec::new();
+    let mut tell = |one| told.push(one);
+    let mut volume = place.root().open_or_create(&name("V")).expect("a volume");
+    let mut adding = Adding::to(&mut volume, Verb::Add, Keeping::Changed, &mut tell);
+    let done = adding.archive(archive).and_then(|()| adding.finish());
+    (told, done)
+}
+
+#[test]
+fn files_of_an_archive_come_back_with_all_attributes() {
+    for format in ["pax", "gnu"] {
+        let place = Place::new();
+        let src = place.path("src");
+        let names: [&[u8]; 4] = [b"plain", b"with\nnewline", b"not\xffutf8", &[b'n'; 250]];
+        for name in names {
+            fs::write(src.join(OsStr::from_bytes(name)), name).expect("a file");
+        }
+        place.file(&format!("{0}/{0}/end", "d".repeat(120)), "deep");
+        std::os::unix::fs::symlink("l".repeat(200), src.join("link")).expect("a link");
+        make_fifo(&src.join("fifo"));
+        let mut options = vec!["--format", format];
+        if format == "pax" {
+            set_attribute(&src.join("plain"), "user.vault.cycle", b"7");
+            set_times(&src.join("plain"), 5000);
+            let sparse = fs::File::create(src.join("sparse")).expect("a file");
+            sparse
+                .write_all_at(b"in the middle", 300_000)
+                .expect("written");
+            sparse.set_len(900_000).expect("longer");
+            options.extend(["--xattrs", "--sparse"]);
+        }
+        let (told, done) = added(&place, &tar(&options, &src));
+        done.expect("a whole archive");
+        let listed = entries(&place.root(), "V");
+        let files = if format == "pax" { 8 } else { 7 };
+        assert_eq!((told.len(), listed.len()), (files, files), "{told:?}");
+        let out = place.path("out");
+        fs::create_dir(&out).expect("a folder");
+        let volume = place.root().look(&name("V")).expect("a volume");
+        for entry in &listed {
+            let got = extract(&volume, entry, &out, Existing::Kept);
+            assert!(
+                matches!(&got, Extracted::Done(notes) if notes.is_empty()),
+                "{got:?}"
+            );
+            let (one, other) = (src.join(entry.title.path()), out.join(entry.title.path()));
+            match format {
+                "pax" => assert_eq!(attributes(&other), attributes(&one)),
+                // GNU's own format has no parts of seconds.
+                _ if one.is_file() => assert_eq!(fs::read(&other).ok(), fs::read(&one).ok()),
+                _ => assert_eq!(fs::read_link(&other).ok(), fs::read_link(&one).ok()),
+            }
+        }
+        let plain = listed
+            .iter()
+            .find(|entry| entry.title.bytes() == b"plain")
+            .expect("added");
+        assert_eq!(plain.stamp.generation, if format == "pax" { 7 } else { 0 });
+    }
+}
+
+#[test]
+fn what_an_archive_should_not_have_is_named_and_an_archive_that_is_cut_adds_what_came_before() {
+    let place = Place::new();
+    let src = place.path("src");
+    fs::write(src.join("a"), "first").expect("a file");
+    fs::hard_link(src.join("a"), src.join("b")).expect("a link");
+    let (told, done) = added(
+        &place,
+        &tar(
+            &["--sort=name", "--transform", "s,^\\./a,./x/../../a,", "-P"],
+            &src,
+        ),
+    );
+    done.expect("a whole archive");
+    let why: Vec<String> = told
+        .iter()
+        .map(|one| match one {
+            Told::LeftOut(left) => left.why.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(why.len(), 2, "{why:?}");
+    assert!(why.iter().any(|why| why.contains("leads out")), "{why:?}");
+    assert!(why.iter().any(|why| why.contains("hard link")), "{why:?}");
+
+    fs::remove_file(src.join("b")).expect("removed");
+    fs::write(src.join("z"), "x".repeat(5000)).expect("a file");
+    let whole = tar(&["--sort=name"], &src);
+    let at = whole
+        .windows(100)
+        .position(|part| part == [b'x'; 100])
+        .expect("its contents");
+    let (_, done) = added(&place, &whole[..at + 1000]);
+    let error = done.expect_err("it is cut off");
+    assert!(error.to_string().contains("cut off"), "{error}");
+    let listed = entries(&place.root(), "V");
+    let states: Vec<_> = listed
+        .iter()
+        .map(|entry| (entry.title.to_string(), entry.state))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("a".to_owned(), State::Ok),
+            ("z".to_owned(), State::Missing)
+        ]
+    );
+    let (told, done) = added(&place, &whole);
+    done.expect("the whole one");
+    assert!(
+        matches!(&told[..], [Told::Present(_), Told::Replaced(_)]),
+        "{told:?}"
+    );
+    let (_, done) = added(&place, b"no archive");
+    assert!(done.expect_err("nonsense").to_string().contains("cut off"));
+}
