@@ -240,6 +240,59 @@ fn what_is_wrong_with_a_volume_is_named_and_the_rest_is_read() {
     assert!(place.path("out/src/f").is_file() && !place.path("out/src/a").exists());
 }
 
+/// CW-70: a capsule that is alone is verified as any image is, and its bad block is told.
+#[test]
+fn a_capsule_alone_is_verified_block_by_block() {
+    let place = Place::new();
+    fs::write(
+        place.path("src/a"),
+        [&[b'-'; 15_000][..], b"in the second block"].concat(),
+    )
+    .unwrap();
+    place.ok(&["copy", "V", "src/a"]);
+    let verify = || {
+        let alone = place.path("alone.ptape");
+        fs::copy(place.capsule(1), &alone).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .arg("verify")
+            .arg(&alone)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = verify();
+    assert!(code == Some(0) && text.contains("no damage"), "{text}");
+    place.spoil(1, "in the second block");
+    let (code, text) = verify();
+    assert!(code == Some(1) && text.contains("object 1"), "{text}");
+}
+
+/// CW-78: what a killed command left is named, and the next one that changes the volume removes it and nothing else.
+#[test]
+fn what_is_left_over_is_removed_by_the_next_change() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src/a"]);
+    let left =
+        ["FILE0000002.ptape.tmp", "FILE000.dir.tmp"].map(|name| place.path("farm/V").join(name));
+    let others = ["note.tmp", "FILE0000002.tmp"].map(|name| place.path("farm/V").join(name));
+    for path in left.iter().chain(&others) {
+        fs::write(path, "half").unwrap();
+    }
+    let found = place.ended(1, &["verify", "V"]);
+    assert_eq!(
+        (
+            found.matches("leftover").count(),
+            found.matches("foreign").count()
+        ),
+        (2, 2),
+        "{found}"
+    );
+    place.ok(&["add", "V", "src/b"]);
+    assert!(left.iter().all(|path| !path.exists()));
+    assert!(others.iter().all(|path| path.exists()));
+}
+
 /// CW-02, CW-76: the directory is made from the capsules.
 #[test]
 fn a_directory_that_is_gone_is_made_from_the_capsules() {
