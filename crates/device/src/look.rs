@@ -65,10 +65,8 @@ impl DeviceDrive {
         let counted = known(status.file).zip(known(status.block));
         match self.ask() {
             Ok(object) => {
-                self.medium.locating = Locating::Asked;
                 self.arrive(object, known(status.file));
-                // A count of 0 does not move the tape, but a drive without setmarks refuses the command.
-                self.medium.setmarks = self.operate(Operation::ForwardSetmarks, 0).is_ok();
+                self.locate_by_asking();
             }
             Err(_) => {
                 self.medium.locating = Locating::Counted;
@@ -83,6 +81,13 @@ impl DeviceDrive {
                 }
             }
         }
+    }
+
+    /// The drive reports its position.
+    pub(crate) fn locate_by_asking(&mut self) {
+        self.medium.locating = Locating::Asked;
+        // A count of 0 does not move the tape, but a drive without setmarks refuses the command.
+        self.medium.setmarks = self.operate(Operation::ForwardSetmarks, 0).is_ok();
     }
 
     /// Switches to variable block mode, and finds the block limits if they are not known yet.

@@ -42,8 +42,10 @@ impl DeviceDrive {
     /// Configures the drive again after the position was lost: a reset drive may be back in fixed block mode.
     fn set_up_again(&mut self) -> Result<(), Failed> {
         self.medium.edge = true;
-        if self.ask().is_err() {
-            self.medium.locating = Locating::Counted;
+        // A drive whose position is lost does not report it, which is no reason to count from then on.
+        match self.ask() {
+            Ok(_) => self.locate_by_asking(),
+            Err(_) => self.medium.locating = Locating::Counted,
         }
         if let Err(error) = self.keep_variable() {
             self.trouble = Some(error.to_string());

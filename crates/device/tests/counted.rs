@@ -321,6 +321,28 @@ fn a_read_that_failed_is_looked_into_until_its_reason_is_known() {
     assert_eq!(failed, Failed::at(Sense::NoDrive, None));
 }
 
+/// A drive that lost its position does not report it, which is no reason to count from then on.
+#[test]
+fn a_drive_that_lost_its_position_is_asked_again_once_it_is_rewound() {
+    let tape = Tape::generic();
+    let mut drive = tape.known();
+    for _ in 0..3 {
+        write(&mut drive, 10);
+    }
+    drive.locate(to(1)).expect("it is there");
+    tape.refuse(Call::Read, Errno::EIO);
+    // Behind the read, and when the node is opened again.
+    tape.fault(Call::Object, Errno::EIO, 0, 3, false);
+    let failed = read(&mut drive, 10).expect_err("nobody knows where it is");
+    assert_eq!(failed, Failed::at(Sense::Reset, None));
+    drive.rewind().expect("that is a place");
+    tape.take_operations();
+    drive.locate(to(2)).expect("it is there");
+    let operations = tape.take_operations();
+    assert_eq!(operations, [(Operation::Seek, 2)], "nothing is counted");
+    assert_eq!(object(&mut drive), 2);
+}
+
 #[test]
 fn a_read_that_ends_elsewhere_tells_where() {
     for errno in [Errno::ENOMEM, Errno::EIO] {

@@ -43,10 +43,10 @@ says "what can not be read is an error in the image, with its number" 1 'object 
 check "what lies around it is the tape" bash -c 'cmp <(pseudotape dump --skip-damaged out.ptape) \
     <(pseudotape dump --skip-damaged first.ptape)'
 
-# A drive that fails on command, and is behind the bad block afterwards, or before it.
+# A drive that fails on command: behind the bad block afterwards, before it, or with its position lost.
 cp source.ptape whole.ptape
 drive_up "image=$WORK/source.ptape"
-for position in behind kept; do
+for position in behind kept lost; do
     check "a bad block, and the drive is $position" pseudotape inject 0 "read-error,at=70,position=$position"
     says "it is bad, and nothing else ($position)" 1 'not whole: 182 of 183 objects good, 1 bad, 0 not tried' \
         pseudotape rescue "device:$NODE" "was-$position.ptape"
