@@ -386,6 +386,57 @@ fn another_copy_gives_what_is_bad() {
     place.ends(0, &["vault", "doctor", "--digests"]);
 }
 
+/// EN-06, EN-14: the best one first, none that is not needed, and one that is busy is passed over.
+#[test]
+fn of_several_copies_the_first_ones_are_asked_first() {
+    let place = Place::new(5);
+    for copy in ["second.ptape", "third.ptape", "busy.ptape"] {
+        fs::copy(place.path("copy.ptape"), place.path(copy)).unwrap();
+    }
+    damage(&place.source(), &[1, 3, 4]);
+    damage(&place.path("copy.ptape"), &[3]);
+    damage(&place.path("second.ptape"), &[1]);
+    let _held = {
+        let _starting = START_OR_CLOSE
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        FileStore::open(&place.path("busy.ptape"), Access::ReadWrite).unwrap()
+    };
+    let text = String::from_utf8(
+        place
+            .run(&[
+                "vault",
+                "clone",
+                "MON001",
+                "--to",
+                "MON002",
+                "--from",
+                "busy.ptape",
+            ])
+            .stderr,
+    )
+    .unwrap();
+    assert!(
+        text.contains("no --from can be read") && text.contains("busy.ptape"),
+        "{text}"
+    );
+    assert_eq!(place.availability("MON001"), "ok", "nothing began");
+    assert_eq!(place.states("MON001"), ["ok"; 5]);
+    let from = ["busy.ptape", "copy.ptape", "second.ptape", "third.ptape"];
+    let from: Vec<&str> = from.iter().flat_map(|source| ["--from", source]).collect();
+    let report = place.json(
+        0,
+        &[&["vault", "clone", "MON001", "--to", "MON002"], &from[..]].concat(),
+    );
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 1, 2, 3, 4]);
+    let read = numbers(&report["sources"], "read_objects");
+    assert_eq!(read[1..], [2, 1], "{report}");
+    assert_eq!(numbers(&report["sources"], "missing_objects"), [3, 1, 0]);
+    let second = report["sources"][2]["source"].as_str().unwrap();
+    assert!(second.ends_with("second.ptape"), "{second}");
+    place.ends(0, &["vault", "doctor", "--digests"]);
+}
+
 /// EN-16.
 #[test]
 fn a_file_with_another_digest_is_not_on_the_clone() {

@@ -43,8 +43,9 @@ pub(crate) struct CloneVolume {
     #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
     pub reason: CloneReason,
     /// Another copy of the volume, or another drive with it: what the volume's own image does not give is read there.
+    /// Again for another one: the one that reads best is named first, and one that can't be opened is passed over.
     #[arg(long, value_name = "SRC")]
-    pub from: Option<Sink>,
+    pub from: Vec<Sink>,
     /// How often each object is read with one source, in all runs together.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub tries: u32,

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use pseudotape_copy::Side;
 use pseudotape_human::Screen;
 use pseudotape_image::Image;
-use pseudotape_rescue::BadObject;
+use pseudotape_rescue::{BadObject, Map};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_vault::{
     ClonedFile, Cloning, Contents, Depth, FileState, Label, Listed, Order, TapeFile, Vault,
@@ -21,13 +21,13 @@ use pseudotape_vault::{
 
 use self::notice::Counts;
 use self::objects::{Judged, Kept, scan};
-use self::papers::{Inventory, Papers, Progress};
+use self::papers::{Inventory, Papers, Progress, Tried};
 use self::report::{CloneReport, Good, LeftOut};
 use super::{Place, this_user};
 use crate::Verdict;
 use crate::cli::{CloneReason, CloneVolume, RescueOptions};
 use crate::copying::copy::is_blank;
-use crate::copying::tape::Tape;
+use crate::copying::tape::{Tape, name_of};
 use crate::rescue::{Lock, map_of, work_telling};
 
 pub(super) fn run(options: &CloneVolume, place: &Place, screen: &Screen) -> Result<Verdict> {
@@ -160,6 +160,7 @@ fn report(
         inventory: papers.inventory_path().display().to_string(),
         in_place: kept_as.is_some(),
         kept_as: kept_as.unwrap_or(&options.label).to_string(),
+        sources: progress.tried.clone(),
         files: files.collect(),
         left_out: left_out
             .map(|file| LeftOut {
@@ -183,6 +184,8 @@ struct Job<'a> {
     progress: Progress,
     source: PathBuf,
     target: PathBuf,
+    /// What else is there to read from.
+    from: Vec<Sink>,
     _lock: Lock,
 }
 
@@ -199,6 +202,7 @@ impl<'a> Job<'a> {
         may_be_cloned(&source.volume)?;
         may_become_clone(&target, true)?;
         ensure_alike(options, &source_image, &target_image)?;
+        let from = usable(&options.from)?;
         let papers = Papers::of(&vault, &source.volume.identity.to_string());
         let inventory = papers.begin(&source.volume, &vault.files(&options.label)?)?;
         let _lock = Lock::take(
@@ -235,6 +239,7 @@ impl<'a> Job<'a> {
             progress,
             source: source_image,
             target: target_image,
+            from,
             _lock,
         })
     }
@@ -247,19 +252,26 @@ impl<'a> Job<'a> {
     fn read(&mut self, screen: &Screen) -> Result<()> {
         let own = Sink::from(Location::Path(self.source.clone()));
         self.read_from(own, screen)?;
-        let Some(from) = self.options.from.clone() else {
-            return Ok(());
-        };
-        let map = map_of(&self.papers.work())?.context("the map of what was read is there")?;
-        ensure!(
-            map.counts().good > 0 || self.options.same_tape,
-            "nothing can be read on the volume's own image, so nothing shows that the other one is a copy: if it is, \
-             --same-tape says so"
-        );
-        self.read_from(from, screen)
+        // EN-14. The best one first, and no further one than is needed.
+        for from in std::mem::take(&mut self.from) {
+            let map = map_of(&self.papers.work())?.context("the map of what was read is there")?;
+            if map.is_whole() {
+                break;
+            }
+            ensure!(
+                map.counts().good > 0 || self.options.same_tape,
+                "nothing can be read on the volume's own image, so nothing shows that the other one is a copy: if it \
+                 is, --same-tape says so"
+            );
+            self.read_from(from, screen)?;
+        }
+        Ok(())
     }
 
     fn read_from(&mut self, source: Sink, screen: &Screen) -> Result<()> {
+        let name = name_of(&source);
+        let good = |map: Option<Map>| map.map_or(0, |map| map.counts().good);
+        let before = good(map_of(&self.papers.work())?);
         let wanted = RescueOptions {
             source,
             target: Some(Location::Path(self.papers.work()).into()),
@@ -280,7 +292,15 @@ impl<'a> Job<'a> {
         let files = self.inventory.files()?;
         let mut told = |bad: &BadObject| self.met(&files, bad);
         work_telling(&wanted, screen, &mut told)?;
-        Ok(())
+        let map = map_of(&self.papers.work())?.context("the map of what was read is there")?;
+        let counts = map.counts();
+        self.progress.tried.push(Tried {
+            source: name,
+            tries: self.options.tries,
+            read_objects: counts.good.saturating_sub(before),
+            missing_objects: counts.bad.saturating_add(counts.not_tried),
+        });
+        self.papers.save(&self.progress)
     }
 
     /// EN-08, EN-10. The catalog says that a file is bad before anybody is told; a kill forgets neither.
@@ -405,6 +425,28 @@ impl<'a> Job<'a> {
             cloned,
         ))
     }
+}
+
+/// EN-06. The sources that can be opened just now: a drive that is busy, or empty, is passed over, and told of. With
+/// none of them nothing begins.
+fn usable(from: &[Sink]) -> Result<Vec<Sink>> {
+    let mut usable = Vec::new();
+    let mut refused = Vec::new();
+    for source in from {
+        match Tape::open(source, Access::ReadOnly, Side::First) {
+            Ok(_) => usable.push(source.clone()),
+            Err(error) => refused.push(format!("{error:#}")),
+        }
+    }
+    ensure!(
+        !usable.is_empty() || refused.is_empty(),
+        "no --from can be read: {}",
+        refused.join("; ")
+    );
+    for why in refused {
+        eprintln!("pseudotape: passed over: {why}");
+    }
+    Ok(usable)
 }
 
 fn as_state(file: &TapeFile, state: FileState) -> TapeFile {

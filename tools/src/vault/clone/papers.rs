@@ -63,6 +63,18 @@ impl Inventory {
     }
 }
 
+/// EN-14. One try to read what was missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::vault) struct Tried {
+    pub(in crate::vault) source: String,
+    /// The most for each object.
+    pub(in crate::vault) tries: u32,
+    /// Objects that were read there.
+    pub(in crate::vault) read_objects: u64,
+    /// Objects that were missing still, as far as is known.
+    pub(in crate::vault) missing_objects: u64,
+}
+
 /// How far the clone is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::vault) struct Progress {
@@ -78,6 +90,9 @@ pub(in crate::vault) struct Progress {
     pub(in crate::vault) target: Option<String>,
     /// The tape files that are written on it; nothing where they are not all there.
     pub(in crate::vault) written: Option<Vec<u64>>,
+    /// From where it was read, in this order.
+    #[serde(default)]
+    pub(in crate::vault) tried: Vec<Tried>,
     /// Bad tape files of which the owner was told.
     pub(in crate::vault) told: Vec<u64>,
 }

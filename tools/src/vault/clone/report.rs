@@ -5,6 +5,8 @@ use std::fmt::Write;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
+use super::papers::Tried;
+
 /// A tape file of the clone.
 #[derive(Debug, Serialize)]
 pub(super) struct Good {
@@ -38,6 +40,8 @@ pub(super) struct CloneReport {
     pub(super) in_place: bool,
     /// The source's label now.
     pub(super) kept_as: String,
+    /// From where it was read.
+    pub(super) sources: Vec<Tried>,
     pub(super) files: Vec<Good>,
     pub(super) left_out: Vec<LeftOut>,
 }
