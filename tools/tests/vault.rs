@@ -1,6 +1,7 @@
 //! `pseudotape vault`: what it prints, how it ends, and what is left when it is killed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod tables;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +11,8 @@ use std::process::{Child, Command, Output, Stdio};
 use pseudotape_image::{Access, FileStore, Image};
 use pseudotape_tape::Mark;
 use serde_json::Value;
+
+use tables::Seen;
 
 struct Place {
     directory: tempfile::TempDir,
@@ -634,56 +637,6 @@ fn a_vault_that_can_not_be_written_is_looked_at() {
     read_only("v", false);
 }
 
-/// Path of a value in a report, and what is there.
-fn flatten(value: &Value, path: &str, found: &mut BTreeMap<String, BTreeSet<&'static str>>) {
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    if !path.is_empty() {
-        found.entry(path.to_owned()).or_default().insert(kind);
-    }
-    match value {
-        Value::Array(all) => all
-            .iter()
-            .for_each(|one| flatten(one, &format!("{path}[]"), found)),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let counted = path == "categories" || path == "availabilities";
-                let name = if counted { "WORD" } else { name };
-                let dot = if path.is_empty() { "" } else { "." };
-                flatten(value, &format!("{path}{dot}{name}"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Heading → path → kinds, of the tables of the document.
-fn documented() -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
-    let text =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/VAULT.md")).unwrap();
-    let mut tables: BTreeMap<String, BTreeMap<_, _>> = BTreeMap::new();
-    let mut heading = String::new();
-    for line in text.lines() {
-        if let Some(title) = line.strip_prefix("### JSON of ") {
-            title.trim_matches('`').clone_into(&mut heading);
-        } else if line.starts_with('#') {
-            heading.clear();
-        } else if let (false, Some(row)) = (heading.is_empty(), line.strip_prefix("| `")) {
-            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-            let kinds = cells[1].split(" or ").map(str::to_owned).collect();
-            let table = tables.entry(heading.clone()).or_default();
-            table.insert(cells[0].trim_matches('`').to_owned(), kinds);
-        }
-    }
-    tables
-}
-
 /// Two volumes for a stacked volume with room for one, and for a backup of the catalog: what `vault stack` says of it.
 fn stacked_until_full(place: &Place) -> Value {
     for name in ["X", "Y"] {
@@ -775,11 +728,8 @@ fn reports_are_those_of_the_document() {
     place.image("a.ptape");
     place.image("b.ptape");
     let by = ["--by", "ada", "--reason", "why"];
-    let mut found: BTreeMap<String, BTreeMap<String, BTreeSet<&'static str>>> = BTreeMap::new();
-    let mut see = |name: &str, value: &Value| {
-        let fields = found.entry(format!("vault {name}")).or_default();
-        flatten(value, "", fields);
-    };
+    let mut seen = Seen::default();
+    let mut see = |name: &str, value: &Value| seen.add(&format!("vault {name}"), value);
     let init = Place {
         directory: tempfile::tempdir().unwrap(),
     };
@@ -863,35 +813,5 @@ fn reports_are_those_of_the_document() {
     fs::remove_file(&image).unwrap();
     see("rm", &place.json(&["rm", "B", "--lose-last-copy"]));
 
-    let documented = documented();
-    assert_eq!(
-        found.keys().collect::<Vec<_>>(),
-        documented.keys().collect::<Vec<_>>(),
-        "reports seen (left), headings of docs/VAULT.md (right)"
-    );
-    for (report, fields) in &found {
-        // What stands for another report has its fields.
-        let table = &documented[report];
-        for (path, kinds) in fields {
-            let known = table
-                .get(path)
-                .unwrap_or_else(|| panic!("{report}: {path} is not in docs/VAULT.md"));
-            let strange: Vec<_> = kinds
-                .iter()
-                .filter(|kind| !known.contains(**kind))
-                .collect();
-            assert!(
-                strange.is_empty(),
-                "{report}: {path} is {strange:?}, and docs/VAULT.md has {known:?}"
-            );
-        }
-        let unseen: Vec<_> = table
-            .keys()
-            .filter(|path| !fields.contains_key(*path))
-            .collect();
-        assert!(
-            unseen.is_empty(),
-            "{report}: {unseen:?} is only in docs/VAULT.md"
-        );
-    }
+    seen.compare("VAULT.md");
 }
