@@ -111,10 +111,20 @@ impl TapeDrive {
         let loaded = allowed
             .map_err(anyhow::Error::from)
             .and_then(|()| self.load_with(&sink, &loading, Some((&volume.label, kept))));
-        if loaded.is_err() {
-            volumes.take_back(volume.identity, number);
-        }
-        loaded
+        let message = loaded.inspect_err(|_| volumes.take_back(volume.identity, number))?;
+        Ok(match granted.is_unknown {
+            true => {
+                let warning = format!(
+                    "volume {} was written past the vault: what is on it is not what its catalog says; 'pseudotape vault \
+                     add {}' tells it",
+                    volume.label,
+                    granted.image.display()
+                );
+                log::warn!("drive {number}: {warning}");
+                format!("{message}\nwarning: {warning}")
+            }
+            false => message,
+        })
     }
 
     /// Opens a volume and puts it in; where it is one of a vault, with its label and its keeper.

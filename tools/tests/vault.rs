@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use pseudotape_image::{Access, FileStore, Image};
-use pseudotape_tape::Mark;
+use pseudotape_sink::Sink;
+use pseudotape_tape::{Drive, EraseExtent, Mark};
 use serde_json::Value;
 
 use tables::Seen;
@@ -614,6 +615,111 @@ fn a_vault_that_was_only_begun_is_begun_anew_and_nothing_else_is() {
 }
 
 /// The catalog of a vault on a medium that can't be written can be looked at.
+/// An older image in the place of the last one, and one that was written elsewhere, are not taken for it.
+#[test]
+fn an_image_that_is_not_the_last_is_taken_in_only_with_a_word() {
+    let place = Place::new();
+    place.image("a.ptape");
+    let old = fs::read(place.path("a.ptape")).unwrap();
+    place.ok(&["add", "a.ptape", "--label", "A"]);
+    let image = place.path("v/images/A.ptape");
+    let add = ["add", "v/images/A.ptape"];
+    write(&image, &[b"third file"]);
+    place.ok(&add);
+    let ours = fs::read(&image).unwrap();
+    fs::write(&image, &old).unwrap();
+    write(&image, &[b"another third file"]);
+    let elsewhere = fs::read(&image).unwrap();
+    let known = place.json(&["show", "A"]);
+    for (bytes, why) in [
+        (&old, "the catalog knows of writings after it"),
+        (&elsewhere, "it was written as often as the catalog knows"),
+    ] {
+        fs::write(&image, bytes).unwrap();
+        let error = place.refused(&add);
+        for words in [why, "tape file 2 (10 bytes)", "--replace takes this one"] {
+            assert!(error.contains(words), "{error}");
+        }
+        assert_eq!(place.json(&["show", "A"]), known, "nothing was changed");
+        assert!(!place.findings(&[]).is_empty());
+    }
+    let output = place.run(&[&add[..], &["--replace", "--digests"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("tape file 2 of A (10 bytes)"), "{told}");
+    let now = place.json(&["show", "A"]);
+    assert_eq!(now["generation"], 3, "it is another recording: {now}");
+    place.agrees();
+    // The lengths are the same, and the digests are not.
+    fs::write(&image, &old).unwrap();
+    write(&image, &[b"ANOTHER third file"]);
+    let error = place.refused(&[&add[..], &["--digests"]].concat());
+    assert!(error.contains("--replace"), "{error}");
+    fs::write(&image, &ours).unwrap();
+    place.ok(&[&add[..], &["--replace"]].concat());
+    place.agrees();
+    // What was written past the vault is newer: it is taken in, and what was written over is told.
+    let sink: Sink = image.to_str().unwrap().parse().unwrap();
+    let mut open = sink.open(Access::ReadWrite).unwrap();
+    open.rewind().unwrap();
+    open.erase(EraseExtent::Short).unwrap();
+    open.finish().unwrap();
+    let output = place.run(&add);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && told.lines().count() == 3,
+        "{told}"
+    );
+}
+
+/// Nothing says what was on it: it is not blank.
+#[test]
+fn an_image_that_lost_its_end_is_no_scratch_volume() {
+    let place = Place::new();
+    place.image("a.ptape");
+    let bytes = fs::read(place.path("a.ptape")).unwrap();
+    fs::write(place.path("a.ptape"), &bytes[..3000]).unwrap();
+    let added = place.json(&["add", "a.ptape", "--label", "A"]);
+    let volume = &added["volumes"][0];
+    assert_eq!(volume["category"], "private", "{volume}");
+    assert_eq!(volume["availability"], "noaccess", "{volume}");
+    assert_eq!(place.findings(&[])[0].0, "data-missing");
+}
+
+#[test]
+fn a_vault_without_its_configuration_or_its_images_says_the_way_out() {
+    let place = Place::new();
+    place.ok(&["add", "--new"]);
+    let identity = place.json(&["show"])["identity"].clone();
+    let identity = identity.as_str().unwrap();
+    fs::remove_file(place.path("v/vault.toml")).unwrap();
+    for command in [&["ls"][..], &["add", "--new"], &["doctor"]] {
+        let error = place.refused(command);
+        assert!(
+            error.contains("no vault.toml: bring that file back") && error.contains(identity),
+            "{error}"
+        );
+    }
+    let lines = format!("format = 1\nidentity = \"{identity}\"\nname = \"mondays\"\n");
+    fs::write(place.path("v/vault.toml"), lines).unwrap();
+    place.agrees();
+
+    fs::remove_dir_all(place.path("v/images")).unwrap();
+    let kinds = place.findings(&[]);
+    let expected = [("missing-image", "MON001"), ("missing-directory", "")];
+    assert_eq!(
+        kinds,
+        expected.map(|(kind, label)| (kind.to_owned(), label.to_owned()))
+    );
+    let inventory = place.json(&["inventory"]);
+    assert_eq!(inventory["volumes"][0]["state"], "absent");
+    fs::create_dir(place.path("v/images")).unwrap();
+    fs::write(place.path("v/images/strange"), "?").unwrap();
+    let text = place.ended(1, &["doctor"]);
+    let line = text.lines().find(|line| line.contains("strange-file"));
+    assert_eq!(line.unwrap().matches("images/strange").count(), 1, "{text}");
+}
+
 #[test]
 fn a_vault_that_can_not_be_written_is_looked_at() {
     let place = Place::new();

@@ -62,8 +62,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             label: String::new(),
             barcode: String::new(),
             partitions: 1,
+            bytes: 0,
             files: (0..files).map(|number| file(number, 2)).collect(),
             missing_from: None,
+            end_is_lost: false,
             in_use: false,
         };
         let began = Instant::now();

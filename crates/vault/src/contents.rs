@@ -18,6 +18,9 @@ pub enum Depth {
     Digests,
 }
 
+pub(crate) const END_IS_LOST: &str =
+    "nothing on it says where its data end: what was last on it may be missing";
+
 /// What was found on an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
@@ -31,10 +34,14 @@ pub struct Contents {
     pub barcode: String,
     /// Of how many partitions it is the first.
     pub partitions: u8,
+    /// Bytes of all its blocks, by the place where its data end.
+    pub bytes: u64,
     /// What is on it, in its order.
     pub files: Vec<TapeFile>,
     /// The first object of committed data that are not there any more.
     pub missing_from: Option<u64>,
+    /// Nothing that is left of it says where its data end: what was last on it may be gone.
+    pub end_is_lost: bool,
     /// A drive has it: this is what was committed.
     pub in_use: bool,
 }
@@ -47,6 +54,9 @@ impl Contents {
             return Some(format!(
                 "committed data are missing from object {object} on"
             ));
+        }
+        if self.end_is_lost {
+            return Some(END_IS_LOST.to_owned());
         }
         let faulty = self.files.iter().filter(|file| file.state.is_faulty());
         let numbers: Vec<String> = faulty.map(|file| file.number.to_string()).collect();
@@ -214,7 +224,7 @@ struct Reading {
 
 impl Reading {
     fn open(path: &Path, depth: Depth) -> Result<(Self, Contents), Error> {
-        let (image, _) = Image::view(path).map_err(|error| Error::image(path, error))?;
+        let (image, report) = Image::view(path).map_err(|error| Error::image(path, error))?;
         let header = image.header();
         let contents = Contents {
             identity: header.volume,
@@ -222,8 +232,10 @@ impl Reading {
             label: image.label().to_owned(),
             barcode: image.barcode().to_owned(),
             partitions: header.partition_count,
+            bytes: image.end_of_data().payload_bytes_before,
             files: Vec::new(),
             missing_from: image.missing().map(|missing| missing.from_object),
+            end_is_lost: report.damaged_slots == 2,
             in_use: image.is_in_use(),
         };
         if header.partition.0 > 0 {

@@ -37,8 +37,8 @@ pub enum Error {
     },
     /// The file that makes a directory a vault is gone.
     #[error(
-        "{directory} has a catalog with volumes in it and no vault.toml: bring that file back, or write one with 'format = 1' \
-         and 'identity = \"{identity}\"'"
+        "{directory} has a catalog with volumes in it and no vault.toml: bring that file back, or write one with the lines 'format = 1', \
+         'identity = \"{identity}\"' and 'name = \"NAME\"'"
     )]
     NoConfiguration {
         /// The directory.
@@ -130,6 +130,15 @@ pub enum Error {
         "the disk of the vault is full: the change at hand was not made, those before it were; make room, see 'vault ls' and 'vault doctor', and go on"
     )]
     Full,
+    /// Not even the files that reading needs fit.
+    #[error(
+        "the disk of {directory} is full, and the catalog can't be opened there: make room (the images in it are the large \
+         files), and do it again; nothing was changed"
+    )]
+    NoRoom {
+        /// The vault.
+        directory: PathBuf,
+    },
     /// The directory or the disk is read-only.
     #[error(
         "{path} can't be written: {cause}; it can still be looked at ('vault ls', 'vault show')"
@@ -223,6 +232,20 @@ pub enum Error {
         label: Label,
         /// Its image there.
         known: String,
+    },
+    /// The image of a volume is not the last that the catalog knows of it.
+    #[error(
+        "{path} is an older image of volume {label}, or was written elsewhere: {why}. The catalog would forget {gone}: bring          the last image back; --replace takes this one"
+    )]
+    OlderImage {
+        /// The file.
+        path: PathBuf,
+        /// The volume.
+        label: Label,
+        /// How that is known.
+        why: &'static str,
+        /// What would be lost.
+        gone: String,
     },
     /// All labels of a scheme are taken.
     #[error("the scheme {scheme} has no more labels: --scheme says another")]

@@ -10,6 +10,8 @@ use crate::words::words;
 pub enum FindingKind {
     /// The catalog itself is damaged.
     DamagedCatalog,
+    /// The directory of images is gone.
+    MissingDirectory,
     /// The image of a volume is gone.
     MissingImage,
     /// The catalog knows nothing of an image.
@@ -30,7 +32,8 @@ pub enum FindingKind {
     BadFile,
 }
 
-words!(FindingKind, "kind of a finding": DamagedCatalog = "damaged-catalog", MissingImage = "missing-image",
+words!(FindingKind, "kind of a finding": DamagedCatalog = "damaged-catalog",
+    MissingDirectory = "missing-directory", MissingImage = "missing-image",
     UnknownImage = "unknown-image", StrangeFile = "strange-file", OtherVolume = "other-volume",
     UnreadableImage = "unreadable-image", Changed = "changed", LeftOpen = "left-open", DataMissing = "data-missing",
     BadFile = "bad-file");

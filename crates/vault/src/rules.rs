@@ -197,10 +197,7 @@ pub fn may_remove(
     if is_given_up || last_copy == LastCopy::MayGo {
         return Ok(());
     }
-    let wanted = files.iter().filter(|file| match file.state {
-        FileState::Ok | FileState::Bad | FileState::Missing => true,
-        FileState::Released | FileState::Lost => false,
-    });
+    let wanted = files.iter().filter(|file| is_wanted(file.state));
     let (count, bytes) = wanted.fold((0, 0), |(count, bytes), file| {
         (count + 1, bytes + file.bytes)
     });
@@ -243,6 +240,49 @@ pub fn files_after(known: &[TapeFile], found: Vec<TapeFile>) -> Vec<TapeFile> {
         }
     };
     found.into_iter().map(after).collect()
+}
+
+/// Whether so many bytes are what the catalog knows of a volume. Nothing where its lengths are not sure: of what could
+/// not be read, only a part was counted.
+pub(crate) fn is_as_long(known: &[TapeFile], bytes: u64) -> Option<bool> {
+    let is_sure = known.iter().all(|file| file.state == FileState::Ok);
+    is_sure.then(|| known.iter().map(|file| file.bytes).sum::<u64>() == bytes)
+}
+
+/// Whether what is on an image that was written as often as the catalog knows is something else than it knows: another
+/// copy was written on elsewhere. What can't be read says nothing.
+pub(crate) fn is_other(known: &[TapeFile], found: &[TapeFile]) -> bool {
+    let is_sure = |file: &TapeFile| !file.state.is_faulty();
+    let is_lost = |file: &TapeFile| file.state == FileState::Lost;
+    match known.iter().chain(found).all(is_sure) && !known.iter().any(is_lost) {
+        true => {
+            known.len() != found.len()
+                || known
+                    .iter()
+                    .zip(found)
+                    .any(|(known, found)| !is_same(known, found))
+        }
+        false => false,
+    }
+}
+
+/// The tape files that somebody wants and that are not among those that were found.
+#[must_use]
+pub fn dropped<'a>(known: &'a [TapeFile], found: &[TapeFile]) -> Vec<&'a TapeFile> {
+    let is_there = |known: &TapeFile| {
+        let mut found = found.iter();
+        found.any(|found| found.number == known.number && is_same(known, found))
+    };
+    let wanted = known.iter().filter(|file| is_wanted(file.state));
+    wanted.filter(|file| !is_there(file)).collect()
+}
+
+/// Whether somebody still wants a tape file.
+fn is_wanted(state: FileState) -> bool {
+    match state {
+        FileState::Ok | FileState::Bad | FileState::Missing => true,
+        FileState::Released | FileState::Lost => false,
+    }
 }
 
 /// Whether what was found is the file that was known, as far as can be told.

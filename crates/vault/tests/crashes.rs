@@ -69,8 +69,10 @@ fn a_log_that_was_cut_anywhere_gives_the_old_state_or_the_new_one() {
         label: String::new(),
         barcode: String::new(),
         partitions: 1,
+        bytes: 0,
         files: (0..300).map(file).collect(),
         missing_from: None,
+        end_is_lost: false,
         in_use: false,
     };
     let open_log = log();

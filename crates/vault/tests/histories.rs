@@ -81,8 +81,10 @@ fn contents(listed: &Listed, files: u64, digest: u8) -> Contents {
         label: String::new(),
         barcode: String::new(),
         partitions: 1,
+        bytes: 0,
         files: (0..files).map(file).collect(),
         missing_from: None,
+        end_is_lost: false,
         in_use: false,
     }
 }

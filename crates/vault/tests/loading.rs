@@ -177,10 +177,36 @@ fn what_is_blocked_open_or_strange_is_refused_and_nothing_changes() {
         place.refusal("C", Access::ReadWrite),
         Error::WrittenPast { .. }
     ));
-    place
+    let granted = place
         .vault
         .grant(&label("C"), Access::ReadOnly, &drive(1))
         .expect("to be read");
+    assert!(granted.is_unknown, "a person is to be told");
+}
+
+/// Of two copies of one image that were written once each, only one is what the catalog knows.
+#[test]
+fn a_copy_that_was_written_elsewhere_is_not_written_on() {
+    let mut place = Place::new(&["A"]);
+    let image = place.image("A");
+    let blank = fs::read(&image).expect("there");
+    let granted = place.vault.grant(&label("A"), Access::ReadWrite, &drive(0));
+    assert!(!granted.expect("free").is_unknown);
+    write(&image, &[b"one"]);
+    let recorded = Recorded {
+        untouched: 0,
+        files: vec![file(0, 0, 3, 1)],
+        unsure: false,
+    };
+    place.close("A", &recorded);
+    fs::write(&image, blank).expect("room");
+    write(&image, &[b"elsewhere"]);
+    assert!(matches!(
+        place.refusal("A", Access::ReadWrite),
+        Error::WrittenPast { .. }
+    ));
+    let granted = place.vault.grant(&label("A"), Access::ReadOnly, &drive(1));
+    assert!(granted.expect("to be read").is_unknown);
 }
 
 #[test]
@@ -315,6 +341,7 @@ fn an_image_that_is_looked_at_after_it_was_written_keeps_no_digest_that_nobody_c
             contents: contents.expect("readable"),
             label: None,
             category: None,
+            replace: false,
         };
         place.vault.take(taking, &ada()).expect("it is the vault's");
         place.vault.files(&a).expect("known")[0].digest

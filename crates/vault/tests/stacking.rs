@@ -71,6 +71,7 @@ impl House {
             contents: read_contents(path, Depth::Digests, &mut |_| {}).unwrap(),
             label: None,
             category: None,
+            replace: false,
         };
         self.vault.take(taking, &order()).unwrap();
     }

@@ -70,6 +70,11 @@ says "as often as one likes" 0 'into drive 1' pseudotape load 1 --volume MON006 
 exits "a write is refused" 2 tar -b 128 -cf "$NODE" -C tree text
 check "unload the one" pseudotape unload 0
 check "and the other" pseudotape unload 1
+check "somebody writes the image past the vault" pseudotape write-protect "$images/MON006.ptape" on
+says "then a load to be read warns" 0 '^warning: volume MON006 was written past the vault: .*vault add .*MON006.ptape' \
+    pseudotape load 0 --volume MON006 --read-only
+check "unload it again" pseudotape unload 0
+check "the catalog is told of it" pseudotape vault add "$images/MON006.ptape"
 says "there is no such volume" 2 'no volume NOBODY' pseudotape load 0 --volume NOBODY
 
 # scratch mounts: the one that nobody used for the longest time

@@ -45,3 +45,19 @@ check "it goes with the word for it" pseudotape vault rm MON001 --lose-last-copy
 [ ! -e "$images/MON001.ptape" ] && ok "its image is gone" || fail "its image is gone" "$(ls "$images")"
 says "the log keeps who did it" 0 'MON001 volume: private -> -, by ada: copied to MON002' pseudotape vault show
 says "catalog and directory agree again" 0 'agree' pseudotape vault doctor
+
+# a disk without a free byte: what is there is looked at
+if mkdir small && mount -t tmpfs -o size=1m none small 2>mount.err; then
+    export PSEUDOTAPE_VAULT=$WORK/small/v
+    check "a vault on a small disk" pseudotape vault init "$PSEUDOTAPE_VAULT"
+    check "with a volume" pseudotape vault add --new --label FULL01 --capacity 100K
+    dd if=/dev/zero of=small/fill bs=4k status=none 2>/dev/null
+    says "the full disk's vault is looked at" 0 'FULL01: scratch, ok|FULL01 +scratch +ok' pseudotape vault ls
+    says "doctor looks, too" 0 'agree' pseudotape vault doctor
+    says "a change names the disk and the way out" 2 "the disk of $PSEUDOTAPE_VAULT is full.*make room" pseudotape vault add --new
+    rm small/fill
+    says "with room it goes on" 0 'PT0001: scratch' pseudotape vault add --new --capacity 100K
+    umount small
+else
+    skip "a vault on a full disk" "no small disk can be mounted here: $(cat mount.err)"
+fi

@@ -160,6 +160,9 @@ pub(crate) struct AddVolumes {
     /// Reads the images, and stores the digest of each tape file.
     #[arg(long, conflicts_with = "new")]
     pub digests: bool,
+    /// Also an image that is older than the catalog, or was written elsewhere: what it lacks is given up.
+    #[arg(long, conflicts_with = "new")]
+    pub replace: bool,
     #[command(flatten)]
     pub order: Ordered,
 }

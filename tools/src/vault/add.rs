@@ -2,7 +2,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use pseudotape_human::Screen;
+use pseudotape_human::{Screen, printable};
+use pseudotape_vault::rules::dropped;
 use pseudotape_vault::{Depth, Taking, Vault, read_contents};
 
 use super::shown::{ShownVolume, VolumeList};
@@ -41,9 +42,21 @@ pub(super) fn run(add: &AddVolumes, place: &Place, screen: &Screen) -> anyhow::R
             contents: read(image, add.digests, screen)?,
             label: add.label.clone(),
             category: add.category,
+            replace: add.replace,
         };
+        let known = vault.volume_at(image)?;
+        let known = known.map(|volume| vault.files(&volume.label)).transpose()?;
         let listed = vault.take(taking, &order)?;
         told(&vault, &listed)?;
+        let files = vault.files(&listed.volume.label)?;
+        for gone in dropped(&known.unwrap_or_default(), &files) {
+            eprintln!(
+                "pseudotape: tape file {} of {} ({} bytes) is not on it any more as the catalog knew it",
+                gone.number,
+                printable(listed.volume.label.as_str()),
+                gone.bytes
+            );
+        }
     }
     if screen.is_json() {
         screen.show(&VolumeList { volumes })?;

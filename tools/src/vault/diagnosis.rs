@@ -147,6 +147,9 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
             "'pseudotape vault recover TAPE... --confirm' brings back a backup of it, and keeps what is left in {}",
             vault.directory().display()
         ),
+        FindingKind::MissingDirectory => {
+            format!("make {image}, or mount the disk that it lies on, and bring the images back")
+        }
         FindingKind::MissingImage => format!(
             "bring {image} back; or 'pseudotape vault mark {label} lost --by NAME --reason TEXT'"
         ),

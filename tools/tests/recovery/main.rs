@@ -10,6 +10,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Instant;
 
+use pseudotape_image::{FileStore, Image};
 use pseudotape_stack::VolumeDescription;
 use pseudotape_tape::{Access, Drive, EraseExtent};
 
@@ -365,7 +366,7 @@ fn an_image_that_is_not_what_the_catalog_says_is_no_copy() {
         (&written[..], "the catalog was not told", "STALE"),
         (&erased[..], "the catalog was not told", "STALE"),
         (&other[..], "the image is volume", "CURRENT"),
-        (b"no image", "FULL01.ptape", "CURRENT"),
+        (b"no image", "not a pseudotape image", "CURRENT"),
     ];
     for (bytes, why, with_copy) in cases {
         fs::write(&image, bytes).unwrap();
@@ -473,6 +474,103 @@ fn rolling_forward_finds_what_was_written_after_the_backup() {
     assert_eq!(fates["MON001"], "STALE", "{fates:?}");
 }
 
+/// VT-11, VT-12: what is foreign at the beginning of a tape hides nothing behind it; one that does not count is named.
+#[test]
+fn a_foreign_beginning_is_named_and_what_lies_behind_it_counts() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    place.stack("a.ptape", &place.described("FULL01", 1), b"payroll");
+    place.create("foreign.ptape");
+    append(&place.path("foreign.ptape"), b"not an archive");
+    place.create("blank.ptape");
+    fs::copy(place.path("foreign.ptape"), place.path("only.ptape")).unwrap();
+    place.append_all("a.ptape", "foreign.ptape");
+    let told = "foreign.ptape: it begins with something foreign (";
+    let survey = place.json(1, &["survey", "foreign.ptape"]);
+    assert_eq!(survey["tapes"][0]["state"], "backup", "{survey}");
+    assert!(survey["warnings"].to_string().contains(told), "{survey}");
+    place.lose();
+    let tapes = ["foreign.ptape", "only.ptape", "blank.ptape"];
+    let arguments = ["--confirm", "--roll-forward", "--event", "backup"];
+    let report = place.json(0, &[&["recover"], &tapes[..], &arguments].concat());
+    let full = &report["volumes"][0];
+    assert_eq!(
+        (&full["label"], &full["fate"]),
+        (&"FULL01".into(), &"CURRENT".into())
+    );
+    let warnings = report["warnings"].to_string();
+    for words in [
+        told,
+        "foreign.ptape: tape file 0: ",
+        "only.ptape: it is no stacked volume (",
+        "blank.ptape: it is blank",
+    ] {
+        assert!(warnings.contains(words), "{words}: {warnings}");
+    }
+}
+
+/// VT-12: an image that was written as often as the catalog knows, and elsewhere, is not the one that it knows.
+#[test]
+fn an_image_that_was_written_elsewhere_is_no_copy() {
+    let place = Place::new();
+    let image = place.path("v/images/FULL01.ptape");
+    let before = fs::read(&image).unwrap();
+    append(&image, b"ours");
+    place.ok(&["add", "v/images/FULL01.ptape"]);
+    place.backups(&["a.ptape"]);
+    fs::write(&image, before).unwrap();
+    append(&image, b"theirs");
+    let arguments = ["recover", "a.ptape", "--confirm", "--replace", "--event"];
+    let report = place.json(1, &[&arguments[..], &["backup"]].concat());
+    assert_eq!(report["volumes"][0]["fate"], "LOST-MEDIUM", "{report}");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("it was written elsewhere"), "{warnings}");
+}
+
+/// What a drive writes would be told to a catalog that knows nothing of it.
+#[test]
+fn no_recovery_while_a_drive_has_a_volume() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    let path = place.path("v/images/MON001.ptape");
+    let store = FileStore::open(&path, Access::ReadWrite).unwrap();
+    let (drive, _) = Image::open(store, Access::ReadWrite).unwrap();
+    let before = fs::read(place.path("v/catalog.sqlite")).unwrap();
+    let recover = [
+        "recover",
+        "a.ptape",
+        "--confirm",
+        "--replace",
+        "--event",
+        "backup",
+    ];
+    let error = place.refused(&recover);
+    assert!(
+        error.contains("MON001.ptape is in use by a drive"),
+        "{error}"
+    );
+    assert_eq!(fs::read(place.path("v/catalog.sqlite")).unwrap(), before);
+    assert!(!place.path("v/loss-report.json").exists());
+    drive.finish().unwrap();
+    place.ok(&recover);
+}
+
+/// A number is not used up for nothing.
+#[test]
+fn a_backup_to_nowhere_is_refused() {
+    let place = Place::new();
+    let error = place.refused(&["backup", "null"]);
+    assert!(error.contains("null keeps nothing"), "{error}");
+    place.backups(&["a.ptape"]);
+    let told = place.json(0, &["catalog-of", "a.ptape"]);
+    assert_eq!(told["backup"]["sequence"], 1);
+    // A message names a tape once.
+    fs::write(place.path("text"), "no image").unwrap();
+    let text = place.ended(1, &["survey", "text"]);
+    let line = text.lines().find(|line| line.contains("absent")).unwrap();
+    assert_eq!(line.matches("text").count(), 1, "{line}");
+}
+
 /// VT-10: a drive had it when the backup was made.
 #[test]
 fn a_volume_that_was_open_is_said_to_be() {
@@ -494,6 +592,10 @@ fn a_volume_that_was_open_is_said_to_be() {
     place.lose();
     let fates = place.fates(1, &["a.ptape", "--roll-forward", "--event", "backup"]);
     assert_eq!(fates["MON001"], "LOST-UNCLOSED");
+    let shown = place.json(0, &["show", "MON001"]);
+    assert_eq!(shown["availability"], "noaccess", "nothing of it is left");
+    let reason = word(&shown["blocked"]["reason"]);
+    assert_eq!(reason, "its data are lost: LOST-UNCLOSED");
     // A later close is on the tape.
     place.stack("a.ptape", &mon, b"closed");
     place.lose();

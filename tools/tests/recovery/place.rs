@@ -11,7 +11,7 @@ use pseudotape_stack::{
     BLOCK_BYTES, Description, Met, Payload, Subject, VolumeDescription, go_to_end, read_archive,
     write_archive,
 };
-use pseudotape_tape::{Access, Drive, Mark, Stop, Transfer, Volume};
+use pseudotape_tape::{Access, Drive, Mark, Stop, Transfer, Volume, WriteMode};
 use serde_json::Value;
 
 pub(crate) struct Place {
@@ -144,6 +144,28 @@ impl Place {
             open.write(Transfer::Variable, block).unwrap();
         }
         open.finish().unwrap();
+    }
+
+    /// All tape files of one tape behind those of another one.
+    pub(crate) fn append_all(&self, from: &str, to: &str) {
+        let (mut from, mut to) = (self.open(from), self.open(to));
+        from.rewind().unwrap();
+        go_to_end(&mut to).unwrap();
+        let mut block = vec![0; BLOCK_BYTES];
+        loop {
+            let done = from.read(Transfer::Variable, &mut block).unwrap();
+            match done.stop {
+                Some(Stop::Filemark) => {
+                    to.write_marks(Mark::Filemark, 1, WriteMode::Commit)
+                        .unwrap();
+                }
+                Some(_) => break,
+                None => {
+                    to.write(Transfer::Variable, &block[..done.bytes]).unwrap();
+                }
+            }
+        }
+        to.finish().unwrap();
     }
 
     pub(crate) fn open(&self, tape: &str) -> Box<dyn Volume> {

@@ -11,9 +11,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use pseudotape_image::Uuid;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::Error;
 use crate::layout::{CATALOG_FILE, LOG_FILE};
@@ -22,6 +23,9 @@ pub use rows::Counts;
 pub(crate) use rows::{Key, Rows};
 pub use schema::SCHEMA_VERSION;
 pub(crate) use schema::is_database;
+
+/// A disk with less room than this is full: SQLite needs half of it for the memory that it shares beside a log.
+const ROOM: u64 = 64 << 10;
 
 /// What a catalog is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +66,22 @@ impl Catalog {
     ) -> Result<Self, Error> {
         let path = directory.join(CATALOG_FILE);
         schema::prove_file(&path)?;
-        let writable = [directory, &path]
+        let mut writable = [directory, &path]
             .into_iter()
             .all(|path| access(path, AccessFlags::W_OK).is_ok());
         let mut connection = match (writable, wanted) {
-            (true, _) => Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?,
+            (true, _) => match open_writable(&path, wait) {
+                Err(error) if is_full(&error, directory) => {
+                    if wanted == Use::Change || has_log(directory) {
+                        return Err(Error::NoRoom {
+                            directory: directory.to_owned(),
+                        });
+                    }
+                    writable = false;
+                    open_immutable(&path)?
+                }
+                opened => opened?,
+            },
             (false, Use::Change) => {
                 return Err(Error::ReadOnly {
                     path: directory.to_owned(),
@@ -75,9 +90,6 @@ impl Catalog {
             }
             (false, Use::Look) => open_unwritable(directory, &path)?,
         };
-        if writable {
-            prepare(&connection, wait)?;
-        }
         let found = schema::version(&connection)?;
         if found > SCHEMA_VERSION {
             return Err(Error::Newer {
@@ -152,11 +164,44 @@ fn prepare(connection: &Connection, wait: Duration) -> Result<(), Error> {
     Ok(())
 }
 
+fn open_writable(path: &Path, wait: Duration) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    prepare(&connection, wait)?;
+    Ok(connection)
+}
+
+/// Whether a catalog could not be opened because there is no room for the files that SQLite needs beside it.
+fn is_full(error: &Error, directory: &Path) -> bool {
+    let room = || {
+        let disk = statvfs(directory).ok()?;
+        disk.blocks_available().checked_mul(disk.fragment_size())
+    };
+    match error {
+        Error::Full => true,
+        Error::Sql(error) => {
+            let code = error.sqlite_error_code();
+            let is_of_disk = matches!(
+                code,
+                Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen)
+            );
+            is_of_disk && room().is_some_and(|bytes| bytes < ROOM)
+        }
+        _ => false,
+    }
+}
+
+/// Whether something was committed that is not in the main file yet.
+fn has_log(directory: &Path) -> bool {
+    let log = directory.join(LOG_FILE).metadata();
+    log.is_ok_and(|log| log.len() > 0)
+}
+
 /// SQLite needs files beside a catalog with a log, even to read it; without a log it needs none.
 fn open_unwritable(directory: &Path, path: &Path) -> Result<Connection, Error> {
-    let log = directory.join(LOG_FILE);
-    if log.metadata().is_ok_and(|log| log.len() > 0) {
-        return Err(Error::Unfinished { path: log });
+    if has_log(directory) {
+        return Err(Error::Unfinished {
+            path: directory.join(LOG_FILE),
+        });
     }
     open_immutable(path)
 }

@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pseudotape_image::Image;
+
 use super::description::BackupDescription;
 use super::payload::unpack;
 use crate::catalog::{Catalog, Use, is_database};
@@ -84,6 +86,7 @@ enum Old {
 /// | the payload is the one that was described | `Ok` | the catalog of the backup; `vault.toml`, if there was none |
 /// | it is torn, damaged, or of a newer schema | `Payload`, `Damaged`, `Newer` | as before |
 /// | the directory is another vault's, or something else is in it | `OtherVault`, `NotEmpty` | as before |
+/// | a drive has an image that is left there | `InUse` | as before |
 /// | the catalog there is whole and not older | `Refused`, unless `replace` | as before |
 /// | killed | – | the old catalog or the new one; the same call again goes on |
 ///
@@ -101,6 +104,7 @@ pub fn restore(
     fs::create_dir_all(directory.join(IMAGES))
         .map_err(|error| Error::host("make", directory.join(IMAGES), error))?;
     let _lock = Lock::take(directory, "vault recover", WAIT.as_secs())?;
+    expect_no_drive(&directory.join(IMAGES))?;
     let now = surroundings.now_ms();
     let old = old_catalog(directory, restoring)?;
     let new = directory.join(RESTORING);
@@ -135,6 +139,19 @@ pub fn restore(
         sequence: description.sequence,
         kept: kept.filter(|path| path.exists()),
     })
+}
+
+/// What a drive writes would be told to a catalog that knows nothing of it. None begins now: a load waits for the lock,
+/// and is refused while the recovery is under way.
+fn expect_no_drive(images: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(images).map_err(|error| Error::host("read", images, error))? {
+        let entry = entry.map_err(|error| Error::host("read", images, error))?;
+        let path = entry.path();
+        if Image::view(&path).is_ok_and(|(image, _)| image.is_in_use()) {
+            return Err(Error::InUse { path });
+        }
+    }
+    Ok(())
 }
 
 /// What the catalog that is there will be called, or was called when the recovery under way began.

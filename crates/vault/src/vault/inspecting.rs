@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use pseudotape_image::VolumeId;
 
-use super::{Vault, entries};
-use crate::contents::{Contents, Depth, read_contents};
+use super::Vault;
+use crate::contents::{Contents, Depth, END_IS_LOST, read_contents};
 use crate::error::Error;
 use crate::findings::{Finding, FindingKind};
 use crate::label::Label;
@@ -62,7 +62,13 @@ impl Vault {
                 }
             }
         }
-        for name in entries(&self.images())? {
+        let Some(names) = self.image_names()? else {
+            let found = "the directory of images is not there";
+            let images = self.images();
+            inspection.add(FindingKind::MissingDirectory, None, Some(&images), found);
+            return Ok(inspection);
+        };
+        for name in names {
             let unfinished =
                 name == Path::new(MAKING) || name.to_string_lossy().starts_with(RECALLING);
             if !known.contains(&name) && !unfinished {
@@ -86,7 +92,7 @@ impl Inspection {
         let place = (Some(volume), Some(image));
         match contents {
             Err(error) => {
-                let found = error.to_string();
+                let found = words(error);
                 inspection.add(FindingKind::UnreadableImage, place.0, place.1, found);
             }
             Ok(contents) if contents.in_use => {
@@ -130,12 +136,7 @@ impl Inspection {
                 }
             }
             Err(error) => {
-                self.add(
-                    FindingKind::StrangeFile,
-                    None,
-                    Some(image),
-                    error.to_string(),
-                );
+                self.add(FindingKind::StrangeFile, None, Some(image), words(error));
             }
         }
     }
@@ -170,7 +171,7 @@ impl Inspection {
         self.bytes += read;
         match contents {
             Err(error) => {
-                let found = error.to_string();
+                let found = words(error);
                 self.add(
                     FindingKind::UnreadableImage,
                     Some(volume),
@@ -208,6 +209,8 @@ impl Inspection {
         if let Some(object) = contents.missing_from {
             let found = format!("committed data are missing from object {object} on");
             self.add(FindingKind::DataMissing, place.0, place.1, found);
+        } else if contents.end_is_lost {
+            self.add(FindingKind::DataMissing, place.0, place.1, END_IS_LOST);
         }
         if volume.image_generation != Some(contents.generation) {
             let found = "it was written, and the catalog was not told what is on it now";
@@ -229,6 +232,14 @@ impl Inspection {
                 });
             }
         }
+    }
+}
+
+/// A finding names its image by itself.
+fn words(error: Error) -> String {
+    match error {
+        Error::Image { source, .. } => source.to_string(),
+        error => error.to_string(),
     }
 }
 

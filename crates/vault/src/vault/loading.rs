@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::event::{Order, Subject};
 use crate::label::Label;
 use crate::recorded::Recorded;
-use crate::rules::{Refusal, may_load, may_serve};
+use crate::rules::{Refusal, is_as_long, may_load, may_serve};
 use crate::state::{FileState, Opening};
 use crate::surroundings::time_words;
 use crate::volume::{Listed, TapeFile, Volume};
@@ -25,6 +25,8 @@ pub struct Granted {
     pub files: Vec<TapeFile>,
     /// Its image.
     pub image: PathBuf,
+    /// It was written past the vault: what is on it is not what the catalog knows. Such a one is only read.
+    pub is_unknown: bool,
 }
 
 /// How many of the newest events of a volume are looked at for its last opening.
@@ -51,18 +53,19 @@ impl Vault {
         access: Access,
         order: &Order,
     ) -> Result<Granted, Error> {
-        self.expect_loadable(label, access)?;
+        let is_known = self.expect_loadable(label, access)?;
         let (listed, image) = self.open_volume(label, access, order)?;
         let files = self.files(&listed.volume.label)?;
         Ok(Granted {
             listed,
             files,
             image,
+            is_unknown: !is_known,
         })
     }
 
-    /// Whether [`Vault::grant`] would give a volume to a drive.
-    pub fn expect_loadable(&self, label: &Label, access: Access) -> Result<(), Error> {
+    /// Whether [`Vault::grant`] would give a volume to a drive. Says whether its image is what the catalog knows.
+    pub fn expect_loadable(&self, label: &Label, access: Access) -> Result<bool, Error> {
         may_serve(self.pending_recovery()?)?;
         let volume = self.volume(label)?.volume;
         if let Err(refusal) = may_load(&volume, access) {
@@ -199,7 +202,7 @@ impl Vault {
     }
 
     /// An image that is not here is on a stacked volume, where the catalog knows one.
-    fn or_elsewhere(&self, volume: &Volume, error: Error) -> Result<(), Error> {
+    fn or_elsewhere(&self, volume: &Volume, error: Error) -> Result<bool, Error> {
         if !matches!(error, Error::NoImage { .. } | Error::ImageGone { .. }) {
             return Err(error);
         }
@@ -212,19 +215,24 @@ impl Vault {
         })
     }
 
-    fn expect_its_image(&self, volume: &Volume, access: Access) -> Result<(), Error> {
+    /// Says whether its image is what the catalog knows. One that is not can only be read.
+    fn expect_its_image(&self, volume: &Volume, access: Access) -> Result<bool, Error> {
         let label = || volume.label.clone();
         let image = self.image_of(volume);
         let image = image.ok_or_else(|| Error::NoImage { label: label() })?;
         let view = view_of(volume, &image)?;
-        let is_current = volume.image_generation == Some(view.generation());
+        let bytes = view.end_of_data().payload_bytes_before;
+        // A copy that was written on elsewhere can have been written as often as this one.
+        let is_current = volume.image_generation == Some(view.generation())
+            && (view.missing().is_some()
+                || is_as_long(&self.files(&volume.label)?, bytes).unwrap_or(true));
         match access {
             _ if view.is_in_use() => Err(Error::InUse { path: image }),
             Access::ReadWrite if !is_current => Err(Error::WrittenPast {
                 label: label(),
                 image,
             }),
-            Access::ReadWrite | Access::ReadOnly => Ok(()),
+            Access::ReadWrite | Access::ReadOnly => Ok(is_current),
         }
     }
 }
@@ -261,8 +269,10 @@ fn contents_after(
         label: view.label().to_owned(),
         barcode: view.barcode().to_owned(),
         partitions: view.header().partition_count,
+        bytes: view.end_of_data().payload_bytes_before,
         files: Vec::new(),
         missing_from: view.missing().map(|missing| missing.from_object),
+        end_is_lost: false,
         in_use: false,
     };
     if recorded.unsure {

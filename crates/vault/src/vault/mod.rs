@@ -100,7 +100,15 @@ impl Vault {
         surroundings: Surroundings,
         wanted: Use,
     ) -> Result<Self, Error> {
-        let configuration = Configuration::read(directory)?;
+        let configuration = match Configuration::read(directory) {
+            Err(error @ Error::NoVault { .. }) => {
+                return Err(match left_of_vault(directory)? {
+                    Some(identity) => no_configuration(directory, identity),
+                    None => error,
+                });
+            }
+            read => read?,
+        };
         let wait = Duration::from_secs(configuration.wait_seconds);
         let catalog = Catalog::open(directory, configuration.identity, wait, wanted)?;
         Ok(Vault {
@@ -122,6 +130,14 @@ impl Vault {
     #[must_use]
     pub fn images(&self) -> PathBuf {
         self.directory.join(IMAGES)
+    }
+
+    /// The names in the directory of images; nothing where that itself is gone.
+    fn image_names(&self) -> Result<Option<Vec<PathBuf>>, Error> {
+        match entries(&self.images()) {
+            Err(Error::Host { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            names => names.map(Some),
+        }
     }
 
     /// What `vault.toml` says.
@@ -246,7 +262,6 @@ fn clear_leftovers(directory: &Path) -> Result<(), Error> {
             directory: directory.to_owned(),
         });
     }
-    let catalog = directory.join(CATALOG_FILE);
     let ours = [
         LOCK_FILE,
         IMAGES,
@@ -271,8 +286,8 @@ fn clear_leftovers(directory: &Path) -> Result<(), Error> {
     {
         return Err(not_empty(&Path::new(IMAGES).join(image)));
     }
-    if catalog.exists() {
-        expect_unused(directory, &catalog)?;
+    if let Some(identity) = left_of_vault(directory)? {
+        return Err(no_configuration(directory, identity));
     }
     for name in ours.iter().filter(|name| name.starts_with(CATALOG_FILE)) {
         let path = directory.join(name);
@@ -286,11 +301,12 @@ fn clear_leftovers(directory: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A catalog without a `vault.toml` is what an interrupted making left, or the last that is left of a vault.
-fn expect_unused(directory: &Path, catalog: &Path) -> Result<(), Error> {
-    let length = fs::metadata(catalog).map_or(0, |file| file.len());
+/// A catalog without a `vault.toml` is what an interrupted making left, or the last that is left of a vault. Says of
+/// which vault it is in that case.
+fn left_of_vault(directory: &Path) -> Result<Option<String>, Error> {
+    let length = fs::metadata(directory.join(CATALOG_FILE)).map_or(0, |file| file.len());
     if length == 0 {
-        return Ok(());
+        return Ok(None);
     }
     // Whichever vault it is of: it says so itself.
     let opened = Catalog::open(directory, Uuid::nil(), Duration::ZERO, Use::Look);
@@ -300,16 +316,17 @@ fn expect_unused(directory: &Path, catalog: &Path) -> Result<(), Error> {
                 cause: error.to_string(),
             })?;
             let opened = Catalog::open(directory, identity, Duration::ZERO, Use::Look)?;
-            match opened.rows().is_empty()? {
-                true => Ok(()),
-                false => Err(Error::NoConfiguration {
-                    directory: directory.to_owned(),
-                    identity: found,
-                }),
-            }
+            Ok((!opened.rows().is_empty()?).then_some(found))
         }
         Err(error) => Err(error),
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(None),
+    }
+}
+
+fn no_configuration(directory: &Path, identity: String) -> Error {
+    Error::NoConfiguration {
+        directory: directory.to_owned(),
+        identity,
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a vault knows of its own backups and recoveries.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
+use super::Vault;
 use super::inspecting::Inspection;
-use super::{Vault, entries};
 use crate::catalog::{Key, Rows};
 use crate::contents::{Depth, glance, read_contents};
 use crate::error::Error;
@@ -15,7 +16,7 @@ use crate::pending::Recovery;
 use crate::pool::{ArchiveCopy, StackState, StackedVolume};
 use crate::recovery::loss::{Copy, DiskImage, Known, Place};
 use crate::recovery::rolled::{Rolled, Shelved, Survivor};
-use crate::rules::Refusal;
+use crate::rules::{Refusal, is_as_long};
 use crate::state::{Availability, Category, Opening};
 use crate::volume::{Block, Volume};
 
@@ -91,7 +92,7 @@ impl Vault {
             .map(|(_, listed)| (listed.volume.identity, listed.volume))
             .collect();
         let mut shelf = Vec::new();
-        for name in entries(&images)? {
+        for name in self.image_names()?.unwrap_or_default() {
             let path = images.join(&name);
             let Ok(found) = glance(&path) else {
                 // No image, or one that can't be read: nobody finds a volume in it.
@@ -143,7 +144,16 @@ impl Vault {
                         depth,
                     )
                 }
-                false => Inspection::of_one(&volume, &[], &path, glance(&path), Depth::Frames),
+                false => {
+                    let glanced = glance(&path);
+                    let bytes = glanced.as_ref().map_or(listed.bytes, |found| found.bytes);
+                    let mut findings =
+                        Inspection::of_one(&volume, &[], &path, glanced, Depth::Frames);
+                    if findings.is_empty() && bytes != listed.bytes {
+                        findings.extend(self.other_length(&volume, &path, bytes)?);
+                    }
+                    findings
+                }
             };
             let is = |kind: FindingKind| findings.iter().all(|one| one.kind == kind);
             let state = match findings.is_empty() {
@@ -161,6 +171,27 @@ impl Vault {
             });
         }
         Ok(survivors)
+    }
+
+    /// An image that was written as often as the catalog knows, and not with what it knows.
+    fn other_length(
+        &self,
+        volume: &Volume,
+        path: &Path,
+        bytes: u64,
+    ) -> Result<Option<Finding>, Error> {
+        let files = self.files(&volume.label)?;
+        let is_other = is_as_long(&files, bytes) == Some(false);
+        Ok(is_other.then(|| Finding {
+            kind: FindingKind::Changed,
+            label: Some(volume.label.clone()),
+            image: Some(path.to_owned()),
+            file: None,
+            found: format!(
+                "it was written elsewhere, as often as the catalog knows: it has {bytes} bytes, and had {}",
+                files.iter().map(|file| file.bytes).sum::<u64>()
+            ),
+        }))
     }
 
     /// Takes into the catalog what was written after it was saved, as the describing members on tapes say it: copies,

@@ -1,5 +1,6 @@
 //! Volumes come into the vault: images that there are, and new ones.
 
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::event::{Actor, Change, Order, Subject};
 use crate::label::{Label, Scheme};
 use crate::layout::MAKING;
-use crate::rules::{files_after, is_same};
+use crate::rules::{dropped, files_after, is_other, is_same};
 use crate::state::{Availability, Category, FileState, Opening};
 use crate::volume::{Block, Listed, TapeFile, Volume};
 
@@ -30,6 +31,8 @@ pub struct Taking {
     pub label: Option<Label>,
     /// What it is for; else it is private where something is on it, and scratch where nothing is.
     pub category: Option<Category>,
+    /// Also where it is an older image of a volume that the vault has, or another one than it knows.
+    pub replace: bool,
 }
 
 impl Vault {
@@ -40,6 +43,7 @@ impl Vault {
     /// |---|---|---|
     /// | all is well | `Ok` | a volume, its image in the vault |
     /// | its image is the vault's already | `Ok` | closed, with what is on it now |
+    /// | it is an older image of that volume, or was written elsewhere | `OlderImage`, unless `replace` | as before |
     /// | a drive has it, or it is a copy of a volume here | `InUse`, `IdentityTaken` | as before |
     /// | the label is taken | `LabelTaken` | as before |
     /// | killed | – | as before, or with a second name in the directory of images that `inspect` finds; or a volume |
@@ -70,6 +74,14 @@ impl Vault {
                         });
                     }
                     let listed = changed(rows, key, listed.volume, now, |volume, files, now| {
+                        let doubt = doubt(volume, files, &taking.contents);
+                        if let (Some(why), false) = (doubt, taking.replace) {
+                            return Err(older(volume, files, &taking, why));
+                        }
+                        if doubt == Some(OTHER) {
+                            // What is on it now was recorded anew, as often as it was written.
+                            volume.image_generation = None;
+                        }
                         record(volume, files, &taking.contents, 0, now, order)
                     })?;
                     let leftover = image.filter(|image| !is_one_name(image, &taking.image));
@@ -196,7 +208,8 @@ fn taken(
     expect_free(rows, &label)?;
     let (name, leftover) = settle(taking, place, rows, &label)?;
     let parameters = CreateParameters::new(contents.identity, now);
-    let category = taking.category.unwrap_or(match contents.files.is_empty() {
+    let is_blank = contents.files.is_empty() && contents.trouble().is_none();
+    let category = taking.category.unwrap_or(match is_blank {
         true => Category::Scratch,
         false => Category::Private,
     });
@@ -209,6 +222,39 @@ fn taken(
     let changes = block_for_trouble(&mut volume, contents, now)?;
     let listed = came(rows, &volume, &contents.files, order, changes, now)?;
     Ok((listed, leftover))
+}
+
+/// An image that is as old as the catalog, and another one.
+const OTHER: &str = "it was written as often as the catalog knows, and has something else on it";
+/// An image of before.
+const OLDER: &str = "the catalog knows of writings after it";
+
+/// Why an image may not be the last that was written of a volume.
+fn doubt(volume: &Volume, known: &[TapeFile], contents: &Contents) -> Option<&'static str> {
+    match volume.image_generation?.cmp(&contents.generation) {
+        Ordering::Less => None,
+        Ordering::Equal => {
+            let is_whole = contents.missing_from.is_none();
+            (is_whole && is_other(known, &contents.files)).then_some(OTHER)
+        }
+        Ordering::Greater => Some(OLDER),
+    }
+}
+
+/// Names what the catalog would know no more.
+fn older(volume: &Volume, known: &[TapeFile], taking: &Taking, why: &'static str) -> Error {
+    let gone = dropped(known, &taking.contents.files);
+    let one = |file: &&TapeFile| format!("tape file {} ({} bytes)", file.number, file.bytes);
+    let gone: Vec<String> = gone.iter().map(one).collect();
+    Error::OlderImage {
+        path: taking.image.clone(),
+        label: volume.label.clone(),
+        why,
+        gone: match gone.is_empty() {
+            true => "what was written over since".to_owned(),
+            false => gone.join(", "),
+        },
+    }
 }
 
 /// Stores a volume that is new here.

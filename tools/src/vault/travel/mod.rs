@@ -8,7 +8,7 @@ mod tape;
 
 use anyhow::{Context, Result, anyhow, bail};
 use pseudotape_human::{Screen, printable};
-use pseudotape_sink::{Access, Sink};
+use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_stack::StackedVolume;
 use pseudotape_vault::{Order, Vault};
 
@@ -47,6 +47,12 @@ fn explained(error: pseudotape_stack::Error, opened: &mut Opened) -> anyhow::Err
 
 /// Writes a backup of the catalog on a tape.
 pub(super) fn back_up(options: &BackUpVault, place: &Place, screen: &Screen) -> Result<Verdict> {
+    if let Location::Null(_) = options.tape.place {
+        bail!(
+            "{} keeps nothing, so no backup goes there: name a tape",
+            name_of(&options.tape)
+        );
+    }
     let mut vault = place.open("backup")?;
     let mut opened = opened(&options.tape, Access::ReadWrite)?;
     let name = opened.name.clone();

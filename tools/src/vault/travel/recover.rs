@@ -198,9 +198,7 @@ fn losses(
     };
     for one in asked {
         let Some((site, stacked)) = one.stacked() else {
-            if let Err(cause) = &one.looked {
-                shown.warnings.push(format!("{}: {cause}", one.name));
-            }
+            shown.warnings.extend(one.no_stacked_volume());
             continue;
         };
         if site.identity != taken.description.site {
@@ -242,7 +240,9 @@ fn losses(
         evidence: &evidence,
     });
     let lost = report.volumes.iter().filter_map(|loss| match loss.fate {
-        Fate::LostMedium | Fate::LostUnrecorded => {
+        // An open volume of which something is left is looked at by hand; it is refused as open.
+        Fate::LostUnclosed if loss.readable.is_some() => None,
+        Fate::LostMedium | Fate::LostUnrecorded | Fate::LostUnclosed => {
             let mut reason = format!("its data are lost: {}", loss.fate.word());
             let image = survivors.iter().find(|one| one.identity == loss.identity);
             if let Some(fault) = image.and_then(|one| one.fault.as_ref()) {
@@ -250,9 +250,7 @@ fn losses(
             }
             Some((loss.label.clone(), reason))
         }
-        Fate::Current | Fate::Stale { .. } | Fate::LostUnclosed | Fate::UnknownInterval { .. } => {
-            None
-        }
+        Fate::Current | Fate::Stale { .. } | Fate::UnknownInterval { .. } => None,
     });
     vault.block_lost(&lost.collect::<Vec<_>>())?;
     shown.fill(&report);

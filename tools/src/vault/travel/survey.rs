@@ -44,7 +44,15 @@ impl Asked {
         Asked {
             sink: sink.clone(),
             name: name_of(sink),
-            looked: looked.map_err(|error| pseudotape_human::explain(error.chain())),
+            looked: looked.map_err(|error| {
+                let words = pseudotape_human::explain(error.chain());
+                let rest = words.strip_prefix(&name_of(sink));
+                // It is told beside the name.
+                match rest.and_then(|rest| rest.strip_prefix(": ")) {
+                    Some(rest) => rest.to_owned(),
+                    None => words,
+                }
+            }),
         }
     }
 
@@ -57,6 +65,21 @@ impl Asked {
             }) => Some((site, volume)),
             Ok(_) | Err(_) => None,
         }
+    }
+
+    /// Why nothing on the tape counts, where that is so.
+    pub(super) fn no_stacked_volume(&self) -> Option<String> {
+        let why = match &self.looked {
+            Err(cause) => cause.clone(),
+            Ok(looked) => match &looked.head {
+                Head::Ours { .. } => return None,
+                Head::Blank => "it is blank, and nothing of the vault is on it".to_owned(),
+                Head::Foreign(why) => {
+                    format!("it is no stacked volume ({why}), and nothing on it counts")
+                }
+            },
+        };
+        Some(format!("{}: {why}", self.name))
     }
 
     /// What is wrong with the beginning of the tape, though there is more on it.

@@ -45,7 +45,8 @@ pub(super) struct MetBackup {
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) head: Head,
-    /// What is wrong with the beginning of the tape, where it can't be read. Then a later tape file says the head.
+    /// What is wrong with the beginning of the tape, where it can't be read or is foreign, and an archive lies behind
+    /// it. That one says the head then.
     pub(super) beginning: Option<String>,
     pub(super) backups: Vec<MetBackup>,
 }
@@ -82,11 +83,13 @@ pub(super) fn look(
     distrusted: &[ObjectNumber],
     lost_end: Option<&str>,
 ) -> Result<Looked, Error> {
-    let (mut head, unreadable) = match head(drive) {
-        Ok(head) => (Some(head), None),
-        // What lies behind it is found from the end of the tape.
-        Err(error) => (None, Some(error)),
-    };
+    // What lies behind a beginning that is no archive is found from the end of the tape.
+    let (mut head, mut foreign, mut unreadable) = (None, None, None);
+    match self::head(drive) {
+        Ok(Head::Foreign(why)) => foreign = Some(why),
+        Ok(found) => head = Some(found),
+        Err(error) => unreadable = Some(error),
+    }
     let (mut behind, mut backups) = match end(drive, lost_end) {
         Ok(end) => end,
         Err(error) => return Err(unreadable.unwrap_or(error)),
@@ -131,11 +134,26 @@ pub(super) fn look(
             break;
         }
     }
-    let beginning = unreadable.map(|error| format!("its beginning is damaged: {error}"));
-    Ok(Looked {
-        head: head.unwrap_or_else(|| Head::Foreign(beginning.clone().unwrap_or_default())),
-        beginning,
-        backups,
+    let damaged = unreadable.map(|error| format!("its beginning is damaged: {error}"));
+    Ok(match (head, foreign) {
+        (Some(head), foreign) => {
+            let strange = foreign.map(|why| format!("it begins with something foreign ({why})"));
+            Looked {
+                head,
+                beginning: damaged.or(strange),
+                backups,
+            }
+        }
+        (None, Some(why)) => Looked {
+            head: Head::Foreign(why),
+            beginning: None,
+            backups,
+        },
+        (None, None) => Looked {
+            head: Head::Foreign(damaged.clone().unwrap_or_default()),
+            beginning: damaged,
+            backups,
+        },
     })
 }
 
