@@ -24,6 +24,10 @@ while read -r unit exposure; do
         systemd-analyze security --offline=yes --threshold="${exposure/./}" "packaging/systemd/$unit"
 done < <(sed -n 's/^| `\(pseudotape[a-z-]*\.service\)` .* \([0-9]\.[0-9]\) |.*/\1 \2/p' docs/SECURITY.md)
 
+for timer in packaging/systemd/*.timer; do
+    check "${timer##*/} is a timer" systemd-analyze verify --man=no --recursive-errors=no "$timer"
+done
+
 # The oldest Rust that we promise has to build us.
 minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 # By its whole name: rustup would download what is called less exactly.

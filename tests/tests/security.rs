@@ -64,6 +64,10 @@ fn the_units_have_less_than_root() {
     let mut count = 0;
     for entry in units {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        // A timer starts one of the others, and has no rights of its own.
+        if name.ends_with(".timer") {
+            continue;
+        }
         let (value, comments) = unit(&name);
         assert_eq!(value("User").as_deref(), Some("pseudotape"), "{name}");
         assert_eq!(value("Group").as_deref(), Some("tape"), "{name}");
@@ -92,5 +96,5 @@ fn the_units_have_less_than_root() {
         }
         count += 1;
     }
-    assert_eq!(count, 3);
+    assert_eq!(count, 4);
 }

@@ -8,7 +8,7 @@ if [ "$FRONT" = fuse ]; then
     says "it is installed under DESTDIR" 0 "^installed pseudotape in $DESTDIR" "$PT_ROOT/packaging/install"
     in_place() { (cd "$DESTDIR" && find . -type f | sed 's/^\.//' | sort); }
     same "what it lists is what is there, and the configurations" \
-        "$({ "$PT_ROOT/packaging/install" --list && printf '/etc/%s.toml\n' pseudotape pseudotape-mirror pseudotape-rmt; } | sort)" "$(in_place)"
+        "$({ "$PT_ROOT/packaging/install" --list && printf '/etc/%s\n' pseudotape.toml pseudotape-mirror.toml pseudotape-rmt.toml pseudotape-stack.conf; } | sort)" "$(in_place)"
     for program in pseudotape pseudotape-dev pseudotape-mirror pseudotape-rmt; do
         check "$program is a program there" "$DESTDIR$PREFIX/bin/$program" --version
     done
