@@ -20,7 +20,7 @@ pub struct Arguments {
 
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
     /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
-    /// end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \, (and \\ for a backslash before
+    /// cache (auto, keep, drop), end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \, (and \\ for a backslash before
     /// a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is whoever comes to that
     /// socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]),
     /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60]), slave-group=GROUP and

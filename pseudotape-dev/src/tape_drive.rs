@@ -105,6 +105,7 @@ impl TapeDrive {
                 let overrides = Overrides {
                     capacity_bytes: image.capacity_bytes,
                     early_warning: image.early_warning,
+                    cache: image.cache,
                 };
                 let slot = Slot::new(image.personality, image.serial.clone(), overrides);
                 (slot, None)

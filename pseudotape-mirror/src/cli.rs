@@ -15,7 +15,7 @@ Exit codes: 0 all is well; 1 the mirror is degraded, or what was asked for faile
 const LEGS: &str = "\
 A leg is NAME=SINK. Sinks:
   PATH                     the image or the tape node that is there
-  image:PATH[,create][,capacity=SIZE][,early-warning=SIZE]
+  image:PATH[,create][,capacity=SIZE][,early-warning=SIZE][,cache=auto|keep|drop]
   device:PATH              a tape node, /dev/nst0 for instance
   rmt:[USER@]HOST:PATH     a tape behind an rmt server [,server=PROGRAM][,rsh=PROGRAM]
   null                     nothing: blocks are counted and forgotten

@@ -66,6 +66,7 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
             Portion::Bytes(bytes) => EarlyWarning::Bytes(bytes),
             Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
         }),
+        cache: None,
     };
     // Before the slave end is held, so that an early signal ends cleanly as well.
     let events = Events::listen()?;

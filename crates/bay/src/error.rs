@@ -1,6 +1,7 @@
 use std::fmt::Display;
 
 use pseudotape_drive::CartridgeError;
+use pseudotape_image::CachePolicy;
 use pseudotape_sink::SpecificationError;
 use pseudotape_tape::VolumeError;
 
@@ -78,6 +79,17 @@ pub enum Error {
     Limits {
         /// The volume.
         name: String,
+    },
+    /// The drive was configured with a cache policy, which a volume that brings its own drive would not follow.
+    #[error(
+        "can't load {name}: this drive's own cache={cache} is for plain images; say it with the volume \
+         (image:PATH,cache={cache}), or load it into a drive without it"
+    )]
+    Cache {
+        /// The volume.
+        name: String,
+        /// The policy.
+        cache: CachePolicy,
     },
     /// The drive was configured as a kind of drive that a volume which brings its own drive would not be.
     #[error(

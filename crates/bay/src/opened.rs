@@ -34,11 +34,21 @@ impl Opened {
     /// Second step of a load, between [`Slot::expect`](crate::Slot::expect) and [`Slot::put_in`](crate::Slot::put_in).
     /// The watch sees an image that goes into a drive of ours being read.
     pub fn open(sink: &Sink, watch: Watch) -> Result<Self, Error> {
-        match plain_image(sink) {
-            Some(path) if sink.read_only => Self::image(path, Access::ReadOnly, &watch),
-            Some(path) => Self::image(path, Access::ReadWrite, &watch),
-            None => Self::guest(sink),
+        let Some(path) = plain_image(sink) else {
+            return Self::guest(sink);
+        };
+        let access = match sink.read_only {
+            true => Access::ReadOnly,
+            false => Access::ReadWrite,
+        };
+        let mut opened = Self::image(path, access, &watch)?;
+        if let OpenedContent::Image { cartridge, .. } = &mut opened.content
+            && let Location::Image(image) = &sink.place
+            && let Some(policy) = image.cache
+        {
+            cartridge.set_cache(policy);
         }
+        Ok(opened)
     }
 
     fn image(path: &Path, access: Access, watch: &Watch) -> Result<Self, Error> {

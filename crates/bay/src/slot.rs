@@ -364,10 +364,13 @@ impl Own {
             let personality = personality.name;
             return Err(Error::Personality { name, personality });
         }
-        if self.overrides != Overrides::default() {
+        if self.overrides.capacity_bytes.is_some() || self.overrides.early_warning.is_some() {
             return Err(Error::Limits { name });
         }
-        Ok(())
+        match self.overrides.cache {
+            Some(cache) => Err(Error::Cache { name, cache }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pseudotape_bay::{Bay, Error, Slot, place_named};
 use pseudotape_drive::{Cartridge, FileMedium, Overrides, Personality};
-use pseudotape_image::WriteProtect;
+use pseudotape_image::{CachePolicy, WriteProtect};
 use pseudotape_mtio::GeneralStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_st::{AccessMode, Errno, Node, OpenFlags, Opening, Options};
@@ -498,6 +498,18 @@ fn a_volume_that_can_not_be_what_the_drive_was_configured_to_be_is_refused() {
     let bay = with(Personality::default(), small);
     assert!(matches!(load(&bay, &text), Err(Error::Limits { name }) if name == text));
     load(&bay, &path).unwrap();
+    bay.lock().slot.unload(false).unwrap();
+    let dropped = Overrides {
+        cache: Some(CachePolicy::Drop),
+        ..Overrides::default()
+    };
+    let bay = with(Personality::default(), dropped);
+    let refused = load(&bay, &text).unwrap_err();
+    assert!(
+        refused.to_string().contains("image:PATH,cache=drop"),
+        "{refused}"
+    );
+    load(&bay, &format!("image:{path},cache=keep")).unwrap();
     bay.lock().slot.unload(false).unwrap();
     let bay = with(Personality::named("lto5").unwrap(), Overrides::default());
     let refused = load(&bay, &text).unwrap_err();

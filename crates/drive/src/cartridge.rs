@@ -1,6 +1,6 @@
 use pseudotape_image::{
-    Access, CreateParameters, Error, Header, Image, Missing, Object, OpenReport, Rewriting, Store,
-    VolumeId, WriteProtect,
+    Access, CachePolicy, CreateParameters, Error, Header, Image, Missing, Object, OpenReport,
+    Rewriting, Store, VolumeId, WriteProtect,
 };
 use pseudotape_tape::{ObjectNumber, PartitionNumber, Writability};
 
@@ -115,6 +115,8 @@ fn expect_partition<S: Store>(
 pub struct Cartridge<M: Medium> {
     medium: M,
     partitions: Vec<Image<M::Store>>,
+    /// What stays in the host's page cache, where somebody said so.
+    cache: Option<CachePolicy>,
 }
 
 impl<M: Medium> Cartridge<M> {
@@ -125,6 +127,7 @@ impl<M: Medium> Cartridge<M> {
         Ok(Cartridge {
             medium,
             partitions: vec![image],
+            cache: None,
         })
     }
 
@@ -141,7 +144,27 @@ impl<M: Medium> Cartridge<M> {
             partitions.push(image);
             reports.push(report);
         }
-        Ok((Cartridge { medium, partitions }, reports))
+        let cartridge = Cartridge {
+            medium,
+            partitions,
+            cache: None,
+        };
+        Ok((cartridge, reports))
+    }
+
+    /// Says what stays of it in the host's page cache.
+    pub fn set_cache(&mut self, policy: CachePolicy) {
+        self.cache = Some(policy);
+        for image in &mut self.partitions {
+            image.store_mut().set_cache(policy);
+        }
+    }
+
+    /// The same by the drive's configuration, where nobody said it for this cartridge.
+    pub(crate) fn set_default_cache(&mut self, policy: CachePolicy) {
+        if self.cache.is_none() {
+            self.set_cache(policy);
+        }
     }
 
     /// Where the partitions are kept.
@@ -369,6 +392,9 @@ impl<M: Medium> Cartridge<M> {
         match replaced {
             Ok(new) => {
                 self.partitions = new;
+                if let Some(policy) = self.cache {
+                    self.set_cache(policy);
+                }
                 Ok(())
             }
             Err(error) => {

@@ -1,9 +1,10 @@
+use pseudotape_image::CachePolicy;
 use pseudotape_tape::{Door, Identity, Sense};
 
 use crate::cartridge::{Cartridge, Medium};
 use crate::personality::Personality;
 
-/// Limits that the drive's configuration sets in place of the cartridge's own.
+/// What the drive's configuration sets in place of the cartridge's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// Bytes of blocks up to the physical end.
@@ -11,6 +12,8 @@ pub struct Overrides {
     /// The early-warning zone. `None`: the cartridge's own; where it has none, and the drive sets the capacity, that
     /// of a new volume of this capacity.
     pub early_warning: Option<EarlyWarning>,
+    /// What stays in the host's page cache, of a cartridge for which nobody said it.
+    pub cache: Option<CachePolicy>,
 }
 
 /// Length of an early-warning zone; at most half of the tape counts.
@@ -122,9 +125,12 @@ impl<M: Medium> ImageDrive<M> {
     }
 
     /// Puts a cartridge in and loads it; gives it back where the drive already holds one.
-    pub fn insert(&mut self, cartridge: Cartridge<M>) -> Result<(), Cartridge<M>> {
+    pub fn insert(&mut self, mut cartridge: Cartridge<M>) -> Result<(), Cartridge<M>> {
         if self.cartridge.is_some() {
             return Err(cartridge);
+        }
+        if let Some(policy) = self.overrides.cache {
+            cartridge.set_default_cache(policy);
         }
         self.cartridge = Some(cartridge);
         self.loaded = true;

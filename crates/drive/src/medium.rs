@@ -2,7 +2,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use pseudotape_image::{
-    Access, Error, FileStore, Folder, Found, Header, Inode, MemoryStore, VolumeId, Watch,
+    Access, CachePolicy, Error, FileStore, Folder, Found, Header, Inode, MemoryStore, VolumeId,
+    Watch,
 };
 
 use crate::cartridge::{Cartridge, Change, Medium};
@@ -239,6 +240,12 @@ impl Cartridge<FileMedium> {
             true => store.path(),
             false => self.medium().path(),
         }
+    }
+
+    /// What stays of it in the host's page cache: the same of every partition.
+    #[must_use]
+    pub fn cache(&self) -> CachePolicy {
+        self.image(0).store().cache()
     }
 }
 

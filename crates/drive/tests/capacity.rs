@@ -310,6 +310,7 @@ fn the_drive_sets_the_limits_of_an_undivided_tape_only() {
     let overrides = Overrides {
         capacity_bytes: Some(8 << 20),
         early_warning: Some(EarlyWarning::Bytes(1 << 20)),
+        ..Overrides::default()
     };
     let cartridge =
         Cartridge::create(MemoryMedium, &parameters(Some(4 << 20), 0)).expect("a new image");
@@ -343,6 +344,7 @@ fn a_zone_of_the_cartridge_is_no_longer_than_the_tape() {
     let overrides = Overrides {
         capacity_bytes: Some(100),
         early_warning: None,
+        ..Overrides::default()
     };
     let cartridge =
         Cartridge::create(MemoryMedium, &parameters(Some(1000), 500)).expect("a new image");

@@ -51,6 +51,7 @@ fn the_part_is_of_the_capacity_that_the_drive_sets() {
     let overrides = Overrides {
         capacity_bytes: Some(u64::MAX),
         early_warning: Some(EarlyWarning::PerCent(25)),
+        ..Overrides::default()
     };
     assert_eq!(reported(overrides), (Some(u64::MAX), u64::MAX / 4));
 }
@@ -61,6 +62,7 @@ fn a_capacity_of_the_drive_has_a_zone_where_the_cartridge_has_none() {
     let capacity = |bytes, early_warning| Overrides {
         capacity_bytes: Some(bytes),
         early_warning,
+        ..Overrides::default()
     };
     for cartridge in [None, Some(4096)] {
         let told = |overrides| reported_of(cartridge, 0, overrides);

@@ -5,7 +5,7 @@ use std::path::Path;
 use pseudotape_drive::{
     Cartridge, CartridgeError, FileMedium, ImageDrive, MemoryMedium, Overrides, Personality,
 };
-use pseudotape_image::{Access, CreateParameters, Uuid, VolumeId};
+use pseudotape_image::{Access, CachePolicy, CreateParameters, Uuid, VolumeId};
 use pseudotape_tape::{Drive, Partitioning, Transfer};
 
 /// Makes a cartridge of two partitions with a block in the first one.
@@ -114,4 +114,33 @@ fn a_drive_makes_as_many_partitions_as_it_can_and_no_more() {
         let answer = drive.make_partitions(asked);
         assert_eq!(answer.is_ok(), made, "{asked:?} where {most} are possible");
     }
+}
+
+#[test]
+fn a_cartridge_follows_the_cache_policy_of_its_drive_where_it_has_none_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.ptape");
+    make(&path, "monday");
+    let overrides = Overrides {
+        cache: Some(CachePolicy::Drop),
+        ..Overrides::default()
+    };
+    let loaded = |cartridge| {
+        let mut drive = ImageDrive::new(Personality::default(), "1".into(), overrides);
+        assert!(drive.insert(cartridge).is_ok(), "a new drive is empty");
+        drive.clear_attention();
+        drive
+    };
+    let policy = |drive: &ImageDrive<FileMedium>| drive.cartridge().map(Cartridge::cache);
+    let mut own = open(&path).expect("opens");
+    assert_eq!(own.cache(), CachePolicy::Auto);
+    own.set_cache(CachePolicy::Keep);
+    assert_eq!(policy(&loaded(own)), Some(CachePolicy::Keep));
+
+    let mut drive = loaded(open(&path).expect("opens"));
+    assert_eq!(policy(&drive), Some(CachePolicy::Drop));
+    // The files of a partitioned cartridge are new ones.
+    let made = drive.make_partitions(Partitioning::SecondOf(1));
+    made.expect("room for two");
+    assert_eq!(policy(&drive), Some(CachePolicy::Drop));
 }

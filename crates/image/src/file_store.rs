@@ -14,6 +14,7 @@ use nix::unistd::{Whence, lseek};
 
 use pseudotape_tape::Access;
 
+use crate::cache::{CachePolicy, PageCache, drop_pages};
 use crate::error::{Absence, Error};
 use crate::folder::{Folder, Inode};
 use crate::header::{self, Header};
@@ -59,6 +60,7 @@ pub struct FileStore {
     renamed: bool,
     /// Whether the file system can hold room free for us; `false` once it said that it can't.
     can_allocate: bool,
+    cache: PageCache,
 }
 
 impl FileStore {
@@ -159,6 +161,7 @@ impl FileStore {
             home,
             renamed: false,
             can_allocate: true,
+            cache: PageCache::default(),
         }
     }
 
@@ -172,6 +175,12 @@ impl FileStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What stays of it in the host's page cache.
+    #[must_use]
+    pub fn cache(&self) -> CachePolicy {
+        self.cache.policy()
     }
 
     /// Which file it is.
@@ -349,6 +358,9 @@ impl Store for FileStore {
                 Err(errno) => return Err(errno.into()),
             }
         }
+        if let Some(range) = self.cache.read(offset, done) {
+            drop_pages(&self.file, &range);
+        }
         Ok(done)
     }
 
@@ -369,6 +381,9 @@ impl Store for FileStore {
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(errno.into()),
             }
+        }
+        if let Some(range) = self.cache.written(offset, done) {
+            drop_pages(&self.file, &range);
         }
         Ok(())
     }
@@ -396,7 +411,15 @@ impl Store for FileStore {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_data()?;
+        if let Some(range) = self.cache.synced() {
+            drop_pages(&self.file, &range);
+        }
+        Ok(())
+    }
+
+    fn set_cache(&mut self, policy: CachePolicy) {
+        self.cache.set_policy(policy);
     }
 
     fn check_presence(&mut self, end: u64) -> Result<(), Error> {

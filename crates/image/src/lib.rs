@@ -11,6 +11,7 @@
 )]
 
 mod append;
+mod cache;
 mod check;
 mod commit;
 mod error;
@@ -38,6 +39,7 @@ mod view;
 mod walk;
 mod watch;
 
+pub use cache::{CachePolicy, UnknownCachePolicy};
 pub use check::IndexDamage;
 pub use commit::WriteProtect;
 pub use error::{Absence, Error};

@@ -1,5 +1,6 @@
 use std::io::{self, IoSlice, IoSliceMut};
 
+use crate::cache::CachePolicy;
 use crate::error::Error;
 
 /// How sure room is that [`Store::reserve`] found.
@@ -42,6 +43,9 @@ pub trait Store: Send {
     fn next_data(&self, offset: u64) -> io::Result<u64> {
         Ok(offset)
     }
+
+    /// Says what stays in the host's page cache. A store that is not in a file has none.
+    fn set_cache(&mut self, _policy: CachePolicy) {}
 
     /// Told when an image in this store is open: whoever watched the opening has nothing more to see.
     fn opened(&mut self) {}

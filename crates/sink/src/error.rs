@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use pseudotape_drive::CartridgeError;
 use pseudotape_human::SizeError;
+use pseudotape_image::UnknownCachePolicy;
 
 /// Why a text names no sink.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +49,14 @@ pub enum SpecificationError {
         option: &'static str,
         /// What is wrong with it.
         source: SizeError,
+    },
+    /// A value that is no cache policy.
+    #[error("'{text}': {source}")]
+    Cache {
+        /// All of the text.
+        text: String,
+        /// What is wrong with it.
+        source: UnknownCachePolicy,
     },
     /// Sizes that don't go together.
     #[error("'{text}': {what}")]

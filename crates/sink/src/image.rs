@@ -48,6 +48,7 @@ pub(crate) fn open(sink: &ImageSink, access: Access) -> Result<ImageDrive<FileMe
     let overrides = Overrides {
         capacity_bytes: sink.limits.capacity_bytes,
         early_warning: sink.limits.early_warning_bytes.map(EarlyWarning::Bytes),
+        cache: sink.cache,
     };
     let serial = path.file_stem().unwrap_or_default().to_string_lossy();
     let mut drive = ImageDrive::new(personality(&cartridge), serial.into_owned(), overrides);

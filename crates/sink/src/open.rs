@@ -167,6 +167,7 @@ fn existing(path: &Path) -> ImageSink {
         path: path.to_owned(),
         create: false,
         limits: Limits::default(),
+        cache: None,
     }
 }
 

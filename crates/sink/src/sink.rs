@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use pseudotape_filter::Compression;
+use pseudotape_image::CachePolicy;
 
 /// Where a volume ends, where the specification says so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct ImageSink {
     pub create: bool,
     /// In place of the image's own; of a new image they become its own.
     pub limits: Limits,
+    /// What stays of it in the host's page cache; `None`: as its drive was configured.
+    pub cache: Option<CachePolicy>,
 }
 
 /// A tape behind an rmt server.

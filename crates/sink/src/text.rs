@@ -95,16 +95,22 @@ impl Parse<'_> {
             path: self.path(&path)?,
             create: false,
             limits: Limits::default(),
+            cache: None,
         };
         for option in options {
             if option == "create" {
                 image.create = true;
             } else if option == "ro" {
                 read_only = true;
+            } else if let Some(word) = option.strip_prefix("cache=") {
+                let policy = word.parse().map_err(|source| SpecificationError::Cache {
+                    text: self.text.to_owned(),
+                    source,
+                });
+                image.cache = Some(policy?);
             } else if !self.limit(&mut image.limits, &option)? {
-                return Err(
-                    self.unknown_option(&option, "create, ro, capacity= and early-warning=")
-                );
+                return Err(self
+                    .unknown_option(&option, "create, ro, capacity=, early-warning= and cache="));
             }
         }
         image.limits = self.checked(image.limits)?;
@@ -259,9 +265,12 @@ impl fmt::Display for Location {
                 if image.create {
                     f.write_str(",create")?;
                 }
-                match image.limits == Limits::default() {
-                    true => Ok(()),
-                    false => write!(f, ",{}", image.limits),
+                if image.limits != Limits::default() {
+                    write!(f, ",{}", image.limits)?;
+                }
+                match image.cache {
+                    Some(policy) => write!(f, ",cache={policy}"),
+                    None => Ok(()),
                 }
             }
             Location::Device(path) => write!(f, "device:{}", quoted(path)),
@@ -307,6 +316,7 @@ impl fmt::Display for Sink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pseudotape_image::CachePolicy;
 
     fn sink(text: &str) -> Sink {
         text.parse().expect(text)
@@ -324,9 +334,10 @@ mod tests {
                 capacity_bytes: Some(100 << 20),
                 early_warning_bytes: Some(65_536),
             },
+            cache: Some(CachePolicy::Drop),
         };
         assert_eq!(
-            sink("image:x.ptape,create,capacity=100M,early-warning=64K").place,
+            sink("image:x.ptape,create,capacity=100M,early-warning=64K,cache=drop").place,
             Location::Image(made)
         );
         assert_eq!(
@@ -399,6 +410,8 @@ mod tests {
                 "null:capacity=1K,early-warning=1K",
                 "smaller than the capacity",
             ),
+            ("image:x,cache=no", "there is no cache 'no'"),
+            ("null:cache=drop", "no option 'cache=drop'"),
             ("null:size=1K", "no option 'size=1K'"),
             ("rmt:vault", "rmt:[USER@]HOST:PATH"),
             ("rmt::/dev/nst0", "rmt:[USER@]HOST:PATH"),
@@ -432,13 +445,15 @@ mod tests {
                     early_warning_bytes,
                 })
         };
+        let cache = proptest::option::of(proptest::sample::select(CachePolicy::ALL.to_vec()));
         let place = prop_oneof![
             path.prop_map(|path| Location::Path(format!("/{path}").into())),
-            (path, any::<bool>(), limits()).prop_map(|(path, create, limits)| {
+            (path, any::<bool>(), limits(), cache).prop_map(|(path, create, limits, cache)| {
                 Location::Image(ImageSink {
                     path: path.into(),
                     create,
                     limits,
+                    cache,
                 })
             }),
             path.prop_map(|path| Location::Device(path.into())),

@@ -9,6 +9,7 @@ use pseudotape_drive::{EarlyWarning, Personality};
 use pseudotape_fault::Fault;
 use pseudotape_human::list::{parts, plain};
 use pseudotape_human::{Portion, Size, parse_serial};
+use pseudotape_image::CachePolicy;
 use pseudotape_mtio::DriverOption;
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
@@ -59,6 +60,8 @@ pub struct ImageConfig {
     pub capacity_bytes: Option<u64>,
     /// Early-warning zone that replaces the cartridge's own.
     pub early_warning: Option<EarlyWarning>,
+    /// What stays of a cartridge in the host's page cache, where its load does not say it.
+    pub cache: Option<CachePolicy>,
 }
 
 /// A drive that is the process at its slave end.
@@ -87,6 +90,7 @@ pub(super) struct DriveTable {
     min_block: Option<Size>,
     max_block: Option<Size>,
     announces_medium: Option<Switch>,
+    cache: Option<String>,
     slave: Option<PathBuf>,
     slave_wait: Option<Seconds>,
     slave_timeout: Option<Seconds>,
@@ -185,6 +189,7 @@ fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
         ("min-block", table.min_block.is_some()),
         ("max-block", table.max_block.is_some()),
         ("announces-medium", table.announces_medium.is_some()),
+        ("cache", table.cache.is_some()),
     ];
     if let Some((key, _)) = of_images.iter().find(|(_, given)| *given) {
         bail!(
@@ -292,6 +297,7 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
         ),
         (Some(EarlyWarning::Bytes(_)), None) | (None, _) => {}
     }
+    let cache = table.cache.as_deref().map(str::parse).transpose()?;
     Ok(ImageConfig {
         image: table
             .image
@@ -305,5 +311,6 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
         },
         capacity_bytes: capacity,
         early_warning,
+        cache,
     })
 }

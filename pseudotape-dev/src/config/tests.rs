@@ -3,6 +3,7 @@
 use super::*;
 use clap::Parser;
 use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_image::CachePolicy;
 use pseudotape_st::EndOfTape;
 
 fn image(drive: &DriveConfig) -> &ImageConfig {
@@ -106,7 +107,7 @@ fn a_comma_in_a_path_has_a_backslash_before_it() {
 
 #[test]
 fn keys_of_a_drive_are_read_with_units() {
-    let spec = "image=b,personality=lto5,serial=X1,capacity=2G,early-warning=64M,min-block=512,max-block=1M";
+    let spec = "image=b,personality=lto5,serial=X1,capacity=2G,early-warning=64M,cache=drop,min-block=512,max-block=1M";
     let config = config(&["--drive", "", "--drive", spec, "--cuse"]).unwrap();
     let drive = image(&config.drives[1]);
     assert_eq!(drive.personality.product, "ULT3580-TD5");
@@ -114,6 +115,7 @@ fn keys_of_a_drive_are_read_with_units() {
         (drive.capacity_bytes, drive.early_warning),
         (Some(2 << 30), Some(EarlyWarning::Bytes(64 << 20)))
     );
+    assert_eq!(drive.cache, Some(CachePolicy::Drop));
     assert_eq!(
         (
             drive.personality.limits.min_bytes,
