@@ -6,10 +6,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod asked;
 mod numbers;
 mod reach;
 mod shape;
 
+use asked::Asked;
 pub use reach::{Blind, Reach};
 pub use shape::{CallShape, Direction};
 
@@ -48,6 +50,7 @@ pub struct ProcCalls {
     available: bool,
     /// How long a task may take to fall asleep in its call.
     settle_max: Duration,
+    asked: Asked,
 }
 
 /// The kernel moves no more by one call (`MAX_RW_COUNT` at 4 KiB pages).
@@ -78,6 +81,7 @@ impl ProcCalls {
         ProcCalls {
             available: reach::is_told(Path::new("/proc"), std::process::id()).is_ok(),
             settle_max: SETTLE_MAX,
+            asked: Asked::default(),
         }
     }
 }
@@ -93,7 +97,10 @@ impl Calls for ProcCalls {
         if !self.available || tid == 0 {
             return CallOf::Unknown;
         }
-        let blocked = match blocked_in(tid, self.settle_max) {
+        let asked = self
+            .asked
+            .ask(tid, |file| blocked_in(file, self.settle_max));
+        let blocked = match asked {
             Ok(ThreadState::Blocked(blocked)) => blocked,
             Ok(ThreadState::Elsewhere) => return CallOf::Other,
             Ok(ThreadState::Running) | Err(_) => return CallOf::Unknown,
@@ -133,8 +140,7 @@ enum ThreadState {
 }
 
 /// The call in which the task sleeps; `Running` where it does not fall asleep in time.
-fn blocked_in(tid: u32, settle_max: Duration) -> io::Result<ThreadState> {
-    let file = File::open(ProcPath::new(tid, "syscall").as_str())?;
+fn blocked_in(file: &File, settle_max: Duration) -> io::Result<ThreadState> {
     let mut text = [0_u8; 256];
     let mut tries = 0;
     let mut since = None;
