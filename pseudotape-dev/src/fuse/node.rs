@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use pseudotape_chardev::{CharDevice, Cut, Errno, Handle, LastClose, News, Pieces, ProcCalls};
 
 use super::gate::Gate;
-use super::holders::{Held, Holders};
+use super::holders::{Held, Holders, NodeName, first_inode};
 
 /// The most that a request carries: 256 pages, unless the administrator set fewer.
 pub(super) const TRANSFER_MAX_BYTES: u32 = 1 << 20;
@@ -14,14 +14,17 @@ const MAX_PAGES_LIMIT: &str = "/proc/sys/fs/fuse/max_pages_limit";
 /// One file of the mount.
 pub(super) struct NodeFile {
     pub(super) name: String,
+    inode: u64,
     pub(super) device: Arc<dyn CharDevice>,
     pub(super) pieces: Pieces,
     open: Mutex<Vec<Handle>>,
 }
 
-/// All files of the mount. Inode 1 is the directory, inode 2 the first file.
+/// All files of the mount. Inode 1 is the directory.
 pub(super) struct Nodes {
     nodes: Vec<NodeFile>,
+    /// The inode of the first file.
+    first: u64,
     /// Every call of a device goes through it.
     pub(super) gate: Arc<Gate>,
     /// Known once they are mounted.
@@ -35,14 +38,17 @@ impl Nodes {
     pub(super) fn new(nodes: Vec<(String, Arc<dyn CharDevice>)>) -> Self {
         let cut = cut();
         let calls = Arc::new(ProcCalls::new());
-        let node = |(name, device): (String, Arc<dyn CharDevice>)| NodeFile {
+        let first = first_inode();
+        let node = |(inode, (name, device)): (u64, (String, Arc<dyn CharDevice>))| NodeFile {
             name,
+            inode,
             pieces: Pieces::new(Arc::clone(&device), calls.clone(), cut),
             device,
             open: Mutex::default(),
         };
         Nodes {
-            nodes: nodes.into_iter().map(node).collect(),
+            nodes: (first..).zip(nodes).map(node).collect(),
+            first,
             gate: Arc::default(),
             holders: OnceLock::new(),
         }
@@ -50,7 +56,7 @@ impl Nodes {
 
     pub(super) fn by_inode(&self, inode: u64) -> Option<&NodeFile> {
         self.nodes
-            .get(usize::try_from(inode.checked_sub(ROOT + 1)?).ok()?)
+            .get(usize::try_from(inode.checked_sub(self.first)?).ok()?)
     }
 
     pub(super) fn inode_of(&self, name: &std::ffi::OsStr) -> Option<u64> {
@@ -60,7 +66,7 @@ impl Nodes {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &NodeFile)> {
-        (ROOT + 1..).zip(&self.nodes)
+        self.nodes.iter().map(|node| (node.inode, node))
     }
 
     /// Whether a file is a stream, whose other end is another file here.
@@ -85,8 +91,11 @@ impl Nodes {
             let Some(close) = node.device.last_close() else {
                 continue;
             };
-            let (holders, name) = (holders.clone(), node.name.clone());
-            close.set_witness(&node.name, move || holders.who(&name) == Held::ByNobody);
+            let (holders, name, inode) = (holders.clone(), node.name.clone(), node.inode);
+            close.set_witness(&node.name, move || {
+                let name = &name;
+                holders.who(NodeName { name, inode }) == Held::ByNobody
+            });
         }
         self.holders.get_or_init(|| holders);
     }
@@ -96,7 +105,7 @@ impl Nodes {
     pub(super) fn flush(&self, node: &NodeFile, handle: Handle, tid: u32) -> Result<(), Errno> {
         // RELEASE of the last descriptor comes after `close(2)` has returned.
         let _near = node.device.last_close().map(LastClose::flush);
-        let held = |holders: &Holders| holders.after_close(&node.name, tid);
+        let held = |holders: &Holders| holders.after_close(node.named(), tid);
         let flushed = node.pieces.flush(handle, tid);
         if flushed.is_ok()
             && node.device.owes_at_close(handle)
@@ -117,7 +126,7 @@ impl Nodes {
             let open = node.open_files().clone();
             if !open.is_empty()
                 && !node.pieces.in_hand()
-                && holders.who(&node.name) == Held::ByNobody
+                && holders.who(node.named()) == Held::ByNobody
             {
                 open.into_iter().for_each(|handle| node.release(handle));
             }
@@ -137,6 +146,13 @@ impl Nodes {
 }
 
 impl NodeFile {
+    fn named(&self) -> NodeName<'_> {
+        NodeName {
+            name: &self.name,
+            inode: self.inode,
+        }
+    }
+
     pub(super) fn note_open(&self, handle: Handle) {
         self.open_files().push(handle);
     }

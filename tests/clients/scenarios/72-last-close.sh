@@ -54,6 +54,28 @@ bash -c '{ printf one; /bin/echo two; /bin/echo three; } >"$0"' "$NODE"
 drive_down
 same "one filemark for each open file" bbfbbbfbbfbfbbbfbbf "$(recorded "$WORK/shared.ptape")"
 
+# A program that runs another one, and whose descriptors are closed by that: the close comes in the middle of an execve(2), and
+# is done when the other program runs. The daemon asks /proc who else has the file open; a kernel (6.18) makes who asks for
+# too much of such a process wait for the end of its execve, which waits for the daemon.
+cartridge replaced
+drive_up "image=$WORK/replaced.ptape"
+daemon=$DAEMON
+python3 - "$NODE" "$daemon" <<'PYTHON' 2>/dev/null
+import os, sys
+tape = os.open(sys.argv[1], os.O_WRONLY)  # closed on exec, as Python opens everything
+other = os.dup(tape)
+os.write(tape, b"x" * 10240)
+child = os.fork()
+if child == 0:
+    os.execv("/bin/true", ["true"])
+os.waitpid(child, 0)
+os.write(other, b"x" * 10240)
+os.execv("/bin/sh", ["sh", "-c", f"kill -9 {sys.argv[2]}"])
+PYTHON
+daemon_gone 50 2>/dev/null || fail "a program that runs another one" "the daemon is still there"
+nodes_clear
+same "descriptors that an execve closes: the last one ends the tape file" bbf "$(recorded "$WORK/replaced.ptape")"
+
 # A program that still has its file open when the daemon ends: it is told, and so is the operator.
 cartridge held
 drive_up "image=$WORK/held.ptape"
