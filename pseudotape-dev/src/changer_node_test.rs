@@ -30,6 +30,8 @@ impl Bays for List {
         Ok(())
     }
 
+    fn await_close(&mut self, _drive: u16) {}
+
     fn usage(&mut self, _drive: u16) -> DriveUse {
         DriveUse::default()
     }

@@ -19,7 +19,11 @@ pub trait Bays {
     /// failure. By `force` also while a program has it open or locked.
     fn unload(&mut self, drive: u16, force: bool) -> Result<(), BayFailure>;
 
-    /// What programs do with the drive.
+    /// Waits for the end of a close that has returned to its program already, where a drive hears of it later. Asked
+    /// before a move, so that a program can close its tape and change it.
+    fn await_close(&mut self, drive: u16);
+
+    /// What programs do with the drive. Waits for nothing.
     fn usage(&mut self, drive: u16) -> DriveUse;
 
     /// What the drive is.
@@ -166,7 +170,9 @@ impl<H: Host, B: Bays> Robot<H, B> {
 
     /// Refuses a drive that a program has.
     fn free(&mut self, drive: Address) -> Result<(), Refusal> {
-        let usage = self.bays.usage(self.number(drive));
+        let number = self.number(drive);
+        self.bays.await_close(number);
+        let usage = self.bays.usage(number);
         if let Some(by) = usage.opened_by {
             return Err(Refusal::InUse { drive, by });
         }

@@ -376,6 +376,28 @@ fn barcodes_of_new_cartridges_follow_the_scheme() {
     }
 }
 
+/// A program closed its tape and changed it, and the drive had not heard of the close.
+#[test]
+fn a_move_waits_for_a_close_that_is_on_its_way() {
+    let drives = MemoryBays::new(1);
+    let library = library_on(MemoryHost::default(), design(1, 0, 2), 1);
+    let (mut changer, _) = Robot::start(library, drives.clone());
+    let layout = changer.layout();
+    let (home, first) = (slot(&layout, 1), drive(&layout, 0));
+    changer.transfer(Move::new(home, first)).unwrap();
+    let open = |closing| {
+        drives.with(0, |bay| {
+            bay.usage.opened_by = Some("tar".into());
+            bay.closing = closing;
+        });
+    };
+    open(false);
+    let refused = changer.transfer(Move::new(first, home)).unwrap_err();
+    assert!(matches!(refused, Refusal::InUse { .. }), "{refused}");
+    open(true);
+    changer.transfer(Move::new(first, home)).unwrap();
+}
+
 /// Drives that write down which parts of a move take time.
 struct Timed {
     drives: MemoryBays,
@@ -389,6 +411,10 @@ impl Bays for Timed {
 
     fn unload(&mut self, drive: u16, force: bool) -> Result<(), BayFailure> {
         self.drives.unload(drive, force)
+    }
+
+    fn await_close(&mut self, drive: u16) {
+        self.drives.await_close(drive);
     }
 
     fn usage(&mut self, drive: u16) -> DriveUse {

@@ -17,6 +17,8 @@ pub struct MemoryBay {
     pub holds: Option<Cartridge>,
     /// What programs do with it.
     pub usage: DriveUse,
+    /// The program that has it open has closed it, and the drive is about to hear of that.
+    pub closing: bool,
     /// Its next loads fail, so many.
     pub failing_loads: u32,
     /// Its next unloads fail, so many, though the cartridge comes out.
@@ -89,6 +91,14 @@ impl Bays for MemoryBays {
             }
             Ok(())
         })
+    }
+
+    fn await_close(&mut self, drive: u16) {
+        self.with(drive, |bay| {
+            if std::mem::take(&mut bay.closing) {
+                bay.usage.opened_by = None;
+            }
+        });
     }
 
     fn usage(&mut self, drive: u16) -> DriveUse {

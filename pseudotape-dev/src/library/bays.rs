@@ -83,6 +83,10 @@ impl Bays for DriveBays {
         self.drive(drive).unload_cartridge(force)
     }
 
+    fn await_close(&mut self, drive: u16) {
+        self.drive(drive).await_close();
+    }
+
     fn usage(&mut self, drive: u16) -> DriveUse {
         let drive = self.drive(drive);
         DriveUse {
