@@ -20,9 +20,9 @@ pub struct Arguments {
 
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
     /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
-    /// cache (auto, keep, drop), end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \, (and \\ for a backslash before
-    /// a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is whoever comes to that
-    /// socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]),
+    /// cache (auto, keep, drop), end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \,
+    /// (and \\ for a backslash before a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is
+    /// whoever comes to that socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]),
     /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60]), slave-group=GROUP and
     /// slave-mode=OCTAL (who else than the daemon's user may be it [default: 0600, with a group 0660])
     #[arg(long, value_name = "SPEC")]

@@ -255,7 +255,8 @@ pub(crate) struct DumpOptions {
 
 const TAPES: &str = "\
 A tape is written PATH (an image, or a tape's non-rewinding node), image:PATH[,create][,capacity=SIZE]\
-[,early-warning=SIZE][,cache=auto|keep|drop], device:PATH, rmt:[USER@]HOST:PATH[,server=PROGRAM][,rsh=PROGRAM] or null; zstd+, lz4+ and \
+[,early-warning=SIZE][,cache=auto|keep|drop], device:PATH, rmt:[USER@]HOST:PATH[,server=PROGRAM][,rsh=PROGRAM] \
+or null; zstd+, lz4+ and \
 aes=KEYFILE+ before it compress and encrypt each block; aes-anywhere=KEYFILE+ reads encrypted blocks that are not \
 where they were written.";
 

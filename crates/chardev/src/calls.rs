@@ -1,4 +1,3 @@
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -8,10 +7,12 @@ use std::time::{Duration, Instant};
 
 mod asked;
 mod numbers;
+mod path;
 mod reach;
 mod shape;
 
 use asked::Asked;
+use path::ProcPath;
 pub use reach::{Blind, Reach};
 pub use shape::{CallShape, Direction};
 
@@ -215,40 +216,6 @@ fn native_word(bytes: &[u8]) -> u64 {
         bytes.iter().rev().fold(0, add)
     } else {
         bytes.iter().fold(0, add)
-    }
-}
-
-/// A path under `/proc/<tid>`, without an allocation.
-struct ProcPath {
-    bytes: [u8; 40],
-    length: usize,
-}
-
-impl ProcPath {
-    fn new(tid: u32, name: &str) -> Self {
-        let mut path = ProcPath {
-            bytes: [0; 40],
-            length: 0,
-        };
-        write!(path, "/proc/{tid}/{name}").expect("a tid and a short name fit");
-        path
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).expect("only whole strings are written")
-    }
-}
-
-impl std::fmt::Write for ProcPath {
-    fn write_str(&mut self, s: &str) -> std::fmt::Result {
-        let end = self.length + s.len();
-        let place = self
-            .bytes
-            .get_mut(self.length..end)
-            .ok_or(std::fmt::Error)?;
-        place.copy_from_slice(s.as_bytes());
-        self.length = end;
-        Ok(())
     }
 }
 

@@ -1,5 +1,5 @@
-//! What stays of an image in the page cache of the host. The kernel is asked: a read that may not wait for the disk gets
-//! what is there.
+//! What stays of an image in the page cache of the host. The kernel is asked: a read that may not wait for the disk
+//! gets what is there.
 
 use std::fs::File;
 use std::io::IoSliceMut;

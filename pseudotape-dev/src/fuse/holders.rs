@@ -10,8 +10,8 @@
 
 //!
 //! What is asked must not wait for a process that waits for us. A process closes descriptors in the middle of an
-//! `execve(2)`, and waits for FLUSH there. Of such a process Linux 6.18 answers `stat`, `syscall` and the links beneath `fd`
-//! only when its `execve` is over; it lists `fd`, and tells `fdinfo` and `status`, at any time.
+//! `execve(2)`, and waits for FLUSH there. Of such a process Linux 6.18 answers `stat`, `syscall` and the links beneath
+//! `fd` only when its `execve` is over; it lists `fd`, and tells `fdinfo` and `status`, at any time.
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -47,9 +47,9 @@ pub(super) enum Held {
     Unknown,
 }
 
-/// A number for the first file of a mount, those of the other files follow: by such a number alone `fdinfo` tells whose file
-/// is open. Drawn at random from the upper half of 32 bits, where other files hardly ever are. A number of more bits is an
-/// error for 32-bit programs that ask for the file's status.
+/// A number for the first file of a mount, those of the other files follow: by such a number alone `fdinfo` tells whose
+/// file is open. Drawn at random from the upper half of 32 bits, where other files hardly ever are. A number of more
+/// bits is an error for 32-bit programs that ask for the file's status.
 pub(super) fn first_inode() -> u64 {
     const UPPER_HALF: u64 = 0x8000_0000;
     /// For the files that follow.

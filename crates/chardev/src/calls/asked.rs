@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::ProcPath;
+use super::path::ProcPath;
 
 /// So many tasks are remembered: those that write or read at the same time. A drive has one program at a time.
 const TASKS_MAX: usize = 8;
