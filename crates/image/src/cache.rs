@@ -36,7 +36,7 @@ const SMALL_BYTES: u64 = 4096;
 /// Whether an image stays in the host's page cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CachePolicy {
-    /// It is kept until more than 1 GiB was written since the image was opened, and what is written is dropped then.
+    /// It is kept until more than 1 GiB was written in one go, and what is written is dropped then.
     #[default]
     Auto,
     /// The host decides.
@@ -78,7 +78,9 @@ impl fmt::Display for CachePolicy {
 /// The stretch of a file that was written (or read) in one go, as far as it may still be in the page cache.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stretch {
-    /// Where it begins.
+    /// Where its first byte was moved.
+    origin: u64,
+    /// Where the part of it begins that may still be cached.
     begin: u64,
     /// Where it ends.
     end: u64,
@@ -91,11 +93,16 @@ struct Stretch {
 impl Stretch {
     fn at(offset: u64) -> Self {
         Stretch {
+            origin: offset,
             begin: offset,
             end: offset,
             advised: offset,
             swept: offset,
         }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.end - self.origin
     }
 
     fn whole(&self) -> Option<Range<u64>> {
@@ -137,7 +144,10 @@ impl Stretch {
     /// What was written is on the disk now: all of it can go.
     fn rest(&mut self) -> Option<Range<u64>> {
         let rest = self.whole();
-        *self = Stretch::at(self.end);
+        *self = Stretch {
+            origin: self.origin,
+            ..Stretch::at(self.end)
+        };
         rest
     }
 }
@@ -146,7 +156,6 @@ impl Stretch {
 #[derive(Debug, Default)]
 pub(crate) struct PageCache {
     policy: CachePolicy,
-    written_bytes: u64,
     written: Stretch,
     read: Cell<Stretch>,
 }
@@ -160,9 +169,10 @@ impl PageCache {
         self.policy = policy;
     }
 
-    fn drops_written(&self) -> bool {
+    /// Whether what is written is dropped, where the stretch has this length.
+    fn drops_written(&self, stretch_bytes: u64) -> bool {
         match self.policy {
-            CachePolicy::Auto => self.written_bytes > AUTO_BYTES,
+            CachePolicy::Auto => stretch_bytes > AUTO_BYTES,
             CachePolicy::Keep => false,
             CachePolicy::Drop => true,
         }
@@ -172,8 +182,7 @@ impl PageCache {
     #[inline]
     pub(crate) fn written(&mut self, offset: u64, bytes: usize) -> Option<Range<u64>> {
         let bytes = wide(bytes);
-        self.written_bytes = self.written_bytes.saturating_add(bytes);
-        let drops = self.drops_written();
+        let drops = self.drops_written(self.written.bytes().saturating_add(bytes));
         self.written.moved(offset, bytes, drops)
     }
 
@@ -191,7 +200,7 @@ impl PageCache {
 
     /// Notes that what was written is on the disk; says what is to be dropped.
     pub(crate) fn synced(&mut self) -> Option<Range<u64>> {
-        match self.drops_written() {
+        match self.drops_written(self.written.bytes()) {
             true => self.written.rest(),
             false => None,
         }
@@ -258,6 +267,15 @@ mod tests {
         assert_eq!(cache.read(0, 100 * MIB), None, "only what is written");
         assert_eq!(cache.synced(), Some(4096..all));
         assert_eq!(cache.synced(), None, "nothing came since");
+    }
+
+    #[test]
+    fn auto_keeps_a_small_tape_that_is_written_again_and_again() {
+        let mut cache = cache(CachePolicy::Auto);
+        for _ in 0..20 {
+            assert_eq!(write(&mut cache, 4096, 256), []);
+            assert_eq!(cache.synced(), None);
+        }
     }
 
     #[test]
