@@ -592,6 +592,39 @@ fn what_is_wanted_moves_and_the_stacked_volume_is_scratch() {
     place.ok(&["doctor", "--digests"]);
 }
 
+/// The only copy that is left is given up with a word for it, as with `rm`.
+#[test]
+fn the_last_copy_on_a_stacked_volume_is_not_given_up_without_a_word() {
+    let place = Place::empty();
+    for (at, label) in VOLUMES.iter().enumerate() {
+        place.written_with(label, at, 1000);
+    }
+    for tape in ["a.ptape", "b.ptape"] {
+        place.create(tape);
+    }
+    let by = ["--by", "ada", "--reason", "why"];
+    let a = ["--to", "one", "--drive", "a.ptape", "--new", "STK001"];
+    let b = ["--to", "two", "--drive", "b.ptape", "--new", "STK002"];
+    place.ok(&[&["stack", "--policy"], &a[..]].concat());
+    place.ok(&[&["stack", "MON002"], &b[..]].concat());
+    for label in ["MON001", "MON002"] {
+        fs::remove_file(place.image(label)).unwrap();
+    }
+    place.ok(&[&["pool", "STK001", "full"], &by[..]].concat());
+    let erase = [&["pool", "STK001", "erase"], &by[..]].concat();
+    let words = place.refused(&erase);
+    // The second one is on another stacked volume, too, and the third one has its image.
+    assert!(words.contains("volumes: MON001. "), "{words}");
+    assert!(words.contains("--lose-last-copy"), "{words}");
+    place.ok(&["recall", "MON001", "--drive", "a.ptape"]);
+    // An image of which the end is gone is no copy.
+    let image = fs::read(place.image("MON003")).unwrap();
+    fs::write(place.image("MON003"), &image[..image.len() / 2]).unwrap();
+    let words = place.refused(&erase);
+    assert!(words.contains("volumes: MON003. "), "{words}");
+    place.ok(&[&erase[..], &["--lose-last-copy"]].concat());
+}
+
 /// Killed anywhere, it leaves each copy on the old one or on the new one, and the same command goes on.
 #[test]
 fn a_reclaim_that_is_killed_loses_nothing() {

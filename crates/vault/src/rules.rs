@@ -278,7 +278,7 @@ pub fn dropped<'a>(known: &'a [TapeFile], found: &[TapeFile]) -> Vec<&'a TapeFil
 }
 
 /// Whether somebody still wants a tape file.
-fn is_wanted(state: FileState) -> bool {
+pub(crate) fn is_wanted(state: FileState) -> bool {
     match state {
         FileState::Ok | FileState::Bad | FileState::Missing => true,
         FileState::Released | FileState::Lost => false,

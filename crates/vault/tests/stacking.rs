@@ -9,8 +9,8 @@ use pseudotape_tape::{Drive, Mark, Transfer, WriteMode};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
 use pseudotape_vault::recovery::{Copy, Place};
 use pseudotape_vault::{
-    Cartridge, Depth, Error, Label, Order, StackState, Stacked, Surroundings, Taking, Vault,
-    read_contents,
+    Cartridge, Depth, Error, Label, LastCopy, Order, StackState, Stacked, Surroundings, Taking,
+    Vault, read_contents,
 };
 
 const BLOCK: usize = 256 << 10;
@@ -332,7 +332,9 @@ fn a_tape_that_was_only_begun_anew_is_taken() {
         .open_cartridge(&mut tape, &pool, Some(&name), &order())
         .unwrap();
     for state in [StackState::Full, StackState::Erase] {
-        vault.set_stack_state(&name, state, &order()).unwrap();
+        vault
+            .set_stack_state(&name, state, LastCopy::Kept, &order())
+            .unwrap();
     }
     drop(vault);
     fs::create_dir_all(before.join("images")).unwrap();
@@ -525,7 +527,7 @@ fn what_is_known_of_a_volume_has_its_copies_and_a_load_names_them() {
         let stacked = label("STK001");
         house
             .vault
-            .set_stack_state(&stacked, state, &order())
+            .set_stack_state(&stacked, state, LastCopy::MayGo, &order())
             .unwrap();
     }
     assert_eq!(house.vault.known().unwrap()[0].copies.len(), 1);

@@ -308,6 +308,9 @@ pub(crate) struct PoolOptions {
     /// The state: full, erase, empty, read-only-recovery, unavailable, destroyed.
     #[arg(value_name = "STATE")]
     pub state: Option<StackState>,
+    /// Becomes erase also where the last copy of something that somebody wants is on it.
+    #[arg(long, requires = "label")]
+    pub lose_last_copy: bool,
     #[command(flatten)]
     pub order: Ordered,
 }

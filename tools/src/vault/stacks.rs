@@ -7,7 +7,7 @@ use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, pr
 use pseudotape_sink::{Access, Sink};
 use pseudotape_tape::{Drive, Volume, make_ready};
 use pseudotape_vault::{
-    ArchiveCopy, Cartridge, Label, Stacked, StackedVolume, Vault, WantedCopies,
+    ArchiveCopy, Cartridge, Label, LastCopy, Stacked, StackedVolume, Vault, WantedCopies,
 };
 use serde::Serialize;
 
@@ -128,7 +128,11 @@ pub(super) fn pool(pool: &PoolOptions, place: &Place, screen: &Screen) -> Result
         return Ok(Verdict::Well);
     };
     let mut vault = place.open("pool")?;
-    let stacked = vault.set_stack_state(label, state, &order(&pool.order))?;
+    let last_copy = match pool.lose_last_copy {
+        true => LastCopy::MayGo,
+        false => LastCopy::Kept,
+    };
+    let stacked = vault.set_stack_state(label, state, last_copy, &order(&pool.order))?;
     screen.show(&ShownStack::new(&stacked, &vault.wanted_copies()?))?;
     Ok(Verdict::Well)
 }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::event::Order;
 use crate::label::Label;
 use crate::pool::{StackState, StackedVolume};
+use crate::rules::LastCopy;
 
 /// The pool of tapes that a backup of the catalog begins, where nobody says another one.
 const BACKUPS: &str = "backups";
@@ -40,7 +41,7 @@ impl Vault {
             && known.state == StackState::Filling
         {
             let order = Order::system(why);
-            self.set_stack_state(&known.label, StackState::Full, &order)?;
+            self.set_stack_state(&known.label, StackState::Full, LastCopy::Kept, &order)?;
         }
         Ok(())
     }

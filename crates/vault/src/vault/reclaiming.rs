@@ -13,12 +13,14 @@ use super::recalling::{gone, is_of};
 use super::stacking::{Cartridge, named, no_such, stacking};
 use super::{Vault, found};
 use crate::catalog::Rows;
+use crate::contents::{Depth, read_contents};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
 use crate::label::Label;
 use crate::pool::{ArchiveCopy, StackState, StackedVolume};
+use crate::rules::{LastCopy, is_wanted as is_wanted_file};
 use crate::state::Category;
-use crate::volume::{Digest, Volume};
+use crate::volume::{Digest, Listed, Volume};
 
 /// The stacked volume that is emptied, in a drive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +131,8 @@ impl Vault {
             Ok(Outcome::EndOfMedium(_)) => {
                 let order = Order::system("what moves from another one did not fit");
                 let label = cartridge.stacked.label.clone();
-                cartridge.stacked = self.set_stack_state(&label, StackState::Full, &order)?;
+                cartridge.stacked =
+                    self.set_stack_state(&label, StackState::Full, LastCopy::Kept, &order)?;
                 return Ok(Moved::Full);
             }
             Err(
@@ -227,6 +230,59 @@ fn wanted(rows: Rows<'_>, images: &Path) -> Result<WantedCopies, Error> {
         wanted.sort_by_key(|(_, copy)| copy.file);
     }
     Ok(by_stack)
+}
+
+/// Whether a stacked volume has no copy that is the only one left of what somebody wants.
+pub(super) fn expect_no_last_copy(
+    rows: Rows<'_>,
+    images: &Path,
+    stacked: &StackedVolume,
+) -> Result<(), Error> {
+    let mut all = rows.all_copies()?;
+    let mut last = Vec::new();
+    for (key, listed) in rows.all()? {
+        let copies = all.remove(&key).unwrap_or_default();
+        let is_on = |copy: &&ArchiveCopy| copy.stacked_identity == stacked.identity;
+        // The newest one is first.
+        let Some(newest) = copies.iter().find(is_on) else {
+            continue;
+        };
+        let mut others = copies.iter().filter(|copy| !is_on(copy));
+        let is_elsewhere =
+            others.any(|other| other.state.is_readable() && other.generation >= newest.generation);
+        let is_given_up = listed.volume.category == Category::Scratch
+            || !rows
+                .files(key)?
+                .iter()
+                .any(|file| is_wanted_file(file.state));
+        if !is_elsewhere && !is_given_up && !is_whole(&listed, images) {
+            last.push(listed.volume.label.to_string());
+        }
+    }
+    let label = &stacked.label;
+    match last.is_empty() {
+        true => Ok(()),
+        false => Err(stacking(format!(
+            "the only copy that is left is on {label}, of each of these volumes: {}. Recall them first ('pseudotape \
+             vault recall'), move them ('pseudotape vault reclaim'), release their files, or say --lose-last-copy",
+            last.join(", ")
+        ))),
+    }
+}
+
+/// Whether the image of a volume is there, and as the catalog knows it, as far as can be told without all its bytes.
+fn is_whole(listed: &Listed, images: &Path) -> bool {
+    let volume = &listed.volume;
+    let Some(name) = &volume.image else {
+        return false;
+    };
+    let contents = read_contents(&images.join(name), Depth::Frames, &mut |_| {});
+    contents.is_ok_and(|contents| {
+        listed.faulty == 0
+            && contents.identity == volume.identity
+            && Some(contents.generation) == volume.image_generation
+            && contents.trouble().is_none()
+    })
 }
 
 fn is_wanted(copy: &ArchiveCopy, all: &[ArchiveCopy], generation: u64, is_here: bool) -> bool {
