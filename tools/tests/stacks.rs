@@ -625,6 +625,49 @@ fn the_last_copy_on_a_stacked_volume_is_not_given_up_without_a_word() {
     place.ok(&[&erase[..], &["--lose-last-copy"]].concat());
 }
 
+/// What the policy can't copy is named and left; the others are copied, and the catalog too.
+#[test]
+fn the_policy_goes_on_behind_what_can_not_be_copied() {
+    let place = Place::empty();
+    for (at, label) in ["A", "B", "C", "D", "E"].iter().enumerate() {
+        place.written_with(label, at, 1000);
+    }
+    for tape in ["one.ptape", "two.ptape"] {
+        place.create(tape);
+    }
+    let by = ["--by", "ada", "--reason", "why"];
+    let one = ["--to", "one", "--drive", "one.ptape", "--new", "STK001"];
+    let two = ["--to", "two", "--drive", "two.ptape", "--new", "STK002"];
+    place.ok(&[&["stack", "A"], &one[..]].concat());
+    // It has not the digest that its copy in the other pool has.
+    let mut image = fs::read(place.image("A")).unwrap();
+    let at = image.len() / 2;
+    image[at] ^= 1;
+    fs::write(place.image("A"), image).unwrap();
+    for label in ["B", "C"] {
+        fs::remove_file(place.image(label)).unwrap();
+    }
+    place.ok(&[&["mark", "C", "lost"], &by[..]].concat());
+    let report = place.json(1, &[&["stack", "--policy"], &two[..]].concat());
+    let labels = |of: &str| -> Vec<Value> {
+        let all = report[of].as_array().unwrap().iter();
+        all.map(|one| one["label"].clone()).collect()
+    };
+    assert_eq!(labels("failed"), ["A", "B"], "{report}");
+    assert_eq!(labels("volumes"), ["D", "E"], "{report}");
+    assert_eq!(report["backup"]["file"], 3, "{report}");
+    assert_eq!(report["complete"], false);
+    let found = report["failed"][1]["found"].as_str().unwrap();
+    assert_eq!(found.matches("B.ptape").count(), 1, "{found}");
+    let text = place.ended(1, &[&["stack", "--policy"], &two[..4]].concat());
+    assert!(
+        text.contains("A: no copy: ") && text.contains("B: no copy: "),
+        "{text}"
+    );
+    fs::remove_file(place.image("E")).unwrap();
+    place.ok(&["recall", "E", "--drive", "two.ptape"]);
+}
+
 /// Killed anywhere, it leaves each copy on the old one or on the new one, and the same command goes on.
 #[test]
 fn a_reclaim_that_is_killed_loses_nothing() {

@@ -767,6 +767,29 @@ fn stacked_until_full(place: &Place) -> Value {
     report
 }
 
+/// By policy, on a tape of another pool: the image of one is missing, and what a clone replaced is not tried.
+fn stacked_but_one(place: &Place) -> Value {
+    let created = place.command(&["create", "policy.ptape"]).output().unwrap();
+    assert!(created.status.success(), "{created:?}");
+    let [here, away] = ["v/images/Y.ptape", "Y-away"].map(|name| place.path(name));
+    fs::rename(&here, &away).unwrap();
+    let to = [
+        "--to",
+        "other",
+        "--drive",
+        "policy.ptape",
+        "--new",
+        "STK009",
+    ];
+    let text = place.ended(1, &[&["stack", "--policy", "--json"], &to[..]].concat());
+    fs::rename(&away, &here).unwrap();
+    assert!(
+        text.contains("\"F\"") && !text.contains("F damaged 1"),
+        "{text}"
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
 /// Tape files that go out, and that come back.
 fn out_and_back(place: &Place, see: &mut impl FnMut(&str, &Value)) {
     let damaged = "G damaged 1";
@@ -900,6 +923,7 @@ fn reports_are_those_of_the_document() {
     );
     see("clone", &place.json(&["clone", "F", "--to", "E"]));
     see("stack", &stacked_until_full(&place));
+    see("stack", &stacked_but_one(&place));
     see("pool", &place.json(&["pool"]));
     let full = [&["pool", "STK001", "read-only-recovery"], &by[..]].concat();
     see("pool LABEL STATE", &place.json(&full));

@@ -85,6 +85,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether it lies with what was to be written, and not with the drive.
+    #[must_use]
+    pub fn is_of_payload(&self) -> bool {
+        matches!(
+            self,
+            Error::Name(_)
+                | Error::PayloadRead(_)
+                | Error::PayloadLength { .. }
+                | Error::PayloadDigest { .. }
+        )
+    }
+}
+
 /// Why a tape file is not one of ours to read. The tape is behind it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

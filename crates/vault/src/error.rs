@@ -1,7 +1,7 @@
 //! What can go wrong, and the way out.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -179,7 +179,7 @@ pub enum Error {
         source: io::Error,
     },
     /// An image can't be read.
-    #[error("{path}: {source}")]
+    #[error("{}", about_image(path, source))]
     Image {
         /// The file.
         path: PathBuf,
@@ -427,6 +427,15 @@ impl Error {
             path: path.into(),
             source,
         }
+    }
+}
+
+/// Some errors of an image begin with its path.
+fn about_image(path: &Path, source: &pseudotape_image::Error) -> String {
+    let (path, words) = (path.display().to_string(), source.to_string());
+    match words.starts_with(&path) {
+        true => words,
+        false => format!("{path}: {words}"),
     }
 }
 

@@ -94,6 +94,13 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Error>, words: &str) {
     assert!(text.contains(words), "{text}: {words}");
 }
 
+fn not_copied(stacked: Stacked, words: &str) {
+    match stacked {
+        Stacked::Unreadable(error) => refused::<()>(Err(error), words),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn drive(cartridge: ModelCartridge) -> ModelDrive {
     let mut drive = ModelDrive::new(Personality::default());
     drive.insert(cartridge);
@@ -132,7 +139,7 @@ fn a_volume_comes_back_as_it_went() {
         );
         // Once is enough.
         let again = house.stack(&mut tape, &mut cartridge, name);
-        assert_eq!(again, Stacked::Already(copy));
+        assert!(matches!(again, Stacked::Already(known) if known == copy));
     }
     assert_eq!(house.vault.without_copy(&label("primary")).unwrap(), []);
     let stacked = &house.vault.stacked_volumes().unwrap()[0];
@@ -207,10 +214,10 @@ fn what_does_not_fit_has_no_copy_and_goes_to_the_next_one() {
         house.stack(&mut first, &mut cartridge, "MON001"),
         Stacked::Copied(_)
     ));
-    assert_eq!(
+    assert!(matches!(
         house.stack(&mut first, &mut cartridge, "MON002"),
         Stacked::Full
-    );
+    ));
     assert_eq!(house.vault.copies(&label("MON002")).unwrap(), []);
     let stacked = &house.vault.stacked_volumes().unwrap()[0];
     assert_eq!((stacked.state, stacked.copies), (StackState::Full, 1));
@@ -481,20 +488,16 @@ fn what_is_in_use_or_written_past_the_vault_is_not_copied() {
     let mut cartridge = house.cartridge(&mut tape, Some("STK001")).unwrap();
     let before = objects(&mut tape).len();
     let hold = FileStore::open(&path, Access::ReadWrite).unwrap();
-    let stacked = house
-        .vault
-        .stack(&mut tape, &mut cartridge, &label("MON001"), &order());
-    refused(stacked, "in use by a drive");
+    let stacked = house.stack(&mut tape, &mut cartridge, "MON001");
+    not_copied(stacked, "in use by a drive");
     drop(hold);
     let store = FileStore::open(&path, Access::ReadWrite).unwrap();
     let (mut image, _) = Image::open(store, Access::ReadWrite).unwrap();
     image.to_end_of_data();
     image.append_block(b"past the vault").unwrap();
     image.finish().unwrap();
-    let stacked = house
-        .vault
-        .stack(&mut tape, &mut cartridge, &label("MON001"), &order());
-    refused(stacked, "not what the catalog knows");
+    let stacked = house.stack(&mut tape, &mut cartridge, "MON001");
+    not_copied(stacked, "not what the catalog knows");
     assert_eq!(objects(&mut tape).len(), before);
 }
 

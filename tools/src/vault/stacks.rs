@@ -178,6 +178,24 @@ impl Report for ShownCopy {
     }
 }
 
+/// A volume that can't be copied.
+#[derive(Debug, Serialize)]
+struct ShownUncopied {
+    label: String,
+    /// Why.
+    found: String,
+}
+
+impl Report for ShownUncopied {
+    fn text(&self, screen: &Screen) -> String {
+        format!(
+            "{}: no copy: {}\n",
+            screen.paint(Paint::Heading, &printable(&self.label)),
+            printable(&self.found)
+        )
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct StackReport {
     stacked_volume: ShownStack,
@@ -186,6 +204,8 @@ struct StackReport {
     volumes: Vec<ShownCopy>,
     /// Volumes without a copy, because the stacked volume is full.
     left: Vec<String>,
+    /// Volumes that can't be copied.
+    failed: Vec<ShownUncopied>,
     /// The backup of the catalog that was written behind them.
     backup: Option<ShownBackup>,
     /// One was to be written, and did not fit.
@@ -255,15 +275,32 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
         .with_context(name)?;
     let mut volumes = Vec::new();
     let mut left = Vec::new();
+    let mut failed = Vec::new();
+    let mut is_failed = false;
     for (at, label) in labels.iter().enumerate() {
         let stacked = vault.stack(&mut *tape, &mut cartridge, label, &order);
-        let shown = match stacked.with_context(|| format!("{label} to {}", stack.drive))? {
+        let what = || format!("{label} to {}", stack.drive);
+        let shown = match stacked.with_context(what)? {
             Stacked::Copied(copy) => ShownCopy::new(label, "copied", &copy),
             Stacked::Already(copy) => ShownCopy::new(label, "already", &copy),
             Stacked::Full => {
                 left = labels.iter().skip(at).map(Label::to_string).collect();
                 break;
             }
+            Stacked::Unreadable(error) if stack.policy => {
+                let shown = ShownUncopied {
+                    label: label.to_string(),
+                    found: error.to_string(),
+                };
+                match screen.is_json() {
+                    true => failed.push(shown),
+                    false => screen.show(&shown)?,
+                }
+                is_failed = true;
+                continue;
+            }
+            // Who names a volume is told at once.
+            Stacked::Unreadable(error) => return Err(error).with_context(what),
         };
         match screen.is_json() {
             true => volumes.push(shown),
@@ -282,12 +319,13 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
     vault.set_stack_place(identity, image_place(&stack.drive)?.as_deref())?;
     let all = vault.stacked_volumes()?;
     let now = all.iter().find(|one| one.identity == identity);
-    let complete = left.is_empty() && !backup_left;
+    let complete = left.is_empty() && !is_failed && !backup_left;
     screen.show(&StackReport {
         stacked_volume: ShownStack::new(now.unwrap_or(&cartridge.stacked), &vault.wanted_copies()?),
         begun: cartridge.begun,
         volumes,
         left,
+        failed,
         backup,
         backup_left,
         complete,

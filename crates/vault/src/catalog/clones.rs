@@ -1,5 +1,7 @@
 //! Rows of clones: what they were made of.
 
+use std::collections::HashSet;
+
 use pseudotape_image::{Uuid, VolumeId};
 use rusqlite::{OptionalExtension, params};
 
@@ -38,6 +40,17 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// The volumes that a clone took the place of.
+    pub(crate) fn replaced(&self) -> Result<HashSet<VolumeId>, Error> {
+        let mut statement = self.connection.prepare("SELECT source FROM clone")?;
+        let mut rows = statement.query([])?;
+        let mut all = HashSet::new();
+        while let Some(row) = rows.next()? {
+            all.insert(source_of(&row.get::<_, String>(0)?)?);
+        }
+        Ok(all)
+    }
+
     /// What a volume is the clone of.
     pub(crate) fn clone_of(&self, key: Key) -> Result<Option<(VolumeId, Vec<ClonedFile>)>, Error> {
         let sql = "SELECT source FROM clone WHERE volume = ?1";
@@ -48,9 +61,7 @@ impl Rows<'_> {
         let Some(source) = source else {
             return Ok(None);
         };
-        let source = Uuid::parse_str(&source).map_err(|error| Error::Damaged {
-            cause: format!("the source of a clone: {error}"),
-        })?;
+        let source = source_of(&source)?;
         let sql = "SELECT number, old_number, old_first_object FROM cloned_file WHERE volume = ?1 ORDER BY number";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([key.0])?;
@@ -62,6 +73,13 @@ impl Rows<'_> {
                 old_first_object: unsigned(row, 2)?,
             });
         }
-        Ok(Some((VolumeId(source), files)))
+        Ok(Some((source, files)))
     }
+}
+
+fn source_of(text: &str) -> Result<VolumeId, Error> {
+    let source = Uuid::parse_str(text).map_err(|error| Error::Damaged {
+        cause: format!("the source of a clone: {error}"),
+    })?;
+    Ok(VolumeId(source))
 }

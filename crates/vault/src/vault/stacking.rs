@@ -17,7 +17,7 @@ use crate::event::{Change, Order, Subject};
 use crate::label::Label;
 use crate::pool::{ArchiveCopy, StackState, StackedVolume, places};
 use crate::rules::{LastCopy, may_serve};
-use crate::state::{Category, Opening};
+use crate::state::{Availability, Category, Opening};
 use crate::volume::{Digest, Listed, Volume};
 
 /// The stacked volume in a drive, with the tape where the next archive goes.
@@ -34,7 +34,7 @@ pub struct Cartridge {
 }
 
 /// What became of a volume that was to be stacked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Stacked {
     /// It has a new copy.
     Copied(ArchiveCopy),
@@ -42,6 +42,8 @@ pub enum Stacked {
     Already(ArchiveCopy),
     /// It did not fit: the stacked volume is full, and has no copy of it.
     Full,
+    /// The volume can't be copied. The next one can.
+    Unreadable(Error),
 }
 
 impl Vault {
@@ -64,13 +66,21 @@ impl Vault {
     }
 
     /// The closed private volumes with an image of which a pool has no copy that is of their generation.
+    ///
+    /// A volume that is away or lost has nothing to copy. One that a clone took the place of was given up for that.
     pub fn without_copy(&self, pool: &Label) -> Result<Vec<Label>, Error> {
         let rows = self.catalog.rows();
+        let replaced = rows.replaced()?;
         let mut without = Vec::new();
         for (key, listed) in rows.all()? {
             let volume = listed.volume;
             let wanted = volume.category == Category::Private
                 && volume.opening == Opening::Closed
+                && !matches!(
+                    volume.availability,
+                    Availability::AtVendor | Availability::Lost
+                )
+                && !replaced.contains(&volume.identity)
                 && volume.image.is_some();
             if wanted && copy_in(&rows.copies(key)?, pool, volume.generation).is_none() {
                 without.push(volume.label);
@@ -316,7 +326,9 @@ impl Vault {
     /// | fits | [`Stacked::Copied`] | a copy of this generation |
     /// | the pool has one | [`Stacked::Already`] | nothing is written |
     /// | does not fit | [`Stacked::Full`] | no copy; the stacked volume is full |
-    /// | open, without an image, written past the vault, or in use | an error | nothing is written |
+    /// | open, without an image, written past the vault, or in use | [`Stacked::Unreadable`] | nothing is written |
+    /// | can't be read, or is not what another copy is | [`Stacked::Unreadable`] | no copy |
+    /// | the drive or the catalog fails | an error | no copy |
     /// | killed | – | no copy, and what was written is written over; or the copy |
     pub fn stack(
         &mut self,
@@ -331,7 +343,10 @@ impl Vault {
         if let Some(copy) = copy_in(&copies, &cartridge.stacked.pool, generation) {
             return Ok(Stacked::Already(copy.clone()));
         }
-        let (hold, mut file) = self.hold_image(&listed)?;
+        let (hold, mut file) = match self.hold_image(&listed) {
+            Ok(held) => held,
+            Err(error) => return Ok(Stacked::Unreadable(error)),
+        };
         let path = self.image_of(&listed.volume).unwrap_or_default();
         let length = file
             .metadata()
@@ -350,7 +365,12 @@ impl Vault {
         let sequence = self.change(|_, rows, _| rows.count_archive())?;
         let subject = Kind::Volume { volume };
         let description = self.describe(&cartridge.stacked, sequence, now, subject, Some(payload));
-        let outcome = write_archive(drive, &description, &mut file)?;
+        let outcome = match write_archive(drive, &description, &mut file) {
+            Ok(outcome) => outcome,
+            // The tape is where it began: the next one is written over what there is of it.
+            Err(error) if error.is_of_payload() => return Ok(Stacked::Unreadable(error.into())),
+            Err(error) => return Err(error.into()),
+        };
         drop(hold);
         match outcome {
             Outcome::Written(written) => {
