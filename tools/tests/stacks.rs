@@ -668,6 +668,36 @@ fn the_policy_goes_on_behind_what_can_not_be_copied() {
     place.ok(&["recall", "E", "--drive", "two.ptape"]);
 }
 
+/// What was written past the vault has no copy, whatever the catalog knows of before.
+#[test]
+fn what_was_written_past_the_vault_is_not_called_copied() {
+    let place = Place::empty();
+    for (at, label) in ["A", "B"].iter().enumerate() {
+        place.written_with(label, at, 1000);
+    }
+    place.create("tape.ptape");
+    let to = ["--to", "one", "--drive", "tape.ptape"];
+    let new = ["--policy", "--new", "STK001"];
+    place.ok(&[&["stack"], &to[..], &new[..]].concat());
+    let store = FileStore::open(&place.image("A"), Access::ReadWrite).unwrap();
+    let (mut image, _) = Image::open(store, Access::ReadWrite).unwrap();
+    image.to_end_of_data();
+    image.append_block(b"past the vault").unwrap();
+    image.append_marks(Mark::Filemark, 1).unwrap();
+    image.finish().unwrap();
+    for what in [&["A", "B"][..], &["--policy"]] {
+        let text = place.ended(1, &[&["stack"], what, &to[..]].concat());
+        let says = "A: no copy: volume A was written past the vault";
+        assert!(text.contains(says), "{text}");
+    }
+    let report = place.json(1, &[&["stack", "A", "B"], &to[..]].concat());
+    assert_eq!(report["failed"][0]["label"], "A", "{report}");
+    assert_eq!(report["volumes"][0]["result"], "already", "{report}");
+    place.ok(&["add", "v/images/A.ptape"]);
+    let report = place.json(0, &[&["stack", "--policy"], &to[..]].concat());
+    assert_eq!(report["volumes"][0]["result"], "copied", "{report}");
+}
+
 /// Killed anywhere, it leaves each copy on the old one or on the new one, and the same command goes on.
 #[test]
 fn a_reclaim_that_is_killed_loses_nothing() {

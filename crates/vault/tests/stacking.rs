@@ -497,7 +497,7 @@ fn what_is_in_use_or_written_past_the_vault_is_not_copied() {
     image.append_block(b"past the vault").unwrap();
     image.finish().unwrap();
     let stacked = house.stack(&mut tape, &mut cartridge, "MON001");
-    not_copied(stacked, "not what the catalog knows");
+    not_copied(stacked, "written past the vault");
     assert_eq!(objects(&mut tape).len(), before);
 }
 

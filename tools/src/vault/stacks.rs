@@ -7,7 +7,8 @@ use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, pr
 use pseudotape_sink::{Access, Sink};
 use pseudotape_tape::{Drive, Volume, make_ready};
 use pseudotape_vault::{
-    ArchiveCopy, Cartridge, Label, LastCopy, Stacked, StackedVolume, Vault, WantedCopies,
+    ArchiveCopy, Cartridge, Error as VaultError, Label, LastCopy, Stacked, StackedVolume, Vault,
+    WantedCopies,
 };
 use serde::Serialize;
 
@@ -287,7 +288,10 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
                 left = labels.iter().skip(at).map(Label::to_string).collect();
                 break;
             }
-            Stacked::Unreadable(error) if stack.policy => {
+            // What is on such a volume has no copy, also where there is one of before.
+            Stacked::Unreadable(error)
+                if stack.policy || matches!(error, VaultError::WrittenPast { .. }) =>
+            {
                 let shown = ShownUncopied {
                     label: label.to_string(),
                     found: error.to_string(),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use pseudotape_image::{Error as ImageError, FileStore, Uuid};
+use pseudotape_image::{Error as ImageError, FileStore, Image, Uuid};
 use pseudotape_stack::{
     Description, Met, Outcome, Payload, Site, StackedFile, Subject as Kind, VolumeDescription,
     go_to_end, read_archive, skip_file, write_archive,
@@ -65,7 +65,8 @@ impl Vault {
         Ok((!copies.is_empty()).then(|| places(&copies)))
     }
 
-    /// The closed private volumes with an image of which a pool has no copy that is of their generation.
+    /// The closed private volumes with an image of which a pool has no copy that is of their generation, and those that
+    /// were written past the vault.
     ///
     /// A volume that is away or lost has nothing to copy. One that a clone took the place of was given up for that.
     pub fn without_copy(&self, pool: &Label) -> Result<Vec<Label>, Error> {
@@ -82,7 +83,13 @@ impl Vault {
                 )
                 && !replaced.contains(&volume.identity)
                 && volume.image.is_some();
-            if wanted && copy_in(&rows.copies(key)?, pool, volume.generation).is_none() {
+            if !wanted {
+                continue;
+            }
+            let copies = rows.copies(key)?;
+            if copy_in(&copies, pool, volume.generation).is_none()
+                || self.written_past(&volume).is_some()
+            {
                 without.push(volume.label);
             }
         }
@@ -340,6 +347,9 @@ impl Vault {
         let listed = self.volume(label)?;
         let copies = self.copies(label)?;
         let generation = listed.volume.generation;
+        if let Some(error) = self.written_past(&listed.volume) {
+            return Ok(Stacked::Unreadable(error));
+        }
         if let Some(copy) = copy_in(&copies, &cartridge.stacked.pool, generation) {
             return Ok(Stacked::Already(copy.clone()));
         }
@@ -399,6 +409,21 @@ impl Vault {
                 Ok(Stacked::Full)
             }
         }
+    }
+
+    /// What is to be said where a closed volume was written, and the catalog was not told: its copies are of before.
+    fn written_past(&self, volume: &Volume) -> Option<Error> {
+        let path = self.image_of(volume)?;
+        // What can't be looked at is told where it is to be read.
+        let (viewed, _) = Image::view(&path).ok()?;
+        let is_past = volume.opening == Opening::Closed
+            && !viewed.is_in_use()
+            && viewed.header().volume == volume.identity
+            && Some(viewed.generation()) != volume.image_generation;
+        is_past.then(|| Error::WrittenPast {
+            label: volume.label.clone(),
+            image: path,
+        })
     }
 
     /// The image of a closed volume, locked against those who would write it, and as the catalog knows it.
