@@ -9,7 +9,9 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Place, attributes, entries, make_fifo, name, set_attribute, set_times};
+use common::{
+    Place, add, attributes, entries, make_fifo, name, set_attribute, set_times, tar as untar,
+};
 use pseudotape_farm::{Adding, Error, Existing, Extracted, Keeping, State, Told, Verb, extract};
 
 fn tar(options: &[&str], folder: &Path) -> Vec<u8> {
@@ -84,6 +86,49 @@ fn files_of_an_archive_come_back_with_all_attributes() {
             .find(|entry| entry.title.bytes() == b"plain")
             .expect("added");
         assert_eq!(plain.stamp.generation, if format == "pax" { 7 } else { 0 });
+    }
+}
+
+/// In keys of pax records `tar` writes `=` and `%` of names as `%3D` and `%25`.
+#[test]
+fn names_of_extended_attributes_with_equals_signs_and_percent_signs_come_back() {
+    for from_archive in [false, true] {
+        let place = Place::new();
+        let path = place.file("f", "text");
+        let names = ["a=b", "a%3Db", "x%3Dy", "p%25", "q%", "r%3d", "=", "%%3D"];
+        for name in names {
+            set_attribute(&path, &format!("user.{name}"), name.as_bytes());
+        }
+        set_times(&path, 5000);
+        match from_archive {
+            true => {
+                let (_, done) = added(
+                    &place,
+                    &tar(&["--format=pax", "--xattrs"], &place.path("src")),
+                );
+                done.expect("a whole archive");
+            }
+            false => {
+                add(&place.root(), "V", Verb::Add, &[&path]).expect("added");
+            }
+        }
+        let (out, by_tar) = (place.path("out"), place.path("by-tar"));
+        fs::create_dir(&out).expect("a folder");
+        let volume = place.root().look(&name("V")).expect("a volume");
+        let listed = entries(&place.root(), "V");
+        let title = listed[0].title.path();
+        let got = extract(&volume, &listed[0], &out, Existing::Kept);
+        assert!(
+            matches!(&got, Extracted::Done(notes) if notes.is_empty()),
+            "{got:?}"
+        );
+        untar(
+            &place.path("farm/V/FILE0000001.ptape"),
+            &by_tar,
+            &["--xattrs", "-p"],
+        );
+        assert_eq!(attributes(&out.join(&title)), attributes(&path));
+        assert_eq!(attributes(&by_tar.join(&title)), attributes(&path));
     }
 }
 

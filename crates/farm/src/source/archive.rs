@@ -9,7 +9,7 @@ use pseudotape_pax::{Kind, Member, Reader, Records, Time};
 
 use super::attributes::number_of;
 use super::sparse::{Placing, declared};
-use super::{GENERATION, LeftOut, NotOffered, Offered, VERSION};
+use super::{GENERATION, LeftOut, NotOffered, Offered, VERSION, keyword};
 use crate::entry::{FileKind, Stamp};
 use crate::step::{Step, Steps};
 use crate::title::Title;
@@ -106,7 +106,7 @@ fn prepared(mut member: Member, name: &[u8]) -> Result<Prepared, NotOffered> {
                 "it has holes in an old format: 'tar --format=pax --sparse-version=1.0' writes the new one".to_owned(),
             ));
         }
-        match key.strip_prefix(b"SCHILY.xattr.") {
+        match keyword::name_of(key).as_deref() {
             Some(name) if name == GENERATION.as_bytes() => {
                 stamp.generation = number_of(GENERATION, value)?;
             }

@@ -12,7 +12,7 @@ use pseudotape_pax::{Kind, Member, Records, Time};
 use rustix::fs::{fgetxattr, flistxattr};
 use rustix::io::Errno;
 
-use super::{GENERATION, NotOffered, VERSION, acl};
+use super::{GENERATION, NotOffered, VERSION, acl, keyword};
 use crate::entry::Stamp;
 use crate::title::Title;
 
@@ -122,8 +122,7 @@ pub(crate) fn add_extended(
                 if name.to_bytes() == VERSION.as_bytes() {
                     stamp.version = number_of(VERSION, &value)?;
                 }
-                let key = [b"SCHILY.xattr.", name.to_bytes()].concat();
-                member.further.add(key, value);
+                member.further.add(keyword::key_of(name.to_bytes()), value);
             }
         }
     }

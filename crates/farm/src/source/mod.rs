@@ -4,6 +4,7 @@ pub(crate) mod acl;
 mod archive;
 mod attributes;
 mod file;
+pub(crate) mod keyword;
 pub(crate) mod sparse;
 mod tree;
 

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use super::Volume;
 use crate::entry::{Entry, FileKind};
 use crate::error::Fault;
-use crate::source::{acl, sparse};
+use crate::source::{acl, keyword, sparse};
 use crate::title::Title;
 
 /// What becomes of a file that is where one is extracted.
@@ -258,8 +258,8 @@ fn give(file: &File, member: &Member, notes: &mut Vec<String>) {
     // The last value of a name counts.
     let mut attributes = BTreeMap::new();
     for (key, value) in member.further.iter() {
-        match key.strip_prefix(b"SCHILY.xattr.") {
-            Some(name) => drop(attributes.insert(name.to_vec(), value.to_vec())),
+        match keyword::name_of(key) {
+            Some(name) => drop(attributes.insert(name, value.to_vec())),
             None if key == b"SCHILY.acl.access" => {
                 let list = str::from_utf8(value)
                     .ok()
