@@ -132,6 +132,57 @@ fn names_of_extended_attributes_with_equals_signs_and_percent_signs_come_back() 
     }
 }
 
+/// `tar -r` puts a newer file behind the older one with its name, and `tar -x` gives the newer one.
+#[test]
+fn of_members_with_one_title_the_last_one_counts_and_what_was_there_before_stays() {
+    let place = Place::new();
+    let src = place.path("src");
+    for text in ["first", "second, longer", "third"] {
+        place.file("f", text);
+        place.file(&format!("other {}", text.len()), text);
+        let done = Command::new("tar")
+            .arg("-C")
+            .arg(&src)
+            .arg("-rf")
+            .arg(place.path("a.tar"))
+            .arg("f")
+            .status();
+        assert!(done.expect("GNU tar is there").success());
+    }
+    let archive = fs::read(place.path("a.tar")).expect("an archive");
+    let (told, done) = added(&place, &archive);
+    done.expect("a whole archive");
+    assert!(
+        matches!(
+            &told[..],
+            [Told::Added(_), Told::Replaced(_), Told::Replaced(_)]
+        ),
+        "{told:?}"
+    );
+    let out = place.path("out");
+    fs::create_dir(&out).expect("a folder");
+    let listed = entries(&place.root(), "V");
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        place.capsules("V").len(),
+        2,
+        "its directory and one capsule"
+    );
+    let volume = place.root().look(&name("V")).expect("a volume");
+    extract(&volume, &listed[0], &out, Existing::Kept);
+    assert_eq!(fs::read(out.join("f")).expect("a file"), b"third");
+    drop(volume);
+
+    let before = place.bytes("V");
+    let (told, done) = added(&place, &archive);
+    done.expect("a whole archive");
+    assert!(
+        told.iter().all(|one| matches!(one, Told::Present(_))),
+        "{told:?}"
+    );
+    assert_eq!(place.bytes("V"), before);
+}
+
 #[test]
 fn what_an_archive_should_not_have_is_named_and_an_archive_that_is_cut_adds_what_came_before() {
     let place = Place::new();

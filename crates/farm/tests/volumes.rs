@@ -440,3 +440,32 @@ fn a_source_that_is_not_there_or_no_file_is_named_and_the_others_are_added() {
     );
     drop(a);
 }
+
+/// What stands before `..` is no part of a title.
+#[test]
+fn another_file_with_a_title_that_the_command_has_met_is_left_out_and_the_same_file_is_present() {
+    for verb in [Verb::Add, Verb::AddAndCompare] {
+        let place = Place::new();
+        for folder in ["a/z", "b/z"] {
+            fs::create_dir_all(place.path("src").join(folder)).expect("a folder");
+        }
+        place.file("a/s/f", "one");
+        place.file("b/s/f", "another");
+        let (one, other) = (place.path("src/a/z/../s/f"), place.path("src/b/z/../s"));
+        let told = add(&place.root(), "V", verb, &[&one, &other, &one]).expect("added");
+        let left_out: Vec<_> = told
+            .iter()
+            .filter_map(|one| match one {
+                Told::LeftOut(left) => Some((left.path.clone(), left.why.to_string())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(left_out.len(), 1, "{told:?}");
+        assert_eq!(left_out[0].0, other.join("f"));
+        assert!(left_out[0].1.contains("same title"), "{left_out:?}");
+        assert_eq!(added(&told), ["s/f"], "{told:?}");
+        let again = |one: &&Told| matches!(one, Told::Present(_) | Told::NotBetter(_));
+        assert_eq!(told.iter().filter(again).count(), 1, "{told:?}");
+        assert_eq!(entries(&place.root(), "V")[0].length, 3);
+    }
+}

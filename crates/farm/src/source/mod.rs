@@ -17,7 +17,7 @@ use crate::entry::{FileKind, Stamp};
 use crate::step::Steps;
 use crate::title::Title;
 
-pub(crate) use archive::{Sorted, sorted};
+pub(crate) use archive::{Prepared, Sorted, sorted};
 pub(crate) use tree::{Met, Tree};
 
 /// The extended attributes with generation and version.
@@ -75,6 +75,9 @@ pub enum NotOffered {
         /// Its value.
         value: String,
     },
+    /// Another file has its title.
+    #[error("another file of this command has the same title")]
+    SameTitle,
     /// It is the volume itself.
     #[error("it is the folder of the volume itself")]
     Itself,

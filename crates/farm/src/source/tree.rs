@@ -25,7 +25,9 @@ pub(crate) enum Met {
 pub(crate) struct Place {
     folder: Rc<OwnedFd>,
     name: Vec<u8>,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
+    /// Device and number of the file.
+    pub(crate) identity: (u64, u64),
 }
 
 /// A walk. Symbolic links are met, and not followed.
@@ -131,7 +133,16 @@ impl Tree {
             let Some(title) = Title::new(&title) else {
                 return left_out(NotOffered::LongPath);
             };
-            return Some(Met::File(title, Place { folder, name, path }));
+            let identity = (found.st_dev, found.st_ino);
+            return Some(Met::File(
+                title,
+                Place {
+                    folder,
+                    name,
+                    path,
+                    identity,
+                },
+            ));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Adding files: the verbs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
 use crate::entry::{Entry, Number, State};
 use crate::error::Error;
-use crate::source::{LeftOut, Met, NotOffered, Offered, Sorted, Tree, sorted};
+use crate::source::{LeftOut, Met, NotOffered, Offered, Prepared, Sorted, Tree, sorted};
 use crate::title::Title;
 
 /// A file that changes while it is read is read so often.
@@ -42,7 +42,7 @@ pub enum Keeping {
 pub enum Told {
     /// It is in the volume, on stable storage.
     Added(Entry),
-    /// It is, and a worse one is gone.
+    /// It is, and one that was there with its title is gone.
     Replaced(Entry),
     /// It was not added: its title is there.
     Present(Title),
@@ -60,9 +60,29 @@ pub struct Adding<'a> {
     batch: Batch,
     /// Titles in the batch.
     titles: HashSet<Title>,
+    /// Titles that came up since the beginning.
+    met: HashMap<Title, Origin>,
     next: Number,
     tell: &'a mut dyn FnMut(Told),
     buffer: Vec<u8>,
+}
+
+/// Where a title came from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A file in a folder, with its device and number.
+    Folder((u64, u64)),
+    /// A member of an archive, which was added.
+    Archive,
+}
+
+/// Whether a file takes the place of another one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Replacing {
+    /// As the verb says.
+    AsVerb,
+    /// It does: both stand in one archive, and its last one counts.
+    Always,
 }
 
 /// What reading a file came to.
@@ -89,6 +109,7 @@ impl<'a> Adding<'a> {
             keeping,
             batch: Batch::default(),
             titles: HashSet::new(),
+            met: HashMap::new(),
             tell,
             buffer: vec![0; 64 * BLOCK_BYTES as usize],
         }
@@ -106,9 +127,17 @@ impl<'a> Adding<'a> {
         while let Some(met) = tree.next() {
             match met {
                 Met::LeftOut(left_out) => (self.tell)(Told::LeftOut(left_out)),
+                Met::File(title, place)
+                    if self.is_taken(&title, Origin::Folder(place.identity)) =>
+                {
+                    (self.tell)(Told::LeftOut(LeftOut {
+                        path: place.path,
+                        why: NotOffered::SameTitle,
+                    }));
+                }
                 Met::File(title, _) if !self.wants(&title) => (self.tell)(Told::Present(title)),
                 Met::File(title, place) => match tree.open(title, &place) {
-                    Ok(mut file) => self.offer(&mut *file)?,
+                    Ok(mut file) => self.offer(&mut *file, Replacing::AsVerb)?,
                     Err(left_out) => (self.tell)(Told::LeftOut(left_out)),
                 },
             }
@@ -131,10 +160,38 @@ impl<'a> Adding<'a> {
             match sorted(member) {
                 Sorted::Folder => {}
                 Sorted::LeftOut(left_out) => (self.tell)(Told::LeftOut(left_out)),
-                Sorted::File(file) if !self.wants(&file.title) => {
-                    (self.tell)(Told::Present(file.title));
-                }
-                Sorted::File(file) => self.offer(&mut file.offered(&mut reader))?,
+                Sorted::File(file) => self.member(*file, &mut reader)?,
+            }
+        }
+    }
+
+    fn member(&mut self, file: Prepared, reader: &mut Reader<impl Read>) -> Result<(), Error> {
+        let replacing = match (self.met.get(&file.title), self.verb) {
+            (Some(Origin::Folder(_)), _) => {
+                (self.tell)(Told::LeftOut(LeftOut {
+                    path: file.title.path(),
+                    why: NotOffered::SameTitle,
+                }));
+                return Ok(());
+            }
+            (Some(Origin::Archive), Verb::Add) => Replacing::Always,
+            _ if !self.wants(&file.title) => {
+                (self.tell)(Told::Present(file.title));
+                return Ok(());
+            }
+            _ => Replacing::AsVerb,
+        };
+        self.met.insert(file.title.clone(), Origin::Archive);
+        self.offer(&mut file.offered(reader), replacing)
+    }
+
+    /// Whether another file of this command has this title; if none has, this one has it from now on.
+    fn is_taken(&mut self, title: &Title, by: Origin) -> bool {
+        match self.met.get(title) {
+            Some(first) => *first != by,
+            None => {
+                self.met.insert(title.clone(), by);
+                false
             }
         }
     }
@@ -156,13 +213,13 @@ impl<'a> Adding<'a> {
         there.filter(|entry| entry.state.has_file())
     }
 
-    fn offer(&mut self, file: &mut dyn Offered) -> Result<(), Error> {
+    fn offer(&mut self, file: &mut dyn Offered, replacing: Replacing) -> Result<(), Error> {
         if self.titles.contains(file.title()) {
             self.commit()?;
         }
         let title = file.title();
         match (self.verb, self.has(title)) {
-            (Verb::Add, Some(_)) => {
+            (Verb::Add, Some(_)) if replacing == Replacing::AsVerb => {
                 (self.tell)(Told::Present(title.clone()));
                 return Ok(());
             }
