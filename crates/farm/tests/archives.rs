@@ -10,7 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{
-    Place, add, attributes, entries, make_fifo, name, set_attribute, set_times, tar as untar,
+    Place, add, attributes, entries, make_fifo, name, opened, set_attribute, set_times,
+    tar as untar,
 };
 use pseudotape_farm::{Adding, Error, Existing, Extracted, Keeping, State, Told, Verb, extract};
 
@@ -30,7 +31,7 @@ fn tar(options: &[&str], folder: &Path) -> Vec<u8> {
 fn added(place: &Place, archive: &[u8]) -> (Vec<Told>, Result<(), Error>) {
     let mut told = Vec::new();
     let mut tell = |one| told.push(one);
-    let mut volume = place.root().open_or_create(&name("V")).expect("a volume");
+    let mut volume = opened(&place.root(), "V").expect("a volume");
     let mut adding = Adding::to(&mut volume, Verb::Add, Keeping::Changed, &mut tell);
     let done = adding.archive(archive).and_then(|()| adding.finish());
     (told, done)

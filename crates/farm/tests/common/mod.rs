@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pseudotape_farm::{Adding, Entry, Error, Keeping, Root, Title, Told, Verb, VolumeName};
+use pseudotape_farm::{Adding, Entry, Error, Keeping, Root, Title, Told, Verb, Volume, VolumeName};
 use pseudotape_image::{Access, FileStore, Image, Object};
 
 /// A folder with a root and a place for files.
@@ -98,11 +98,23 @@ pub fn name(text: &str) -> VolumeName {
     text.parse().expect("a name")
 }
 
+/// Opens a volume. A `tar` that another test starts holds the lock of this test for a moment, until it is `tar`.
+pub fn opened(root: &Root, volume: &str) -> Result<Volume, Error> {
+    let volume = name(volume);
+    for _ in 0..200 {
+        match root.open_or_create(&volume) {
+            Err(Error::Busy(_)) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            opened => return opened,
+        }
+    }
+    root.open_or_create(&volume)
+}
+
 /// Adds, and says what became of each file.
 pub fn add(root: &Root, volume: &str, verb: Verb, paths: &[&Path]) -> Result<Vec<Told>, Error> {
     let mut told = Vec::new();
     let mut tell = |one| told.push(one);
-    let mut volume = root.open_or_create(&name(volume))?;
+    let mut volume = opened(root, volume)?;
     let mut adding = Adding::to(&mut volume, verb, Keeping::Changed, &mut tell);
     for path in paths {
         adding.path(path)?;
