@@ -469,3 +469,18 @@ fn another_file_with_a_title_that_the_command_has_met_is_left_out_and_the_same_f
         assert_eq!(entries(&place.root(), "V")[0].length, 3);
     }
 }
+
+/// Files of the kernel say that they are empty.
+#[test]
+fn a_file_that_gives_more_bytes_than_its_length_is_not_kept_as_an_empty_one() {
+    let place = Place::new();
+    let empty = place.file("empty", "");
+    let kernel = Path::new("/proc/version");
+    let told = add(&place.root(), "V", Verb::Add, &[kernel, &empty]).expect("added");
+    let [Told::Added(entry), Told::Added(empty)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((entry.state, empty.state), (State::Missing, State::Ok));
+    let why = entry.why.as_deref().unwrap_or_default();
+    assert!(why.contains("more bytes than its length"), "{why}");
+}

@@ -42,6 +42,20 @@ struct Now {
     extents: Vec<Extent>,
 }
 
+impl Now {
+    /// Whether a regular file gives bytes behind its end, as files of the kernel do.
+    /// One that grew meanwhile has changed, and gives none here.
+    fn has_more(&self) -> io::Result<bool> {
+        let more = loop {
+            match self.file.read_at(&mut [0], self.length) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        Ok(more > 0 && Seen::of(&self.file)? == self.seen)
+    }
+}
+
 /// What changes with the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Seen {
@@ -223,6 +237,10 @@ impl Offered for OfFolder {
                     Err(error) => return Err(error),
                 }
             }
+        }
+        if now.kind == FileKind::File && now.has_more()? {
+            let text = "it gives more bytes than its length says";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         Ok(0)
     }
