@@ -11,7 +11,7 @@ use pseudotape_tape::{Address, Drive, ObjectNumber, make_ready};
 
 use super::recalling::{gone, is_of};
 use super::stacking::{Cartridge, named, no_such, stacking};
-use super::{Vault, found};
+use super::{Vault, expect_reason, found};
 use crate::catalog::Rows;
 use crate::contents::{Depth, read_contents};
 use crate::error::Error;
@@ -46,6 +46,30 @@ pub enum Moved {
 pub type WantedCopies = HashMap<Uuid, Vec<(Label, ArchiveCopy)>>;
 
 impl Vault {
+    /// Says what can be done with a stacked volume. The last copy of what somebody wants is given up only where that is
+    /// said.
+    pub fn set_stack_state(
+        &mut self,
+        label: &Label,
+        state: StackState,
+        last_copy: LastCopy,
+        order: &Order,
+    ) -> Result<StackedVolume, Error> {
+        expect_reason(order)?;
+        self.change(|place, rows, now| {
+            let (key, stacked) = rows
+                .stacked_by_label(label)?
+                .ok_or_else(|| no_such(label))?;
+            let change = stacked.state.become_state(state, order)?;
+            if state == StackState::Erase && last_copy == LastCopy::Kept {
+                expect_no_last_copy(rows, &place.images, &stacked)?;
+            }
+            rows.set_stack_state(key, state)?;
+            rows.log(now, None, &named(change, label))?;
+            Ok(StackedVolume { state, ..stacked })
+        })
+    }
+
     /// The copies that would be missed, by the identity of their stacked volume, in the order in which they lie there:
     ///
     /// - that of a volume as it is now, while its pool has no other one that can be read;
@@ -233,7 +257,7 @@ fn wanted(rows: Rows<'_>, images: &Path) -> Result<WantedCopies, Error> {
 }
 
 /// Whether a stacked volume has no copy that is the only one left of what somebody wants.
-pub(super) fn expect_no_last_copy(
+fn expect_no_last_copy(
     rows: Rows<'_>,
     images: &Path,
     stacked: &StackedVolume,

@@ -9,8 +9,7 @@ use pseudotape_stack::{
 };
 use pseudotape_tape::{Access, Drive, make_ready};
 
-use super::reclaiming::expect_no_last_copy;
-use super::{Vault, expect_reason, found};
+use super::{Vault, found};
 use crate::contents::{Depth, read_contents};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
@@ -94,30 +93,6 @@ impl Vault {
             }
         }
         Ok(without)
-    }
-
-    /// Says what can be done with a stacked volume. The last copy of what somebody wants is given up only where that is
-    /// said.
-    pub fn set_stack_state(
-        &mut self,
-        label: &Label,
-        state: StackState,
-        last_copy: LastCopy,
-        order: &Order,
-    ) -> Result<StackedVolume, Error> {
-        expect_reason(order)?;
-        self.change(|place, rows, now| {
-            let (key, stacked) = rows
-                .stacked_by_label(label)?
-                .ok_or_else(|| no_such(label))?;
-            let change = stacked.state.become_state(state, order)?;
-            if state == StackState::Erase && last_copy == LastCopy::Kept {
-                expect_no_last_copy(rows, &place.images, &stacked)?;
-            }
-            rows.set_stack_state(key, state)?;
-            rows.log(now, None, &named(change, label))?;
-            Ok(StackedVolume { state, ..stacked })
-        })
     }
 
     /// Writes down where a stacked volume is, in the words of a specification.
