@@ -91,7 +91,7 @@ impl Place {
         Ok((found.st_dev, found.st_ino))
     }
 
-    /// Keeps other writers out until the folder is closed; `false` where one is in.
+    /// Keeps other writers out as long as this place lives; `false` where one is in.
     pub(crate) fn lock(&self) -> Result<bool, Error> {
         match flock(&self.folder, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(true),
@@ -214,6 +214,15 @@ impl Place {
     }
 }
 
+impl Drop for Place {
+    /// Gives the lock back. A close alone would leave the lock for as long as a child process of this one shares the
+    /// open folder, from its fork to its exec, and whoever changes the volume next would find it busy.
+    fn drop(&mut self) {
+        // Where that fails, the close does it.
+        flock(&self.folder, FlockOperation::Unlock).ok();
+    }
+}
+
 /// Some file systems (9p, hostfs) can't commit a folder; nor could anybody else.
 fn sync_names(folder: impl AsFd) -> io::Result<()> {
     match rustix::fs::fsync(folder) {
@@ -233,5 +242,29 @@ pub(crate) fn what(kind: FileType) -> &'static str {
         FileType::CharacterDevice => "a character device",
         FileType::BlockDevice => "a block device",
         FileType::Unknown => "something unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a child process between its fork and its exec: a test beside others that ran `tar` found a volume busy that
+    /// nobody had any more.
+    #[test]
+    fn a_closed_folder_is_free_although_another_descriptor_shares_its_lock() {
+        let folder = tempfile::tempdir().expect("a directory for temporary files");
+        let open = || match Place::seek(folder.path(), Steps::default()) {
+            Ok(Sought::Found(place)) => place,
+            Ok(Sought::Absent) | Err(_) => panic!("the folder is there"),
+        };
+        let first = open();
+        assert!(first.lock().expect("a lock"));
+        let shared = first.folder.try_clone().expect("a descriptor");
+        let second = open();
+        assert!(!second.lock().expect("an answer"), "one is in");
+        drop(first);
+        assert!(second.lock().expect("a lock"), "it is free");
+        drop(shared);
     }
 }
