@@ -29,6 +29,7 @@ mod layout;
 mod lookup;
 mod memory_store;
 mod open;
+mod passing;
 mod read;
 mod report;
 mod room;
@@ -54,6 +55,7 @@ pub use layout::{
     RECORDS_OFFSET,
 };
 pub use memory_store::MemoryStore;
+pub use passing::{Flaw, Passing};
 pub use pseudotape_tape::Access;
 pub use pseudotape_tape::VolumeId;
 pub use read::{Ahead, Object};

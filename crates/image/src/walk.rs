@@ -112,11 +112,14 @@ impl Walk {
         }
         let mut bytes = [0; 48];
         let count = store.read_at(&mut bytes, self.spot.offset)?;
-        let frame = bytes
-            .get(..count)
-            .and_then(|bytes| self.key.decode(bytes, self.spot.offset))
-            .filter(|frame| self.follows(frame));
+        let frame = bytes.get(..count).and_then(|bytes| self.take(bytes));
         Ok(frame.map_or(Met::Broken, Met::Record))
+    }
+
+    /// Takes the bytes of this place for a frame, where they are one that follows.
+    pub fn take(&self, bytes: &[u8]) -> Option<Frame> {
+        let frame = self.key.decode(bytes, self.spot.offset);
+        frame.filter(|frame| self.follows(frame))
     }
 
     /// Goes behind a record that lies here.

@@ -235,7 +235,8 @@ pub enum Error {
     },
     /// The image of a volume is not the last that the catalog knows of it.
     #[error(
-        "{path} is an older image of volume {label}, or was written elsewhere: {why}. The catalog would forget {gone}: bring          the last image back; --replace takes this one"
+        "{path} is an older image of volume {label}, or was written elsewhere: {why}. The catalog would forget {gone}: bring the \
+         last image back; --replace takes this one"
     )]
     OlderImage {
         /// The file.
@@ -372,6 +373,16 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// A volume that was to be copied is damaged, which the catalog did not know and knows now.
+    #[error("{}", about_damage(label, found, copies.as_deref()))]
+    FoundDamaged {
+        /// The volume.
+        label: Label,
+        /// What was met.
+        found: String,
+        /// Where a copy of before is.
+        copies: Option<String>,
+    },
     /// Nothing can be stacked on what is in the drive, or not now.
     #[error("{0}")]
     Stacking(String),
@@ -428,6 +439,20 @@ impl Error {
             source,
         }
     }
+}
+
+fn about_damage(label: &Label, found: &str, copies: Option<&str>) -> String {
+    let elsewhere = match copies {
+        Some(places) => format!(
+            "a copy of before is on {places}: move the image elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' \
+             brings that back; or "
+        ),
+        None => String::new(),
+    };
+    format!(
+        "{label} is damaged: {found}; the catalog says so now, and no copy was written: {elsewhere}'pseudotape vault clone \
+         {label} --to LABEL' saves what is whole, and the same command again copies the image as it is"
+    )
 }
 
 /// Some errors of an image begin with its path.

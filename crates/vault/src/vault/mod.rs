@@ -3,6 +3,7 @@
 mod backups;
 mod changing;
 mod cloning;
+mod holding;
 mod inspecting;
 mod loading;
 mod recalling;

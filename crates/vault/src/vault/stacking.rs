@@ -1,16 +1,13 @@
 //! Volumes go to stacked volumes.
 
-use std::fs::File;
-
-use pseudotape_image::{Error as ImageError, FileStore, Image, Uuid};
+use pseudotape_image::Uuid;
 use pseudotape_stack::{
     Description, Met, Outcome, Payload, Site, StackedFile, Subject as Kind, VolumeDescription,
     go_to_end, read_archive, skip_file, write_archive,
 };
-use pseudotape_tape::{Access, Drive, make_ready};
+use pseudotape_tape::{Drive, make_ready};
 
 use super::{Vault, found};
-use crate::contents::{Depth, read_contents};
 use crate::error::Error;
 use crate::event::{Change, Order, Subject};
 use crate::label::Label;
@@ -309,7 +306,7 @@ impl Vault {
     /// | the pool has one | [`Stacked::Already`] | nothing is written |
     /// | does not fit | [`Stacked::Full`] | no copy; the stacked volume is full |
     /// | open, without an image, written past the vault, or in use | [`Stacked::Unreadable`] | nothing is written |
-    /// | can't be read, or is not what another copy is | [`Stacked::Unreadable`] | no copy |
+    /// | can't be read, or is not what another copy is | [`Stacked::Unreadable`] | no copy; what is bad is written down |
     /// | the drive or the catalog fails | an error | no copy |
     /// | killed | – | no copy, and what was written is written over; or the copy |
     pub fn stack(
@@ -328,18 +325,14 @@ impl Vault {
         if let Some(copy) = copy_in(&copies, &cartridge.stacked.pool, generation) {
             return Ok(Stacked::Already(copy.clone()));
         }
-        let (hold, mut file) = match self.hold_image(&listed) {
+        let mut held = match self.hold_image(&listed) {
             Ok(held) => held,
             Err(error) => return Ok(Stacked::Unreadable(error)),
         };
-        let path = self.image_of(&listed.volume).unwrap_or_default();
-        let length = file
-            .metadata()
-            .map_err(|error| Error::host("look at", &path, error))?;
         let same = copies.iter().find(|copy| copy.generation == generation);
         let payload = Payload {
             name: listed.volume.image.clone().unwrap_or_default(),
-            length: length.len(),
+            length: held.length,
             digest: same
                 .and_then(|copy| copy.digest)
                 .map(|digest| pseudotape_stack::Digest(digest.0)),
@@ -350,13 +343,18 @@ impl Vault {
         let sequence = self.change(|_, rows, _| rows.count_archive())?;
         let subject = Kind::Volume { volume };
         let description = self.describe(&cartridge.stacked, sequence, now, subject, Some(payload));
-        let outcome = match write_archive(drive, &description, &mut file) {
-            Ok(outcome) => outcome,
-            // The tape is where it began: the next one is written over what there is of it.
-            Err(error) if error.is_of_payload() => return Ok(Stacked::Unreadable(error.into())),
-            Err(error) => return Err(error.into()),
+        let outcome = loop {
+            match write_archive(drive, &description, &mut held) {
+                Ok(outcome) => break outcome,
+                // The tape is where it began: the next one is written over what there is of it.
+                Err(error) if error.is_of_payload() => {
+                    if let Some(why) = self.judge_held(&listed, &mut held, error)? {
+                        return Ok(Stacked::Unreadable(why));
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         };
-        drop(hold);
         match outcome {
             Outcome::Written(written) => {
                 let stacked = &cartridge.stacked;
@@ -367,7 +365,7 @@ impl Vault {
                     state: stacked.state,
                     file: cartridge.next_file,
                     generation,
-                    length: length.len(),
+                    length: held.length,
                     digest: written.digest.map(|digest| Digest(digest.0)),
                     closed_ms,
                     at_ms: now,
@@ -384,52 +382,6 @@ impl Vault {
                 Ok(Stacked::Full)
             }
         }
-    }
-
-    /// What is to be said where a closed volume was written, and the catalog was not told: its copies are of before.
-    fn written_past(&self, volume: &Volume) -> Option<Error> {
-        let path = self.image_of(volume)?;
-        // What can't be looked at is told where it is to be read.
-        let (viewed, _) = Image::view(&path).ok()?;
-        let is_past = volume.opening == Opening::Closed
-            && !viewed.is_in_use()
-            && viewed.header().volume == volume.identity
-            && Some(viewed.generation()) != volume.image_generation;
-        is_past.then(|| Error::WrittenPast {
-            label: volume.label.clone(),
-            image: path,
-        })
-    }
-
-    /// The image of a closed volume, locked against those who would write it, and as the catalog knows it.
-    fn hold_image(&self, listed: &Listed) -> Result<(FileStore, File), Error> {
-        let volume = &listed.volume;
-        let label = || volume.label.clone();
-        if volume.opening == Opening::Open {
-            return Err(crate::rules::Refusal::Open { label: label() }.into());
-        }
-        let path = self
-            .image_of(volume)
-            .ok_or_else(|| Error::NoImage { label: label() })?;
-        let hold = match FileStore::open(&path, Access::ReadOnly) {
-            Ok(hold) => hold,
-            Err(ImageError::InUse { .. }) => return Err(Error::InUse { path }),
-            Err(error) => return Err(Error::image(path, error)),
-        };
-        let contents = read_contents(&path, Depth::Frames, &mut |_| {})?;
-        if contents.identity != volume.identity
-            || Some(contents.generation) != volume.image_generation
-        {
-            return Err(Error::Unfit {
-                path,
-                why: format!(
-                    "it is not what the catalog knows as {}: 'pseudotape vault doctor' says what to do",
-                    volume.label
-                ),
-            });
-        }
-        let file = File::open(&path).map_err(|error| Error::host("open", path, error))?;
-        Ok((hold, file))
     }
 
     fn description_of(&self, listed: &Listed) -> Result<VolumeDescription, Error> {
