@@ -679,7 +679,15 @@ fn an_image_that_lost_its_end_is_no_scratch_volume() {
     place.image("a.ptape");
     let bytes = fs::read(place.path("a.ptape")).unwrap();
     fs::write(place.path("a.ptape"), &bytes[..3000]).unwrap();
-    let added = place.json(&["add", "a.ptape", "--label", "A"]);
+    let added = place.run(&["add", "a.ptape", "--label", "A", "--json"]);
+    assert_eq!(added.status.code(), Some(1), "{added:?}");
+    let told = String::from_utf8(added.stderr).unwrap();
+    assert!(
+        told.contains("A is noaccess: nothing on it says where its data end")
+            && told.contains("'pseudotape vault clone A --to LABEL'"),
+        "{told}"
+    );
+    let added: Value = serde_json::from_slice(&added.stdout).unwrap();
     let volume = &added["volumes"][0];
     assert_eq!(volume["category"], "private", "{volume}");
     assert_eq!(volume["availability"], "noaccess", "{volume}");
@@ -877,7 +885,11 @@ fn reports_are_those_of_the_document() {
         [&torn[..at], b"X", &torn[at + 1..]].concat(),
     )
     .unwrap();
-    let taken = place.json(&["add", "c.ptape", "--label", "D", "--digests"]);
+    let text = place.ended(
+        1,
+        &["add", "c.ptape", "--label", "D", "--digests", "--json"],
+    );
+    let taken: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         taken["volumes"][0]["availability"], "noaccess",
         "what can't be read blocks it"

@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use pseudotape_human::{Screen, printable};
 use pseudotape_vault::rules::dropped;
-use pseudotape_vault::{Depth, Taking, Vault, read_contents};
+use pseudotape_vault::{Depth, Taking, Vault, Volume, read_contents};
 
 use super::shown::{ShownVolume, VolumeList};
 use super::{Place, order};
@@ -36,6 +36,7 @@ pub(super) fn run(add: &AddVolumes, place: &Place, screen: &Screen) -> anyhow::R
             told(&vault, &listed)?;
         }
     }
+    let mut verdict = Verdict::Well;
     for image in &add.images {
         let taking = Taking {
             image: image.clone(),
@@ -44,10 +45,16 @@ pub(super) fn run(add: &AddVolumes, place: &Place, screen: &Screen) -> anyhow::R
             category: add.category,
             replace: add.replace,
         };
+        let trouble = taking.contents.trouble();
         let known = vault.volume_at(image)?;
         let known = known.map(|volume| vault.files(&volume.label)).transpose()?;
         let listed = vault.take(taking, &order)?;
         told(&vault, &listed)?;
+        if let Some(trouble) = trouble {
+            verdict = Verdict::Found;
+            let volume = &listed.volume;
+            eprintln!("pseudotape: {}", damaged(&vault, volume, &trouble)?);
+        }
         let files = vault.files(&listed.volume.label)?;
         for gone in dropped(&known.unwrap_or_default(), &files) {
             eprintln!(
@@ -61,7 +68,21 @@ pub(super) fn run(add: &AddVolumes, place: &Place, screen: &Screen) -> anyhow::R
     if screen.is_json() {
         screen.show(&VolumeList { volumes })?;
     }
-    Ok(Verdict::Well)
+    Ok(verdict)
+}
+
+/// What is said of a volume of which something can't be read, and the way out.
+fn damaged(vault: &Vault, volume: &Volume, trouble: &str) -> anyhow::Result<String> {
+    let label = printable(volume.label.as_str());
+    let copies = vault.copies_of_before(&volume.label)?;
+    let copies = copies.map_or_else(String::new, |places| {
+        format!("a copy of before is on {places}; ")
+    });
+    Ok(format!(
+        "{label} is {}: {}; {copies}'pseudotape vault clone {label} --to LABEL' saves what is whole",
+        volume.availability,
+        printable(trouble)
+    ))
 }
 
 /// Without the vault's lock: to read an image can take hours.
