@@ -437,6 +437,67 @@ fn of_several_copies_the_first_ones_are_asked_first() {
     place.ends(0, &["vault", "doctor", "--digests"]);
 }
 
+/// EN-08, EN-14: what was read of the volume itself, and then nobody lived to write down that a file of it is bad.
+#[test]
+fn a_kill_before_a_file_is_marked_does_not_leave_it_good_where_another_copy_has_it() {
+    let place = Place::new(5);
+    damage(&place.source(), &[1, 4]);
+    let from = ["--from", "copy.ptape"];
+    let begun = [&["--ticket-hook", "kill -KILL $PPID"], &from[..]].concat();
+    let words = ["vault", "clone", "MON001", "--to", "MON002"];
+    let killed = place.run(&[&words, &begun[..]].concat());
+    assert_eq!(killed.status.signal(), Some(9));
+    // The same as the clone does next, but for the catalog.
+    let papers = fs::read_dir(place.path("v/clones")).unwrap().next();
+    let work = papers.unwrap().unwrap().path().join("work.ptape");
+    let source = place.source();
+    let rescue = ["rescue", source.to_str().unwrap(), work.to_str().unwrap()];
+    place.ends(1, &[&rescue[..], &["--tries", "3"]].concat());
+    assert_eq!(place.states("MON001"), ["ok"; 5]);
+    place.clones(0, &from);
+    assert_eq!(place.states("MON001"), ["ok"; 5]);
+    assert_eq!(
+        place.states("MON001 damaged 1"),
+        ["ok", "bad", "ok", "ok", "bad"]
+    );
+}
+
+/// EN-14, EN-16: a block that nothing shows to be that of the volume is none.
+#[test]
+fn a_rewritten_copy_gives_nothing_where_no_digest_tells() {
+    let place = Place::new(3);
+    // The volume again, without digests, and two files of the same image: one as it is, one that was written since.
+    place.ends(0, &["create", "plain.ptape"]);
+    place.write("plain.ptape", 3, true);
+    for copy in ["same.ptape", "later.ptape"] {
+        fs::copy(place.path("plain.ptape"), place.path(copy)).unwrap();
+    }
+    place.ends(0, &["vault", "add", "plain.ptape", "--label", "MON005"]);
+    place.write_other("later.ptape", 3);
+    place.ends(0, &["create", "other.ptape"]);
+    place.write_other("other.ptape", 3);
+    damage(&place.path("v/images/MON005.ptape"), &[1]);
+    let words = ["vault", "clone", "MON005", "--to", "MON002", "--from"];
+    let text = place.ends(2, &[&words[..], &["later.ptape"]].concat());
+    assert!(
+        text.contains("later.ptape is MON005 as it was written after")
+            && text.contains("--same-tape"),
+        "{text}"
+    );
+    assert_eq!(place.availability("MON005"), "ok", "nothing began");
+    let text = place.ends(2, &[&words[..], &["other.ptape"]].concat());
+    assert!(
+        text.contains("no digest of tape file 1 of MON005") && text.contains("--same-tape"),
+        "{text}"
+    );
+    // The same image, as it was written last, needs none.
+    let report = place.json(0, &[&words[..], &["same.ptape"]].concat());
+    assert_eq!(numbers(&report["files"], "old_file"), [0, 1, 2]);
+    let dump = place.run(&["dump", "v/images/MON002.ptape", "--file", "1"]);
+    assert_eq!(dump.stdout, bytes_of(1));
+    assert_eq!(place.states("MON005 damaged 1"), ["ok", "bad", "ok"]);
+}
+
 /// EN-16.
 #[test]
 fn a_file_with_another_digest_is_not_on_the_clone() {

@@ -49,7 +49,8 @@ pub(crate) struct CloneVolume {
     /// How often each object is read with one source, in all runs together.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub tries: u32,
-    /// The copy has another label than the volume. Blocks that differ are refused nevertheless.
+    /// The copy is one, though it has another label than the volume, or nothing shows that it was not written since.
+    /// Blocks that differ are refused nevertheless.
     #[arg(long, requires = "from")]
     pub same_tape: bool,
     /// Also onto a volume of another kind or of less capacity.

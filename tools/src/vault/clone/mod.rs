@@ -4,6 +4,7 @@ mod notice;
 pub(super) mod objects;
 pub(super) mod papers;
 mod report;
+mod sources;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use self::notice::Counts;
 use self::objects::{Judged, Kept, scan};
 use self::papers::{Inventory, Papers, Progress, Tried};
 use self::report::{CloneReport, Good, LeftOut};
+use self::sources::{Source, ensure_bound, unread, usable};
 use super::{Place, this_user};
 use crate::Verdict;
 use crate::cli::{CloneReason, CloneVolume, RescueOptions};
@@ -185,7 +187,7 @@ struct Job<'a> {
     source: PathBuf,
     target: PathBuf,
     /// What else is there to read from.
-    from: Vec<Sink>,
+    from: Vec<Source>,
     _lock: Lock,
 }
 
@@ -202,7 +204,7 @@ impl<'a> Job<'a> {
         may_be_cloned(&source.volume)?;
         may_become_clone(&target, true)?;
         ensure_alike(options, &source_image, &target_image)?;
-        let from = usable(&options.from)?;
+        let from = usable(options, &source_image)?;
         let papers = Papers::of(&vault, &source.volume.identity.to_string());
         let inventory = papers.begin(&source.volume, &vault.files(&options.label)?)?;
         let _lock = Lock::take(
@@ -252,6 +254,7 @@ impl<'a> Job<'a> {
     fn read(&mut self, screen: &Screen) -> Result<()> {
         let own = Sink::from(Location::Path(self.source.clone()));
         self.read_from(own, screen)?;
+        self.note_unread()?;
         // EN-14. The best one first, and no further one than is needed.
         for from in std::mem::take(&mut self.from) {
             let map = map_of(&self.papers.work())?.context("the map of what was read is there")?;
@@ -263,8 +266,24 @@ impl<'a> Job<'a> {
                 "nothing can be read on the volume's own image, so nothing shows that the other one is a copy: if it \
                  is, --same-tape says so"
             );
-            self.read_from(from, screen)?;
+            let files = self.inventory.files()?;
+            ensure_bound(self.options, &from, &unread(&map, &files))?;
+            self.read_from(from.sink, screen)?;
         }
+        Ok(())
+    }
+
+    /// What the volume's own image does not give is bad there, whoever has it besides. A kill may have come between the
+    /// reading and this; no other source is read before it.
+    fn note_unread(&mut self) -> Result<()> {
+        let map = map_of(&self.papers.work())?.context("the map of what was read is there")?;
+        let files = self.inventory.files()?;
+        let bad: Vec<TapeFile> = unread(&map, &files)
+            .into_iter()
+            .map(|file| as_state(file, FileState::Bad))
+            .collect();
+        let reason = format!("it can't be read; incident {}", self.progress.incident);
+        self.vault.judge(&self.options.label, &bad, &reason)?;
         Ok(())
     }
 
@@ -425,28 +444,6 @@ impl<'a> Job<'a> {
             cloned,
         ))
     }
-}
-
-/// EN-06. The sources that can be opened just now: a drive that is busy, or empty, is passed over, and told of. With
-/// none of them nothing begins.
-fn usable(from: &[Sink]) -> Result<Vec<Sink>> {
-    let mut usable = Vec::new();
-    let mut refused = Vec::new();
-    for source in from {
-        match Tape::open(source, Access::ReadOnly, Side::First) {
-            Ok(_) => usable.push(source.clone()),
-            Err(error) => refused.push(format!("{error:#}")),
-        }
-    }
-    ensure!(
-        !usable.is_empty() || refused.is_empty(),
-        "no --from can be read: {}",
-        refused.join("; ")
-    );
-    for why in refused {
-        eprintln!("pseudotape: passed over: {why}");
-    }
-    Ok(usable)
 }
 
 fn as_state(file: &TapeFile, state: FileState) -> TapeFile {
