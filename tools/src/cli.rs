@@ -35,7 +35,8 @@ pub(crate) use library::{
 pub(crate) use ordered::Ordered;
 pub(crate) use rescue::RescueOptions;
 pub(crate) use travel::{
-    BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes,
+    BackUpVault, CatalogOf, GoOnline, InventoryForm, InventoryOf, ListInventory, RecoverVault,
+    SurveyTapes, ThroughChanger,
 };
 pub(crate) use vault::{
     AddVolumes, InitVault, InspectVault, ListVault, MarkVolume, PoolOptions, RecallVolume,

@@ -1,4 +1,5 @@
 //! The end of a program that serves others (the rmt server, `pseudotape serve`): they went, or a signal asks for it.
+//! Also of one that has something to put back before it ends.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -39,17 +40,24 @@ pub(crate) struct Events {
     events: Sender<Event>,
 }
 
+const SIGNALS: [i32; 3] = [SIGTERM, SIGINT, SIGHUP];
+
+/// What the first signal sets that asks to end. A second one ends the process at once.
+pub(crate) fn end_by_signal() -> Result<Arc<AtomicBool>> {
+    let ending = Arc::new(AtomicBool::new(false));
+    for signal in SIGNALS {
+        // In this order: the first signal finds the flag unset, and sets it.
+        flag::register_conditional_shutdown(signal, EXIT_IMPATIENT, Arc::clone(&ending))
+            .and_then(|_| flag::register(signal, Arc::clone(&ending)))
+            .context("can't listen for signals")?;
+    }
+    Ok(ending)
+}
+
 impl Events {
     /// Listens for signals. A second one ends the process at once.
     pub(crate) fn listen() -> Result<Self> {
-        const SIGNALS: [i32; 3] = [SIGTERM, SIGINT, SIGHUP];
-        let ending = Arc::new(AtomicBool::new(false));
-        for signal in SIGNALS {
-            // In this order: the first signal finds the flag unset, and sets it.
-            flag::register_conditional_shutdown(signal, EXIT_IMPATIENT, Arc::clone(&ending))
-                .and_then(|_| flag::register(signal, Arc::clone(&ending)))
-                .context("can't listen for signals")?;
-        }
+        let ending = end_by_signal()?;
         let mut signals = Signals::new(SIGNALS).context("can't listen for signals")?;
         let (events, happened) = channel();
         let asked = events.clone();

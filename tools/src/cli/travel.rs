@@ -1,7 +1,8 @@
 //! The command line of the catalog's travels: its backups on tapes, and the recovery from them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use pseudotape_image::Uuid;
+use pseudotape_rack::ChangerPlace;
 use pseudotape_sink::Sink;
 use pseudotape_vault::Label;
 
@@ -33,8 +34,10 @@ pub(crate) struct CatalogOf {
 #[command(after_help = super::TAPES)]
 pub(crate) struct SurveyTapes {
     /// The tapes, one after the other.
-    #[arg(value_name = "TAPE", required = true)]
+    #[arg(value_name = "TAPE", required_unless_present = "changer")]
     pub tapes: Vec<Sink>,
+    #[command(flatten)]
+    pub through: ThroughChanger,
     /// Backups of this vault only.
     #[arg(long, value_name = "IDENTITY")]
     pub site: Option<Uuid>,
@@ -44,8 +47,10 @@ pub(crate) struct SurveyTapes {
 #[command(after_help = super::TAPES)]
 pub(crate) struct RecoverVault {
     /// All tapes that are left, one after the other.
-    #[arg(value_name = "TAPE", required = true)]
+    #[arg(value_name = "TAPE", required_unless_present = "changer")]
     pub tapes: Vec<Sink>,
+    #[command(flatten)]
+    pub through: ThroughChanger,
     /// Does it. Without this word only what would be done is said.
     #[arg(long)]
     pub confirm: bool,
@@ -70,18 +75,59 @@ pub(crate) struct RecoverVault {
     pub order: Ordered,
 }
 
+/// The tapes in the slots of a changer.
 #[derive(Debug, Args)]
-pub(crate) struct ListInventory {
+pub(crate) struct ThroughChanger {
+    /// Also each cartridge in the slots of this changer: library:SOCKET, remote:HOST, remote-socket:PATH, sg:NODE. It
+    /// comes into one drive and goes back, and what was in the drive before is there again at the end.
+    #[arg(long, value_name = "CHANGER", requires = "drive")]
+    pub changer: Option<ChangerPlace>,
+    /// The tape node of that drive.
+    #[arg(long, value_name = "TAPE", requires = "changer")]
+    pub drive: Option<Sink>,
+    /// The number of that drive in the changer, as mtx counts it.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "changer")]
+    pub drive_number: u16,
+}
+
+/// How an inventory is printed.
+#[derive(Debug, Args)]
+pub(crate) struct InventoryForm {
     /// Writes comma-separated values with a line of headings.
     #[arg(long)]
     pub csv: bool,
+    /// Also what is in the slots of this changer: library:SOCKET, remote:HOST, remote-socket:PATH, sg:NODE.
+    #[arg(long, value_name = "CHANGER")]
+    pub changer: Option<ChangerPlace>,
+    /// Only the slots of the changer, as another program prints them: 'bacula' as 'mtx-changer list', 'bareos' as
+    /// 'mtx-changer listall', which their 'update slots' reads, 'amanda' as 'amtape CONFIG inventory'.
+    #[arg(
+        long = "as",
+        value_name = "PROGRAM",
+        requires = "changer",
+        conflicts_with_all = ["csv", "json"]
+    )]
+    pub program: Option<InventoryOf>,
+}
+
+/// The program as whose an inventory is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InventoryOf {
+    Bacula,
+    Bareos,
+    Amanda,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListInventory {
+    #[command(flatten)]
+    pub form: InventoryForm,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GoOnline {
-    /// Writes comma-separated values with a line of headings.
-    #[arg(long)]
-    pub csv: bool,
+    #[command(flatten)]
+    pub form: InventoryForm,
     #[command(flatten)]
     pub order: Ordered,
 }

@@ -55,7 +55,7 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Doctor(doctor) => diagnosis::run(doctor, &place, screen),
         VaultCommand::Backup(options) => travel::back_up(options, &place, screen),
         VaultCommand::CatalogOf(options) => travel::catalog_of(options, screen),
-        VaultCommand::Survey(options) => travel::survey(options, screen),
+        VaultCommand::Survey(options) => travel::survey(options, &place, screen),
         VaultCommand::Recover(options) => travel::recover(options, &place, screen),
         VaultCommand::Report => travel::report(&place, screen),
         VaultCommand::Inventory(options) => travel::inventory(options, &place, screen),

@@ -54,7 +54,7 @@ fn a_survey_shows_for_each_tape_the_backup_none_damaged_or_absent() {
         word(&warnings[0]).contains("something on c.ptape can't be read"),
         "{warnings:?}"
     );
-    let text = place.ok(&["survey", "a.ptape", "b.ptape"]);
+    let text = place.ended(1, &["survey", "a.ptape", "b.ptape"]);
     assert!(
         text.ends_with("on b.ptape\n") && text.contains("newest: backup 3 of 20"),
         "{text}"
@@ -76,6 +76,51 @@ fn a_survey_shows_for_each_tape_the_backup_none_damaged_or_absent() {
     assert!(
         text.contains("no undamaged backup of a catalog was found"),
         "{text}"
+    );
+}
+
+/// VT-03: a tape that the catalog knows, and nobody named, is absent.
+#[test]
+fn a_tape_that_the_catalog_knows_and_nobody_named_is_absent() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape"]);
+    place.json(0, &["survey", "a.ptape", "b.ptape"]);
+    let survey = place.json(1, &["survey", "b.ptape"]);
+    let tapes = survey["tapes"].as_array().unwrap();
+    let shown: Vec<_> = tapes
+        .iter()
+        .map(|one| (word(&one["tape"]), word(&one["state"])))
+        .collect();
+    let shown: Vec<_> = shown
+        .iter()
+        .map(|(tape, state)| (tape.as_str(), state.as_str()))
+        .collect();
+    assert_eq!(shown, [("b.ptape", "backup"), ("a", "absent")]);
+    assert_eq!(survey["newest"]["sequence"], 2);
+    let report = place.json(
+        0,
+        &[
+            "recover",
+            "b.ptape",
+            "--confirm",
+            "--replace",
+            "--event",
+            "backup",
+        ],
+    );
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("stacked volume a is not among the tapes"),
+        "{warnings}"
+    );
+    place.lose();
+    // An empty machine knows of none.
+    assert_eq!(
+        place.json(0, &["survey", "b.ptape"])["tapes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
     );
 }
 
@@ -175,7 +220,7 @@ fn an_empty_machine_gets_its_vault_back_when_somebody_says_so() {
     let lines: Vec<_> = csv.lines().collect();
     assert_eq!(
         lines[0],
-        "label,identity,state,category,availability,generation,image"
+        "label,identity,state,category,availability,generation,image,slot"
     );
     assert!(lines[1].starts_with("FULL01,") && lines[1].contains(",absent,private,noaccess,1,"));
     assert_eq!(lines.len(), 4);

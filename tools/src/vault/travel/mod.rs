@@ -2,9 +2,12 @@
 
 mod inventory;
 mod recover;
+mod shelved;
 mod shown;
+mod slots;
 mod survey;
 mod tape;
+mod watched;
 
 use anyhow::{Context, Result, anyhow, bail};
 use pseudotape_human::{Screen, printable};
@@ -17,6 +20,7 @@ use crate::Verdict;
 use crate::cli::{BackUpVault, GoOnline, ListInventory};
 use crate::copying::tape::{Tape, name_of};
 use pseudotape_copy::Side;
+use shelved::Shelved;
 use shown::{ShownBackup, ShownStored, ShownTape};
 use tape::Head;
 
@@ -152,14 +156,17 @@ fn label_of(tape: &Tape, sink: &Sink) -> String {
 
 /// What the vault has, and what of it is there.
 pub(super) fn inventory(list: &ListInventory, place: &Place, screen: &Screen) -> Result<Verdict> {
-    inventory::told(&place.look()?, list.csv, screen)?;
+    let slots = Shelved::of(list.form.changer.as_ref())?;
+    inventory::told(&place.look()?, &slots, &list.form, screen)?;
     Ok(Verdict::Well)
 }
 
 /// Ends a recovery, and gives the inventory for the catalogs of backup programs (VT-06).
 pub(super) fn online(options: &GoOnline, place: &Place, screen: &Screen) -> Result<Verdict> {
     let mut vault = place.open("online")?;
+    // A changer that does not answer is told before anything is changed.
+    let slots = Shelved::of(options.form.changer.as_ref())?;
     vault.set_online(&order(&options.order))?;
-    inventory::told(&vault, options.csv, screen)?;
+    inventory::told(&vault, &slots, &options.form, screen)?;
     Ok(Verdict::Well)
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use pseudotape_human::Screen;
-use pseudotape_sink::Access;
 use pseudotape_tape::ObjectNumber;
 use pseudotape_vault::recovery::{
     BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, Survivor, Warning,
@@ -15,10 +14,11 @@ use pseudotape_vault::recovery::{
 };
 use pseudotape_vault::{Clock, Error, Order, Refusal, Surroundings, System, Vault};
 
+use super::explained;
 use super::shown::ShownLosses;
-use super::survey::{Asked, chosen, entries, shown};
+use super::slots::Shelf;
+use super::survey::{Asked, chosen, entries, look_at, reason, shown};
 use super::tape::{Depth, open_backup, scan};
-use super::{explained, opened};
 use crate::Verdict;
 use crate::cli::RecoverVault;
 use crate::vault::shown::time_words;
@@ -45,11 +45,8 @@ pub(in crate::vault) fn run(
     let directory = place.directory()?;
     // What is no time is said before hours of reading.
     let event = Event::parse(options.event.as_deref())?;
-    let mut asked: Vec<_> = options
-        .tapes
-        .iter()
-        .map(|sink| Asked::look(sink, Depth::Blocks, &[]))
-        .collect();
+    let (mut shelf, tapes) = Shelf::new(&options.tapes, &options.through)?;
+    let mut asked = look_at(&mut shelf, tapes, Depth::Blocks)?;
     if !options.confirm {
         let entries = entries(&asked);
         let chosen = chosen(&entries, options.site);
@@ -60,15 +57,16 @@ pub(in crate::vault) fn run(
         );
     }
     let order = order(&options.order);
-    let taken = restored(&directory, options, &mut asked, &event, &order)?;
+    let taken = restored(&directory, options, &mut shelf, &mut asked, &event, &order)?;
     let doing = "pseudotape vault recover";
     let mut vault = Vault::open(&directory, doing, Surroundings::of_this_machine())?;
-    let losses = losses(&mut vault, options, &asked, &taken, &order)?;
+    let losses = losses(&mut vault, options, &mut shelf, &asked, &taken, &order)?;
     keep(&directory, &losses)?;
     // Killed before this, the recovery can't be ended, and is repeated.
     vault.set_reported()?;
     let is_well = losses.all_current;
     screen.show(&losses)?;
+    shelf.finish()?;
     Ok(match is_well {
         true => Verdict::Well,
         false => Verdict::Found,
@@ -79,6 +77,7 @@ pub(in crate::vault) fn run(
 fn restored(
     directory: &Path,
     options: &RecoverVault,
+    shelf: &mut Shelf,
     asked: &mut [Asked],
     event: &Event,
     order: &Order,
@@ -106,7 +105,9 @@ fn restored(
             order,
         };
         let one = asked.get(tape).context("a tape was chosen that is none")?;
-        let done = from_tape(directory, &restoring, one, object);
+        let done = from_tape(directory, &restoring, shelf, one, object);
+        // Then what was read says nothing of the tape.
+        shelf.go_on()?;
         match done {
             Ok(restored) => {
                 let warnings = choice.warnings.iter().map(ToString::to_string);
@@ -128,7 +129,8 @@ fn restored(
                 distrusted.push((tape, object));
                 let of_tape = distrusted.iter().filter(|(at, _)| *at == tape);
                 let objects: Vec<_> = of_tape.map(|(_, object)| *object).collect();
-                let again = Asked::look(&one.sink, Depth::Digest, &objects);
+                let whence = one.whence.clone();
+                let again = Asked::look(shelf, whence, Depth::Digest, &objects);
                 if let Some(one) = asked.get_mut(tape) {
                     *one = again;
                 }
@@ -141,11 +143,13 @@ fn restored(
 fn from_tape(
     directory: &Path,
     restoring: &Restoring<'_>,
+    shelf: &mut Shelf,
     asked: &Asked,
     object: ObjectNumber,
 ) -> Result<Restored> {
-    let mut opened = opened(&asked.sink, Access::ReadOnly)?;
-    let met = open_backup(opened.tape.drive(), object);
+    let mut opened = shelf.open(&asked.whence)?;
+    let mut drive = shelf.watched(&mut opened);
+    let met = open_backup(&mut drive, object);
     let mut payload: Box<dyn Read + '_> = match met {
         Ok(Some(reading)) => Box::new(*reading),
         Ok(None) => Box::new(io::empty()),
@@ -167,6 +171,7 @@ fn from_tape(
 fn losses(
     vault: &mut Vault,
     options: &RecoverVault,
+    shelf: &mut Shelf,
     asked: &[Asked],
     taken: &Taken,
     order: &Order,
@@ -212,8 +217,13 @@ fn losses(
             media.insert(identity, Medium::Present);
             continue;
         }
-        let mut opened = opened(&one.sink, Access::ReadOnly)?;
-        match scan(opened.tape.drive(), site, stacked, depth) {
+        let scanned = shelf.open(&one.whence).and_then(|mut opened| {
+            let scanned = scan(&mut shelf.watched(&mut opened), site, stacked, depth);
+            scanned.map_err(anyhow::Error::from)
+        });
+        // Then what was read says nothing of the tape.
+        shelf.go_on()?;
+        match scanned {
             Ok(found) => {
                 let labels = vault.roll_forward(&found.rolled, order)?;
                 shown.taken.extend(labels.iter().map(ToString::to_string));
@@ -226,11 +236,13 @@ fn losses(
                 media.insert(identity, Medium::Scanned);
             }
             Err(error) => {
-                shown.warnings.push(format!("{}: {error}", one.name));
+                let why = reason(&error, &one.name);
+                shown.warnings.push(format!("{}: {why}", one.name));
                 media.insert(identity, Medium::Damaged);
             }
         }
     }
+    shown.warnings.extend(absent(vault, &media)?);
     let report = loss_report(&Inquiry {
         known: &known,
         backup_ms: taken.description.written_ms,
@@ -255,6 +267,21 @@ fn losses(
     vault.block_lost(&lost.collect::<Vec<_>>())?;
     shown.fill(&report);
     Ok(shown)
+}
+
+/// Stacked volumes that the catalog knows, and that nobody named.
+fn absent(vault: &Vault, media: &BTreeMap<String, Medium>) -> Result<Vec<String>> {
+    let all = vault.stacked_volumes()?.into_iter();
+    let absent =
+        all.filter(|one| one.state.is_readable() && !media.contains_key(&one.identity.to_string()));
+    Ok(absent
+        .map(|one| {
+            format!(
+                "the stacked volume {} is not among the tapes: what only it has counts as lost",
+                one.label
+            )
+        })
+        .collect())
 }
 
 /// Why the image of a volume on this disk does not count.

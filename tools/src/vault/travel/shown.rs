@@ -26,6 +26,15 @@ impl ShownTape {
             pool: volume.pool.clone(),
         }
     }
+
+    /// As the catalog knows it.
+    pub(super) fn of_catalog(volume: &pseudotape_vault::StackedVolume) -> Self {
+        ShownTape {
+            identity: volume.identity.to_string(),
+            label: volume.label.to_string(),
+            pool: volume.pool.to_string(),
+        }
+    }
 }
 
 /// A backup on a tape.
@@ -95,6 +104,9 @@ impl Report for ShownStored {
 #[derive(Debug, Serialize)]
 pub(super) struct SurveyedTape {
     pub tape: String,
+    /// The slot of a changer, as mtx counts it, and the barcode there.
+    pub slot: Option<u16>,
+    pub barcode: Option<String>,
     pub stacked_volume: Option<ShownTape>,
     /// `backup`, `damaged`, `newer`, `none`, `absent`.
     pub state: &'static str,

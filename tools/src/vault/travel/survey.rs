@@ -2,24 +2,24 @@
 
 use anyhow::Result;
 use pseudotape_human::Screen;
-use pseudotape_sink::{Access, Sink};
 use pseudotape_stack::{Site, StackedVolume};
 use pseudotape_vault::recovery::{Choice, Found, NoChoice, Surveyed, choose};
-use pseudotape_vault::{Clock, System};
+use pseudotape_vault::{Clock, System, Vault};
 
+use super::explained;
 use super::shown::{Newest, ShownBackup, ShownSurvey, ShownTape, SurveyedTape};
+use super::slots::{Shelf, Whence};
 use super::tape::{Depth, Head, Looked, MetBackup, look};
-use super::{explained, opened};
 use crate::Verdict;
 use crate::cli::{CatalogOf, SurveyTapes};
-use crate::copying::tape::name_of;
+use crate::vault::Place;
 use crate::vault::shown::time_words;
 use pseudotape_image::Uuid;
 use pseudotape_tape::ObjectNumber;
 
 /// One tape that was asked for.
 pub(super) struct Asked {
-    pub(super) sink: Sink,
+    pub(super) whence: Whence,
     pub(super) name: String,
     pub(super) looked: Result<Looked, String>,
 }
@@ -31,28 +31,37 @@ pub(super) struct Entries {
     pub(super) places: Vec<(usize, Option<ObjectNumber>)>,
 }
 
+/// Why a tape can't be read, to be told beside its name.
+pub(super) fn reason(error: &anyhow::Error, name: &str) -> String {
+    let words = pseudotape_human::explain(error.chain());
+    let rest = words.strip_prefix(name);
+    match rest.and_then(|rest| rest.strip_prefix(": ")) {
+        Some(rest) => rest.to_owned(),
+        None => words,
+    }
+}
+
 impl Asked {
-    pub(super) fn look(sink: &Sink, depth: Depth, distrusted: &[ObjectNumber]) -> Self {
-        let looked = opened(sink, Access::ReadOnly).and_then(|mut opened| {
+    pub(super) fn look(
+        shelf: &mut Shelf,
+        whence: Whence,
+        depth: Depth,
+        distrusted: &[ObjectNumber],
+    ) -> Self {
+        let name = whence.name();
+        let looked = shelf.open(&whence).and_then(|mut opened| {
             let lost_end = opened.tape.end_is_lost(0)?;
             let lost_end = lost_end.then_some("its end is lost: committed data are missing");
-            let looked = look(opened.tape.drive(), depth, distrusted, lost_end);
+            let looked = look(&mut shelf.watched(&mut opened), depth, distrusted, lost_end);
             let looked = looked.map_err(|error| explained(error, &mut opened))?;
             opened.tape.finish()?;
             Ok(looked)
         });
+        let looked = looked.map_err(|error| reason(&error, &name));
         Asked {
-            sink: sink.clone(),
-            name: name_of(sink),
-            looked: looked.map_err(|error| {
-                let words = pseudotape_human::explain(error.chain());
-                let rest = words.strip_prefix(&name_of(sink));
-                // It is told beside the name.
-                match rest.and_then(|rest| rest.strip_prefix(": ")) {
-                    Some(rest) => rest.to_owned(),
-                    None => words,
-                }
-            }),
+            whence,
+            name,
+            looked,
         }
     }
 
@@ -92,6 +101,8 @@ impl Asked {
     fn shown(&self) -> SurveyedTape {
         let mut shown = SurveyedTape {
             tape: self.name.clone(),
+            slot: self.whence.slot().and_then(|slot| slot.number),
+            barcode: self.whence.slot().and_then(|slot| slot.barcode.clone()),
             stacked_volume: self.stacked().map(|(_, volume)| ShownTape::new(volume)),
             state: "none",
             note: None,
@@ -199,25 +210,62 @@ pub(super) fn shown(
 }
 
 /// All tapes at once, so to speak. The exit code is 1 where one of them has no whole backup at its end, or a damaged
-/// beginning.
-pub(in crate::vault) fn run(options: &SurveyTapes, screen: &Screen) -> Result<Verdict> {
-    let asked: Vec<_> = options
-        .tapes
-        .iter()
-        .map(|sink| Asked::look(sink, Depth::Digest, &[]))
-        .collect();
+/// beginning, or where the catalog knows of more tapes.
+pub(in crate::vault) fn run(
+    options: &SurveyTapes,
+    place: &Place,
+    screen: &Screen,
+) -> Result<Verdict> {
+    let (mut shelf, tapes) = Shelf::new(&options.tapes, &options.through)?;
+    let asked = look_at(&mut shelf, tapes, Depth::Digest)?;
+    let back = shelf.finish();
     let entries = entries(&asked);
     let chosen = chosen(&entries, options.site);
-    let shown = shown(&asked, &chosen, &entries);
+    let mut shown = shown(&asked, &chosen, &entries);
+    // On an empty machine there is no catalog to be asked.
+    if let Ok(vault) = place.look() {
+        shown.tapes.extend(not_asked(&vault, &asked)?);
+    }
     let is_whole = |one: &Asked| one.beginning().is_none();
     let is_well = chosen.is_ok()
         && shown.tapes.iter().all(|tape| tape.state == "backup")
         && asked.iter().all(is_whole);
     screen.show(&shown)?;
+    back?;
     Ok(match is_well {
         true => Verdict::Well,
         false => Verdict::Found,
     })
+}
+
+pub(super) fn look_at(shelf: &mut Shelf, tapes: Vec<Whence>, depth: Depth) -> Result<Vec<Asked>> {
+    let look = |tape| {
+        let asked = Asked::look(shelf, tape, depth, &[]);
+        shelf.go_on()?;
+        Ok(asked)
+    };
+    tapes.into_iter().map(look).collect()
+}
+
+/// The stacked volumes of the catalog that are not among the tapes that were looked at.
+fn not_asked(vault: &Vault, asked: &[Asked]) -> Result<Vec<SurveyedTape>> {
+    let is_asked = |identity: Uuid| {
+        let mut stacked = asked.iter().filter_map(Asked::stacked);
+        stacked.any(|(_, one)| one.identity == identity)
+    };
+    let all = vault.stacked_volumes()?.into_iter();
+    Ok(all
+        .filter(|one| one.state.is_readable() && !is_asked(one.identity))
+        .map(|one| SurveyedTape {
+            tape: one.label.to_string(),
+            slot: None,
+            barcode: None,
+            stacked_volume: Some(ShownTape::of_catalog(&one)),
+            state: "absent",
+            note: Some("the catalog knows it, and it is not among the tapes".to_owned()),
+            backup: None,
+        })
+        .collect())
 }
 
 pub(super) fn chosen(entries: &Entries, site: Option<Uuid>) -> Result<Choice<'_>, NoChoice> {
@@ -226,7 +274,8 @@ pub(super) fn chosen(entries: &Entries, site: Option<Uuid>) -> Result<Choice<'_>
 
 /// One tape alone.
 pub(in crate::vault) fn catalog_of(options: &CatalogOf, screen: &Screen) -> Result<Verdict> {
-    let asked = Asked::look(&options.tape, Depth::Digest, &[]);
+    let tape = Whence::Named(options.tape.clone());
+    let asked = Asked::look(&mut Shelf::bare(), tape, Depth::Digest, &[]);
     let shown = asked.shown();
     let is_well = shown.state == "backup" && asked.beginning().is_none();
     screen.show(&shown)?;
