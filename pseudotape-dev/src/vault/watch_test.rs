@@ -1,9 +1,11 @@
 //! What a drive's answers tell, against what is on the image.
 
+use std::fs::{self, File};
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::fcntl::{Flock, FlockArg};
 use pseudotape_bay::Slot;
 use pseudotape_drive::{Overrides, Personality};
 use pseudotape_sink::Sink;
@@ -354,4 +356,41 @@ fn the_catalog_has_what_is_on_the_tape_whatever_programs_do() {
     assert!(done > 100, "{done} operations");
     assert!(files > 60, "{files} files");
     assert!(digests > files / 2, "{digests} digests of {files} files");
+}
+
+/// A catalog that somebody holds at a close is told when it is free, and nothing of what was written is forgotten.
+#[test]
+fn a_catalog_that_is_busy_at_a_close_is_told_later() {
+    let mut place = Place::new(&[("A", None)]);
+    let vault = place.folder.path().join("vault");
+    let configuration = vault.join("vault.toml");
+    let text = fs::read_to_string(&configuration).unwrap();
+    // The close waits for so long.
+    let short = text.replace("wait-seconds = 10", "wait-seconds = 1");
+    assert_ne!(short, text);
+    fs::write(&configuration, short).unwrap();
+    place.load("A");
+    place.write(b"one");
+    place.mark();
+    let lock = File::options()
+        .write(true)
+        .open(vault.join("lock"))
+        .unwrap();
+    let held = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| errno);
+    let held = held.unwrap();
+    let said = place.slot.unload(true).unwrap();
+    assert!(
+        said.contains("is held by") && said.contains("stays open in its catalog"),
+        "{said}"
+    );
+    let opening = |place: &Place| {
+        let listed = place.vault().volume(&"A".parse().unwrap()).unwrap();
+        listed.volume.opening
+    };
+    place.desk.settle();
+    assert_eq!(opening(&place), Opening::Open, "it is still held");
+    drop(held);
+    place.desk.settle();
+    assert_eq!(opening(&place), Opening::Closed);
+    assert_eq!(place.digested("A"), [true]);
 }
