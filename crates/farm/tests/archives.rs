@@ -90,6 +90,51 @@ fn files_of_an_archive_come_back_with_all_attributes() {
     }
 }
 
+/// Each way in which GNU tar writes holes, with so many that the old format takes records behind the header.
+#[test]
+fn files_with_holes_of_every_format_of_gnu_tar_come_back() {
+    for options in [
+        &["--format=gnu"][..],
+        &["--format=pax", "--sparse-version=0.0"],
+        &["--format=pax", "--sparse-version=0.1"],
+        &["--format=pax", "--sparse-version=1.0"],
+    ] {
+        let place = Place::new();
+        for (name, parts) in [("few", 3), ("many", 60)] {
+            let file = fs::File::create(place.path("src").join(name)).expect("a file");
+            for part in 0..parts {
+                let text = format!("{name} {part}");
+                let at = part * 300_000 + 100_000;
+                file.write_all_at(text.as_bytes(), at).expect("written");
+            }
+            file.set_len(parts * 300_000 + 200_000).expect("longer");
+        }
+        place.file("next", "behind them");
+        let archive = tar(&[options, &["--sparse"]].concat(), &place.path("src"));
+        assert!(archive.len() < 2 << 20, "tar saw the holes");
+        let (told, done) = added(&place, &archive);
+        done.unwrap_or_else(|error| panic!("{options:?}: {error}"));
+        assert_eq!(told.len(), 3, "{options:?}: {told:?}");
+        let (out, by_tar) = (place.path("out"), place.path("by-tar"));
+        fs::create_dir(&out).expect("a folder");
+        let volume = place.root().look(&name("V")).expect("a volume");
+        for entry in entries(&place.root(), "V") {
+            let got = extract(&volume, &entry, &out, Existing::Kept);
+            assert!(
+                matches!(&got, Extracted::Done(notes) if notes.is_empty()),
+                "{options:?}: {got:?}"
+            );
+            let original = fs::read(place.path("src").join(entry.title.path())).expect("a file");
+            assert_eq!(entry.length, original.len() as u64);
+            untar(&volume.capsule_path(entry.number), &by_tar, &["-p"]);
+            for got in [&out, &by_tar] {
+                let got = fs::read(got.join(entry.title.path())).expect("a file");
+                assert!(got == original, "{options:?}: {}", entry.title);
+            }
+        }
+    }
+}
+
 /// In keys of pax records `tar` writes `=` and `%` of names as `%3D` and `%25`.
 #[test]
 fn names_of_extended_attributes_with_equals_signs_and_percent_signs_come_back() {

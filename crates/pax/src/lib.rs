@@ -2,7 +2,8 @@
 //!
 //! A member is one ustar header with its contents; what a ustar header has no room for stands in pax records before
 //! it (POSIX.1-2017, pax, "pax Interchange Format"). The reader also takes what GNU tar writes by itself: long names
-//! in members of their own, and numbers in base 256.
+//! in members of their own, numbers in base 256, and files with holes in its older formats, which it gives as the
+//! newest.
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
@@ -12,6 +13,7 @@ mod error;
 mod member;
 mod reader;
 mod records;
+mod sparse;
 mod ustar;
 
 pub use error::Error;

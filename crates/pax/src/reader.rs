@@ -3,8 +3,9 @@
 use std::io::{ErrorKind, Read};
 
 use crate::error::Error;
-use crate::member::Member;
+use crate::member::{Kind, Member};
 use crate::records::Records;
+use crate::sparse::{self, Map};
 use crate::ustar::{Magic, Ustar};
 use crate::{RECORD, padding};
 
@@ -21,6 +22,8 @@ pub struct Reader<R> {
     /// Zeros behind them.
     padding: u64,
     for_all: Records,
+    /// What the member's contents begin with that is not in the archive, in the opposite order.
+    ahead: Vec<u8>,
 }
 
 impl<R: Read> Reader<R> {
@@ -32,6 +35,7 @@ impl<R: Read> Reader<R> {
             left: 0,
             padding: 0,
             for_all: Records::default(),
+            ahead: Vec::new(),
         }
     }
 
@@ -68,17 +72,25 @@ impl<R: Read> Reader<R> {
                     );
                     of_next.add(if kind == b'L' { "path" } else { "linkpath" }, name);
                 }
-                (b'S', Magic::Gnu) => {
-                    return Err(malformed(
-                        "a sparse file in GNU tar's old format: 'tar --format=pax' writes the new one",
-                    ));
-                }
                 _ => {
+                    let map = match (kind, header.magic) {
+                        (b'S', Magic::Gnu) => Some(self.map(&record, at)?),
+                        _ => None,
+                    };
                     let mut records = self.for_all.clone();
                     records.extend(&of_next);
-                    let member = Member::of(header, &records).map_err(malformed)?;
+                    let mut member = Member::of(header, &records).map_err(malformed)?;
                     self.left = member.length;
                     self.padding = padding(member.length) as u64;
+                    let ahead = match map {
+                        Some(map) => {
+                            member.kind = Kind::File;
+                            map.declare(&mut member)
+                        }
+                        None => sparse::renewed(&mut member),
+                    };
+                    self.ahead = ahead.map_err(malformed)?;
+                    self.ahead.reverse();
                     return Ok(Some(member));
                 }
             }
@@ -93,12 +105,19 @@ impl<R: Read> Reader<R> {
     /// Bytes of the member's contents that were not read yet.
     #[must_use]
     pub fn left(&self) -> u64 {
-        self.left
+        self.left.saturating_add(self.ahead.len() as u64)
     }
 
     /// Reads of the member's contents: as much as there is, up to the length of the buffer. 0 at their end only.
     pub fn read_contents(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let mut filled = 0;
+        for (place, byte) in buffer
+            .iter_mut()
+            .zip(std::iter::from_fn(|| self.ahead.pop()))
+        {
+            *place = byte;
+            filled += 1;
+        }
         while self.left > 0 {
             let most = usize::try_from(self.left).unwrap_or(usize::MAX);
             let rest = buffer.get_mut(filled..).unwrap_or_default();
@@ -121,10 +140,33 @@ impl<R: Read> Reader<R> {
     }
 
     fn pass_contents(&mut self) -> Result<(), Error> {
+        self.ahead.clear();
         self.left = self.left.saturating_add(std::mem::take(&mut self.padding));
         let mut dropped = vec![0; if self.left > 512 { 64 << 10 } else { 512 }];
         while self.read_contents(&mut dropped)? > 0 {}
         Ok(())
+    }
+
+    /// The map in a header of a file with holes, and in the records behind it.
+    fn map(&mut self, header: &[u8; RECORD], at: u64) -> Result<Map, Error> {
+        let malformed = |what| Error::Malformed { offset: at, what };
+        let (mut map, mut goes_on) = Map::of_header(header).map_err(malformed)?;
+        let mut record = [0; RECORD];
+        while goes_on {
+            if !self.record(&mut record)? {
+                return Err(self.cut_off("a map of holes"));
+            }
+            goes_on = map.add_further(&record).map_err(malformed)?;
+            let length = map.places().saturating_mul(24);
+            if length > MAX_HEADERS {
+                return Err(Error::LongHeaders {
+                    offset: at,
+                    length,
+                    max: MAX_HEADERS,
+                });
+            }
+        }
+        Ok(map)
     }
 
     /// The contents of a member that is a header of the next one.

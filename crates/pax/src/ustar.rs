@@ -80,7 +80,11 @@ fn put_number(record: &mut [u8; RECORD], field: Range<usize>, number: u64) {
 
 /// The number in a field: octal digits with blanks around them and zeros behind, or GNU's base 256.
 fn number(record: &[u8; RECORD], field: Range<usize>) -> Option<u64> {
-    let bytes = record.get(field)?;
+    number_of(record.get(field)?)
+}
+
+/// The number that the bytes of a field are.
+pub(crate) fn number_of(bytes: &[u8]) -> Option<u64> {
     if let Some((0x80, rest)) = bytes.split_first() {
         return rest.iter().try_fold(0u64, |sum, byte| {
             sum.checked_mul(256)?.checked_add((*byte).into())
