@@ -158,6 +158,66 @@ fn a_tree_of_strange_names_and_kinds_comes_back_by_the_farm_and_by_tar() {
     );
 }
 
+/// CW-04, CW-71: links and FIFOs have them too, where the kernel lets somebody set them.
+#[test]
+fn extended_attributes_of_links_and_fifos_come_back_by_the_farm_and_by_tar() {
+    let place = Place::new();
+    let src = place.path("src");
+    make_fifo(&src.join("fifo"));
+    symlink("fifo", src.join("link")).expect("a link");
+    let set = |name: &str, attribute: &str, value: &[u8]| {
+        let none = rustix::fs::XattrFlags::empty();
+        rustix::fs::lsetxattr(src.join(name), attribute, value, none).expect("an attribute");
+    };
+    // user::rw-, user:12345:r--, group::r--, mask::r--, other::---
+    let list = b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x02\0\x04\0\x39\x30\0\0\
+        \x04\0\x04\0\xff\xff\xff\xff\x10\0\x04\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff";
+    set("fifo", "system.posix_acl_access", list);
+    // Only root can give a link one, or a FIFO one that is no access list.
+    let is_root = nix::unistd::geteuid().is_root();
+    if is_root {
+        set("link", "trusted.of-link", b"with \0 in it");
+        set("fifo", "trusted.of-fifo", b"x");
+    }
+    let names = |path: &Path| -> Vec<(String, Vec<u8>)> {
+        let mut names = vec![0; 4096];
+        let length = rustix::fs::llistxattr(path, &mut names[..]).expect("names");
+        let names = names[..length].split(|byte| *byte == 0);
+        let mut pairs: Vec<_> = names
+            .filter(|name| !name.is_empty())
+            .map(|name| {
+                let mut value = vec![0; 4096];
+                let length = rustix::fs::lgetxattr(path, name, &mut value[..]).expect("a value");
+                value.truncate(length);
+                (String::from_utf8_lossy(name).into_owned(), value)
+            })
+            .collect();
+        pairs.sort();
+        pairs
+    };
+    let root = place.root();
+    add(&root, "V", Verb::Add, &[&src]).expect("added");
+    let (out, by_tar) = (place.path("out"), place.path("by-tar"));
+    fs::create_dir(&out).expect("a folder");
+    let volume = root.look(&name("V")).expect("a volume");
+    for entry in entries(&root, "V") {
+        let got = extract(&volume, &entry, &out, Existing::Kept);
+        assert!(
+            matches!(&got, Extracted::Done(notes) if notes.is_empty()),
+            "{got:?}"
+        );
+        let all = ["--xattrs", "--xattrs-include=*", "--acls", "-p"];
+        tar(&volume.capsule_path(entry.number), &by_tar, &all);
+    }
+    for name in ["fifo", "link"] {
+        let path = place.title(name).path();
+        let expected = names(&src.join(name));
+        assert!(!expected.is_empty() || (name == "link" && !is_root));
+        assert_eq!(names(&out.join(&path)), expected, "{name}");
+        assert_eq!(names(&by_tar.join(&path)), expected, "{name} by tar");
+    }
+}
+
 /// CW-07: COPY makes a new volume only; one that is there is not touched, and neither is an empty one.
 #[test]
 fn a_copy_onto_a_volume_that_is_there_changes_not_a_byte() {

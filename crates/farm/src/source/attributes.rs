@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fs::Metadata;
-use std::os::fd::AsFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::unistd::{Gid, Group, Uid, User};
 use pseudotape_pax::{Kind, Member, Records, Time};
-use rustix::fs::{fgetxattr, flistxattr};
+use rustix::fs::{fgetxattr, flistxattr, getxattr, listxattr};
 use rustix::io::Errno;
 
 use super::{GENERATION, NotOffered, VERSION, acl, keyword};
@@ -89,20 +90,50 @@ fn time_of(time: SystemTime) -> Option<Time> {
     })
 }
 
+/// A file whose extended attributes are asked for.
+#[derive(Clone, Copy)]
+pub(crate) enum Of<'a> {
+    /// One that is open.
+    Open(BorrowedFd<'a>),
+    /// One of which only the place is open (O_PATH): a symbolic link or a FIFO. It is asked by its path in `/proc`,
+    /// which leads to the place itself.
+    Place(&'a Path),
+}
+
+impl Of<'_> {
+    fn names(self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self {
+            Of::Open(file) => flistxattr(file, buffer),
+            Of::Place(path) => listxattr(path, buffer),
+        }
+    }
+
+    fn value(self, name: &CStr, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match self {
+            Of::Open(file) => fgetxattr(file, name, buffer),
+            Of::Place(path) => getxattr(path, name, buffer),
+        }
+    }
+}
+
+/// The path of what is open.
+pub(crate) fn path_of(file: BorrowedFd<'_>) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
+}
+
 /// Puts extended attributes and access lists into a member, and generation and version into a stamp.
 pub(crate) fn add_extended(
-    file: impl AsFd,
+    file: Of<'_>,
     member: &mut Member,
     stamp: &mut Stamp,
 ) -> Result<(), NotOffered> {
-    let file = file.as_fd();
-    let names = sized(|buffer| flistxattr(file, buffer)).map_err(NotOffered::host)?;
+    let names = sized(|buffer| file.names(buffer)).map_err(NotOffered::host)?;
     let names = names.unwrap_or_default();
     for name in names.split_inclusive(|byte| *byte == 0) {
         let Ok(name) = CStr::from_bytes_with_nul(name) else {
             continue;
         };
-        let value = sized(|buffer| fgetxattr(file, name, buffer)).map_err(NotOffered::host)?;
+        let value = sized(|buffer| file.value(name, buffer)).map_err(NotOffered::host)?;
         // Removed meanwhile: the file's other times say that it changed.
         let Some(value) = value else {
             continue;

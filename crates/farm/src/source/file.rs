@@ -10,7 +10,7 @@ use pseudotape_pax::{Kind, Member};
 use rustix::fs::{Mode, OFlags, openat, readlinkat};
 use rustix::io::Errno;
 
-use super::attributes::{self, Owners};
+use super::attributes::{self, Of, Owners};
 use super::sparse::{self, Extent};
 use super::{NotOffered, Offered};
 use crate::entry::{FileKind, Stamp};
@@ -124,6 +124,10 @@ fn look(
         map_read: 0,
         extents: Vec::new(),
     };
+    if kind != FileKind::File {
+        let path = attributes::path_of(now.file.as_fd());
+        attributes::add_extended(Of::Place(&path), &mut member, &mut now.stamp)?;
+    }
     match kind {
         FileKind::SymbolicLink => {
             let link = readlinkat(&now.file, c"", Vec::new()).map_err(NotOffered::host)?;
@@ -138,7 +142,7 @@ fn look(
             member = attributes::member(title, of_member, &found, owners);
             now.stamp = attributes::stamp(&found);
             now.length = now.seen.length;
-            attributes::add_extended(&file, &mut member, &mut now.stamp)?;
+            attributes::add_extended(Of::Open(file.as_fd()), &mut member, &mut now.stamp)?;
             member.length = now.length;
             match with_holes(&found)
                 .then(|| sparse::extents(&file, now.length))

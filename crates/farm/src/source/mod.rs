@@ -2,7 +2,7 @@
 
 pub(crate) mod acl;
 mod archive;
-mod attributes;
+pub(crate) mod attributes;
 mod file;
 pub(crate) mod keyword;
 pub(crate) mod sparse;

@@ -13,14 +13,15 @@ use nix::unistd::{Group, User, geteuid};
 use pseudotape_pax::{Member, Time};
 use rustix::fs::{
     AtFlags, CWD, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags, chownat,
-    fchmod, fchown, fsetxattr, futimens, mkdirat, mkfifoat, openat, renameat, renameat_with,
-    symlinkat, unlinkat, utimensat,
+    fchmod, fchown, fsetxattr, futimens, lsetxattr, mkdirat, mkfifoat, openat, renameat,
+    renameat_with, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
 use super::Volume;
 use crate::entry::{Entry, FileKind};
 use crate::error::Fault;
+use crate::source::attributes::path_of;
 use crate::source::{acl, keyword, sparse};
 use crate::title::Title;
 
@@ -255,6 +256,21 @@ fn give(file: &File, member: &Member, notes: &mut Vec<String>) {
     }
     let mode = Mode::from_raw_mode(member.mode & allowed());
     note("permissions", fchmod(file, mode));
+    for (name, value) in extended(member, &mut note) {
+        let what = format!("attribute {}", name.escape_ascii());
+        note(
+            &what,
+            fsetxattr(file, &name[..], &value, XattrFlags::empty()),
+        );
+    }
+    note("times", futimens(file, &times(member)));
+}
+
+/// The extended attributes of a member, with its access list.
+fn extended(
+    member: &Member,
+    note: &mut dyn FnMut(&str, Result<(), Errno>),
+) -> BTreeMap<Vec<u8>, Vec<u8>> {
     // The last value of a name counts.
     let mut attributes = BTreeMap::new();
     for (key, value) in member.further.iter() {
@@ -274,14 +290,7 @@ fn give(file: &File, member: &Member, notes: &mut Vec<String>) {
             None => {}
         }
     }
-    for (name, value) in attributes {
-        let what = format!("attribute {}", name.escape_ascii());
-        note(
-            &what,
-            fsetxattr(file, &name[..], &value, XattrFlags::empty()),
-        );
-    }
-    note("times", futimens(file, &times(member)));
+    attributes
 }
 
 /// The same for what can't be opened: a link, which has no permissions of its own, or a FIFO.
@@ -307,6 +316,14 @@ fn give_by_name(parent: &OwnedFd, kind: FileKind, member: &Member, notes: &mut V
         note(
             "permissions",
             rustix::fs::chmodat(parent, unfinished(), mode, AtFlags::empty()),
+        );
+    }
+    let path = path_of(parent).join(unfinished());
+    for (name, value) in extended(member, &mut note) {
+        let what = format!("attribute {}", name.escape_ascii());
+        note(
+            &what,
+            lsetxattr(&path, &name[..], &value, XattrFlags::empty()),
         );
     }
     note(
