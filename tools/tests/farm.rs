@@ -4,10 +4,12 @@ mod tables;
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use tables::Seen;
 
@@ -435,6 +437,128 @@ fn a_volume_of_which_all_is_released_is_deleted() {
     assert!(!place.path("farm/V").exists());
 }
 
+/// CW-63: a second writer waits for the first one and is told for whom, or fails at once where it is not to wait.
+#[test]
+fn a_volume_that_another_command_changes_is_waited_for() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src/a"]);
+    let folder = fs::File::open(place.path("farm/V")).unwrap();
+    let held = Flock::lock(folder, FlockArg::LockExclusive).unwrap();
+    for arguments in [
+        &["add", "V", "src/b"][..],
+        &["compare-add", "V", "src/b"],
+        &["release", "V", "src/a"],
+        &["rebuild", "V"],
+        &["repair", "V", "--yes"],
+    ] {
+        let busy = place.refused(&[arguments, &["--lock-wait", "0"]].concat());
+        assert!(busy.contains("volume V is busy: "), "{busy}");
+        assert!(busy.contains(" is changing it"), "{busy}");
+    }
+    // Who only looks waits for nobody.
+    place.ok(&["verify", "V"]);
+    place.ok(&["repair", "V"]);
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+        .current_dir(place.directory.path())
+        .env("PSEUDOTAPE_FARM", place.path("farm"))
+        .args(["farm", "add", "V", "src/b", "--lock-wait", "1000"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut errors = BufReader::new(waiting.stderr.take().unwrap());
+    errors.read_line(&mut line).unwrap();
+    assert!(
+        line.contains(" is changing volume V: waiting for it, 1000 s at most"),
+        "{line}"
+    );
+    held.unlock().map_err(|(_, errno)| errno).unwrap();
+    assert!(waiting.wait().unwrap().success());
+    assert!(place.ok(&["ls", "V"]).contains("src/b"));
+}
+
+/// CW-76, CW-77, CW-79: what helps is shown, and done with --yes; a file that is gone is skipped with a notice then.
+#[test]
+fn a_repair_proposes_first_and_says_what_it_did() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    assert!(place.ok(&["repair", "V"]).contains("V: 0 findings"));
+    fs::remove_file(place.capsule(1)).unwrap();
+    let proposed = place.ended(1, &["repair", "V"]);
+    for words in [
+        "FILE0000001.ptape: damaged: src/a: it is not there; a capsule that says so can take its place",
+        "V: 1 finding; nothing was changed: --yes does what helps",
+    ] {
+        assert!(proposed.contains(words), "{proposed}");
+    }
+    assert!(!place.capsule(1).exists());
+    let done = place.ok(&["repair", "V", "--yes"]);
+    assert!(done.contains("is in its place"), "{done}");
+    assert!(place.ok(&["ls", "V"]).contains("missing"));
+    assert!(place.ok(&["verify", "V"]).contains("1 without their files"));
+    let got = place.ended(1, &["extract", "V", "--all", "-C", "src"]);
+    assert!(got.contains("src/a: not on V: missing"), "{got}");
+
+    // What took the place of another one is told, and goes only when it is asked for.
+    let before = fs::read(place.capsule(2)).unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+    let times = fs::FileTimes::new().set_modified(later);
+    let b = fs::File::open(place.path("src/b")).unwrap();
+    b.set_times(times).unwrap();
+    place.ok(&["compare-add", "V", "src/b"]);
+    fs::write(place.capsule(2), before).unwrap();
+    let kept = place.ended(1, &["repair", "V", "--yes"]);
+    assert!(kept.contains("with --yes --drop-replaced only"), "{kept}");
+    assert!(place.capsule(2).exists());
+    assert!(
+        place
+            .refused(&["repair", "V", "--drop-replaced"])
+            .contains("--yes")
+    );
+    place.ok(&["repair", "V", "--yes", "--drop-replaced"]);
+    assert!(!place.capsule(2).exists());
+
+    fs::write(place.path("farm/V/FILE000.dir"), "no directory").unwrap();
+    let proposed = place.ended(1, &["repair", "V"]);
+    assert!(
+        proposed.contains("FILE000.dir: directory: it is no directory of a disk farm"),
+        "{proposed}"
+    );
+    place.ok(&["repair", "V", "--yes"]);
+    assert!(place.ok(&["ls", "V"]).contains("src/b"));
+
+    fs::create_dir(place.path("farm/E")).unwrap();
+    let proposed = place.ended(1, &["repair", "E"]);
+    assert!(proposed.contains("no volume was made"), "{proposed}");
+    place.ok(&["repair", "E", "--yes"]);
+    assert!(!place.path("farm/E").exists());
+    fs::create_dir(place.path("farm/E")).unwrap();
+    fs::write(place.path("farm/E/note"), "mine").unwrap();
+    place.ended(1, &["repair", "E", "--yes"]);
+    assert!(place.path("farm/E/note").exists());
+}
+
+/// An archive that can't be read leaves no volume in the way of the next copy; what was there stays.
+#[test]
+fn a_copy_of_an_archive_that_is_none_leaves_no_volume() {
+    let place = Place::new();
+    fs::write(place.path("a.tar"), vec![b'x'; 2048]).unwrap();
+    for verb in ["copy", "add"] {
+        let output = place.run(&[verb, "V", "--tar", "a.tar"]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(!place.path("farm/V").exists());
+    }
+    place.ok(&["copy", "V", "src/a"]);
+    let output = place.run(&["add", "V", "--tar", "a.tar"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(place.ok(&["verify", "V"]).contains("1 capsule whole"));
+    // One file came before the archive could not be read on: it is kept.
+    let output = place.run(&["copy", "W", "src/b", "--tar", "a.tar"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(place.ok(&["ls", "W"]).contains("src/b"));
+}
+
 #[test]
 fn bad_input_is_told_with_the_way_out() {
     let place = Place::new();
@@ -517,6 +641,7 @@ fn reports_are_those_of_the_document() {
     see("verify", &place.json(1, &["verify", "V"]));
     place.spoil(2, "second");
     see("verify", &place.json(1, &["verify", "V"]));
+    see("repair", &place.json(1, &["repair", "V"]));
     see("rebuild", &place.json(1, &["rebuild", "V"]));
     see("release", &place.json(0, &["release", "V", "src/a"]));
     see(

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::directory::DirectoryError;
 use crate::entry::{Number, RecordError};
+use crate::holder::Holder;
 use crate::title::{Title, VolumeName};
 
 /// Why something could not be done with a farm.
@@ -37,8 +38,13 @@ pub enum Error {
         what: &'static str,
     },
     /// Another command changes the volume.
-    #[error("volume {0} is busy: another command is changing it")]
-    Busy(VolumeName),
+    #[error("volume {volume} is busy: {} is changing it", of(holder))]
+    Busy {
+        /// Which one.
+        volume: VolumeName,
+        /// Who does, where that can be told.
+        holder: Option<Holder>,
+    },
     /// There are capsules and no directory.
     #[error(
         "volume {volume} has {capsules} capsules and no directory: 'pseudotape farm rebuild {volume}' makes it from them"
@@ -114,6 +120,12 @@ pub enum Error {
         /// What is wrong.
         fault: Fault,
     },
+}
+
+/// Who holds a volume, in words.
+pub(crate) fn of(holder: &Option<Holder>) -> String {
+    let words = holder.as_ref().map(ToString::to_string);
+    words.unwrap_or_else(|| "another command".to_owned())
 }
 
 /// What is wrong with a capsule.

@@ -11,21 +11,24 @@ mod capsule;
 mod directory;
 mod entry;
 mod error;
+mod holder;
 mod place;
 mod source;
 mod step;
 mod title;
 mod volume;
+mod waiting;
 
 pub use capsule::{BLOCK_BYTES, capsule_name, capsule_number};
 pub use directory::{DIRECTORY_MAGIC, DIRECTORY_VERSION, Directory, DirectoryError, HEADER_BYTES};
 pub use entry::{Digest, Entry, FileKind, Number, RECORD_VERSION, RecordError, Stamp, State};
 pub use error::{Error, Fault};
+pub use holder::Holder;
 pub use pseudotape_pax::Time;
 pub use source::{LeftOut, NotOffered};
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
-    Adding, After, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Keeping, Rebuilt,
-    Released, Root, Told, Verb, Volume, extract, rebuild, release,
+    Adding, After, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Found, Keeping, Rebuilt,
+    Released, Remedy, Repair, Root, Told, Verb, Volume, extract, rebuild, release, repair,
 };

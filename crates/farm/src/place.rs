@@ -100,6 +100,13 @@ impl Place {
         }
     }
 
+    /// Whether the folder is there; who held its lock may have deleted it.
+    pub(crate) fn is_there(&self) -> Result<bool, Error> {
+        let found =
+            fstat(&self.folder).map_err(|errno| Error::host("look at", &self.path, errno))?;
+        Ok(found.st_nlink > 0)
+    }
+
     /// The names of all entries that are text; those of a farm are.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         let failed = |errno: Errno| Error::host("list", &self.path, errno);
@@ -207,6 +214,13 @@ impl Place {
         };
         let told = removed.and_then(|()| self.steps.tell(Step::Removed { name }));
         told.map_err(|error| self.failed("remove", name, error))
+    }
+
+    /// Removes the folder itself, which has to be empty.
+    pub(crate) fn remove_folder(&self) -> Result<(), Error> {
+        self.sync_names()?;
+        let removed = std::fs::remove_dir(&self.path);
+        removed.map_err(|error| Error::host("remove", &self.path, error))
     }
 
     fn failed(&self, action: &'static str, name: &str, error: impl Into<io::Error>) -> Error {

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Place, add, entries, name, set_times};
 use pseudotape_farm::{
-    Adding, After, Damage, Error, Finding, Keeping, Number, Root, State, Step, Told, Verb, Witness,
-    capsule_number, rebuild, release,
+    Adding, After, Damage, Error, Fault, Finding, Found, Keeping, Number, Remedy, Repair, Root,
+    State, Step, Told, Verb, Witness, capsule_number, rebuild, release, repair,
 };
 
 /// One change of names.
@@ -151,7 +151,8 @@ impl Witness for Pictures {
     }
 }
 
-/// The titles of a volume with their contents' digests; `None` where it has no directory yet. All of them are whole.
+/// The titles of a volume with their contents' digests; `None` where it has no directory yet. All of them are whole, or
+/// have no file at all.
 fn state(root: &Root, at: &str) -> Option<BTreeMap<String, String>> {
     let volume = match root.look(&name("V")) {
         Ok(volume) => volume,
@@ -159,14 +160,17 @@ fn state(root: &Root, at: &str) -> Option<BTreeMap<String, String>> {
         Err(error) => panic!("{at}: {error}"),
     };
     let listed = volume.directory().entries();
-    volume.verify(listed, &mut |finding| {
-        assert!(
-            matches!(finding, Finding::Whole(_)),
-            "{at}: half listed: {finding:?}"
-        );
+    let mut gone = BTreeSet::new();
+    volume.verify(listed, &mut |finding| match finding {
+        Finding::Whole(_) => {}
+        Finding::Wrong(_, Damage::Capsule(title, Fault::Absent)) => drop(gone.insert(title)),
+        other => panic!("{at}: half listed: {other:?}"),
     });
-    let digest =
-        |entry: &pseudotape_farm::Entry| format!("{} {:?}", entry.state.word(), entry.digest);
+    let digest = |entry: &pseudotape_farm::Entry| match entry.state.has_file() {
+        true if gone.contains(&entry.title) => "no file".to_owned(),
+        false if entry.state == State::Missing => "no file".to_owned(),
+        _ => format!("{} {:?}", entry.state.word(), entry.digest),
+    };
     Some(
         listed
             .iter()
@@ -200,20 +204,62 @@ fn looked_at(verb: Verb, before: &[Put<'_>], then: &[Put<'_>]) {
 
 /// Runs a change with a picture after each step, and looks at every disk that could be found.
 fn looked_at_in(place: &Place, change: impl FnOnce(&Root)) {
-    let root = place.root();
+    let folder = place.path("farm/V");
+    let old = folder
+        .exists()
+        .then(|| state(&place.root(), "before"))
+        .flatten();
+    let disks = each_disk(place, change);
+    let new = state(&place.root(), "after");
+    let empty = Some(BTreeMap::new());
+    let later = place.file("later", "later");
+    let mut seen = BTreeSet::new();
+    for disk in disks {
+        let at = &disk.step;
+        disk.found(place, |root| {
+            let found = state(root, at);
+            let one_of_both = found == old || found == new || (old.is_none() && found == empty);
+            assert!(
+                one_of_both,
+                "{at}: between the old and the new one: {found:?}"
+            );
+            seen.insert(found == new);
+            goes_on(root, found, &later, at);
+        });
+        disk.found(place, |root| is_repaired(root, at));
+    }
+    assert_eq!(seen.len(), 2, "both the old and the new one were met");
+}
+
+/// A disk as it could be found if the power went at a step.
+struct Left {
+    step: String,
+    disk: Disk,
+    lost: Lost,
+    arrived: Arrived,
+}
+
+impl Left {
+    /// Looks at it.
+    fn found(&self, place: &Place, look: impl FnOnce(&Root)) {
+        let again = tempfile::tempdir_in(place.path("")).expect("a folder");
+        let volume = again.path().join("V");
+        self.disk.after_power_loss(self.lost, self.arrived, &volume);
+        look(&Root::open(again.path()).expect("a root"));
+    }
+}
+
+/// Runs a change, and makes every disk that could be found if the power went meanwhile.
+fn each_disk(place: &Place, change: impl FnOnce(&Root)) -> Vec<Left> {
     let folder = place.path("farm/V");
     let taken = Arc::new(Mutex::new(Vec::new()));
     let witness = Pictures {
         disk: Disk::of(&folder),
-        folder: folder.clone(),
+        folder,
         taken: Arc::clone(&taken),
     };
-    let old = folder.exists().then(|| state(&root, "before")).flatten();
-    change(&root.clone().watched(witness));
-    let new = state(&root, "after");
-    let empty = Some(BTreeMap::new());
-    let later = place.file("later", "later");
-    let mut seen = BTreeSet::new();
+    change(&place.root().watched(witness));
+    let mut left = Vec::new();
     for (step, disk) in taken.lock().expect("no panic").iter() {
         let files = if disk.files.iter().all(|file| file.1) {
             1
@@ -221,32 +267,60 @@ fn looked_at_in(place: &Place, change: impl FnOnce(&Root)) {
             3
         };
         let names = disk.loose.len().min(3) + 1;
-        for lost in [Lost::Nothing, Lost::All, Lost::Half]
-            .into_iter()
-            .take(files)
-        {
-            let arrived = [
-                Arrived::All,
-                Arrived::None,
-                Arrived::AllButLast,
-                Arrived::LastOnly,
-            ];
+        let lost = [Lost::Nothing, Lost::All, Lost::Half];
+        let arrived = [
+            Arrived::All,
+            Arrived::None,
+            Arrived::AllButLast,
+            Arrived::LastOnly,
+        ];
+        for lost in lost.into_iter().take(files) {
             for arrived in arrived.into_iter().take(names) {
-                let again = tempfile::tempdir_in(place.path("")).expect("a folder");
-                disk.after_power_loss(lost, arrived, &again.path().join("V"));
-                let root = Root::open(again.path()).expect("a root");
-                let found = state(&root, step);
-                let one_of_both = found == old || found == new || (old.is_none() && found == empty);
-                assert!(
-                    one_of_both,
-                    "{step}: between the old and the new one: {found:?}"
-                );
-                seen.insert(found == new);
-                goes_on(&root, found, &later, step);
+                left.push(Left {
+                    step: step.clone(),
+                    disk: disk.clone(),
+                    lost,
+                    arrived,
+                });
             }
         }
     }
-    assert_eq!(seen.len(), 2, "both the old and the new one were met");
+    left
+}
+
+/// What a repair finds, or does.
+fn repaired(root: &Root, how: Repair, step: &str) -> Vec<Found> {
+    let mut found = Vec::new();
+    repair(root, &name("V"), how, &mut |one| found.push(one))
+        .unwrap_or_else(|error| panic!("{step}: {error}"));
+    found
+}
+
+const ALL: Repair = Repair {
+    apply: true,
+    drop_replaced: true,
+};
+
+/// CW-76, CW-77, CW-78: one repair helps against all that a killed command leaves, and takes no file that was there.
+fn is_repaired(root: &Root, step: &str) {
+    let before = state(root, step);
+    let proposed = repaired(root, Repair::default(), step);
+    let done = repaired(root, ALL, step);
+    assert!(done.iter().all(|found| found.done), "{step}: {done:?}");
+    let rebuilt = matches!(&proposed[..], [found] if found.remedy == Remedy::Rebuild);
+    assert!(
+        proposed.len() == done.len() || rebuilt,
+        "{step}: {proposed:?} {done:?}"
+    );
+    if !root.path().join("V").exists() {
+        return assert!(before.unwrap_or_default().is_empty(), "{step}");
+    }
+    let after = state(root, step).expect("a directory");
+    for (title, had) in before.unwrap_or_default() {
+        assert_eq!(after.get(&title), Some(&had), "{step}: {title}");
+    }
+    let rest = repaired(root, Repair::default(), step);
+    assert!(rest.is_empty(), "{step}: {rest:?}");
 }
 
 /// What was left is made whole by `rebuild`, and goes on with numbers that nothing had.
@@ -331,8 +405,169 @@ fn a_released_file_is_there_or_its_stub_whenever_the_power_goes() {
     });
 }
 
+/// CW-27, CW-28: whenever a release of all files is killed, the same command again ends it, and leaves nothing.
+#[test]
+fn a_release_of_all_files_is_finished_whenever_the_power_goes() {
+    let place = Place::in_memory();
+    let files = [("a", "first", 1), ("b", "second", 1)];
+    put(&place, Verb::Add, &place.root(), &files);
+    let all = |root: &Root| release(root, &name("V"), &[], "ada", &mut |_| {});
+    let disks = each_disk(&place, |root| {
+        assert_eq!(all(root).expect("released"), After::Deleted);
+    });
+    let mut left_nothing = 0;
+    for disk in disks {
+        let at = &disk.step;
+        disk.found(&place, |root| {
+            match all(root) {
+                Ok(After::Deleted) => {}
+                // The folder is the last that goes, and is empty now.
+                Err(Error::NeverMade { .. }) => {
+                    repaired(root, ALL, at);
+                    left_nothing += 1;
+                }
+                other => panic!("{at}: {other:?}"),
+            }
+            assert!(!root.path().join("V").exists(), "{at}");
+        });
+    }
+    assert!(left_nothing > 0, "a kill before the last step was met");
+}
+
+/// A release that was killed after the directory had its stubs is ended by the next release in the volume.
+#[test]
+fn what_a_killed_release_left_goes_with_the_next_one() {
+    let place = Place::in_memory();
+    let files = [("a", "first", 1), ("b", "second", 1), ("c", "third", 1)];
+    put(&place, Verb::Add, &place.root(), &files);
+    let first = place.path("farm/V/FILE0000001.ptape");
+    let bytes = fs::read(&first).expect("a capsule");
+    let one = |title: &str| {
+        let titles = [place.title(title)];
+        release(&place.root(), &name("V"), &titles, "ada", &mut |_| {}).expect("released")
+    };
+    one("a");
+    fs::write(&first, bytes).expect("as if it was killed");
+    assert_eq!(one("b"), After::Kept);
+    assert!(!first.exists());
+    assert!(repaired(&place.root(), Repair::default(), "then").is_empty());
+}
+
+/// A volume with everything that a repair helps against.
+fn out_of_order(place: &Place) {
+    let root = place.root();
+    let volume = place.path("farm/V");
+    put(
+        place,
+        Verb::AddAndCompare,
+        &root,
+        &[("a", "first", 1), ("b", "second", 1), ("c", "third", 1)],
+    );
+    let third = fs::read(volume.join("FILE0000003.ptape")).expect("a capsule");
+    put(place, Verb::AddAndCompare, &root, &[("c", "better", 2)]);
+    // Its removal was killed.
+    fs::write(volume.join("FILE0000003.ptape"), third).expect("a capsule");
+    let directory = fs::read(volume.join("FILE000.dir")).expect("a directory");
+    put(place, Verb::Add, &root, &[("d", "fourth", 1)]);
+    // Its adding was killed before the directory had it.
+    fs::write(volume.join("FILE000.dir"), directory).expect("a directory");
+    fs::remove_file(volume.join("FILE0000002.ptape")).expect("removed");
+    fs::write(volume.join("FILE0000009.ptape.tmp"), "half").expect("a file");
+}
+
+/// CW-77: a gap gets a capsule with the number and the title of what is gone; CW-78.
+#[test]
+fn a_repair_shows_what_helps_and_does_it_only_where_that_is_said() {
+    let place = Place::in_memory();
+    let root = place.root();
+    out_of_order(&place);
+    let shown = |how: Repair| -> Vec<(String, Remedy, bool)> {
+        let mut found = repaired(&root, how, "shown");
+        found.sort_by(|one, other| one.file.cmp(&other.file));
+        let found = found.into_iter();
+        found.map(|one| (one.file, one.remedy, one.done)).collect()
+    };
+    let expected = |dropped: bool, others: bool| {
+        vec![
+            ("FILE0000002.ptape".to_owned(), Remedy::Fill, others),
+            ("FILE0000003.ptape".to_owned(), Remedy::Drop, dropped),
+            ("FILE0000005.ptape".to_owned(), Remedy::List, others),
+            ("FILE0000009.ptape.tmp".to_owned(), Remedy::Clear, others),
+        ]
+    };
+    let before = place.bytes("V");
+    assert_eq!(shown(Repair::default()), expected(false, false));
+    assert_eq!(place.bytes("V"), before, "nothing was changed");
+    let apply = Repair {
+        apply: true,
+        ..Repair::default()
+    };
+    assert_eq!(shown(apply), expected(false, true));
+    let listed = entries(&root, "V");
+    let gap = &listed[1];
+    assert_eq!(gap.number.0.get(), 2);
+    assert_eq!((&gap.title, gap.state), (&place.title("b"), State::Missing));
+    assert_eq!(gap.length, 6, "what it should have been");
+    assert_eq!(listed.len(), 4);
+    assert!(place.path("farm/V/FILE0000003.ptape").exists());
+    assert_eq!(shown(ALL), expected(true, true)[1..2]);
+    assert!(!place.path("farm/V/FILE0000003.ptape").exists());
+    assert!(shown(Repair::default()).is_empty());
+    // What is missing is added as if it was not there.
+    add(&root, "V", Verb::Add, &[&place.path("src/b")]).expect("added");
+    assert!(
+        entries(&root, "V")
+            .iter()
+            .all(|entry| entry.state == State::Ok)
+    );
+}
+
+/// The old capsule that is left goes only where the one in its place is whole.
+#[test]
+fn a_replaced_capsule_stays_while_its_successor_is_damaged() {
+    let place = Place::in_memory();
+    out_of_order(&place);
+    let successor = place.path("farm/V/FILE0000004.ptape");
+    let mut bytes = fs::read(&successor).expect("a capsule");
+    let at = bytes.windows(6).position(|part| part == b"better");
+    bytes[at.expect("its text")] ^= 1;
+    fs::write(&successor, bytes).expect("damaged");
+    let done = repaired(&place.root(), ALL, "damaged");
+    let of = |file: &str| {
+        let found = done.iter().find(|one| one.file == file);
+        found.map(|one| (one.remedy, one.done))
+    };
+    assert_eq!(of("FILE0000003.ptape"), Some((Remedy::Nothing, false)));
+    assert_eq!(of("FILE0000004.ptape"), Some((Remedy::Nothing, false)));
+    assert!(successor.exists() && place.path("farm/V/FILE0000003.ptape").exists());
+}
+
+#[test]
+fn a_repaired_volume_is_the_old_or_the_new_one_whenever_the_power_goes() {
+    let place = Place::in_memory();
+    out_of_order(&place);
+    let old = state(&place.root(), "before");
+    let disks = each_disk(&place, |root| drop(repaired(root, ALL, "first")));
+    let new = state(&place.root(), "after");
+    assert_ne!(old, new);
+    let mut seen = BTreeSet::new();
+    for disk in disks {
+        let at = &disk.step;
+        disk.found(&place, |root| {
+            let found = state(root, at);
+            assert!(found == old || found == new, "{at}: {found:?}");
+            seen.insert(found == new);
+            repaired(root, ALL, at);
+            assert_eq!(state(root, at), new, "{at}");
+            let rest = repaired(root, Repair::default(), at);
+            assert!(rest.is_empty(), "{at}: {rest:?}");
+        });
+    }
+    assert_eq!(seen.len(), 2, "both were met");
+}
+
 /// Fails one step.
-struct Fault {
+struct Failing {
     /// Steps before it.
     left: usize,
     kind: io::ErrorKind,
@@ -341,7 +576,7 @@ struct Fault {
     failed: Arc<Mutex<bool>>,
 }
 
-impl Witness for Fault {
+impl Witness for Failing {
     fn step(&mut self, step: Step<'_>) -> io::Result<()> {
         let counts = !self.writing || matches!(step, Step::Writing { .. });
         let reading = matches!(step, Step::Reading { .. });
@@ -371,7 +606,7 @@ fn failed_at_each_step(kind: io::ErrorKind, writing: bool) {
         fs::write(&big, vec![b'x'; (4 << 20) + 1]).expect("a file");
         let b = place.file("b", "second");
         let failed = Arc::new(Mutex::new(false));
-        let fault = Fault {
+        let fault = Failing {
             left: at,
             kind,
             writing,

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 
 use common::{Place, add, attributes, entries, make_fifo, name, set_attribute, set_times, tar};
 use pseudotape_farm::{Error, Existing, Extracted, State, Title, Told, Verb, extract};
@@ -318,10 +319,75 @@ fn one_changes_a_volume_and_others_read_it() {
     add(&root, "V", Verb::Add, &[&a]).expect("added");
     let held = root.open_volume(&name("V")).expect("free");
     let busy = root.open_or_create(&name("V")).expect_err("held");
-    assert!(matches!(busy, Error::Busy(_)), "{busy}");
+    assert!(matches!(busy, Error::Busy { .. }), "{busy}");
     assert_eq!(entries(&root, "V").len(), 1);
     drop(held);
     root.open_volume(&name("V")).expect("free again");
+}
+
+/// CW-63: the second writer waits, is told who holds the volume, and goes on when that one is gone.
+#[test]
+fn who_waits_for_a_volume_is_told_for_whom_and_gets_it() {
+    let place = Place::new();
+    let a = place.file("a", "first");
+    add(&place.root(), "V", Verb::Add, &[&a]).expect("added");
+    let held = place.root().open_volume(&name("V")).expect("free");
+    let (tell, told) = std::sync::mpsc::channel();
+    let root = place
+        .root()
+        .waiting(Duration::from_secs(1000), move |volume, holder| {
+            tell.send((volume.clone(), holder.cloned()))
+                .expect("somebody listens");
+        });
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| root.open_volume(&name("V")).map(drop));
+        let (volume, holder) = told.recv().expect("it waits");
+        assert_eq!(volume, name("V"));
+        // A file system whose device `stat` calls by another number has none.
+        if let Some(holder) = holder {
+            assert_eq!(holder.process, std::process::id());
+        }
+        drop(held);
+        waiting.join().expect("no panic").expect("it got it");
+    });
+    assert!(told.try_recv().is_err(), "it is told once");
+}
+
+/// Who waits for a volume that is deleted meanwhile finds none, and one who adds makes it anew.
+#[test]
+fn a_volume_that_is_deleted_while_somebody_waits_is_not_there() {
+    let place = Place::new();
+    let a = place.file("a", "first");
+    let title = place.title("a");
+    for makes in [false, true] {
+        add(&place.root(), "V", Verb::Add, &[&a]).expect("added");
+        let held = fs::File::open(place.path("farm/V")).expect("the folder");
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("free");
+        let (tell, told) = std::sync::mpsc::channel();
+        let root = place
+            .root()
+            .waiting(Duration::from_secs(1000), move |_, _| {
+                tell.send(()).expect("somebody listens");
+            });
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| match makes {
+                true => root.open_or_create(&name("V")),
+                false => root.open_volume(&name("V")),
+            });
+            told.recv().expect("it waits");
+            fs::remove_dir_all(place.path("farm/V")).expect("deleted");
+            drop(held);
+            match (makes, waiting.join().expect("no panic")) {
+                (false, Err(Error::NoVolume { .. })) => {}
+                (true, Ok(volume)) => assert!(volume.directory().find(&title).is_none()),
+                (_, other) => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(place.path("farm/V").exists(), makes);
+        if makes {
+            assert_eq!(place.capsules("V"), ["FILE000.dir"]);
+        }
+    }
 }
 
 /// CW-01, CW-52: what a hostile root has in the place of a volume is not followed, and not waited for.

@@ -50,6 +50,19 @@ pub(crate) enum FarmCommand {
     Release(ReleaseFiles),
     /// Makes the directory of a volume anew from its capsules. No capsule is changed or removed.
     Rebuild(RebuildVolume),
+    /// Looks for all that is wrong with a volume and shows what helps; --yes does it.
+    ///
+    /// A capsule that has a file goes only where another one took its place and is whole, and only with
+    /// --drop-replaced.
+    Repair(RepairVolume),
+}
+
+/// For commands that change a volume.
+#[derive(Debug, Args)]
+pub(crate) struct LockWait {
+    /// So long it waits for another command that changes the volume; 0 does not wait.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub lock_wait: u64,
 }
 
 /// What becomes of a file that changes while it is read.
@@ -70,12 +83,15 @@ pub(crate) struct AddFiles {
     /// Files, and folders with all that is in them.
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// The files of an archive that tar wrote; '-' is standard input.
+    /// All files of an archive that tar wrote; '-' is standard input. A PATH beside it is a file of this host, and
+    /// chooses nothing in the archive.
     #[arg(long, value_name = "ARCHIVE")]
     pub tar: Option<PathBuf>,
     /// What becomes of a file that changes while it is read, three times in a row.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Changing::Keep)]
     pub changing: Changing,
+    #[command(flatten)]
+    pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.
     #[arg(long, short)]
     pub verbose: bool,
@@ -139,6 +155,23 @@ pub(crate) struct RebuildVolume {
     /// The volume.
     #[arg(value_name = "VOLUME")]
     pub volume: VolumeName,
+    #[command(flatten)]
+    pub wait: LockWait,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepairVolume {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// Does what helps.
+    #[arg(long)]
+    pub yes: bool,
+    /// Also removes capsules with files for whose titles the volume has others that are whole.
+    #[arg(long, requires = "yes")]
+    pub drop_replaced: bool,
+    #[command(flatten)]
+    pub wait: LockWait,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +192,8 @@ pub(crate) struct ReleaseFiles {
     /// Who does it [default: this user].
     #[arg(long, value_name = "NAME", value_parser = pseudotape_human::parse_label)]
     pub by: Option<String>,
+    #[command(flatten)]
+    pub wait: LockWait,
 }
 
 /// A title, or a path of which one is made as it is when the file is added.

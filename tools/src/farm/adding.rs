@@ -175,9 +175,10 @@ impl Report for AddedFiles {
 pub(super) fn run(
     options: &AddFiles,
     how: How,
-    root: &Root,
+    root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
+    let root = super::waiting(root, &options.wait);
     if how == How::Copy {
         // A mistyped path is not to leave a volume behind, onto which the right one can't be copied then.
         for path in &options.paths {
@@ -206,6 +207,10 @@ pub(super) fn run(
     let done = add_all(options, archive, how, &mut volume, &mut added);
     added.stopped = done.as_ref().err().map(ToString::to_string);
     screen.show(&added)?;
+    if done.is_err() {
+        // A volume without a file would only be in the way of the next copy.
+        volume.discard_if_new()?;
+    }
     done?;
     Ok(added.verdict())
 }

@@ -160,20 +160,25 @@ struct Verified {
 }
 
 #[derive(Debug, Serialize)]
-struct ShownFinding {
-    file: String,
-    what: &'static str,
-    title: Option<ShownTitle>,
-    why: Option<String>,
+pub(super) struct ShownFinding {
+    pub file: String,
+    pub what: &'static str,
+    pub title: Option<ShownTitle>,
+    pub why: Option<String>,
 }
 
 impl ShownFinding {
-    fn new(file: String, damage: Damage) -> Self {
+    pub fn new(file: String, damage: Damage) -> Self {
         let (what, title, why) = match damage {
             Damage::Capsule(title, fault) => ("damaged", Some(title), Some(fault.to_string())),
             Damage::Unlisted(Ok(title)) => ("unlisted", Some(title), None),
             Damage::Unlisted(Err(fault)) => ("unlisted", None, Some(fault.to_string())),
             Damage::Leftover => ("leftover", None, None),
+            Damage::Directory(why) => ("directory", None, Some(why)),
+            Damage::NeverMade => {
+                let why = "neither directory nor capsules are in it: no volume was made";
+                ("folder", None, Some(why.to_owned()))
+            }
             _ => ("foreign", None, None),
         };
         ShownFinding {
@@ -184,7 +189,7 @@ impl ShownFinding {
         }
     }
 
-    fn words(&self, screen: &Screen) -> String {
+    pub fn words(&self, screen: &Screen) -> String {
         let mut text = format!(
             "{}: {}",
             printable(&self.file),
@@ -287,9 +292,10 @@ impl Report for RebuiltVolume {
 
 pub(super) fn rebuild(
     options: &RebuildVolume,
-    root: &Root,
+    root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
+    let root = super::waiting(root, &options.wait);
     let mut rebuilt = RebuiltVolume {
         volume: options.volume.to_string(),
         listed: 0,
@@ -307,7 +313,7 @@ pub(super) fn rebuild(
         }),
         _ => {}
     };
-    let _: Volume = pseudotape_farm::rebuild(root, &options.volume, &mut tell)?;
+    let _: Volume = pseudotape_farm::rebuild(&root, &options.volume, &mut tell)?;
     screen.show(&rebuilt)?;
     Ok(match rebuilt.not_listed.is_empty() {
         true => Verdict::Well,

@@ -53,7 +53,8 @@ impl Report for ReleasedFiles {
     }
 }
 
-pub(super) fn run(options: &ReleaseFiles, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
+pub(super) fn run(options: &ReleaseFiles, root: Root, screen: &Screen) -> anyhow::Result<Verdict> {
+    let root = super::waiting(root, &options.wait);
     let uid = getuid();
     let user = User::from_uid(uid).ok().flatten();
     let by = options.by.clone();
@@ -71,7 +72,7 @@ pub(super) fn run(options: &ReleaseFiles, root: &Root, screen: &Screen) -> anyho
         Released::Before(entry) => done.before.push(ShownTitle::new(&entry.title)),
         _ => {}
     };
-    match pseudotape_farm::release(root, &options.volume, &options.titles, &by, &mut tell)? {
+    match pseudotape_farm::release(&root, &options.volume, &options.titles, &by, &mut tell)? {
         After::Deleted => done.deleted = true,
         After::Foreign(names) => done.foreign = names,
         _ => {}

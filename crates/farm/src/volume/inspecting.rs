@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{DIRECTORY_NAME, Volume, is_temporary};
-use crate::capsule::{self, capsule_name, capsule_number};
-use crate::entry::Entry;
+use crate::capsule::{self, Opened, capsule_name, capsule_number};
+use crate::entry::{Entry, FileKind};
 use crate::error::{Error, Fault};
+use crate::source::sparse::Placing;
 use crate::title::Title;
 
 /// What is wrong.
@@ -20,6 +21,10 @@ pub enum Damage {
     Foreign,
     /// Something that a command which was killed left over.
     Leftover,
+    /// The directory can't be used, or is not there; why.
+    Directory(String),
+    /// The folder has neither directory nor capsules.
+    NeverMade,
 }
 
 /// One thing that was looked at.
@@ -36,22 +41,8 @@ impl Volume {
     /// Reads every capsule of these files in full.
     pub fn verify(&self, entries: &[Entry], tell: &mut dyn FnMut(Finding)) {
         for entry in entries {
-            let read = self.open_capsule(entry).and_then(|opened| {
-                let whole = opened.read(
-                    |member| Ok(crate::source::sparse::Placing::of(member)),
-                    |placing, bytes| placing.place(bytes, |_, _| Ok(())),
-                )?;
-                match whole.is_none_or(|placing| {
-                    placing.is_whole()
-                        && (entry.kind != crate::entry::FileKind::File
-                            || placing.length() == entry.length)
-                }) {
-                    true => Ok(()),
-                    false => Err(Fault::Form(
-                        "its file has another length than its record says",
-                    )),
-                }
-            });
+            let read = self.open_capsule(entry);
+            let read = read.and_then(|opened| read_whole(opened, entry));
             tell(match read {
                 Ok(()) => Finding::Whole(entry.clone()),
                 Err(fault) => {
@@ -80,5 +71,23 @@ impl Volume {
             tell(Finding::Wrong(name, damage));
         }
         Ok(())
+    }
+}
+
+/// Reads a capsule to its end; its file has to be as long as its record says.
+pub(super) fn read_whole(opened: Opened, entry: &Entry) -> Result<(), Fault> {
+    let whole = opened.read(
+        |member| Ok(Placing::of(member)),
+        |placing, bytes| placing.place(bytes, |_, _| Ok(())),
+    )?;
+    let is_whole = whole.is_none_or(|placing| {
+        let fits = entry.kind != FileKind::File || placing.length() == entry.length;
+        placing.is_whole() && fits
+    });
+    match is_whole {
+        true => Ok(()),
+        false => Err(Fault::Form(
+            "its file has another length than its record says",
+        )),
     }
 }

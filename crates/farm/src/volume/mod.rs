@@ -6,25 +6,29 @@ mod extracting;
 mod inspecting;
 mod rebuilding;
 mod releasing;
+mod repairing;
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
 use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
+use crate::holder::Holder;
 use crate::place::{Place, Sought};
 use crate::step::{Steps, Witness};
 use crate::title::{Title, VolumeName};
+use crate::waiting::Waiting;
 
 pub use adding::{Adding, Keeping, Told, Verb};
 pub use extracting::{Existing, Extracted, extract};
 pub use inspecting::{Damage, Finding};
 pub use rebuilding::{Rebuilt, rebuild};
 pub use releasing::{After, Released, release};
+pub use repairing::{Found, Remedy, Repair, repair};
 
 /// The name of a volume's directory.
 pub const DIRECTORY_NAME: &str = "FILE000.dir";
@@ -36,6 +40,7 @@ pub(crate) const TEMPORARY: &str = ".tmp";
 pub struct Root {
     path: PathBuf,
     steps: Steps,
+    waiting: Waiting,
 }
 
 impl Root {
@@ -45,6 +50,7 @@ impl Root {
             Ok(found) if found.is_dir() => Ok(Root {
                 path: path.to_owned(),
                 steps: Steps::default(),
+                waiting: Waiting::default(),
             }),
             Ok(_) => Err(Error::NoRoot {
                 root: path.to_owned(),
@@ -60,6 +66,17 @@ impl Root {
     #[must_use]
     pub fn watched(mut self, witness: impl Witness + 'static) -> Self {
         self.steps = Steps::to(witness);
+        self
+    }
+
+    /// Waits so long for a volume that another command changes. `tell` hears once which one, and who holds it.
+    #[must_use]
+    pub fn waiting(
+        mut self,
+        longest: Duration,
+        tell: impl Fn(&VolumeName, Option<&Holder>) + Send + Sync + 'static,
+    ) -> Self {
+        self.waiting = Waiting::new(longest, tell);
         self
     }
 
@@ -100,6 +117,11 @@ impl Root {
         }
     }
 
+    /// The folder of a volume, with its lock.
+    fn locked(&self, name: &VolumeName) -> Result<Place, Error> {
+        self.waiting.lock(name, || self.place(name))
+    }
+
     /// Looks at a volume.
     pub fn look(&self, name: &VolumeName) -> Result<Volume, Error> {
         let place = self.place(name)?;
@@ -107,17 +129,12 @@ impl Root {
         let directory = directory.ok_or_else(|| Error::NeverMade {
             path: place.path().to_owned(),
         })?;
-        Ok(Volume {
-            name: name.clone(),
-            place,
-            directory,
-        })
+        Ok(Volume::of(name, place, directory))
     }
 
     /// Opens a volume to change it; nobody else does so meanwhile.
     pub fn open_volume(&self, name: &VolumeName) -> Result<Volume, Error> {
-        let place = self.place(name)?;
-        lock(&place, name)?;
+        let place = self.locked(name)?;
         let directory = read_directory(&place, name)?;
         let directory = directory.ok_or_else(|| Error::NeverMade {
             path: place.path().to_owned(),
@@ -130,8 +147,7 @@ impl Root {
         if !Place::make(&self.path.join(name.as_str()))? {
             return Err(Error::Exists(name.clone()));
         }
-        let place = self.place(name)?;
-        lock(&place, name)?;
+        let place = self.locked(name)?;
         // Whoever was faster than the lock has made the volume.
         match read_directory(&place, name)? {
             Some(_) => Err(Error::Exists(name.clone())),
@@ -141,21 +157,19 @@ impl Root {
 
     /// Opens a volume to change it, and makes it where it is not there.
     pub fn open_or_create(&self, name: &VolumeName) -> Result<Volume, Error> {
-        // Whether it made the folder or somebody else did: it is there.
-        Place::make(&self.path.join(name.as_str()))?;
-        let place = self.place(name)?;
-        lock(&place, name)?;
+        let place = loop {
+            // Whether it made the folder or somebody else did: it is there.
+            Place::make(&self.path.join(name.as_str()))?;
+            match self.locked(name) {
+                // Somebody deleted it again.
+                Err(Error::NoVolume { .. }) => {}
+                locked => break locked?,
+            }
+        };
         match read_directory(&place, name)? {
             Some(directory) => Volume::to_change(name, place, directory),
             None => Volume::begin(name, place),
         }
-    }
-}
-
-fn lock(place: &Place, name: &VolumeName) -> Result<(), Error> {
-    match place.lock()? {
-        true => Ok(()),
-        false => Err(Error::Busy(name.clone())),
     }
 }
 
@@ -199,14 +213,35 @@ pub struct Volume {
     name: VolumeName,
     place: Place,
     directory: Directory,
+    /// This command made it.
+    is_new: bool,
 }
 
 impl Volume {
+    fn of(name: &VolumeName, place: Place, directory: Directory) -> Self {
+        Volume {
+            name: name.clone(),
+            place,
+            directory,
+            is_new: false,
+        }
+    }
+
     /// An empty one, in a folder that has no directory.
     fn begin(name: &VolumeName, place: Place) -> Result<Self, Error> {
         let mut volume = Volume::to_change(name, place, Directory::default())?;
         volume.write_directory()?;
+        volume.is_new = true;
         Ok(volume)
+    }
+
+    /// Removes the volume again, where this command made it and nothing came into it.
+    pub fn discard_if_new(self) -> Result<(), Error> {
+        if !self.is_new || !self.directory.entries().is_empty() {
+            return Ok(());
+        }
+        self.place.remove(DIRECTORY_NAME)?;
+        self.place.remove_folder()
     }
 
     /// Clears what a command left over that was killed, and passes the numbers that it used.
@@ -219,11 +254,7 @@ impl Volume {
                 directory.use_numbers_before(number.next());
             }
         }
-        Ok(Volume {
-            name: name.clone(),
-            place,
-            directory,
-        })
+        Ok(Volume::of(name, place, directory))
     }
 
     /// Its name.

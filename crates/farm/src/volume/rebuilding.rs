@@ -1,10 +1,11 @@
 //! The directory made again from the capsules.
 
-use super::{Root, Volume, lock};
+use super::{Root, Volume};
 use crate::capsule::{self, capsule_number};
 use crate::directory::Directory;
 use crate::entry::Entry;
 use crate::error::{Error, Fault};
+use crate::place::Place;
 use crate::title::VolumeName;
 
 /// What a capsule came to.
@@ -25,8 +26,15 @@ pub fn rebuild(
     name: &VolumeName,
     tell: &mut dyn FnMut(Rebuilt),
 ) -> Result<Volume, Error> {
-    let place = root.place(name)?;
-    lock(&place, name)?;
+    rebuild_in(root.locked(name)?, name, tell)
+}
+
+/// The same, in a folder that is locked.
+pub(super) fn rebuild_in(
+    place: Place,
+    name: &VolumeName,
+    tell: &mut dyn FnMut(Rebuilt),
+) -> Result<Volume, Error> {
     let mut directory = Directory::default();
     // A directory that can be read knows which numbers were used.
     if let Ok(Some(before)) = super::read_directory(&place, name) {

@@ -80,10 +80,11 @@ pub fn release(
         }
     }
     told(batch.commit(&mut volume)?, tell);
+    finish_earlier(&volume)?;
     let released = |entry: &Entry| entry.state == State::Released;
     match !volume.directory.entries().is_empty() && volume.directory.entries().iter().all(released)
     {
-        true => delete(root, volume),
+        true => delete(volume),
         false => Ok(After::Kept),
     }
 }
@@ -94,8 +95,22 @@ fn told(done: Vec<Pending>, tell: &mut dyn FnMut(Released)) {
     }
 }
 
+/// Removes what a release that was killed did not come to: capsules of files that are released.
+fn finish_earlier(volume: &Volume) -> Result<(), Error> {
+    for unlisted in volume.unlisted()? {
+        let listed = volume.directory.find(&unlisted.title);
+        let released = listed.filter(|listed| listed.state == State::Released);
+        // One with a higher number was not released: its adding was killed.
+        if released.is_some_and(|stub| stub.number > unlisted.number || !unlisted.state.has_file())
+        {
+            volume.place.remove(&capsule_name(unlisted.number))?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes what a farm made, the directory last: whoever finds it finishes the deletion.
-fn delete(root: &Root, volume: Volume) -> Result<After, Error> {
+fn delete(volume: Volume) -> Result<After, Error> {
     let capsules: Vec<String> = volume
         .directory
         .entries()
@@ -112,8 +127,6 @@ fn delete(root: &Root, volume: Volume) -> Result<After, Error> {
     }
     volume.place.sync_names()?;
     volume.place.remove(DIRECTORY_NAME)?;
-    volume.place.sync_names()?;
-    let path = root.path().join(volume.name.as_str());
-    std::fs::remove_dir(&path).map_err(|error| Error::host("remove", &path, error))?;
+    volume.place.remove_folder()?;
     Ok(After::Deleted)
 }

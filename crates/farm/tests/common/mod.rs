@@ -103,7 +103,7 @@ pub fn opened(root: &Root, volume: &str) -> Result<Volume, Error> {
     let volume = name(volume);
     for _ in 0..200 {
         match root.open_or_create(&volume) {
-            Err(Error::Busy(_)) => std::thread::sleep(std::time::Duration::from_millis(5)),
+            Err(Error::Busy { .. }) => std::thread::sleep(std::time::Duration::from_millis(5)),
             opened => return opened,
         }
     }

@@ -1,0 +1,117 @@
+//! `repair`.
+
+use pseudotape_farm::{Found, Remedy, Repair, Root};
+use pseudotape_human::{Paint, Report, Screen, counted, printable};
+use serde::Serialize;
+
+use super::reading::ShownFinding;
+use super::shown::named;
+use crate::Verdict;
+use crate::cli::RepairVolume;
+
+/// What is wrong, and what helps.
+#[derive(Debug, Serialize)]
+struct RepairedVolume {
+    volume: String,
+    findings: Vec<ShownRemedy>,
+    #[serde(skip)]
+    how: Repair,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownRemedy {
+    #[serde(flatten)]
+    finding: ShownFinding,
+    remedy: &'static str,
+    done: bool,
+    #[serde(skip)]
+    words: &'static str,
+}
+
+/// The words of a remedy: for programs, for what was not done, and for what was.
+fn words(remedy: Remedy) -> (&'static str, &'static str, &'static str) {
+    match remedy {
+        Remedy::Rebuild => (
+            "rebuild",
+            "its capsules give a new one",
+            "made anew from the capsules",
+        ),
+        Remedy::RemoveFolder => ("remove-folder", "it can go", "removed"),
+        Remedy::Clear => (
+            "clear",
+            "it can go: a killed command left it, and the volume has nothing in it",
+            "removed",
+        ),
+        Remedy::Fill => (
+            "fill",
+            "a capsule that says so can take its place",
+            "a capsule that says so is in its place",
+        ),
+        Remedy::List => ("list", "it can get into the directory", "in the directory"),
+        Remedy::Drop => (
+            "drop",
+            "another capsule has its title: it can go",
+            "another capsule has its title: removed",
+        ),
+        _ => ("none", "nothing here helps, and it stays", ""),
+    }
+}
+
+impl ShownRemedy {
+    fn new(found: Found) -> Self {
+        let (remedy, proposed, done) = words(found.remedy);
+        ShownRemedy {
+            remedy,
+            words: if found.done { done } else { proposed },
+            finding: ShownFinding::new(found.file, found.damage),
+            done: found.done,
+        }
+    }
+}
+
+impl Report for RepairedVolume {
+    fn text(&self, screen: &Screen) -> String {
+        let lines = self.findings.iter().map(|found| {
+            let paint = match found.done {
+                true => Paint::Good,
+                false => Paint::Notice,
+            };
+            let what = screen.paint(paint, found.words);
+            format!("{}; {what}", found.finding.words(screen))
+        });
+        let mut text = named(&lines.collect::<Vec<_>>(), true);
+        let volume = screen.paint(Paint::Heading, &printable(&self.volume));
+        let findings = counted(self.findings.len() as u64, "finding");
+        let open = |found: &&ShownRemedy| !found.done && found.remedy != "none";
+        let left: Vec<_> = self.findings.iter().filter(open).collect();
+        text += &format!("{volume}: {findings}");
+        if !left.is_empty() && !self.how.apply {
+            text += "; nothing was changed: --yes does what helps";
+        }
+        if left.iter().any(|found| found.remedy == "drop") {
+            text += "; capsules with files go with --yes --drop-replaced only";
+        }
+        text + "\n"
+    }
+}
+
+pub(super) fn run(options: &RepairVolume, root: Root, screen: &Screen) -> anyhow::Result<Verdict> {
+    let root = super::waiting(root, &options.wait);
+    let how = Repair {
+        apply: options.yes,
+        drop_replaced: options.drop_replaced,
+    };
+    let mut findings = Vec::new();
+    let mut tell = |found| findings.push(ShownRemedy::new(found));
+    pseudotape_farm::repair(&root, &options.volume, how, &mut tell)?;
+    let repaired = RepairedVolume {
+        volume: options.volume.to_string(),
+        findings,
+        how,
+    };
+    screen.show(&repaired)?;
+    Ok(match repaired.findings.iter().all(|found| found.done) {
+        true => Verdict::Well,
+        false => Verdict::Found,
+    })
+}
