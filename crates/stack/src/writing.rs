@@ -4,7 +4,7 @@ use std::io::Read;
 
 use pseudotape_copy::{Ahead, read_ahead};
 use pseudotape_tape::{
-    Address, Done, Drive, Mark, ObjectNumber, Position, Stop, Transfer, WriteMode,
+    Address, Done, Drive, EraseExtent, Mark, ObjectNumber, Position, Stop, Transfer, WriteMode,
 };
 
 use crate::BLOCK_BYTES;
@@ -38,7 +38,7 @@ pub struct Written {
 /// An archive that did not fit. What of it is on the tape is no copy of anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// Where it begins, and where the tape is again: what is written next is written over it.
+    /// Where it begins, and where the tape is again. It ends there, where the drive can erase.
     pub at: Position,
     /// Blocks of it that fitted.
     pub blocks: u64,
@@ -49,8 +49,8 @@ pub struct Cut {
 /// | condition | result | position after |
 /// |---|---|---|
 /// | fits, also where it ends in the early-warning zone | [`Outcome::Written`] | behind its filemark |
-/// | does not fit before the physical end | [`Outcome::EndOfMedium`] | where it began |
-/// | the payload can't be read, or is not what the description says | an error | where it began, if the drive can |
+/// | does not fit before the physical end | [`Outcome::EndOfMedium`] | where it began, which is the end of data now |
+/// | the payload can't be read, or is not what the description says | an error | the same, if the drive can |
 /// | the drive fails | [`Error::Drive`] | as the drive says |
 ///
 /// The payload is read ahead of the tape in a thread of its own, to its end. Without a payload in the description
@@ -88,16 +88,28 @@ pub fn write_archive(
         })),
         Ok(None) => {
             let blocks = writing.blocks;
-            go_to(drive, at.object)?;
+            give_up(drive, at.object, blocks)?;
             Ok(Outcome::EndOfMedium(Cut { at, blocks }))
         }
         // Where the drive failed, nobody knows what another motion does.
         Err(error @ (Error::Drive { .. } | Error::Position { .. })) => Err(error),
         Err(error) => {
-            go_to(drive, at.object)?;
+            let blocks = writing.blocks;
+            give_up(drive, at.object, blocks)?;
             Err(error)
         }
     }
+}
+
+/// Goes back to where an archive began that is none, and ends the tape there, so that an image has its room again. A
+/// drive that can't do that leaves what was cut off, and what is written next is written over it.
+fn give_up(drive: &mut dyn Drive, object: ObjectNumber, blocks: u64) -> Result<(), Error> {
+    go_to(drive, object)?;
+    if blocks > 0 {
+        let _unable = drive.erase(EraseExtent::Short);
+        go_to(drive, object)?;
+    }
+    Ok(())
 }
 
 /// Goes before an object; an error where the drive ends up elsewhere.
