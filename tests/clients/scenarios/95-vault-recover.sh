@@ -24,7 +24,7 @@ check "a volume gets another label" pseudotape vault set MON002 --label TUE001
 says "a second backup behind it" 0 'backup 2 on .*, at object 4' pseudotape vault backup "device:$NODE"
 says "the drive's tape alone says what is on it" 0 'backup 2' pseudotape vault catalog-of "device:$NODE"
 says "an image gets one, too" 0 'backup 3 on ' pseudotape vault backup two.ptape
-says "a tape of tar's gets none" 2 'is no stacked volume' pseudotape vault backup "$images/MON001.ptape"
+says "a volume of the vault gets none" 2 'is volume MON001 of this vault' pseudotape vault backup "$images/MON001.ptape"
 
 rm -r "$PSEUDOTAPE_VAULT/catalog.sqlite"
 says "a vault without its catalog waits for a person" 2 'needs a recovery' pseudotape vault ls

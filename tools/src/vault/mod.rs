@@ -106,6 +106,26 @@ fn this_user() -> String {
     }
 }
 
+/// A volume of the vault is what copies are of, and none goes there.
+fn ensure_no_volume(
+    vault: &Vault,
+    tape: &dyn pseudotape_tape::Volume,
+    name: &str,
+) -> anyhow::Result<()> {
+    let found = match tape.volume_identity().id {
+        Some(identity) => vault.volume_with(identity)?,
+        None => None,
+    };
+    match found {
+        Some(volume) => bail!(
+            "{name} is volume {} of this vault, which programs write: name another tape ('pseudotape create' makes an \
+             image, outside of the vault)",
+            volume.label
+        ),
+        None => Ok(()),
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Made {
     vault: PathBuf,

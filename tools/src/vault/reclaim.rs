@@ -7,7 +7,7 @@ use pseudotape_vault::{ArchiveCopy, Label, Moved, StackedVolume};
 use serde::Serialize;
 
 use super::stacks::{ShownBackup, ShownStack, backed_up, image_place, open};
-use super::{Place, order};
+use super::{Place, ensure_no_volume, order};
 use crate::Verdict;
 use crate::cli::ReclaimStack;
 
@@ -130,6 +130,7 @@ pub(super) fn run(reclaim: &ReclaimStack, place: &Place, screen: &Screen) -> Res
         bail!("{to}: it is {refusal}");
     }
     let name = || to.to_string();
+    ensure_no_volume(&vault, &target, &name())?;
     let mut cartridge = vault
         .open_cartridge(&mut *target, &stacked.pool, reclaim.new.as_ref(), &order)
         .with_context(name)?;

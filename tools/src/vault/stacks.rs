@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::shown::time_words;
 use super::travel::store;
-use super::{Place, order};
+use super::{Place, ensure_no_volume, order};
 use crate::Verdict;
 use crate::cli::{PoolOptions, StackVolumes};
 
@@ -271,6 +271,7 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
         return Err(anyhow!("{}: it is {refusal}", stack.drive));
     }
     let name = || stack.drive.to_string();
+    ensure_no_volume(&vault, &tape, &name())?;
     let mut cartridge = vault
         .open_cartridge(&mut *tape, &stack.to, stack.new.as_ref(), &order)
         .with_context(name)?;
@@ -362,7 +363,7 @@ pub(super) fn backed_up(
         pool: stacked.pool.to_string(),
     };
     let Some(stored) = store(tape, &on, &mut backup)? else {
-        vault.note_full(stacked, "a backup of the catalog did not fit")?;
+        vault.note_full(stacked.identity, "a backup of the catalog did not fit")?;
         return Ok(None);
     };
     let (sequence, bytes) = (backup.description.sequence, backup.description.length);

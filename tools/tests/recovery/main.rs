@@ -159,6 +159,12 @@ fn a_backup_goes_on_no_tape_of_somebody_else() {
     let small = "image:small.ptape,create,capacity=300K,early-warning=1K";
     let error = place.refused(&["backup", small]);
     assert!(error.contains("is full: backup 1 did not fit"), "{error}");
+    assert!(
+        error.contains("the stacked volume small is full now"),
+        "{error}"
+    );
+    let pool = place.json(0, &["pool"]);
+    assert_eq!(pool["stacked_volumes"][0]["state"], "full", "{pool}");
     place.backups(&["a.ptape"]);
     let sequence = place.json(0, &["catalog-of", "a.ptape"])["backup"]["sequence"].clone();
     assert_eq!(sequence, 2, "a number is not given twice");

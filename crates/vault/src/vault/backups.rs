@@ -33,17 +33,17 @@ impl Vault {
         })
     }
 
-    /// Writes down that a stacked volume is full, if it fills.
-    pub fn note_full(&mut self, stacked: &StackedVolume, why: &str) -> Result<(), Error> {
+    /// Writes down that a stacked volume is full, if it fills. Returns its label then.
+    pub fn note_full(&mut self, stacked: Uuid, why: &str) -> Result<Option<Label>, Error> {
         let rows = self.catalog.rows();
-        let known = rows.stacked_by_identity(stacked.identity)?;
-        if let Some((_, known)) = known
-            && known.state == StackState::Filling
-        {
-            let order = Order::system(why);
-            self.set_stack_state(&known.label, StackState::Full, LastCopy::Kept, &order)?;
-        }
-        Ok(())
+        let known = rows.stacked_by_identity(stacked)?;
+        let fills = known.filter(|(_, known)| known.state == StackState::Filling);
+        let Some((_, StackedVolume { label, .. })) = fills else {
+            return Ok(None);
+        };
+        let order = Order::system(why);
+        self.set_stack_state(&label, StackState::Full, LastCopy::Kept, &order)?;
+        Ok(Some(label))
     }
 
     /// The pool of a tape that a backup begins. In the one that nobody named, a new tape ends the filling of the tape
@@ -55,7 +55,7 @@ impl Vault {
         let pool: Label = BACKUPS.parse().expect("it is a label");
         let filling = self.catalog.rows().filling(&pool)?;
         if let Some((_, filling)) = filling {
-            self.note_full(&filling, "another tape was begun for backups")?;
+            self.note_full(filling.identity, "another tape was begun for backups")?;
         }
         Ok(pool)
     }

@@ -18,7 +18,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pseudotape_image::Uuid;
+use pseudotape_image::{Uuid, VolumeId};
 
 use crate::catalog::{Catalog, Counts, Key, Rows, Use};
 use crate::configuration::Configuration;
@@ -156,6 +156,12 @@ impl Vault {
     /// The volume with a label.
     pub fn volume(&self, label: &Label) -> Result<Listed, Error> {
         Ok(found(self.catalog.rows(), label)?.1)
+    }
+
+    /// The volume with an identity, where the vault has it.
+    pub fn volume_with(&self, identity: VolumeId) -> Result<Option<Volume>, Error> {
+        let found = self.catalog.rows().find_identity(identity)?;
+        Ok(found.map(|(_, listed)| listed.volume))
     }
 
     /// All volumes, by their labels.

@@ -15,7 +15,7 @@ use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_stack::StackedVolume;
 use pseudotape_vault::{Order, Vault};
 
-use super::{Place, order, this_user};
+use super::{Place, ensure_no_volume, order, this_user};
 use crate::Verdict;
 use crate::cli::{BackUpVault, GoOnline, ListInventory};
 use crate::copying::tape::{Tape, name_of};
@@ -60,6 +60,7 @@ pub(super) fn back_up(options: &BackUpVault, place: &Place, screen: &Screen) -> 
     let mut vault = place.open("backup")?;
     let mut opened = opened(&options.tape, Access::ReadWrite)?;
     let name = opened.name.clone();
+    ensure_no_volume(&vault, &opened.tape.open, &name)?;
     let head = tape::head(opened.tape.drive()).map_err(|error| explained(error, &mut opened))?;
     let begun = matches!(head, Head::Blank);
     let volume = match head {
@@ -101,10 +102,16 @@ pub(super) fn back_up(options: &BackUpVault, place: &Place, screen: &Screen) -> 
     let stored = tape::store(opened.tape.drive(), &volume, &mut backup)
         .map_err(|error| explained(error, &mut opened))?;
     let sequence = backup.description.sequence;
-    let Some(stored) = stored else {
-        bail!("{name} is full: backup {sequence} did not fit, and is not on it; name another tape");
-    };
     opened.tape.finish()?;
+    let Some(stored) = stored else {
+        let full = vault.note_full(volume.identity, "a backup of the catalog did not fit")?;
+        let full = full.map_or_else(String::new, |label| {
+            format!("; the stacked volume {label} is full now")
+        });
+        bail!(
+            "{name} is full: backup {sequence} did not fit, and is not on it{full}; name another tape"
+        );
+    };
     if let Some(file) = stored.file {
         vault.note_backup(volume.identity, file, sequence)?;
     }
