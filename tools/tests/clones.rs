@@ -239,7 +239,12 @@ fn a_clone_has_the_good_files_the_label_and_a_list_of_the_bad_ones() {
     assert_eq!(inventory["files"][3]["state"], "ok", "as it was before");
     place.ends(0, &["vault", "doctor", "--digests"]);
     let text = place.ends(2, &["vault", "clone", "MON001", "--to", "MON002"]);
-    assert!(text.contains("MON002"), "{text}");
+    assert!(
+        text.contains(
+            "MON001 is a clone already, and the damaged volume is kept as 'MON001 damaged 1'"
+        ),
+        "{text}"
+    );
 }
 
 /// EN-08: what a kill -9 leaves; EN-04: one incident, opened once.
@@ -355,6 +360,36 @@ fn a_clone_that_cannot_be_read_back_does_not_get_the_label() {
     place.clones(0, &[]);
     assert_eq!(place.availability("MON001"), "ok");
     place.ends(0, &["vault", "doctor", "--digests"]);
+}
+
+/// EN-14: who misses something hears which stacked volumes have it from before, and the copy brings it back.
+#[test]
+fn a_clone_that_misses_something_names_the_copies_of_before() {
+    let place = Place::new(3);
+    place.ends(0, &["create", "stk.ptape"]);
+    let to = ["--to", "primary", "--drive", "stk.ptape", "--new", "STK001"];
+    place.ends(0, &[&["vault", "stack", "MON001"], &to[..]].concat());
+    let whole = fs::read(place.source()).unwrap();
+    damage(&place.source(), &[1]);
+    let on = "STK001 (filling, pool primary)";
+    let found = place.json(1, &["vault", "doctor", "--digests", "--mark"]);
+    let advice = found["findings"][0]["advice"].as_str().unwrap();
+    assert!(advice.contains(on), "{advice}");
+    let text = place.ends(2, &["vault", "recall", "MON001"]);
+    assert!(
+        text.contains("MON001 is here") && text.contains(on),
+        "{text}"
+    );
+    let report = place.json(1, &["vault", "clone", "MON001", "--to", "MON002"]);
+    assert_eq!(report["copies"], on);
+    // What is blocked is recalled, too.
+    fs::rename(place.source(), place.path("away.ptape")).unwrap();
+    let recalled = place.json(0, &["vault", "recall", "MON001 damaged 1"]);
+    assert_eq!(recalled["stacked_volume"], "STK001");
+    assert_eq!(fs::read(place.source()).unwrap(), whole);
+    let good = ["vault", "mark", "MON001 damaged 1", "ok", "--file", "1"];
+    place.ends(0, &good);
+    assert_eq!(place.states("MON001 damaged 1"), ["ok"; 3]);
 }
 
 /// EN-14: what the volume's own image does not give comes from another copy.
@@ -841,9 +876,19 @@ fn a_file_that_is_delivered_again_is_on_the_clone() {
     assert_eq!(fs::read(place.path("MON001.2")).unwrap(), bytes_of(1));
     let list = place.json(0, &["vault", "ls", "MON001"]);
     assert_eq!(list["files"][2]["blocks"], BLOCKS);
-    // Once is enough.
-    let text = again(2, "right", &[]);
-    assert!(text.contains("nobody wants"), "{text}");
+    // Once is enough, and who was killed before it was told hears it from the same command.
+    let text = again(0, "right", &["--ticket-hook", "cat >>again"]);
+    assert!(text.contains("is tape file 2 of MON001"), "{text}");
+    assert_eq!(
+        fs::read(place.path("again")).unwrap(),
+        fs::read(place.path("hooks")).unwrap()
+    );
+    assert_eq!(place.states("MON001"), ["ok"; 3]);
+    let text = again(2, "wrong", &[]);
+    assert!(
+        text.contains("it is tape file 2 of MON001 already"),
+        "{text}"
+    );
 }
 
 /// EN-19, EN-20: of two files that a vendor gives back, one is another one; the request is open until both are settled.

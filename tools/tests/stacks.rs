@@ -566,7 +566,7 @@ fn what_is_wanted_moves_and_the_stacked_volume_is_scratch() {
     assert_eq!(report["backup"]["file"], 2, "VT-01: {report}");
     let words = place.refused(&reclaim);
     assert!(
-        words.contains("STK001 is erase: nothing moves off it"),
+        words.contains("nothing on STK001 is wanted any more: it is erase already"),
         "{words}"
     );
     fs::remove_file(place.image("MON001")).unwrap();
@@ -666,6 +666,44 @@ fn the_policy_goes_on_behind_what_can_not_be_copied() {
     );
     fs::remove_file(place.image("E")).unwrap();
     place.ok(&["recall", "E", "--drive", "two.ptape"]);
+}
+
+/// What a copy would have taken is free again, and a tape is no volume of the vault.
+#[test]
+fn a_stack_that_fails_takes_no_room_and_a_volume_is_no_tape() {
+    let place = Place::empty();
+    place.written_with("A", 1, 20 << 20);
+    place.written_with("B", 2, 1000);
+    place.create("tape.ptape");
+    let to = ["--to", "one", "--drive", "tape.ptape", "--new", "STK001"];
+    let mut image = fs::read(place.image("A")).unwrap();
+    let at = image.len() - 100_000;
+    image[at] ^= 1;
+    fs::write(place.image("A"), image).unwrap();
+    let report = place.json(1, &[&["stack", "--policy"], &to[..]].concat());
+    let found = report["failed"][0]["found"].as_str().unwrap();
+    assert!(
+        found.contains("A is damaged: tape file 0: object 318 has another checksum"),
+        "{found}"
+    );
+    assert_eq!(report["volumes"][0]["label"], "B", "{report}");
+    let tape = fs::metadata(place.path("tape.ptape")).unwrap();
+    assert!(tape.len() < 4 << 20, "{}", tape.len());
+    // It is known by now, and is copied as what it is.
+    let report = place.json(0, &[&["stack", "--policy"], &to[..4]].concat());
+    assert_eq!(report["volumes"][0]["label"], "A", "{report}");
+
+    let own = ["--to", "two", "--drive", "v/images/B.ptape", "--new", "X"];
+    let words = place.refused(&[&["stack", "A"], &own[..]].concat());
+    assert!(words.contains("is volume B of this vault"), "{words}");
+    let by = ["--by", "ada", "--reason", "why"];
+    place.ok(&[&["pool", "STK001", "full"], &by[..]].concat());
+    let words = place.refused(&["reclaim", "STK001", "--drive", "v/images/B.ptape"]);
+    assert!(words.contains("is volume B of this vault"), "{words}");
+    place.ok(&["add", "--new", "--label", "BLANK"]);
+    let words = place.refused(&["backup", "v/images/BLANK.ptape"]);
+    assert!(words.contains("is volume BLANK of this vault"), "{words}");
+    assert_eq!(place.json(0, &["show", "BLANK"])["category"], "scratch");
 }
 
 /// What was written past the vault has no copy, whatever the catalog knows of before.

@@ -631,18 +631,32 @@ fn an_image_that_is_not_the_last_is_taken_in_only_with_a_word() {
     write(&image, &[b"another third file"]);
     let elsewhere = fs::read(&image).unwrap();
     let known = place.json(&["show", "A"]);
-    for (bytes, why) in [
-        (&old, "the catalog knows of writings after it"),
-        (&elsewhere, "it was written as often as the catalog knows"),
+    for (bytes, why, kind) in [
+        (
+            &old,
+            "the catalog knows of writings after it",
+            "older-image",
+        ),
+        (
+            &elsewhere,
+            "it was written as often as the catalog knows",
+            "bad-file",
+        ),
     ] {
         fs::write(&image, bytes).unwrap();
         let error = place.refused(&add);
         for words in [why, "tape file 2 (10 bytes)", "--replace takes this one"] {
             assert!(error.contains(words), "{error}");
         }
+        assert!(!error.contains("  "), "{error}");
         assert_eq!(place.json(&["show", "A"]), known, "nothing was changed");
-        assert!(!place.findings(&[]).is_empty());
+        assert_eq!(place.findings(&[])[0].0, kind);
     }
+    // A copy of it is no second volume; the message says how it becomes the first.
+    fs::write(place.path("copy.ptape"), &elsewhere).unwrap();
+    let error = place.refused(&["add", "copy.ptape", "--replace"]);
+    let way_out = "move that elsewhere, give copy.ptape its name, and add it with --replace";
+    assert!(error.contains(way_out), "{error}");
     let output = place.run(&[&add[..], &["--replace", "--digests"]].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let told = String::from_utf8(output.stderr).unwrap();

@@ -10,6 +10,7 @@ use crate::layout::CATALOG_FILE;
 use crate::recovery::payload::PayloadError;
 use crate::rules::Refusal;
 use crate::state::Illegal;
+use crate::volume::Volume;
 use crate::words::UnknownWord;
 
 /// Why something could not be done. Nothing was changed then, where the text does not say otherwise.
@@ -221,7 +222,8 @@ pub enum Error {
     },
     /// The same volume is in the vault already.
     #[error(
-        "{path} is volume {identity}, which is in the vault as {label} with the image {known}: a copy is no second volume"
+        "{path} is volume {identity}, which is in the vault as {label} with the image {known}: a copy is no second volume. \
+         To take it in the place of that one, move that elsewhere, give {path} its name, and add it with --replace"
     )]
     IdentityTaken {
         /// The file.
@@ -290,6 +292,17 @@ pub enum Error {
         "volume {label} was written past the vault, which does not know what is on it now: 'pseudotape vault add {image}' tells it"
     )]
     WrittenPast {
+        /// The volume.
+        label: Label,
+        /// Its image.
+        image: PathBuf,
+    },
+    /// The image of a volume is of before.
+    #[error(
+        "{image} is an older image of volume {label}: the catalog knows of writings after it. Bring the last image back; \
+         'pseudotape vault add {image} --replace' takes this one, and the catalog forgets what was written since"
+    )]
+    OlderHere {
         /// The volume.
         label: Label,
         /// Its image.
@@ -419,6 +432,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// The image of a volume has another generation than the catalog knows.
+    pub(crate) fn other_generation(volume: &Volume, image: PathBuf, found: u64) -> Self {
+        let label = volume.label.clone();
+        match volume.image_generation.is_some_and(|known| known > found) {
+            true => Error::OlderHere { label, image },
+            false => Error::WrittenPast { label, image },
+        }
+    }
+
     pub(crate) fn host(what: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         let path = path.into();
         match source.kind() {
@@ -442,16 +464,18 @@ impl Error {
 }
 
 fn about_damage(label: &Label, found: &str, copies: Option<&str>) -> String {
-    let elsewhere = match copies {
+    let way_out = match copies {
         Some(places) => format!(
             "a copy of before is on {places}: move the image elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' \
-             brings that back; or "
+             brings that back; or 'pseudotape vault clone {label} --to LABEL' saves what is whole"
         ),
-        None => String::new(),
+        None => format!(
+            "'pseudotape vault clone {label} --to LABEL' saves what is whole, and the same command again copies the image as \
+             it is"
+        ),
     };
     format!(
-        "{label} is damaged: {found}; the catalog says so now, and no copy was written: {elsewhere}'pseudotape vault clone \
-         {label} --to LABEL' saves what is whole, and the same command again copies the image as it is"
+        "{label} is damaged: {found}; the catalog says so now, and no copy was written: {way_out}"
     )
 }
 

@@ -24,6 +24,8 @@ pub enum FindingKind {
     UnreadableImage,
     /// Somebody wrote the image, and the catalog was not told.
     Changed,
+    /// The image is of before: the catalog knows of writings after it.
+    OlderImage,
     /// The catalog says that a drive has the volume, and none has it.
     LeftOpen,
     /// Committed data of the image are gone.
@@ -35,7 +37,8 @@ pub enum FindingKind {
 words!(FindingKind, "kind of a finding": DamagedCatalog = "damaged-catalog",
     MissingDirectory = "missing-directory", MissingImage = "missing-image",
     UnknownImage = "unknown-image", StrangeFile = "strange-file", OtherVolume = "other-volume",
-    UnreadableImage = "unreadable-image", Changed = "changed", LeftOpen = "left-open", DataMissing = "data-missing",
+    UnreadableImage = "unreadable-image", Changed = "changed",
+    OlderImage = "older-image", LeftOpen = "left-open", DataMissing = "data-missing",
     BadFile = "bad-file");
 
 /// One of them.

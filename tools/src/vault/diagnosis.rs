@@ -142,6 +142,11 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
     let image = finding.image.as_ref();
     let image = image.map_or_else(String::new, |image| image.display().to_string());
     let add = format!("'pseudotape vault add {image}'");
+    // What can't be looked up is no reason to leave out the finding.
+    let from_tape = finding
+        .label
+        .as_ref()
+        .and_then(|label| vault.copies_of_before(label).ok().flatten());
     match finding.kind {
         FindingKind::DamagedCatalog => format!(
             "'pseudotape vault recover TAPE... --confirm' brings back a backup of it, and keeps what is left in {}",
@@ -164,14 +169,28 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
         FindingKind::UnreadableImage => {
             format!("'pseudotape verify {image}' says more; a copy of the image can take its place")
         }
+        FindingKind::OlderImage => format!(
+            "bring the last image back as {image}{}; or 'pseudotape vault add {image} --replace' takes this one, and the catalog \
+             forgets what was written since",
+            from_tape.map_or_else(String::new, |places| format!(
+                " (move this one elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' brings it from {places})"
+            ))
+        ),
         FindingKind::Changed => format!("{add} writes down what is on it now"),
         FindingKind::LeftOpen => format!("{add} closes it, and writes down what is on it"),
         FindingKind::DataMissing => format!(
-            "copy what is left ('pseudotape copy {image} OTHER'), or bring back a copy of the whole image"
+            "copy what is left ('pseudotape copy {image} OTHER'), or bring back a copy of the whole image{}",
+            from_tape.map_or_else(String::new, |places| format!(
+                ": move this one elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' brings one from {places}"
+            ))
         ),
         FindingKind::BadFile => format!(
-            "'pseudotape vault doctor --digests --mark' writes it down; 'pseudotape copy --damaged record' saves the rest of \
-             {label}"
+            "{}'pseudotape vault doctor --digests --mark' writes it down; 'pseudotape vault clone {label} --to LABEL' saves \
+             the rest of {label}",
+            from_tape.map_or_else(String::new, |places| format!(
+                "a copy of before is on {places}: move {image} elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' \
+                 brings that back; or "
+            ))
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, printable};
 use pseudotape_sink::{Access, Sink};
 use pseudotape_vault::{Label, Order, Recalled, Surroundings, Vault};
@@ -63,13 +63,11 @@ pub(super) fn recall(recall: &RecallVolume, place: &Place, screen: &Screen) -> R
     let recalled = match &recall.drive {
         Some(drive) => from(&mut vault, drive, label, &order)?,
         None => {
-            let places = vault.places_to_recall(label, Access::ReadOnly)?;
+            // To bring it back is no load: what is blocked is recalled, too.
+            let places = vault.places_of_copies(label)?;
             match at_hand(&mut vault, &places, label, &order)? {
                 Some(recalled) => recalled,
-                None => {
-                    vault.expect_loadable(label, Access::ReadOnly)?;
-                    bail!("{label} is here");
-                }
+                None => return Err(vault.why_not_recalled(label)?.into()),
             }
         }
     };

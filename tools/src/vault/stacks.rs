@@ -291,7 +291,11 @@ pub(super) fn stack(stack: &StackVolumes, place: &Place, screen: &Screen) -> Res
             }
             // What is on such a volume has no copy, also where there is one of before.
             Stacked::Unreadable(error)
-                if stack.policy || matches!(error, VaultError::WrittenPast { .. }) =>
+                if stack.policy
+                    || matches!(
+                        error,
+                        VaultError::WrittenPast { .. } | VaultError::OlderHere { .. }
+                    ) =>
             {
                 let shown = ShownUncopied {
                     label: label.to_string(),

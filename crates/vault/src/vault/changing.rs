@@ -299,7 +299,9 @@ fn expect_known(
     }
     let is_current = volume.image_generation == Some(viewed.generation());
     match last_copy {
-        LastCopy::Kept if !is_current => Err(Error::WrittenPast { label, image }),
+        LastCopy::Kept if !is_current => {
+            Err(Error::other_generation(volume, image, viewed.generation()))
+        }
         LastCopy::Kept | LastCopy::MayGo => Ok(()),
     }
 }

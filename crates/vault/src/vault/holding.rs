@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use pseudotape_image::{Error as ImageError, FileStore, Flaw, Image, Passing};
 use pseudotape_tape::Access;
 
+use super::Vault;
 use super::inspecting::Inspection;
-use super::{Vault, found};
 use crate::contents::{Depth, read_contents};
 use crate::error::Error;
 use crate::event::Subject;
 use crate::findings::{Finding, FindingKind};
 use crate::label::Label;
 use crate::pool::places;
-use crate::rules::Refusal;
+use crate::rules::{Refusal, is_other};
 use crate::state::{Availability, FileState, Opening};
 use crate::volume::{Listed, TapeFile, Volume};
 
@@ -91,10 +91,7 @@ impl Vault {
             && !viewed.is_in_use()
             && viewed.header().volume == volume.identity
             && Some(viewed.generation()) != volume.image_generation;
-        is_past.then(|| Error::WrittenPast {
-            label: volume.label.clone(),
-            image: path,
-        })
+        is_past.then(|| Error::other_generation(volume, path, viewed.generation()))
     }
 
     /// Holds the image of a volume. Of what is on it only the blocks' own bytes are not looked at yet. What is found
@@ -114,8 +111,11 @@ impl Vault {
             Err(error) => return Err(Error::image(path, error)),
         };
         let contents = read_contents(&path, Depth::Frames, &mut |_| {})?;
+        let files = self.files(&volume.label)?;
+        let is_whole = contents.missing_from.is_none() && !contents.end_is_lost;
         if contents.identity != volume.identity
             || Some(contents.generation) != volume.image_generation
+            || is_whole && is_other(&files, &contents.files)
         {
             return Err(Error::Unfit {
                 path,
@@ -125,7 +125,6 @@ impl Vault {
                 ),
             });
         }
-        let files = self.files(&volume.label)?;
         let findings = Inspection::of_one(volume, &files, &path, Ok(contents), Depth::Frames);
         if is_news(volume, &findings) {
             // Its blocks, too: what is bad is written down at one time.
@@ -206,35 +205,36 @@ impl Vault {
     /// The stacked volumes with copies of a volume as it is that were made before anything of it was found bad, in
     /// words.
     pub fn copies_of_before(&self, label: &Label) -> Result<Option<String>, Error> {
-        let rows = self.catalog.rows();
-        let (key, listed) = found(rows, label)?;
-        let faulty: Vec<u64> = rows
-            .files(key)?
-            .iter()
-            .filter(|file| file.state.is_faulty())
-            .map(|file| file.number)
-            .collect();
+        let since = self.faulty_since(label)?;
+        let generation = self.volume(label)?.volume.generation;
+        let mut copies = self.copies(label)?;
+        copies.retain(|copy| copy.generation == generation && copy.is_left() && copy.at_ms < since);
+        Ok((!copies.is_empty()).then(|| places(&copies)))
+    }
+
+    /// When the first of the tape files of a volume that are bad or missing became so, in milliseconds after 1970: 0
+    /// where it came so, and the end of time where none is.
+    pub(super) fn faulty_since(&self, label: &Label) -> Result<u64, Error> {
+        let files = self.files(label)?;
         let is_fault = |word: &Option<String>| {
             let state = word.as_deref().map(str::parse::<FileState>);
             matches!(state, Some(Ok(state)) if state.is_faulty())
         };
         let mut since = u64::MAX;
-        for number in faulty {
-            let events = rows.events(Some(key), EVENTS)?;
+        let mut events = Vec::new();
+        for file in files.iter().filter(|file| file.state.is_faulty()) {
+            if events.is_empty() {
+                events = self.events(Some(label), EVENTS)?;
+            }
             let became = events.iter().rev().find(|event| {
                 let change = &event.change;
-                (change.subject, change.file) == (Subject::File, Some(number))
+                (change.subject, change.file) == (Subject::File, Some(file.number))
                     && is_fault(&change.to)
                     && !is_fault(&change.from)
             });
-            // It came so.
             since = since.min(became.map_or(0, |event| event.at_ms));
         }
-        let mut copies = rows.copies(key)?;
-        copies.retain(|copy| {
-            copy.generation == listed.volume.generation && copy.is_left() && copy.at_ms < since
-        });
-        Ok((!copies.is_empty()).then(|| places(&copies)))
+        Ok(since)
     }
 }
 

@@ -212,6 +212,16 @@ impl Inspection {
         } else if contents.end_is_lost {
             self.add(FindingKind::DataMissing, place.0, place.1, END_IS_LOST);
         }
+        if let Some(known) = volume.image_generation
+            && known > contents.generation
+        {
+            let found = format!(
+                "it is an older image: its generation is {}, and the catalog knows {known}",
+                contents.generation
+            );
+            self.add(FindingKind::OlderImage, place.0, place.1, found);
+            return;
+        }
         if volume.image_generation != Some(contents.generation) {
             let found = "it was written, and the catalog was not told what is on it now";
             self.add(FindingKind::Changed, place.0, place.1, found);

@@ -228,10 +228,9 @@ impl Vault {
                 || is_as_long(&self.files(&volume.label)?, bytes).unwrap_or(true));
         match access {
             _ if view.is_in_use() => Err(Error::InUse { path: image }),
-            Access::ReadWrite if !is_current => Err(Error::WrittenPast {
-                label: label(),
-                image,
-            }),
+            Access::ReadWrite if !is_current => {
+                Err(Error::other_generation(volume, image, view.generation()))
+            }
             Access::ReadWrite | Access::ReadOnly => Ok(is_current),
         }
     }

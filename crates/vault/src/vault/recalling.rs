@@ -1,5 +1,6 @@
 //! Volumes come back from stacked volumes.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
@@ -62,10 +63,7 @@ impl Vault {
             .unwrap_or_else(|| format!("{}.ptape", volume.identity));
         let image = self.images().join(&name);
         if image.symlink_metadata().is_ok() {
-            return Err(stacking(format!(
-                "{label} is here: {}; move that elsewhere if a copy is to take its place",
-                image.display()
-            )));
+            return Err(self.is_here(label, &image)?);
         }
         let copy = self.copy_in_drive(drive, volume)?;
         for _ in 0..copy.file {
@@ -105,37 +103,71 @@ impl Vault {
         })
     }
 
-    /// Where a volume that is not here may be recalled from: the specifications of images that have a copy of it as it
-    /// is, and those of `recall-from`. Nothing where it is here, is not to be loaded, or nobody has a copy.
+    /// Where a volume that is to be loaded may be recalled from: as [`Vault::places_of_copies`], and nothing where it
+    /// is not to be loaded.
     pub fn places_to_recall(&self, label: &Label, access: Access) -> Result<Vec<String>, Error> {
         may_serve(self.pending_recovery()?)?;
+        let volume = self.volume(label)?.volume;
+        match may_load(&volume, access) {
+            Ok(()) => self.places_of_copies(label),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Where a volume that is not here may be recalled from: the specifications of images that have a copy of it as it
+    /// is, and those of `recall-from`. Those with a copy of before something of it was found bad are first. Nothing
+    /// where it is here, or nobody has a copy.
+    pub fn places_of_copies(&self, label: &Label) -> Result<Vec<String>, Error> {
         let volume = self.volume(label)?.volume;
         let is_here = self
             .image_of(&volume)
             .is_some_and(|image| image.symlink_metadata().is_ok());
-        if is_here || may_load(&volume, access).is_err() {
+        if is_here {
             return Ok(Vec::new());
         }
-        let copies = self.copies(label)?;
-        let serving: Vec<_> = copies
-            .iter()
-            .filter(|copy| copy.serves(volume.generation))
-            .map(|copy| copy.stacked_identity)
-            .collect();
-        if serving.is_empty() {
+        let mut copies = self.copies(label)?;
+        copies.retain(|copy| copy.serves(volume.generation));
+        if copies.is_empty() {
             return Ok(Vec::new());
         }
+        let since = self.faulty_since(label)?;
+        copies.sort_by_key(|copy| copy.at_ms >= since);
         let stacked = self.stacked_volumes()?;
-        let have_it = stacked
-            .into_iter()
-            .filter(|stacked| serving.contains(&stacked.identity));
-        let mut places: Vec<String> = have_it.filter_map(|stacked| stacked.place).collect();
-        for place in &self.configuration.recall_from {
-            if !places.contains(place) {
-                places.push(place.clone());
-            }
+        let mut places = Vec::new();
+        for copy in copies {
+            let on = stacked
+                .iter()
+                .find(|stacked| stacked.identity == copy.stacked_identity);
+            places.extend(on.and_then(|stacked| stacked.place.clone()));
         }
+        places.extend(self.configuration.recall_from.iter().cloned());
+        let mut seen = HashSet::new();
+        places.retain(|place| seen.insert(place.clone()));
         Ok(places)
+    }
+
+    /// Why no place had a volume that was to be recalled.
+    pub fn why_not_recalled(&self, label: &Label) -> Result<Error, Error> {
+        let volume = self.volume(label)?.volume;
+        let image = self.image_of(&volume);
+        let label = label.clone();
+        Ok(match (image, self.places_of(&volume)?) {
+            (Some(image), _) if image.symlink_metadata().is_ok() => self.is_here(&label, &image)?,
+            (_, Some(places)) => Error::Elsewhere { label, places },
+            (Some(image), None) => Error::ImageGone { label, image },
+            (None, None) => Error::NoImage { label },
+        })
+    }
+
+    fn is_here(&self, label: &Label, image: &Path) -> Result<Error, Error> {
+        let copies = match self.copies_of_before(label)? {
+            Some(places) => format!(" (copies are on {places})"),
+            None => String::new(),
+        };
+        Ok(stacking(format!(
+            "{label} is here: {}; move that elsewhere if a copy is to take its place{copies}",
+            image.display()
+        )))
     }
 
     /// The copy of a volume that is on the stacked volume in a drive; the tape is at its beginning.

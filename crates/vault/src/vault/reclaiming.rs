@@ -96,10 +96,14 @@ impl Vault {
                      --reason TEXT' ends that"
                 )));
             }
-            StackState::Empty
-            | StackState::Erase
-            | StackState::Unavailable
-            | StackState::Destroyed => {
+            StackState::Empty | StackState::Erase => {
+                return Err(stacking(format!(
+                    "nothing on {label} is wanted any more: it is {} already, and the next 'pseudotape vault stack' with it \
+                     in the drive begins it anew",
+                    stacked.state
+                )));
+            }
+            StackState::Unavailable | StackState::Destroyed => {
                 return Err(stacking(format!(
                     "{label} is {}: nothing moves off it",
                     stacked.state

@@ -9,7 +9,7 @@ mod sources;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_copy::Side;
 use pseudotape_human::Screen;
 use pseudotape_image::Image;
@@ -47,12 +47,17 @@ pub(super) fn run(options: &CloneVolume, place: &Place, screen: &Screen) -> Resu
         .iter()
         .filter(|judged| judged.file.state == FileState::Ok)
         .collect();
-    ensure!(
-        !good.is_empty(),
-        "not one tape file of {} that somebody wants is whole: there is nothing to clone; --from another copy may have \
-         more",
-        options.label
-    );
+    if good.is_empty() {
+        let copies = job.vault.copies_of_before(&options.label)?;
+        let copies = copies.map_or_else(String::new, |places| {
+            format!("; copies of before are on {places}, and 'pseudotape vault recall' brings one when the image was moved")
+        });
+        bail!(
+            "not one tape file of {} that somebody wants is whole: there is nothing to clone; --from another copy may \
+             have more{copies}",
+            options.label
+        );
+    }
     let cloned = job.write(&good)?;
     if options.hold {
         let report = job.held(&good, &cloned)?;
@@ -116,6 +121,7 @@ fn close(vault: &Vault, options: &CloneVolume, papers: &Papers) -> Result<CloneR
         &vault.files(&kept_as)?,
         &cloned,
     );
+    let report = with_copies(report, vault, &kept_as)?;
     if let Some(command) = &options.ticket_hook {
         let counts = Counts {
             good: report.files.len(),
@@ -174,7 +180,17 @@ fn report(
                 state: file.state.word(),
             })
             .collect(),
+        copies: None,
     }
+}
+
+/// Who misses something hears where it may be.
+fn with_copies(report: CloneReport, vault: &Vault, kept_as: &Label) -> Result<CloneReport> {
+    let copies = match report.misses_something() {
+        true => vault.copies_of_before(kept_as)?,
+        false => None,
+    };
+    Ok(CloneReport { copies, ..report })
 }
 
 /// A clone on its way.
@@ -199,7 +215,9 @@ impl<'a> Job<'a> {
             "a volume can't be its own clone"
         );
         let source = vault.volume(&options.label)?;
-        let target = vault.volume(&options.to)?;
+        let target = vault.volume(&options.to);
+        let target =
+            target.map_err(|error| done_before(&vault, options).unwrap_or(error.into()))?;
         let (source_image, target_image) = (image(&vault, &source)?, image(&vault, &target)?);
         may_be_cloned(&source.volume)?;
         may_become_clone(&target, true)?;
@@ -434,7 +452,7 @@ impl<'a> Job<'a> {
             self.target.display()
         );
         let source = self.vault.files(&self.options.label)?;
-        Ok(report(
+        let report = report(
             self.options,
             &self.papers,
             &self.progress,
@@ -442,8 +460,21 @@ impl<'a> Job<'a> {
             &clone,
             &source,
             cloned,
-        ))
+        );
+        with_copies(report, &self.vault, &self.options.label)
     }
+}
+
+/// Where a clone has its label already, the volume that was to become it is no more: it has that label.
+fn done_before(vault: &Vault, options: &CloneVolume) -> Option<anyhow::Error> {
+    let (damaged, _) = vault.clone_of(&options.label).ok()??;
+    let kept = vault.volume_with(damaged).ok()??.label;
+    Some(anyhow!(
+        "{} is a clone already, and the damaged volume is kept as '{kept}'; there is no volume {}: to clone the clone, name \
+         a blank volume with --to",
+        options.label,
+        options.to
+    ))
 }
 
 fn as_state(file: &TapeFile, state: FileState) -> TapeFile {

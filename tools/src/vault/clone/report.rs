@@ -44,6 +44,8 @@ pub(super) struct CloneReport {
     pub(super) sources: Vec<Tried>,
     pub(super) files: Vec<Good>,
     pub(super) left_out: Vec<LeftOut>,
+    /// Where copies of it are that were made before anything of it was bad, where it misses something.
+    pub(super) copies: Option<String>,
 }
 
 impl CloneReport {
@@ -73,6 +75,13 @@ impl Report for CloneReport {
             line(format!(
                 "tape file {} is file {} now",
                 file.old_file, file.file
+            ));
+        }
+        if let Some(places) = &self.copies {
+            line(format!(
+                "copies of before are on {}: when the image of '{}' was moved elsewhere, 'pseudotape vault recall' brings one",
+                printable(places),
+                printable(&self.kept_as)
             ));
         }
         let label = printable(&self.label);

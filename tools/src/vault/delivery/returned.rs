@@ -188,6 +188,9 @@ impl Desk {
         let files = vault.files(kept)?;
         let old = files.iter().find(|old| old.number == *number);
         let old = old.with_context(|| format!("there is no tape file {number} on '{kept}'"))?;
+        if let Some(there) = self.taken_before(vault, file, old)? {
+            return Ok(there);
+        }
         ensure_wanted(vault, kept, *number, old.state)?;
         ensure!(
             old.state.is_faulty(),
@@ -222,6 +225,29 @@ impl Desk {
         };
         vault.return_file(&self.label, cloned, &appended.contents, &self.order)?;
         Ok(appended.number)
+    }
+
+    /// Its number on the clone, where a command before has brought it and did not live to say so.
+    fn taken_before(
+        &self,
+        vault: &Vault,
+        file: &ReturnedFile,
+        old: &TapeFile,
+    ) -> Result<Option<u64>> {
+        let (_, cloned) = vault.clone_of(&self.label)?.context("it is a clone")?;
+        let mut cloned = cloned.iter();
+        let Some(cloned) = cloned.find(|cloned| cloned.old_number == file.number) else {
+            return Ok(None);
+        };
+        let (_, found) = digest_of(&file.path)?;
+        ensure!(
+            old.digest.is_none_or(|digest| digest == found),
+            "it is tape file {} of {} already, and {} is another one: it has the digest {found}",
+            cloned.number,
+            self.label,
+            file.path.display()
+        );
+        Ok(Some(cloned.number))
     }
 
     /// The file, where a command that was killed has written it already.
