@@ -2,7 +2,7 @@
 
 use pseudotape_tape::{Done, Failed, Motion, Transfer};
 
-/// Is told what is written on a volume, and that it was closed.
+/// Is told what is written on a volume, what of it can't be read, and that it was closed.
 ///
 /// `wrote` and `extended` are on the way of each record: what they do, the program that writes waits for.
 pub trait Keeper: Send {
@@ -11,6 +11,9 @@ pub trait Keeper: Send {
 
     /// The block just written was lengthened by this data, or was to be.
     fn extended(&mut self, data: &[u8], ended: &Result<Done, Failed>);
+
+    /// A read ended so.
+    fn read_failed(&mut self, failed: &Failed);
 
     /// A motion ended so.
     fn moved(&mut self, motion: Motion, ended: &Result<Done, Failed>);

@@ -67,7 +67,11 @@ impl Drive for Own {
     }
 
     fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {
-        self.drive.read(transfer, buffer)
+        let ended = self.drive.read(transfer, buffer);
+        if let (Some(keeper), Err(failed)) = (&mut self.keeper, &ended) {
+            keeper.read_failed(failed);
+        }
+        ended
     }
 
     fn write(&mut self, transfer: Transfer, data: &[u8]) -> Result<Done, Failed> {

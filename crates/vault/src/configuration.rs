@@ -16,6 +16,7 @@ const FORMAT: u32 = 1;
 const WAIT_SECONDS: u64 = 10;
 const WAIT_SECONDS_MAX: u64 = 3600;
 const BACKUP_EVERY: u32 = 10;
+const READ_ERRORS: u32 = 3;
 
 /// What is in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Configuration {
     /// After so many closes of volumes `vault stack` writes a backup of the catalog; 0: not because of them.
     #[serde(default = "usual_backups")]
     pub backup_every: u32,
+    /// After so many failed reads in one load a volume is blocked (EN-02); 0: not because of them.
+    #[serde(default = "usual_errors")]
+    pub read_errors: u32,
     /// Where stacked volumes are that a load may recall from, beside the images that volumes were stacked on.
     #[serde(default)]
     pub recall_from: Vec<String>,
@@ -67,6 +71,10 @@ fn usual_backups() -> u32 {
     BACKUP_EVERY
 }
 
+fn usual_errors() -> u32 {
+    READ_ERRORS
+}
+
 impl Configuration {
     /// Of a new vault.
     pub(crate) fn new(identity: Uuid, name: String, labels: Option<&Scheme>) -> Self {
@@ -77,6 +85,7 @@ impl Configuration {
             labels: labels.map_or_else(usual_labels, Scheme::to_string),
             wait_seconds: WAIT_SECONDS,
             backup_every: BACKUP_EVERY,
+            read_errors: READ_ERRORS,
             recall_from: Vec::new(),
         }
     }

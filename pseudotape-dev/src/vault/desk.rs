@@ -26,6 +26,8 @@ struct Held {
     lent: Vec<Lent>,
     /// What could not be written down yet.
     untold: Vec<(VolumeId, Recorded)>,
+    /// What is to be blocked, and why.
+    failed: Vec<(VolumeId, String)>,
 }
 
 struct Lent {
@@ -108,7 +110,7 @@ impl Desk {
 
     /// Writes down what was not; says what went wrong.
     fn tell(&self, held: &mut Held) -> Vec<String> {
-        if held.untold.is_empty() {
+        if held.untold.is_empty() && held.failed.is_empty() {
             return Vec::new();
         }
         let mut vault = match self.vault() {
@@ -116,6 +118,15 @@ impl Desk {
             Err(error) => return vec![self.in_words(error).to_string()],
         };
         let mut troubles = Vec::new();
+        held.failed.retain(|(volume, reason)| {
+            let blocked = vault.block_for_errors(*volume, reason);
+            if let Err(error) = &blocked {
+                troubles.push(format!(
+                    "the vault could not be told that volume {volume} is to be blocked ({reason}): {error}"
+                ));
+            }
+            blocked.is_err()
+        });
         held.untold.retain(|(volume, recorded)| {
             match vault.close_recorded(*volume, recorded, &closing()) {
                 Ok(_) => false,
@@ -186,12 +197,23 @@ impl Volumes for Desk {
         }
     }
 
+    fn failed(&self, volume: VolumeId, reason: String) {
+        log::error!("volume {volume} is blocked: {reason}");
+        let mut held = self.held();
+        held.failed.push((volume, reason));
+        for trouble in self.tell(&mut held) {
+            log::error!("{trouble}");
+        }
+    }
+
     fn closed(&self, volume: VolumeId, drive: u32, recorded: Recorded) -> Option<String> {
         let mut held = self.held();
-        if held.give_back(volume, drive) == Some(Access::ReadOnly) {
-            return None;
+        match held.give_back(volume, drive) {
+            // It can be that it is to be blocked, and that this could not be written down.
+            Some(Access::ReadOnly) if held.failed.is_empty() => return None,
+            Some(Access::ReadOnly) => {}
+            Some(Access::ReadWrite) | None => held.untold.push((volume, recorded)),
         }
-        held.untold.push((volume, recorded));
         let troubles = self.tell(&mut held);
         for trouble in &troubles {
             log::error!("drive {drive}: {trouble}");

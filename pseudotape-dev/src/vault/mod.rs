@@ -5,6 +5,7 @@
 
 mod desk;
 mod digest;
+mod errors;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use pseudotape_tape::{Done, Failed, Motion, Transfer};
 use pseudotape_vault::{Granted, Label, Recorded};
 
 pub(crate) use desk::Desk;
+use errors::{Errors, Met};
 use watch::Watch;
 
 /// Which volume is to be loaded.
@@ -41,6 +43,9 @@ pub(crate) trait Volumes: Send + Sync {
     /// Nothing came of a load that was granted.
     fn take_back(&self, volume: VolumeId, drive: u32);
 
+    /// A drive had errors with a volume, for which it is to be blocked.
+    fn failed(&self, volume: VolumeId, reason: String);
+
     /// A volume was closed, with this on it. Says what is wrong where that could not be written down.
     fn closed(&self, volume: VolumeId, drive: u32, recorded: Recorded) -> Option<String>;
 
@@ -60,6 +65,7 @@ pub(crate) struct Kept {
     volume: VolumeId,
     drive: u32,
     watch: Watch,
+    errors: Errors,
 }
 
 impl Kept {
@@ -69,6 +75,14 @@ impl Kept {
             volume: granted.listed.volume.identity,
             drive,
             watch: Watch::new(granted.files.clone()),
+            errors: Errors::new(granted.read_errors),
+        }
+    }
+
+    fn met(&mut self, what: Met, failed: &Failed) {
+        if let Some(why) = self.errors.met(what, failed) {
+            let reason = format!("drive {} of pseudotape-dev: {why}", self.drive);
+            self.volumes.failed(self.volume, reason);
         }
     }
 }
@@ -76,14 +90,27 @@ impl Kept {
 impl Keeper for Kept {
     fn wrote(&mut self, transfer: Transfer, data: &[u8], ended: &Result<Done, Failed>) {
         self.watch.wrote(transfer, data, ended);
+        if let Err(failed) = ended {
+            self.met(Met::Write, failed);
+        }
     }
 
     fn extended(&mut self, data: &[u8], ended: &Result<Done, Failed>) {
         self.watch.extended(data, ended);
+        if let Err(failed) = ended {
+            self.met(Met::Write, failed);
+        }
+    }
+
+    fn read_failed(&mut self, failed: &Failed) {
+        self.met(Met::Read, failed);
     }
 
     fn moved(&mut self, motion: Motion, ended: &Result<Done, Failed>) {
         self.watch.moved(motion, ended);
+        if let Err(failed) = ended {
+            self.met(Met::of(motion), failed);
+        }
     }
 
     fn closed(self: Box<Self>) -> Option<String> {
@@ -92,6 +119,7 @@ impl Keeper for Kept {
             volume,
             drive,
             watch,
+            errors: _,
         } = *self;
         volumes.closed(volume, drive, watch.finish())
     }

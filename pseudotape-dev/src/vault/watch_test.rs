@@ -10,15 +10,18 @@ use pseudotape_bay::Slot;
 use pseudotape_drive::{Overrides, Personality};
 use pseudotape_sink::Sink;
 use pseudotape_tape::{
-    Address, Drive, EraseExtent, LoadKind, Mark, Motion, ObjectNumber, Partitioning, Sense,
+    Address, Drive, EraseExtent, Failed, LoadKind, Mark, Motion, ObjectNumber, Partitioning, Sense,
     SpaceUnit, Transfer, WriteMode, make_ready,
 };
 use pseudotape_vault::{
-    Category, Depth, Label, LastCopy, Opening, Order, Surroundings, TapeFile, Vault, read_contents,
+    Actor, Availability, Category, Depth, Label, LastCopy, Opening, Order, Subject, Surroundings,
+    TapeFile, Vault, read_contents,
 };
 use tempfile::TempDir;
 
+use super::super::errors::{Errors, Met};
 use super::super::{Desk, Kept, Volumes, Wanted};
+use pseudotape_bay::Keeper;
 
 /// A vault with volumes, a drive, and the desk between them.
 struct Place {
@@ -393,4 +396,110 @@ fn a_catalog_that_is_busy_at_a_close_is_told_later() {
     place.desk.settle();
     assert_eq!(opening(&place), Opening::Closed);
     assert_eq!(place.digested("A"), [true]);
+}
+
+/// EN-02: after so many reads that fail, or one write, nobody else gets the volume, until a person says so; whoever has
+/// it keeps it.
+#[test]
+fn a_volume_with_too_many_errors_is_blocked_by_the_system() {
+    let mut place = Place::new(&[("A", None), ("B", None)]);
+    place.load("A");
+    for number in 0..3_u8 {
+        place.write(&[number + 40; 100]);
+    }
+    place.mark();
+    place.unload();
+    let path = place.folder.path().join("vault/images/A.ptape");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(100).position(|part| part == [41; 100]);
+    bytes[at.unwrap() + 50] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let blocked = |place: &Place, label: &str| {
+        let vault = place.vault();
+        let volume = vault.volume(&label.parse().unwrap()).unwrap().volume;
+        (volume.availability, volume.block)
+    };
+    place.load("A");
+    for tries in 1..=3 {
+        let to = Address {
+            partition: None,
+            object: ObjectNumber(1),
+        };
+        place.drive().locate(to).unwrap();
+        let failed = place.drive().read(Transfer::Variable, &mut [0; 100]);
+        assert_eq!(failed.unwrap_err().sense, Sense::MediumError);
+        let (availability, block) = blocked(&place, "A");
+        let expected = match tries {
+            3 => Availability::NoAccess,
+            _ => Availability::Ok,
+        };
+        assert_eq!(availability, expected, "{tries} tries: {block:?}");
+    }
+    let block = blocked(&place, "A").1.unwrap();
+    assert_eq!(block.by, Actor::System);
+    assert!(
+        block
+            .reason
+            .starts_with("drive 0 of pseudotape-dev: 3 reads failed"),
+        "{}",
+        block.reason
+    );
+    // What is good can still be read by whoever has it.
+    assert_eq!(
+        place
+            .drive()
+            .read(Transfer::Variable, &mut [0; 100])
+            .unwrap()
+            .bytes,
+        100
+    );
+    place.unload();
+    let wanted = Wanted::Volume {
+        label: "A".parse().unwrap(),
+        read_only: true,
+    };
+    let refused = place.desk.grant(&wanted, 0).unwrap_err().to_string();
+    assert!(
+        refused.contains("volume A is noaccess, set by the system"),
+        "{refused}"
+    );
+    let events = place
+        .vault()
+        .events(Some(&"A".parse().unwrap()), 10)
+        .unwrap();
+    let change = events
+        .iter()
+        .rev()
+        .find(|event| event.change.subject == Subject::Availability);
+    assert_eq!(change.unwrap().change.order.reason, block.reason);
+
+    // One write that fails is enough; what the drive refuses is no error of the volume.
+    let wanted = Wanted::Volume {
+        label: "B".parse().unwrap(),
+        read_only: false,
+    };
+    let granted = place.desk.grant(&wanted, 0).unwrap();
+    let mut kept = Kept::new(Arc::clone(&place.desk) as Arc<dyn Volumes>, &granted, 0);
+    for (sense, expected) in [
+        (Sense::IllegalRequest, Availability::Ok),
+        (Sense::MediumError, Availability::NoAccess),
+    ] {
+        kept.wrote(Transfer::Variable, b"x", &Err(Failed::at(sense, None)));
+        assert_eq!(blocked(&place, "B").0, expected);
+    }
+}
+
+/// EN-02: the limit is the vault's.
+#[test]
+fn the_limit_of_failed_reads_is_that_of_the_vault() {
+    let failed = Failed::at(Sense::HardwareError, None);
+    for (limit, told) in [(0, None), (1, Some(1)), (5, Some(5))] {
+        let mut errors = Errors::new(limit);
+        let met = (1..=20).filter(|_| errors.met(Met::Read, &failed).is_some());
+        assert_eq!(
+            met.collect::<Vec<_>>(),
+            Vec::from_iter(told),
+            "limit {limit}"
+        );
+    }
 }

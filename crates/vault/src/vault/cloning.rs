@@ -224,7 +224,7 @@ pub fn may_become_clone(listed: &Listed, resumed: bool) -> Result<(), Error> {
 }
 
 /// By the system, where nobody has blocked it yet.
-fn block(volume: &mut Volume, now: u64, reason: &str) -> Result<Vec<Change>, Error> {
+pub(super) fn block(volume: &mut Volume, now: u64, reason: &str) -> Result<Vec<Change>, Error> {
     if volume.availability != Availability::Ok {
         return Ok(Vec::new());
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pseudotape_image::{Access, Image, View, VolumeId};
 
+use super::cloning::block;
 use super::taking::{is_one_file, record};
 use super::{Vault, changed, found};
 use crate::contents::{Contents, Depth, measure, read_contents};
@@ -27,6 +28,8 @@ pub struct Granted {
     pub image: PathBuf,
     /// It was written past the vault: what is on it is not what the catalog knows. Such a one is only read.
     pub is_unknown: bool,
+    /// After so many failed reads it is to be blocked; 0: not because of them.
+    pub read_errors: u32,
 }
 
 /// How many of the newest events of a volume are looked at for its last opening.
@@ -61,6 +64,7 @@ impl Vault {
             files,
             image,
             is_unknown: !is_known,
+            read_errors: self.configuration.read_errors,
         })
     }
 
@@ -152,6 +156,19 @@ impl Vault {
             })
         })?;
         Ok(Some(closed))
+    }
+
+    /// A drive had errors with a volume: it is blocked by the system, where nobody has blocked it yet (EN-02). The
+    /// drive keeps it until it is unloaded.
+    pub fn block_for_errors(&mut self, identity: VolumeId, reason: &str) -> Result<(), Error> {
+        self.change(|_, rows, now| {
+            if let Some((key, listed)) = rows.find_identity(identity)? {
+                changed(rows, key, listed.volume, now, |volume, _, now| {
+                    block(volume, now, reason)
+                })?;
+            }
+            Ok(())
+        })
     }
 
     /// The volumes that are open, by their labels.
