@@ -188,6 +188,26 @@ impl Directory {
     }
 }
 
+/// The bytes with the checksums and the length that a header of theirs should have.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn with_checksums(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some((header, body)) = bytes.split_at_mut_checked(HEADER_BYTES) {
+        let mut put = |at: usize, field: &[u8]| {
+            if let Some(place) = header.get_mut(at..at + field.len()) {
+                place.copy_from_slice(field);
+            }
+        };
+        put(LENGTH, &(body.len() as u64).to_le_bytes());
+        put(BODY_CRC, &crc32fast::hash(body).to_le_bytes());
+        let crc = crc32fast::hash(header.get(..HEADER_CRC).unwrap_or_default());
+        if let Some(place) = header.get_mut(HEADER_CRC..) {
+            place.copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+    bytes
+}
+
 /// The first record, and what is behind it.
 fn record_at(bytes: &[u8], number: usize) -> Result<(Entry, &[u8]), DirectoryError> {
     let record = || {

@@ -11,6 +11,8 @@ mod capsule;
 mod directory;
 mod entry;
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod holder;
 mod place;
 mod source;
@@ -23,6 +25,8 @@ pub use capsule::{BLOCK_BYTES, capsule_name, capsule_number};
 pub use directory::{DIRECTORY_MAGIC, DIRECTORY_VERSION, Directory, DirectoryError, HEADER_BYTES};
 pub use entry::{Digest, Entry, FileKind, Number, RECORD_VERSION, RecordError, Stamp, State};
 pub use error::{Error, Fault};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::{fuzz_capsule, fuzz_directory};
 pub use holder::Holder;
 pub use pseudotape_pax::Time;
 pub use source::{LeftOut, NotOffered};

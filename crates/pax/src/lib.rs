@@ -10,6 +10,8 @@
 )]
 
 mod error;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod member;
 mod reader;
 mod records;
@@ -17,6 +19,8 @@ mod sparse;
 mod ustar;
 
 pub use error::Error;
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::fuzz_archive;
 pub use member::{Kind, Member, Time};
 pub use reader::Reader;
 pub use records::Records;

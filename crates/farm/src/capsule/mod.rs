@@ -5,6 +5,8 @@
 //! tape file 1   one block: the record, which is the volume's entry for the file
 //! ```
 
+#[cfg(test)]
+mod golden_test;
 mod reading;
 mod store;
 mod writing;
