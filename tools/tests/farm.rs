@@ -437,6 +437,46 @@ fn a_volume_of_which_all_is_released_is_deleted() {
     assert!(!place.path("farm/V").exists());
 }
 
+/// CW-32, CW-40: volumes are merged in the order in which they are said, and stay as they are.
+#[test]
+fn volumes_are_merged_into_one() {
+    let place = Place::new();
+    place.ok(&["copy", "one", "src/a"]);
+    fs::write(place.path("src/a"), "changed later").unwrap();
+    place.ok(&["copy", "two", "src"]);
+    assert!(
+        place
+            .refused(&["merge", "V", "one", "nothing"])
+            .contains("there is no volume nothing")
+    );
+    assert!(!place.path("farm/V").exists());
+    let merged = place.ok(&["merge", "V", "one", "two", "--verbose"]);
+    for words in [
+        "src/a recorded",
+        "src/b recorded",
+        "src/a not added: present",
+    ] {
+        assert!(merged.contains(words), "{merged}");
+    }
+    assert!(
+        place
+            .refused(&["merge", "V", "two", "--verb", "copy"])
+            .contains("may be added to V, but not copied")
+    );
+    assert!(
+        place
+            .refused(&["merge", "V", "two", "V"])
+            .contains("can't be merged into itself")
+    );
+    let better = place.ok(&["merge", "V", "two", "--verb", "compare-add"]);
+    assert!(better.contains("1 replaced, 1 not better"), "{better}");
+    fs::create_dir(place.path("out")).unwrap();
+    place.ok(&["extract", "V", "--all", "-C", "out"]);
+    let got = fs::read_to_string(place.path("out/src/a")).unwrap();
+    assert_eq!(got, "changed later");
+    assert!(place.ok(&["verify", "one"]).contains("1 capsule whole"));
+}
+
 /// CW-63: a second writer waits for the first one and is told for whom, or fails at once where it is not to wait.
 #[test]
 fn a_volume_that_another_command_changes_is_waited_for() {
@@ -628,6 +668,7 @@ fn reports_are_those_of_the_document() {
         fs::File::open(file).unwrap().set_times(later).unwrap();
     }
     see("add", &place.json(0, &["compare-add", "V", "src"]));
+    see("add", &place.json(0, &["merge", "X", "V"]));
     fs::create_dir(place.path("farm/W")).unwrap();
     see("ls", &place.json(0, &["ls"]));
     see("ls VOLUME", &place.json(0, &["ls", "V"]));

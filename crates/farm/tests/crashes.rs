@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use common::{Place, add, entries, name, set_times};
+use common::{Place, add, entries, name, opened, set_times};
 use pseudotape_farm::{
     Adding, After, Damage, Error, Fault, Finding, Found, Keeping, Number, Remedy, Repair, Root,
     State, Step, Told, Verb, Witness, capsule_number, rebuild, release, repair,
@@ -386,6 +386,38 @@ fn many_files_are_there_or_not_whenever_the_power_goes() {
         .map(|name| (name.as_str(), "text", 1))
         .collect();
     looked_at(Verb::Add, &[("a", "first", 1)], &files);
+}
+
+/// CW-34: a file of another volume is told as recorded when it is committed, and is whole or not there before.
+#[test]
+fn a_merged_file_is_there_or_not_whenever_the_power_goes() {
+    let place = Place::in_memory();
+    let root = place.root();
+    put(&place, Verb::Add, &root, &[("a", "first", 1)]);
+    let (a, b) = (place.file("a", "better"), place.file("b", "second"));
+    set_times(&a, 2);
+    add(&root, "W", Verb::Add, &[&a, &b]).expect("added");
+    looked_at_in(&place, |root| {
+        let source = root.look(&name("W")).expect("a volume");
+        let before = state(root, "before");
+        let mut told = 0;
+        let mut tell = |one: Told| {
+            assert!(matches!(one, Told::Added(_) | Told::Replaced(_)), "{one:?}");
+            assert_ne!(
+                state(root, "told"),
+                before,
+                "it was told before it was there"
+            );
+            told += 1;
+        };
+        let mut volume = opened(root, "V").expect("a volume");
+        let verb = Verb::AddAndCompare;
+        let mut adding = Adding::to(&mut volume, verb, Keeping::Changed, &mut tell);
+        let entries = source.directory().entries();
+        adding.volume(&source, entries).expect("merged");
+        adding.finish().expect("merged");
+        assert_eq!(told, 2);
+    });
 }
 
 /// CW-23: a file is there until its stub is.

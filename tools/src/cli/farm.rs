@@ -33,6 +33,11 @@ pub(crate) enum FarmCommand {
     /// Better is: a higher number in the extended attribute user.vault.cycle, then in user.vault.version, then made
     /// later, then changed later. What is replaced goes when the new one is on stable storage.
     CompareAdd(AddFiles),
+    /// Adds the files of other volumes of this farm, which are not changed.
+    ///
+    /// The sources are taken in the order in which they are said: of a title that several have, 'copy' and 'add' take the
+    /// first one, and 'compare-add' the best one.
+    Merge(MergeVolumes),
     /// Lists the volumes, or the files of one. No capsule is opened.
     Ls(ListFarm),
     /// Shows all that is known of one file.
@@ -90,6 +95,35 @@ pub(crate) struct AddFiles {
     /// What becomes of a file that changes while it is read, three times in a row.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Changing::Keep)]
     pub changing: Changing,
+    #[command(flatten)]
+    pub wait: LockWait,
+    /// Names every file, and not the first 20 of a kind.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Which files of the sources are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MergeVerb {
+    /// All, into a new volume.
+    Copy,
+    /// Those whose titles are not there.
+    Add,
+    /// Those, and those that are better than what is there.
+    CompareAdd,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeVolumes {
+    /// The volume that gets the files.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// The volumes that have them.
+    #[arg(value_name = "SOURCE", required = true)]
+    pub sources: Vec<VolumeName>,
+    /// Which files are added, as the command of that name does.
+    #[arg(long, value_name = "VERB", value_enum, default_value_t = MergeVerb::Add)]
+    pub verb: MergeVerb,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.

@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use anyhow::Context;
-use pseudotape_farm::{Adding, Entry, Keeping, LeftOut, Root, State, Title, Told, Verb, Volume};
+use anyhow::{Context, bail};
+use pseudotape_farm::{
+    Adding, Entry, Keeping, LeftOut, Root, State, Title, Told, Verb, Volume, VolumeName,
+};
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
 use super::shown::{ShownFile, ShownTitle, named};
 use crate::Verdict;
-use crate::cli::{AddFiles, Changing};
+use crate::cli::{AddFiles, Changing, MergeVerb, MergeVolumes};
 
 /// Which verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ struct AddedFiles {
     stopped: Option<String>,
     #[serde(skip)]
     bytes: u64,
+    #[serde(skip)]
+    word: &'static str,
     #[serde(skip)]
     verbose: bool,
 }
@@ -141,7 +145,7 @@ impl Report for AddedFiles {
             let added = self
                 .added
                 .iter()
-                .map(|file| format!("{} added", file.title.words()));
+                .map(|file| format!("{} {}", file.title.words(), self.word));
             text += &named(&added.collect::<Vec<_>>(), true);
             let replaced = self
                 .replaced
@@ -189,30 +193,111 @@ pub(super) fn run(
     }
     // Before a volume is made.
     let archive = options.tar.as_deref().map(open).transpose()?;
-    let mut volume = match how {
-        How::Copy => root.create(&options.volume)?,
-        How::Add | How::CompareAdd => root.open_or_create(&options.volume)?,
-    };
-    let mut added = AddedFiles {
-        volume: options.volume.to_string(),
-        added: Vec::new(),
-        replaced: Vec::new(),
-        present: Vec::new(),
-        not_better: Vec::new(),
-        left_out: Vec::new(),
-        stopped: None,
-        bytes: 0,
+    let adds = Adds {
+        name: &options.volume,
+        how,
+        keeping: match options.changing {
+            Changing::Keep => Keeping::Changed,
+            Changing::Missing => Keeping::Missing,
+        },
+        word: "added",
         verbose: options.verbose,
     };
-    let done = add_all(options, archive, how, &mut volume, &mut added);
-    added.stopped = done.as_ref().err().map(ToString::to_string);
-    screen.show(&added)?;
-    if done.is_err() {
-        // A volume without a file would only be in the way of the next copy.
-        volume.discard_if_new()?;
+    adds.run(&root, screen, |adding| {
+        for path in &options.paths {
+            adding.path(path)?;
+        }
+        match archive {
+            Some(archive) => adding.archive(archive),
+            None => Ok(()),
+        }
+    })
+}
+
+pub(super) fn merge(
+    options: &MergeVolumes,
+    root: Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let root = super::waiting(root, &options.wait);
+    if options.sources.contains(&options.volume) {
+        bail!(
+            "volume {} can't be merged into itself: nothing was done",
+            options.volume
+        );
     }
-    done?;
-    Ok(added.verdict())
+    // All of them are there before a volume is made.
+    let sources = options.sources.iter().map(|source| root.look(source));
+    let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
+    let adds = Adds {
+        name: &options.volume,
+        how: match options.verb {
+            MergeVerb::Copy => How::Copy,
+            MergeVerb::Add => How::Add,
+            MergeVerb::CompareAdd => How::CompareAdd,
+        },
+        keeping: Keeping::Changed,
+        word: "recorded",
+        verbose: options.verbose,
+    };
+    adds.run(&root, screen, |adding| {
+        for source in &sources {
+            adding.volume(source, source.directory().entries())?;
+        }
+        Ok(())
+    })
+}
+
+/// A command that adds files.
+struct Adds<'a> {
+    name: &'a VolumeName,
+    how: How,
+    keeping: Keeping,
+    /// What is said of each file that was added.
+    word: &'static str,
+    verbose: bool,
+}
+
+impl Adds<'_> {
+    /// Opens or makes the volume, and shows what `add` did.
+    fn run(
+        &self,
+        root: &Root,
+        screen: &Screen,
+        add: impl FnOnce(&mut Adding<'_>) -> Result<(), pseudotape_farm::Error>,
+    ) -> anyhow::Result<Verdict> {
+        let mut volume = match self.how {
+            How::Copy => root.create(self.name)?,
+            How::Add | How::CompareAdd => root.open_or_create(self.name)?,
+        };
+        let verb = match self.how {
+            How::Copy | How::Add => Verb::Add,
+            How::CompareAdd => Verb::AddAndCompare,
+        };
+        let mut added = AddedFiles {
+            volume: self.name.to_string(),
+            added: Vec::new(),
+            replaced: Vec::new(),
+            present: Vec::new(),
+            not_better: Vec::new(),
+            left_out: Vec::new(),
+            stopped: None,
+            bytes: 0,
+            word: self.word,
+            verbose: self.verbose,
+        };
+        let mut tell = |told| added.note(told);
+        let mut adding = Adding::to(&mut volume, verb, self.keeping, &mut tell);
+        let done = add(&mut adding).and_then(|()| adding.finish());
+        added.stopped = done.as_ref().err().map(ToString::to_string);
+        screen.show(&added)?;
+        if done.is_err() {
+            // A volume without a file would only be in the way of the next copy.
+            volume.discard_if_new()?;
+        }
+        done?;
+        Ok(added.verdict())
+    }
 }
 
 fn open(archive: &Path) -> anyhow::Result<Box<dyn Read>> {
@@ -221,30 +306,4 @@ fn open(archive: &Path) -> anyhow::Result<Box<dyn Read>> {
     }
     let file = File::open(archive).with_context(|| format!("can't open {}", archive.display()))?;
     Ok(Box::new(BufReader::with_capacity(1 << 20, file)))
-}
-
-fn add_all(
-    options: &AddFiles,
-    archive: Option<Box<dyn Read>>,
-    how: How,
-    volume: &mut Volume,
-    added: &mut AddedFiles,
-) -> Result<(), pseudotape_farm::Error> {
-    let verb = match how {
-        How::Copy | How::Add => Verb::Add,
-        How::CompareAdd => Verb::AddAndCompare,
-    };
-    let keeping = match options.changing {
-        Changing::Keep => Keeping::Changed,
-        Changing::Missing => Keeping::Missing,
-    };
-    let mut tell = |told| added.note(told);
-    let mut adding = Adding::to(volume, verb, keeping, &mut tell);
-    for path in &options.paths {
-        adding.path(path)?;
-    }
-    if let Some(archive) = archive {
-        adding.archive(archive)?;
-    }
-    adding.finish()
 }

@@ -28,6 +28,7 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
         FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, root, screen),
         FarmCommand::Add(add) => adding::run(add, adding::How::Add, root, screen),
         FarmCommand::CompareAdd(add) => adding::run(add, adding::How::CompareAdd, root, screen),
+        FarmCommand::Merge(merge) => adding::merge(merge, root, screen),
         FarmCommand::Ls(list) => reading::list(list, &root, screen),
         FarmCommand::Show(show) => reading::show(show, &root, screen),
         FarmCommand::Extract(extract) => reading::extract(extract, &root, screen),

@@ -1,5 +1,6 @@
 //! Reading of a capsule.
 
+use std::borrow::BorrowMut;
 use std::fs::File;
 use std::io::{self, Read};
 
@@ -106,6 +107,12 @@ impl Opened {
         }
     }
 
+    /// The archive, for who checks what comes from it himself.
+    pub(crate) fn into_archive(mut self) -> Result<Reader<Blocks<Image<CapsuleStore>>>, Fault> {
+        self.image.locate(ObjectNumber(0))?;
+        Ok(Reader::new(Blocks::new(self.image)))
+    }
+
     /// Reads the archive: `begin` gets the member, and `keep` its contents; all of it is checked.
     ///
     /// `None` where the capsule has no file. What `keep` got before an error is not to be used.
@@ -172,16 +179,16 @@ impl Opened {
 }
 
 /// The bytes of the blocks of a tape file.
-struct Blocks<'a> {
-    image: &'a mut Image<CapsuleStore>,
+pub(crate) struct Blocks<I> {
+    image: I,
     block: Vec<u8>,
     at: usize,
     used: usize,
     failed: Option<pseudotape_image::Error>,
 }
 
-impl<'a> Blocks<'a> {
-    fn new(image: &'a mut Image<CapsuleStore>) -> Self {
+impl<I> Blocks<I> {
+    fn new(image: I) -> Self {
         Blocks {
             image,
             block: vec![0; BLOCK_BYTES as usize],
@@ -192,12 +199,12 @@ impl<'a> Blocks<'a> {
     }
 }
 
-impl Read for Blocks<'_> {
+impl<I: BorrowMut<Image<CapsuleStore>>> Read for Blocks<I> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.at == self.used {
             self.at = 0;
             self.used = 0;
-            match self.image.read_object(&mut self.block) {
+            match self.image.borrow_mut().read_object(&mut self.block) {
                 Ok(Object::Block { length, copied }) => {
                     if length > BLOCK_BYTES {
                         return Err(io::Error::other("a block is longer than those of capsules"));
@@ -223,18 +230,24 @@ impl Read for Blocks<'_> {
     }
 }
 
-fn next(reader: &mut Reader<Blocks<'_>>) -> Result<Option<Member>, Fault> {
+fn next(reader: &mut Reader<Blocks<&mut Image<CapsuleStore>>>) -> Result<Option<Member>, Fault> {
     let next = reader.next_member();
     next.map_err(|error| fault(reader, error))
 }
 
-fn contents(reader: &mut Reader<Blocks<'_>>, buffer: &mut [u8]) -> Result<usize, Fault> {
+fn contents(
+    reader: &mut Reader<Blocks<&mut Image<CapsuleStore>>>,
+    buffer: &mut [u8],
+) -> Result<usize, Fault> {
     let read = reader.read_contents(buffer);
     read.map_err(|error| fault(reader, error))
 }
 
 /// What the image says, where it was the image that failed.
-fn fault(reader: &mut Reader<Blocks<'_>>, error: pseudotape_pax::Error) -> Fault {
+fn fault(
+    reader: &mut Reader<Blocks<&mut Image<CapsuleStore>>>,
+    error: pseudotape_pax::Error,
+) -> Fault {
     match reader.source_mut().failed.take() {
         Some(of_image) => of_image.into(),
         None => Fault::Archive(error),

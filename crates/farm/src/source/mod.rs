@@ -3,6 +3,7 @@
 pub(crate) mod acl;
 mod archive;
 pub(crate) mod attributes;
+mod capsule;
 mod file;
 pub(crate) mod keyword;
 pub(crate) mod sparse;
@@ -13,11 +14,12 @@ use std::path::PathBuf;
 
 use pseudotape_pax::Member;
 
-use crate::entry::{FileKind, Stamp};
+use crate::entry::{Digest, FileKind, Stamp, State};
 use crate::step::Steps;
 use crate::title::Title;
 
 pub(crate) use archive::{Prepared, Sorted, sorted};
+pub(crate) use capsule::OfCapsule;
 pub(crate) use tree::{Met, Tree};
 
 /// The extended attributes with generation and version.
@@ -40,6 +42,16 @@ pub(crate) trait Offered {
 
     /// Its attributes, and the length of the contents that follow.
     fn member(&self) -> &Member;
+
+    /// What a volume says of it that has it already.
+    fn state(&self) -> State {
+        State::Ok
+    }
+
+    /// What its contents have to have, where somebody knows it.
+    fn digest(&self) -> Option<Digest> {
+        None
+    }
 
     /// Reads of the contents; 0 at their end.
     fn read(&mut self, buffer: &mut [u8], steps: &Steps) -> io::Result<usize>;
@@ -86,6 +98,9 @@ pub enum NotOffered {
         "it is a hard link in the archive to '{0}': only a name with the contents can be added"
     )]
     HardLink(String),
+    /// Its capsule can't be used, or has no file.
+    #[error("{0}")]
+    Capsule(String),
     /// It stands in the archive in a way that is not read.
     #[error("{0}")]
     Archive(String),

@@ -12,7 +12,7 @@ use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
 use crate::entry::{Entry, Number, State};
 use crate::error::Error;
-use crate::source::{LeftOut, Met, NotOffered, Offered, Prepared, Sorted, Tree, sorted};
+use crate::source::{LeftOut, Met, NotOffered, OfCapsule, Offered, Prepared, Sorted, Tree, sorted};
 use crate::title::Title;
 
 /// A file that changes while it is read is read so often.
@@ -165,6 +165,38 @@ impl<'a> Adding<'a> {
         }
     }
 
+    /// Adds files of another volume, which is not changed. One that is not what was written is not kept.
+    pub fn volume(&mut self, source: &Volume, entries: &[Entry]) -> Result<(), Error> {
+        for entry in entries {
+            let left_out = |why: String| {
+                Told::LeftOut(LeftOut {
+                    path: entry.title.path(),
+                    why: NotOffered::Capsule(why),
+                })
+            };
+            if !entry.state.has_file() {
+                let state = entry.state.word();
+                (self.tell)(left_out(format!("not on {}: {state}", source.name())));
+                continue;
+            }
+            if !self.wants(&entry.title) {
+                (self.tell)(Told::Present(entry.title.clone()));
+                continue;
+            }
+            let opened = source.open_capsule(entry);
+            let archive = opened.and_then(|opened| opened.into_archive());
+            match archive.and_then(|archive| OfCapsule::begin(entry.clone(), archive)) {
+                Ok(mut file) => self.offer(&mut file, Replacing::AsVerb)?,
+                Err(fault) => {
+                    let name = crate::capsule::capsule_name(entry.number);
+                    let volume = source.name();
+                    (self.tell)(left_out(format!("{name} of {volume} is damaged: {fault}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn member(&mut self, file: Prepared, reader: &mut Reader<impl Read>) -> Result<(), Error> {
         let replacing = match (self.met.get(&file.title), self.verb) {
             (Some(Origin::Folder(_)), _) => {
@@ -246,8 +278,9 @@ impl<'a> Adding<'a> {
                 },
             }
         };
-        if let (State::Missing, Some(_)) = (entry.state, replaces) {
-            // What is there is no worse than nothing.
+        let is_of_volume = file.digest().is_some();
+        if entry.state == State::Missing && (replaces.is_some() || is_of_volume) {
+            // What is there is no worse than nothing, and another volume still has what it had.
             self.volume.place.remove(&name)?;
             self.next = number;
             (self.tell)(Told::LeftOut(LeftOut {
@@ -292,7 +325,12 @@ impl<'a> Adding<'a> {
             Reading::Missing(why) => self.make_missing(number, file, &why).map(Some),
             Reading::Whole(state) => {
                 entry.state = state;
-                entry.digest = Some(archive.digest());
+                let digest = archive.digest();
+                if file.digest().is_some_and(|expected| expected != digest) {
+                    let why = "its contents are not those that were written";
+                    return self.make_missing(number, file, why).map(Some);
+                }
+                entry.digest = Some(digest);
                 let (name, made) = self.volume.end_capsule(archive, &entry)?;
                 Ok(Some((entry, name, made)))
             }
@@ -326,7 +364,7 @@ impl<'a> Adding<'a> {
         let cut_short = archive.due() > 0;
         Ok(match changed {
             Err(error) => Reading::Missing(format!("it could not be looked at: {error}")),
-            Ok(false) if !cut_short => Reading::Whole(State::Ok),
+            Ok(false) if !cut_short => Reading::Whole(file.state()),
             Ok(_) if !is_last => Reading::Again,
             Ok(_) if cut_short => {
                 Reading::Missing("it became shorter while it was read".to_owned())
