@@ -25,8 +25,8 @@ pub(crate) use delivery::{
     DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
 };
 pub(crate) use farm::{
-    AddFiles, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, LockWait, MergeVerb,
-    MergeVolumes, RebuildVolume, ReleaseFiles, RepairVolume, ShowFile, VerifyFiles,
+    AddFiles, AnnotateFile, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, LockWait,
+    MergeVerb, MergeVolumes, RebuildVolume, ReleaseFiles, RepairVolume, ShowFile, VerifyFiles,
 };
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,

@@ -346,7 +346,7 @@ fn a_release_takes_the_bytes_and_leaves_what_was_known() {
     let before = fs::read_dir(place.path("farm/V")).unwrap().count();
     let refused = place.refused(&["release", "V", "src/sub"]);
     assert!(
-        refused.contains("src/sub is a folder") && refused.contains("nothing was released"),
+        refused.contains("src/sub is a folder") && refused.contains("nothing was changed"),
         "{refused}"
     );
     assert!(
@@ -475,6 +475,62 @@ fn volumes_are_merged_into_one() {
     let got = fs::read_to_string(place.path("out/src/a")).unwrap();
     assert_eq!(got, "changed later");
     assert!(place.ok(&["verify", "one"]).contains("1 capsule whole"));
+}
+
+/// CW-73: a note is shown, stays with its title, and with the volume where its folder is copied.
+#[test]
+fn a_note_stays_with_its_file() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    let noted = place.ok(&["annotate", "V", "src/a", "signed by both"]);
+    assert!(noted.contains("signed by both"), "{noted}");
+    let note = |volume: &str, file: &str| {
+        place.json(0, &["show", volume, file])["note"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let kept = || assert_eq!(note("V", "src/a").as_deref(), Some("signed by both"));
+    kept();
+    assert_eq!(note("V", "src/b"), None);
+    place.ok(&["verify", "V"]);
+    place.ok(&["rebuild", "V"]);
+    kept();
+    let times = fs::FileTimes::new()
+        .set_modified(std::time::SystemTime::now() + std::time::Duration::from_secs(9));
+    let a = fs::File::open(place.path("src/a")).unwrap();
+    a.set_times(times).unwrap();
+    place.ok(&["compare-add", "V", "src/a"]);
+    kept();
+    place.ok(&["merge", "W", "V"]);
+    assert!(note("W", "src/a").is_some());
+    fs::create_dir(place.path("farm/C")).unwrap();
+    for entry in fs::read_dir(place.path("farm/V")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), place.path("farm/C").join(entry.file_name())).unwrap();
+    }
+    assert!(note("C", "src/a").is_some());
+    place.ok(&["release", "V", "src/a"]);
+    kept();
+    place.ok(&["annotate", "V", "src/a", "--remove"]);
+    assert_eq!(note("V", "src/a"), None);
+    let long = "x".repeat(1001);
+    for (arguments, words) in [
+        (&["annotate", "V", "src/a"][..], "required"),
+        (&["annotate", "V", "src/a", ""], "a note has words in it"),
+        (
+            &["annotate", "V", "src/a", "two\nlines"],
+            "a note is one line",
+        ),
+        (&["annotate", "V", "src/a", &long], "at most 1000"),
+        (
+            &["annotate", "V", "nothing", "x"],
+            "nothing is not in volume V",
+        ),
+        (&["annotate", "V", "src", "x"], "is a folder"),
+    ] {
+        let refused = place.refused(arguments);
+        assert!(refused.contains(words), "{refused}");
+    }
 }
 
 /// CW-63: a second writer waits for the first one and is told for whom, or fails at once where it is not to wait.
@@ -673,6 +729,8 @@ fn reports_are_those_of_the_document() {
     see("ls", &place.json(0, &["ls"]));
     see("ls VOLUME", &place.json(0, &["ls", "V"]));
     see("show", &place.json(0, &["show", "V", "src/a"]));
+    let noted = place.json(0, &["annotate", "V", "src/a", "a note"]);
+    see("show", &noted);
     see("extract", &place.json(1, &["extract", "V", "--all"]));
     fs::remove_dir_all(place.path("src")).unwrap();
     see("extract", &place.json(0, &["extract", "V", "--all"]));
@@ -695,6 +753,7 @@ fn reports_are_those_of_the_document() {
         "stopped",
         "incomplete[]",
         "why",
+        "note",
         "trouble",
         "title_bytes",
         "created",

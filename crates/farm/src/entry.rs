@@ -13,8 +13,8 @@ use crate::title::Title;
 pub const RECORD_VERSION: u64 = 1;
 /// The longest record: the longest title, and words.
 pub(crate) const MAX_RECORD_BYTES: usize = 16 << 10;
-/// The longest words in it.
-const MAX_WORDS: usize = 1000;
+/// The longest words in it, in characters: why a file is missing, and notes.
+pub const MAX_WORDS: usize = 1000;
 
 /// The number of a capsule in its volume, from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,6 +175,8 @@ pub struct Entry {
     pub added_ms: u64,
     /// Why the capsule has not the file, or who released it.
     pub why: Option<String>,
+    /// What somebody noted about it. The directory's is the newer one: capsules are not changed.
+    pub note: Option<String>,
 }
 
 /// Why bytes are no record.
@@ -217,7 +219,19 @@ impl Entry {
         if let Some(why) = &self.why {
             records.add("why", cut(why));
         }
+        if let Some(note) = &self.note {
+            records.add("note", cut(note));
+        }
         records.encode()
+    }
+
+    /// Whether both say the same of a file; notes come later.
+    pub(crate) fn is_same_file_as(&self, other: &Entry) -> bool {
+        let without_note = |entry: &Entry| Entry {
+            note: None,
+            ..entry.clone()
+        };
+        without_note(self) == without_note(other)
     }
 
     /// Reads a record. What it does not know is passed over.
@@ -269,6 +283,7 @@ impl Entry {
             digest,
             added_ms: fields.number("added_ms")?,
             why: fields.text("why").map(cut),
+            note: fields.text("note").map(cut),
         })
     }
 }
@@ -319,10 +334,18 @@ pub(crate) mod tests {
             stamp,
             rest,
             digest,
-            prop::option::of(".{0,30}"),
+            (prop::option::of(".{0,30}"), prop::option::of(".{0,30}")),
         )
             .prop_map(
-                |(title, kind, state, stamp, (number, capsule, length, added_ms), digest, why)| {
+                |(
+                    title,
+                    kind,
+                    state,
+                    stamp,
+                    (number, capsule, length, added_ms),
+                    digest,
+                    (why, note),
+                )| {
                     Entry {
                         number: Number(NonZeroU64::new(number).unwrap_or(NonZeroU64::MIN)),
                         capsule: Uuid::from_u128(capsule),
@@ -339,6 +362,7 @@ pub(crate) mod tests {
                         digest: digest.map(Digest),
                         added_ms,
                         why,
+                        note,
                     }
                 },
             )
@@ -364,6 +388,7 @@ pub(crate) mod tests {
             digest: Some(Digest([0xab; 32])),
             added_ms: 1_700_000_000_000,
             why: Some("because".to_owned()),
+            note: None,
         }
     }
 

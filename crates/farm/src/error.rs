@@ -97,9 +97,9 @@ pub enum Error {
         /// The volume.
         volume: VolumeName,
     },
-    /// A release takes files only.
+    /// Files are wanted, and no folders.
     #[error(
-        "{title} is a folder in volume {volume}, and only files are released: name them, or say --all; nothing was released"
+        "{title} is a folder in volume {volume}, and a file is wanted: name the files in it; nothing was changed"
     )]
     Folder {
         /// The title.

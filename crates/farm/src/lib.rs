@@ -23,7 +23,9 @@ mod waiting;
 
 pub use capsule::{BLOCK_BYTES, capsule_name, capsule_number};
 pub use directory::{DIRECTORY_MAGIC, DIRECTORY_VERSION, Directory, DirectoryError, HEADER_BYTES};
-pub use entry::{Digest, Entry, FileKind, Number, RECORD_VERSION, RecordError, Stamp, State};
+pub use entry::{
+    Digest, Entry, FileKind, MAX_WORDS, Number, RECORD_VERSION, RecordError, Stamp, State,
+};
 pub use error::{Error, Fault};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_capsule, fuzz_directory};
@@ -34,5 +36,6 @@ pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
     Adding, After, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Found, Keeping, Rebuilt,
-    Released, Remedy, Repair, Root, Told, Verb, Volume, extract, rebuild, release, repair,
+    Released, Remedy, Repair, Root, Told, Verb, Volume, annotate, extract, rebuild, release,
+    repair,
 };

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use common::{Place, add, entries, name, opened, set_times};
 use pseudotape_farm::{
     Adding, After, Damage, Error, Fault, Finding, Found, Keeping, Number, Remedy, Repair, Root,
-    State, Step, Told, Verb, Witness, capsule_number, rebuild, release, repair,
+    State, Step, Told, Verb, Witness, annotate, capsule_number, rebuild, release, repair,
 };
 
 /// One change of names.
@@ -169,7 +169,7 @@ fn state(root: &Root, at: &str) -> Option<BTreeMap<String, String>> {
     let digest = |entry: &pseudotape_farm::Entry| match entry.state.has_file() {
         true if gone.contains(&entry.title) => "no file".to_owned(),
         false if entry.state == State::Missing => "no file".to_owned(),
-        _ => format!("{} {:?}", entry.state.word(), entry.digest),
+        _ => format!("{} {:?} {:?}", entry.state.word(), entry.digest, entry.note),
     };
     Some(
         listed
@@ -386,6 +386,18 @@ fn many_files_are_there_or_not_whenever_the_power_goes() {
         .map(|name| (name.as_str(), "text", 1))
         .collect();
     looked_at(Verb::Add, &[("a", "first", 1)], &files);
+}
+
+/// CW-73: a note is the old or the new one.
+#[test]
+fn a_note_is_there_or_not_whenever_the_power_goes() {
+    let place = Place::in_memory();
+    put(&place, Verb::Add, &place.root(), &[("a", "first", 1)]);
+    let title = place.title("a");
+    looked_at_in(&place, |root| {
+        let note = Some("a note".to_owned());
+        annotate(root, &name("V"), &title, note).expect("noted");
+    });
 }
 
 /// CW-34: a file of another volume is told as recorded when it is committed, and is whole or not there before.

@@ -35,13 +35,15 @@ pub(crate) enum FarmCommand {
     CompareAdd(AddFiles),
     /// Adds the files of other volumes of this farm, which are not changed.
     ///
-    /// The sources are taken in the order in which they are said: of a title that several have, 'copy' and 'add' take the
-    /// first one, and 'compare-add' the best one.
+    /// The sources are taken in the order in which they are said: of a title that several have, 'copy' and 'add' take
+    /// the first one, and 'compare-add' the best one.
     Merge(MergeVolumes),
     /// Lists the volumes, or the files of one. No capsule is opened.
     Ls(ListFarm),
     /// Shows all that is known of one file.
     Show(ShowFile),
+    /// Notes something about one file. The note stays with its title, also when a better file takes its place.
+    Annotate(AnnotateFile),
     /// Gets files back, with all attributes that this user may give them.
     ///
     /// Each file is read to its end and found to be what was written before it gets its name.
@@ -152,6 +154,25 @@ pub(crate) struct ShowFile {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["note", "remove"]))]
+pub(crate) struct AnnotateFile {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// The file.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub title: Title,
+    /// The note, a line of at most 1000 characters. It takes the place of the one before.
+    #[arg(value_name = "NOTE", value_parser = note)]
+    pub note: Option<String>,
+    /// Takes the note away.
+    #[arg(long)]
+    pub remove: bool,
+    #[command(flatten)]
+    pub wait: LockWait,
+}
+
+#[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["titles", "all"]))]
 pub(crate) struct ExtractFiles {
     /// The volume.
@@ -237,4 +258,18 @@ fn title() -> impl clap::builder::TypedValueParser<Value = Title> {
         let title = Title::of_path(text.as_ref());
         title.ok_or("a title is a path with a name in it, of at most 4095 bytes")
     })
+}
+
+fn note(text: &str) -> Result<String, String> {
+    if text.contains(char::is_control) {
+        return Err("a note is one line, without control characters".to_owned());
+    }
+    match text.chars().count() {
+        0 => Err("a note has words in it; --remove takes one away".to_owned()),
+        1..=pseudotape_farm::MAX_WORDS => Ok(text.to_owned()),
+        length => Err(format!(
+            "it has {length} characters, and a note has at most {}",
+            pseudotape_farm::MAX_WORDS
+        )),
+    }
 }

@@ -31,6 +31,7 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
         FarmCommand::Merge(merge) => adding::merge(merge, root, screen),
         FarmCommand::Ls(list) => reading::list(list, &root, screen),
         FarmCommand::Show(show) => reading::show(show, &root, screen),
+        FarmCommand::Annotate(annotate) => reading::annotate(annotate, root, screen),
         FarmCommand::Extract(extract) => reading::extract(extract, &root, screen),
         FarmCommand::Verify(verify) => reading::verify(verify, &root, screen),
         FarmCommand::Release(release) => releasing::run(release, root, screen),

@@ -1,13 +1,15 @@
 //! `ls`, `show`, `extract`, `verify` and `rebuild`.
 
 use anyhow::Context;
-use pseudotape_farm::{Damage, Existing, Extracted, Finding, Rebuilt, Root, Volume};
+use pseudotape_farm::{
+    Damage, Entry, Existing, Extracted, Finding, Rebuilt, Root, Volume, VolumeName,
+};
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList, named};
 use crate::Verdict;
-use crate::cli::{ExtractFiles, ListFarm, RebuildVolume, ShowFile, VerifyFiles};
+use crate::cli::{AnnotateFile, ExtractFiles, ListFarm, RebuildVolume, ShowFile, VerifyFiles};
 
 pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
     let Some(name) = &options.volume else {
@@ -45,12 +47,32 @@ pub(super) fn show(options: &ShowFile, root: &Root, screen: &Screen) -> anyhow::
     let entry = volume.directory().find(&options.title);
     let entry =
         entry.with_context(|| format!("{} is not in volume {}", options.title, options.volume))?;
+    show_one(&options.volume, &volume, entry, screen)
+}
+
+fn show_one(
+    name: &VolumeName,
+    volume: &Volume,
+    entry: &Entry,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
     screen.show(&OneFile {
-        volume: options.volume.to_string(),
+        volume: name.to_string(),
         path: volume.capsule_path(entry.number).display().to_string(),
         file: ShownFile::new(entry),
     })?;
     Ok(Verdict::Well)
+}
+
+pub(super) fn annotate(
+    options: &AnnotateFile,
+    root: Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let root = super::waiting(root, &options.wait);
+    let (volume, note) = (&options.volume, options.note.clone());
+    let entry = pseudotape_farm::annotate(&root, volume, &options.title, note)?;
+    show_one(volume, &root.look(volume)?, &entry, screen)
 }
 
 /// What became of the files.

@@ -58,6 +58,7 @@ pub(super) struct ShownFile {
     capsule: String,
     added: String,
     pub why: Option<String>,
+    note: Option<String>,
 }
 
 impl ShownFile {
@@ -76,6 +77,7 @@ impl ShownFile {
             capsule: entry.capsule.to_string(),
             added: time_words(entry.added_ms),
             why: entry.why.clone(),
+            note: entry.note.clone(),
         }
     }
 
@@ -207,6 +209,9 @@ impl Report for OneFile {
         line("state", file.state);
         if let Some(why) = &file.why {
             line("why", why);
+        }
+        if let Some(note) = &file.note {
+            line("note", note);
         }
         line("kind", file.kind);
         line("size", &format!("{} bytes", file.bytes));

@@ -90,6 +90,7 @@ fn kept() -> Entry {
         digest: Some(Digest(*blake3::hash(CONTENTS).as_bytes())),
         added_ms: 1_700_000_002_000,
         why: None,
+        note: None,
     }
 }
 

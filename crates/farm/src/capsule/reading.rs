@@ -94,7 +94,7 @@ impl Opened {
                 });
             }
         }
-        match self.entry == *expected {
+        match self.entry.is_same_file_as(expected) {
             true => Ok(()),
             false => Err(Fault::Other {
                 what: "its record",

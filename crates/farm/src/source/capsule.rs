@@ -62,6 +62,10 @@ impl<R: Read> Offered for OfCapsule<R> {
         self.entry.state
     }
 
+    fn note(&self) -> Option<String> {
+        self.entry.note.clone()
+    }
+
     fn digest(&self) -> Option<Digest> {
         self.entry.digest
     }

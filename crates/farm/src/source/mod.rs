@@ -48,6 +48,11 @@ pub(crate) trait Offered {
         State::Ok
     }
 
+    /// What somebody noted about it there.
+    fn note(&self) -> Option<String> {
+        None
+    }
+
     /// What its contents have to have, where somebody knows it.
     fn digest(&self) -> Option<Digest> {
         None

@@ -316,6 +316,7 @@ impl<'a> Adding<'a> {
             digest: None,
             added_ms: now_ms(),
             why: None,
+            note: self.note(file),
         };
         let mut archive = self
             .volume
@@ -335,6 +336,13 @@ impl<'a> Adding<'a> {
                 Ok(Some((entry, name, made)))
             }
         }
+    }
+
+    /// What was noted about a file, or about the one whose place it takes.
+    fn note(&self, file: &dyn Offered) -> Option<String> {
+        let before = self.volume.directory.find(file.title());
+        file.note()
+            .or_else(|| before.and_then(|before| before.note.clone()))
     }
 
     fn read(
@@ -394,6 +402,7 @@ impl<'a> Adding<'a> {
             digest: None,
             added_ms: now_ms(),
             why: Some(why.to_owned()),
+            note: self.note(file),
         };
         let archive = self.volume.begin_capsule(number, entry.capsule, None)?;
         let (name, made) = self.volume.end_capsule(archive, &entry)?;

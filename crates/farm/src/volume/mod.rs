@@ -1,6 +1,7 @@
 //! A volume: a folder in the root of a farm, with a directory and capsules.
 
 mod adding;
+mod annotating;
 mod batch;
 mod extracting;
 mod inspecting;
@@ -24,6 +25,7 @@ use crate::title::{Title, VolumeName};
 use crate::waiting::Waiting;
 
 pub use adding::{Adding, Keeping, Told, Verb};
+pub use annotating::annotate;
 pub use extracting::{Existing, Extracted, extract};
 pub use inspecting::{Damage, Finding};
 pub use rebuilding::{Rebuilt, rebuild};

@@ -37,8 +37,10 @@ pub(super) fn rebuild_in(
 ) -> Result<Volume, Error> {
     let mut directory = Directory::default();
     // A directory that can be read knows which numbers were used.
-    if let Ok(Some(before)) = super::read_directory(&place, name) {
-        directory.use_numbers_before(before.next());
+    let mut before = Directory::default();
+    if let Ok(Some(readable)) = super::read_directory(&place, name) {
+        directory.use_numbers_before(readable.next());
+        before = readable;
     }
     let mut found = Vec::new();
     for file in place.names()? {
@@ -48,7 +50,14 @@ pub(super) fn rebuild_in(
         directory.use_numbers_before(number.next());
         let opened = place.open(&file).and_then(capsule::open);
         match opened.map(|opened| opened.entry) {
-            Ok(entry) if entry.number == number => found.push(entry),
+            Ok(mut entry) if entry.number == number => {
+                // A note that was made later stands in no capsule.
+                let noted = before.find(&entry.title);
+                if let Some(noted) = noted.filter(|noted| noted.number == number) {
+                    entry.note = noted.note.clone();
+                }
+                found.push(entry);
+            }
             Ok(entry) => {
                 let fault = Fault::Other {
                     what: "its number",
