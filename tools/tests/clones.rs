@@ -792,6 +792,15 @@ fn a_file_is_delivered_to_another_host() {
         bytes_of(1)
     );
     deliver(2, &to(&place.path("nowhere/file")));
+    // What runs there is no shell, and ends without a word: a broken pipe is not nobody's business.
+    let other = ["--rsh", "true"];
+    let words = ["vault", "deliver", "MON001", "--file", "1", "--to"];
+    let there = to(&path);
+    let text = place.ends(2, &[&words[..], &[there.as_str()], &other].concat());
+    assert!(
+        text.contains("was not taken as a whole") || text.contains("is not what was sent"),
+        "{text}"
+    );
     deliver(2, "ssh:-oProxyCommand=x:file");
     deliver(2, "ssh:far");
 }

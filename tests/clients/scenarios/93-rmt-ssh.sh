@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# PT-03, PT-08. Remote tapes over a real ssh: a server that a key is tied to, the rmt of tar behind a shell, tar, mt, and
-# our client; a link that dies in the middle.
+# PT-03, PT-08, EN-17. Remote tapes over a real ssh: a server that a key is tied to, the rmt of tar behind a shell, tar, mt, and
+# our client; a tape file of a vault that goes to another host; a link that dies in the middle.
 
 . "$PT_ROOT/tests/lib/hosts.sh"
 tree tree 4
@@ -93,6 +93,23 @@ says "a key that is not known there" 2 'the command ended: exit status: 255' \
     env KEY=stranger pseudotape compare source.ptape rmt:localhost:far
 says "a machine that nobody knows" 2 'the command ended: exit status: 255' pseudotape compare source.ptape rmt:nowhere.invalid:far
 says "a name that is not configured, for us" 2 'refuses to open it: Permission denied' pseudotape compare source.ptape rmt:localhost:/etc/passwd
+
+# EN-17: a tape file of a vault goes to another host by ssh, and has its name there when it was read back
+export PSEUDOTAPE_VAULT=$WORK/vault KEY=free
+check "a vault" pseudotape vault init "$PSEUDOTAPE_VAULT"
+cp source.ptape volume.ptape
+check "with a volume" pseudotape vault add volume.ptape --label MON001 --digests
+pseudotape dump source.ptape --file 1 >wanted
+mkdir "it's far"
+deliver=(pseudotape vault deliver MON001 --file 1 --to)
+says "a tape file is delivered over ssh" 0 'MON001' "${deliver[@]}" "ssh:localhost:$WORK/it's far/"
+check "it is that one" cmp wanted "it's far/MON001.1"
+same "and nothing else is there" MON001.1 "$(ls "it's far")"
+says "what is there is not written over" 2 'exists.*is not taken there' "${deliver[@]}" "ssh:localhost:$WORK/it's far/MON001.1"
+says "a key that is not known there takes nothing" 2 'Permission denied.*is not taken there' \
+    env KEY=stranger "${deliver[@]}" "ssh:localhost:$WORK/other"
+[ ! -e other ] && ok "then nothing has the name" || fail "then nothing has the name" "$(ls -l other)"
+unset PSEUDOTAPE_VAULT KEY
 
 # the link dies in the middle
 cartridge long

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_copy::Side;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_rescue::{Options, raw_file};
@@ -343,7 +343,9 @@ impl Host<'_> {
         drop(input);
         let ended = child.wait()?;
         ensure!(ended.success(), "{name}: it is not taken there ({ended})");
-        let written = written.with_context(|| name.clone())?;
+        // A broken pipe among the causes would pass for one of ours, of which nobody needs to hear.
+        let written =
+            written.map_err(|error| anyhow!("{name}: it was not taken as a whole: {error:#}"))?;
         let mut child = self.start(
             &format!("exec cat {partial}"),
             Stdio::null(),
