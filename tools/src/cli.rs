@@ -22,7 +22,7 @@ mod volume;
 
 pub(crate) use clone::{CloneReason, CloneVolume};
 pub(crate) use delivery::{
-    DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
+    CloseIncident, DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
 };
 pub(crate) use farm::{
     AddFiles, AnnotateFile, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, LockWait,

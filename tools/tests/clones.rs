@@ -900,6 +900,52 @@ fn a_file_that_is_delivered_again_is_on_the_clone() {
     );
 }
 
+/// EN-18: with EN-19, EN-20 and EN-21 as the ways to decide.
+#[test]
+fn an_incident_is_closed_when_of_each_file_somebody_has_decided() {
+    let place = Place::new(6);
+    damage(&place.source(), &[1, 2, 4, 5]);
+    damage(&place.path("copy.ptape"), &[1, 2, 5]);
+    let close = ["vault", "close-incident", "MON001"];
+    let text = place.ends(2, &close);
+    assert!(text.contains("MON001 is no clone"), "{text}");
+    let hook = ["--ticket-hook", "cat >>tickets"];
+    place.clones(1, &[&["--from", "copy.ptape"], &hook[..]].concat());
+    let close = [&close, &hook[..], &["--by", "eva"]].concat();
+    let open = |numbers: &str| {
+        let text = place.ends(2, &close);
+        let says = format!("nobody has decided of tape file {numbers} of 'MON001 damaged 1'");
+        assert!(text.contains(&says), "{text}");
+    };
+    open("1, 2, 5");
+    fs::write(place.path("one"), bytes_of(1)).unwrap();
+    place.ends(0, &["vault", "redeliver", "MON001", "--file", "1", "one"]);
+    open("2, 5");
+    let why = ["--by", "ada", "--reason", "made anew elsewhere"];
+    let lost = ["vault", "declare-lost", "MON001 damaged 1", "--file", "2"];
+    place.ends(0, &[&lost, &why[..]].concat());
+    open("5");
+    let away = ["vault", "mark", "MON001 damaged 1", "at-vendor"];
+    place.ends(0, &[&away, &why[..]].concat());
+    let report = place.json(0, &close);
+    let counts = ["good", "recovered", "lost", "released", "at_vendor"];
+    let counts = counts.map(|field| report[field].as_u64().unwrap());
+    assert_eq!(counts, [2, 2, 1, 0, 1], "{report}");
+    assert_eq!(numbers(&report["files"], "file"), [0, 1, 2, 3, 4, 5]);
+    let tickets = place.told("tickets");
+    let last = &tickets[2];
+    assert_eq!(
+        (&last["event"], &last["lost"]),
+        (&"settled".into(), &1.into())
+    );
+    assert_eq!(last["incident"], tickets[0]["incident"]);
+    // It is closed once.
+    let text = place.ends(0, &[&close[..5], &["--by", "someone"]].concat());
+    let says = "closed by eva: of 6 tape files 2 good, 2 recovered, 1 lost, 1 with a vendor";
+    assert!(text.contains(says), "{text}");
+    assert_eq!(place.told("tickets").len(), 3);
+}
+
 /// EN-19, EN-20: of two files that a vendor gives back, one is another one; the request is open until both are settled.
 #[test]
 fn of_the_files_of_a_vendor_those_with_their_digest_are_taken() {

@@ -838,6 +838,9 @@ fn out_and_back(place: &Place, see: &mut impl FnMut(&str, &Value)) {
         "redeliver",
         &place.json(&["redeliver", "G", "--file", "0", "back"]),
     );
+    let by = ["--by", "ada", "--reason", "why"];
+    place.ok(&[&["mark", damaged, "released", "--file", "1"], &by[..]].concat());
+    see("close-incident", &place.json(&["close-incident", "G"]));
 }
 
 /// A copy moves to a tape that is too small, then it is damaged, then it arrives: what `vault reclaim` says.

@@ -1,4 +1,4 @@
-//! `pseudotape vault declare-lost`, `deliver`, `redeliver`, `import-recovered`.
+//! `pseudotape vault declare-lost`, `deliver`, `redeliver`, `import-recovered`, `close-incident`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -139,6 +139,19 @@ pub(crate) struct ImportRecovered {
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
     pub block_size: Option<u32>,
     /// A command that the shell runs at the end, with JSON on its standard input.
+    #[arg(long, value_name = "CMD")]
+    pub ticket_hook: Option<String>,
+    /// Who does it [default: this user].
+    #[arg(long, value_name = "NAME", value_parser = parse_label)]
+    pub by: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CloseIncident {
+    /// The volume: the clone, which has the label now.
+    #[arg(value_name = "LABEL")]
+    pub label: Label,
+    /// A command that the shell runs, with JSON on its standard input.
     #[arg(long, value_name = "CMD")]
     pub ticket_hook: Option<String>,
     /// Who does it [default: this user].

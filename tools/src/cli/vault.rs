@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::clone::CloneVolume;
-use super::delivery::{DeclareLost, DeliverFile, ImportRecovered, Redeliver};
+use super::delivery::{CloseIncident, DeclareLost, DeliverFile, ImportRecovered, Redeliver};
 use super::ordered::Ordered;
 use super::travel::{BackUpVault, CatalogOf, GoOnline, ListInventory, RecoverVault, SurveyTapes};
 use clap::{ArgGroup, Args, Subcommand};
@@ -68,6 +68,8 @@ pub(crate) enum VaultCommand {
     ///
     /// The exit code is 1 where one of them was refused, or a file of the volume is still bad.
     ImportRecovered(ImportRecovered),
+    /// Closes the incident of a clone, when somebody has decided of each tape file that is not on it.
+    CloseIncident(CloseIncident),
     /// Takes a volume out of the vault and deletes its image.
     Rm(RemoveVolume),
     /// Writes copies of volumes on a stacked volume: any tape, as archives that tar lists and extracts.

@@ -47,6 +47,7 @@ pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Ver
         VaultCommand::Deliver(deliver) => delivery::deliver(deliver, &place, screen),
         VaultCommand::Redeliver(file) => delivery::redeliver(file, &place, screen),
         VaultCommand::ImportRecovered(files) => delivery::import_recovered(files, &place, screen),
+        VaultCommand::CloseIncident(close) => delivery::close_incident(close, &place, screen),
         VaultCommand::Rm(remove) => removed(remove, &place, screen),
         VaultCommand::Stack(stack) => stacks::stack(stack, &place, screen),
         VaultCommand::Recall(recall) => recalls::recall(recall, &place, screen),

@@ -86,6 +86,9 @@ pub(in crate::vault) struct Progress {
     pub(in crate::vault) opened: bool,
     /// And of the end.
     pub(in crate::vault) closed: bool,
+    /// EN-18. Who closed the incident, when of each tape file was decided.
+    #[serde(default)]
+    pub(in crate::vault) settled_by: Option<String>,
     /// The identity of the volume that may be written.
     pub(in crate::vault) target: Option<String>,
     /// The tape files that are written on it; nothing where they are not all there.

@@ -1,17 +1,22 @@
-//! EN-10, EN-16, EN-17, EN-20, EN-21. Tape files leave the vault, and bad ones come back or are declared lost.
+//! EN-10, EN-16 to EN-18, EN-20, EN-21. Tape files leave the vault, and bad ones come back or are declared lost.
 
 mod append;
+mod closing;
 mod deliver;
 mod pieces;
 mod returned;
 
+pub(super) use closing::close_incident;
 pub(super) use deliver::deliver;
 pub(super) use returned::{import_recovered, redeliver};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use pseudotape_human::Screen;
-use pseudotape_vault::{Actor, FileState, Label, Order, Subject, Vault, time_words};
+use pseudotape_vault::{
+    Actor, ClonedFile, FileState, Label, Listed, Order, Subject, Vault, time_words,
+};
 
+use super::clone::papers::Papers;
 use super::shown::ShownVolume;
 use super::{Place, this_user};
 use crate::Verdict;
@@ -68,4 +73,31 @@ fn ensure_wanted(vault: &Vault, label: &Label, number: u64, state: FileState) ->
 
 fn by(name: Option<&String>) -> String {
     name.cloned().unwrap_or_else(this_user)
+}
+
+/// The damaged volume that a clone is of.
+struct Damaged {
+    listed: Listed,
+    /// Which of its files are on the clone.
+    cloned: Vec<ClonedFile>,
+    papers: Papers,
+}
+
+impl Damaged {
+    fn of(vault: &Vault, clone: &Label) -> Result<Self> {
+        let (identity, cloned) = vault.clone_of(clone)?.with_context(|| {
+            format!(
+                "{clone} is no clone, and a tape file comes back onto the clone of its volume: 'pseudotape vault clone \
+                 {clone} --to LABEL' makes it"
+            )
+        })?;
+        let volumes = vault.volumes()?;
+        let mut damaged = volumes.into_iter();
+        let listed = damaged.find(|listed| listed.volume.identity == identity);
+        Ok(Damaged {
+            listed: listed.context("the damaged volume has left the vault")?,
+            cloned,
+            papers: Papers::of(vault, &identity.to_string()),
+        })
+    }
 }

@@ -15,12 +15,11 @@ use serde_json::json;
 
 use super::append::{Appended, append};
 use super::pieces::{Cut, Recorded, fill};
-use super::{by, ensure_wanted};
+use super::{Damaged, by, ensure_wanted};
 use crate::Verdict;
 use crate::cli::{ImportRecovered, Redeliver, ReturnedFile};
 use crate::hook::tell;
 use crate::vault::Place;
-use crate::vault::clone::papers::Papers;
 
 /// What became of one file.
 #[derive(Debug, Serialize)]
@@ -87,20 +86,16 @@ pub(in crate::vault) fn redeliver(
     place: &Place,
     screen: &Screen,
 ) -> Result<Verdict> {
-    let mut vault = place.open("redeliver")?;
-    let mut desk = Desk::new(
-        &vault,
-        &options.label,
-        options.by.as_ref(),
-        options.block_size,
-    )?;
+    let vault = place.open("redeliver")?;
+    let by = options.by.as_ref();
+    let mut desk = Desk::new(vault, &options.label, by, options.block_size)?;
     let file = ReturnedFile {
         number: options.file,
         path: options.path.clone(),
     };
-    let number = desk.take(&mut vault, &file)?;
+    let number = desk.take(&file)?;
     desk.came.push(came(&file, Ok(number)));
-    desk.end(&vault, options.ticket_hook.as_deref(), screen)?;
+    desk.end(options.ticket_hook.as_deref(), screen)?;
     Ok(Verdict::Well)
 }
 
@@ -110,19 +105,15 @@ pub(in crate::vault) fn import_recovered(
     place: &Place,
     screen: &Screen,
 ) -> Result<Verdict> {
-    let mut vault = place.open("import-recovered")?;
-    let mut desk = Desk::new(
-        &vault,
-        &options.label,
-        options.by.as_ref(),
-        options.block_size,
-    )?;
+    let vault = place.open("import-recovered")?;
+    let by = options.by.as_ref();
+    let mut desk = Desk::new(vault, &options.label, by, options.block_size)?;
     for file in &options.files {
-        let taken = desk.take(&mut vault, file);
+        let taken = desk.take(file);
         desk.came.push(came(file, taken));
     }
     let refused = desk.came.iter().any(|came| came.refused.is_some());
-    let still_bad = desk.end(&vault, options.ticket_hook.as_deref(), screen)?;
+    let still_bad = desk.end(options.ticket_hook.as_deref(), screen)?;
     Ok(match refused || still_bad {
         true => Verdict::Found,
         false => Verdict::Well,
@@ -144,6 +135,7 @@ fn came(file: &ReturnedFile, taken: Result<u64>) -> Came {
 
 /// A clone, and the damaged volume that it is of.
 struct Desk {
+    vault: Vault,
     label: Label,
     damaged: Listed,
     incident: String,
@@ -154,26 +146,17 @@ struct Desk {
 
 impl Desk {
     fn new(
-        vault: &Vault,
+        vault: Vault,
         label: &Label,
         name: Option<&String>,
         block_size: Option<u32>,
     ) -> Result<Self> {
-        let (identity, _) = vault.clone_of(label)?.with_context(|| {
-            format!(
-                "{label} is no clone, and a tape file comes back onto the clone of its volume: 'pseudotape vault clone \
-                 {label} --to LABEL' makes it"
-            )
-        })?;
-        let volumes = vault.volumes()?;
-        let mut damaged = volumes.into_iter();
-        let damaged = damaged.find(|listed| listed.volume.identity == identity);
-        let damaged = damaged.context("the damaged volume has left the vault")?;
-        let papers = Papers::of(vault, &identity.to_string());
+        let Damaged { listed, papers, .. } = Damaged::of(&vault, label)?;
         let incident = papers.first_progress("read")?.incident;
         Ok(Desk {
+            vault,
             label: label.clone(),
-            damaged,
+            damaged: listed,
             order: Order::person(by(name), format!("it came back; incident {incident}")),
             incident,
             block_size,
@@ -182,16 +165,16 @@ impl Desk {
     }
 
     /// Takes one file; its number on the clone.
-    fn take(&mut self, vault: &mut Vault, file: &ReturnedFile) -> Result<u64> {
+    fn take(&mut self, file: &ReturnedFile) -> Result<u64> {
         let ReturnedFile { number, path } = file;
         let kept = &self.damaged.volume.label;
-        let files = vault.files(kept)?;
+        let files = self.vault.files(kept)?;
         let old = files.iter().find(|old| old.number == *number);
         let old = old.with_context(|| format!("there is no tape file {number} on '{kept}'"))?;
-        if let Some(there) = self.taken_before(vault, file, old)? {
+        if let Some(there) = self.taken_before(file, old)? {
             return Ok(there);
         }
-        ensure_wanted(vault, kept, *number, old.state)?;
+        ensure_wanted(&self.vault, kept, *number, old.state)?;
         ensure!(
             old.state.is_faulty(),
             "it is {} on '{kept}': only what is bad or missing comes back",
@@ -210,12 +193,18 @@ impl Desk {
             path.display(),
             counted(bytes, "byte")
         );
-        let appended = match self.there(vault, digest)? {
+        let appended = match self.there(digest)? {
             Some(appended) => appended,
             None => {
-                let size = self.block_size(vault, old, bytes, path)?;
+                let size = self.block_size(old, bytes, path)?;
                 let mut pieces = Cut::new(path, size)?;
-                append(vault, &self.label, &mut pieces, Some(digest), &self.order)?
+                append(
+                    &mut self.vault,
+                    &self.label,
+                    &mut pieces,
+                    Some(digest),
+                    &self.order,
+                )?
             }
         };
         let cloned = ClonedFile {
@@ -223,18 +212,14 @@ impl Desk {
             old_number: *number,
             old_first_object: old.first_object,
         };
-        vault.return_file(&self.label, cloned, &appended.contents, &self.order)?;
+        self.vault
+            .return_file(&self.label, cloned, &appended.contents, &self.order)?;
         Ok(appended.number)
     }
 
     /// Its number on the clone, where a command before has brought it and did not live to say so.
-    fn taken_before(
-        &self,
-        vault: &Vault,
-        file: &ReturnedFile,
-        old: &TapeFile,
-    ) -> Result<Option<u64>> {
-        let (_, cloned) = vault.clone_of(&self.label)?.context("it is a clone")?;
+    fn taken_before(&self, file: &ReturnedFile, old: &TapeFile) -> Result<Option<u64>> {
+        let (_, cloned) = self.vault.clone_of(&self.label)?.context("it is a clone")?;
         let mut cloned = cloned.iter();
         let Some(cloned) = cloned.find(|cloned| cloned.old_number == file.number) else {
             return Ok(None);
@@ -251,9 +236,9 @@ impl Desk {
     }
 
     /// The file, where a command that was killed has written it already.
-    fn there(&self, vault: &Vault, digest: Digest) -> Result<Option<Appended>> {
-        let (_, cloned) = vault.clone_of(&self.label)?.context("it is a clone")?;
-        let files = vault.files(&self.label)?;
+    fn there(&self, digest: Digest) -> Result<Option<Appended>> {
+        let (_, cloned) = self.vault.clone_of(&self.label)?.context("it is a clone")?;
+        let files = self.vault.files(&self.label)?;
         let there = files.into_iter().find(|file| {
             let is_one = cloned.iter().any(|cloned| cloned.number == file.number);
             !is_one && file.state == FileState::Ok && file.digest == Some(digest)
@@ -261,8 +246,8 @@ impl Desk {
         let Some(there) = there else {
             return Ok(None);
         };
-        let listed = vault.volume(&self.label)?;
-        let image = vault.image_of(&listed.volume);
+        let listed = self.vault.volume(&self.label)?;
+        let image = self.vault.image_of(&listed.volume);
         let image = image.context("the clone has no image in the vault")?;
         let mut contents: Contents = read_contents(&image, Depth::Frames, &mut |_| {})?;
         let number = there.number;
@@ -277,10 +262,10 @@ impl Desk {
     }
 
     /// How long the blocks of a tape file were.
-    fn block_size(&self, vault: &Vault, old: &TapeFile, bytes: u64, path: &Path) -> Result<usize> {
+    fn block_size(&self, old: &TapeFile, bytes: u64, path: &Path) -> Result<usize> {
         let size = match self.block_size {
             Some(size) => u64::from(size),
-            None => self.size_there(vault, old, bytes).with_context(|| {
+            None => self.size_there(old, bytes).with_context(|| {
                 format!(
                     "nothing shows how long the blocks of tape file {} were: --block-size says it",
                     old.number
@@ -298,8 +283,8 @@ impl Desk {
     }
 
     /// As the first block of it that can be read, or as all of them where they were equally long.
-    fn size_there(&self, vault: &Vault, old: &TapeFile, bytes: u64) -> Option<u64> {
-        let image = vault.image_of(&self.damaged.volume);
+    fn size_there(&self, old: &TapeFile, bytes: u64) -> Option<u64> {
+        let image = self.vault.image_of(&self.damaged.volume);
         let found = image.and_then(|image| {
             let mut there = Recorded::new(&image, old).ok()?;
             there.first_length(old.blocks).ok()?
@@ -312,8 +297,8 @@ impl Desk {
     }
 
     /// Tells what there is; whether a file is still bad.
-    fn end(self, vault: &Vault, hook: Option<&str>, screen: &Screen) -> Result<bool> {
-        let files = vault.files(&self.damaged.volume.label)?;
+    fn end(self, hook: Option<&str>, screen: &Screen) -> Result<bool> {
+        let files = self.vault.files(&self.damaged.volume.label)?;
         let still_bad: Vec<u64> = files
             .iter()
             .filter(|file| file.state.is_faulty())
