@@ -17,6 +17,8 @@ mod description;
 mod digest;
 mod error;
 mod finding;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod member;
 mod met;
 mod outgoing;
@@ -32,6 +34,8 @@ pub use description::{
 pub use digest::{Digest, DigestError};
 pub use error::{Error, Skipped};
 pub use finding::{Extent, Tail, file_before, go_to_end, last_file};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::fuzz_archive;
 pub use met::{Met, read_archive, skip_file};
 pub use outgoing::archive_bytes;
 pub use reading::Reading;

@@ -11,6 +11,8 @@ mod contents;
 mod error;
 mod event;
 mod findings;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
 mod label;
 mod layout;
 mod lock;
@@ -31,6 +33,8 @@ pub use contents::{Contents, Depth, read_contents, read_file};
 pub use error::Error;
 pub use event::{Actor, Change, Event, Order, Subject};
 pub use findings::{Finding, FindingKind};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::fuzz_payload;
 pub use label::{Label, LabelError, Scheme, SchemeError};
 pub use layout::{CONFIGURATION_FILE, vault_of};
 pub use pending::Recovery;
