@@ -122,13 +122,14 @@ says "the library refuses to load it, as a drive that can't" 2 \
     'library refused: .*MON003 is notallowed, set by ada on .*: to be looked at.*it is in element' pseudotape library move MON003 drive0
 drive_down
 
-# VT-02: no catalog
+# VT-02, VT-06: no catalog
 mv "$PSEUDOTAPE_VAULT/catalog.sqlite" kept
 export DAEMON_OPTIONS="--vault $PSEUDOTAPE_VAULT"
 drive_up ''
 says "without its catalog the vault needs recovery" 0 'needs recovery.*pseudotape vault recover' pseudotape status
 says "and its volumes are refused" 2 'needs recovery.*pseudotape vault recover' pseudotape load 0 --volume MON004
 says "also by their paths" 2 'needs recovery' pseudotape load 0 "$images/MON004.ptape"
+says "and the node has no tape" 1 'No medium found|No such device or address' head -c 1 "$NODE"
 [ ! -e "$PSEUDOTAPE_VAULT/catalog.sqlite" ] && ok "nobody made another one" || fail "nobody made another one" "$(ls -l "$PSEUDOTAPE_VAULT")"
 mv kept "$PSEUDOTAPE_VAULT/catalog.sqlite"
 says "a catalog that is back is found" 0 'loaded volume MON004' pseudotape load 0 --volume MON004

@@ -28,6 +28,15 @@ for number in 1 2 3; do
 done
 says "amtape inventory" 0 'slot +1.*DAILY-1.*PT0001L5' "${amanda[@]}" amtape daily inventory
 says "amtape update" 0 'slot +2.*DAILY-2' "${amanda[@]}" amtape daily update
+# VT-06: the vault prints the same of the slots that Amanda uses, where Amanda's labels are those of the vault. What only Amanda
+# knows is left out.
+vault=(pseudotape vault --vault "$WORK/vault")
+check "a vault is made" pseudotape vault init "$WORK/vault" --labels 'PT000#L5'
+check "with the labels of the cartridges" "${vault[@]}" add --new --count 3 --capacity 4M
+listed=$("${amanda[@]}" amtape daily inventory)
+same "the vault's inventory is what amtape prints" \
+    "$(sed -E 's/label DAILY-(.)/label PT000\1L5/; s/ \(current\)//; s/ \[[^]]*\]$//' <<<"$listed")" \
+    "$("${vault[@]}" inventory --changer "library:$PSEUDOTAPE_CONTROL" --as amanda | head -n 3)"
 says "amtape show" 0 'slot +1.*DAILY-1' "${amanda[@]}" amtape daily show
 says "amtape slot" 0 'DAILY-2' "${amanda[@]}" amtape daily slot 2
 says "amtape label" 0 'DAILY-1' "${amanda[@]}" amtape daily label DAILY-1
