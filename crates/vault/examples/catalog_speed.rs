@@ -1,10 +1,12 @@
-//! How fast a large catalog is: `cargo run --release -p pseudotape-vault --example catalog_speed [VOLUMES [FILES]]`.
+//! How fast a large catalog is:
+//! `cargo run --release -p pseudotape-vault --example catalog_speed [VOLUMES [FILES [DIRECTORY]]]`.
 //!
-//! Fills the catalog of a vault in a temporary directory, past its rules, and measures through them.
+//! Fills the catalog of a vault in a temporary directory, past its rules, and measures through them. With a directory
+//! the vault is made there, and stays: to measure commands with it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pseudotape_tape::Access;
@@ -19,7 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = |usual: u64| arguments.next().map_or(Ok(usual), |text| text.parse());
     let (volumes, files) = (number(100_000)?, number(100)?);
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = match arguments.next() {
+        Some(directory) => Folder::Kept(directory.into()),
+        None => Folder::Temporary(tempfile::tempdir_in(".")?),
+    };
     let order = Order::person("speed", "");
     let surroundings = Surroundings::seeded(1, 0);
     drop(Vault::create(
@@ -90,6 +95,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Where the vault is.
+enum Folder {
+    Temporary(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Folder::Temporary(directory) => directory.path(),
+            Folder::Kept(directory) => directory,
+        }
+    }
+}
+
 /// A backup into a file, and the recovery from it on an empty machine.
 fn travel(home: &Path, order: &Order) -> Result<(), Box<dyn Error>> {
     let mut vault = Vault::open(home, "speed", Surroundings::seeded(3, 0))?;
@@ -144,7 +164,7 @@ fn file(number: u64, seed: u8) -> TapeFile {
     }
 }
 
-fn fill(catalog: &std::path::Path, volumes: u64, files: u64) -> Result<(), Box<dyn Error>> {
+fn fill(catalog: &Path, volumes: u64, files: u64) -> Result<(), Box<dyn Error>> {
     let connection = rusqlite::Connection::open(catalog)?;
     connection.execute_batch(&format!(
         "BEGIN;
