@@ -34,10 +34,11 @@ exec 3<"$NODE"
 says "a drive that a program has open is not used" 1 'slot 2 \(PT0002L5\) .*absent.* open by ' pseudotape vault survey "${through[@]}"
 exec 3<&-
 same "and everything is where it was then" "$before" "$(./mtx -f control status)"
-# A signal comes while the library does not answer: the command has said that it wants to hear of it.
+# A signal comes while the library does not answer: the command has said that it wants to hear of it. SIGHUP is the last
+# that it asks for, so that SIGINT is sure to be heard.
 caught() {
     local mask
-    mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") && ((16#${mask:-0} & 2))
+    mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") && ((16#${mask:-0} & 1))
 }
 kill -STOP "$DAEMON"
 pseudotape vault survey "${through[@]}" >survey.out 2>&1 &
