@@ -170,7 +170,7 @@ fn a_backup_goes_on_no_tape_of_somebody_else() {
     assert_eq!(sequence, 2, "a number is not given twice");
 }
 
-/// VT-02, VT-04, VT-06, VT-09.
+/// VT-02, VT-04, VT-06, VT-08 (the unknown interval), VT-09.
 #[test]
 fn an_empty_machine_gets_its_vault_back_when_somebody_says_so() {
     let place = Place::new();
