@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, default_socket, parse_mode};
-use pseudotape_human::read_text_file;
+use pseudotape_human::{field_meant, read_text_file};
 use pseudotape_rack::ChangerPlace;
 use pseudotape_sink::Lent;
 use serde::Deserialize;
@@ -19,8 +19,8 @@ use values::{Seconds, absolute};
 mod drive;
 mod values;
 
-pub(crate) use drive::default_serial;
 pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
+pub(crate) use drive::{default_serial, parse_option};
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 256;
@@ -320,7 +320,9 @@ fn read_file(path: &Path) -> Result<FileConfig> {
     let text = read_text_file(path)
         .with_context(|| format!("can't read configuration {}", path.display()))?;
     // The parser's message shows the line and points at the key.
-    toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))
+    toml::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
+        .with_context(|| format!("configuration {}", path.display()))
 }
 
 fn choose_frontend(

@@ -25,8 +25,8 @@ impl TapeDrive {
         );
         let set: Vec<DriverOption> = set
             .iter()
-            .map(|text| DriverOption::parse(text))
-            .collect::<Result<_, _>>()?;
+            .map(|text| crate::config::parse_option(text))
+            .collect::<Result<_>>()?;
         let state = match self.slave_side() {
             // A call of a slave can last, and the operator does not wait for it.
             Some(_) => self.idle_state(),

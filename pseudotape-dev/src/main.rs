@@ -7,7 +7,7 @@ use pseudotape_control::Readiness;
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::run::Ended;
 use pseudotape_dev::{config, run};
-use pseudotape_human::explain;
+use pseudotape_human::{explain, printable};
 
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
 const LOG_FILTER: &str = "info,fuser=error";
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let (readiness, config) = match readiness.and_then(|r| Ok((r, config::read(&arguments)?))) {
         Ok(both) => both,
         Err(error) => {
-            eprintln!("pseudotape-dev: {}", explain(error.chain()));
+            eprintln!("pseudotape-dev: {}", printable(&explain(error.chain())));
             return ExitCode::from(WRONG_USAGE);
         }
     };
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::ProgramCut) => ExitCode::from(PROGRAM_CUT),
         Err(error) => {
-            eprintln!("pseudotape-dev: {}", explain(error.chain()));
+            eprintln!("pseudotape-dev: {}", printable(&explain(error.chain())));
             ExitCode::FAILURE
         }
     }

@@ -12,6 +12,7 @@ use pseudotape_chardev::{Errno, News};
 use pseudotape_control::{HolderStatus, Peer, Purpose, SlaveStatus, SlaveWay, Socket, SocketGroup};
 use pseudotape_human::program_name;
 use pseudotape_slave::{AttachError, Options, SlaveDrive, SlavePort, StreamEnd};
+use pseudotape_vault::time_words;
 
 use crate::config::SlaveConfig;
 
@@ -126,12 +127,13 @@ impl SlaveSide {
 
     fn note_holder(&self, pid: u32, uid: u32, way: SlaveWay) {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let since_ms = since.map_or(0, |since| since.as_secs().saturating_mul(1000));
         let holder = HolderStatus {
             pid,
             program: program_name(pid),
             uid,
             way,
-            since: since.map_or(0, |since| since.as_secs()),
+            since: time_words(since_ms),
         };
         log::info!(
             "drive {}: {} came to its slave end",

@@ -8,9 +8,13 @@ use clap_complete::Shell;
 use pseudotape_fault::Kind;
 use pseudotape_human::{Beginning, parse_size};
 
+mod everywhere;
+
+pub use everywhere::{Asked, command, parse};
+
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 all is well; 1 the mirror is degraded, or what was asked for failed or was refused; \
-2 wrong usage, or no mirror answers (the reason is on standard error).";
+Exit codes: 0 all is well; 1 the mirror is degraded, or 'run' failed at its work and may be started again; \
+2 wrong usage or configuration, or what was asked for was refused or failed (the reason is on standard error).";
 
 const LEGS: &str = "\
 A leg is NAME=SINK. Sinks:
@@ -49,21 +53,7 @@ had, where that is no image.";
 /// commands that look after it.
 #[derive(Debug, Parser)]
 #[command(name = "pseudotape-mirror", version, after_long_help = EXIT_CODES, max_term_width = 100)]
-pub struct Cli {
-    /// Control socket of the mirror [default: $PSEUDOTAPE_MIRROR_CONTROL, else
-    /// $XDG_RUNTIME_DIR/pseudotape-mirror/control, else /run/pseudotape-mirror/control].
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Everywhere",
-        value_name = "SOCKET"
-    )]
-    pub control: Option<PathBuf>,
-
-    /// How long to wait for the mirror [default: 60 for status; the others wait as long as it takes].
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
-    pub timeout: Option<u64>,
-
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -145,10 +135,7 @@ pub struct RunOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusOptions {
-    /// Prints JSON; with --watch one line for each look.
-    #[arg(long)]
-    pub json: bool,
-    /// Looks again every so many seconds [1], until the mirror ends or ^C.
+    /// Looks again every so many seconds [1], until the mirror ends or ^C; as JSON one line for each look.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "1", value_parser = seconds)]
     pub watch: Option<f64>,
     /// Ends after so many looks.
@@ -194,9 +181,6 @@ pub(crate) struct InjectOptions {
     /// Removes the fault with this number, or all of them; before others are injected.
     #[arg(long, value_name = "N|all")]
     pub remove: Vec<String>,
-    /// Prints JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -226,9 +210,6 @@ library:SOCKET' gives it.";
 #[derive(Debug, Args)]
 #[command(after_help = CHANGER)]
 pub(crate) struct ChangerOptions {
-    /// Its socket [default: 'changer' beside the control socket of the mirror].
-    #[arg(long, global = true, value_name = "SOCKET")]
-    pub changer: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: ChangerCommand,
 }
@@ -238,11 +219,7 @@ pub(crate) enum ChangerCommand {
     /// Shows the legs, which of their elements are one, and what is out of step.
     ///
     /// The exit code is 1 where something needs the operator.
-    Status {
-        /// Prints JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    Status,
     /// Says which leg is right: in the others, cartridges are moved to where they are in this one.
     Settle {
         /// Name of the leg.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
-use pseudotape_human::{Size, parse_serial, read_text_file};
+use pseudotape_human::{Size, field_meant, parse_serial, read_text_file};
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
@@ -167,7 +167,9 @@ fn read_file(path: &Path) -> Result<FileConfig> {
     let text = read_text_file(path)
         .with_context(|| format!("can't read configuration {}", path.display()))?;
     // The parser's message shows the line and points at the key.
-    toml::from_str(&text).with_context(|| format!("configuration {}", path.display()))
+    toml::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
+        .with_context(|| format!("configuration {}", path.display()))
 }
 
 fn check_legs(legs: &[LegConfig], mirror: &MirrorOptions) -> Result<()> {

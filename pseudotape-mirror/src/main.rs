@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pseudotape_mirror::cli::Cli;
 use pseudotape_mirror::command;
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    command::run(Cli::parse())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    command::run(&arguments)
 }

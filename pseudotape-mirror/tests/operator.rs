@@ -373,7 +373,7 @@ fn a_leg_with_the_wrong_key_is_refused_by_name_before_anything_is_written() {
         "--leg",
         &wrong,
     ]);
-    assert_eq!(started.code, 2);
+    assert_eq!(started.code, 1);
     assert!(started.err.contains("leg b: wrong key"), "{}", started.err);
     assert_eq!(place.contents("a.ptape").len(), 4);
 }
@@ -562,7 +562,8 @@ fn exit_codes_tell_usage_from_refusal() {
         "--leg",
         "a=/nowhere/x",
     ]);
-    assert_eq!(missing.code, 2);
+    // The unit starts it again: the disk may not be mounted yet.
+    assert_eq!(missing.code, 1);
     assert!(missing.err.contains("leg a: /nowhere/x"), "{}", missing.err);
     let (mut place, _master) = pair(&[]);
     assert!(
@@ -572,7 +573,7 @@ fn exit_codes_tell_usage_from_refusal() {
     );
     let busy = place.text("control");
     let second = run(&["run", "--slave", "s", "--control", &busy, "--leg", "x=null"]);
-    assert_eq!(second.code, 2);
+    assert_eq!(second.code, 1);
     assert!(
         second.err.contains("another daemon answers"),
         "{}",

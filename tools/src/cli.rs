@@ -12,6 +12,8 @@ use pseudotape_vault::Label;
 
 mod clone;
 mod delivery;
+mod drive;
+mod everywhere;
 mod farm;
 mod library;
 mod ordered;
@@ -19,6 +21,8 @@ mod rescue;
 mod travel;
 mod vault;
 mod volume;
+
+pub use everywhere::{Asked, command, parse};
 
 pub(crate) use clone::{CloneReason, CloneVolume};
 pub(crate) use delivery::{
@@ -43,6 +47,8 @@ pub(crate) use vault::{
     ReclaimStack, RemoveVolume, SetVolume, ShowVault, StackVolumes, VaultCommand, VaultOptions,
 };
 
+pub(crate) use drive::Switch;
+use drive::{DriveNumber, SwitchWord};
 use volume::{parse_creation, parse_volume_id};
 
 pub(crate) const EXIT_CODES: &str = "\
@@ -57,26 +63,7 @@ KB MB GB TB PB are powers of 1000. Case does not matter; 1.5T works.";
 /// Makes, shows and checks the tape images of pseudotape, and talks to its daemon.
 #[derive(Debug, Parser)]
 #[command(name = "pseudotape", version, after_long_help = EXIT_CODES, max_term_width = 100)]
-pub struct Cli {
-    /// Control socket of the daemon [default: $PSEUDOTAPE_CONTROL, else
-    /// $XDG_RUNTIME_DIR/pseudotape/control, else /run/pseudotape/control].
-    #[arg(
-        long,
-        global = true,
-        help_heading = "Everywhere",
-        value_name = "SOCKET"
-    )]
-    pub control: Option<PathBuf>,
-
-    /// Prints the result as JSON.
-    #[arg(long, global = true, help_heading = "Everywhere")]
-    pub json: bool,
-
-    /// How long to wait for the daemon [default: 60 for status, 10 for doctor, 300 for what may have to
-    /// write to the host's disk first].
-    #[arg(long, global = true, help_heading = "Everywhere", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub timeout: Option<u64>,
-
+pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -166,7 +153,7 @@ pub(crate) struct CreateOptions {
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
     /// Bytes of blocks that fit, to the physical end [default: as much as the host's disk holds].
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", value_parser = parse_capacity)]
     pub capacity: Option<u64>,
     /// How long before the physical end writers are told to finish [default: 64M, or a sixteenth
     /// of a capacity below 1G; without a capacity 32M before the host's disk is full].
@@ -324,15 +311,16 @@ pub(crate) struct CompareOptions {
 #[derive(Debug, Args)]
 pub(crate) struct StatusOptions {
     /// Only this drive.
-    #[arg(value_name = "DRIVE")]
+    #[arg(value_name = "DRIVE", value_parser = DriveNumber)]
     pub drive: Option<u32>,
 }
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("what").required(true).args(["image", "label", "scratch"]))]
+#[command(override_usage = "pseudotape load [OPTIONS] <DRIVE> <VOLUME|--volume <LABEL>|--scratch>")]
 pub(crate) struct LoadOptions {
     /// Number of the drive: N of /dev/pmtmN.
-    #[arg(value_name = "DRIVE")]
+    #[arg(value_name = "DRIVE", value_parser = DriveNumber)]
     pub drive: u32,
     /// The image file, or another volume by its specification: zstd+image:PATH, aes=KEYFILE+image:PATH, device:PATH,
     /// rmt:[USER@]HOST:TAPE. A name that is not in this directory is one in a folder that the daemon lends.
@@ -352,7 +340,7 @@ pub(crate) struct LoadOptions {
 #[derive(Debug, Args)]
 pub(crate) struct UnloadOptions {
     /// Number of the drive: N of /dev/pmtmN.
-    #[arg(value_name = "DRIVE")]
+    #[arg(value_name = "DRIVE", value_parser = DriveNumber)]
     pub drive: u32,
     /// Also while a program has the drive open, which gets errors from then on, or has locked it ('mt lock').
     #[arg(long)]
@@ -362,7 +350,7 @@ pub(crate) struct UnloadOptions {
 #[derive(Debug, Args)]
 pub(crate) struct DriveOptions {
     /// Number of the drive: N of /dev/pmtmN.
-    #[arg(value_name = "DRIVE")]
+    #[arg(value_name = "DRIVE", value_parser = DriveNumber)]
     pub drive: u32,
 }
 
@@ -389,7 +377,7 @@ Example: the third try to read object 7 succeeds
 #[command(after_help = FAULTS)]
 pub(crate) struct InjectOptions {
     /// Number of the drive: N of /dev/pmtmN.
-    #[arg(value_name = "DRIVE")]
+    #[arg(value_name = "DRIVE", value_parser = DriveNumber)]
     pub drive: u32,
     /// What goes wrong from now on.
     #[arg(value_name = "FAULT", value_parser = Beginning::with(&Kind::ALL.map(Kind::name)), hide_possible_values = true)]
@@ -402,7 +390,7 @@ pub(crate) struct InjectOptions {
 #[derive(Debug, Args)]
 pub(crate) struct OptionsOptions {
     /// Number of the drive: N of /dev/pmtmN.
-    #[arg(value_name = "DRIVE")]
+    #[arg(value_name = "DRIVE", value_parser = DriveNumber)]
     pub drive: u32,
     /// What to set: NAME or NAME=on, NAME=off, defblksize=BYTES, defdensity=CODE, defdrvbuffer=0..7,
     /// defcompression=on|off; a default that is 'none' is not set at all.
@@ -423,14 +411,6 @@ pub(crate) enum ModeLetter {
     A,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Switch {
-    /// Nothing more can be written.
-    On,
-    /// The cartridge can be written.
-    Off,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct WriteProtectOptions {
     /// An image file, or the number of a drive with a cartridge in it (a file whose name is only
@@ -438,7 +418,7 @@ pub(crate) struct WriteProtectOptions {
     #[arg(value_name = "IMAGE|DRIVE")]
     pub target: PathBuf,
     /// The switch.
-    #[arg(value_name = "on|off")]
+    #[arg(value_name = "on|off", value_parser = SwitchWord)]
     pub switch: Switch,
 }
 
@@ -509,8 +489,6 @@ pub(crate) struct ManOptions {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     /// The text of the help is a second list of what there is.
@@ -527,6 +505,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 }

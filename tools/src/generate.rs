@@ -2,24 +2,20 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::CommandFactory;
 use pseudotape_human::{Report, Screen, completion_script, pages_of, write_pages};
 use serde::Serialize;
 
 use crate::Verdict;
-use crate::cli::{Cli, CompletionsOptions, EXIT_CODES, ManOptions, Program};
+use crate::cli::{CompletionsOptions, EXIT_CODES, ManOptions, Program};
 use crate::rmt::Arguments;
 
 pub(crate) fn completions(
     options: &CompletionsOptions,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    if screen.is_json() {
-        bail!("a completion script is no JSON: leave --json out");
-    }
     let command = match options.program {
-        Program::Pseudotape => Cli::command(),
+        Program::Pseudotape => crate::cli::command(),
         Program::PseudotapeRmt => Arguments::command(),
     };
     screen.print(&completion_script(options.shell, command))?;
@@ -41,7 +37,7 @@ impl Report for ManPages {
 }
 
 pub(crate) fn man_pages(options: &ManOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let mut pages = pages_of(Cli::command(), EXIT_CODES);
+    let mut pages = pages_of(crate::cli::command(), EXIT_CODES);
     // The server has no command for such things: its clients start it with whatever words they like.
     let server = Arguments::command();
     pages.push((server.get_name().to_owned(), server));

@@ -26,14 +26,21 @@ mod serve_drive;
 mod status;
 mod vault;
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-pub use cli::Cli;
+pub use cli::command;
 pub use doctor::Machine;
 
-use cli::Command;
-use pseudotape_human::{Screen, explain, printable};
+use cli::{Asked, Command};
+use pseudotape_human::{
+    EXIT_CUT, EXIT_FAILED, EXIT_FOUND, EXIT_WELL, Screen, asks_for_json, end_of_usage, error_line,
+    explain,
+};
+
+/// How messages begin.
+const PROGRAM: &str = "pseudotape";
 
 /// How a command ended that could do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +53,16 @@ pub enum Verdict {
     Cut,
 }
 
-/// The exit code where a signal ended what a program was writing.
-const EXIT_CUT: u8 = 3;
-/// The exit code of usage errors and of what could not be done.
-const EXIT_FAILED: u8 = 2;
-
 /// Does what the command line asks, prints the result or the error, and returns the exit code.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
-    if let Command::Changer(options) = cli.command {
-        let socket = cli.control;
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let json = asks_for_json(arguments);
+    let asked = match cli::parse(arguments) {
+        Ok(asked) => asked,
+        Err(error) => return end_of_usage(PROGRAM, &error, json),
+    };
+    if let Command::Changer(options) = asked.command {
+        let socket = asked.control;
         let socket = socket.unwrap_or_else(pseudotape_control::default_socket);
         return match options.words.split_first() {
             Some((word, rest)) if word == "serve" => {
@@ -66,14 +73,16 @@ pub fn run(cli: Cli) -> ExitCode {
             _ => mtx::run(options.words, socket),
         };
     }
-    match dispatch(cli) {
-        Ok(Verdict::Well) => ExitCode::SUCCESS,
-        Ok(Verdict::Found) => ExitCode::from(1),
+    let json = asked.json;
+    match dispatch(asked) {
+        Ok(Verdict::Well) => ExitCode::from(EXIT_WELL),
+        Ok(Verdict::Found) => ExitCode::from(EXIT_FOUND),
         Ok(Verdict::Cut) => ExitCode::from(EXIT_CUT),
         Err(error) => {
             // Who reads a pipe no longer ("| head") needs no message about it.
             if !is_broken_pipe(&error) {
-                eprintln!("pseudotape: {}", printable(&explain(error.chain())));
+                let words = explain(error.chain());
+                eprint!("{}", error_line(PROGRAM, &words, EXIT_FAILED, json));
             }
             ExitCode::from(EXIT_FAILED)
         }
@@ -92,10 +101,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
-    let screen = Screen::from_environment().with_json(cli.json);
-    let daemon = client::Daemon::new(cli.control, cli.timeout);
-    match cli.command {
+fn dispatch(asked: Asked) -> anyhow::Result<Verdict> {
+    let screen = Screen::from_environment().with_json(asked.json);
+    let daemon = client::Daemon::new(asked.control, asked.timeout);
+    match asked.command {
         Command::Create(options) => image::create::run(&options, &screen),
         Command::Info(options) => image::info::run(&options, &screen),
         Command::Ls(options) => image::ls::run(&options, &screen),
@@ -111,8 +120,10 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Reset(options) => client::reset(&options, &daemon, &screen),
         Command::Inject(options) => inject::run(&options, &daemon, &screen),
         Command::Options(options) => options::run(&options, &daemon, &screen),
-        Command::Library(options) => library::run(&options, &daemon, &screen),
-        Command::Vault(options) => vault::run(&options, &screen),
+        Command::Library(options) => {
+            library::run(&options, asked.cabinet.as_deref(), &daemon, &screen)
+        }
+        Command::Vault(options) => vault::run(&options, asked.vault, &screen),
         Command::Farm(options) => farm::run(&options, &screen),
         Command::Changer(_) => unreachable!("run has done it"),
         Command::Serve(options) => serve::run(&options, &screen),

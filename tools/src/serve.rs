@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use pseudotape_drive::{
     Cartridge, CartridgeError, EarlyWarning, FileMedium, ImageDrive, Overrides, Personality,
 };
-use pseudotape_human::{Portion, Report, Screen};
+use pseudotape_human::{Portion, Report, Screen, did_you_mean};
 use pseudotape_image::Access;
 use pseudotape_sink::{START_BYTES, notice_of_block};
 use pseudotape_slave::{Channel, serve};
@@ -43,8 +43,9 @@ pub(crate) fn run(options: &ServeOptions, screen: &Screen) -> anyhow::Result<Ver
     let personality = Personality::named(&options.personality).with_context(|| {
         let known: Vec<_> = Personality::ALL.iter().map(|p| p.name).collect();
         format!(
-            "unknown personality '{}': there are {}",
+            "unknown personality '{}'{}: there are {}",
             options.personality,
+            did_you_mean(&options.personality, known.iter().copied()),
             known.join(", ")
         )
     })?;

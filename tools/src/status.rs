@@ -258,15 +258,9 @@ fn slave(slave: &SlaveStatus) -> String {
         SlaveWay::Socket => "socket",
         SlaveWay::Unknown => "unknown way",
     };
-    let since = i64::try_from(holder.since)
-        .ok()
-        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
-        .map(|at| format!(", since {}", at.strftime("%Y-%m-%d %H:%M:%S UTC")));
     format!(
-        "{program} (pid {}, uid {}) by the {way}{}",
-        holder.pid,
-        holder.uid,
-        since.unwrap_or_default()
+        "{program} (pid {}, uid {}) by the {way}, since {}",
+        holder.pid, holder.uid, holder.since
     )
 }
 

@@ -178,7 +178,7 @@ fn status_shows_who_holds_a_slave_end() {
         program: Some("pseudotape-mirror".to_owned()),
         uid: 0,
         way: SlaveWay::Socket,
-        since: 1_700_000_000,
+        since: "2023-11-14T22:13:20Z".to_owned(),
     }));
     status.drives[1].slave = slave(None);
     let daemon = FakeDaemon::answering(Response::Status(Box::new(status)));
@@ -186,7 +186,7 @@ fn status_shows_who_holds_a_slave_end() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     for expected in [
-        "slave       pseudotape-mirror (pid 4711, uid 0) by the socket, since 2023-11-14 22:13:20 UTC",
+        "slave       pseudotape-mirror (pid 4711, uid 0) by the socket, since 2023-11-14T22:13:20Z",
         "busy        with a call; the rest is as it was before it",
         "slave       nobody: a slave comes to /dev/pmts0 or /run/s",
     ] {
@@ -348,7 +348,7 @@ fn a_relative_image_is_made_absolute_for_the_daemon() {
         .join("c.ptape");
     assert_eq!(
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap(),
-        serde_json::json!({"message": "loaded"})
+        serde_json::json!({"schema": 1, "message": "loaded"})
     );
     assert_eq!(daemon.asked(), Request::Load { drive: 0, image });
 }

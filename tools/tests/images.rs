@@ -1,6 +1,5 @@
 //! The commands on image files: what they print, and how they end.
 
-use clap::CommandFactory;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -183,8 +182,12 @@ fn create_has_defaults_that_make_sense() {
 #[test]
 fn create_refuses_what_can_not_be() {
     let place = Place::new();
-    let cases: [(&[&str], &str); 14] = [
-        (&["--capacity", "0"], "nothing would fit"),
+    let cases: [(&[&str], &str); 15] = [
+        (&["--capacity", "0"], "leave it out for no limit"),
+        (
+            &["--capacity", "100"],
+            "say 100M or 100G, or 100B for bytes",
+        ),
         (&["--label", "a\nb"], "'a\\nb' has control characters"),
         (&["--barcode", "a\x1b[2J"], "has control characters"),
         (
@@ -708,7 +711,7 @@ fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
     assert!(
         place
             .refused(&["completions", "bash", "--json"])
-            .contains("leave --json out")
+            .contains("unexpected argument '--json'")
     );
     for shell in ["bash", "zsh", "fish"] {
         let script = place.ok(&["completions", shell, "--program", "pseudotape-rmt"]);
@@ -717,7 +720,7 @@ fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
     }
     let pages = place.json(&["man", "pages", "--json"]);
     let pages = pages["pages"].as_array().unwrap();
-    let commands = pseudotape_tools::Cli::command();
+    let commands = pseudotape_tools::command();
     // And one of the server.
     assert_eq!(pages.len(), 2 + commands.get_subcommands().count());
     for page in pages {
@@ -725,6 +728,67 @@ fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
         assert!(text.contains(".TH PSEUDOTAPE"), "{page}");
         assert!(text.contains("Exit codes: 0"), "{page}");
     }
+}
+
+/// A wrong order, a directory for a file, a misspelt option: what was meant is said.
+#[test]
+fn messages_say_what_was_meant() {
+    let place = Place::new();
+    place.ok(&["create", "a.ptape"]);
+    for (line, words) in [
+        (
+            "load a.ptape 0",
+            "'a.ptape' is no drive: a drive is a number",
+        ),
+        (
+            "load /dev/npmtm3l a.ptape",
+            "say 3 for the drive of this node",
+        ),
+        ("inject reset 0", "'reset' is no drive"),
+        ("write-protect on a.ptape", "the switch stands last"),
+        ("copy new.ptape a.ptape", "the tape to read stands first"),
+        ("rescue new.ptape a.ptape", "the tape to read stands first"),
+        (
+            "info .",
+            "it is a directory, and an image is a regular file",
+        ),
+        (
+            "create .",
+            "is a directory: name a file in it, such as ./tape.ptape",
+        ),
+        ("create . --force", "is a directory: name a file in it"),
+        (
+            "copy . b.ptape",
+            "is a directory: a sink is an image file or a tape node",
+        ),
+        (
+            "vault ls --vault a.ptape",
+            "is a file, and a vault is a directory",
+        ),
+        (
+            "library create a.ptape",
+            "is a file, and a library is a folder",
+        ),
+        (
+            "copy image:a.ptape,craete b.ptape",
+            "did you mean 'create'?",
+        ),
+        ("copy imgae:a.ptape b.ptape", "did you mean 'image'?"),
+        (
+            "serve a.ptape --on x --personality lot5",
+            "did you mean 'lto5'?",
+        ),
+        (
+            "create b.ptape --capacity 100",
+            "say 100M or 100G, or 100B for bytes",
+        ),
+        ("--control x man pages", "'man' has no option '--control'"),
+    ] {
+        let words_of: Vec<&str> = line.split(' ').collect();
+        let told = place.refused(&words_of);
+        assert!(told.contains(words), "{line}: {told}");
+    }
+    assert!(!place.path("pages").exists());
 }
 
 /// With an identity and a time of making the same writes make the same image, so that a test can keep one as a file.
@@ -751,7 +815,7 @@ fn volumes_of_one_identity_and_time_are_equal_byte_for_byte() {
     assert_eq!(bytes("a.ptape"), bytes("b.ptape"));
     let info = place.json(&["info", "a.ptape", "--json"]);
     assert_eq!(info["volume"], id);
-    assert_eq!(info["created"], "2026-01-31 12:00:00 UTC");
+    assert_eq!(info["created"], "2026-01-31T12:00:00Z");
     for (option, value, part) in [
         ("--volume-id", "monday", "no UUID"),
         (

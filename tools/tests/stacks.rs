@@ -352,7 +352,7 @@ fn what_does_not_fit_is_on_the_next_tape() {
     let mut copied_from = None;
     for blocks in 1_u64.. {
         // So many blocks of an archive, and their filemarks.
-        let capacity = (blocks * (256 << 10) + 256).to_string();
+        let capacity = format!("{}B", blocks * (256 << 10) + 256);
         let (tape, pool) = (format!("{blocks}.ptape"), format!("pool {blocks}"));
         let made = place.command(&["create", &tape, "--capacity", &capacity]);
         let made = { made }.output().unwrap();

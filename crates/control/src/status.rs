@@ -111,8 +111,8 @@ pub struct HolderStatus {
     pub uid: u32,
     /// By which way it came.
     pub way: SlaveWay,
-    /// When it came, in seconds since 1970.
-    pub since: u64,
+    /// When it came, as RFC 3339 has it.
+    pub since: String,
 }
 
 /// By which way a slave comes.
@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn the_status_of_an_older_or_a_newer_daemon_is_read() {
         let text = r#"{"pid": 7, "wings": 2, "drives": [{"drive": 3, "open": {"node": "n", "shoes": 4},
-            "slave": {"socket": "/s", "holder": {"pid": 9, "way": "pigeon", "since": 1}}}]}"#;
+            "slave": {"socket": "/s", "holder": {"pid": 9, "way": "pigeon", "since": "2026-01-31T12:00:00Z"}}}]}"#;
         let status: Status = serde_json::from_str(text).unwrap();
         assert_eq!((status.pid, status.version.as_str()), (7, ""));
         let drive = &status.drives[0];

@@ -1,17 +1,17 @@
-use pseudotape_human::counted;
+use pseudotape_human::{counted, did_you_mean};
 
 /// Why a fault is not injected or not removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultError {
     /// No fault has this name.
-    #[error("there is no fault '{name}': there are {}", names())]
+    #[error("there is no fault '{name}'{}: there are {}", near_name(name), names())]
     UnknownKind {
         /// What was said.
         name: String,
     },
     /// The fault has no such option.
-    #[error("{kind} has no option '{key}': it has {}", keys(*kind))]
+    #[error("{kind} has no option '{key}'{}: it has {}", near_key(*kind, key), keys(*kind))]
     UnknownKey {
         /// The fault.
         kind: crate::Kind,
@@ -95,6 +95,14 @@ pub enum FaultError {
 
 fn names() -> String {
     crate::Kind::ALL.map(crate::Kind::name).join(", ")
+}
+
+fn near_name(said: &str) -> String {
+    did_you_mean(said, crate::Kind::ALL.map(crate::Kind::name))
+}
+
+fn near_key(kind: crate::Kind, said: &str) -> String {
+    did_you_mean(said, kind.keys().iter().map(|key| key.name()))
 }
 
 fn keys(kind: crate::Kind) -> String {

@@ -9,8 +9,36 @@ pub use comfy_table::CellAlignment as Alignment;
 
 /// What a command found or did.
 pub trait Report: Serialize {
+    /// The number of its form in JSON. It goes up when a field goes away or means something else; not when one comes.
+    const SCHEMA: u32 = 1;
+
     /// The report for people, ending in a line break (or empty).
     fn text(&self, screen: &Screen) -> String;
+}
+
+/// A report as a document of its own.
+#[derive(Serialize)]
+struct Document<'a, R> {
+    schema: u32,
+    #[serde(flatten)]
+    report: &'a R,
+}
+
+impl<'a, R: Report> Document<'a, R> {
+    fn of(report: &'a R) -> Self {
+        let schema = R::SCHEMA;
+        Document { schema, report }
+    }
+}
+
+/// A report as JSON in one line.
+pub fn json_line<R: Report>(report: &R) -> io::Result<String> {
+    Ok(serde_json::to_string(&Document::of(report))? + "\n")
+}
+
+/// A report in JSON as it is shown, on lines of its own for each field.
+pub fn json_text<R: Report>(report: &R) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(&Document::of(report))? + "\n")
 }
 
 /// A colour with a meaning.
@@ -82,9 +110,9 @@ impl Screen {
     }
 
     /// Prints a report in the form that was asked for.
-    pub fn show(&self, report: &impl Report) -> io::Result<()> {
+    pub fn show<R: Report>(&self, report: &R) -> io::Result<()> {
         let text = if self.json {
-            serde_json::to_string_pretty(report)? + "\n"
+            json_text(report)?
         } else {
             report.text(self)
         };
@@ -151,6 +179,25 @@ mod tests {
         ];
         let text = Screen::plain().table(&columns, rows);
         assert_eq!(text, "  n  what\n  1  one\n 10  ten\n");
+    }
+
+    #[derive(Serialize)]
+    struct Wound {
+        metres: u32,
+    }
+
+    impl Report for Wound {
+        const SCHEMA: u32 = 3;
+
+        fn text(&self, _: &Screen) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn a_document_begins_with_the_number_of_its_form() {
+        let line = json_line(&Wound { metres: 7 }).unwrap();
+        assert_eq!(line, "{\"schema\":3,\"metres\":7}\n");
     }
 
     #[test]

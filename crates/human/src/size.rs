@@ -24,6 +24,11 @@ pub enum SizeError {
     /// A capacity of 0.
     #[error("'{0}': a capacity of 0 holds nothing: leave it out for no limit")]
     NoCapacity(String),
+    /// A small number without a unit.
+    #[error(
+        "'{0}' without a unit is {0} bytes, too few for a tape: say {0}M or {0}G, or {0}B for bytes"
+    )]
+    NoUnit(String),
     /// More than 2^64 - 1 bytes.
     #[error("'{0}' is too large: at most 2^64-1 bytes")]
     TooLarge(String),
@@ -61,11 +66,31 @@ pub fn parse_size(text: &str) -> Result<u64, SizeError> {
     u64::try_from(bytes).map_err(|_| too_large())
 }
 
-/// Reads a capacity: a size of more than 0 bytes.
+/// Below it a capacity needs a unit: who writes 100 means another one than bytes.
+const SMALLEST_WITHOUT_UNIT: u64 = 1 << 20;
+
+/// Reads a capacity: a size of more than 0 bytes, with a unit if it is a small one.
 pub fn parse_capacity(text: &str) -> Result<u64, SizeError> {
+    let has_unit = text.contains(|c: char| c.is_ascii_alphabetic());
     match parse_size(text)? {
         0 => Err(SizeError::NoCapacity(text.to_owned())),
+        1..SMALLEST_WITHOUT_UNIT if !has_unit => Err(SizeError::NoUnit(text.trim().to_owned())),
         bytes => Ok(bytes),
+    }
+}
+
+/// A capacity as [`parse_capacity`] reads it: in bytes, with their unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapacityBytes(pub u64);
+
+impl fmt::Display for CapacityBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = if self.0 < SMALLEST_WITHOUT_UNIT {
+            "B"
+        } else {
+            ""
+        };
+        write!(f, "{}{unit}", self.0)
     }
 }
 
@@ -210,6 +235,25 @@ mod tests {
             assert_eq!(parse_capacity(text), nothing, "{text}");
         }
         assert!(matches!(parse_capacity("x"), Err(SizeError::NotANumber(_))));
+    }
+
+    /// A tape of 100 bytes was made of what was meant as 100 gigabytes, and the first write found it full.
+    #[test]
+    fn a_small_capacity_says_its_unit() {
+        for text in ["1", "100", " 64 ", "1048575", "4.5"] {
+            let error = parse_capacity(text).expect_err(text);
+            assert!(matches!(error, SizeError::NoUnit(_)), "{text}: {error}");
+        }
+        let words = parse_capacity("100").unwrap_err().to_string();
+        assert!(
+            words.contains("say 100M or 100G, or 100B for bytes"),
+            "{words}"
+        );
+        for (text, bytes) in [("100B", 100), ("1K", 1024), ("1048576", 1 << 20)] {
+            assert_eq!(parse_capacity(text), Ok(bytes), "{text}");
+            let written = CapacityBytes(bytes).to_string();
+            assert_eq!(parse_capacity(&written), Ok(bytes), "{written}");
+        }
     }
 
     #[test]

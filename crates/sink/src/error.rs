@@ -20,25 +20,29 @@ pub enum SpecificationError {
     },
     /// A word before a colon that is no kind of sink.
     #[error(
-        "'{text}': no kind of sink '{kind}'; there are image, device, rmt and null (a path with a colon: put ./ before it, a remote tape: rmt: before it)"
+        "'{text}': no kind of sink '{kind}'{meant}; there are image, device, rmt and null (a path with a colon: put ./ before it, a remote tape: rmt: before it)"
     )]
     UnknownKind {
         /// All of the text.
         text: String,
         /// The word.
         kind: String,
+        /// A question, where a kind has nearly this name.
+        meant: String,
     },
     /// An option that this kind of sink has not.
     #[error(
-        "'{text}': no option '{option}'; there are {known} (a comma in a path: put \\ before it)"
+        "'{text}': no option '{option}'{meant}; there are {known} (a comma in a path: put \\ before it)"
     )]
     UnknownOption {
         /// All of the text.
         text: String,
         /// The option.
         option: String,
+        /// A question, where an option has nearly this name.
+        meant: String,
         /// Those that there are.
-        known: &'static str,
+        known: String,
     },
     /// A value that is no size.
     #[error("'{text}': {option}: {source}")]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use pseudotape_filter::Compression;
 use pseudotape_human::list::{self, Quoted, cut, plain};
-use pseudotape_human::parse_size;
+use pseudotape_human::{CapacityBytes, did_you_mean, parse_capacity, parse_size};
 use pseudotape_rmt::Remote;
 
 use crate::error::SpecificationError;
@@ -16,6 +16,9 @@ use crate::sink::{ImageSink, Limits, Location, RmtSink, Sink};
 const HELD: &str = "aes=";
 /// Before a key file: every block of the key is read.
 const ANYWHERE: &str = "aes-anywhere=";
+
+/// What stands before the colon of a place.
+const KINDS: [&str; 4] = ["image", "device", "rmt", "null"];
 
 fn quoted(path: &Path) -> String {
     Quoted(&path.to_string_lossy()).to_string()
@@ -48,11 +51,14 @@ impl Parse<'_> {
         Ok(self.filled(value, "the path")?.into())
     }
 
-    fn unknown_option(&self, option: &str, known: &'static str) -> SpecificationError {
+    fn unknown_option(&self, option: &str, known: &'static [&'static str]) -> SpecificationError {
+        let name = option.split('=').next().unwrap_or_default();
+        let names = known.iter().map(|known| known.trim_end_matches('='));
         SpecificationError::UnknownOption {
             text: self.text.to_owned(),
             option: option.to_owned(),
-            known,
+            meant: did_you_mean(name, names),
+            known: known.join(", "),
         }
     }
 
@@ -65,7 +71,12 @@ impl Parse<'_> {
             }
             _ => return Ok(false),
         };
-        let size = parse_size(value).map_err(|source| SpecificationError::Size {
+        let read = if name == "capacity" {
+            parse_capacity(value)
+        } else {
+            parse_size(value)
+        };
+        let size = read.map_err(|source| SpecificationError::Size {
             text: self.text.to_owned(),
             option: name,
             source,
@@ -75,17 +86,13 @@ impl Parse<'_> {
     }
 
     fn checked(&self, limits: Limits) -> Result<Limits, SpecificationError> {
-        let what = match (limits.capacity_bytes, limits.early_warning_bytes) {
-            (Some(0), _) => "a capacity of 0 holds nothing: leave it out for no limit",
-            (Some(capacity), Some(zone)) if zone >= capacity => {
-                "the early-warning zone has to be smaller than the capacity"
-            }
-            _ => return Ok(limits),
-        };
-        Err(SpecificationError::Limits {
-            text: self.text.to_owned(),
-            what,
-        })
+        match (limits.capacity_bytes, limits.early_warning_bytes) {
+            (Some(capacity), Some(zone)) if zone >= capacity => Err(SpecificationError::Limits {
+                text: self.text.to_owned(),
+                what: "the early-warning zone has to be smaller than the capacity",
+            }),
+            _ => Ok(limits),
+        }
     }
 
     fn image(&self, rest: &str) -> Result<(Location, bool), SpecificationError> {
@@ -109,8 +116,8 @@ impl Parse<'_> {
                 });
                 image.cache = Some(policy?);
             } else if !self.limit(&mut image.limits, &option)? {
-                return Err(self
-                    .unknown_option(&option, "create, ro, capacity=, early-warning= and cache="));
+                let known = &["create", "ro", "capacity=", "early-warning=", "cache="];
+                return Err(self.unknown_option(&option, known));
             }
         }
         image.limits = self.checked(image.limits)?;
@@ -120,7 +127,7 @@ impl Parse<'_> {
     fn device(&self, rest: &str) -> Result<(Location, bool), SpecificationError> {
         let (path, options) = parts(rest);
         if let Some(option) = options.iter().find(|option| *option != "ro") {
-            return Err(self.unknown_option(option, "ro"));
+            return Err(self.unknown_option(option, &["ro"]));
         }
         Ok((Location::Device(self.path(&path)?), !options.is_empty()))
     }
@@ -148,7 +155,10 @@ impl Parse<'_> {
                 Some(("server", value)) => (&mut rmt.server, "the server", value),
                 Some(("rsh", value)) => (&mut rmt.remote_shell, "the remote shell", value),
                 Some(("command", value)) => (&mut rmt.command, "the command", value),
-                _ => return Err(self.unknown_option(&option, "ro, server=, rsh= and command=")),
+                _ => {
+                    let known = &["ro", "server=", "rsh=", "command="];
+                    return Err(self.unknown_option(&option, known));
+                }
             };
             *field = Some(self.filled(value.trim(), what)?);
         }
@@ -160,7 +170,7 @@ impl Parse<'_> {
         let (first, more) = parts(rest);
         for option in std::iter::once(first).chain(more) {
             if !self.limit(&mut limits, &option)? {
-                return Err(self.unknown_option(&option, "capacity= and early-warning="));
+                return Err(self.unknown_option(&option, &["capacity=", "early-warning="]));
             }
         }
         Ok(Location::Null(self.checked(limits)?))
@@ -183,6 +193,7 @@ impl Parse<'_> {
             _ => Err(SpecificationError::UnknownKind {
                 text: self.text.to_owned(),
                 kind: kind.to_owned(),
+                meant: did_you_mean(kind, KINDS),
             }),
         }
     }
@@ -239,14 +250,14 @@ fn key_of(filter: &str) -> Option<(&str, bool)> {
 
 impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let capacity = self.capacity_bytes.map(CapacityBytes);
         let options = [
-            ("capacity", self.capacity_bytes),
-            ("early-warning", self.early_warning_bytes),
+            capacity.map(|bytes| format!("capacity={bytes}")),
+            self.early_warning_bytes
+                .map(|bytes| format!("early-warning={bytes}")),
         ];
-        let given = options
-            .iter()
-            .filter_map(|(name, size)| size.map(|size| format!("{name}={size}")));
-        f.write_str(&given.collect::<Vec<_>>().join(","))
+        let given: Vec<String> = options.into_iter().flatten().collect();
+        f.write_str(&given.join(","))
     }
 }
 
@@ -400,8 +411,19 @@ mod tests {
             ("zstd+", "the path is empty"),
             ("aes=+null", "the key file is empty"),
             ("vault:/dev/nst0", "rmt: before it"),
-            ("imgae:x", "there are image, device, rmt and null"),
-            ("image:x,craete", "no option 'craete'"),
+            (
+                "imgae:x",
+                "no kind of sink 'imgae' (did you mean 'image'?); there are image, device",
+            ),
+            (
+                "image:x,craete",
+                "no option 'craete' (did you mean 'create'?)",
+            ),
+            (
+                "null:capcity=1M",
+                "no option 'capcity=1M' (did you mean 'capacity'?)",
+            ),
+            ("image:x,capacity=100", "say 100M or 100G, or 100B"),
             ("device:/dev/nst0,rw", "no option 'rw'; there are ro"),
             ("null:ro", "no option 'ro'"),
             ("image:x,capacity=ten", "not a size"),

@@ -89,7 +89,7 @@ fn limits_of_the_text_stand_in_place_of_the_images_own() {
     let path = directory.path().join("a.ptape").display().to_string();
     opened(&format!("image:{path},create"), Access::ReadWrite);
     let mut open = opened(
-        &format!("image:{path},capacity=5000,early-warning=1000"),
+        &format!("image:{path},capacity=5000B,early-warning=1000"),
         Access::ReadWrite,
     );
     let done = open.write(Transfer::Variable, &[0; 4000]).unwrap();

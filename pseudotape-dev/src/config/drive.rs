@@ -8,9 +8,9 @@ use pseudotape_control::{SocketGroup, named_group, parse_mode};
 use pseudotape_drive::{EarlyWarning, Personality};
 use pseudotape_fault::Fault;
 use pseudotape_human::list::{parts, plain};
-use pseudotape_human::{Portion, Size, parse_serial};
+use pseudotape_human::{Capacity, Portion, Size, did_you_mean, field_meant, parse_serial};
 use pseudotape_image::CachePolicy;
-use pseudotape_mtio::DriverOption;
+use pseudotape_mtio::{Booleans, DriverOption};
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 
@@ -18,6 +18,8 @@ use super::values::{Ending, Seconds, Switch, Words, absolute};
 
 /// Modes of a drive: the plain nodes, and those that end in l, m, a.
 pub const MODES: u8 = 4;
+/// Options of the driver that are no switches.
+const DEFAULTS: [&str; 4] = ["defblksize", "defdensity", "defdrvbuffer", "defcompression"];
 /// How long a slave may be silent in the middle of an operation.
 const DEFAULT_SLAVE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Who may be a slave: only the daemon's own user, and root …
@@ -85,7 +87,7 @@ pub(super) struct DriveTable {
     image: Option<PathBuf>,
     personality: Option<String>,
     serial: Option<String>,
-    capacity: Option<Size>,
+    capacity: Option<Capacity>,
     early_warning: Option<Portion>,
     min_block: Option<Size>,
     max_block: Option<Size>,
@@ -131,7 +133,17 @@ pub(super) fn parse_spec(spec: &str) -> Result<DriveTable> {
 /// The parser's message, and the key that it is about.
 fn with_its_key(error: &toml::de::Error) -> String {
     let lines = error.to_string();
-    lines.trim_end().replace('\n', " ")
+    lines.trim_end().replace('\n', " ") + &field_meant(&lines)
+}
+
+/// An option of the driver.
+pub(crate) fn parse_option(text: &str) -> Result<DriverOption> {
+    let name = text.split('=').next().unwrap_or_default();
+    DriverOption::parse(text).map_err(|error| {
+        let switches = Booleans::named().map(|(_, name)| name);
+        let meant = did_you_mean(name, switches.chain(DEFAULTS));
+        anyhow::anyhow!("{error}{meant}")
+    })
 }
 
 /// The drives of a library, which loads and unloads them itself.
@@ -155,7 +167,7 @@ pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfi
         table.options_a.0.clone(),
     ];
     for option in options.iter().flatten() {
-        DriverOption::parse(option)?;
+        parse_option(option)?;
     }
     let faults = table.faults.0.clone();
     for fault in &faults {
@@ -246,7 +258,8 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
     let mut personality = Personality::named(name).with_context(|| {
         let known: Vec<_> = Personality::ALL.iter().map(|p| p.name).collect();
         format!(
-            "unknown personality '{name}': there are {}",
+            "unknown personality '{name}'{}: there are {}",
+            did_you_mean(name, known.iter().copied()),
             known.join(", ")
         )
     })?;
@@ -281,10 +294,6 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
             Portion::Bytes(bytes) => EarlyWarning::Bytes(bytes),
             Portion::PerCent(hundredths) => EarlyWarning::PerCent(hundredths),
         }),
-    );
-    ensure!(
-        capacity != Some(0),
-        "capacity is 0, which holds nothing: leave it out for the cartridge's own"
     );
     match (early_warning, capacity) {
         (Some(EarlyWarning::Bytes(bytes)), Some(capacity)) => ensure!(

@@ -327,6 +327,10 @@ fn wrong_specs_name_the_key_and_the_way_out() {
     for (spec, key, words) in [
         ("capacity=0", "capacity", "holds nothing"),
         ("capacity=-1", "capacity", "'-1' is not a size"),
+        ("capacity=100", "capacity", "say 100M or 100G, or 100B"),
+        ("personality=lto", "personality", "did you mean 'lto5'?"),
+        ("options=sill", "option", "did you mean 'sili'?"),
+        ("image=a,capcity=1G", "capcity", "did you mean 'capacity'?"),
         ("capacity=99999999999999999999", "capacity", "too large"),
         ("capacity=9999999999999T", "capacity", "too large"),
         ("early-warning=-1", "early-warning", "'-1' is not a size"),
@@ -344,7 +348,8 @@ fn wrong_specs_name_the_key_and_the_way_out() {
         assert!(said.contains(key), "the key is named: {error}");
     }
     for (line, words) in [
-        ("capacity = 0", "capacity is 0"),
+        ("capacity = 0", "holds nothing"),
+        ("capacity = 100", "say 100M or 100G"),
         ("capacity = -5", "invalid value: integer `-5`"),
         ("capacity = 99999999999999999999", "line 2"),
         ("serial = \"a\\u001bb\"", "'a\\u{1b}b' is no serial number"),

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use pseudotape_control::call;
-use pseudotape_human::{Screen, printable};
+use pseudotape_human::{Report, Screen, printable};
 
-use super::verdict::{Refused, Verdict};
+use super::client::Done;
+use super::verdict::Verdict;
 use crate::changer::messages::{LegsStatus, Request, Response};
 use crate::cli::{ChangerCommand, ChangerOptions};
-use crate::messages::default_socket;
 
 /// How long a question may take: the mirror gives up a leg that is silent after 30 s, and says which one.
 const QUESTION: Duration = Duration::from_secs(60);
@@ -20,24 +20,17 @@ const ORDER: Duration = Duration::from_secs(24 * 3600);
 
 pub(super) fn run(
     options: &ChangerOptions,
-    control: Option<&Path>,
+    socket: &Path,
     timeout: Option<Duration>,
     screen: &Screen,
 ) -> Result<Verdict> {
-    let control = control.map_or_else(default_socket, Path::to_owned);
-    let beside = || control.with_file_name("changer");
-    let socket = options.changer.clone().unwrap_or_else(beside);
     match &options.command {
-        ChangerCommand::Status { json } => {
-            let answer = call(&socket, &Request::Legs, timeout.unwrap_or(QUESTION))?;
+        ChangerCommand::Status => {
+            let answer = call(socket, &Request::Legs, timeout.unwrap_or(QUESTION))?;
             let Response::Legs { legs } = answer else {
                 return Err(refused(answer));
             };
-            let text = match json {
-                true => serde_json::to_string_pretty(&legs)? + "\n",
-                false => shown(&legs),
-            };
-            screen.print(text.as_bytes())?;
+            screen.show(&legs)?;
             Ok(
                 match legs.problem.is_none() && legs.out_of_step.is_empty() {
                     true => Verdict::Well,
@@ -47,11 +40,11 @@ pub(super) fn run(
         }
         ChangerCommand::Settle { leg } => {
             let leg = leg.clone();
-            let answer = call(&socket, &Request::Settle { leg }, timeout.unwrap_or(ORDER))?;
+            let answer = call(socket, &Request::Settle { leg }, timeout.unwrap_or(ORDER))?;
             let Response::Library(pseudotape_control::Response::Done { message }) = answer else {
                 return Err(refused(answer));
             };
-            screen.print((printable(&message) + "\n").as_bytes())?;
+            screen.show(&Done { message })?;
             Ok(Verdict::Well)
         }
     }
@@ -60,9 +53,15 @@ pub(super) fn run(
 fn refused(answer: Response) -> anyhow::Error {
     match answer {
         Response::Library(pseudotape_control::Response::Error { message }) => {
-            Refused(message).into()
+            anyhow::anyhow!(message)
         }
         _ => anyhow::anyhow!("the mirror answered something else"),
+    }
+}
+
+impl Report for LegsStatus {
+    fn text(&self, _: &Screen) -> String {
+        shown(self)
     }
 }
 

@@ -8,7 +8,7 @@ use pseudotape_control::{FaultStatus, call};
 use pseudotape_human::{Paint, Report, Screen, printable};
 use serde::Serialize;
 
-use super::verdict::{Refused, Verdict};
+use super::verdict::Verdict;
 use crate::cli::{InjectOptions, ReturnOptions};
 use crate::config::parse_assignment;
 use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
@@ -47,11 +47,11 @@ impl Client {
     pub(super) fn order(&self, request: &Request, screen: &Screen) -> Result<Verdict> {
         let timeout = self.timeout.unwrap_or(ORDER);
         match call(&self.socket, request, timeout)? {
-            Response::Done { message } => screen.print((printable(&message) + "\n").as_bytes())?,
+            Response::Done { message } => screen.show(&Done { message })?,
             Response::Status(_) | Response::Faults { .. } => {
                 bail!("the mirror answered its status instead of what it did")
             }
-            Response::Error { message } => return Err(Refused(message).into()),
+            Response::Error { message } => bail!("{message}"),
         }
         Ok(Verdict::Well)
     }
@@ -62,7 +62,6 @@ impl Client {
             leg,
             faults,
             remove,
-            json,
         } = options;
         let request = Request::Inject {
             leg,
@@ -71,10 +70,8 @@ impl Client {
         };
         let timeout = self.timeout.unwrap_or(QUESTION);
         match call(&self.socket, &request, timeout)? {
-            Response::Faults { leg, faults } => {
-                screen.with_json(json).show(&LegFaults { leg, faults })?
-            }
-            Response::Error { message } => return Err(Refused(message).into()),
+            Response::Faults { leg, faults } => screen.show(&LegFaults { leg, faults })?,
+            Response::Error { message } => bail!("{message}"),
             Response::Done { .. } | Response::Status(_) => {
                 bail!("the mirror answered something else than the faults of its leg")
             }
@@ -83,11 +80,23 @@ impl Client {
     }
 }
 
+/// An order that was done, in the mirror's words.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    pub message: String,
+}
+
+impl Report for Done {
+    fn text(&self, _: &Screen) -> String {
+        printable(&self.message) + "\n"
+    }
+}
+
 /// The faults of a leg, as a report.
 #[derive(Debug, Serialize)]
-struct LegFaults {
-    leg: String,
-    faults: Vec<FaultStatus>,
+pub(super) struct LegFaults {
+    pub leg: String,
+    pub faults: Vec<FaultStatus>,
 }
 
 impl Report for LegFaults {

@@ -3,39 +3,55 @@
 mod changer;
 mod client;
 mod generate;
+#[cfg(test)]
+mod json_test;
 mod show;
 mod verdict;
 mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use pseudotape_control::Readiness;
-use pseudotape_human::{Screen, explain, printable};
+use pseudotape_human::{
+    EXIT_FAILED, EXIT_FOUND, EXIT_WELL, Screen, asks_for_json, end_of_usage, error_line, explain,
+};
 
-use crate::cli::{Cli, Command, TrustOptions};
-use crate::messages::Request;
+use crate::cli::{self, Asked, Command, TrustOptions};
+use crate::messages::{Request, default_socket};
 use crate::{config, daemon};
 
 use client::Client;
-use verdict::{Refused, Verdict};
+use verdict::{Failed, Verdict};
 
-/// The exit code of usage errors, and where no mirror answers.
-const EXIT_FAILED: u8 = 2;
+/// How messages begin.
+const PROGRAM: &str = "pseudotape-mirror";
 
 /// Does what the command line asks, prints the result or the error, and returns the exit code.
 #[must_use]
-pub fn run(cli: Cli) -> ExitCode {
-    match dispatch(cli) {
-        Ok(Verdict::Well) => ExitCode::SUCCESS,
-        Ok(Verdict::Degraded) => ExitCode::from(1),
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let json = asks_for_json(arguments);
+    let asked = match cli::parse(arguments) {
+        Ok(asked) => asked,
+        Err(error) => return end_of_usage(PROGRAM, &error, json),
+    };
+    let json = asked.json;
+    match dispatch(asked) {
+        Ok(Verdict::Well) => ExitCode::from(EXIT_WELL),
+        Ok(Verdict::Degraded) => ExitCode::from(EXIT_FOUND),
         Err(error) => {
+            // What the daemon failed at may succeed when it is started again.
+            let (code, words) = match error.downcast_ref::<Failed>() {
+                Some(Failed) => (EXIT_FOUND, explain(error.chain().skip(1))),
+                None => (EXIT_FAILED, explain(error.chain())),
+            };
             // Who reads a pipe no longer ("| head") needs no message about it.
             if !is_broken_pipe(&error) {
-                eprintln!("pseudotape-mirror: {}", printable(&explain(error.chain())));
+                eprint!("{}", error_line(PROGRAM, &words, code, json));
             }
-            let refused = error.downcast_ref::<Refused>().is_some();
-            ExitCode::from(if refused { 1 } else { EXIT_FAILED })
+            ExitCode::from(code)
         }
     }
 }
@@ -46,15 +62,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
-    let client = Client::new(cli.control.clone(), cli.timeout);
-    let screen = Screen::from_environment();
-    match cli.command {
+fn dispatch(asked: Asked) -> anyhow::Result<Verdict> {
+    let client = Client::new(asked.control.clone(), asked.timeout);
+    let screen = Screen::from_environment().with_json(asked.json);
+    match asked.command {
         Command::Run(options) => {
             // Before anything is opened that could get the number of an inherited descriptor.
             let readiness = Readiness::inherited(options.ready_fd)?;
-            let config = config::read(&options, cli.control.as_deref())?;
-            daemon::run(&config, readiness).map(|ending| match ending {
+            let config = config::read(&options, asked.control.as_deref())?;
+            let ended = daemon::run(&config, readiness).context(Failed)?;
+            Ok(match ended {
                 daemon::Ending::Well => Verdict::Well,
                 daemon::Ending::Degraded => Verdict::Degraded,
             })
@@ -78,9 +95,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<Verdict> {
         }
         Command::Inject(options) => client.inject(options, &screen),
         Command::Changer(options) => {
-            let control = cli.control.as_deref();
-            let timeout = cli.timeout.map(Duration::from_secs);
-            changer::run(&options, control, timeout, &screen)
+            let control = asked.control.unwrap_or_else(default_socket);
+            let socket = asked.changer;
+            let socket = socket.unwrap_or_else(|| control.with_file_name("changer"));
+            let timeout = asked.timeout.map(Duration::from_secs);
+            changer::run(&options, &socket, timeout, &screen)
         }
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),

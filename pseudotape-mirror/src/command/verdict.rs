@@ -9,7 +9,7 @@ pub(super) enum Verdict {
     Degraded,
 }
 
-/// What was refused, or failed: exit code 1.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Refused(pub(super) String);
+/// Stands before the reason why the daemon ended: exit code 1.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the mirror failed")]
+pub(super) struct Failed;

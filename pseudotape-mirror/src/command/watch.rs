@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use pseudotape_human::Screen;
+use pseudotape_human::{Report, Screen, json_line};
 
 use super::client::Client;
 use super::show::{full, line};
@@ -20,22 +20,17 @@ const CLEAR_ALL: &str = "\x1b[2J";
 pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> Result<Verdict> {
     let mut status = client.status()?;
     let Some(seconds) = options.watch else {
-        let text = if options.json {
-            serde_json::to_string_pretty(&status)? + "\n"
-        } else {
-            full(&status, screen)
-        };
-        screen.print(text.as_bytes())?;
+        screen.show(&status)?;
         return Ok(verdict(&status));
     };
-    let draws = screen.can_draw() && !options.json;
+    let draws = screen.can_draw() && !screen.is_json();
     if draws {
         screen.print(CLEAR_ALL.as_bytes())?;
     }
     let mut looks = 0_u64;
     loop {
-        let text = match (options.json, draws) {
-            (true, _) => serde_json::to_string(&status)? + "\n",
+        let text = match (screen.is_json(), draws) {
+            (true, _) => json_line(&status)?,
             (false, true) => drawn(&full(&status, screen)),
             (false, false) => line(&status),
         };
@@ -46,6 +41,12 @@ pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> 
         }
         std::thread::sleep(Duration::from_secs_f64(seconds));
         status = client.status()?;
+    }
+}
+
+impl Report for MirrorStatus {
+    fn text(&self, screen: &Screen) -> String {
+        full(self, screen)
     }
 }
 

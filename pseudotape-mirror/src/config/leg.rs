@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_fault::{Fault, FaultError, Faults};
-use pseudotape_human::{Size, list, parse_size};
+use pseudotape_human::{Size, did_you_mean, list, parse_size};
 use pseudotape_sink::Sink;
 use serde::Deserialize;
 
@@ -32,6 +32,11 @@ pub(super) struct LegTable {
     faults: Vec<String>,
 }
 
+/// What can stand behind a sink.
+const LEG_OPTIONS: [&str; 3] = ["class", "when", "reserve"];
+/// What sinks have themselves.
+const SINK_OPTIONS: [&str; 5] = ["capacity", "early-warning", "server", "rsh", "command"];
+
 /// Reads `NAME[=SINK][,class=…][,when=…][,reserve=…]`; the other options are the sink's.
 pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
     let mut table = LegTable::default();
@@ -47,6 +52,15 @@ pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
             Some(("reserve", value)) => {
                 ensure!(table.reserve.is_none(), "reserve is said twice");
                 table.reserve = Some(Size(parse_size(value).context("reserve")?));
+                continue;
+            }
+            Some((key, _)) if !SINK_OPTIONS.contains(&key) => {
+                let meant = did_you_mean(key, LEG_OPTIONS);
+                ensure!(
+                    meant.is_empty(),
+                    "'{part}': a leg has no option '{key}'{meant} (a comma in a path: put \\ before it)"
+                );
+                rest.push(part);
                 continue;
             }
             _ => {

@@ -1,16 +1,16 @@
 //! Configurations, good and bad.
 
 use super::*;
-use crate::cli::{Cli, Command};
+use crate::cli::{Command, parse};
 use crate::leg::{Class, LegOptions};
-use clap::Parser;
 use pseudotape_sink::Location;
 
 fn config(arguments: &[&str]) -> Result<Config> {
     let all = ["pseudotape-mirror", "run"].iter().chain(arguments);
-    let cli = Cli::try_parse_from(all).expect("arguments of tests are well formed");
-    match cli.command {
-        Command::Run(options) => read(&options, cli.control.as_deref()),
+    let all: Vec<_> = all.map(std::ffi::OsString::from).collect();
+    let asked = parse(&all).expect("arguments of tests are well formed");
+    match asked.command {
+        Command::Run(options) => read(&options, asked.control.as_deref()),
         other => panic!("{other:?}"),
     }
 }
@@ -54,6 +54,19 @@ fn a_comma_in_a_path_has_a_backslash_before_it() {
     let (name, loaded) = parse_assignment(r"a=image:x\,y\\,create").unwrap();
     assert_eq!((name.as_str(), &loaded), ("a", &started));
     assert_eq!(loaded.image_path(), Some(&*here.join(r"x,y\")));
+}
+
+#[test]
+fn a_misspelt_option_of_a_leg_is_no_part_of_a_path() {
+    for (leg, words) in [
+        ("a=null,clas=spare", "did you mean 'class'?"),
+        ("a=x.ptape,reserv=1M", "did you mean 'reserve'?"),
+        ("a=image:x,craete", "did you mean 'create'?"),
+    ] {
+        let error = error(&["--slave", "s", "--leg", leg]);
+        assert!(error.contains(words), "{leg}: {error}");
+    }
+    config(&["--slave", "s", "--leg", r"a=x\,clas=spare"]).unwrap();
 }
 
 #[test]

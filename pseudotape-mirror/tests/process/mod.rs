@@ -251,7 +251,7 @@ impl Place {
     /// A command that is refused, or fails.
     pub fn refused(&self, arguments: &[&str]) -> String {
         let said = self.command(arguments);
-        assert_eq!(said.code, 1, "{arguments:?}: {}{}", said.out, said.err);
+        assert_eq!(said.code, 2, "{arguments:?}: {}{}", said.out, said.err);
         said.err
     }
 

@@ -94,18 +94,18 @@ done
 # a volume of another job is found before anybody restores from it
 says "compare says where two volumes differ" 1 'block|object' pseudotape compare a2.ptape b3.ptape
 mirror_up --leg a --leg b
-says "volumes that disagree are refused" 1 'legs a and b disagree: partition 0 holds [0-9]+ objects in a, [0-9]+ in b; .*trust LEG' \
+says "volumes that disagree are refused" 2 'legs a and b disagree: partition 0 holds [0-9]+ objects in a, [0-9]+ in b; .*trust LEG' \
     pseudotape-mirror load "a=$WORK/a2.ptape" "b=$WORK/b3.ptape"
 says "the status says why" 1 'refused.*disagree' pseudotape-mirror status
 says "the drive is not ready then" 0 'General status bits on \(10000\)' mt-st -f "$NODE" status
 exits "nothing can be read" 1 dd if="$NODE" of=/dev/null bs=64k count=1 iflag=nonblock
 check "they can be taken out" pseudotape-mirror unload
-says "one leg's volume alone is no set" 1 'leg b needs a volume' pseudotape-mirror load "a=$WORK/a1.ptape"
-says "a volume that is not there is named with its leg" 1 'leg b: .*nowhere.ptape: no such image' \
+says "one leg's volume alone is no set" 2 'leg b needs a volume' pseudotape-mirror load "a=$WORK/a1.ptape"
+says "a volume that is not there is named with its leg" 2 'leg b: .*nowhere.ptape: no such image' \
     pseudotape-mirror load "a=$WORK/a1.ptape" "b=$WORK/nowhere.ptape"
 says "all or none" 0 'no volumes' pseudotape-mirror status
 check "the right ones" pseudotape-mirror load "a=$WORK/a1.ptape" "b=$WORK/b1.ptape"
-says "volumes are changed only when the others are out" 1 'volumes are in' \
+says "volumes are changed only when the others are out" 2 'volumes are in' \
     pseudotape-mirror load "a=$WORK/a2.ptape" "b=$WORK/b2.ptape"
 mirror_down
 drive_down

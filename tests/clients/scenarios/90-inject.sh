@@ -174,8 +174,8 @@ says "or with a block behind the end" 1 'object 99 is behind the end' \
 # Legs of a mirror.
 pair_up
 mirror_up --leg "a=image:$WORK/a.ptape,create" --leg "b=image:$WORK/b.ptape,create,class=spare"
-says "a leg that is not there" 1 'no leg c: the legs are a, b' pseudotape-mirror inject c reset
-says "what is no fault" 1 "no fault 'fire'" pseudotape-mirror inject a fire
+says "a leg that is not there" 2 'no leg c: the legs are a, b' pseudotape-mirror inject c reset
+says "what is no fault" 2 "no fault 'fire'" pseudotape-mirror inject a fire
 check "the spare leg can't write object 4" pseudotape-mirror inject b write-error,at=4
 check "the job goes on" dd if=stream of="$NODE" bs=$bs
 same "without that leg" "out-of-step 4" "$(leg b state) $(leg b not_mirrored_from)"

@@ -141,7 +141,7 @@ for class in required spare; do
     same "the other one is a copy ($class)" in-step "$(leg near state)"
     check "what the server left behind verifies ($class)" pseudotape verify far.ptape
     check "it is what was acknowledged ($class)" cmp <(pseudotape dump far.ptape) <(head -c $((bs * 30)) stream)
-    says "without a server the leg does not come back ($class)" 1 'far' pseudotape-mirror return far
+    says "without a server the leg does not come back ($class)" 2 'far' pseudotape-mirror return far
     server_up
     says "with one it does ($class)" 0 'in step' pseudotape-mirror return far
     says "the mirror is whole again ($class)" 0 'mirror     in step' pseudotape-mirror status
@@ -206,7 +206,7 @@ cp far.ptape others.ptape
 server_up
 pair_up
 mirror_attached
-says "the leg does not take it for its own, and names both" 1 \
+says "the leg does not take it for its own, and names both" 2 \
     'not known to be what was in leg far \(it held the first [0-9]+ objects.*began with a block of 32768 bytes.*it is a tape that begins with a block of 20480 bytes .*tree/.*--force' \
     pseudotape-mirror return far
 check "nothing was done to it" cmp far.ptape others.ptape

@@ -67,7 +67,7 @@ mirror_down
 
 # with another key there is nothing to read, and nothing wrong: the leg is refused by name
 mirror_up --leg far
-says "another key is an error" 1 'leg far: wrong key' pseudotape-mirror load "far=zstd+aes=$WORK/other+device:$FAR"
+says "another key is an error" 2 'leg far: wrong key' pseudotape-mirror load "far=zstd+aes=$WORK/other+device:$FAR"
 mirror_down
 drive_down
 

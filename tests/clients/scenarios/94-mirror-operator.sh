@@ -102,7 +102,7 @@ for round in 1 2; do
     reaches "the program writes ($round)" stored a $((round * 50))
     says "a leg is dropped ($round)" 0 'return far' pseudotape-mirror drop far
     says "the status is degraded then ($round)" 1 'dropped: not mirrored from object' pseudotape-mirror status
-    says "the last leg stays ($round)" 1 'last one in step' pseudotape-mirror drop a
+    says "the last leg stays ($round)" 2 'last one in step' pseudotape-mirror drop a
     says "the leg comes back ($round)" 0 'far is in step' pseudotape-mirror return far
     check "and all is well ($round)" pseudotape-mirror status
 done

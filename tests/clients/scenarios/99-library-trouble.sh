@@ -108,7 +108,7 @@ TOML
 mirror_for 120
 says "the mirror has both legs" 0 'leg b: remote-socket' "${operator[@]}" status
 check "a cartridge goes from leg b" pseudotape library --library b remove slot2
-says "settle names the leg and what it lacks" 1 "element 1026: a has PT0002L5, b has no cartridge; leg b has no PT0002L5: 'pseudotape library add'" \
+says "settle names the leg and what it lacks" 2 "element 1026: a has PT0002L5, b has no cartridge; leg b has no PT0002L5: 'pseudotape library add'" \
     "${operator[@]}" settle a
 check "it is brought back" pseudotape library --library b add b/cartridges/PT0002L5.ptape --to slot2
 check "nothing is out of step" "${operator[@]}" status

@@ -301,7 +301,7 @@ impl Operator for DaemonOperator {
             ["smalltape"] => {
                 let (capacity, early_warning) = SMALL_BYTES;
                 self.create_image(&[
-                    format!("--capacity={capacity}"),
+                    format!("--capacity={capacity}B"),
                     format!("--early-warning={early_warning}"),
                 ])?;
                 self.start()?;
@@ -310,14 +310,14 @@ impl Operator for DaemonOperator {
             ["units", bytes] => {
                 let (capacity, early_warning) = units_bytes(length_of(words, bytes)?);
                 self.create_image(&[
-                    format!("--capacity={capacity}"),
+                    format!("--capacity={capacity}B"),
                     format!("--early-warning={early_warning}"),
                 ])?;
                 self.start()?;
                 self.rewind()
             }
             ["smallonly"] => {
-                self.create_image(&[format!("--capacity={FEW_OBJECTS_BYTES}")])?;
+                self.create_image(&[format!("--capacity={FEW_OBJECTS_BYTES}B")])?;
                 self.start()?;
                 self.rewind()
             }

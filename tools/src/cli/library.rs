@@ -12,9 +12,6 @@ or @ADDRESS. A cartridge is named by its barcode or by the element that it is in
 #[derive(Debug, Args)]
 #[command(after_help = ELEMENTS)]
 pub(crate) struct LibraryOptions {
-    /// Which library, where the daemon has several.
-    #[arg(long, global = true, value_name = "NAME")]
-    pub library: Option<String>,
     #[command(subcommand)]
     pub command: LibraryCommand,
 }

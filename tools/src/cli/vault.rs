@@ -18,9 +18,6 @@ A vault is a directory with a catalog and the images of its volumes; docs/VAULT.
 #[derive(Debug, Args)]
 #[command(after_help = VAULT)]
 pub(crate) struct VaultOptions {
-    /// The directory of the vault [default: $PSEUDOTAPE_VAULT].
-    #[arg(long, global = true, value_name = "DIR")]
-    pub vault: Option<PathBuf>,
     #[command(subcommand)]
     pub command: VaultCommand,
 }

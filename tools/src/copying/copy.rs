@@ -177,7 +177,7 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         !(options.resume && options.damaged == Damaged::Skip),
         "--resume can't tell what '--damaged skip' left out: use --force to begin anew"
     );
-    let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
+    let mut source = Tape::open_source(&options.source)?;
     let partition = partition(&mut source, options.partition)?;
     let lost = source.missing(partition)?;
     make_missing(&options.target, &mut source)?;

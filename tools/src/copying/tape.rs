@@ -18,6 +18,23 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
+    /// Opens the tape that a copy is read from. Where it is not there, most often the order is wrong.
+    pub(crate) fn open_source(sink: &Sink) -> Result<Self> {
+        let missing = |error: &pseudotape_sink::Error| match error {
+            pseudotape_sink::Error::Missing { path } => Some(path.clone()),
+            _ => None,
+        };
+        Tape::open(sink, Access::ReadOnly, Side::First).map_err(|error| {
+            match error.downcast_ref().and_then(missing) {
+                Some(path) => anyhow!(
+                    "{}: no such image or tape node (the tape to read stands first, the one to write second)",
+                    path.display()
+                ),
+                None => error,
+            }
+        })
+    }
+
     /// Opens it and fetches its unit attentions.
     pub(crate) fn open(sink: &Sink, access: Access, side: Side) -> Result<Self> {
         let open = sink.open(access).map_err(|error| match &error {

@@ -43,6 +43,11 @@ impl Report for Created {
 pub(crate) fn run(options: &CreateOptions, screen: &Screen) -> anyhow::Result<Verdict> {
     let parameters = parameters(options)?;
     let image = &options.image;
+    ensure!(
+        !image.is_dir(),
+        "{0} is a directory: name a file in it, such as {0}/tape.ptape",
+        image.display()
+    );
     if options.force {
         replace(options, &parameters)?;
     } else {
@@ -95,7 +100,6 @@ fn parameters(options: &CreateOptions) -> anyhow::Result<CreateParameters> {
 
 fn early_warning_bytes(options: &CreateOptions) -> anyhow::Result<u64> {
     match (options.capacity, options.early_warning) {
-        (Some(0), _) => bail!("--capacity 0: nothing would fit; leave it out for no limit"),
         (Some(capacity), Some(early_warning)) => {
             ensure!(
                 early_warning.of(capacity) <= capacity / 2,

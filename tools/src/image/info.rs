@@ -5,6 +5,7 @@ use pseudotape_drive::Personality;
 use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{Image, OpenReport, Rewriting, View};
 use pseudotape_sink::{host_room_bytes, left_on_both};
+use pseudotape_vault::time_words;
 use serde::Serialize;
 
 use super::{IN_USE, Marked, existing_words, look, picture};
@@ -203,26 +204,4 @@ fn left_bytes(path: &Path, image: &Image<View>) -> Option<u64> {
     let capacity = image.header().capacity_bytes;
     let left = capacity.map(|capacity| capacity.saturating_sub(used));
     left_on_both(left, host_room_bytes(path))
-}
-
-fn time_words(ms: u64) -> String {
-    let time = i64::try_from(ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    match time {
-        Some(time) => time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-        None => format!("unknown ({ms} ms since 1970)"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_shown_in_utc_and_absurd_ones_as_numbers() {
-        assert_eq!(time_words(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(time_words(1_795_233_600_123), "2026-11-21 04:00:00 UTC");
-        assert!(time_words(u64::MAX).starts_with("unknown"));
-    }
 }

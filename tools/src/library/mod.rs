@@ -7,7 +7,7 @@ mod show;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use pseudotape_changer::{Design, FileHost, Layout, Library};
 use pseudotape_control::{LibraryOrder, LibraryStatus};
 use pseudotape_human::{Report, Screen, counted, printable};
@@ -20,13 +20,11 @@ use names::{address_named, barcode_named, cartridge_named};
 
 pub(crate) fn run(
     options: &LibraryOptions,
+    name: Option<&str>,
     daemon: &Daemon,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let library = Served {
-        name: options.library.as_deref(),
-        daemon,
-    };
+    let library = Served { name, daemon };
     match &options.command {
         LibraryCommand::Create(create) => made(create, screen),
         LibraryCommand::Add(add) => {
@@ -73,7 +71,7 @@ pub(crate) fn run(
         LibraryCommand::Pairing(pair) => pairing::run(pair, screen),
         LibraryCommand::List => {
             let libraries = library.all()?;
-            screen.show(&show::List(libraries))?;
+            screen.show(&show::List { libraries })?;
             Ok(Verdict::Well)
         }
         LibraryCommand::Show(show) => {
@@ -205,6 +203,11 @@ fn made(create: &CreateLibrary, screen: &Screen) -> anyhow::Result<Verdict> {
         barcodes: create.barcodes.clone(),
         capacity_bytes: create.capacity,
     };
+    ensure!(
+        folder.is_dir() || !folder.exists(),
+        "{} is a file, and a library is a folder: name one that is there or can be made",
+        folder.display()
+    );
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
     let host = FileHost::open(&folder).with_context(|| format!("library {}", folder.display()))?;
     let library =

@@ -23,7 +23,8 @@ pub(super) fn run(
     screen: &Screen,
 ) -> anyhow::Result<()> {
     let Some(seconds) = options.watch else {
-        screen.show(&Cabinets(look()?))?;
+        let libraries = look()?;
+        screen.show(&Cabinets { libraries })?;
         return Ok(());
     };
     ensure!(
@@ -32,11 +33,11 @@ pub(super) fn run(
     );
     let mut left = options.times;
     while left != Some(0) {
-        let cabinets = Cabinets(look()?);
+        let libraries = look()?;
         if screen.can_draw() && !screen.is_json() {
             screen.print(b"\x1b[H\x1b[2J")?;
         }
-        screen.show(&cabinets)?;
+        screen.show(&Cabinets { libraries })?;
         left = left.map(|left| left - 1);
         if left != Some(0) {
             thread::sleep(Duration::from_secs_f64(seconds));
@@ -46,12 +47,16 @@ pub(super) fn run(
 }
 
 #[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct Cabinets(Vec<LibraryStatus>);
+struct Cabinets {
+    libraries: Vec<LibraryStatus>,
+}
 
 impl Report for Cabinets {
     fn text(&self, screen: &Screen) -> String {
-        let cabinets = self.0.iter().map(|library| cabinet(library, screen));
+        let cabinets = self
+            .libraries
+            .iter()
+            .map(|library| cabinet(library, screen));
         let cabinets: Vec<String> = cabinets.collect();
         match cabinets.is_empty() {
             true => "no library: 'pseudotape library create' makes one\n".to_owned(),
@@ -193,8 +198,9 @@ fn rows(
 
 /// One line for each cartridge, and each drive.
 #[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub(super) struct List(pub(super) Vec<LibraryStatus>);
+pub(super) struct List {
+    pub libraries: Vec<LibraryStatus>,
+}
 
 impl Report for List {
     fn text(&self, screen: &Screen) -> String {
@@ -206,7 +212,7 @@ impl Report for List {
             ("from", Alignment::Left),
             ("open by", Alignment::Left),
         ];
-        let rows = self.0.iter().flat_map(|library| {
+        let rows = self.libraries.iter().flat_map(|library| {
             library.elements.iter().map(|element| {
                 let from = element.source.map(|at| name_of(library, at));
                 vec![
@@ -297,7 +303,10 @@ mod tests {
                 element(1025, "PT0001L5\x1b[2J"),
             ],
         };
-        let text = Cabinets(vec![library]).text(&Screen::plain());
+        let text = Cabinets {
+            libraries: vec![library],
+        }
+        .text(&Screen::plain());
         assert!(
             text.contains("drive0") && text.contains("pmtm4   from slot2, open by tar (pid 7)\n"),
             "{text}"

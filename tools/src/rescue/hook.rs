@@ -5,7 +5,7 @@ use pseudotape_rescue::BadObject;
 use serde_json::json;
 
 use super::desk::Desk;
-use super::report::errno_name;
+use super::report::{errno_name, when_words};
 use crate::cli::RescueOptions;
 use crate::copying::tape::name_of;
 use crate::hook;
@@ -25,7 +25,7 @@ pub(crate) fn tell(
         "errno": bad.attempt.errno,
         "error": errno_name(bad.attempt.errno),
         "drive": bad.drive,
-        "when": bad.attempt.when,
+        "when": when_words(bad.attempt.when),
         "source": name_of(&options.source),
         "target": options.target.as_ref().map(name_of),
         "map": desk.map,

@@ -58,7 +58,7 @@ pub(crate) fn work_telling(
 ) -> Result<RescueReport> {
     let target = options.target.as_ref().context("name DST")?;
     ensure_different(&options.source, target)?;
-    let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
+    let mut source = Tape::open_source(&options.source)?;
     let partition = partition(&mut source, options.partition)?;
     let desk = Desk::find(target, options.map.as_deref())?;
     for tape in [

@@ -8,10 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest;
-use pseudotape_copy::Side;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_rescue::{Error, Options, RawFile, raw_file};
-use pseudotape_sink::Access;
 use serde::Serialize;
 
 use super::desk::{in_place, rename};
@@ -135,7 +133,7 @@ pub(crate) fn run(options: &RescueOptions, file: u64, screen: &Screen) -> Result
         "{} exists: choose another name",
         output.display()
     );
-    let mut source = Tape::open(&options.source, Access::ReadOnly, Side::First)?;
+    let mut source = Tape::open_source(&options.source)?;
     let partition = partition(&mut source, options.partition)?;
     let options_of_it = Options {
         tries: options.tries,

@@ -22,14 +22,18 @@ pub(crate) fn errno_name(errno: u16) -> String {
     format!("{errno:?}")
 }
 
+/// RFC 3339, of seconds since 1970.
+pub(crate) fn when_words(seconds: u64) -> String {
+    pseudotape_vault::time_words(seconds.saturating_mul(1000))
+}
+
 #[derive(Debug, Serialize)]
 struct Tried {
     drive: String,
     tries: u32,
     errno: u16,
     error: String,
-    /// Seconds since 1970.
-    when: u64,
+    when: String,
 }
 
 /// Objects in a row that can't be read, or were not tried.
@@ -88,7 +92,7 @@ fn places(map: &Map, wanted: impl Fn(&State) -> Option<&[Attempt]>) -> Vec<Place
                 tries: attempt.tries,
                 errno: attempt.errno,
                 error: errno_name(attempt.errno),
-                when: attempt.when,
+                when: when_words(attempt.when),
             });
             places.push(Place {
                 first_object: run.first,

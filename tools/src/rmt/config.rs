@@ -208,6 +208,14 @@ fn check(tapes: &[TapeConfig]) -> Result<()> {
             );
             ensure!(names.insert(name), "two tapes are called '{name}'");
         }
+        if let TapeKind::Node(path) = &tape.kind {
+            ensure!(
+                !path.is_dir(),
+                "tape '{}': {} is a directory: name a tape node or an image",
+                tape.name,
+                path.display()
+            );
+        }
         if let (TapeKind::Node(path), Some(rewinding)) = (&tape.kind, &tape.rewinding) {
             bail!(
                 "tape '{rewinding}': {} rewinds or not as its driver has it; allow the node that rewinds by itself",

@@ -30,9 +30,13 @@ use shown::{FileList, OneVolume, Overview, ShownEvent, ShownFile, ShownVolume, V
 /// Where the vault is, when nobody says it.
 const VARIABLE: &str = "PSEUDOTAPE_VAULT";
 
-pub(crate) fn run(options: &VaultOptions, screen: &Screen) -> anyhow::Result<Verdict> {
+pub(crate) fn run(
+    options: &VaultOptions,
+    vault: Option<PathBuf>,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
     let place = Place {
-        said: options.vault.clone(),
+        said: vault,
         environment: std::env::var_os(VARIABLE),
     };
     match &options.command {
@@ -77,6 +81,11 @@ impl Place {
         let directory = directory.with_context(|| {
             format!("which vault? Say --vault DIR, or set {VARIABLE}; 'pseudotape vault init DIR' makes one")
         })?;
+        ensure!(
+            directory.is_dir() || !directory.exists(),
+            "{} is a file, and a vault is a directory",
+            directory.display()
+        );
         std::path::absolute(&directory)
             .with_context(|| format!("can't make {} an absolute path", directory.display()))
     }
@@ -150,6 +159,11 @@ fn made(init: &InitVault, place: &Place, screen: &Screen) -> anyhow::Result<Verd
         (Some(directory), _) => directory.clone(),
         (None, _) => place.directory()?,
     };
+    ensure!(
+        directory.is_dir() || !directory.exists(),
+        "{} is a file, and a vault is a directory",
+        directory.display()
+    );
     let directory = std::path::absolute(&directory)
         .with_context(|| format!("can't make {} an absolute path", directory.display()))?;
     let name = match &init.name {

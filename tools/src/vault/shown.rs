@@ -320,7 +320,7 @@ pub(super) struct Overview {
     vault: PathBuf,
     name: String,
     identity: String,
-    schema: i64,
+    catalog_schema: i64,
     volumes: u64,
     open: u64,
     files: u64,
@@ -338,7 +338,7 @@ impl Overview {
             vault: vault.directory().to_owned(),
             name: vault.configuration().name.clone(),
             identity: vault.configuration().identity.to_string(),
-            schema: SCHEMA_VERSION,
+            catalog_schema: SCHEMA_VERSION,
             volumes: counts.volumes,
             open: counts.open,
             files: counts.files,
@@ -364,7 +364,7 @@ impl Report for Overview {
         field("vault", self.name.clone());
         field("directory", self.vault.display().to_string());
         field("identity", self.identity.clone());
-        field("schema", self.schema.to_string());
+        field("schema", self.catalog_schema.to_string());
         field("volumes", self.volumes.to_string());
         if self.volumes > 0 {
             field("", groups(&self.categories));

@@ -75,6 +75,11 @@ fn flatten(value: &Value, path: &str, found: &mut BTreeMap<String, BTreeSet<Stri
             .for_each(|one| flatten(one, &format!("{path}[]"), found)),
         Value::Object(fields) => {
             for (name, value) in fields {
+                // Each document has it: docs/JSON.md.
+                if path.is_empty() && name == "schema" {
+                    assert!(value.is_u64(), "{value}");
+                    continue;
+                }
                 let name = if COUNTED.contains(&path) {
                     "WORD"
                 } else {

@@ -28,9 +28,19 @@ def run(name, *arguments, ok=(0,)):
     command = [find(name), *map(os.fspath, arguments)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode not in ok:
-        words = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+        words = _words(done.stderr) or _words(done.stdout)
         raise TapeError(f"{words} ({' '.join([name, *command[1:]])}: exit code {done.returncode})")
     return done.stdout
+
+
+def _words(said):
+    """What a program says, for people: an error of a command with ``--json`` is an object in the last line."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    try:
+        lines[-1:] = [json.loads(lines[-1])["error"]]
+    except (IndexError, KeyError, TypeError, ValueError):
+        pass
+    return "\n".join(lines)
 
 
 def ask(name, *arguments, ok=(0,)):

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_copy::Side;
-use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, json_text, printable};
 use pseudotape_rescue::{Options, raw_file};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_vault::{
@@ -149,7 +149,7 @@ pub(in crate::vault) fn deliver(
         }
     };
     if let Some(path) = &options.receipt {
-        in_place(path, &serde_json::to_vec_pretty(&receipt)?, None).with_context(|| {
+        in_place(path, json_text(&receipt)?.as_bytes(), None).with_context(|| {
             format!(
                 "it is delivered; can't write the receipt {}",
                 path.display()
