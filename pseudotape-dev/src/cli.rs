@@ -4,15 +4,20 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+/// What the exit codes say.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 all is well; 1 the daemon could not do its work (the reason is on standard error); \
+2 the command line or the configuration is wrong; \
+3 a signal ended the daemon while a program had written and was not done.";
+
 /// Serves tape drives whose cartridges are image files, or which are other programs.
 ///
 /// Drive N gets the node pmtmN, which rewinds on close, and npmtmN, which does not: in /dev where the
 /// kernel has CUSE, or as files in the directory of a FUSE mount. A drive with a slave end also gets pmtsN:
 /// the program that opens it, or connects to its socket, is the drive. SIGTERM finishes the write in hand,
-/// closes what is open, commits, and removes the nodes. Exit code: 0, or 3 where a program had written and was not done, or
-/// 2 for a wrong command line or configuration, or 1 after another error.
+/// closes what is open, commits, and removes the nodes.
 #[derive(Clone, Debug, Default, Parser)]
-#[command(name = "pseudotape-dev", version, max_term_width = 100)]
+#[command(name = "pseudotape-dev", version, after_long_help = EXIT_CODES, max_term_width = 100)]
 pub struct Arguments {
     /// Configuration in TOML; the command line wins over it
     #[arg(long, value_name = "FILE")]
@@ -79,4 +84,13 @@ pub struct Arguments {
     /// when the daemon is started
     #[arg(long, value_name = "N")]
     pub ready_fd: Option<u32>,
+
+    /// Writes the man pages of this program and of its configuration into this directory, and ends
+    #[arg(
+        long,
+        value_name = "DIR",
+        exclusive = true,
+        help_heading = "For packages"
+    )]
+    pub man: Option<PathBuf>,
 }

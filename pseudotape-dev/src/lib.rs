@@ -19,6 +19,7 @@ mod frontend;
 pub mod fuse;
 pub mod library;
 mod loading;
+pub mod manual;
 mod one_load;
 mod opener;
 mod operator;

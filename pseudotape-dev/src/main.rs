@@ -1,12 +1,14 @@
 //! The device daemon.
 
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use pseudotape_control::Readiness;
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::run::Ended;
-use pseudotape_dev::{config, run};
+use pseudotape_dev::{config, manual, run};
 use pseudotape_human::{explain, printable};
 
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
@@ -26,6 +28,15 @@ fn main() -> ExitCode {
         log::debug!("can't set the timer slack: {error}");
     }
     let arguments = Arguments::parse();
+    if let Some(directory) = &arguments.man {
+        return match manual::write(directory).and_then(|pages| print_paths(&pages)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("pseudotape-dev: {}", printable(&explain(error.chain())));
+                ExitCode::FAILURE
+            }
+        };
+    }
     // Before anything is opened that could get the number of an inherited descriptor.
     let readiness = Readiness::inherited(arguments.ready_fd).map_err(anyhow::Error::from);
     let (readiness, config) = match readiness.and_then(|r| Ok((r, config::read(&arguments)?))) {
@@ -43,4 +54,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
+    let lines = paths.iter().map(|path| format!("{}\n", path.display()));
+    std::io::stdout().write_all(lines.collect::<String>().as_bytes())?;
+    Ok(())
 }

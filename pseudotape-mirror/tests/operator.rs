@@ -623,5 +623,5 @@ fn completions_and_man_pages_know_every_command() {
         assert!(pages.contains(&format!("pseudotape-mirror-{command}.1")));
     }
     let page = std::fs::read_to_string(place.path("man/pseudotape-mirror-run.1")).unwrap();
-    assert!(page.contains("class=spare") && page.contains("Exit codes"));
+    assert!(page.contains("class=spare") && page.contains(".SH EXIT STATUS"));
 }

@@ -1,21 +1,25 @@
 //! What the programs share when they deal with people: sizes, lists with commas, files they name, messages, screens.
 //!
 //! The default is what a library needs to read a specification. The feature `configuration` adds
-//! sizes in configuration files; the feature `commands` adds what a command prints.
+//! sizes in configuration files; the feature `manual` adds man pages, the feature `commands` what a command prints.
 
 #[cfg(feature = "commands")]
 mod beginning;
+#[cfg(feature = "commands")]
+mod completions;
 #[cfg(feature = "configuration")]
 mod configuration;
 #[cfg(feature = "commands")]
 mod ending;
 mod file;
+#[cfg(feature = "configuration")]
+mod keys;
 pub mod list;
+#[cfg(feature = "manual")]
+mod manual;
 mod nearest;
 #[cfg(feature = "commands")]
 pub mod offered;
-#[cfg(feature = "commands")]
-mod pages;
 mod process;
 #[cfg(feature = "commands")]
 mod screen;
@@ -24,6 +28,8 @@ mod text;
 
 #[cfg(feature = "commands")]
 pub use beginning::Beginning;
+#[cfg(feature = "commands")]
+pub use completions::completion_script;
 #[cfg(feature = "configuration")]
 pub use configuration::{Capacity, Size};
 #[cfg(feature = "commands")]
@@ -31,9 +37,11 @@ pub use ending::{
     EXIT_CUT, EXIT_FAILED, EXIT_FOUND, EXIT_WELL, asks_for_json, end_of_usage, error_line,
 };
 pub use file::read_text_file;
+#[cfg(feature = "configuration")]
+pub use keys::keys_of;
+#[cfg(feature = "manual")]
+pub use manual::{Manual, Page, PagesError, file_page, pages_of, write_pages};
 pub use nearest::{did_you_mean, field_meant, nearest};
-#[cfg(feature = "commands")]
-pub use pages::{PagesError, completion_script, pages_of, write_pages};
 pub use process::program_name;
 #[cfg(feature = "commands")]
 pub use screen::{Alignment, Paint, Report, Screen, json_line, json_text};

@@ -1,4 +1,4 @@
-//! What tests need: a model tape, the suite of every drive, faulty stores.
+//! What tests need: a model tape, the suite of every drive, faulty stores, a look at man pages.
 
 mod cartridge;
 pub mod changer_model;
@@ -8,6 +8,7 @@ pub mod changers;
 pub mod counting;
 mod declare;
 mod image;
+pub mod manual;
 mod model;
 mod operations;
 mod recovering;

@@ -3,8 +3,10 @@
 use super::*;
 use clap::Parser;
 use pseudotape_drive::{EarlyWarning, Personality};
+use pseudotape_human::keys_of;
 use pseudotape_image::CachePolicy;
 use pseudotape_st::EndOfTape;
+use pseudotape_testkit::manual::documented_keys;
 
 fn image(drive: &DriveConfig) -> &ImageConfig {
     match &drive.held {
@@ -457,5 +459,32 @@ fn a_library_takes_the_times_of_its_table_and_none_by_itself() {
         let error = read(&format!("[library.delay]\n{delay}")).unwrap_err();
         let error = format!("{error:#}");
         assert!(error.contains(said), "{delay}: {error}");
+    }
+}
+
+/// What `[control]` can have: its type reads a path or a table, and says its keys where one is wrong.
+fn control_keys() -> Vec<String> {
+    let error = toml::from_str::<ControlSettings>("none-of-them = 1").unwrap_err();
+    let (_, keys) = error.message().split_once("expected one of").unwrap();
+    keys.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_of_the_configuration_lists_its_keys() {
+    let document = include_str!("../../../docs/man/pseudotape.toml.md");
+    let owned = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+    for (title, keys) in [
+        ("KEYS OF THE FILE", owned(keys_of::<FileConfig>())),
+        ("KEYS OF [control]", control_keys()),
+        ("KEYS OF [[drive]]", owned(keys_of::<DriveTable>())),
+        ("KEYS OF [[library]]", owned(keys_of::<LibraryTable>())),
+        ("KEYS OF [library.delay]", owned(keys_of::<DelayTable>())),
+    ] {
+        let documented = documented_keys(document, title);
+        assert_eq!(documented, keys.into_iter().collect(), "{title}");
     }
 }

@@ -59,7 +59,7 @@ pub(super) struct ChangerTable {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LegTable {
+pub(super) struct LegTable {
     name: String,
     libraries: Vec<String>,
 }

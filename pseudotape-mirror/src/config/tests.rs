@@ -3,7 +3,9 @@
 use super::*;
 use crate::cli::{Command, parse};
 use crate::leg::{Class, LegOptions};
+use pseudotape_human::keys_of;
 use pseudotape_sink::Location;
+use pseudotape_testkit::manual::documented_keys;
 
 fn config(arguments: &[&str]) -> Result<Config> {
     let all = ["pseudotape-mirror", "run"].iter().chain(arguments);
@@ -271,5 +273,35 @@ fn the_packaged_configuration_is_one() {
         ])
     {
         assert!(said.contains(&format!("\n{name} = ")), "{name}");
+    }
+}
+
+/// What `[control]` can have: its type reads a path or a table, and says its keys where one is wrong.
+fn control_keys() -> Vec<String> {
+    let error = toml::from_str::<ControlSettings>("none-of-them = 1").unwrap_err();
+    let (_, keys) = error.message().split_once("expected one of").unwrap();
+    keys.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_of_the_configuration_lists_its_keys() {
+    let document = include_str!("../../../docs/man/pseudotape-mirror.toml.md");
+    let owned = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect();
+    for (title, keys) in [
+        ("KEYS OF THE FILE", owned(keys_of::<FileConfig>())),
+        ("KEYS OF [control]", control_keys()),
+        ("KEYS OF [[leg]]", owned(keys_of::<LegTable>())),
+        ("KEYS OF [[changer]]", owned(keys_of::<ChangerTable>())),
+        (
+            "KEYS OF [[changer.leg]]",
+            owned(keys_of::<changer::LegTable>()),
+        ),
+    ] {
+        let documented = documented_keys(document, title);
+        assert_eq!(documented, keys.into_iter().collect(), "{title}");
     }
 }

@@ -16,15 +16,23 @@ node of pseudotape-dev.
 
 SIGTERM, SIGINT or SIGHUP end what clients are doing: a tape that is still open is closed as its client would have
 done, filemark included, and committed. The log says which client was not done. A second signal ends at once.
+";
 
-Exit codes: 0, the client went in order; 1, it did not, or something could not be committed; 2, the command
-line or the configuration is wrong, or names nothing to serve; 3, a signal came while a client had written and still had its tape open.";
+/// What the exit codes say.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 the client went in order; 1 it did not, or something could not be committed; \
+2 the command line or the configuration is wrong, or names nothing to serve; \
+3 a signal came while a client had written and still had its tape open.";
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{EXIT_CODES}")
+}
 
 /// Serves tapes by the rmt protocol to tar, cpio, mt, dump, star and pseudotape on other machines.
 ///
 /// Only the tapes that are named here can be opened; a name that a client makes up is refused and logged.
 #[derive(Debug, Parser)]
-#[command(name = "pseudotape-rmt", version, after_long_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "pseudotape-rmt", version, after_long_help = after_help(), max_term_width = 100)]
 pub struct Arguments {
     /// What to serve [default: /etc/pseudotape-rmt.toml where nothing is allowed here].
     #[arg(long, value_name = "FILE")]

@@ -238,6 +238,21 @@ mod tests {
         Config::read(&Arguments::try_parse_from(words)?)
     }
 
+    /// The page of the file lists its keys, and no others.
+    #[test]
+    fn the_page_of_the_configuration_lists_its_keys() {
+        use pseudotape_human::keys_of;
+        let document = include_str!("../../../docs/man/pseudotape-rmt.toml.md");
+        for (title, keys) in [
+            ("KEYS OF THE FILE", keys_of::<File>()),
+            ("KEYS OF [[tape]]", keys_of::<Table>()),
+        ] {
+            let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            let documented = pseudotape_testkit::manual::documented_keys(document, title);
+            assert_eq!(documented, keys, "{title}");
+        }
+    }
+
     #[test]
     fn tapes_come_from_the_file_and_the_command_line() {
         let directory = tempfile::tempdir().unwrap();

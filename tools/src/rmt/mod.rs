@@ -8,6 +8,7 @@ mod shelf;
 
 pub use crate::ending::Ending;
 pub use cli::Arguments;
+pub(crate) use cli::EXIT_CODES;
 
 use std::fs::File;
 use std::io;
