@@ -93,4 +93,14 @@ pub struct Arguments {
         help_heading = "For packages"
     )]
     pub man: Option<PathBuf>,
+
+    /// Prints the script with which this shell completes the words behind this program, and ends
+    #[arg(
+        long,
+        value_name = "SHELL",
+        value_enum,
+        exclusive = true,
+        help_heading = "For packages"
+    )]
+    pub completions: Option<pseudotape_human::Shell>,
 }

@@ -20,7 +20,7 @@ mod drive;
 mod values;
 
 pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
-pub(crate) use drive::{default_serial, parse_option};
+pub(crate) use drive::{default_serial, drive_keys, parse_option};
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 256;

@@ -9,6 +9,7 @@ mod changer_node;
 mod changer_node_test;
 mod chio;
 pub mod cli;
+pub mod completion;
 pub mod config;
 pub mod drive_options;
 mod drive_status;

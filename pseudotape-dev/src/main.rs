@@ -1,15 +1,14 @@
 //! The device daemon.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use pseudotape_control::Readiness;
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::run::Ended;
-use pseudotape_dev::{config, manual, run};
-use pseudotape_human::{explain, printable};
+use pseudotape_dev::{completion, config, manual, run};
+use pseudotape_human::{completion_script, explain, printable};
 
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
 const LOG_FILTER: &str = "info,fuser=error";
@@ -21,6 +20,9 @@ const WRONG_USAGE: u8 = 2;
 const PROGRAM_CUT: u8 = 3;
 
 fn main() -> ExitCode {
+    if completion::answers_shell() {
+        return ExitCode::SUCCESS;
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(LOG_FILTER)).init();
     // Serving threads pause for microseconds until a caller is asleep; the kernel's slack would make it 50.
     // All threads inherit this setting. Where it can't be made, calls of a whole piece are slower, nothing else.
@@ -28,8 +30,8 @@ fn main() -> ExitCode {
         log::debug!("can't set the timer slack: {error}");
     }
     let arguments = Arguments::parse();
-    if let Some(directory) = &arguments.man {
-        return match manual::write(directory).and_then(|pages| print_paths(&pages)) {
+    if let Some(made) = for_packages(&arguments) {
+        return match made {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("pseudotape-dev: {}", printable(&explain(error.chain())));
@@ -56,8 +58,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
-    let lines = paths.iter().map(|path| format!("{}\n", path.display()));
-    std::io::stdout().write_all(lines.collect::<String>().as_bytes())?;
-    Ok(())
+/// What the command line asks for that is no daemon: man pages, the script of a shell.
+fn for_packages(arguments: &Arguments) -> Option<anyhow::Result<()>> {
+    if let Some(directory) = &arguments.man {
+        return Some(manual::write(directory).and_then(|pages| {
+            let lines = pages.iter().map(|page| format!("{}\n", page.display()));
+            print(&lines.collect::<String>())
+        }));
+    }
+    let script = completion_script(arguments.completions?, "pseudotape-dev");
+    Some(print(&script))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

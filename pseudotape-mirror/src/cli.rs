@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 use pseudotape_fault::Kind;
 use pseudotape_human::{Beginning, parse_size};
 
@@ -232,7 +231,7 @@ pub(crate) enum ChangerCommand {
 pub(crate) struct CompletionsOptions {
     /// The shell.
     #[arg(value_enum)]
-    pub shell: Shell,
+    pub shell: pseudotape_human::Shell,
 }
 
 #[derive(Debug, Args)]

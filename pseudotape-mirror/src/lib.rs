@@ -7,6 +7,7 @@ mod change;
 mod changer;
 pub mod cli;
 pub mod command;
+pub mod completion;
 pub mod config;
 mod crew;
 pub mod daemon;

@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 use pseudotape_fault::Kind;
 use pseudotape_human::{
     Beginning, Portion, parse_capacity, parse_label, parse_portion, parse_serial, parse_size,
@@ -466,8 +465,8 @@ pub(crate) struct DoctorOptions {
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsOptions {
     /// The shell.
-    #[arg(value_name = "SHELL")]
-    pub shell: Shell,
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: pseudotape_human::Shell,
     /// The program that is to be completed.
     #[arg(long, value_enum, default_value = "pseudotape")]
     pub program: Program,

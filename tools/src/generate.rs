@@ -40,11 +40,11 @@ pub(crate) fn completions(
     options: &CompletionsOptions,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let command = match options.program {
-        Program::Pseudotape => crate::cli::command(),
-        Program::PseudotapeRmt => Arguments::command(),
+    let program = match options.program {
+        Program::Pseudotape => "pseudotape",
+        Program::PseudotapeRmt => "pseudotape-rmt",
     };
-    screen.print(&completion_script(options.shell, command))?;
+    screen.print(completion_script(options.shell, program).as_bytes())?;
     Ok(Verdict::Well)
 }
 

@@ -6,6 +6,7 @@
 mod changer_serve;
 mod cli;
 mod client;
+mod completion;
 mod content;
 mod copying;
 mod doctor;
@@ -31,6 +32,7 @@ use std::io;
 use std::process::ExitCode;
 
 pub use cli::command;
+pub use completion::{answers_shell, server_answers_shell};
 pub use doctor::Machine;
 
 use cli::{Asked, Command};

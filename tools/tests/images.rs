@@ -716,7 +716,7 @@ fn usage_errors_end_with_2_and_completions_and_man_pages_are_made() {
     for shell in ["bash", "zsh", "fish"] {
         let script = place.ok(&["completions", shell, "--program", "pseudotape-rmt"]);
         assert!(script.contains("pseudotape-rmt"), "{shell}: {script}");
-        assert!(script.contains("allow-rewinding"), "{shell}: {script}");
+        assert!(script.contains("PSEUDOTAPE_COMPLETE"), "{shell}: {script}");
     }
     let pages = place.json(&["man", "pages", "--json"]);
     let pages = pages["pages"].as_array().unwrap();

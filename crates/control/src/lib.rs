@@ -10,10 +10,12 @@
 //! missing. A client ignores fields that it does not know; a daemon refuses them, since they may change what is asked.
 
 use std::io::{self, BufReader};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
 use serde::{Deserialize, Serialize};
 
 mod file_node;
@@ -221,11 +223,37 @@ pub fn call<Q: Serialize, A: for<'de> Deserialize<'de>>(
     request: &Q,
     timeout: Duration,
 ) -> Result<A, Error> {
-    let connect = |source| Error::Connect {
+    exchange(UnixStream::connect(socket), socket, request, timeout)
+}
+
+/// As [`call`], for what must not take long: where the daemon takes no clients at the moment, it is not waited for.
+pub fn ask<Q: Serialize, A: for<'de> Deserialize<'de>>(
+    socket: &Path,
+    request: &Q,
+    timeout: Duration,
+) -> Result<A, Error> {
+    exchange(connect_at_once(socket), socket, request, timeout)
+}
+
+fn connect_at_once(path: &Path) -> io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    nix::sys::socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+fn exchange<Q: Serialize, A: for<'de> Deserialize<'de>>(
+    connected: io::Result<UnixStream>,
+    socket: &Path,
+    request: &Q,
+    timeout: Duration,
+) -> Result<A, Error> {
+    let mut stream = connected.map_err(|source| Error::Connect {
         path: socket.to_owned(),
         source,
-    };
-    let mut stream = UnixStream::connect(socket).map_err(connect)?;
+    })?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     let late = |error| match error {
@@ -259,3 +287,6 @@ fn connect_advice(kind: io::ErrorKind) -> &'static str {
         _ => "is the daemon running? --control names its socket",
     }
 }
+
+#[cfg(test)]
+mod ask_test;

@@ -3,6 +3,7 @@
 //! [`Faults`] is the list of what goes wrong, shared between whoever injects faults and the drive. [`Faulty`] is the
 //! drive in front. Nothing that fails here reaches what is below: a fault is taken away, and the tape is as it was.
 
+mod continued;
 mod error;
 mod fault;
 mod faults;
@@ -10,6 +11,7 @@ mod faulty;
 mod kind;
 mod values;
 
+pub use continued::continued;
 pub use error::FaultError;
 pub use fault::{After, Fault};
 pub use faults::{Faults, Listed};

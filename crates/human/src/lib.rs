@@ -1,12 +1,12 @@
 //! What the programs share when they deal with people: sizes, lists with commas, files they name, messages, screens.
 //!
-//! The default is what a library needs to read a specification. The feature `configuration` adds
-//! sizes in configuration files; the feature `manual` adds man pages, the feature `commands` what a command prints.
+//! The default is what a library needs to read a specification. The feature `configuration` adds sizes in configuration
+//! files, the feature `manual` man pages and completions, the feature `commands` what a command prints.
 
 #[cfg(feature = "commands")]
 mod beginning;
-#[cfg(feature = "commands")]
-mod completions;
+#[cfg(feature = "manual")]
+mod completion;
 #[cfg(feature = "configuration")]
 mod configuration;
 #[cfg(feature = "commands")]
@@ -28,8 +28,10 @@ mod text;
 
 #[cfg(feature = "commands")]
 pub use beginning::Beginning;
-#[cfg(feature = "commands")]
-pub use completions::completion_script;
+#[cfg(feature = "manual")]
+pub use completion::{
+    Candidate, Place, Shell, Values, answers_shell, candidates, completion_script, paths,
+};
 #[cfg(feature = "configuration")]
 pub use configuration::{Capacity, Size};
 #[cfg(feature = "commands")]

@@ -15,6 +15,7 @@
 //!
 //! A backslash before a comma, a plus or a backslash in a path takes its meaning away.
 
+mod continued;
 mod error;
 mod host;
 mod image;
@@ -24,6 +25,7 @@ mod open;
 mod sink;
 mod text;
 
+pub use continued::Continued;
 pub use error::{Error, SpecificationError};
 pub use host::{host_room_bytes, left_on_both};
 pub use lent::{Lent, NotLent};

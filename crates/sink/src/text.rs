@@ -13,9 +13,9 @@ use crate::error::SpecificationError;
 use crate::sink::{ImageSink, Limits, Location, RmtSink, Sink};
 
 /// Before a key file: blocks are held against volume and place.
-const HELD: &str = "aes=";
+pub(crate) const HELD: &str = "aes=";
 /// Before a key file: every block of the key is read.
-const ANYWHERE: &str = "aes-anywhere=";
+pub(crate) const ANYWHERE: &str = "aes-anywhere=";
 
 /// What stands before the colon of a place.
 const KINDS: [&str; 4] = ["image", "device", "rmt", "null"];
@@ -243,7 +243,7 @@ impl FromStr for Sink {
 }
 
 /// The key file of a filter that encrypts, and whether its blocks are read anywhere.
-fn key_of(filter: &str) -> Option<(&str, bool)> {
+pub(crate) fn key_of(filter: &str) -> Option<(&str, bool)> {
     let held = filter.strip_prefix(HELD).map(|path| (path, false));
     held.or_else(|| filter.strip_prefix(ANYWHERE).map(|path| (path, true)))
 }

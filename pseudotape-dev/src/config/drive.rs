@@ -8,7 +8,7 @@ use pseudotape_control::{SocketGroup, named_group, parse_mode};
 use pseudotape_drive::{EarlyWarning, Personality};
 use pseudotape_fault::Fault;
 use pseudotape_human::list::{parts, plain};
-use pseudotape_human::{Capacity, Portion, Size, did_you_mean, field_meant, parse_serial};
+use pseudotape_human::{Capacity, Portion, Size, did_you_mean, field_meant, keys_of, parse_serial};
 use pseudotape_image::CachePolicy;
 use pseudotape_mtio::{Booleans, DriverOption};
 use pseudotape_st::EndOfTape;
@@ -110,6 +110,11 @@ pub(super) struct DriveTable {
     options_a: Words,
     #[serde(default)]
     faults: Words,
+}
+
+/// What `--drive` and `[[drive]]` can say.
+pub(crate) fn drive_keys() -> &'static [&'static str] {
+    keys_of::<DriveTable>()
 }
 
 /// Reads `key=value,key=value`; a word without `=` is the image. A comma that belongs to a value has a

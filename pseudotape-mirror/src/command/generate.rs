@@ -36,7 +36,8 @@ const MANUAL: Manual<'_> = Manual {
 const CONFIGURATION: &str = include_str!("../../../docs/man/pseudotape-mirror.toml.md");
 
 pub(super) fn completions(options: &CompletionsOptions, screen: &Screen) -> Result<Verdict> {
-    screen.print(&completion_script(options.shell, crate::cli::command()))?;
+    let script = completion_script(options.shell, "pseudotape-mirror");
+    screen.print(script.as_bytes())?;
     Ok(Verdict::Well)
 }
 

@@ -16,7 +16,7 @@ if [ "$FRONT" = fuse ]; then
         same "the unit $unit starts the program that was installed" "$PREFIX/bin/" \
             "$(sed -n 's|^ExecStart=\([^ ]*/\)pseudotape.*|\1|p' "$DESTDIR/usr/lib/systemd/system/$unit.service")"
     done
-    for program in pseudotape pseudotape-mirror pseudotape-rmt; do
+    for program in pseudotape pseudotape-dev pseudotape-mirror pseudotape-rmt; do
         check "the completion of $program is bash" bash -n "$DESTDIR$PREFIX/share/bash-completion/completions/$program"
     done
     samples=$DESTDIR/etc

@@ -7,6 +7,9 @@ use pseudotape_human::{EXIT_CUT, EXIT_FAILED, explain, printable};
 use pseudotape_tools::rmt::{Arguments, Ending, Task, run};
 
 fn main() -> ExitCode {
+    if pseudotape_tools::server_answers_shell() {
+        return ExitCode::SUCCESS;
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     let task = match Task::read(&Arguments::parse()) {
         Ok(task) => task,
