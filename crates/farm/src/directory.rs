@@ -15,6 +15,9 @@ pub const HEADER_BYTES: usize = 64;
 /// The longest directory that is read.
 pub(crate) const MAX_DIRECTORY_BYTES: u64 = 4 << 30;
 
+/// A record is longer, whatever it has.
+const LEAST_RECORD_BYTES: usize = 128;
+
 // Where the fields of the header lie.
 const VERSION: usize = 16;
 const RESERVED: usize = 20;
@@ -93,10 +96,7 @@ impl Directory {
             .retain(|entry| !added.contains_key(&entry.title));
         self.entries.extend(added.into_values());
         self.entries.sort_by_key(|entry| entry.number);
-        let titles = self.entries.iter().enumerate();
-        self.by_title = titles
-            .map(|(at, entry)| (entry.title.clone(), at))
-            .collect();
+        self.by_title = places(&self.entries);
     }
 
     /// The bytes.
@@ -159,7 +159,10 @@ impl Directory {
         if u32_at(header, BODY_CRC) != Some(crc32fast::hash(body)) {
             return Err(damaged("its records have a wrong checksum"));
         }
-        let mut entries: Vec<Entry> = Vec::new();
+        // No more than there can be: of a count that is wrong no memory is taken.
+        let most = u64_at(header, COUNT).and_then(|count| usize::try_from(count).ok());
+        let most = most.unwrap_or(0).min(body.len() / LEAST_RECORD_BYTES);
+        let mut entries: Vec<Entry> = Vec::with_capacity(most);
         let mut rest = body;
         while !rest.is_empty() {
             let (entry, behind) = record_at(rest, entries.len())?;
@@ -173,19 +176,27 @@ impl Directory {
         let next = u64_at(header, NEXT).and_then(NonZeroU64::new).map(Number);
         let next = next.ok_or_else(|| damaged("it has no next number"))?;
         let count = entries.len();
-        let mut directory = Directory {
-            next,
-            ..Directory::default()
-        };
-        directory.put(entries);
-        if u64_at(header, COUNT) != Some(count as u64) || directory.entries.len() != count {
-            return Err(damaged("it has not as many files as its header says"));
-        }
-        if directory.next != next {
+        if entries.last().is_some_and(|last| last.number >= next) {
             return Err(damaged("a number is in use that is not used yet"));
         }
-        Ok(directory)
+        let by_title = places(&entries);
+        if u64_at(header, COUNT) != Some(count as u64) || by_title.len() != count {
+            return Err(damaged("it has not as many files as its header says"));
+        }
+        Ok(Directory {
+            next,
+            entries,
+            by_title,
+        })
     }
+}
+
+/// Where each title is.
+fn places(entries: &[Entry]) -> HashMap<Title, usize> {
+    let titles = entries.iter().enumerate();
+    titles
+        .map(|(at, entry)| (entry.title.clone(), at))
+        .collect()
 }
 
 /// The bytes with the checksums and the length that a header of theirs should have.

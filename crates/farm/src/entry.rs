@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::num::NonZeroU64;
 
-use pseudotape_pax::{Records, Time};
+use pseudotape_pax::{Records, Time, pairs};
 use uuid::Uuid;
 
 use crate::title::Title;
@@ -236,9 +236,8 @@ impl Entry {
 
     /// Reads a record. What it does not know is passed over.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
-        let records = Records::parse(bytes).map_err(RecordError::Malformed)?;
-        let fields = Fields(&records);
-        if records.iter().next().map(|(key, _)| key) != Some(b"pseudotape.farm") {
+        let fields = Fields::of(bytes)?;
+        if fields.first != KEYS.first().map(|key| key.as_bytes()) {
             return Err(RecordError::Malformed("it is no record of a disk farm"));
         }
         match fields.number("pseudotape.farm")? {
@@ -252,7 +251,7 @@ impl Entry {
         let state = word("state")?;
         let state = STATES.iter().find(|(_, known)| *known == state);
         let number = NonZeroU64::new(fields.number("number")?);
-        let title = records.value("title").and_then(Title::new);
+        let title = fields.value("title").and_then(Title::new);
         let digest = match fields.text("blake3") {
             Some(text) => {
                 let hash = blake3::Hash::from_hex(text);
@@ -288,11 +287,54 @@ impl Entry {
     }
 }
 
-struct Fields<'a>(&'a Records);
+/// The keys of a record; the first one says what it is.
+const KEYS: [&str; 15] = [
+    "pseudotape.farm",
+    "number",
+    "capsule",
+    "title",
+    "kind",
+    "state",
+    "length",
+    "generation",
+    "version",
+    "created",
+    "modified",
+    "blake3",
+    "added_ms",
+    "why",
+    "note",
+];
 
-impl Fields<'_> {
-    fn text(&self, key: &'static str) -> Option<&str> {
-        str::from_utf8(self.0.value(key)?).ok()
+/// The values of a record, where they stand in its bytes: a directory has a million of them.
+#[derive(Default)]
+struct Fields<'a> {
+    first: Option<&'a [u8]>,
+    values: [Option<&'a [u8]>; KEYS.len()],
+}
+
+impl<'a> Fields<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let mut fields = Fields::default();
+        for pair in pairs(bytes) {
+            let (key, value) = pair.map_err(RecordError::Malformed)?;
+            fields.first.get_or_insert(key);
+            let at = KEYS.iter().position(|known| known.as_bytes() == key);
+            if let Some(place) = at.and_then(|at| fields.values.get_mut(at)) {
+                // Of a key that stands twice the last one counts.
+                *place = Some(value);
+            }
+        }
+        Ok(fields)
+    }
+
+    fn value(&self, key: &str) -> Option<&'a [u8]> {
+        let at = KEYS.iter().position(|known| *known == key)?;
+        *self.values.get(at)?
+    }
+
+    fn text(&self, key: &'static str) -> Option<&'a str> {
+        str::from_utf8(self.value(key)?).ok()
     }
 
     fn number(&self, key: &'static str) -> Result<u64, RecordError> {

@@ -23,7 +23,7 @@ pub use error::Error;
 pub use fuzz::fuzz_archive;
 pub use member::{Kind, Member, Time};
 pub use reader::Reader;
-pub use records::Records;
+pub use records::{Records, pairs};
 pub use ustar::{Magic, Ustar, set_checksum};
 
 /// Headers and contents are multiples of this.

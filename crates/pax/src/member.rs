@@ -100,12 +100,8 @@ impl Time {
             return None;
         }
         let whole: i64 = whole.parse().ok()?;
-        let nine: String = fraction
-            .chars()
-            .chain("000000000".chars())
-            .take(9)
-            .collect();
-        let nanoseconds: u32 = nine.parse().ok()?;
+        let nine = fraction.bytes().chain([b'0'; 9]).take(9);
+        let nanoseconds = nine.fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
         Some(match (sign, nanoseconds) {
             (-1, 1..) => Time {
                 seconds: (-whole).checked_sub(1)?,

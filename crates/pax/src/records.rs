@@ -47,14 +47,25 @@ impl Records {
     /// Reads them.
     pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
         let mut records = Records::default();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (key, value, behind) = first(rest).ok_or("a pax record is malformed")?;
+        for pair in pairs(bytes) {
+            let (key, value) = pair?;
             records.add(key, value);
-            rest = behind;
         }
         Ok(records)
     }
+}
+
+/// The keys and values of records as they stand in their bytes. It ends behind the first one that is malformed.
+pub fn pairs(bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), &'static str>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let found = first(rest).ok_or("a pax record is malformed");
+        rest = found.map_or(&[], |(_, _, behind)| behind);
+        Some(found.map(|(key, value, _)| (key, value)))
+    })
 }
 
 /// One record: its own length counts too.

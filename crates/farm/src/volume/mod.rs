@@ -198,7 +198,10 @@ fn read_directory(place: &Place, name: &VolumeName) -> Result<Option<Directory>,
         Err(Fault::Host(error)) => return Err(Error::host("open", path(), error)),
         Err(fault) => return Err(unusable(DirectoryError::Damaged(fault.to_string()))),
     };
-    let mut bytes = Vec::new();
+    let length = file.metadata().map_or(0, |found| found.len());
+    // One more, by which the end is seen without asking for more memory.
+    let length = usize::try_from(length.min(MAX_DIRECTORY_BYTES) + 1).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(length);
     let read = file.take(MAX_DIRECTORY_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| Error::host("read", path(), error))?;
     if bytes.len() as u64 > MAX_DIRECTORY_BYTES {
