@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+use crate::fuse::Uring;
+
 /// What the exit codes say.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 the daemon could not do its work (the reason is on standard error); \
@@ -56,6 +58,12 @@ pub struct Arguments {
     /// program takes a plain file in it for a tape. One that holds anything is refused
     #[arg(long, value_name = "DIR")]
     pub fuse: Option<PathBuf>,
+
+    /// How the calls of the files of --fuse come: over io_uring, which is faster where caller and daemon have several
+    /// processors (Linux 6.14, with 'options fuse enable_uring=1' in /etc/modprobe.d), or through /dev/fuse
+    /// [default: auto]
+    #[arg(long, value_name = "WHEN", conflicts_with = "cuse")]
+    pub uring: Option<Uring>,
 
     /// Control socket [default: $PSEUDOTAPE_CONTROL, $XDG_RUNTIME_DIR/pseudotape/control or
     /// /run/pseudotape/control]. It has the group of the nodes; root and the daemon's user may load any volume there,

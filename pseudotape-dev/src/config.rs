@@ -12,6 +12,7 @@ use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
+use crate::fuse::Uring;
 use crate::library::Times;
 use drive::{DriveTable, check_drive, check_library_drive, parse_spec};
 use values::{Seconds, absolute};
@@ -37,6 +38,8 @@ const DEFAULT_GROUP: &str = "tape";
 pub struct Config {
     /// How programs reach the drives.
     pub frontend: Frontend,
+    /// How the calls of a mount come.
+    pub uring: Uring,
     /// The control socket.
     pub control: ControlConfig,
     /// Permission bits of the nodes.
@@ -128,6 +131,7 @@ impl Group {
 struct FileConfig {
     frontend: Option<FrontendName>,
     mount: Option<PathBuf>,
+    uring: Option<Uring>,
     #[serde(default)]
     control: ControlSettings,
     mode: Option<String>,
@@ -216,6 +220,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     check_sockets(&drives, &control.socket)?;
     Ok(Config {
         frontend: choose_frontend(arguments, file.frontend, file.mount)?,
+        uring: arguments.uring.or(file.uring).unwrap_or_default(),
         control,
         node_mode,
         group,

@@ -83,6 +83,7 @@ pub fn start(
                 gid,
                 drives: drives.len(),
                 apart,
+                uring: config.uring,
             };
             let mounted = fuse::mount(&directory, nodes, options, tell_end(events))?;
             Serving::Fuse(mounted, directory)
@@ -128,12 +129,13 @@ impl Frontend {
                 "frontend: cuse, character devices in /dev ({})",
                 self.reason
             ),
-            Serving::Fuse(_, directory) => {
+            Serving::Fuse(mounted, directory) => {
                 let programs: Vec<_> = FILE_NODE_LIMITS.iter().map(|limit| limit.program).collect();
                 format!(
-                    "frontend: fuse, files in {} ({})\n\
+                    "frontend: fuse, files in {}, by {} ({})\n\
                      a file is no device to {}: see 'pseudotape doctor'",
                     directory.display(),
+                    mounted.way(),
                     self.reason,
                     programs.join(", ")
                 )

@@ -37,7 +37,7 @@ drive_up() {
     if [ "$FRONT" = cuse ]; then
         arguments+=(--cuse)
     else
-        arguments+=(--fuse "$NODE_DIR")
+        arguments+=(--fuse "$NODE_DIR" --uring "${PSEUDOTAPE_TEST_URING:-never}")
     fi
     : >"$WORK/daemon.out"
     # shellcheck disable=SC2086

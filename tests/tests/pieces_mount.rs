@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use pseudotape_chardev::CharDevice;
 use pseudotape_chardev::recorder::{Event, Recorder};
-use pseudotape_dev::fuse::{self, MountOptions};
+use pseudotape_dev::fuse::{self, MountOptions, Uring};
 use recorded::{Mount, errno, open};
 
 const MIB: usize = 1 << 20;
@@ -99,7 +99,11 @@ fn a_writer_killed_in_mid_call_leaves_no_part_of_a_record() {
     let status = child.wait().expect("it ends");
     assert_eq!(status.signal(), Some(libc::SIGKILL));
     wait_until("its file is closed", || mount.device.open_count() == 0);
-    assert!(mount.device.take_written().is_empty());
+    let lengths: Vec<_> = mount.device.take_written().iter().map(Vec::len).collect();
+    // Over io_uring each further piece is handed over before the kernel looks whether its caller lives: then the record
+    // is whole, as a tape's is whose writer is killed.
+    let whole = recorded::uring() == Uring::Always && lengths == [16 * MIB];
+    assert!(lengths.is_empty() || whole, "{lengths:?}");
     // The next one writes as usual.
     assert!(
         dd_record(&mount, 16 * MIB)
@@ -276,6 +280,7 @@ fn a_directory_is_not_mounted_twice() {
         gid: None,
         drives: 2,
         apart: Default::default(),
+        uring: recorded::uring(),
     };
     let Err(error) = fuse::mount(mount.directory.path(), nodes, options, |_| {}) else {
         panic!("it is mounted twice");

@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pseudotape_chardev::CharDevice;
 use pseudotape_chardev::pipe::Pipe;
 use pseudotape_chardev::recorder::Recorder;
-use pseudotape_dev::fuse::{self, MountOptions, Mounted};
+use pseudotape_dev::fuse::{self, MountOptions, Mounted, Uring};
 
 fn open(path: &Path) -> File {
     let mut options = OpenOptions::new();
@@ -47,6 +47,10 @@ impl Mount {
             gid: None,
             drives: 1,
             apart: Default::default(),
+            uring: match pseudotape_tests::uring().as_str() {
+                "always" => Uring::Always,
+                _ => Uring::Never,
+            },
         };
         let mounted = fuse::mount(directory.path(), nodes, options, |_| {});
         Mount {

@@ -60,6 +60,13 @@ pub struct Piece {
     pub first: FirstPiece,
 }
 
+/// The answer to a piece of a read.
+struct Given<'a> {
+    bytes: &'a [u8],
+    /// The caller's buffer, where the bytes are not in it.
+    buffer: Option<&'a mut [u8]>,
+}
+
 /// Puts system calls together from the pieces that the kernel makes of them.
 ///
 /// | length of the call | write | read |
@@ -155,6 +162,29 @@ impl Pieces {
         piece: Piece,
         buffer: &mut [u8],
         reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+    ) -> R {
+        self.read_given(piece, buffer, |given| reply(given.map(|given| given.bytes)))
+    }
+
+    /// The same, for who needs the answer in `buffer`: as many bytes of it as are returned.
+    pub fn read_into(&self, piece: Piece, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.read_given(piece, buffer, |given| {
+            let Given { bytes, buffer } = given?;
+            if let Some(buffer) = buffer {
+                buffer
+                    .get_mut(..bytes.len())
+                    .ok_or(Errno::EIO)?
+                    .copy_from_slice(bytes);
+            }
+            Ok(bytes.len())
+        })
+    }
+
+    fn read_given<R>(
+        &self,
+        piece: Piece,
+        buffer: &mut [u8],
+        reply: impl FnOnce(Result<Given<'_>, Errno>) -> R,
     ) -> R {
         let mut state = self.lock();
         if piece.offset == 0 {

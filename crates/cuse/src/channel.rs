@@ -11,9 +11,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pseudotape_chardev::{Area, Errno, Handle, IoctlAreas};
 use zerocopy::{Immutable, IntoBytes};
 
-use crate::abi;
 use crate::error::CuseError;
-use crate::request::{PollId, RequestId};
+use pseudotape_wire::{PollId, RequestId, abi};
 
 /// Where the kernel's module is spoken to.
 const DEVICE: &str = "/dev/cuse";

@@ -13,20 +13,13 @@
     deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
 )]
 
-mod abi;
 mod channel;
 mod error;
 mod node;
 mod parked;
-mod request;
 mod server;
 mod waiting;
 
 pub use error::CuseError;
 pub use node::{CuseNode, IoctlMode, NAME_MAX_CHARS, NodeOptions, is_available};
-#[cfg(any(test, feature = "fuzz"))]
-pub use request::fuzz_decode;
-pub use request::{
-    Areas, DecodeError, Ioctl, Poll, PollId, Request, RequestId, RequestKind, Transfer,
-};
 pub use waiting::WAITING_OPENS_MAX;

@@ -11,11 +11,10 @@ use nix::poll::PollTimeout;
 use nix::unistd::{Gid, chown};
 use pseudotape_chardev::{Calls, CharDevice, ProcCalls};
 
-use crate::abi;
 use crate::channel::{Channel, Delivered, Received, StopSignal};
 use crate::error::CuseError;
-use crate::request::{Request, RequestKind};
 use crate::server::{Server, TRANSFER_MAX_BYTES};
+use pseudotape_wire::{Request, RequestKind, abi};
 
 /// Longest name of a device.
 pub const NAME_MAX_CHARS: usize = 200;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pseudotape_chardev::{Answered, Errno, Reader};
 
 use crate::channel::{Channel, Delivered};
-use crate::request::RequestId;
+use pseudotape_wire::RequestId;
 
 /// The reads that wait. Whoever takes an entry out of the list answers its request.
 #[derive(Default)]

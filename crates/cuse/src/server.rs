@@ -9,12 +9,11 @@ use pseudotape_chardev::{
     Pieces, Readiness, StreamRead, Waker, WhenEmpty,
 };
 
-use crate::abi;
 use crate::channel::{Channel, Received};
 use crate::error::CuseError;
 use crate::parked::ParkedReads;
-use crate::request::{Areas, Ioctl, Poll, Request, RequestId, RequestKind, Transfer};
 use crate::waiting::{OpenFiles, Opening, WaitingOpens};
+use pseudotape_wire::{Areas, Ioctl, Poll, Request, RequestId, RequestKind, Transfer, abi};
 
 /// The most that a request carries: 32 pages, whatever a daemon asks for (`fc->max_pages` stays at
 /// its default, for CUSE_INIT can't name another).
@@ -182,6 +181,10 @@ impl Server {
             RequestKind::Init { .. } => {
                 warn!("{}: a second CUSE_INIT", self.name);
                 self.refuse(unique, Errno::EIO);
+            }
+            RequestKind::Files(_) => {
+                warn!("{}: a request for files of a mount", self.name);
+                self.refuse(unique, Errno::ENOSYS);
             }
             RequestKind::Unsupported(opcode) => {
                 debug!("{}: request {opcode} is not known", self.name);

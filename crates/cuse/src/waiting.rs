@@ -6,7 +6,7 @@ use log::{debug, error};
 use pseudotape_chardev::{CharDevice, Errno, Handle, Opened};
 
 use crate::channel::{Channel, Delivered};
-use crate::request::RequestId;
+use pseudotape_wire::RequestId;
 
 /// How many opens of one device may wait at a time; a further one is `EBUSY`. Each costs a thread.
 pub const WAITING_OPENS_MAX: usize = 16;

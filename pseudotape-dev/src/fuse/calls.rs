@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 
-use fuser::{FileHandle, OpenFlags, ReplyData, ReplyEmpty, ReplyIoctl, ReplyWrite, Request};
+use fuser::{FileHandle, OpenFlags, ReplyData, Request};
 use pseudotape_chardev::{Caller, Errno, FirstPiece, Handle, IoctlRequest, Piece, WordSize};
 
 use super::error::os;
 use super::node::NodeFile;
+use super::reply::WriteReply;
 
 thread_local! {
     /// Data on their way to a reader: one buffer for each thread of the session.
@@ -26,11 +27,15 @@ pub(super) fn piece(request: &Request, handle: FileHandle, offset: u64, flags: O
         handle: Handle(handle.0),
         tid: request.pid(),
         offset,
-        first: if flags.0 & libc::O_APPEND == 0 {
-            FirstPiece::AtZeroOrPosition
-        } else {
-            FirstPiece::Anywhere
-        },
+        first: first_piece(flags.0),
+    }
+}
+
+/// Where the first piece of a call of a file with these flags may begin.
+pub(super) fn first_piece(flags: i32) -> FirstPiece {
+    match flags & libc::O_APPEND {
+        0 => FirstPiece::AtZeroOrPosition,
+        _ => FirstPiece::Anywhere,
     }
 }
 
@@ -45,7 +50,8 @@ pub(super) struct Ioctl {
 }
 
 impl Ioctl {
-    pub(super) fn answer(self, node: &NodeFile, input: &[u8], reply: ReplyIoctl) {
+    /// What it returns, and the bytes for its argument.
+    pub(super) fn call(self, node: &NodeFile, input: &[u8]) -> Result<(i32, Vec<u8>), Errno> {
         // fuser does not tell the argument; a restricted ioctl needs only the bytes that the argument points to.
         let request = IoctlRequest {
             command: self.command,
@@ -55,13 +61,9 @@ impl Ioctl {
             word_size: self.word_size,
         };
         let mut output = Vec::new();
-        match node.pieces.ioctl(self.handle, request, &mut output) {
-            Ok(result) => {
-                output.truncate(usize::try_from(self.output_max_bytes).unwrap_or(usize::MAX));
-                reply.ioctl(result, &output);
-            }
-            Err(errno) => reply.error(os(errno)),
-        }
+        let result = node.pieces.ioctl(self.handle, request, &mut output)?;
+        output.truncate(usize::try_from(self.output_max_bytes).unwrap_or(usize::MAX));
+        Ok((result, output))
     }
 }
 
@@ -82,21 +84,7 @@ pub(super) fn read_piece(node: &NodeFile, piece: Piece, size: usize, reply: Repl
     node.warn_of_inferred_lengths();
 }
 
-pub(super) fn write_piece(node: &NodeFile, piece: Piece, data: &[u8], reply: ReplyWrite) {
-    written(node.pieces.write(piece, data), reply);
+pub(super) fn write_piece(node: &NodeFile, piece: Piece, data: &[u8], reply: impl WriteReply) {
+    reply.wrote(node.pieces.write(piece, data));
     node.warn_of_inferred_lengths();
-}
-
-pub(super) fn written(answer: Result<usize, Errno>, reply: ReplyWrite) {
-    match answer {
-        Ok(written) => reply.written(u32::try_from(written).unwrap_or(u32::MAX)),
-        Err(errno) => reply.error(os(errno)),
-    }
-}
-
-pub(super) fn done(answer: Result<(), Errno>, reply: ReplyEmpty) {
-    match answer {
-        Ok(()) => reply.ok(),
-        Err(errno) => reply.error(os(errno)),
-    }
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -11,22 +12,24 @@ use fuser::{
     RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
     ReplyIoctl, ReplyOpen, ReplyPoll, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use pseudotape_chardev::{Handle, WordSize};
+use pseudotape_chardev::{Errno, Handle, Waker, WordSize};
 
-use super::calls::{Ioctl, caller, done, piece, read_piece, write_piece, written};
+use super::calls::{Ioctl, caller, piece, read_piece, write_piece};
+use super::error::os;
 use super::gate::Gate;
 use super::node::{NodeFile, Nodes, ROOT, TRANSFER_MAX_BYTES};
-use super::opening::{Openings, Wish};
+use super::opening::{NO_ENTRY, Openings, Waits, Wish};
 use super::options::MountOptions;
+use super::reply::{DoneReply, IoctlReply, Reply, WriteReply};
 use super::stream;
 use super::threads::{CallThread, Elsewhere, Threads};
 
 /// Names never change while mounted.
-const ENTRY_TTL: Duration = Duration::from_secs(3600);
+pub(super) const ENTRY_TTL: Duration = Duration::from_secs(3600);
 /// The kernel counts the size of a file up when a program writes; no program may believe such a size for long.
-const ATTR_TTL: Duration = Duration::ZERO;
+pub(super) const ATTR_TTL: Duration = Duration::ZERO;
 /// What a call gets that comes while the mount ends: the same as after its end.
-const GONE: fuser::Errno = fuser::Errno::ENOTCONN;
+pub(super) const GONE: Errno = Errno(libc::ENOTCONN);
 
 /// The mount's directory and its files: decode, call, reply.
 pub(super) struct TapeFiles {
@@ -37,28 +40,13 @@ pub(super) struct TapeFiles {
     pub(super) since: SystemTime,
     /// Modes that chmod(2) gave to files, by inode.
     pub(super) changed_modes: Mutex<BTreeMap<u64, u32>>,
+    /// Whether rings wait for the connection; set to whether the kernel wants them, when the connection begins.
+    pub(super) rings: Arc<AtomicBool>,
 }
-
-/// A reply that can be an error.
-trait Refuse {
-    fn refuse(self, errno: fuser::Errno);
-}
-
-macro_rules! refuse {
-    ($($reply:ty),*) => {
-        $(impl Refuse for $reply {
-            fn refuse(self, errno: fuser::Errno) {
-                self.error(errno);
-            }
-        })*
-    };
-}
-
-refuse!(ReplyData, ReplyEmpty, ReplyIoctl, ReplyOpen, ReplyWrite);
 
 impl TapeFiles {
     /// Does a call of a node in the thread that may wait for it. `data` is copied for another thread only.
-    fn on<R: Refuse + Send + 'static>(
+    fn on<R: Reply>(
         &self,
         node: &NodeFile,
         inode: INodeNo,
@@ -67,7 +55,7 @@ impl TapeFiles {
         work: impl FnOnce(&NodeFile, &[u8], R) + Send + 'static,
     ) {
         match self.threads.thread_for(node) {
-            None => reply.refuse(fuser::Errno::EBUSY),
+            None => reply.refuse(Errno::EBUSY),
             Some(CallThread::Here { .. }) => match Gate::enter(&*self.nodes.gate) {
                 Some(_inside) => work(node, data, reply),
                 None => reply.refuse(GONE),
@@ -107,7 +95,43 @@ impl TapeFiles {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn attributes(&self, inode: u64) -> Option<FileAttr> {
+    /// The file of this name.
+    pub(super) fn find(&self, directory: u64, name: &OsStr) -> Option<FileAttr> {
+        let inode = (directory == ROOT).then(|| self.nodes.inode_of(name))??;
+        self.attributes(inode)
+    }
+
+    /// The names of the directory.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, FileType, &str)> {
+        let own = [
+            (ROOT, FileType::Directory, "."),
+            (ROOT, FileType::Directory, ".."),
+        ];
+        let files = self
+            .nodes
+            .iter()
+            .map(|(inode, node)| (inode, FileType::RegularFile, node.name.as_str()));
+        own.into_iter().chain(files)
+    }
+
+    /// Changes attributes. Truncation and times mean nothing on a tape and are accepted; who owns a file is for the
+    /// daemon to say. That only the owner changes a mode is the kernel's to check, as all rights are.
+    pub(super) fn change(
+        &self,
+        inode: u64,
+        mode: Option<u32>,
+        owner: bool,
+    ) -> Result<FileAttr, Errno> {
+        if owner || (mode.is_some() && inode == ROOT) {
+            return Err(Errno(libc::EPERM));
+        }
+        if let (Some(mode), Some(_)) = (mode, self.attributes(inode)) {
+            self.changed_modes().insert(inode, mode);
+        }
+        self.attributes(inode).ok_or(NO_ENTRY)
+    }
+
+    pub(super) fn attributes(&self, inode: u64) -> Option<FileAttr> {
         let is_root = inode == ROOT;
         let (kind, perm, gid) = if is_root {
             (FileType::Directory, 0o755, self.options.gid)
@@ -150,6 +174,10 @@ impl Filesystem for TapeFiles {
         if let Err(missing) = config.add_capabilities(InitFlags::FUSE_ATOMIC_O_TRUNC) {
             log::debug!("the kernel has no {missing:?}");
         }
+        if self.rings.load(Ordering::Relaxed) {
+            let wanted = config.add_capabilities(InitFlags::FUSE_OVER_IO_URING);
+            self.rings.store(wanted.is_ok(), Ordering::Relaxed);
+        }
         match config.set_max_write(TRANSFER_MAX_BYTES) {
             Ok(_) => Ok(()),
             Err(nearest) => Err(io::Error::other(format!(
@@ -159,10 +187,7 @@ impl Filesystem for TapeFiles {
     }
 
     fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let inode = (parent.0 == ROOT)
-            .then(|| self.nodes.inode_of(name))
-            .flatten();
-        match inode.and_then(|inode| self.attributes(inode)) {
+        match self.find(parent.0, name) {
             Some(attributes) => {
                 reply.entry_with_ttls(&ATTR_TTL, &ENTRY_TTL, &attributes, Generation(0));
             }
@@ -183,8 +208,6 @@ impl Filesystem for TapeFiles {
         }
     }
 
-    /// Truncation and times mean nothing on a tape and are accepted; who owns a file is the daemon's to
-    /// say. That only the owner changes a mode is the kernel's to check, as all rights are.
     fn setattr(
         &self,
         _request: &Request,
@@ -203,15 +226,9 @@ impl Filesystem for TapeFiles {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        if uid.is_some() || gid.is_some() || (mode.is_some() && inode.0 == ROOT) {
-            return reply.error(fuser::Errno::EPERM);
-        }
-        if let (Some(mode), Some(_)) = (mode, self.attributes(inode.0)) {
-            self.changed_modes().insert(inode.0, mode);
-        }
-        match self.attributes(inode.0) {
-            None => reply.error(fuser::Errno::ENOENT),
-            Some(attributes) => reply.attr(&ATTR_TTL, &attributes),
+        match self.change(inode.0, mode, uid.is_some() || gid.is_some()) {
+            Ok(attributes) => reply.attr(&ATTR_TTL, &attributes),
+            Err(errno) => reply.error(os(errno)),
         }
     }
 
@@ -226,7 +243,7 @@ impl Filesystem for TapeFiles {
         };
         let (nodes, openings) = (Arc::clone(&self.nodes), Arc::clone(&self.openings));
         self.on(node, inode, &[], reply, move |_, _, reply| {
-            openings.open(&nodes, wish, reply);
+            openings.open(&nodes, wish, Waits::May, reply);
         });
     }
 
@@ -248,7 +265,8 @@ impl Filesystem for TapeFiles {
             .unwrap_or(usize::MAX)
             .min(TRANSFER_MAX_BYTES as usize);
         if let Some(stream) = node.device.stream() {
-            return stream::read(stream, Handle(handle.0), (offset, size), flags, reply);
+            let reader = stream::uninterrupted(reply);
+            return stream::read(stream, Handle(handle.0), (offset, size), flags.0, reader);
         }
         let piece = piece(request, handle, offset, flags);
         self.on(node, inode, &[], reply, move |node, _, reply| {
@@ -272,7 +290,7 @@ impl Filesystem for TapeFiles {
             return reply.error(fuser::Errno::EISDIR);
         };
         if let Some(stream) = node.device.stream() {
-            return written(stream.write(Handle(handle.0), data), reply);
+            return reply.wrote(stream.write(Handle(handle.0), data));
         }
         let piece = piece(request, handle, offset, flags);
         self.on(node, inode, data, reply, move |node, data, reply| {
@@ -307,7 +325,7 @@ impl Filesystem for TapeFiles {
             output_max_bytes,
         };
         self.on(node, inode, input, reply, move |node, input, reply| {
-            ioctl.answer(node, input, reply);
+            reply.result(ioctl.call(node, input));
         });
     }
 
@@ -325,7 +343,7 @@ impl Filesystem for TapeFiles {
         let (handle, tid) = (Handle(handle.0), request.pid());
         let nodes = Arc::clone(&self.nodes);
         self.on(node, inode, &[], reply, move |node, _, reply| {
-            done(nodes.flush(node, handle, tid), reply);
+            reply.end(nodes.flush(node, handle, tid));
         });
     }
 
@@ -375,16 +393,8 @@ impl Filesystem for TapeFiles {
         if inode.0 != ROOT {
             return reply.error(fuser::Errno::ENOTDIR);
         }
-        let own = [
-            (ROOT, FileType::Directory, "."),
-            (ROOT, FileType::Directory, ".."),
-        ];
-        let files = self
-            .nodes
-            .iter()
-            .map(|(inode, node)| (inode, FileType::RegularFile, node.name.as_str()));
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
-        for (next, (inode, kind, name)) in (1_u64..).zip(own.into_iter().chain(files)).skip(from) {
+        for (next, (inode, kind, name)) in (1_u64..).zip(self.entries()).skip(from) {
             if reply.add(INodeNo(inode), next, kind, name) {
                 break;
             }
@@ -410,7 +420,15 @@ impl Filesystem for TapeFiles {
             .nodes
             .by_inode(inode.0)
             .and_then(|node| node.device.stream());
-        stream::poll(stream, Handle(handle.0), flags, notifier, reply);
+        let wants = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY);
+        let waker = wants.then(|| -> Waker {
+            Box::new(move || {
+                if let Err(error) = notifier.notify() {
+                    log::debug!("nobody polls any more: {error}");
+                }
+            })
+        });
+        stream::poll(stream, Handle(handle.0), waker, reply);
     }
 
     /// Not implemented: then the kernel does not ask before each write.

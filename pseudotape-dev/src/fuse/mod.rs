@@ -15,8 +15,10 @@ mod mounts;
 mod node;
 mod opening;
 mod options;
+mod reply;
+mod ring;
 mod stream;
 mod threads;
 
 pub use mounted::{Mounted, mount};
-pub use options::MountOptions;
+pub use options::{MountOptions, Uring};

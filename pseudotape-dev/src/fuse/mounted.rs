@@ -9,17 +9,19 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use fuser::{Config, Filesystem, MountOption, Session, SessionACL};
 use pseudotape_chardev::CharDevice;
+use pseudotape_ring::{Offer, Pool, Prepared};
 
 use super::filesystem::TapeFiles;
 use super::holders::Holders;
 use super::mount_point::MountPoint;
 use super::mounts::OwnMount;
-use super::node::Nodes;
+use super::node::{Nodes, TRANSFER_MAX_BYTES};
 use super::opening::Openings;
-use super::options::MountOptions;
+use super::options::{MountOptions, Uring};
+use super::ring::Rings;
 use super::threads::Threads;
 
 /// What kind of FUSE file system it is, in `/proc/self/mountinfo`.
@@ -33,6 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Most threads that read requests.
 const THREADS_MAX: usize = 8;
 
+/// Most threads of a queue of a ring beyond those that work.
+const SPARE_THREADS_MAX: usize = 16;
+
 /// A mount that is being served.
 pub struct Mounted {
     directory: PathBuf,
@@ -40,6 +45,8 @@ pub struct Mounted {
     openings: Arc<Openings>,
     ending: Arc<AtomicBool>,
     thread: JoinHandle<io::Result<()>>,
+    /// The threads that serve it over `io_uring`.
+    pool: Option<Arc<Pool>>,
     mount: OwnMount,
     /// Goes last: what was made for the mount is removed when nothing covers it any more.
     point: MountPoint,
@@ -60,21 +67,19 @@ pub fn mount(
     let is_node = |name: &OsStr| nodes.inode_of(name).is_some();
     let point = MountPoint::prepare(directory, is_node)?;
     let directory = point.path().to_owned();
-    let threads = threads_for(options.drives, nodes.have_streams());
     let openings = Arc::new(Openings::default());
-    let files = TapeFiles {
+    let files = Files {
         nodes: Arc::clone(&nodes),
         openings: Arc::clone(&openings),
-        threads: Threads::new(threads),
-        options,
+        threads: threads_for(options.drives, nodes.have_streams()),
         since: SystemTime::now(),
-        changed_modes: Mutex::default(),
+        options,
     };
-    let session = Session::new(files, &directory, &config(threads, point.source()))
-        .map_err(|e| cannot_mount(&directory, e))?;
-    // Dropped from here on, it takes the mount away.
-    let mount = OwnMount::new(&directory, session.as_fd().try_clone_to_owned()?)?;
-    let session = serve(session)?;
+    let Begun {
+        mount,
+        session,
+        pool,
+    } = begin(&directory, point.source(), &files)?;
     point.check_empty(is_node)?;
     if let Some(device) = mount.device() {
         nodes.set_holders(Holders::of(device));
@@ -102,9 +107,140 @@ pub fn mount(
         openings,
         ending,
         thread,
+        pool,
         mount,
         point,
     })
+}
+
+/// What the files of a mount are made of.
+struct Files {
+    nodes: Arc<Nodes>,
+    openings: Arc<Openings>,
+    /// How many calls can be in hand at a time, of each of the kernel's queues.
+    threads: usize,
+    options: MountOptions,
+    since: SystemTime,
+}
+
+impl Files {
+    fn make(&self, rings: Arc<AtomicBool>) -> TapeFiles {
+        TapeFiles {
+            nodes: Arc::clone(&self.nodes),
+            openings: Arc::clone(&self.openings),
+            threads: Threads::new(self.threads),
+            options: self.options.clone(),
+            since: self.since,
+            changed_modes: Mutex::default(),
+            rings,
+        }
+    }
+}
+
+/// A mount whose requests are answered.
+struct Begun {
+    mount: OwnMount,
+    session: JoinHandle<io::Result<()>>,
+    pool: Option<Arc<Pool>>,
+}
+
+/// Mounts, and serves over `io_uring` where that is wanted and possible, else through `/dev/fuse`.
+fn begin(directory: &Path, source: &str, files: &Files) -> Result<Begun> {
+    let prepared = match prepare(files) {
+        Ok(prepared) => prepared,
+        Err(why) if files.options.uring == Uring::Always => return Err(why),
+        Err(why) => {
+            log::info!("calls come through /dev/fuse: {why:#}");
+            None
+        }
+    };
+    if let Some(prepared) = prepared {
+        match begin_rings(directory, source, files, prepared)? {
+            Ok(begun) => return Ok(begun),
+            Err(why) if files.options.uring == Uring::Always => return Err(why),
+            Err(why) => log::warn!("calls come through /dev/fuse: {why:#}"),
+        }
+    }
+    let session = new_session(directory, source, files, Arc::default())?;
+    // Dropped from here on, it takes the mount away.
+    let mount = OwnMount::new(directory, session.as_fd().try_clone_to_owned()?)?;
+    Ok(Begun {
+        mount,
+        session: serve(session)?,
+        pool: None,
+    })
+}
+
+/// Makes the rings, where they are wanted; an error: why there are none.
+fn prepare(files: &Files) -> Result<Option<Prepared>> {
+    if files.options.uring == Uring::Never {
+        return Ok(None);
+    }
+    match pseudotape_ring::offer() {
+        Offer::Absent => bail!(
+            "this kernel has no FUSE over io_uring: that needs Linux 6.14 with CONFIG_FUSE_IO_URING"
+        ),
+        Offer::Off => bail!(
+            "FUSE over io_uring is switched off: root switches it on by \
+             'echo 1 > /sys/module/fuse/parameters/enable_uring', for each start of the machine by \
+             'options fuse enable_uring=1' in /etc/modprobe.d"
+        ),
+        Offer::On => {}
+    }
+    let each = files.threads + spare_threads(files.options.drives, files.nodes.have_streams());
+    let prepared = Prepared::new(each, TRANSFER_MAX_BYTES as usize);
+    Ok(Some(prepared.context(
+        "this process can't have io_uring: see kernel.io_uring_disabled, or what a container forbids",
+    )?))
+}
+
+/// Mounts and serves over rings. The inner error: the kernel has it otherwise, and nothing is mounted.
+fn begin_rings(
+    directory: &Path,
+    source: &str,
+    files: &Files,
+    prepared: Prepared,
+) -> Result<Result<Begun>> {
+    let wanted = Arc::new(AtomicBool::new(true));
+    let session = new_session(directory, source, files, Arc::clone(&wanted))?;
+    let connection = session.as_fd().try_clone_to_owned()?;
+    let mut mount = OwnMount::new(directory, session.as_fd().try_clone_to_owned()?)?;
+    // The session has mounted, and said at the beginning what we can. The rest is ours; see `serve` why it stays.
+    Box::leak(Box::new(session));
+    let refused = |mount: &mut OwnMount, why: anyhow::Error| {
+        mount.take_away()?;
+        Ok(Err(why))
+    };
+    if !wanted.load(Ordering::Relaxed) {
+        let why = anyhow::anyhow!("the kernel does not offer this connection io_uring");
+        return refused(&mut mount, why);
+    }
+    let rings = match Rings::begin(prepared, &connection, files.make(Arc::default())) {
+        Ok(rings) => rings,
+        Err(error) => {
+            let why = anyhow::Error::new(error).context("the kernel takes no ring");
+            return refused(&mut mount, why);
+        }
+    };
+    let pool = Arc::clone(&rings.pool);
+    let session = thread::Builder::new()
+        .name("messages".into())
+        .spawn(move || rings.run())?;
+    Ok(Ok(Begun {
+        mount,
+        session,
+        pool: Some(pool),
+    }))
+}
+
+fn new_session(
+    directory: &Path,
+    source: &str,
+    files: &Files,
+    rings: Arc<AtomicBool>,
+) -> Result<Session<TapeFiles>> {
+    Session::new(files.make(rings), directory, &config(files.threads, source))
+        .map_err(|error| cannot_mount(directory, error))
 }
 
 /// Serves a session in threads of its own, and takes the unmounting out of its hands.
@@ -120,6 +256,15 @@ fn serve(session: Session<impl Filesystem>) -> io::Result<JoinHandle<io::Result<
 }
 
 impl Mounted {
+    /// How calls come.
+    #[must_use]
+    pub fn way(&self) -> &'static str {
+        match self.pool {
+            Some(_) => "io_uring",
+            None => "/dev/fuse",
+        }
+    }
+
     /// Closes what programs have closed: RELEASE comes after `close(2)` has returned, and is perhaps not here yet.
     pub fn settle(&self) {
         self.nodes.settle();
@@ -139,6 +284,11 @@ impl Mounted {
         self.nodes.gate.close();
         while !self.nodes.gate.is_empty() && since.elapsed() < FINISH_MAX {
             thread::sleep(LOOK_EVERY);
+        }
+        if let Some(pool) = &self.pool
+            && !pool.hand_over(since + FINISH_MAX)
+        {
+            log::warn!("a call in hand does not end: its caller gets an error");
         }
         let unmounted = self.mount.take_away();
         self.openings.end(&self.nodes);
@@ -200,6 +350,15 @@ fn threads_for(drives: usize, have_streams: bool) -> usize {
     match drives {
         0 | 1 if !have_streams => 1,
         drives => (drives.max(1) + 1).min(THREADS_MAX),
+    }
+}
+
+/// How many calls of a queue of a ring may wait at a time, each in a thread or as an unanswered request: an open of
+/// each drive; where a drive is another program, calls of several threads of its caller as well.
+fn spare_threads(drives: usize, have_streams: bool) -> usize {
+    match have_streams {
+        true => SPARE_THREADS_MAX,
+        false => drives.clamp(1, SPARE_THREADS_MAX),
     }
 }
 

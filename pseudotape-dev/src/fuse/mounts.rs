@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
@@ -23,6 +25,10 @@ const HELPERS: [&str; 4] = [
 ];
 /// What names another one, as for mounting (`fuser`).
 const HELPER_NAME: &str = "FUSERMOUNT_PATH";
+
+/// How long the requests of a dead daemon may take to be cancelled, and how often somebody looks.
+const DYING_MAX: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A mount, as a line of mountinfo has it: `id parent DEV root POINT options … - TYPE SOURCE options` (proc(5)).
 #[derive(Debug, PartialEq, Eq)]
@@ -189,9 +195,23 @@ fn cut(device: Device) {
     }
 }
 
-/// Whether this is the mount of a program that is no more: "Transport endpoint is not connected".
+/// Whether this is the mount of a program that is no more: "Transport endpoint is not connected". A mount over io_uring
+/// first cancels the requests that are still on their way.
 pub(super) fn is_dead(directory: &Path) -> bool {
-    fs::metadata(directory).is_err_and(|error| error.raw_os_error() == Some(Errno::ENOTCONN as i32))
+    let since = Instant::now();
+    loop {
+        let errno = match fs::metadata(directory) {
+            Ok(_) => return false,
+            Err(error) => error.raw_os_error().map(Errno::from_raw),
+        };
+        match errno {
+            Some(Errno::ENOTCONN) => return true,
+            Some(Errno::ECANCELED | Errno::ECONNABORTED) if since.elapsed() < DYING_MAX => {
+                thread::sleep(LOOK_EVERY);
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// Takes the topmost mount of a directory away at once, and for those who have files of it open when they close them.

@@ -2,14 +2,16 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fuser::{FileHandle, FopenFlags, ReplyOpen};
 use pseudotape_chardev::{Caller, Errno, Handle, News, Opened};
 
-use super::error::os;
 use super::node::{NodeFile, Nodes};
+use super::reply::OpenReply;
 
 /// How many opens of one mount may wait at a time; a further one is `EBUSY`. Each costs a thread.
 pub(super) const WAITING_OPENS_MAX: usize = 16;
+
+/// No such file.
+pub(super) const NO_ENTRY: Errno = Errno(libc::ENOENT);
 
 /// How often the signals of an open's caller are looked at, and its device is asked whether it is ready. A load, or a
 /// slave that comes, is told by the device's news, and wakes the open at once. Nobody tells of a signal: a FUSE server
@@ -62,10 +64,18 @@ pub(super) struct Wish {
     pub(super) caller: Caller,
 }
 
+/// Whether an open may be left unanswered for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    May,
+    /// It would take what other calls need: then it is `EBUSY`.
+    MayNot,
+}
+
 impl Openings {
-    pub(super) fn open(&self, nodes: &Arc<Nodes>, wish: Wish, reply: ReplyOpen) {
+    pub(super) fn open(&self, nodes: &Arc<Nodes>, wish: Wish, waits: Waits, reply: impl OpenReply) {
         let Some(node) = nodes.by_inode(wish.inode) else {
-            return reply.error(fuser::Errno::ENOENT);
+            return reply.refuse(NO_ENTRY);
         };
         let known = news_of(node);
         match node.device.open(wish.flags, wish.caller) {
@@ -74,14 +84,14 @@ impl Openings {
                 let until = Instant::now() + longest;
                 self.wait(
                     nodes,
-                    reply,
+                    (waits, reply),
                     move |nodes, ended, reply| {
                         let Some(node) = nodes.by_inode(wish.inode) else {
                             return;
                         };
                         match wait_ready(node, handle, until, wish.caller, ended) {
                             Ok(handle) => opened(node, handle, reply),
-                            Err(errno) => reply.error(os(errno)),
+                            Err(errno) => reply.refuse(errno),
                         }
                     },
                     || {
@@ -92,20 +102,20 @@ impl Openings {
             Err(Errno::EBUSY) if close_is_near(node).is_some() || news_of(node) != known => {
                 self.wait(
                     nodes,
-                    reply,
+                    (waits, reply),
                     move |nodes, ended, reply| {
                         let Some(node) = nodes.by_inode(wish.inode) else {
                             return;
                         };
                         match wait_released(node, wish, ended) {
                             Ok(handle) => opened(node, handle, reply),
-                            Err(errno) => reply.error(os(errno)),
+                            Err(errno) => reply.refuse(errno),
                         }
                     },
                     || {},
                 );
             }
-            Err(errno) => reply.error(os(errno)),
+            Err(errno) => reply.refuse(errno),
         }
     }
 
@@ -116,16 +126,16 @@ impl Openings {
         self.waiting.all_left();
     }
 
-    fn wait(
+    fn wait<R: OpenReply>(
         &self,
         nodes: &Arc<Nodes>,
-        reply: ReplyOpen,
-        work: impl FnOnce(&Nodes, &RwLock<bool>, ReplyOpen) + Send + 'static,
+        (waits, reply): (Waits, R),
+        work: impl FnOnce(&Nodes, &RwLock<bool>, R) + Send + 'static,
         give_up: impl FnOnce(),
     ) {
-        if !self.waiting.enter() {
+        if waits == Waits::MayNot || !self.waiting.enter() {
             give_up();
-            return reply.error(fuser::Errno::EBUSY);
+            return reply.refuse(Errno::EBUSY);
         }
         let (nodes, waiting, ended) = (
             Arc::clone(nodes),
@@ -145,12 +155,9 @@ impl Openings {
     }
 }
 
-fn opened(node: &NodeFile, handle: Handle, reply: ReplyOpen) {
+fn opened(node: &NodeFile, handle: Handle, reply: impl OpenReply) {
     node.note_open(handle);
-    // No cache, no position: each read and write is a call to us, and each counts from 0.
-    let flags =
-        FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_STREAM | FopenFlags::FOPEN_NONSEEKABLE;
-    reply.opened(FileHandle(handle.0), flags);
+    reply.opened(handle);
 }
 
 fn wait_ready(

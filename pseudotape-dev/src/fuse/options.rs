@@ -1,6 +1,9 @@
-//! How the files of a mount look.
+//! How the files of a mount look, and how their calls come.
 
 use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use serde::Deserialize;
 
 /// Permissions and groups of the files, and for how many drives they are.
 #[derive(Clone, Debug)]
@@ -13,4 +16,19 @@ pub struct MountOptions {
     pub drives: usize,
     /// Permissions and groups of files that differ in them from the rest, by the files' names.
     pub apart: BTreeMap<String, (u32, Option<u32>)>,
+    /// Whether calls come over `io_uring`.
+    pub uring: Uring,
+}
+
+/// Whether the calls of a mount come over `io_uring`, which is faster, or through `/dev/fuse`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Uring {
+    /// Over `io_uring` where the kernel offers that.
+    #[default]
+    Auto,
+    /// Over `io_uring`, or fail.
+    Always,
+    /// Through `/dev/fuse`.
+    Never,
 }

@@ -1,21 +1,20 @@
 //! Streams: reads that wait, and polls.
 
-use fuser::{OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyData, ReplyPoll};
 use pseudotape_chardev::{
     Answered, Errno, Handle, Reader, Readiness, Stream, StreamRead, Waker, WhenEmpty,
 };
 
-use super::error::os;
+use super::reply::{PollReply, ReadReply};
 
-/// The caller of a read. The caller waits for the answer whatever signal it gets: fuser tells the kernel that it
-/// knows no INTERRUPT.
-struct FuseReader(ReplyData);
+/// The caller of a read that came through `/dev/fuse`. The caller waits for the answer whatever signal it gets: fuser
+/// tells the kernel that it knows no INTERRUPT.
+struct Uninterrupted<R>(R);
 
-impl Reader for FuseReader {
+impl<R: ReadReply> Reader for Uninterrupted<R> {
     fn answer(self: Box<Self>, answer: Result<&[u8], Errno>) -> Answered {
         match answer {
-            Ok(bytes) => self.0.data(bytes),
-            Err(errno) => self.0.error(os(errno)),
+            Ok(bytes) => self.0.bytes(bytes),
+            Err(errno) => self.0.refuse(errno),
         }
         Answered::Yes
     }
@@ -25,17 +24,21 @@ impl Reader for FuseReader {
     }
 }
 
+/// A reader who can't be interrupted.
+pub(super) fn uninterrupted(reply: impl ReadReply) -> Box<dyn Reader> {
+    Box::new(Uninterrupted(reply))
+}
+
 pub(super) fn read(
     stream: &dyn Stream,
     handle: Handle,
-    place: (u64, usize),
-    flags: OpenFlags,
-    reply: ReplyData,
+    (offset, room_bytes): (u64, usize),
+    flags: i32,
+    reader: Box<dyn Reader>,
 ) {
-    let (offset, room_bytes) = place;
     let when_empty = match offset {
         // The file has no position: each call counts from 0.
-        0 if flags.0 & libc::O_NONBLOCK != 0 => WhenEmpty::Fail,
+        0 if flags & libc::O_NONBLOCK != 0 => WhenEmpty::Fail,
         0 => WhenEmpty::Wait,
         _ => WhenEmpty::End,
     };
@@ -44,30 +47,18 @@ pub(super) fn read(
         room_bytes,
         when_empty,
     };
-    stream.read(read, Box::new(FuseReader(reply)));
+    stream.read(read, reader);
 }
 
 pub(super) fn poll(
     stream: Option<&dyn Stream>,
     handle: Handle,
-    flags: PollFlags,
-    notifier: PollNotifier,
-    reply: ReplyPoll,
+    waker: Option<Waker>,
+    reply: impl PollReply,
 ) {
-    let ready = match stream {
+    reply.ready(match stream {
         // The answer that the kernel gives for files without poll. A refusal would end polling for the whole mount.
         None => Readiness::ALWAYS,
-        Some(stream) => {
-            let wants = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY);
-            let waker = wants.then(|| -> Waker {
-                Box::new(move || {
-                    if let Err(error) = notifier.notify() {
-                        log::debug!("nobody polls any more: {error}");
-                    }
-                })
-            });
-            stream.poll(handle, waker)
-        }
-    };
-    reply.poll(PollEvents::from_bits_truncate(ready.poll_bits()));
+        Some(stream) => stream.poll(handle, waker),
+    });
 }

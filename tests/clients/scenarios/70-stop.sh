@@ -72,7 +72,7 @@ for size in 10240 1048576; do
     CHECK_SECONDS=60 says "opening the node of a dead daemon fails at once" 1 \
         'No such file|not connected|No such device' head -c 1 "$NODE"
     # a number: as above
-    writer_ended "SIGKILL during records of $size: the writer gets an error" '^(ECONNABORTED|ENOTCONN|EIO|ENODEV|[0-9]+)$'
+    writer_ended "SIGKILL during records of $size: the writer gets an error" '^(ECANCELED|ECONNABORTED|ENOTCONN|EIO|ENODEV|[0-9]+)$'
     nodes_clear
     drive_up "image=$WORK/kill$size.ptape"
     all_there "SIGKILL during records of $size: all acknowledged records are there" $size

@@ -146,7 +146,10 @@ impl DaemonOperator {
             command.arg("--mode-nodes");
         }
         match &self.setup.mount {
-            Some(directory) => command.arg("--fuse").arg(directory),
+            Some(directory) => command
+                .arg("--fuse")
+                .arg(directory)
+                .args(["--uring", &crate::uring()]),
             None => command.arg("--cuse"),
         };
         let mut daemon = command

@@ -144,7 +144,10 @@ impl Served {
         command.args(["--drive", &drive, "--open-wait", "1", "--mode", "0600"]);
         command.arg("--control").arg(self.control());
         match self.front {
-            Front::Fuse => command.arg("--fuse").arg(self.mount()),
+            Front::Fuse => command
+                .arg("--fuse")
+                .arg(self.mount())
+                .args(["--uring", &crate::uring()]),
             Front::Cuse => command.arg("--cuse"),
         };
         command.env("RUST_LOG", "off").stdout(Stdio::piped());

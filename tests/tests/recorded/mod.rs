@@ -7,7 +7,16 @@ use std::sync::{Arc, mpsc};
 
 use pseudotape_chardev::CharDevice;
 use pseudotape_chardev::recorder::Recorder;
-use pseudotape_dev::fuse::{self, MountOptions, Mounted};
+use pseudotape_dev::fuse::{self, MountOptions, Mounted, Uring};
+
+/// How the calls of mounts come in this run.
+pub fn uring() -> Uring {
+    match pseudotape_tests::uring().as_str() {
+        "always" => Uring::Always,
+        "never" => Uring::Never,
+        other => panic!("PSEUDOTAPE_TEST_URING is always or never, not {other}"),
+    }
+}
 
 /// A mount with the nodes of two drives, each a recorder.
 pub struct Mount {
@@ -49,6 +58,7 @@ impl Mount {
             gid: Some(6),
             drives: 2,
             apart: Default::default(),
+            uring: uring(),
         };
         let (send, ended) = mpsc::channel();
         let mounted = fuse::mount(directory, nodes, options, move |why| {

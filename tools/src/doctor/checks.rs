@@ -52,6 +52,36 @@ pub(crate) fn file_nodes(machine: &Machine) -> Vec<Check> {
         .collect()
 }
 
+/// How the calls of files of a mount come, where there may be a faster way.
+pub(crate) fn file_calls(machine: &Machine) -> Check {
+    const NAME: &str = "calls of --fuse";
+    const URING: &str = "/sys/module/fuse/parameters/enable_uring";
+    const HALT_POLL: &str = "/sys/module/haltpoll/parameters/guest_halt_poll_ns";
+    match machine.text(URING).as_deref().map(str::trim) {
+        Ok("Y" | "1") => return Check::ok(NAME, "come over io_uring"),
+        Ok(_) => {
+            return Check::missing(
+                NAME,
+                "come through /dev/fuse; this kernel can bring them over io_uring, which wakes no other processor for \
+                 each record",
+                format!(
+                    "as root: echo 1 > {URING} (and a line 'options fuse enable_uring=1' in /etc/modprobe.d/fuse.conf)"
+                ),
+            );
+        }
+        Err(_) => {}
+    }
+    match machine.text(HALT_POLL).as_deref().map(str::trim) {
+        Ok("0") => Check::missing(
+            NAME,
+            "come through /dev/fuse (io_uring needs Linux 6.14), and an idle processor of this virtual machine stops at \
+             once: to wake it for each record takes longer than the record",
+            format!("as root: echo 200000 > {HALT_POLL}, which costs the host some processor time"),
+        ),
+        _ => Check::ok(NAME, "come through /dev/fuse (io_uring needs Linux 6.14)"),
+    }
+}
+
 pub(crate) fn tape_group(machine: &Machine) -> Check {
     const NAME: &str = "group tape";
     let Some(group) = tape_group_id(machine) else {

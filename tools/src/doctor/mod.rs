@@ -146,6 +146,7 @@ pub(crate) fn machine_checks(machine: &Machine) -> Vec<Check> {
     let mut all = vec![checks::kernel(machine)];
     all.extend(drive::ways(machine));
     all.extend(checks::file_nodes(machine));
+    all.push(checks::file_calls(machine));
     all.push(checks::tape_group(machine));
     all.push(checks::call_lengths(machine));
     all.push(checks::memory(machine));

@@ -28,6 +28,7 @@ fn whole_machine(root: &Path) {
             "lib/modules/6.1.0-49-amd64/modules.dep",
             "kernel/fs/fuse/cuse.ko: kernel/fs/fuse/fuse.ko\n",
         ),
+        ("sys/module/fuse/parameters/enable_uring", "Y\n"),
         ("usr/bin/tar", ""),
         ("usr/bin/mt", ""),
         ("usr/bin/cpio", ""),
@@ -328,4 +329,27 @@ fn each_line_says_ok_or_what_to_do() {
     assert!(text.contains("note    tar"), "{text}");
     assert!(text.contains("-> as root: apt-get install tar"), "{text}");
     assert!(text.ends_with("see the lines with MISSING\n"), "{text}");
+}
+
+#[test]
+fn the_faster_way_for_calls_is_named_where_there_is_one() {
+    let root = tempfile::tempdir().unwrap();
+    whole_machine(root.path());
+    let check = || checks::file_calls(&Machine::under(root.path().to_owned(), 0));
+    assert!(check().ok);
+    let switch = root.path().join("sys/module/fuse/parameters/enable_uring");
+    fs::write(&switch, "N\n").unwrap();
+    let off = check();
+    assert!(!off.ok && off.need == Need::Optional);
+    assert!(off.advice.unwrap().contains("enable_uring"));
+    fs::remove_file(&switch).unwrap();
+    assert!(check().ok, "an older kernel, on no virtual machine");
+    let poll = root
+        .path()
+        .join("sys/module/haltpoll/parameters/guest_halt_poll_ns");
+    fs::create_dir_all(poll.parent().unwrap()).unwrap();
+    fs::write(&poll, "0\n").unwrap();
+    assert!(check().advice.unwrap().contains("guest_halt_poll_ns"));
+    fs::write(&poll, "200000\n").unwrap();
+    assert!(check().ok);
 }

@@ -1,6 +1,6 @@
 //! The first piece of a call.
 
-use super::{Measured, Piece, Pieces, State};
+use super::{Given, Measured, Piece, Pieces, State};
 use crate::calls::{CallOf, CallShape, Direction};
 use crate::device::Unmeasured;
 use crate::numbers::Errno;
@@ -123,7 +123,7 @@ impl Pieces {
         state: &mut State,
         piece: Piece,
         buffer: &mut [u8],
-        reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+        reply: impl FnOnce(Result<Given<'_>, Errno>) -> R,
     ) -> R {
         if let Err(errno) = self.end_reads(state, piece.handle) {
             return reply(Err(errno));
@@ -131,7 +131,7 @@ impl Pieces {
         self.end_call_of(state, piece.handle, piece.tid);
         state.end_unmeasured(piece.handle);
         if let Some(end) = state.file(piece.handle).owed_read.take() {
-            return reply(end.map(|()| &[][..]));
+            return reply(end.map(|()| Given::NOTHING));
         }
         match self.measure(state, piece, Direction::Read, buffer.len()) {
             Measured::Whole | Measured::Usual => self.read_piece(piece, buffer, reply),
@@ -139,14 +139,7 @@ impl Pieces {
                 if total > self.device.max_transfer_bytes() {
                     return reply(Err(Errno::EINVAL));
                 }
-                self.serve(
-                    state,
-                    piece,
-                    buffer.len(),
-                    total,
-                    Some((total, shape)),
-                    reply,
-                )
+                self.serve(state, piece, buffer, total, Some((total, shape)), reply)
             }
             Measured::Other => reply(Err(Errno::EINVAL)),
             Measured::Unknown => match self.device.unmeasured(piece.handle) {
@@ -154,7 +147,7 @@ impl Pieces {
                     let room = max_bytes
                         .min(self.device.max_transfer_bytes())
                         .max(buffer.len());
-                    self.serve(state, piece, buffer.len(), room, None, reply)
+                    self.serve(state, piece, buffer, room, None, reply)
                 }
                 Unmeasured::Block { .. } => self.read_piece(piece, buffer, reply),
                 Unmeasured::Stream { .. } => {
@@ -172,10 +165,10 @@ impl Pieces {
         &self,
         piece: Piece,
         buffer: &mut [u8],
-        reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+        reply: impl FnOnce(Result<Given<'_>, Errno>) -> R,
     ) -> R {
         let read = self.device.read(piece.handle, buffer);
-        reply(read.map(|length| buffer.get(..length).unwrap_or(buffer)))
+        reply(read.map(|length| Given::within(buffer, length)))
     }
 
     /// Reads the whole call and hands out its first piece.
@@ -183,11 +176,12 @@ impl Pieces {
         &self,
         state: &mut State,
         piece: Piece,
-        length: usize,
+        asked: &mut [u8],
         room: usize,
         known: Option<(usize, CallShape)>,
-        reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+        reply: impl FnOnce(Result<Given<'_>, Errno>) -> R,
     ) -> R {
+        let length = asked.len();
         if let Err(errno) = self.make_room(state) {
             return reply(Err(errno));
         }
@@ -202,7 +196,10 @@ impl Pieces {
                 return reply(Err(errno));
             }
         };
-        let answer = reply(Ok(&buffer[..available.min(length)]));
+        let answer = reply(Ok(Given {
+            bytes: &buffer[..available.min(length)],
+            buffer: Some(asked),
+        }));
         if available <= length {
             // The kernel may ask once more. That piece continues nothing, and its answer is the end of the stream.
             state.staging.give(buffer);

@@ -1,6 +1,6 @@
 //! Further pieces of a call.
 
-use super::{FirstPiece, Piece, Pieces, State};
+use super::{FirstPiece, Given, Piece, Pieces, State};
 use crate::calls::{CallOf, CallShape, Direction};
 use crate::device::{CallTrouble, Told};
 use crate::numbers::Errno;
@@ -159,13 +159,13 @@ impl Pieces {
         state: &mut State,
         piece: Piece,
         buffer: &mut [u8],
-        reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+        reply: impl FnOnce(Result<Given<'_>, Errno>) -> R,
     ) -> R {
         let place = state.in_hand.iter().position(|call| {
             call.continues(piece.handle, piece.tid, piece.offset, Direction::Read)
         });
         if let Some(place) = place {
-            return serve_next(state, place, buffer.len(), reply);
+            return serve_next(state, place, buffer, reply);
         }
         let expected = Expected {
             tid: piece.tid,
@@ -183,7 +183,7 @@ impl Pieces {
                     Ok(_) => {}
                     Err(errno) => file.owed_read = Some(Err(errno)),
                 }
-                reply(read.map(|length| buffer.get(..length).unwrap_or(buffer)))
+                reply(read.map(|length| Given::within(buffer, length)))
             }
             // `splice` reads through the page cache, at any offset.
             _ if piece.first != FirstPiece::AtZero
@@ -192,7 +192,7 @@ impl Pieces {
                 reply(Err(Errno::EINVAL))
             }
             // The call was answered in full by its first piece.
-            _ => reply(Ok(&[])),
+            _ => reply(Ok(Given::NOTHING)),
         }
     }
 }
@@ -200,16 +200,20 @@ impl Pieces {
 fn serve_next<R>(
     state: &mut State,
     place: usize,
-    length: usize,
-    reply: impl FnOnce(Result<&[u8], Errno>) -> R,
+    buffer: &mut [u8],
+    reply: impl FnOnce(Result<Given<'_>, Errno>) -> R,
 ) -> R {
     let call = &mut state.in_hand[place];
     let Work::Serve { total, available } = call.work else {
         unreachable!("only a read continues as a read");
     };
+    let length = buffer.len();
     let start = call.done.min(available);
     let end = (start + length).min(available);
-    let answer = reply(Ok(&call.buffer[start..end]));
+    let answer = reply(Ok(Given {
+        bytes: &call.buffer[start..end],
+        buffer: Some(buffer),
+    }));
     call.done += end - start;
     // A short answer makes the kernel stop; so does the end of the caller's buffer.
     if end - start < length || total.is_some_and(|total| call.done >= total) {
@@ -217,6 +221,22 @@ fn serve_next<R>(
         state.staging.give(call.buffer);
     }
     answer
+}
+
+impl<'a> Given<'a> {
+    /// No bytes.
+    pub(super) const NOTHING: Given<'static> = Given {
+        bytes: &[],
+        buffer: None,
+    };
+
+    /// The first bytes of the caller's buffer.
+    pub(super) fn within(buffer: &'a [u8], length: usize) -> Self {
+        Given {
+            bytes: buffer.get(..length).unwrap_or(buffer),
+            buffer: None,
+        }
+    }
 }
 
 impl OpenFile {

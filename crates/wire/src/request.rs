@@ -9,11 +9,17 @@ use crate::abi::{self, opcode};
 pub struct Request<'a> {
     /// Names the request; the reply carries it.
     pub unique: RequestId,
+    /// The file or directory; a CUSE device has but one, and no number.
+    pub node: NodeId,
     /// The task whose system call it is.
     pub caller: Caller,
     /// What is wanted.
     pub kind: RequestKind<'a>,
 }
+
+/// Number of a file or directory of a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeId(pub u64);
 
 /// Names a request that waits for its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,10 +60,33 @@ pub enum RequestKind<'a> {
     Interrupt(RequestId),
     /// The kernel forgets an inode. Needs no reply.
     Forget,
+    /// What only a mount is asked.
+    Files(FileRequest<'a>),
     /// The device ends.
     Destroy,
     /// Something that this crate does not know.
     Unsupported(u32),
+}
+
+/// What the kernel asks a mount about its names and attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRequest<'a> {
+    /// A name is looked for in a directory.
+    Lookup(&'a [u8]),
+    /// `stat(2)`.
+    GetAttr,
+    /// `chmod(2)`, `chown(2)`, `truncate(2)`, `utimensat(2)`.
+    SetAttr(SetAttr),
+    /// `opendir(3)`.
+    OpenDir,
+    /// A part of the names of a directory.
+    ReadDir(Transfer),
+    /// `closedir(3)`.
+    ReleaseDir,
+    /// `statfs(2)`.
+    StatFs,
+    /// A name is to be made, moved, or removed.
+    ChangeNames,
 }
 
 /// A piece of a `read` or `write`.
@@ -71,6 +100,17 @@ pub struct Transfer {
     pub length_bytes: usize,
     /// Whether the file is set not to block (`O_NONBLOCK`).
     pub nonblock: bool,
+    /// The file's flags.
+    pub flags: u32,
+}
+
+/// A change of attributes, as far as it means something for a device's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetAttr {
+    /// The new mode, where it is to change.
+    pub mode: Option<u32>,
+    /// Whether the owner or the group is to change.
+    pub owner: bool,
 }
 
 /// A `poll(2)`.
@@ -191,29 +231,52 @@ impl<'a> Request<'a> {
                 said: header.len,
             });
         }
-        let body = Body {
+        Body {
             header: &header,
+            fixed: None,
             bytes: body,
-        };
-        Ok(Request {
-            unique,
-            caller: Caller {
-                tid: header.pid,
-                uid: header.uid,
-                gid: header.gid,
-            },
-            kind: body.decode()?,
-        })
+        }
+        .request()
+    }
+
+    /// Takes a request apart that came over `io_uring`: its header, its arguments of fixed length, and the rest.
+    pub fn of_parts(
+        header: &abi::InHeader,
+        fixed: &'a [u8],
+        rest: &'a [u8],
+    ) -> Result<Self, DecodeError> {
+        Body {
+            header,
+            fixed: Some(fixed),
+            bytes: rest,
+        }
+        .request()
     }
 }
 
 /// What follows a header.
 struct Body<'a, 'h> {
     header: &'h abi::InHeader,
+    /// The arguments of fixed length, where they lie apart from the rest.
+    fixed: Option<&'a [u8]>,
     bytes: &'a [u8],
 }
 
 impl<'a> Body<'a, '_> {
+    fn request(&self) -> Result<Request<'a>, DecodeError> {
+        let header = self.header;
+        Ok(Request {
+            unique: RequestId(header.unique),
+            node: NodeId(header.nodeid),
+            caller: Caller {
+                tid: header.pid,
+                uid: header.uid,
+                gid: header.gid,
+            },
+            kind: self.decode()?,
+        })
+    }
+
     fn decode(&self) -> Result<RequestKind<'a>, DecodeError> {
         Ok(match self.header.opcode {
             opcode::CUSE_INIT => {
@@ -246,6 +309,30 @@ impl<'a> Body<'a, '_> {
                 RequestKind::Interrupt(RequestId(self.arguments::<abi::InterruptIn>()?.0.unique))
             }
             opcode::FORGET | opcode::BATCH_FORGET => RequestKind::Forget,
+            opcode::LOOKUP => RequestKind::Files(FileRequest::Lookup(self.name())),
+            opcode::GETATTR => RequestKind::Files(FileRequest::GetAttr),
+            opcode::SETATTR => {
+                let (change, _) = self.arguments::<abi::SetattrIn>()?;
+                RequestKind::Files(FileRequest::SetAttr(SetAttr {
+                    mode: (change.valid & abi::FATTR_MODE != 0).then_some(change.mode),
+                    owner: change.valid & (abi::FATTR_UID | abi::FATTR_GID) != 0,
+                }))
+            }
+            opcode::OPENDIR => RequestKind::Files(FileRequest::OpenDir),
+            opcode::READDIR => {
+                let part = self.arguments::<abi::TransferIn>()?.0.into();
+                RequestKind::Files(FileRequest::ReadDir(part))
+            }
+            opcode::RELEASEDIR => RequestKind::Files(FileRequest::ReleaseDir),
+            opcode::STATFS => RequestKind::Files(FileRequest::StatFs),
+            opcode::CREATE
+            | opcode::MKNOD
+            | opcode::MKDIR
+            | opcode::SYMLINK
+            | opcode::LINK
+            | opcode::UNLINK
+            | opcode::RENAME
+            | opcode::RENAME2 => RequestKind::Files(FileRequest::ChangeNames),
             opcode::DESTROY => RequestKind::Destroy,
             unknown => RequestKind::Unsupported(unknown),
         })
@@ -254,7 +341,22 @@ impl<'a> Body<'a, '_> {
     fn arguments<T: FromBytes + KnownLayout + Immutable>(
         &self,
     ) -> Result<(T, &'a [u8]), DecodeError> {
-        T::read_from_prefix(self.bytes).map_err(|_| self.truncated(size_of::<T>()))
+        let truncated = || self.truncated(size_of::<T>());
+        match self.fixed {
+            Some(fixed) => match T::read_from_prefix(fixed) {
+                Ok((arguments, _)) => Ok((arguments, self.bytes)),
+                Err(_) => Err(truncated()),
+            },
+            None => T::read_from_prefix(self.bytes).map_err(|_| truncated()),
+        }
+    }
+
+    /// A name, without the zero that ends it.
+    fn name(&self) -> &'a [u8] {
+        let end = self.bytes.iter().position(|byte| *byte == 0);
+        self.bytes
+            .get(..end.unwrap_or(self.bytes.len()))
+            .unwrap_or(self.bytes)
     }
 
     fn exactly(&self, bytes: &'a [u8], length: u32) -> Result<&'a [u8], DecodeError> {
@@ -281,6 +383,7 @@ impl From<abi::TransferIn> for Transfer {
             offset: transfer.offset,
             length_bytes: usize::try_from(transfer.size).unwrap_or(usize::MAX),
             nonblock: transfer.flags & nix::fcntl::OFlag::O_NONBLOCK.bits().cast_unsigned() != 0,
+            flags: transfer.flags,
         }
     }
 }
@@ -375,6 +478,7 @@ mod tests {
             offset: 131_072,
             length_bytes: 5,
             nonblock: false,
+            flags: 0x8001,
         };
         assert_eq!(request.kind, RequestKind::Write(expected, b"hello"));
         assert_eq!(request.unique, RequestId(42));

@@ -1,209 +1,326 @@
-//! The structures of `linux/fuse.h` that a CUSE device needs. All numbers are the processor's own.
+//! The structures of `linux/fuse.h` that a CUSE device or a mount needs. All numbers are the processor's own.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Major version of the protocol.
-pub(crate) const VERSION_MAJOR: u32 = 7;
+pub const VERSION_MAJOR: u32 = 7;
 /// The newest minor version of which this crate knows the structures.
-pub(crate) const VERSION_MINOR: u32 = 31;
+pub const VERSION_MINOR: u32 = 31;
 /// The oldest minor version with CUSE as it is today (Linux 2.6.31).
-pub(crate) const VERSION_MINOR_MIN: u32 = 12;
+pub const VERSION_MINOR_MIN: u32 = 12;
 
 /// Longest list of names in the answer to CUSE_INIT.
-pub(crate) const INIT_INFO_MAX_BYTES: usize = 4096;
+pub const INIT_INFO_MAX_BYTES: usize = 4096;
 /// Any `ioctl` argument is fetched on demand.
-pub(crate) const UNRESTRICTED_IOCTL: u32 = 1 << 0;
+pub const UNRESTRICTED_IOCTL: u32 = 1 << 0;
 
 /// Longest list of areas of one `ioctl`, for each direction.
-pub(crate) const IOCTL_AREAS_MAX: usize = 256;
-pub(crate) const IOCTL_UNRESTRICTED: u32 = 1 << 1;
-pub(crate) const IOCTL_RETRY: u32 = 1 << 2;
-pub(crate) const IOCTL_32BIT: u32 = 1 << 3;
+pub const IOCTL_AREAS_MAX: usize = 256;
+pub const IOCTL_UNRESTRICTED: u32 = 1 << 1;
+pub const IOCTL_RETRY: u32 = 1 << 2;
+pub const IOCTL_32BIT: u32 = 1 << 3;
 
 /// A `poll` wants to be woken.
-pub(crate) const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
+pub const POLL_SCHEDULE_NOTIFY: u32 = 1 << 0;
 /// What a message of ours that answers no request has in place of an error: a `poll` may go on.
-pub(crate) const NOTIFY_POLL: i32 = 1;
+pub const NOTIFY_POLL: i32 = 1;
 
 /// Largest error number that the kernel takes in a reply.
-pub(crate) const ERRNO_MAX: i32 = 511;
+pub const ERRNO_MAX: i32 = 511;
+
+/// A change of attributes changes the mode.
+pub const FATTR_MODE: u32 = 1 << 0;
+/// A change of attributes changes the owner.
+pub const FATTR_UID: u32 = 1 << 1;
+/// A change of attributes changes the group.
+pub const FATTR_GID: u32 = 1 << 2;
+
+/// The kernel keeps no data of the file.
+pub const FOPEN_DIRECT_IO: u32 = 1 << 0;
+/// The file has no position that can be set.
+pub const FOPEN_NONSEEKABLE: u32 = 1 << 2;
+/// The file has no position.
+pub const FOPEN_STREAM: u32 = 1 << 4;
 
 /// Numbers of requests.
-pub(crate) mod opcode {
-    pub(crate) const FORGET: u32 = 2;
-    pub(crate) const OPEN: u32 = 14;
-    pub(crate) const READ: u32 = 15;
-    pub(crate) const WRITE: u32 = 16;
-    pub(crate) const RELEASE: u32 = 18;
-    pub(crate) const FSYNC: u32 = 20;
-    pub(crate) const FLUSH: u32 = 25;
-    pub(crate) const INTERRUPT: u32 = 36;
-    pub(crate) const DESTROY: u32 = 38;
-    pub(crate) const IOCTL: u32 = 39;
-    pub(crate) const POLL: u32 = 40;
-    pub(crate) const BATCH_FORGET: u32 = 42;
-    pub(crate) const CUSE_INIT: u32 = 4096;
+pub mod opcode {
+    pub const LOOKUP: u32 = 1;
+    pub const FORGET: u32 = 2;
+    pub const GETATTR: u32 = 3;
+    pub const SETATTR: u32 = 4;
+    pub const SYMLINK: u32 = 6;
+    pub const MKNOD: u32 = 8;
+    pub const MKDIR: u32 = 9;
+    pub const UNLINK: u32 = 10;
+    pub const RENAME: u32 = 12;
+    pub const LINK: u32 = 13;
+    pub const OPEN: u32 = 14;
+    pub const READ: u32 = 15;
+    pub const WRITE: u32 = 16;
+    pub const STATFS: u32 = 17;
+    pub const RELEASE: u32 = 18;
+    pub const FSYNC: u32 = 20;
+    pub const FLUSH: u32 = 25;
+    pub const OPENDIR: u32 = 27;
+    pub const READDIR: u32 = 28;
+    pub const RELEASEDIR: u32 = 29;
+    pub const CREATE: u32 = 35;
+    pub const INTERRUPT: u32 = 36;
+    pub const DESTROY: u32 = 38;
+    pub const IOCTL: u32 = 39;
+    pub const POLL: u32 = 40;
+    pub const BATCH_FORGET: u32 = 42;
+    pub const RENAME2: u32 = 45;
+    pub const CUSE_INIT: u32 = 4096;
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct InHeader {
-    pub(crate) len: u32,
-    pub(crate) opcode: u32,
-    pub(crate) unique: u64,
-    pub(crate) nodeid: u64,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    pub(crate) pid: u32,
-    pub(crate) total_extlen: u16,
-    pub(crate) padding: u16,
+pub struct InHeader {
+    pub len: u32,
+    pub opcode: u32,
+    pub unique: u64,
+    pub nodeid: u64,
+    pub uid: u32,
+    pub gid: u32,
+    pub pid: u32,
+    pub total_extlen: u16,
+    pub padding: u16,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct OutHeader {
-    pub(crate) len: u32,
-    pub(crate) error: i32,
-    pub(crate) unique: u64,
+pub struct OutHeader {
+    pub len: u32,
+    pub error: i32,
+    pub unique: u64,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct InitIn {
-    pub(crate) major: u32,
-    pub(crate) minor: u32,
-    pub(crate) unused: u32,
-    pub(crate) flags: u32,
+pub struct InitIn {
+    pub major: u32,
+    pub minor: u32,
+    pub unused: u32,
+    pub flags: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct InitOut {
-    pub(crate) major: u32,
-    pub(crate) minor: u32,
-    pub(crate) unused: u32,
-    pub(crate) flags: u32,
-    pub(crate) max_read: u32,
-    pub(crate) max_write: u32,
-    pub(crate) dev_major: u32,
-    pub(crate) dev_minor: u32,
-    pub(crate) spare: [u32; 10],
+pub struct InitOut {
+    pub major: u32,
+    pub minor: u32,
+    pub unused: u32,
+    pub flags: u32,
+    pub max_read: u32,
+    pub max_write: u32,
+    pub dev_major: u32,
+    pub dev_minor: u32,
+    pub spare: [u32; 10],
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct OpenIn {
-    pub(crate) flags: u32,
-    pub(crate) open_flags: u32,
+pub struct OpenIn {
+    pub flags: u32,
+    pub open_flags: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct OpenOut {
-    pub(crate) fh: u64,
-    pub(crate) open_flags: u32,
-    pub(crate) backing_id: u32,
+pub struct OpenOut {
+    pub fh: u64,
+    pub open_flags: u32,
+    pub backing_id: u32,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct ReleaseIn {
-    pub(crate) fh: u64,
-    pub(crate) flags: u32,
-    pub(crate) release_flags: u32,
-    pub(crate) lock_owner: u64,
+pub struct ReleaseIn {
+    pub fh: u64,
+    pub flags: u32,
+    pub release_flags: u32,
+    pub lock_owner: u64,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct FlushIn {
-    pub(crate) fh: u64,
-    pub(crate) unused: u32,
-    pub(crate) padding: u32,
-    pub(crate) lock_owner: u64,
+pub struct FlushIn {
+    pub fh: u64,
+    pub unused: u32,
+    pub padding: u32,
+    pub lock_owner: u64,
 }
 
 /// Both `fuse_read_in` and `fuse_write_in`: they differ in nothing but names.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct TransferIn {
-    pub(crate) fh: u64,
-    pub(crate) offset: u64,
-    pub(crate) size: u32,
-    pub(crate) transfer_flags: u32,
-    pub(crate) lock_owner: u64,
-    pub(crate) flags: u32,
-    pub(crate) padding: u32,
+pub struct TransferIn {
+    pub fh: u64,
+    pub offset: u64,
+    pub size: u32,
+    pub transfer_flags: u32,
+    pub lock_owner: u64,
+    pub flags: u32,
+    pub padding: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct WriteOut {
-    pub(crate) size: u32,
-    pub(crate) padding: u32,
+pub struct WriteOut {
+    pub size: u32,
+    pub padding: u32,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct FsyncIn {
-    pub(crate) fh: u64,
-    pub(crate) fsync_flags: u32,
-    pub(crate) padding: u32,
+pub struct FsyncIn {
+    pub fh: u64,
+    pub fsync_flags: u32,
+    pub padding: u32,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct IoctlIn {
-    pub(crate) fh: u64,
-    pub(crate) flags: u32,
-    pub(crate) cmd: u32,
-    pub(crate) arg: u64,
-    pub(crate) in_size: u32,
-    pub(crate) out_size: u32,
+pub struct IoctlIn {
+    pub fh: u64,
+    pub flags: u32,
+    pub cmd: u32,
+    pub arg: u64,
+    pub in_size: u32,
+    pub out_size: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct IoctlOut {
-    pub(crate) result: i32,
-    pub(crate) flags: u32,
-    pub(crate) in_iovs: u32,
-    pub(crate) out_iovs: u32,
+pub struct IoctlOut {
+    pub result: i32,
+    pub flags: u32,
+    pub in_iovs: u32,
+    pub out_iovs: u32,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct IoctlIovec {
-    pub(crate) base: u64,
-    pub(crate) len: u64,
+pub struct IoctlIovec {
+    pub base: u64,
+    pub len: u64,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct PollIn {
-    pub(crate) fh: u64,
-    pub(crate) kh: u64,
-    pub(crate) flags: u32,
-    pub(crate) events: u32,
+pub struct PollIn {
+    pub fh: u64,
+    pub kh: u64,
+    pub flags: u32,
+    pub events: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct PollOut {
-    pub(crate) revents: u32,
-    pub(crate) padding: u32,
+pub struct PollOut {
+    pub revents: u32,
+    pub padding: u32,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct NotifyPollWakeupOut {
-    pub(crate) kh: u64,
+pub struct NotifyPollWakeupOut {
+    pub kh: u64,
 }
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub(crate) struct InterruptIn {
-    pub(crate) unique: u64,
+pub struct InterruptIn {
+    pub unique: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Attr {
+    pub ino: u64,
+    pub size: u64,
+    pub blocks: u64,
+    pub atime: u64,
+    pub mtime: u64,
+    pub ctime: u64,
+    pub atimensec: u32,
+    pub mtimensec: u32,
+    pub ctimensec: u32,
+    pub mode: u32,
+    pub nlink: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub rdev: u32,
+    pub blksize: u32,
+    pub flags: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct EntryOut {
+    pub nodeid: u64,
+    pub generation: u64,
+    pub entry_valid: u64,
+    pub attr_valid: u64,
+    pub entry_valid_nsec: u32,
+    pub attr_valid_nsec: u32,
+    pub attr: Attr,
+}
+
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct AttrOut {
+    pub attr_valid: u64,
+    pub attr_valid_nsec: u32,
+    pub dummy: u32,
+    pub attr: Attr,
+}
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SetattrIn {
+    pub valid: u32,
+    pub padding: u32,
+    pub fh: u64,
+    pub size: u64,
+    pub lock_owner: u64,
+    pub atime: u64,
+    pub mtime: u64,
+    pub ctime: u64,
+    pub atimensec: u32,
+    pub mtimensec: u32,
+    pub ctimensec: u32,
+    pub mode: u32,
+    pub unused4: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub unused5: u32,
+}
+
+/// What stands before the name of an entry of a directory. The next entry begins at a multiple of 8.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Dirent {
+    pub ino: u64,
+    pub off: u64,
+    pub namelen: u32,
+    pub entry_type: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct StatfsOut {
+    pub blocks: u64,
+    pub bfree: u64,
+    pub bavail: u64,
+    pub files: u64,
+    pub ffree: u64,
+    pub bsize: u32,
+    pub namelen: u32,
+    pub frsize: u32,
+    pub padding: u32,
+    pub spare: [u32; 6],
 }
 
 #[cfg(test)]
@@ -352,6 +469,73 @@ mod tests {
             kh = kh
         );
         same!(InterruptIn, linux::fuse_interrupt_in, unique = unique);
+    }
+
+    #[test]
+    fn structures_of_files_are_the_kernels() {
+        same!(
+            Attr,
+            linux::fuse_attr,
+            ino = ino,
+            size = size,
+            blocks = blocks,
+            atime = atime,
+            mtime = mtime,
+            ctime = ctime,
+            atimensec = atimensec,
+            mtimensec = mtimensec,
+            ctimensec = ctimensec,
+            mode = mode,
+            nlink = nlink,
+            uid = uid,
+            gid = gid,
+            rdev = rdev,
+            blksize = blksize
+        );
+        same!(
+            EntryOut,
+            linux::fuse_entry_out,
+            nodeid = nodeid,
+            generation = generation,
+            entry_valid = entry_valid,
+            attr_valid = attr_valid,
+            entry_valid_nsec = entry_valid_nsec,
+            attr_valid_nsec = attr_valid_nsec,
+            attr = attr
+        );
+        same!(
+            AttrOut,
+            linux::fuse_attr_out,
+            attr_valid = attr_valid,
+            attr_valid_nsec = attr_valid_nsec,
+            attr = attr
+        );
+        same!(
+            SetattrIn,
+            linux::fuse_setattr_in,
+            valid = valid,
+            fh = fh,
+            size = size,
+            mode = mode,
+            uid = uid,
+            gid = gid
+        );
+        same!(
+            Dirent,
+            linux::fuse_dirent,
+            ino = ino,
+            off = off,
+            namelen = namelen,
+            entry_type = type_
+        );
+        same!(
+            StatfsOut,
+            linux::fuse_kstatfs,
+            blocks = blocks,
+            bsize = bsize,
+            namelen = namelen,
+            frsize = frsize
+        );
     }
 
     #[test]

@@ -1,0 +1,61 @@
+//! Who answers requests, and where the thread stands that asks him.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::entry::Slot;
+
+/// Answers requests.
+pub trait Server: Send + Sync {
+    /// Does a request, in a thread of its queue. The slot may be answered later, and in any thread.
+    fn serve(&self, slot: Slot, seat: &Seat<'_>);
+}
+
+/// A queue of the kernel: one for each processor.
+pub(crate) struct Queue {
+    number: u16,
+    /// Threads that could take a request now.
+    free: AtomicUsize,
+}
+
+impl Queue {
+    pub(crate) fn new(number: u16) -> Self {
+        Queue {
+            number,
+            free: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// The kernel numbers its queues as it numbers its processors.
+    pub(crate) fn processor(&self) -> usize {
+        usize::from(self.number)
+    }
+
+    pub(crate) fn one_more_free(&self) {
+        self.free.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn one_less_free(&self) {
+        self.free.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The place of a thread at its queue, for the call that it does.
+pub struct Seat<'a>(&'a Queue);
+
+impl<'a> Seat<'a> {
+    pub(crate) fn at(queue: &'a Queue) -> Self {
+        Seat(queue)
+    }
+
+    /// Whether this call may wait for something that needs the connection, or be left unanswered for a while. The last
+    /// thread of a queue that has no call must not: the kernel hands a request that found no entry to one that gives an
+    /// answer, and to no entry that is registered later.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.0.free.load(Ordering::Acquire) > 0
+    }
+}
