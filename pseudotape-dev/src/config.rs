@@ -339,16 +339,27 @@ fn choose_frontend(
         return Ok(Frontend::Cuse);
     }
     if let Some(directory) = &arguments.fuse {
-        return Ok(Frontend::Fuse(absolute(directory.clone())?));
+        return Ok(Frontend::Fuse(mount_point(directory.clone())?));
     }
     match (name.unwrap_or(FrontendName::Auto), mount) {
-        (FrontendName::Auto, mount) => Ok(Frontend::Auto(mount.map(absolute).transpose()?)),
+        (FrontendName::Auto, mount) => Ok(Frontend::Auto(mount.map(mount_point).transpose()?)),
         (FrontendName::Cuse, _) => Ok(Frontend::Cuse),
-        (FrontendName::Fuse, Some(directory)) => Ok(Frontend::Fuse(absolute(directory)?)),
+        (FrontendName::Fuse, Some(directory)) => Ok(Frontend::Fuse(mount_point(directory)?)),
         (FrontendName::Fuse, None) => {
             bail!("frontend = \"fuse\" needs a directory: mount = \"DIR\"")
         }
     }
+}
+
+/// A directory that is there, or can be made.
+fn mount_point(directory: PathBuf) -> Result<PathBuf> {
+    let directory = absolute(directory)?;
+    ensure!(
+        !directory.exists() || directory.is_dir(),
+        "{} is no directory: choose another name for the mount",
+        directory.display()
+    );
+    Ok(directory)
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
 use pseudotape_control::Readiness;
 use pseudotape_dev::cli::Arguments;
 use pseudotape_dev::run::Ended;
 use pseudotape_dev::{completion, config, manual, run};
-use pseudotape_human::{completion_script, explain, printable};
+use pseudotape_human::{completion_script, explain, printable, shell_word};
 
 /// What is logged where `RUST_LOG` says nothing. fuser warns of unmounting what we have unmounted.
 const LOG_FILTER: &str = "info,fuser=error";
@@ -18,6 +19,21 @@ const WRONG_USAGE: u8 = 2;
 
 /// The exit code where a program still had a drive open and had written to it.
 const PROGRAM_CUT: u8 = 3;
+
+/// A word that is no option is an image that somebody wants in a drive.
+fn with_way_out(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+        && !word.starts_with('-')
+    {
+        let tip = format!(
+            "'--drive {}' puts this image into a drive",
+            shell_word(word)
+        );
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    error
+}
 
 fn main() -> ExitCode {
     if completion::answers_shell() {
@@ -29,13 +45,13 @@ fn main() -> ExitCode {
     if let Err(error) = nix::sys::prctl::set_timerslack(1) {
         log::debug!("can't set the timer slack: {error}");
     }
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| with_way_out(error).exit());
     if let Some(made) = for_packages(&arguments) {
         return match made {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("pseudotape-dev: {}", printable(&explain(error.chain())));
-                ExitCode::FAILURE
+                ExitCode::from(WRONG_USAGE)
             }
         };
     }
@@ -72,4 +88,25 @@ fn for_packages(arguments: &Arguments) -> Option<anyhow::Result<()>> {
 
 fn print(text: &str) -> anyhow::Result<()> {
     Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_without_its_option_is_told_the_option() {
+        let error = |words: &[&str]| {
+            let error = Arguments::try_parse_from(words).expect_err("a wrong command line");
+            assert_eq!(error.exit_code(), i32::from(WRONG_USAGE));
+            with_way_out(error).to_string()
+        };
+        let told = error(&["pseudotape-dev", "my tape.ptape"]);
+        assert!(told.contains("'--drive \"my tape.ptape\"'"), "{told}");
+        let told = error(&["pseudotape-dev", "--drvie", "a"]);
+        assert!(
+            told.contains("'--drive'") && !told.contains("puts this image"),
+            "{told}"
+        );
+    }
 }

@@ -116,9 +116,9 @@ impl TapeDrive {
             true => {
                 let warning = format!(
                     "volume {} was written past the vault: what is on it is not what its catalog says; 'pseudotape vault \
-                     add {}' tells it",
+                     add {word}' tells it",
                     volume.label,
-                    granted.image.display()
+                    word = pseudotape_human::shell_word(&granted.image)
                 );
                 log::warn!("drive {number}: {warning}");
                 format!("{message}\nwarning: {warning}")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
-use pseudotape_human::{Size, field_meant, parse_serial, read_text_file};
+use pseudotape_human::{Size, counted, field_meant, parse_serial, read_text_file};
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
@@ -196,9 +196,9 @@ fn check_legs(legs: &[LegConfig], mirror: &MirrorOptions) -> Result<()> {
     );
     ensure!(
         mirror.min_legs <= legs.len(),
-        "min-legs is {}, and there are {} legs",
+        "min-legs is {}, and the mirror has {}",
         mirror.min_legs,
-        legs.len()
+        counted(legs.len() as u64, "leg")
     );
     let is_empty = |leg: &&LegConfig| leg.sink.is_none();
     if let Some(empty) = legs.iter().find(is_empty)

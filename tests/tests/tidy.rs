@@ -229,6 +229,25 @@ fn definitions(word: &str, name: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What stands as it is in a printed command: numbers, and names of legs, which have no blanks.
+const AS_THEY_ARE: [&str; 3] = ["number", "leg", "name"];
+
+/// Labels and paths in printed commands that are no word of a shell: those come from `shell_word`, and are called so.
+fn unquoted_words(name: &str, text: &str) -> Vec<String> {
+    let commands = text.split("'pseudotape").skip(1);
+    let commands = commands.filter_map(|rest| rest.split(['\'', '"']).next());
+    let mut found = Vec::new();
+    for command in commands.filter(|command| command.starts_with([' ', '-'])) {
+        let words = command.split('{').skip(1);
+        for word in words.filter_map(|rest| rest.split('}').next()) {
+            if !word.ends_with("word") && !AS_THEY_ARE.contains(&word) {
+                found.push(format!("{name}: {{{word}}} in 'pseudotape{command}'"));
+            }
+        }
+    }
+    found
+}
+
 fn each_product_file(check: fn(&str, &str) -> Vec<String>) -> Vec<String> {
     rust_files()
         .iter()
@@ -277,6 +296,13 @@ fn a_dropped_result_says_why() {
         .map(|(name, text)| (name.clone(), dropped_results(&name, without_tests(&text))))
         .collect();
     assert_eq!(beyond(&DROPPED, found), [""; 0]);
+}
+
+/// A command in a message is pasted as it stands, also where a label has blanks.
+#[test]
+fn labels_and_paths_in_printed_commands_are_quoted() {
+    let found = each_product_file(unquoted_words);
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
@@ -390,6 +416,23 @@ fn a_dropped_result_is_found() {
             "a:6: a dropped result without a reason"
         ]
     );
+}
+
+#[test]
+fn a_label_that_is_not_quoted_is_found() {
+    for (text, count) in [
+        (
+            "\"say 'pseudotape vault clone {label} --to LABEL', {label}\"",
+            1,
+        ),
+        (
+            "\"'pseudotape-mirror load {leg}=SINK', 'pseudotape vault add {word}'\"",
+            0,
+        ),
+        ("\"'pseudotape vault pool \\\n    {} full {number}'\"", 1),
+    ] {
+        assert_eq!(unquoted_words("f", text).len(), count, "{text}");
+    }
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub enum Error {
     },
     /// There are capsules and no directory.
     #[error(
-        "volume {volume} has {capsules} capsules and no directory: 'pseudotape farm rebuild {volume}' makes it from them"
+        "volume {volume} has {capsules} capsules and no directory: 'pseudotape farm rebuild {word}' makes it from them",
+        word = pseudotape_human::shell_word(.volume.to_string())
     )]
     NoDirectory {
         /// Which one.

@@ -50,4 +50,6 @@ pub use screen::{Alignment, Paint, Report, Screen, json_line, json_text};
 pub use size::{
     CapacityBytes, HumanBytes, Portion, SizeError, parse_capacity, parse_portion, parse_size,
 };
-pub use text::{LabelError, SerialError, counted, explain, parse_label, parse_serial, printable};
+pub use text::{
+    LabelError, SerialError, counted, explain, parse_label, parse_serial, printable, shell_word,
+};

@@ -18,12 +18,12 @@ pub fn nearest<'a>(said: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// The question that stands behind "there is no 'caapcity'" in a message: ` (did you mean 'capacity'?)`; nothing where
-/// no word is near.
+/// no word is near, or where it is a known word: then something else is wrong with it.
 #[must_use]
 pub fn did_you_mean<'a>(said: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(said, known) {
-        Some(word) => format!(" (did you mean '{word}'?)"),
-        None => String::new(),
+        Some(word) if word != said => format!(" (did you mean '{word}'?)"),
+        Some(_) | None => String::new(),
     }
 }
 
@@ -89,6 +89,9 @@ mod tests {
     #[test]
     fn the_question_names_the_word() {
         assert_eq!(did_you_mean("creat", KNOWN), " (did you mean 'create'?)");
-        assert_eq!(did_you_mean("monday", KNOWN), "");
+        assert_eq!(did_you_mean("CREATE", KNOWN), " (did you mean 'create'?)");
+        for said in ["monday", "create"] {
+            assert_eq!(did_you_mean(said, KNOWN), "");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Messages.
 
 use std::error::Error;
+use std::ffi::OsStr;
 
 /// Makes text from outside harmless to a terminal: control characters are shown, not sent.
 #[must_use]
@@ -62,6 +63,27 @@ pub fn parse_label(text: &str) -> Result<String, LabelError> {
 #[error("'{}' has control characters", printable(.0).replace('\n', "\\n"))]
 pub struct LabelError(String);
 
+/// Text as one word of a shell, in a command that is printed between apostrophes: as it is where that is one already,
+/// else between double quotes.
+#[must_use]
+pub fn shell_word(text: impl AsRef<OsStr>) -> String {
+    let text = text.as_ref().to_string_lossy();
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./:=@%+,".contains(letter);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    let mut word = String::from('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' | '$' | '`' => word.extend(['\\', letter]),
+            // In double quotes an interactive shell takes it for a command of before.
+            '!' => word.push_str("\"'!'\""),
+            letter => word.push(letter),
+        }
+    }
+    word + "\""
+}
+
 /// A count with its noun: `1 block`, `3 blocks`.
 #[must_use]
 pub fn counted(count: u64, noun: &str) -> String {
@@ -73,7 +95,33 @@ pub fn counted(count: u64, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+
+    /// A printed command is pasted as it stands.
+    #[test]
+    fn a_word_of_a_shell_is_the_text_again() {
+        for text in [
+            "MON001",
+            "MON001 damaged 1",
+            "/srv/my tapes/a.ptape",
+            "it's",
+            "a \"b\" $HOME `id` \\ ! *",
+            "",
+            "#1",
+            "~",
+            "äöü",
+            "two\nlines",
+        ] {
+            let line = format!("printf %s {}", shell_word(text));
+            let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), text, "{line}");
+        }
+        assert_eq!(shell_word("MON001"), "MON001");
+        assert_eq!(shell_word("MON 1"), "\"MON 1\"");
+        assert_eq!(shell_word("-f"), "\"-f\"");
+    }
 
     #[test]
     fn control_characters_from_outside_never_reach_the_terminal() {

@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// The images do not hold what the map says.
     #[error(
-        "{tape} holds {holds} objects, and the map says {says}: it is not the one that belongs to the map, or it has \
+        "objects on {tape}: {holds}, and the map says {says}: it is not the one that belongs to the map, or it has \
          lost its end"
     )]
     Short {
@@ -111,7 +111,7 @@ pub enum Error {
     OtherTape(String),
     /// There are fewer tape files.
     #[error(
-        "the source: there is no tape file {file}: {found} filemarks can be found on it, and files are counted from 0"
+        "the source: there is no tape file {file}: filemarks that can be found on it: {found}, and files are counted from 0"
     )]
     NoFile {
         /// Which is wanted.

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pseudotape_human::shell_word;
 use rusqlite::ErrorCode;
 
 use crate::label::Label;
@@ -17,7 +18,7 @@ use crate::words::UnknownWord;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No vault is there.
-    #[error("{directory} is no vault: 'pseudotape vault init {directory}' makes one")]
+    #[error("{directory} is no vault: 'pseudotape vault init {word}' makes one", word = shell_word(.directory))]
     NoVault {
         /// The directory.
         directory: PathBuf,
@@ -276,8 +277,8 @@ pub enum Error {
     },
     /// A drive had it when its daemon died.
     #[error(
-        "volume {label} was left open: {by} had it and did not close it; 'pseudotape vault add {image}' writes down what is \
-         on it and closes it"
+        "volume {label} was left open: {by} had it and did not close it; 'pseudotape vault add {word}' writes down what is \
+         on it and closes it", word = shell_word(.image)
     )]
     LeftOpen {
         /// The volume.
@@ -289,7 +290,8 @@ pub enum Error {
     },
     /// Somebody wrote it, and the catalog was not told.
     #[error(
-        "volume {label} was written past the vault, which does not know what is on it now: 'pseudotape vault add {image}' tells it"
+        "volume {label} was written past the vault, which does not know what is on it now: 'pseudotape vault add {word}' tells it",
+        word = shell_word(.image)
     )]
     WrittenPast {
         /// The volume.
@@ -300,7 +302,8 @@ pub enum Error {
     /// The image of a volume is of before.
     #[error(
         "{image} is an older image of volume {label}: the catalog knows of writings after it. Bring the last image back; \
-         'pseudotape vault add {image} --replace' takes this one, and the catalog forgets what was written since"
+         'pseudotape vault add {word} --replace' takes this one, and the catalog forgets what was written since",
+        word = shell_word(.image)
     )]
     OlderHere {
         /// The volume.
@@ -320,8 +323,8 @@ pub enum Error {
     },
     /// The image of a volume is on a tape.
     #[error(
-        "the image of volume {label} is not on this disk: 'pseudotape vault recall {label} --drive DRIVE' brings it from \
-         {places}"
+        "the image of volume {label} is not on this disk: 'pseudotape vault recall {word} --drive DRIVE' brings it from \
+         {places}", word = shell_word(.label.as_str())
     )]
     Elsewhere {
         /// The volume.
@@ -464,13 +467,14 @@ impl Error {
 }
 
 fn about_damage(label: &Label, found: &str, copies: Option<&str>) -> String {
+    let word = shell_word(label.as_str());
     let way_out = match copies {
         Some(places) => format!(
-            "a copy of before is on {places}: move the image elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' \
-             brings that back; or 'pseudotape vault clone {label} --to LABEL' saves what is whole"
+            "a copy of before is on {places}: move the image elsewhere, and 'pseudotape vault recall {word} --drive DRIVE' \
+             brings that back; or 'pseudotape vault clone {word} --to LABEL' saves what is whole"
         ),
         None => format!(
-            "'pseudotape vault clone {label} --to LABEL' saves what is whole, and the same command again copies the image as \
+            "'pseudotape vault clone {word} --to LABEL' saves what is whole, and the same command again copies the image as \
              it is"
         ),
     };

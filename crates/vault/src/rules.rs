@@ -1,5 +1,6 @@
 //! Who may load what, what may go, and what a close makes of what was known.
 
+use pseudotape_human::shell_word;
 use pseudotape_tape::Access;
 
 use crate::event::Actor;
@@ -37,8 +38,8 @@ pub enum Refusal {
     },
     /// It is not for writing.
     #[error(
-        "volume {label} is in the category {category}, which is not written: 'pseudotape vault set {label} --category \
-         private' says that it is"
+        "volume {label} is in the category {category}, which is not written: 'pseudotape vault set {word} --category \
+         private' says that it is", word = shell_word(.label.as_str())
     )]
     NotForWriting {
         /// The volume.
@@ -48,8 +49,8 @@ pub enum Refusal {
     },
     /// What is on it would be gone.
     #[error(
-        "volume {label} has {files} that somebody wants ({bytes} bytes), and the vault knows no other copy of it as it is: \
-         copy it first ('pseudotape copy'), release its files, or say --lose-last-copy", files = counted(*.files)
+        "volume {label} has {files} that somebody wants ({bytes}), and the vault knows no other copy of it as it is: \
+         copy it first ('pseudotape copy'), release its files, or say --lose-last-copy", files = counted(*.files), bytes = pseudotape_human::counted(*.bytes, "byte")
     )]
     LastCopy {
         /// The volume.
@@ -61,8 +62,8 @@ pub enum Refusal {
     },
     /// There are copies of it, which nobody would find.
     #[error(
-        "volume {label} has {files} that somebody wants ({bytes} bytes); its copies stay on {places}, and the vault forgets \
-         with it where they are: release its files, or say --lose-last-copy", files = counted(*.files)
+        "volume {label} has {files} that somebody wants ({bytes}); its copies stay on {places}, and the vault forgets \
+         with it where they are: release its files, or say --lose-last-copy", files = counted(*.files), bytes = pseudotape_human::counted(*.bytes, "byte")
     )]
     ForgetsCopies {
         /// The volume.

@@ -1,6 +1,6 @@
 //! One drive of the configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -247,6 +247,16 @@ pub(crate) fn default_serial(number: usize) -> String {
     format!("PT{number:08}")
 }
 
+fn image_name(image: &Path) -> Result<PathBuf> {
+    let name = pseudotape_bay::absolute_name(image)?;
+    ensure!(
+        !name.is_dir(),
+        "{} is a directory, and an image is a regular file",
+        name.display()
+    );
+    Ok(name)
+}
+
 fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
     for (key, given) in [
         ("slave-wait", table.slave_wait.is_some()),
@@ -316,7 +326,7 @@ fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
         image: table
             .image
             .filter(|image| !image.as_os_str().is_empty())
-            .map(|image| pseudotape_bay::absolute_name(&image))
+            .map(|image| image_name(&image))
             .transpose()?,
         personality,
         serial: match table.serial {

@@ -488,3 +488,16 @@ fn the_page_of_the_configuration_lists_its_keys() {
         assert_eq!(documented, keys.into_iter().collect(), "{title}");
     }
 }
+
+/// The unit does not start the daemon again for it.
+#[test]
+fn a_directory_is_no_image_and_a_file_no_mount() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().to_str().unwrap();
+    let told = error(&["--drive", directory]);
+    assert!(told.contains("is a directory, and an image is"), "{told}");
+    let file = place.path().join("f");
+    std::fs::write(&file, "").unwrap();
+    let told = error(&["--drive", "a.ptape", "--fuse", file.to_str().unwrap()]);
+    assert!(told.contains("is no directory: choose another"), "{told}");
+}

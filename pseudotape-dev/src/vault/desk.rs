@@ -74,7 +74,10 @@ impl Desk {
             Ok((vault.counts()?.volumes, left))
         });
         match looked {
-            Ok((volumes, left)) => (format!("{name}, {volumes} volumes"), left),
+            Ok((volumes, left)) => (
+                format!("{name}, {}", pseudotape_human::counted(volumes, "volume")),
+                left,
+            ),
             Err(error) => {
                 let words = self.in_words(error).to_string();
                 (words.clone(), vec![words])

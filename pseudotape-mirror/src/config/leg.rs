@@ -100,6 +100,19 @@ pub(super) fn check_leg(table: LegTable) -> Result<LegConfig> {
         faults: injected(&table.faults).context("faults")?,
     };
     let sink = table.sink.as_deref().map(parse_sink).transpose()?;
+    if let Some(path) = sink.as_ref().and_then(Sink::image_path)
+        && path.is_dir()
+    {
+        bail!(
+            "{} is a directory: a sink is an image file or a tape node",
+            path.display()
+        );
+    }
+    ensure!(
+        sink.is_some() || !options.name.contains('.') || !Path::new(&options.name).exists(),
+        "'{0}' is a file, and here the name of a leg without a volume: say a={0} for a leg a",
+        options.name
+    );
     Ok(LegConfig { options, sink })
 }
 
@@ -132,7 +145,7 @@ fn parse_sink(text: &str) -> Result<Sink> {
 /// Reads `LEG=SINK` of a command.
 pub(crate) fn parse_assignment(text: &str) -> Result<(String, Sink)> {
     let Some((leg, sink)) = text.split_once('=') else {
-        bail!("'{text}' is not LEG=SINK");
+        bail!("'{text}' is not LEG=SINK: say the name of the leg and its volume, as a=PATH");
     };
     check_name(leg)?;
     let sink: Sink = sink.parse()?;

@@ -72,6 +72,16 @@ fn a_misspelt_option_of_a_leg_is_no_part_of_a_path() {
 }
 
 #[test]
+fn a_directory_is_no_volume_and_a_file_no_leg() {
+    let place = tempfile::tempdir().unwrap();
+    let leg = format!("a={}", place.path().display());
+    let told = error(&["--slave", "s", "--leg", &leg]);
+    assert!(told.contains("is a directory: a sink is"), "{told}");
+    let told = error(&["--slave", "s", "--leg", "Cargo.toml"]);
+    assert!(told.contains("say a=Cargo.toml for a leg a"), "{told}");
+}
+
+#[test]
 fn a_leg_is_a_name_a_sink_and_options_of_both() {
     let spec = "b=image:x\\,y.ptape,create,class=spare,capacity=60M,when=deferred,reserve=1M";
     let config = config(&[
@@ -144,7 +154,10 @@ fn what_is_wrong_with_the_whole_is_named() {
     let twice = error(&["--slave", "s", "--leg", "a=null", "--leg", "a=null"]);
     assert!(twice.contains("two legs are named a"), "{twice}");
     let few = error(&["--slave", "s", "--leg", "a=null", "--min-legs", "2"]);
-    assert!(few.contains("min-legs is 2, and there are 1 legs"), "{few}");
+    assert!(
+        few.contains("min-legs is 2, and the mirror has 1 leg"),
+        "{few}"
+    );
     let names: Vec<_> = (0..9).map(|n| format!("l{n}=null")).collect();
     let mut many = vec!["--slave", "s"];
     many.extend(names.iter().flat_map(|leg| ["--leg", leg.as_str()]));

@@ -1,5 +1,6 @@
 //! How legs are put in.
 
+use pseudotape_human::counted;
 use pseudotape_tape::{Noted, Sense, make_ready};
 
 use super::MirrorDrive;
@@ -23,7 +24,7 @@ pub enum InsertError {
     )]
     NoSync,
     /// Fewer than have to be there.
-    #[error("min-legs is {min_legs}, and there are {legs} legs")]
+    #[error("min-legs is {min_legs}, and the mirror has {}", counted(*.legs as u64, "leg"))]
     MinLegs {
         /// Asked.
         min_legs: usize,

@@ -214,7 +214,7 @@ impl Report for OneFile {
             line("note", note);
         }
         line("kind", file.kind);
-        line("size", &format!("{} bytes", file.bytes));
+        line("size", &pseudotape_human::counted(file.bytes, "byte"));
         // An attribute that is not set says nothing.
         if file.generation > 0 {
             line("generation", &file.generation.to_string());

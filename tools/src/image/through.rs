@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use pseudotape_copy::Side;
+use pseudotape_human::shell_word;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_tape::{Sense, Stop, Transfer};
 
@@ -38,7 +39,10 @@ impl Named {
                 image: image.to_owned(),
                 filtered: Some(sink),
             }),
-            None => bail!("{sink}: no image; 'pseudotape copy {sink} IMAGE' makes one of it"),
+            None => bail!(
+                "{sink}: no image; 'pseudotape copy {word} IMAGE' makes one of it",
+                word = shell_word(sink.to_string())
+            ),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use pseudotape_changer::{Design, FileHost, Layout, Library};
 use pseudotape_control::{LibraryOrder, LibraryStatus};
-use pseudotape_human::{Report, Screen, counted, printable};
+use pseudotape_human::{Report, Screen, counted, printable, shell_word};
 use serde::Serialize;
 
 use crate::Verdict;
@@ -165,12 +165,13 @@ impl Report for Made {
         let folder = self.folder.display();
         format!(
             "made library {}: {}, {}, {}\n\
-             'pseudotape-dev --library {folder}' serves it, or in its configuration:\n\
+             'pseudotape-dev --library {word}' serves it, or in its configuration:\n\
              [[library]]\nfolder = \"{folder}\"\n",
             printable(&self.name),
             counted(u64::from(self.drives), "drive"),
             counted(u64::from(self.slots), "slot"),
             counted(u64::from(self.import_export), "import/export slot"),
+            word = shell_word(&self.folder),
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pseudotape_human::shell_word;
 use pseudotape_rescue::{Error, Tape as Which};
 
 use super::desk::Desk;
@@ -79,7 +80,10 @@ fn way_on(error: &Error, found: &Path, base: &Tape, desk: &Desk) -> Option<Strin
             // What lost committed data takes nothing more before somebody has accepted that.
             let first = match tape {
                 Which::Base if base.missing(0).is_ok_and(|missing| missing.is_some()) => {
-                    format!("'pseudotape accept-loss {file}' lets it be written, and then ")
+                    format!(
+                        "'pseudotape accept-loss {word}' lets it be written, and then ",
+                        word = shell_word(&file)
+                    )
                 }
                 _ => String::new(),
             };

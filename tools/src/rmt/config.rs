@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use pseudotape_human::read_text_file;
+use pseudotape_human::{field_meant, read_text_file};
 use pseudotape_rmt::ServerOptions;
 use pseudotape_sink::{Location, Sink};
 use serde::Deserialize;
@@ -148,7 +148,9 @@ fn read_file(path: &Path) -> Result<File> {
             path.display()
         )
     })?;
-    toml::from_str(&text).with_context(|| format!("{}", path.display()))
+    toml::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
+        .with_context(|| path.display().to_string())
 }
 
 fn pair<'a>(text: &'a str, option: &str) -> Result<(&'a str, &'a str)> {

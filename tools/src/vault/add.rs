@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use pseudotape_human::{Screen, printable};
+use pseudotape_human::{Screen, counted, printable, shell_word};
 use pseudotape_vault::rules::dropped;
 use pseudotape_vault::{Depth, Taking, Vault, Volume, read_contents};
 
@@ -58,10 +58,10 @@ pub(super) fn run(add: &AddVolumes, place: &Place, screen: &Screen) -> anyhow::R
         let files = vault.files(&listed.volume.label)?;
         for gone in dropped(&known.unwrap_or_default(), &files) {
             eprintln!(
-                "pseudotape: tape file {} of {} ({} bytes) is not on it any more as the catalog knew it",
+                "pseudotape: tape file {} of {} ({}) is not on it any more as the catalog knew it",
                 gone.number,
                 printable(listed.volume.label.as_str()),
-                gone.bytes
+                counted(gone.bytes, "byte")
             );
         }
     }
@@ -79,9 +79,10 @@ fn damaged(vault: &Vault, volume: &Volume, trouble: &str) -> anyhow::Result<Stri
         format!("a copy of before is on {places}; ")
     });
     Ok(format!(
-        "{label} is {}: {}; {copies}'pseudotape vault clone {label} --to LABEL' saves what is whole",
+        "{label} is {}: {}; {copies}'pseudotape vault clone {word} --to LABEL' saves what is whole",
         volume.availability,
-        printable(trouble)
+        printable(trouble),
+        word = shell_word(volume.label.as_str())
     ))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable, shell_word};
 use pseudotape_vault::{Depth, Finding, FindingKind, Label, Vault};
 use serde::Serialize;
 
@@ -141,7 +141,8 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
     let label = finding.label.as_ref().map_or("", Label::as_str);
     let image = finding.image.as_ref();
     let image = image.map_or_else(String::new, |image| image.display().to_string());
-    let add = format!("'pseudotape vault add {image}'");
+    let (label_word, image_word) = (shell_word(label), shell_word(&image));
+    let add = format!("'pseudotape vault add {image_word}'");
     // What can't be looked up is no reason to leave out the finding.
     let from_tape = finding
         .label
@@ -156,7 +157,7 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
             format!("make {image}, or mount the disk that it lies on, and bring the images back")
         }
         FindingKind::MissingImage => format!(
-            "bring {image} back; or 'pseudotape vault mark {label} lost --by NAME --reason TEXT'"
+            "bring {image} back; or 'pseudotape vault mark {label_word} lost --by NAME --reason TEXT'"
         ),
         FindingKind::UnknownImage if finding.label.is_some() => {
             format!("delete {image}, or move it somewhere else: a copy is no second volume")
@@ -167,28 +168,28 @@ fn advice(vault: &Vault, finding: &Finding) -> String {
             "move {image} somewhere else and bring the image of {label} back; then add the other one from there"
         ),
         FindingKind::UnreadableImage => {
-            format!("'pseudotape verify {image}' says more; a copy of the image can take its place")
+            format!("'pseudotape verify {image_word}' says more; a copy of the image can take its place")
         }
         FindingKind::OlderImage => format!(
-            "bring the last image back as {image}{}; or 'pseudotape vault add {image} --replace' takes this one, and the catalog \
+            "bring the last image back as {image}{}; or 'pseudotape vault add {image_word} --replace' takes this one, and the catalog \
              forgets what was written since",
             from_tape.map_or_else(String::new, |places| format!(
-                " (move this one elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' brings it from {places})"
+                " (move this one elsewhere, and 'pseudotape vault recall {label_word} --drive DRIVE' brings it from {places})"
             ))
         ),
         FindingKind::Changed => format!("{add} writes down what is on it now"),
         FindingKind::LeftOpen => format!("{add} closes it, and writes down what is on it"),
         FindingKind::DataMissing => format!(
-            "copy what is left ('pseudotape copy {image} OTHER'), or bring back a copy of the whole image{}",
+            "copy what is left ('pseudotape copy {image_word} OTHER'), or bring back a copy of the whole image{}",
             from_tape.map_or_else(String::new, |places| format!(
-                ": move this one elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' brings one from {places}"
+                ": move this one elsewhere, and 'pseudotape vault recall {label_word} --drive DRIVE' brings one from {places}"
             ))
         ),
         FindingKind::BadFile => format!(
-            "{}'pseudotape vault doctor --digests --mark' writes it down; 'pseudotape vault clone {label} --to LABEL' saves \
+            "{}'pseudotape vault doctor --digests --mark' writes it down; 'pseudotape vault clone {label_word} --to LABEL' saves \
              the rest of {label}",
             from_tape.map_or_else(String::new, |places| format!(
-                "a copy of before is on {places}: move {image} elsewhere, and 'pseudotape vault recall {label} --drive DRIVE' \
+                "a copy of before is on {places}: move {image} elsewhere, and 'pseudotape vault recall {label_word} --drive DRIVE' \
                  brings that back; or "
             ))
         ),

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use nix::unistd::{User, getuid};
-use pseudotape_human::{Report, Screen};
+use pseudotape_human::{Report, Screen, shell_word};
 use pseudotape_vault::{Availability, FileState, LastCopy, Order, Surroundings, Vault};
 use serde::Serialize;
 
@@ -266,9 +266,9 @@ fn marked(mark: &MarkVolume, place: &Place, screen: &Screen) -> anyhow::Result<V
             let state: FileState = mark.state.parse()?;
             ensure!(
                 state != FileState::Lost,
-                "only 'pseudotape vault declare-lost {} --file {number} --by NAME --reason TEXT' declares a tape file \
+                "only 'pseudotape vault declare-lost {word} --file {number} --by NAME --reason TEXT' declares a tape file \
                  lost",
-                mark.label
+                word = shell_word(mark.label.as_str())
             );
             let files = vault.files(&mark.label)?;
             let known = files.iter().find(|file| file.number == number);

@@ -42,7 +42,7 @@ pub struct Swapped {
 pub fn unlike(source: &Header, clone: &Header) -> Vec<String> {
     let mut differs = Vec::new();
     let words = |capacity: Option<u64>| match capacity {
-        Some(bytes) => format!("{bytes} bytes"),
+        Some(bytes) => pseudotape_human::counted(bytes, "byte"),
         None => "no limit".to_owned(),
     };
     let (had, has) = (source.capacity_bytes, clone.capacity_bytes);

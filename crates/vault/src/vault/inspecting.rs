@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use pseudotape_human::{counted, shell_word};
 use pseudotape_image::VolumeId;
 
 use super::Vault;
@@ -56,8 +57,9 @@ impl Vault {
                     && let Some(places) = self.places_of(&volume)?
                 {
                     finding.found = format!(
-                        "{}; 'pseudotape vault recall {} --drive DRIVE' brings it from {places}",
-                        finding.found, volume.label
+                        "{}; 'pseudotape vault recall {word} --drive DRIVE' brings it from {places}",
+                        finding.found,
+                        word = shell_word(volume.label.as_str())
                     );
                 }
             }
@@ -270,8 +272,11 @@ fn fault(known: &TapeFile, found: Option<&TapeFile>, depth: Depth) -> Option<Str
             Some("its digest can't be computed: a block is longer than there is memory".to_owned())
         }
         (_, _) if !is_same(known, found) => Some(format!(
-            "it has {} blocks and {} bytes, and had {} and {}",
-            found.blocks, found.bytes, known.blocks, known.bytes
+            "it has {} and {}, and had {} and {}",
+            counted(found.blocks, "block"),
+            counted(found.bytes, "byte"),
+            known.blocks,
+            known.bytes
         )),
         (_, _) => None,
     }

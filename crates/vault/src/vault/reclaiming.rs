@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use pseudotape_human::shell_word;
 use pseudotape_image::Uuid;
 use pseudotape_stack::{
     Error as StackError, Met, Outcome, Payload, Reading, read_archive, skip_file, write_archive,
@@ -92,8 +93,9 @@ impl Vault {
             StackState::Full | StackState::ReadOnlyRecovery => {}
             StackState::Filling => {
                 return Err(stacking(format!(
-                    "{label} fills: what moves off it would go onto itself; 'pseudotape vault pool {label} full --by NAME \
-                     --reason TEXT' ends that"
+                    "{label} fills: what moves off it would go onto itself; 'pseudotape vault pool {word} full --by NAME \
+                     --reason TEXT' ends that",
+                    word = shell_word(label.as_str())
                 )));
             }
             StackState::Empty | StackState::Erase => {

@@ -188,7 +188,8 @@ impl Vault {
             image: Some(path.to_owned()),
             file: None,
             found: format!(
-                "it was written elsewhere, as often as the catalog knows: it has {bytes} bytes, and had {}",
+                "it was written elsewhere, as often as the catalog knows: it has {}, and had {}",
+                pseudotape_human::counted(bytes, "byte"),
                 files.iter().map(|file| file.bytes).sum::<u64>()
             ),
         }))

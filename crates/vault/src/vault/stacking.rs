@@ -1,5 +1,6 @@
 //! Volumes go to stacked volumes.
 
+use pseudotape_human::shell_word;
 use pseudotape_image::Uuid;
 use pseudotape_stack::{
     Description, Met, Outcome, Payload, Site, StackedFile, Subject as Kind, VolumeDescription,
@@ -229,9 +230,10 @@ impl Vault {
         }
         if let Some((_, filling)) = rows.filling(pool)? {
             return Err(stacking(format!(
-                "in pool {pool} {0} fills, and one does at a time: put that in, or mark it full ('pseudotape vault pool \
-                 {0} full --by NAME --reason TEXT')",
-                filling.label
+                "in pool {pool} {} fills, and one does at a time: put that in, or mark it full ('pseudotape vault pool \
+                 {word} full --by NAME --reason TEXT')",
+                filling.label,
+                word = shell_word(filling.label.as_str())
             )));
         }
         let now = self.surroundings.now_ms();

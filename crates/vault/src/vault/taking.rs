@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use pseudotape_drive::{default_early_warning_bytes, make_volume};
+use pseudotape_human::{counted, shell_word};
 use pseudotape_image::CreateParameters;
 
 use super::{Place, Vault, changed, found};
@@ -68,8 +69,9 @@ impl Vault {
                         return Err(Error::Unfit {
                             path: taking.image.clone(),
                             why: format!(
-                                "it is in the vault as {0}: 'pseudotape vault set {0} --label' gives it another label",
-                                listed.volume.label
+                                "it is in the vault as {}: 'pseudotape vault set {word} --label' gives it another label",
+                                listed.volume.label,
+                                word = shell_word(listed.volume.label.as_str())
                             ),
                         });
                     }
@@ -244,7 +246,13 @@ fn doubt(volume: &Volume, known: &[TapeFile], contents: &Contents) -> Option<&'s
 /// Names what the catalog would know no more.
 fn older(volume: &Volume, known: &[TapeFile], taking: &Taking, why: &'static str) -> Error {
     let gone = dropped(known, &taking.contents.files);
-    let one = |file: &&TapeFile| format!("tape file {} ({} bytes)", file.number, file.bytes);
+    let one = |file: &&TapeFile| {
+        format!(
+            "tape file {} ({})",
+            file.number,
+            counted(file.bytes, "byte")
+        )
+    };
     let gone: Vec<String> = gone.iter().map(one).collect();
     Error::OlderImage {
         path: taking.image.clone(),
@@ -460,9 +468,9 @@ fn settle(
             return Err(Error::Unfit {
                 path: image.clone(),
                 why: format!(
-                    "it is on another file system than the vault: copy it first ('pseudotape copy {} {}'), and add the copy",
-                    image.display(),
-                    path.display()
+                    "it is on another file system than the vault: copy it first ('pseudotape copy {word} {copy_word}'), and add the copy",
+                    word = shell_word(image),
+                    copy_word = shell_word(path)
                 ),
             });
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_copy::Side;
-use pseudotape_human::Screen;
+use pseudotape_human::{Screen, shell_word};
 use pseudotape_image::Image;
 use pseudotape_rescue::{BadObject, Map};
 use pseudotape_sink::{Access, Location, Sink};
@@ -534,8 +534,9 @@ fn expect_known(listed: &Listed, image: &Path) -> Result<()> {
     let (viewed, _) = Image::view(image).with_context(|| image.display().to_string())?;
     ensure!(
         listed.volume.image_generation == Some(viewed.generation()),
-        "{} was written past the vault: 'pseudotape vault add {0}' tells the catalog what is on it",
-        image.display()
+        "{} was written past the vault: 'pseudotape vault add {word}' tells the catalog what is on it",
+        image.display(),
+        word = shell_word(image)
     );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! EN-18. The incident of a clone is closed when somebody has decided of each tape file that is not on it.
 
 use anyhow::{Context, Result, bail};
-use pseudotape_human::{Paint, Report, Screen, counted, printable};
+use pseudotape_human::{Paint, Report, Screen, counted, printable, shell_word};
 use pseudotape_vault::{Availability, ClonedFile, FileState, TapeFile};
 use serde::Serialize;
 use serde_json::json;
@@ -113,10 +113,12 @@ pub(in crate::vault) fn close_incident(
     if !open.is_empty() {
         bail!(
             "the incident of {label} stays open: nobody has decided of tape file {} of '{kept}'. For each of them: \
-             'pseudotape vault redeliver {label} --file N PATH', 'pseudotape vault declare-lost '{kept}' --file N \
-             --by NAME --reason TEXT', or, for the volume, 'pseudotape vault mark '{kept}' at-vendor --by NAME \
+             'pseudotape vault redeliver {word} --file N PATH', 'pseudotape vault declare-lost {kept_word} --file N \
+             --by NAME --reason TEXT', or, for the volume, 'pseudotape vault mark {kept_word} at-vendor --by NAME \
              --reason TEXT'",
-            open.join(", ")
+            open.join(", "),
+            word = shell_word(label.as_str()),
+            kept_word = shell_word(kept.as_str())
         );
     }
     let count = |fate: Fate| of(fate).count() as u64;

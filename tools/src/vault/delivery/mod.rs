@@ -11,7 +11,7 @@ pub(super) use deliver::deliver;
 pub(super) use returned::{import_recovered, redeliver};
 
 use anyhow::{Context, Result, bail};
-use pseudotape_human::Screen;
+use pseudotape_human::{Screen, shell_word};
 use pseudotape_vault::{
     Actor, ClonedFile, FileState, Label, Listed, Order, Subject, Vault, time_words,
 };
@@ -40,8 +40,9 @@ fn ensure_wanted(vault: &Vault, label: &Label, number: u64, state: FileState) ->
     match state {
         FileState::Ok | FileState::Bad | FileState::Missing => Ok(()),
         FileState::Released => bail!(
-            "nobody wants tape file {number} of {label} any more: 'pseudotape vault mark {label} ok --file {number} --by \
-             NAME --reason TEXT' takes that back"
+            "nobody wants tape file {number} of {label} any more: 'pseudotape vault mark {word} ok --file {number} --by \
+             NAME --reason TEXT' takes that back",
+            word = shell_word(label.as_str())
         ),
         FileState::Lost => {
             let events = vault.events(Some(label), u32::MAX)?;
@@ -88,7 +89,8 @@ impl Damaged {
         let (identity, cloned) = vault.clone_of(clone)?.with_context(|| {
             format!(
                 "{clone} is no clone, and a tape file comes back onto the clone of its volume: 'pseudotape vault clone \
-                 {clone} --to LABEL' makes it"
+                 {word} --to LABEL' makes it",
+                word = shell_word(clone.as_str())
             )
         })?;
         let volumes = vault.volumes()?;

@@ -275,7 +275,7 @@ impl Desk {
         let blocks = bytes.div_ceil(size.max(1));
         ensure!(
             blocks == old.blocks,
-            "the tape file had {}, and {} has {blocks} of {size} bytes: --block-size says how long they were",
+            "the tape file had {}, and {} has {blocks} of {size} bytes each: --block-size says how long they were",
             counted(old.blocks, "block"),
             path.display()
         );

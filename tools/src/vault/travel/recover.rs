@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use pseudotape_human::Screen;
+use pseudotape_human::{Screen, shell_word};
 use pseudotape_tape::ObjectNumber;
 use pseudotape_vault::recovery::{
     BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, Survivor, Warning,
@@ -289,7 +289,10 @@ fn doubt(one: &Survivor) -> Option<String> {
     let fault = one.fault.as_ref()?;
     let path = one.path.display();
     let way_out = match one.state {
-        Some(_) => format!("; 'pseudotape vault add {path}' writes down what is on it"),
+        Some(_) => format!(
+            "; 'pseudotape vault add {word}' writes down what is on it",
+            word = shell_word(&one.path)
+        ),
         None => String::new(),
     };
     Some(format!(
