@@ -331,7 +331,7 @@ pub(crate) struct LoadOptions {
     /// The scratch volume of the daemon's vault that was not used for the longest time.
     #[arg(long)]
     pub scratch: bool,
-    /// Loads the volume to be read only; of an image say image:PATH,read-only.
+    /// Loads the volume to be read only; of an image say image:PATH,ro.
     #[arg(long, requires = "label")]
     pub read_only: bool,
 }
