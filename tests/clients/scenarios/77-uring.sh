@@ -7,7 +7,7 @@ if [ "$FRONT" = cuse ]; then
     return
 fi
 # Other tests may use the switch meanwhile: it is held, not turned.
-if ! why=$("$PT_ROOT/tests/lib/with-uring" true 2>&1); then
+if ! why=$("$PT_ROOT/tests/lib/has-uring" 2>&1); then
     skip "calls over io_uring" "$why"
     return
 fi
