@@ -12,12 +12,14 @@ import time
 
 from checks import MTEOM, fail, ok, operation, outcome, same
 
-DEAD = {"ENOTCONN", "ECONNABORTED", "EIO", "ENODEV", "ENXIO"}
+# ECANCELED: of a daemon that served over io_uring and was killed
+DEAD = {"ENOTCONN", "ECONNABORTED", "ECANCELED", "EIO", "ENODEV", "ENXIO"}
+URING = os.environ.get("PSEUDOTAPE_TEST_URING", "never")
 
 
 def start(front, directory, image):
     """A daemon that is ready."""
-    where = ["--cuse"] if front == "cuse" else ["--fuse", directory]
+    where = ["--cuse"] if front == "cuse" else ["--fuse", directory, "--uring", URING]
     command = ["pseudotape-dev", *where, "--drive", f"image={image}"]
     daemon = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=open("restarts.err", "ab"))
     line = daemon.stdout.readline()
