@@ -1,8 +1,14 @@
 //! Who answers requests, and where the thread stands that asks him.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::entry::Slot;
+
+/// How long a call waits for another thread to be free, before it may wait for something else; and how often it looks.
+const PATIENCE: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Answers requests.
 pub trait Server: Send + Sync {
@@ -54,8 +60,17 @@ impl<'a> Seat<'a> {
     /// Whether this call may wait for something that needs the connection, or be left unanswered for a while. The last
     /// thread of a queue that has no call must not: the kernel hands a request that found no entry to one that gives an
     /// answer, and to no entry that is registered later.
+    ///
+    /// Where all others have a call, one of them is usually about to end it: that is waited for, but not for long.
     #[must_use]
     pub fn may_wait(&self) -> bool {
-        self.0.free.load(Ordering::Acquire) > 0
+        let since = Instant::now();
+        while self.0.free.load(Ordering::Acquire) == 0 {
+            if since.elapsed() > PATIENCE {
+                return false;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        true
     }
 }

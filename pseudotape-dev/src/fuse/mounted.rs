@@ -35,6 +35,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Most threads that read requests.
 const THREADS_MAX: usize = 8;
 
+/// Calls that come beside those that wait, and end soon: a close that the kernel sends late, a look at a node.
+const MOMENTARY_CALLS: usize = 3;
 /// Most threads of a queue of a ring beyond those that work.
 const SPARE_THREADS_MAX: usize = 16;
 
@@ -354,11 +356,11 @@ fn threads_for(drives: usize, have_streams: bool) -> usize {
 }
 
 /// How many calls of a queue of a ring may wait at a time, each in a thread or as an unanswered request: an open of
-/// each drive; where a drive is another program, calls of several threads of its caller as well.
+/// each drive; where a drive is another program, calls of several threads of its caller as well. And what comes beside.
 fn spare_threads(drives: usize, have_streams: bool) -> usize {
     match have_streams {
         true => SPARE_THREADS_MAX,
-        false => drives.clamp(1, SPARE_THREADS_MAX),
+        false => (drives + MOMENTARY_CALLS).min(SPARE_THREADS_MAX),
     }
 }
 

@@ -64,16 +64,16 @@ pub(super) struct Wish {
     pub(super) caller: Caller,
 }
 
-/// Whether an open may be left unanswered for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waits {
-    May,
-    /// It would take what other calls need: then it is `EBUSY`.
-    MayNot,
-}
-
 impl Openings {
-    pub(super) fn open(&self, nodes: &Arc<Nodes>, wish: Wish, waits: Waits, reply: impl OpenReply) {
+    /// Opens a file. `may_wait` is asked where the open has to wait: whether it may be left unanswered for a while, and
+    /// does not take what other calls need. If not, it is `EBUSY`.
+    pub(super) fn open(
+        &self,
+        nodes: &Arc<Nodes>,
+        wish: Wish,
+        may_wait: impl Fn() -> bool,
+        reply: impl OpenReply,
+    ) {
         let Some(node) = nodes.by_inode(wish.inode) else {
             return reply.refuse(NO_ENTRY);
         };
@@ -84,7 +84,7 @@ impl Openings {
                 let until = Instant::now() + longest;
                 self.wait(
                     nodes,
-                    (waits, reply),
+                    (&may_wait, reply),
                     move |nodes, ended, reply| {
                         let Some(node) = nodes.by_inode(wish.inode) else {
                             return;
@@ -102,7 +102,7 @@ impl Openings {
             Err(Errno::EBUSY) if close_is_near(node).is_some() || news_of(node) != known => {
                 self.wait(
                     nodes,
-                    (waits, reply),
+                    (&may_wait, reply),
                     move |nodes, ended, reply| {
                         let Some(node) = nodes.by_inode(wish.inode) else {
                             return;
@@ -129,11 +129,11 @@ impl Openings {
     fn wait<R: OpenReply>(
         &self,
         nodes: &Arc<Nodes>,
-        (waits, reply): (Waits, R),
+        (may_wait, reply): (&dyn Fn() -> bool, R),
         work: impl FnOnce(&Nodes, &RwLock<bool>, R) + Send + 'static,
         give_up: impl FnOnce(),
     ) {
-        if waits == Waits::MayNot || !self.waiting.enter() {
+        if !may_wait() || !self.waiting.enter() {
             give_up();
             return reply.refuse(Errno::EBUSY);
         }

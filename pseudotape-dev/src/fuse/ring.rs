@@ -21,7 +21,7 @@ use super::calls::{self, first_piece};
 use super::filesystem::{ATTR_TTL, ENTRY_TTL, GONE, TapeFiles};
 use super::gate::Gate;
 use super::node::{NodeFile, TRANSFER_MAX_BYTES};
-use super::opening::{NO_ENTRY, Waits, Wish};
+use super::opening::{NO_ENTRY, Wish};
 use super::reply::{DoneReply, IoctlReply, Reply, WriteReply};
 use super::stream;
 use answer::FileReply;
@@ -148,14 +148,8 @@ impl RingServer {
                     flags,
                     caller: of.caller,
                 };
-                let waits = if seat.may_wait() {
-                    Waits::May
-                } else {
-                    Waits::MayNot
-                };
-                self.files
-                    .openings
-                    .open(&self.files.nodes, wish, waits, slot);
+                let openings = &self.files.openings;
+                openings.open(&self.files.nodes, wish, || seat.may_wait(), slot);
             }
             RequestKind::Read(transfer) => {
                 let piece = piece(of.caller, transfer);

@@ -57,7 +57,7 @@ for made in yes no; do
     drive_up "image=$WORK/mount-point.ptape"
     kill -KILL "$DAEMON"
     daemon_gone 60 2>/dev/null
-    says "what a killed daemon left takes no backup" 2 'not connected' tar -cf "$NODE" tree
+    says "what a killed daemon left takes no backup" 2 'not connected|canceled|connection abort' tar -cf "$NODE" tree
     : >daemon.err
     drive_up "image=$WORK/mount-point.ptape"
     check "the next start clears it away and says so" grep -q 'has died without its end.*cleared away' daemon.err

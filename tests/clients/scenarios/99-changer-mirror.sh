@@ -158,7 +158,12 @@ for victim in $victims; do
     done
     if ! pseudotape-mirror changer status --changer "$changer" >state.out 2>&1; then
         settled=$((settled + 1))
-        check "settled after the death of $victim" pseudotape-mirror changer settle a --changer "$changer"
+        # A mirror whose nodes died has no whole copies any more, and says so once: the settling may be told of it.
+        if ! pseudotape-mirror changer settle a --changer "$changer" >settle.out 2>&1 &&
+            ! grep -q 'not every volume is a copy' settle.out; then
+            fail "settled after the death of $victim" "$(cat settle.out)"
+        fi
+        check "all is settled after the death of $victim" pseudotape-mirror changer settle a --changer "$changer"
     fi
     # a mirror whose nodes died has no whole copies any more, and says so once
     "${both[@]}" status | grep -q 'Element 0:Empty' || "${both[@]}" unload 1 0 >>moves.out 2>&1 ||
