@@ -534,6 +534,48 @@ fn a_copy_of_an_image_that_lost_its_end_says_so_and_is_marked() {
     place.ends(0, &["dump", "a.ptape", "-o", "out", "--file", "0"]);
 }
 
+/// Both slots of the state are gone, and the end with them: nothing says that more was there, and nothing says that it
+/// was all.
+#[test]
+fn a_copy_of_an_image_that_does_not_know_its_end_is_no_whole_one() {
+    for cut in [Some(4095), Some(4096), None] {
+        let place = Place::new();
+        place.image("a.ptape", two_files);
+        let path = place.path("a.ptape");
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0; 8192], 4096).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.set_len(cut.unwrap_or(length - 1)).unwrap();
+        let told = "nothing else says where its data end";
+
+        let text = place.ends(1, &["copy", "a.ptape", "b.ptape"]);
+        assert!(
+            text.contains(told) && text.contains("b.ptape is marked as a copy that is not whole"),
+            "{text}"
+        );
+        let listed = place.ends(0, &["ls", "a.ptape"]);
+        assert!(listed.contains(told), "{listed}");
+        let text = place.ends(1, &["compare", "a.ptape", "b.ptape"]);
+        assert!(text.contains(told), "{text}");
+        let dumped = place.json(1, &["dump", "a.ptape", "-o", "out", "--json"]);
+        let end = place.json(0, &["info", "--json", "b.ptape"])["incomplete_from"].clone();
+        assert_eq!(dumped["missing_from"], end);
+        place.ends(1, &["verify", "a.ptape"]);
+        place.ends(1, &["verify", "b.ptape"]);
+    }
+}
+
+/// The slots are gone and the rest is there, with the record of the end of data: then all of it is there.
+#[test]
+fn a_copy_of_an_image_that_lost_its_slots_alone_is_whole() {
+    let place = Place::new();
+    place.image("a.ptape", two_files);
+    let file = fs::File::options().write(true).open(place.path("a.ptape"));
+    std::os::unix::fs::FileExt::write_all_at(&file.unwrap(), &[0; 8192], 4096).unwrap();
+    place.ends(0, &["copy", "a.ptape", "b.ptape"]);
+    place.ends(0, &["verify", "b.ptape"]);
+}
+
 /// A loss that somebody accepted is still one: a copy has it, too, and nothing that ends with 0 hides it.
 #[test]
 fn a_copy_of_an_image_whose_loss_was_accepted_says_so() {

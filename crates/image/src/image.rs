@@ -82,6 +82,8 @@ pub struct Image<S> {
     pub(crate) committed_object: u64,
     /// Committed data that the opening did not find: nothing is written until somebody accepts that.
     pub(crate) missing: Option<Missing>,
+    /// Nothing that the opening found says where the data end.
+    pub(crate) end_unknown: bool,
     /// A program uses the tape for itself, and makes no copy on it.
     pub(crate) used_for_itself: bool,
     /// A commit failed; objects from here on may be lost.
@@ -155,6 +157,7 @@ impl<S: Store> Image<S> {
             proof_due: true,
             committed_object: 0,
             missing: None,
+            end_unknown: false,
             used_for_itself: false,
             failed_from: None,
             cached_node: None,
@@ -224,6 +227,13 @@ impl<S: Store> Image<S> {
     #[must_use]
     pub fn missing(&self) -> Option<Missing> {
         self.missing
+    }
+
+    /// Whether nothing that the opening found says where the data end: both slots of the state are damaged, and there
+    /// is no record of the end of data either. What was last on the volume may be gone.
+    #[must_use]
+    pub fn end_is_unknown(&self) -> bool {
+        self.end_unknown
     }
 
     /// Where the image is.

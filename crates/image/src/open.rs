@@ -112,6 +112,7 @@ impl<S: Store> Image<S> {
             // Both slots are written where the other one is unreadable.
             || report.damaged_slots == 1;
         image.missing = report.missing;
+        image.end_unknown = report.damaged_slots == 2 && image.tail != Tail::EndRecord;
         image.committed_object = found_data.end.object;
         image.proof_due = false;
         image.index = found_data.index;

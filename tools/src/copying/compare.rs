@@ -190,7 +190,7 @@ pub(crate) fn run(options: &CompareOptions, screen: &Screen) -> Result<Verdict> 
     }
     for partition in partitions {
         for tape in [&a, &b] {
-            if let Some(missing) = tape.missing(partition)? {
+            if let Some(missing) = tape.lost_end(partition)? {
                 let place = match partition {
                     0 => String::new(),
                     number => format!("partition {number}: "),

@@ -7,7 +7,6 @@ use pseudotape_copy::{
 };
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
-use pseudotape_image::Missing;
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
@@ -65,9 +64,9 @@ struct CopyReport {
 }
 
 impl CopyReport {
-    fn new(source: &Tape, target: &Tape, copied: &Copied, lost: Option<Missing>) -> Self {
+    fn new(source: &Tape, target: &Tape, copied: &Copied, lost: Option<String>) -> Self {
         let source_misses_from = source.misses_from();
-        let (complete, ended) = match (copied.ending, lost, source_misses_from) {
+        let (complete, ended) = match (copied.ending, &lost, source_misses_from) {
             (Ending::Complete, None, None) => (true, "complete"),
             (Ending::Complete, Some(_), _) => (false, "data-missing"),
             (Ending::Complete, None, Some(_)) => (false, "source-incomplete"),
@@ -82,7 +81,7 @@ impl CopyReport {
             target: target.name(),
             complete,
             ended,
-            lost: lost.map_or_else(String::new, |lost| lost.to_string()),
+            lost: lost.unwrap_or_default(),
             source_misses_from: source_misses_from.map(|object| object.0),
             is_marked: false,
             first_object_not_copied: (!is_all_copied).then_some(copied.next.0),
@@ -179,7 +178,7 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
     );
     let mut source = Tape::open_source(&options.source)?;
     let partition = partition(&mut source, options.partition)?;
-    let lost = source.missing(partition)?;
+    let lost = source.lost_end(partition)?;
     make_missing(&options.target, &mut source)?;
     let mut target = Tape::open(&options.target, Access::ReadWrite, Side::Second)?;
     source.go_to(Some(partition), options.from)?;
@@ -231,7 +230,7 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         let erased = target.drive().erase(EraseExtent::Short);
         erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
     }
-    let missing = first_missing(&source, options, &copied, lost);
+    let missing = first_missing(&source, options, &copied, lost.as_deref());
     let has_mark = mark(&mut target, missing)?;
     let mut report = CopyReport::new(&source, &target, &copied, lost);
     report.is_marked = has_mark && missing.is_some();
@@ -261,7 +260,7 @@ fn first_missing(
     source: &Tape,
     options: &CopyOptions,
     copied: &Copied,
-    lost: Option<Missing>,
+    lost: Option<&str>,
 ) -> Option<ObjectNumber> {
     // Its objects have other numbers on a copy that begins later.
     let of_source = source.misses_from();

@@ -9,7 +9,7 @@ use pseudotape_image::{Error as ImageError, Missing};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{Capacity, Drive, Noted, ObjectNumber, PartitionNumber, Volume, make_ready};
 
-use crate::image::{Opened, in_use};
+use crate::image::{Opened, in_use, lost_end};
 
 pub(crate) struct Tape {
     pub(crate) sink: Sink,
@@ -106,6 +106,14 @@ impl Tape {
     pub(crate) fn missing(&self, partition: u8) -> Result<Option<Missing>> {
         match (self.open.volume_identity().id, self.sink.image_path()) {
             (Some(_), Some(path)) => Ok(Opened::for_reading(path, partition)?.image.missing()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Why where a partition ends says nothing of where its data ended. Known of an image only.
+    pub(crate) fn lost_end(&self, partition: u8) -> Result<Option<String>> {
+        match (self.open.volume_identity().id, self.sink.image_path()) {
+            (Some(_), Some(path)) => Ok(lost_end(&Opened::for_reading(path, partition)?.image)),
             _ => Ok(None),
         }
     }

@@ -12,7 +12,7 @@ use pseudotape_tape::{Mark, Stop};
 use serde::Serialize;
 
 use super::reading::{Met, Reading};
-use super::{Marked, Opened, missing_words};
+use super::{Marked, Opened, missing_from, missing_words};
 use crate::Verdict;
 use crate::cli::DumpOptions;
 
@@ -23,8 +23,8 @@ struct Dumped {
     bytes: u64,
     /// Places left out.
     damaged: u64,
-    /// The first object of committed data that are not there any more, whether their loss was accepted or not, where
-    /// the dump came to it.
+    /// The first object of committed data that are not there any more, whether their loss was accepted or not, or may
+    /// not be there, where the dump came to it.
     missing_from: Option<u64>,
 }
 
@@ -142,7 +142,7 @@ fn write_blocks(
         match reading.next()? {
             Met::EndOfData => {
                 let image = reading.image();
-                dumped.missing_from = image.missing().map(|missing| missing.from_object);
+                dumped.missing_from = missing_from(image);
                 if let Some(words) = missing_words(image) {
                     eprintln!("pseudotape: {}: {words}", options.image.display());
                 }

@@ -4,7 +4,7 @@ use pseudotape_image::{Error, Place};
 use super::list::{Listing, TapeFile};
 use super::reading::{Met, Reading};
 use super::through::{self, Named};
-use super::{Marked, look, missing_words};
+use super::{Marked, look, missing_from, missing_words};
 use crate::Verdict;
 use crate::cli::ImageOptions;
 use crate::content::{SAMPLE_BYTES, recognise};
@@ -74,7 +74,7 @@ fn list(reading: &mut Reading, progress: impl Fn(Place)) -> Result<Listing, Erro
         end_of_data: reading.image().end_of_data().object.0,
         in_use: reading.image().is_in_use(),
         marked: Marked::on(reading.image()),
-        missing_from: reading.image().missing().map(|lost| lost.from_object),
+        missing_from: missing_from(reading.image()),
         missing: missing_words(reading.image()),
     })
 }

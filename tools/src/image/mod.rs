@@ -131,8 +131,23 @@ impl Marked {
 
 /// What was committed and is not there any more, in words.
 pub(crate) fn missing_words(image: &Image<View>) -> Option<String> {
-    let missing = image.missing()?;
-    Some(format!("INCOMPLETE: {missing}"))
+    lost_end(image).map(|lost| format!("INCOMPLETE: {lost}"))
+}
+
+/// The first object of what was committed, or may have been, and is not there any more.
+pub(crate) fn missing_from(image: &Image<View>) -> Option<u64> {
+    let unknown = || image.end_is_unknown().then(|| image.end_of_data().object.0);
+    let known = image.missing().map(|missing| missing.from_object);
+    known.or_else(unknown)
+}
+
+/// Why where the image ends says nothing of where its data ended.
+pub(crate) fn lost_end(image: &Image<View>) -> Option<String> {
+    let unknown = "both state slots are damaged and nothing else says where its data end: what was last on it may be missing";
+    match image.missing() {
+        Some(missing) => Some(missing.to_string()),
+        None => image.end_is_unknown().then(|| unknown.to_owned()),
+    }
 }
 
 /// Whether a drive has the image, in words.
