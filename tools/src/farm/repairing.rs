@@ -39,7 +39,7 @@ fn words(remedy: Remedy) -> (&'static str, &'static str, &'static str) {
         Remedy::RemoveFolder => ("remove-folder", "it can go", "removed"),
         Remedy::Clear => (
             "clear",
-            "it can go: a killed command left it, and the volume has nothing in it",
+            "it can go: a killed command left it, and no file of the volume is in it",
             "removed",
         ),
         Remedy::Fill => (
@@ -53,7 +53,11 @@ fn words(remedy: Remedy) -> (&'static str, &'static str, &'static str) {
             "another capsule has its title: it can go",
             "another capsule has its title: removed",
         ),
-        _ => ("none", "nothing here helps, and it stays", ""),
+        _ => (
+            "none",
+            "nothing here helps, and it stays: where its file is to be had, release the title and add the file again",
+            "",
+        ),
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Remedy {
     Rebuild,
     /// The folder goes: no volume was made in it.
     RemoveFolder,
-    /// The file goes: a killed command left it, and the volume has nothing in it.
+    /// The file goes: a killed command left it, and no file of the volume is in it.
     Clear,
     /// A capsule without the file takes the place of the one that is gone.
     Fill,
