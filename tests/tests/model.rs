@@ -7,7 +7,7 @@ use pseudotape_drive::{Cartridge, ImageDrive, MemoryMedium, Overrides, Personali
 use pseudotape_image::{CreateParameters, Uuid, VolumeId};
 use pseudotape_mtio::{Booleans, MtOp, Operation as MtOperation};
 use pseudotape_st::{AccessMode, Caller, Node, OpenFlags, Opening, Options, St};
-use pseudotape_tape::{Drive, Motion};
+use pseudotape_tape::{Drive, Mark, Motion};
 use pseudotape_testkit::{ModelCartridge, ModelDrive, Operation, block_of, compare, operation};
 
 /// Where the two media end; small, so that ends are met often.
@@ -178,11 +178,16 @@ proptest! {
         size in size(),
         operations in prop::collection::vec(operation(), 1..80),
     ) {
-        // The plain tape does not share its capacity out to partitions.
-        let shared_out = |operation: &Operation| matches!(operation, Operation::Motion(Motion::MakePartitions(_)));
+        // The plain tape does not share its capacity out to partitions, and counts setmarks, which an image does not:
+        // no record tells how many lie before a place.
+        let is_own = |operation: &Operation| match operation {
+            Operation::Motion(Motion::MakePartitions(_)) => true,
+            Operation::Motion(Motion::WriteMarks { mark, .. }) => *mark == Mark::Setmark,
+            _ => false,
+        };
         let operations: Vec<_> = operations
             .into_iter()
-            .filter(|operation| size.capacity_bytes.is_none() || !shared_out(operation))
+            .filter(|operation| size.capacity_bytes.is_none() || !is_own(operation))
             .collect();
         let (mut model, mut image) = (model(personality, size), image(personality, size));
         if let Err(difference) = compare(&mut model, &mut image, &operations) {
@@ -196,10 +201,11 @@ proptest! {
         size in size(),
         calls in prop::collection::vec(call(), 1..120),
     ) {
-        let shared_out = |call: &Call| matches!(call, Call::Op(op) if op.operation == MtOperation::MakePartitions);
+        let own = [MtOperation::MakePartitions, MtOperation::WriteSetmarks];
+        let is_own = |call: &Call| matches!(call, Call::Op(op) if own.contains(&op.operation));
         let calls: Vec<_> = calls
             .into_iter()
-            .filter(|call| size.capacity_bytes.is_none() || !shared_out(call))
+            .filter(|call| size.capacity_bytes.is_none() || !is_own(call))
             .collect();
         let (mut model, mut image) = (model(personality, size), image(personality, size));
         let (mut on_model, mut on_image) = (St::new(&Options::default()), St::new(&Options::default()));

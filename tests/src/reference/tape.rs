@@ -194,7 +194,9 @@ impl Deck {
         let (at, mark) = (self.at, self.personality.mark_bytes);
         let cost = |object: &Object| match object {
             Object::Block { data, .. } => data.len() as u64,
-            Object::Filemark | Object::Setmark => mark,
+            Object::Filemark => mark,
+            // It needs room to be written, and is not counted: no record of an image tells how many lie before it.
+            Object::Setmark => 0,
         };
         self.here().objects[..at].iter().map(cost).sum()
     }
