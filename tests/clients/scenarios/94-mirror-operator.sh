@@ -145,6 +145,7 @@ rm -f rmt.socket
 pseudotape-rmt --listen "$WORK/rmt.socket" --allow "ntape=$WORK/tape.ptape" >server.out 2>server.log &
 RMT_SERVER=$!
 reaches "the rmt server is there again" grep -q '^listening' server.out
+: >mirror.err # nor may what the mirrors before this one said
 mirror_up --leg "a=$WORK/a.ptape" --leg "far=$remote"
 endless enough
 reaches "the program writes again" stored far 20
