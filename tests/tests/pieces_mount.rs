@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use pseudotape_chardev::CharDevice;
 use pseudotape_chardev::recorder::{Event, Recorder};
-use pseudotape_dev::fuse::{self, MountOptions, Uring};
+use pseudotape_dev::fuse::{self, MountOptions, Mounted, Uring};
 use recorded::{Mount, errno, open};
 
 const MIB: usize = 1 << 20;
@@ -317,6 +317,21 @@ fn an_end_leaves_the_mount_alone_that_has_the_number_of_its_own_now() {
             break;
         }
         assert!(since.elapsed() < LONG, "no number is used again");
+    }
+}
+
+/// A fault in a drive must not leave its caller waiting. Over io_uring only the thread that has the request can answer
+/// it.
+#[test]
+fn a_call_that_panics_gives_its_caller_an_error() {
+    let mut mount = Mount::new();
+    mount.device.panic_at_next_write();
+    assert_eq!(errno(mount.open().write(b"x")), libc::EIO);
+    mount.open().write_all(b"goes on").expect("it is served");
+    assert_eq!(mount.device.take_written(), [b"goes on".to_vec()]);
+    if recorded::uring() == Uring::Never {
+        // There fuser has lost a thread, and the end of the mount may tell of it.
+        drop(mount.mounted.take().map(Mounted::unmount));
     }
 }
 

@@ -1,6 +1,7 @@
 //! A device for tests of frontends: it records the calls that it gets.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub struct Recorder {
     max_transfer_bytes: usize,
     news: Arc<News>,
     last_close: LastClose,
+    panics: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl Recorder {
         let news = Arc::new(News::default());
         Recorder {
             max_transfer_bytes,
+            panics: AtomicBool::new(false),
             let_go: Condvar::new(),
             last_close: LastClose::new(Arc::clone(&news)),
             news,
@@ -171,6 +174,11 @@ impl Recorder {
     /// Lets the next write fail, although its check passed.
     pub fn fail_next_write(&self, errno: Errno) {
         self.lock().failing_write = Some(errno);
+    }
+
+    /// Lets the next write panic, as a fault in a drive would.
+    pub fn panic_at_next_write(&self) {
+        self.panics.store(true, Ordering::Relaxed);
     }
 
     /// Lets the next `flush` report an error.
@@ -343,6 +351,10 @@ impl CharDevice for Recorder {
     }
 
     fn write(&self, _handle: Handle, data: &[u8]) -> Result<usize, Errno> {
+        assert!(
+            !self.panics.swap(false, Ordering::Relaxed),
+            "as it was told"
+        );
         self.take_time();
         let mut state = self.lock();
         state.events.push(Event::Write(data.len()));

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -36,6 +37,9 @@ struct CommandRequest {
     queue: u16,
     padding: [u8; 6],
 }
+
+/// How the kernel says that a connection has ended.
+const ENDED: [Errno; 3] = [Errno::ENOTCONN, Errno::ECONNABORTED, Errno::ECANCELED];
 
 /// What a completion is of.
 const OF_ENTRY: u64 = 1;
@@ -179,7 +183,10 @@ impl Worker {
                     self.hand_over(queue, server);
                 }
                 // The connection has ended.
-                Some(_) => {
+                Some(refused) => {
+                    if !ENDED.contains(&Errno::from_raw(-refused)) {
+                        log::error!("the kernel takes no answer: {}", Errno::from_raw(-refused));
+                    }
                     self.lives = false;
                     return Ok(());
                 }
@@ -193,7 +200,12 @@ impl Worker {
         // SAFETY: the completion says that the kernel has handed the entry over. The entry is submitted again when the
         // slot has been answered, and it is the only one of this memory.
         let slot = unsafe { Slot::taken(Arc::clone(&self.memory), Arc::clone(&self.desk)) };
-        server.serve(slot, &Seat::at(queue));
+        // The slot is answered when it is dropped, and only this thread can tell the kernel: if it ended here, the
+        // caller would wait until the connection ends, whatever signal it gets.
+        let served = catch_unwind(AssertUnwindSafe(|| server.serve(slot, &Seat::at(queue))));
+        if served.is_err() {
+            log::error!("a call panicked: its caller gets an error");
+        }
     }
 
     fn push_wake(&mut self) -> io::Result<()> {
