@@ -35,10 +35,12 @@ says "a drive that a program has open is not used" 1 'slot 2 \(PT0002L5\) .*abse
 exec 3<&-
 same "and everything is where it was then" "$before" "$(./mtx -f control status)"
 # A signal comes while the library does not answer: the command has said that it wants to hear of it. SIGHUP is the last
-# that it asks for, so that SIGINT is sure to be heard.
+# that it asks for, so that SIGINT is sure to be heard. Before bash's child becomes the command it can catch SIGHUP as
+# well, but it ignores SIGINT, as each background process of a script does.
 caught() {
     local mask
-    mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") && ((16#${mask:-0} & 1))
+    [ "$(cat "/proc/$1/comm")" = pseudotape ] || return 1
+    mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status") && (((16#${mask:-0} & 3) == 3))
 }
 kill -STOP "$DAEMON"
 pseudotape vault survey "${through[@]}" >survey.out 2>&1 &
