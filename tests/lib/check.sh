@@ -66,10 +66,12 @@ says() {
 
 # summary PART FILE: prints the counts, fails when something failed
 summary() {
-    local passed failed skipped
+    local passed failed skipped unsteady
     passed=$(grep -c '^ok ' "$2" || true)
     failed=$(grep -c '^FAIL ' "$2" || true)
     skipped=$(grep -c '^skip ' "$2" || true)
-    echo "$1: $passed passed, $failed failed, $skipped skipped"
+    unsteady=$(grep -c '^unsteady ' "$2" || true)
+    [ "$unsteady" = 0 ] && unsteady= || unsteady=", $unsteady unsteady"
+    echo "$1: $passed passed, $failed failed, $skipped skipped$unsteady"
     [ "$failed" = 0 ]
 }
