@@ -129,6 +129,35 @@ fn files_are_kept_listed_and_got_back() {
     assert_eq!(fs::read(place.path("src/b")).unwrap(), b"second");
 }
 
+/// CW-08: a file whose capsule is gone or damaged is added again, and that is said.
+#[test]
+fn what_is_mended_is_told() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    fs::remove_file(place.capsule(1)).unwrap();
+    let told = place.ok(&["add", "V", "src"]);
+    for words in [
+        "src/a: had no whole capsule, and has one now: it is not there",
+        "src/b not added: present",
+        "1 replaced, 1 present, 1 mended",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    place.spoil(2, "second");
+    assert!(place.ok(&["add", "V", "src"]).contains("2 present"));
+    let proposed = place.ended(1, &["repair", "V"]);
+    assert!(
+        proposed.contains("'pseudotape farm add --check-present'"),
+        "{proposed}"
+    );
+    assert!(
+        place
+            .ok(&["add", "V", "src", "--check-present"])
+            .contains("1 mended")
+    );
+    assert!(place.ok(&["verify", "V"]).contains("0 findings"));
+}
+
 #[test]
 fn an_archive_on_standard_input_is_a_source() {
     let place = Place::new();
@@ -724,6 +753,8 @@ fn reports_are_those_of_the_document() {
         fs::File::open(file).unwrap().set_times(later).unwrap();
     }
     see("add", &place.json(0, &["compare-add", "V", "src"]));
+    see("add", &place.json(0, &["merge", "X", "V"]));
+    fs::write(place.path("farm/X/FILE0000001.ptape"), "").unwrap();
     see("add", &place.json(0, &["merge", "X", "V"]));
     fs::create_dir(place.path("farm/W")).unwrap();
     see("ls", &place.json(0, &["ls"]));

@@ -177,6 +177,35 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// Whether the capsule is gone or not what was written. Else nothing is known of it: the host failed, a later
+    /// program wrote it, or something that is no file has its name.
+    pub(crate) fn is_damage(&self) -> bool {
+        use pseudotape_image::Error as Image;
+        match self {
+            Fault::Absent
+            | Fault::CutOff
+            | Fault::Form(_)
+            | Fault::Other { .. }
+            | Fault::Digest { .. } => true,
+            Fault::Kind(_) | Fault::Host(_) | Fault::Archive(pseudotape_pax::Error::Read(_)) => {
+                false
+            }
+            Fault::Archive(_) => true,
+            Fault::Record(error) => !matches!(error, RecordError::Newer(_)),
+            Fault::Image(error) => {
+                error.is_damage()
+                    || matches!(
+                        **error,
+                        Image::NotAnImage { .. }
+                            | Image::HeaderDamaged { .. }
+                            | Image::HeaderValue { .. }
+                    )
+            }
+        }
+    }
+}
+
 impl From<pseudotape_image::Error> for Fault {
     fn from(error: pseudotape_image::Error) -> Self {
         Fault::Image(Box::new(error))

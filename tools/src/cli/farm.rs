@@ -26,7 +26,7 @@ pub(crate) enum FarmCommand {
     Copy(AddFiles),
     /// Adds the files whose titles are not in the volume; makes the volume where it is not there.
     ///
-    /// A file that is there is never replaced, whatever it is.
+    /// A file that is there is never replaced, whatever it is. One whose capsule is gone or damaged is not there.
     Add(AddFiles),
     /// Adds files as 'add' does, and replaces those that are better than what is there.
     ///
@@ -97,6 +97,10 @@ pub(crate) struct AddFiles {
     /// What becomes of a file that changes while it is read, three times in a row.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Changing::Keep)]
     pub changing: Changing,
+    /// Reads the capsules of files that are present to their ends. Without it they are opened only, which finds those
+    /// that are gone or cut off, and no changed bit in their contents.
+    #[arg(long)]
+    pub check_present: bool,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.
@@ -126,6 +130,10 @@ pub(crate) struct MergeVolumes {
     /// Which files are added, as the command of that name does.
     #[arg(long, value_name = "VERB", value_enum, default_value_t = MergeVerb::Add)]
     pub verb: MergeVerb,
+    /// Reads the capsules of files that are present to their ends. Without it they are opened only, which finds those
+    /// that are gone or cut off, and no changed bit in their contents.
+    #[arg(long)]
+    pub check_present: bool,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.

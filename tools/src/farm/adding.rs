@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{
-    Adding, Entry, Keeping, LeftOut, Root, State, Title, Told, Verb, Volume, VolumeName,
+    Adding, Entry, Keeping, LeftOut, Looking, Root, State, Title, Told, Verb, Volume, VolumeName,
 };
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
@@ -32,6 +32,7 @@ struct AddedFiles {
     present: Vec<ShownTitle>,
     not_better: Vec<ShownTitle>,
     left_out: Vec<ShownLeftOut>,
+    mended: Vec<ShownMended>,
     /// What ended the command before all files were added.
     stopped: Option<String>,
     #[serde(skip)]
@@ -49,6 +50,14 @@ struct ShownLeftOut {
     why: String,
 }
 
+/// A file whose capsule was gone or damaged.
+#[derive(Debug, Serialize)]
+struct ShownMended {
+    #[serde(flatten)]
+    title: ShownTitle,
+    why: String,
+}
+
 /// A path, of any bytes.
 #[derive(Debug, Serialize)]
 struct ShownPath {
@@ -63,6 +72,10 @@ impl AddedFiles {
             Told::Present(title) => self.present.push(ShownTitle::new(&title)),
             Told::NotBetter(title) => self.not_better.push(ShownTitle::new(&title)),
             Told::LeftOut(left_out) => self.left_out.push(shown_left_out(&left_out)),
+            Told::Mended(title, fault) => self.mended.push(ShownMended {
+                title: ShownTitle::new(&title),
+                why: fault.to_string(),
+            }),
             _ => {}
         }
     }
@@ -130,6 +143,15 @@ impl Report for AddedFiles {
             )
         });
         text += &named(&left_out.collect::<Vec<_>>(), true);
+        let mended = self.mended.iter().map(|mended| {
+            format!(
+                "{}: {}: {}",
+                mended.title.words(),
+                screen.paint(Paint::Notice, "had no whole capsule, and has one now"),
+                printable(&mended.why)
+            )
+        });
+        text += &named(&mended.collect::<Vec<_>>(), true);
         let lines = |titles: &[ShownTitle], why: &str| -> Vec<String> {
             titles
                 .iter()
@@ -162,6 +184,7 @@ impl Report for AddedFiles {
             (self.present.len(), "present"),
             (self.not_better.len(), "not better"),
             (self.left_out.len(), "left out"),
+            (self.mended.len(), "mended"),
         ] {
             if list > 0 {
                 counts.push(format!("{list} {word}"));
@@ -200,6 +223,7 @@ pub(super) fn run(
             Changing::Keep => Keeping::Changed,
             Changing::Missing => Keeping::Missing,
         },
+        looking: looking(options.check_present),
         word: "added",
         verbose: options.verbose,
     };
@@ -237,6 +261,7 @@ pub(super) fn merge(
             MergeVerb::CompareAdd => How::CompareAdd,
         },
         keeping: Keeping::Changed,
+        looking: looking(options.check_present),
         word: "recorded",
         verbose: options.verbose,
     };
@@ -253,6 +278,7 @@ struct Adds<'a> {
     name: &'a VolumeName,
     how: How,
     keeping: Keeping,
+    looking: Looking,
     /// What is said of each file that was added.
     word: &'static str,
     verbose: bool,
@@ -281,6 +307,7 @@ impl Adds<'_> {
             present: Vec::new(),
             not_better: Vec::new(),
             left_out: Vec::new(),
+            mended: Vec::new(),
             stopped: None,
             bytes: 0,
             word: self.word,
@@ -288,6 +315,7 @@ impl Adds<'_> {
         };
         let mut tell = |told| added.note(told);
         let mut adding = Adding::to(&mut volume, verb, self.keeping, &mut tell);
+        adding = adding.looking(self.looking);
         let done = add(&mut adding).and_then(|()| adding.finish());
         added.stopped = done.as_ref().err().map(ToString::to_string);
         screen.show(&added)?;
@@ -297,6 +325,13 @@ impl Adds<'_> {
         }
         done?;
         Ok(added.verdict())
+    }
+}
+
+fn looking(check_present: bool) -> Looking {
+    match check_present {
+        true => Looking::ToTheEnd,
+        false => Looking::Opened,
     }
 }
 

@@ -55,7 +55,7 @@ fn words(remedy: Remedy) -> (&'static str, &'static str, &'static str) {
         ),
         _ => (
             "none",
-            "nothing here helps, and it stays: where its file is to be had, release the title and add the file again",
+            "nothing here helps, and it stays: where its file is to be had, 'pseudotape farm add --check-present' makes a new capsule of it",
             "",
         ),
     }

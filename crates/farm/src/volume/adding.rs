@@ -8,10 +8,11 @@ use pseudotape_pax::Reader;
 use uuid::Uuid;
 
 use super::batch::{Batch, Pending};
+use super::presence::{Looking, Presence, Presences};
 use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
 use crate::entry::{Entry, Number, State};
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::source::{LeftOut, Met, NotOffered, OfCapsule, Offered, Prepared, Sorted, Tree, sorted};
 use crate::title::Title;
 
@@ -37,7 +38,7 @@ pub enum Keeping {
 }
 
 /// What became of a file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Told {
     /// It is in the volume, on stable storage.
@@ -50,6 +51,8 @@ pub enum Told {
     NotBetter(Title),
     /// It can't be added.
     LeftOut(LeftOut),
+    /// The capsule that the title had was gone or damaged, why; it is told as added or replaced, too.
+    Mended(Title, Fault),
 }
 
 /// Files that are being added to a volume.
@@ -58,6 +61,7 @@ pub struct Adding<'a> {
     verb: Verb,
     keeping: Keeping,
     batch: Batch,
+    presences: Presences,
     /// Titles in the batch.
     titles: HashSet<Title>,
     /// Titles that came up since the beginning.
@@ -108,11 +112,19 @@ impl<'a> Adding<'a> {
             verb,
             keeping,
             batch: Batch::default(),
+            presences: Presences::default(),
             titles: HashSet::new(),
             met: HashMap::new(),
             tell,
             buffer: vec![0; 64 * BLOCK_BYTES as usize],
         }
+    }
+
+    /// Looks so at the capsules of files that are present.
+    #[must_use]
+    pub fn looking(mut self, looking: Looking) -> Self {
+        self.presences.looking = looking;
+        self
     }
 
     /// Adds a file, or all files in a folder.
@@ -135,7 +147,7 @@ impl<'a> Adding<'a> {
                         why: NotOffered::SameTitle,
                     }));
                 }
-                Met::File(title, _) if !self.wants(&title) => (self.tell)(Told::Present(title)),
+                Met::File(title, _) if !self.wants(&title) => {}
                 Met::File(title, place) => match tree.open(title, &place) {
                     Ok(mut file) => self.offer(&mut *file, Replacing::AsVerb)?,
                     Err(left_out) => (self.tell)(Told::LeftOut(left_out)),
@@ -180,7 +192,6 @@ impl<'a> Adding<'a> {
                 continue;
             }
             if !self.wants(&entry.title) {
-                (self.tell)(Told::Present(entry.title.clone()));
                 continue;
             }
             let opened = source.open_capsule(entry);
@@ -198,7 +209,7 @@ impl<'a> Adding<'a> {
     }
 
     fn member(&mut self, file: Prepared, reader: &mut Reader<impl Read>) -> Result<(), Error> {
-        let replacing = match (self.met.get(&file.title), self.verb) {
+        let replacing = match (self.met.get(&file.title).copied(), self.verb) {
             (Some(Origin::Folder(_)), _) => {
                 (self.tell)(Told::LeftOut(LeftOut {
                     path: file.title.path(),
@@ -207,10 +218,7 @@ impl<'a> Adding<'a> {
                 return Ok(());
             }
             (Some(Origin::Archive), Verb::Add) => Replacing::Always,
-            _ if !self.wants(&file.title) => {
-                (self.tell)(Told::Present(file.title));
-                return Ok(());
-            }
+            _ if !self.wants(&file.title) => return Ok(()),
             _ => Replacing::AsVerb,
         };
         self.met.insert(file.title.clone(), Origin::Archive);
@@ -233,16 +241,29 @@ impl<'a> Adding<'a> {
         self.commit()
     }
 
-    /// Whether a file with this title can be of use.
-    fn wants(&self, title: &Title) -> bool {
-        self.verb == Verb::AddAndCompare
-            || !(self.titles.contains(title) || self.has(title).is_some())
+    /// Whether a file with this title can be of use; tells why not.
+    fn wants(&mut self, title: &Title) -> bool {
+        if self.verb == Verb::AddAndCompare {
+            return true;
+        }
+        if self.titles.contains(title) {
+            (self.tell)(Told::Present(title.clone()));
+            return false;
+        }
+        self.is_free(title, Told::Present)
     }
 
-    /// The file with this title that counts: a capsule that has none counts as absent.
-    fn has(&self, title: &Title) -> Option<&Entry> {
-        let there = self.volume.directory.find(title);
-        there.filter(|entry| entry.state.has_file())
+    /// Whether no whole file of the volume has this title; else tells what becomes of the one that is offered.
+    fn is_free(&mut self, title: &Title, refused: fn(Title) -> Told) -> bool {
+        match self.presences.look(self.volume, title) {
+            Presence::Absent => return true,
+            Presence::There => (self.tell)(refused(title.clone())),
+            Presence::Unclear(why) => (self.tell)(Told::LeftOut(LeftOut {
+                path: title.path(),
+                why: NotOffered::Capsule(why),
+            })),
+        }
+        false
     }
 
     fn offer(&mut self, file: &mut dyn Offered, replacing: Replacing) -> Result<(), Error> {
@@ -250,18 +271,19 @@ impl<'a> Adding<'a> {
             self.commit()?;
         }
         let title = file.title();
-        match (self.verb, self.has(title)) {
-            (Verb::Add, Some(_)) if replacing == Replacing::AsVerb => {
-                (self.tell)(Told::Present(title.clone()));
-                return Ok(());
-            }
+        let there = self.presences.entry(self.volume, title);
+        let refused: Option<fn(Title) -> Told> = match (self.verb, there) {
+            (Verb::Add, Some(_)) if replacing == Replacing::AsVerb => Some(Told::Present),
             (Verb::AddAndCompare, Some(there)) if !file.stamp().is_better_than(&there.stamp) => {
-                (self.tell)(Told::NotBetter(title.clone()));
-                return Ok(());
+                Some(Told::NotBetter)
             }
-            _ => {}
+            _ => None,
+        };
+        if refused.is_some_and(|refused| !self.is_free(title, refused)) {
+            return Ok(());
         }
-        let replaces = self.volume.directory.find(title).map(|entry| entry.number);
+        let is_listed = self.volume.directory.find(title).is_some();
+        let replaces = self.presences.replaced(self.volume, title);
         let number = self.next;
         self.next = number.next();
         let mut readings = 0;
@@ -279,7 +301,7 @@ impl<'a> Adding<'a> {
             }
         };
         let is_of_volume = file.digest().is_some();
-        if entry.state == State::Missing && (replaces.is_some() || is_of_volume) {
+        if entry.state == State::Missing && (is_listed || is_of_volume) {
             // What is there is no worse than nothing, and another volume still has what it had.
             self.volume.place.remove(&name)?;
             self.next = number;
@@ -412,6 +434,10 @@ impl<'a> Adding<'a> {
     fn commit(&mut self) -> Result<(), Error> {
         self.titles.clear();
         for pending in self.batch.commit(self.volume)? {
+            let title = &pending.entry.title;
+            if let Some(fault) = self.presences.mended(title) {
+                (self.tell)(Told::Mended(title.clone(), fault));
+            }
             (self.tell)(match pending.replaces {
                 Some(_) => Told::Replaced(pending.entry),
                 None => Told::Added(pending.entry),
