@@ -229,8 +229,9 @@ impl<S: Store> Image<S> {
         self.missing
     }
 
-    /// Whether nothing that the opening found says where the data end: both slots of the state are damaged, and there
-    /// is no record of the end of data either. What was last on the volume may be gone.
+    /// Whether nothing that the opening found says where the data end: a slot of the state is damaged, and there
+    /// is no record of the end of data either. What was last on the volume may be gone: the slot that is left may be
+    /// the older one.
     #[must_use]
     pub fn end_is_unknown(&self) -> bool {
         self.end_unknown

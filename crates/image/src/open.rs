@@ -112,7 +112,10 @@ impl<S: Store> Image<S> {
             // Both slots are written where the other one is unreadable.
             || report.damaged_slots == 1;
         image.missing = report.missing;
-        image.end_unknown = report.damaged_slots == 2 && image.tail != Tail::EndRecord;
+        // The slot that is left may be the older one: what was committed after it may have been cut off.
+        report.end_unknown =
+            report.damaged_slots > 0 && report.missing.is_none() && image.tail != Tail::EndRecord;
+        image.end_unknown = report.end_unknown;
         image.committed_object = found_data.end.object;
         image.proof_due = false;
         image.index = found_data.index;

@@ -83,19 +83,23 @@ pub struct OpenReport {
     pub damaged_slots: u8,
     /// Committed data at the end are not there any more, as in an incomplete copy of the file.
     pub missing: Option<Missing>,
+    /// A slot is unreadable, and no record of the end of data says where the data end: what was last on the volume may
+    /// be gone. A power cut in the middle of a slot's block leaves the same.
+    pub end_unknown: bool,
 }
 
 impl OpenReport {
     /// Whether something that was committed is damaged or missing.
     ///
     /// Not what a crash or a power failure leaves of a whole image: an interrupted write behind the last
-    /// commit, a state slot that was just being written while the other one holds, an index that has to
-    /// be made anew.
+    /// commit, an index that has to be made anew. A state slot that was just being written while the other one holds
+    /// counts where nothing else says where the data end: later damage of the newer slot looks the same.
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         !self.gaps.is_empty()
             || self.header_copy_used
             || self.damaged_slots == 2
+            || self.end_unknown
             || self.missing.is_some()
     }
 
@@ -146,8 +150,14 @@ impl fmt::Display for OpenReport {
         if self.damaged_slots == 1 {
             part(
                 f,
-                format_args!("one of two state slots unreadable, the other used: nothing is lost"),
+                format_args!("one of two state slots unreadable, the other used"),
             )?;
+            if self.end_unknown {
+                part(
+                    f,
+                    format_args!("nothing else says where the data end: the last may be missing"),
+                )?;
+            }
         }
         if self.damaged_slots == 2 {
             part(

@@ -297,7 +297,9 @@ fn a_crash_while_an_unfinished_copy_is_written_over_forgets_no_mark() {
     let log = store.log();
     let check = |count: usize, survival: Survival| {
         let (image, report) = open(after_power_loss(&log, count, survival));
-        assert!(!report.is_damaged(), "{report}");
+        // A slot that was torn within its 256 bytes looks like one that was damaged later.
+        let torn_slot_alone = report.damaged_slots == 1 && report.missing.is_none();
+        assert!(!report.is_damaged() || torn_slot_alone, "{report}");
         match image.end_of_data().object.0 {
             BLOCKS => assert_eq!(image.incomplete(), not_copied_from(4), "{report}"),
             new @ (0 | 1) => assert_eq!(image.incomplete(), None, "{new} objects: {report}"),

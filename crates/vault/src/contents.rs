@@ -235,7 +235,7 @@ impl Reading {
             bytes: image.end_of_data().payload_bytes_before,
             files: Vec::new(),
             missing_from: image.missing().map(|missing| missing.from_object),
-            end_is_lost: report.damaged_slots == 2,
+            end_is_lost: report.damaged_slots == 2 || report.end_unknown,
             in_use: image.is_in_use(),
         };
         if header.partition.0 > 0 {

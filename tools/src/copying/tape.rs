@@ -125,7 +125,8 @@ impl Tape {
             return Ok(false);
         };
         let opened = Opened::for_reading(path, partition)?;
-        Ok(opened.image.missing().is_some() || opened.report.damaged_slots == 2)
+        let report = &opened.report;
+        Ok(opened.image.missing().is_some() || report.damaged_slots == 2 || report.end_unknown)
     }
 
     /// The first object that the tape itself says it misses: it is no whole copy, or lost data that somebody accepted

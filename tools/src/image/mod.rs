@@ -143,7 +143,7 @@ pub(crate) fn missing_from(image: &Image<View>) -> Option<u64> {
 
 /// Why where the image ends says nothing of where its data ended.
 pub(crate) fn lost_end(image: &Image<View>) -> Option<String> {
-    let unknown = "both state slots are damaged and nothing else says where its data end: what was last on it may be missing";
+    let unknown = "its state is damaged and nothing else says where its data end: what was last on it may be missing";
     match image.missing() {
         Some(missing) => Some(missing.to_string()),
         None => image.end_is_unknown().then(|| unknown.to_owned()),
