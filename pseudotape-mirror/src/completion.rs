@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pseudotape_control::ask;
+use pseudotape_control::mirror::{Request, Response, default_socket};
 use pseudotape_human::{Candidate, Place, paths};
 use pseudotape_sink::Continued;
 
 use crate::cli;
-use crate::messages::{Request, Response, default_socket};
 
 /// A mirror answers in milliseconds; nobody presses a key and waits for longer than this.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -4,25 +4,22 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
+use pseudotape_control::mirror::default_socket;
 use pseudotape_control::{ControlSettings, SocketGroup, named_group, parse_mode};
-use pseudotape_human::{Size, counted, field_meant, parse_serial, read_text_file};
+use pseudotape_human::{Size, field_meant, parse_serial, read_text_file};
+use pseudotape_mirror::{LegConfig, LegTable, MirrorOptions, check_leg, check_legs, parse_leg};
 use pseudotape_sink::Lent;
 use serde::Deserialize;
 
 use crate::cli::RunOptions;
-use crate::leg::When;
-use crate::messages::default_socket;
-use crate::mirror::{MAX_LEGS, MirrorOptions};
 
 mod changer;
-mod leg;
+mod place;
 
 pub use changer::{ChangerConfig, ChangerLegConfig};
 use changer::{ChangerTable, check_changers};
-pub use leg::LegConfig;
-use leg::{LegTable, check_leg, parse_leg};
-pub(crate) use leg::{absolute, parse_assignment};
+use place::absolute;
 
 /// Who may use the control socket: the daemon's user and the group.
 const CONTROL_MODE: u32 = 0o660;
@@ -170,47 +167,6 @@ fn read_file(path: &Path) -> Result<FileConfig> {
     toml::from_str(&text)
         .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
         .with_context(|| format!("configuration {}", path.display()))
-}
-
-fn check_legs(legs: &[LegConfig], mirror: &MirrorOptions) -> Result<()> {
-    ensure!(
-        !legs.is_empty(),
-        "a mirror without legs: give --leg NAME=SINK for each copy, or [[leg]] in a --config file"
-    );
-    ensure!(
-        legs.len() <= MAX_LEGS,
-        "{} legs: a mirror has at most {MAX_LEGS}",
-        legs.len()
-    );
-    for (number, leg) in legs.iter().enumerate() {
-        let name = &leg.options.name;
-        let before = legs.iter().take(number);
-        ensure!(
-            before.into_iter().all(|other| other.options.name != *name),
-            "two legs are named {name}: give each a name of its own"
-        );
-    }
-    ensure!(
-        legs.iter().any(|leg| leg.options.when == When::Sync),
-        "every leg is late (when=unload or when=deferred): at least one must be when=sync"
-    );
-    ensure!(
-        mirror.min_legs <= legs.len(),
-        "min-legs is {}, and the mirror has {}",
-        mirror.min_legs,
-        counted(legs.len() as u64, "leg")
-    );
-    let is_empty = |leg: &&LegConfig| leg.sink.is_none();
-    if let Some(empty) = legs.iter().find(is_empty)
-        && let Some(full) = legs.iter().find(|leg| !is_empty(leg))
-    {
-        bail!(
-            "leg {} has a volume and leg {} has none: name a sink for every leg, or for none and load them later by 'pseudotape-mirror load'",
-            full.options.name,
-            empty.options.name
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

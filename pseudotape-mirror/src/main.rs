@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use pseudotape_mirror::command;
+use pseudotape_mirror_daemon::command;
 
 fn main() -> ExitCode {
-    if pseudotape_mirror::completion::answers_shell() {
+    if pseudotape_mirror_daemon::completion::answers_shell() {
         return ExitCode::SUCCESS;
     }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();

@@ -1,6 +1,7 @@
 //! The daemon as a process behind a real slave socket: how it starts, ends, is killed and comes back.
 
 mod process;
+#[path = "../../crates/mirror/tests/support/objects.rs"]
 mod support;
 
 use std::os::unix::net::UnixDatagram;
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use process::{LONG, Place, Said, block, blocks, mark_of, pair};
-use pseudotape_mirror::messages::LegCondition;
+use pseudotape_control::mirror::LegCondition;
 use pseudotape_tape::{Drive, Mark, Sense, WriteMode};
 
 /// PT-07.
@@ -100,7 +101,7 @@ fn the_mirror_comes_back_to_a_device_daemon_that_was_restarted() {
         drop(master);
         master = place.master();
         master.settle();
-        assert!(place.status().slave.attached);
+        assert!(place.status().slave.unwrap().attached);
         master.drive.space_to_end_of_data().unwrap();
         master.write(&block(9 + round)).unwrap();
     }

@@ -1,12 +1,13 @@
 //! Where there is no memory for a call, the mirror goes on, and so do its legs.
 
 mod process;
+#[path = "../../crates/mirror/tests/support/objects.rs"]
 mod support;
 
 use std::process::Command;
 
 use process::Place;
-use pseudotape_mirror::messages::LegCondition;
+use pseudotape_control::mirror::LegCondition;
 use pseudotape_tape::{Drive, Mark, Sense, Transfer, WriteMode};
 use support::Object;
 

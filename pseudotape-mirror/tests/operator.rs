@@ -1,6 +1,7 @@
 //! What operators ask of the daemon: volumes, legs, status; and what it refuses.
 
 mod process;
+#[path = "../../crates/mirror/tests/support/objects.rs"]
 mod support;
 
 use std::process::Command;
@@ -9,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use process::{LONG, Place, block, blocks, mark, mark_of, pair, run};
+use pseudotape_control::mirror::LegCondition;
 use pseudotape_image::{CreateParameters, FileStore, Image, Uuid, VolumeId};
-use pseudotape_mirror::messages::LegCondition;
 use pseudotape_tape::{Drive, LoadKind, Sense, Transfer};
 
 /// PT-12.

@@ -22,6 +22,7 @@ mod file_node;
 mod group;
 mod library;
 mod message;
+pub mod mirror;
 mod peer;
 mod readiness;
 mod server;

@@ -11,7 +11,7 @@ use pseudotape_changer::{
 use pseudotape_control::call;
 use pseudotape_rack::{OpenChanger, PATIENCE};
 
-use crate::messages::{MirrorStatus, Request, Response};
+use pseudotape_control::mirror::{MirrorStatus, Request, Response, SlaveEndStatus};
 
 /// How long a question may take.
 const QUESTION: Duration = Duration::from_secs(60);
@@ -65,10 +65,12 @@ impl TapedChanger {
         let pseudotape_control::Response::Status(told) = answer.map_err(|e| e.to_string())? else {
             return Err("the device daemon answered something else than its status".to_owned());
         };
-        let path = &status.slave.path;
+        let slave_end = status.slave.as_ref();
         let drive = told.drives.iter().find(|drive| {
-            let slave = drive.slave.as_ref();
-            slave.is_some_and(|slave| slave.socket == *path || slave.node.as_ref() == Some(path))
+            let both = slave_end.zip(drive.slave.as_ref());
+            both.is_some_and(|(SlaveEndStatus { path, .. }, slave)| {
+                slave.socket == *path || slave.node.as_ref() == Some(path)
+            })
         });
         Ok(drive.and_then(|drive| drive.open.as_ref()).map(|open| {
             let name = open.program.as_deref().unwrap_or("a program");

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use pseudotape_control::mirror::{LegVolume, MirrorStatus, Request, Response, default_socket};
 use pseudotape_control::{FaultStatus, call};
 use pseudotape_human::{Paint, Report, Screen, printable};
+use pseudotape_mirror::parse_assignment;
 use serde::Serialize;
 
 use super::verdict::Verdict;
 use crate::cli::{InjectOptions, ReturnOptions};
-use crate::config::parse_assignment;
-use crate::messages::{LegVolume, MirrorStatus, Request, Response, default_socket};
 
 /// How long a question may take. A mirror that lives answers at once; but its machine may be busy with something else.
 const QUESTION: Duration = Duration::from_secs(60);

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pseudotape_control::FaultStatus;
+use pseudotape_control::mirror::{
+    BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
+};
 use pseudotape_human::offered::leaves;
 use pseudotape_human::{Report, json_line};
 use serde_json::Value;
 
 use super::client::{Done, LegFaults};
 use super::generate::WrittenPages;
+use super::watch::Shown;
 use crate::changer::messages::{Disagreement, LegsStatus};
-use crate::messages::{
-    BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
-};
 
 type Fields = BTreeMap<String, BTreeSet<String>>;
 
@@ -122,11 +123,11 @@ fn status(known: bool) -> MirrorStatus {
     MirrorStatus {
         version: "1".to_owned(),
         pid: 1,
-        slave: SlaveEndStatus {
+        slave: Some(SlaveEndStatus {
             path: "/s".into(),
             attached: true,
             problem: words(),
-        },
+        }),
         loaded: true,
         degraded: false,
         refused: words(),
@@ -179,7 +180,14 @@ fn documents_are_those_of_the_tables() {
         message: "done".to_owned(),
     }]);
     let told = [
-        ("status", fields(&[status(true), status(false), no_file()])),
+        (
+            "status",
+            fields(
+                &[status(true), status(false), no_file()]
+                    .each_ref()
+                    .map(Shown),
+            ),
+        ),
         ("changer status", fields(&[legs(true), legs(false)])),
         (
             "inject",

@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 use pseudotape_control::Readiness;
+use pseudotape_control::mirror::{Request, default_socket};
 use pseudotape_human::{
     EXIT_FAILED, EXIT_FOUND, EXIT_WELL, Screen, asks_for_json, end_of_usage, error_line, explain,
 };
 
 use crate::cli::{self, Asked, Command, TrustOptions};
-use crate::messages::{Request, default_socket};
 use crate::{config, daemon};
 
 use client::Client;

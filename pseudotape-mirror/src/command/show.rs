@@ -1,10 +1,9 @@
 //! The status, for people.
 
+use pseudotape_control::mirror::{LegCondition, LegStatus, MirrorStatus};
 use pseudotape_human::{HumanBytes, Paint, Screen, counted, printable};
+use pseudotape_mirror::words_of_drop;
 use pseudotape_tape::ObjectNumber;
-
-use crate::leg::words_of_drop;
-use crate::messages::{LegCondition, LegStatus, MirrorStatus};
 
 /// A drive that has been at one thing for so long is waited for.
 const LONG_SECONDS: f64 = 1.0;
@@ -86,14 +85,15 @@ pub(super) fn full(status: &MirrorStatus, screen: &Screen) -> String {
     if let Some(refused) = &status.refused {
         field("", &screen.paint(Paint::Bad, &printable(refused)));
     }
-    let slave = &status.slave;
-    let path = slave.path.display();
-    let end = match (&slave.attached, &slave.problem) {
-        (true, _) => format!("{path}, held by this mirror"),
-        (false, Some(problem)) => screen.paint(Paint::Bad, &printable(problem)),
-        (false, None) => format!("{path}, not held yet"),
-    };
-    field("slave end", &end);
+    if let Some(slave) = &status.slave {
+        let path = slave.path.display();
+        let end = match (&slave.attached, &slave.problem) {
+            (true, _) => format!("{path}, held by this mirror"),
+            (false, Some(problem)) => screen.paint(Paint::Bad, &printable(problem)),
+            (false, None) => format!("{path}, not held yet"),
+        };
+        field("slave end", &end);
+    }
     if let Some(at) = &status.position {
         let file = at.file.map_or("unknown".into(), |file| file.to_string());
         let warned = if at.past_early_warning {
@@ -207,7 +207,7 @@ pub(super) fn line(status: &MirrorStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::{BusyStatus, PositionStatus, SlaveEndStatus};
+    use pseudotape_control::mirror::{BusyStatus, PositionStatus, SlaveEndStatus};
 
     const PLAIN: Screen = Screen::plain();
 
@@ -240,11 +240,11 @@ mod tests {
         MirrorStatus {
             version: "1".into(),
             pid: 1,
-            slave: SlaveEndStatus {
+            slave: Some(SlaveEndStatus {
                 path: "/run/s".into(),
                 attached: true,
                 problem: None,
-            },
+            }),
             loaded: true,
             degraded: false,
             refused: None,
@@ -385,8 +385,11 @@ mod tests {
         bad.read_only = Some("\x1b".into());
         let mut all = status(vec![bad]);
         all.refused = Some("\x1b".into());
-        all.slave.attached = false;
-        all.slave.problem = Some("\x1b".into());
+        all.slave = Some(SlaveEndStatus {
+            path: "/s".into(),
+            attached: false,
+            problem: Some("\x1b".into()),
+        });
         for text in [full(&all, &PLAIN), line(&all)] {
             assert!(
                 text.chars().all(|c| c == '\n' || !c.is_control()),

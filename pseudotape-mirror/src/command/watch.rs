@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use pseudotape_control::mirror::MirrorStatus;
 use pseudotape_human::{Report, Screen, json_line};
+use serde::Serialize;
 
 use super::client::Client;
 use super::show::{full, line};
 use super::verdict::Verdict;
 use crate::cli::StatusOptions;
-use crate::messages::MirrorStatus;
 
 /// Moves to the upper left corner; each line then clears what is behind it.
 const HOME: &str = "\x1b[H";
@@ -20,7 +21,7 @@ const CLEAR_ALL: &str = "\x1b[2J";
 pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> Result<Verdict> {
     let mut status = client.status()?;
     let Some(seconds) = options.watch else {
-        screen.show(&status)?;
+        screen.show(&Shown(&status))?;
         return Ok(verdict(&status));
     };
     let draws = screen.can_draw() && !screen.is_json();
@@ -30,7 +31,7 @@ pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> 
     let mut looks = 0_u64;
     loop {
         let text = match (screen.is_json(), draws) {
-            (true, _) => json_line(&status)?,
+            (true, _) => json_line(&Shown(&status))?,
             (false, true) => drawn(&full(&status, screen)),
             (false, false) => line(&status),
         };
@@ -44,9 +45,14 @@ pub(super) fn run(options: &StatusOptions, client: &Client, screen: &Screen) -> 
     }
 }
 
-impl Report for MirrorStatus {
+/// The status as it is shown.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct Shown<'a>(pub(super) &'a MirrorStatus);
+
+impl Report for Shown<'_> {
     fn text(&self, screen: &Screen) -> String {
-        full(self, screen)
+        full(self.0, screen)
     }
 }
 
@@ -57,7 +63,8 @@ fn drawn(text: &str) -> String {
 }
 
 fn verdict(status: &MirrorStatus) -> Verdict {
-    if status.degraded || !status.slave.attached {
+    let is_held = status.slave.as_ref().is_none_or(|slave| slave.attached);
+    if status.degraded || !is_held {
         Verdict::Degraded
     } else {
         Verdict::Well

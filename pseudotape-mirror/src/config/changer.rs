@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use pseudotape_rack::ChangerPlace;
 use serde::Deserialize;
 
-use super::absolute;
+use super::place::absolute;
 
 /// A leg whose table is in memory answers in milliseconds, but it may have to end a move of somebody else first.
 const QUESTION_SECONDS: u64 = 30;

@@ -1,11 +1,12 @@
 //! Configurations, good and bad.
 
-use super::*;
-use crate::cli::{Command, parse};
-use crate::leg::{Class, LegOptions};
 use pseudotape_human::keys_of;
+use pseudotape_mirror::{Class, LegOptions, When, parse_assignment};
 use pseudotape_sink::Location;
 use pseudotape_testkit::manual::documented_keys;
+
+use super::*;
+use crate::cli::{Command, parse};
 
 fn config(arguments: &[&str]) -> Result<Config> {
     let all = ["pseudotape-mirror", "run"].iter().chain(arguments);

@@ -7,15 +7,15 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use pseudotape_mirror::{Holder, Public, Served};
 use pseudotape_slave::{Channel, ServeError, serve};
+use pseudotape_tape::BlockLimits;
 
 use crate::daemon::event::Event;
-use crate::daemon::public::Public;
-use crate::daemon::served::Served;
 
 /// How long is waited after the first failure; twice as long after each further one …
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -24,18 +24,32 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Who was served for so long was no failure.
 const PROVEN: Duration = Duration::from_secs(5);
 
+/// How long the device daemon may take to greet a mirror that came again.
+const GREETING: Duration = Duration::from_secs(10);
+
 /// Where the slave end is, and the way to part with who is there.
 pub(crate) struct SlaveEnd {
     path: PathBuf,
     connected: Mutex<Option<UnixStream>>,
+    /// The block limits that the device daemon was told at its greeting.
+    announced: Mutex<Option<BlockLimits>>,
+    public: Arc<Public>,
 }
 
 impl SlaveEnd {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf, public: Arc<Public>) -> Self {
         SlaveEnd {
             path,
             connected: Mutex::new(None),
+            announced: Mutex::new(None),
+            public,
         }
+    }
+
+    fn announced(&self) -> MutexGuard<'_, Option<BlockLimits>> {
+        self.announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, stream: Option<UnixStream>) {
@@ -55,7 +69,7 @@ impl SlaveEnd {
     }
 
     /// Hangs up, so that the device daemon is greeted anew; only a socket can. Says whether it did.
-    pub(crate) fn hang_up(&self) -> bool {
+    fn hang_up(&self) -> bool {
         let connected = self
             .connected
             .lock()
@@ -63,6 +77,42 @@ impl SlaveEnd {
         connected
             .as_ref()
             .is_some_and(|stream| stream.shutdown(Shutdown::Both).is_ok())
+    }
+}
+
+impl Holder for SlaveEnd {
+    /// Only a greeting asks for the identity.
+    fn was_greeted(&self) {
+        self.public.set_attached(true, None);
+    }
+
+    fn was_told(&self, limits: BlockLimits) {
+        *self.announced() = Some(limits);
+    }
+
+    /// Has the device daemon greet the mirror again where the limits are others: at a greeting it hears of them.
+    fn hear_limits(&self, limits: BlockLimits) {
+        if self.announced().is_none_or(|told| told == limits) {
+            return;
+        }
+        let BlockLimits {
+            min_bytes,
+            max_bytes,
+            ..
+        } = limits;
+        log::info!("blocks of {min_bytes} to {max_bytes} bytes are possible now");
+        let why = "the device daemon is to hear of other block limits".to_owned();
+        self.public.set_attached(false, Some(why));
+        if self.hang_up() {
+            self.public.wait_attached(GREETING);
+        } else {
+            self.public.set_attached(true, None);
+            log::warn!("the device daemon hears of it when the mirror is started anew");
+        }
+    }
+
+    fn part(&self) {
+        self.hang_up();
     }
 }
 
@@ -113,7 +163,7 @@ fn attach(end: &SlaveEnd, mut served: Served) {
             log::warn!("{problem}; tries again until it succeeds");
             told = Some(problem.clone());
         }
-        lost(&served.public, problem);
+        lost(&end.public, problem);
         std::thread::sleep(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -128,7 +178,7 @@ fn once(end: &SlaveEnd, served: &mut Served, channel: Channel) -> String {
     // Not yet the drive: that is known with the greeting.
     log::debug!("connected to the slave end {}", end.path.display());
     let result = serve(served, channel);
-    served.announced.set(None);
+    *end.announced() = None;
     end.keep(None);
     let path = end.path.display();
     match result {

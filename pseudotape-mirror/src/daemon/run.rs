@@ -1,13 +1,14 @@
 //! The daemon's life: volumes, slave end, control socket, then wait for the end.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use pseudotape_control::{ControlServer, Readiness, rights_in_words};
+use pseudotape_mirror::{Desk, EXIT_IMPATIENT, Holder, MirrorDrive, Overtime, Public};
 use pseudotape_tape::Drive;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -15,15 +16,7 @@ use signal_hook::iterator::Signals;
 use crate::changer::ServedChanger;
 use crate::config::{Config, ControlConfig};
 use crate::daemon::attach::{self, SlaveEnd};
-use crate::daemon::deck::{self, Deck};
 use crate::daemon::event::Event;
-use crate::daemon::faults::LegFaults;
-use crate::daemon::gate::Gate;
-use crate::daemon::operator::Desk;
-use crate::daemon::overtime::{EXIT_IMPATIENT, Overtime};
-use crate::daemon::public::Public;
-use crate::daemon::served::{Announced, Served};
-use crate::mirror::MirrorDrive;
 
 /// How often the throughput is sampled.
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -42,30 +35,31 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ending> {
     // Before anything else, so that an early SIGTERM ends cleanly as well.
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (asked, ends) = channel();
-    let mut mirror = MirrorDrive::new(config.mirror.clone());
-    let public = Arc::new(Public::new(config, mirror.block_limits()));
+    let mirror = MirrorDrive::new(config.mirror.clone());
+    let public = Arc::new(Public::new(
+        Some(config.slave.clone()),
+        &config.mirror,
+        &config.legs,
+        mirror.block_limits(),
+    ));
     let overtime = Overtime::new(Arc::clone(&public), config.end_wait);
     let ending = Arc::new(AtomicBool::new(false));
-    mirror.ends_with(Arc::clone(&ending));
     let asks = Asks {
         ending: Arc::clone(&ending),
         overtime: Arc::clone(&overtime),
         asked: asked.clone(),
     };
     listen(signals, asks)?;
-    let mut deck = Deck::new(config, mirror, Arc::clone(&public));
-    load(config, &mut deck)?;
-    let identity = deck.mirror.identity();
-    let desk = Arc::new(Desk {
-        deck: Arc::new(Gate::new(deck)),
-        public: Arc::clone(&public),
-        end: Arc::new(SlaveEnd::new(config.slave.clone())),
-        announced: Arc::new(Announced::default()),
-        orders: Mutex::new(()),
-        lent: config.control.lent.clone(),
-        faults: LegFaults::of(&config.legs),
-        ending: Arc::clone(&ending),
-    });
+    let end = Arc::new(SlaveEnd::new(config.slave.clone(), Arc::clone(&public)));
+    let desk = Arc::new(Desk::new(
+        mirror,
+        &config.legs,
+        Arc::clone(&public),
+        Arc::clone(&end) as Arc<dyn Holder>,
+        config.control.lent.clone(),
+        Arc::clone(&ending),
+    ));
+    load(config, &desk)?;
     let ControlConfig {
         socket,
         mode,
@@ -74,14 +68,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ending> {
         ..
     } = &config.control;
     let control = ControlServer::start(socket, *mode, *group, *max_clients, Arc::clone(&desk))?;
-    let served = Served {
-        deck: Arc::clone(&desk.deck),
-        public: Arc::clone(&public),
-        announced: Arc::clone(&desk.announced),
-        identity,
-        recovered: 0,
-    };
-    attach::start(Arc::clone(&desk.end), served, asked)?;
+    attach::start(end, desk.drive(), asked)?;
     let changers = config.changers.iter();
     let changers = changers.map(|changer| ServedChanger::start(changer, &config.control));
     let changers: Vec<ServedChanger> = changers.collect::<Result<_>>()?;
@@ -106,7 +93,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ending> {
     }
     readiness.announce_end();
     // What ends meets no fault, and waits for none.
-    desk.faults.end();
+    desk.end_faults();
     // A move in hand needs the mirror to its end.
     drop(changers);
     // A command that asks has to see that the daemon ends, and an order that goes on has to end first.
@@ -123,19 +110,18 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ending> {
     Ok(if well { Ending::Well } else { Ending::Degraded })
 }
 
-fn load(config: &Config, deck: &mut Deck) -> Result<()> {
-    let sinks: Option<Vec<_>> = config.legs.iter().map(|leg| leg.sink.clone()).collect();
-    let Some(sinks) = sinks else {
-        log::info!("no volumes yet: 'pseudotape-mirror load' puts them in");
-        return Ok(());
-    };
-    let inserted = deck::open(&config.legs, &sinks).and_then(|opened| deck.insert(opened));
-    match inserted {
+fn load(config: &Config, desk: &Desk) -> Result<()> {
+    match desk.load_first() {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            log::info!("no volumes yet: 'pseudotape-mirror load' puts them in");
+            Ok(())
+        }
         Err(error) if config.by_changer => {
             log::info!("no volumes until the changer loads some: {error:#}");
             Ok(())
         }
-        inserted => inserted,
+        Err(error) => Err(error),
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use pseudotape_mirror::messages::MirrorStatus;
+use pseudotape_control::mirror::MirrorStatus;
 use pseudotape_sink::{Access, Sink};
 use pseudotape_slave::{Options, SlaveDrive, SlaveListener, SlavePort};
 use pseudotape_tape::{Drive, Failed, Mark, Sense, Stop, Transfer, WriteMode};

@@ -2,10 +2,14 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 
 pub mod job;
+pub mod objects;
 pub mod plan;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
+
+pub use objects::{Object, contents};
+use objects::{be_ready, rest};
 
 use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_mirror::{Class, LegOptions, NewLeg, When};
@@ -210,7 +214,7 @@ impl Watched {
         self.set(Faults::default());
         let mut inside = self.inside();
         let drive = &mut *inside.drive;
-        pseudotape_copy_ready(drive);
+        be_ready(drive);
         if drive.position().is_err() && drive.load(LoadKind::Load).is_err() {
             return None;
         }
@@ -264,12 +268,6 @@ impl Watched {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Object {
-    Block(Vec<u8>),
-    Mark(Mark),
-}
-
 fn partition(drive: &mut dyn Drive, number: u8) -> Vec<ModelObject> {
     let beginning = Address {
         partition: Some(PartitionNumber(number)),
@@ -283,37 +281,6 @@ fn partition(drive: &mut dyn Drive, number: u8) -> Vec<ModelObject> {
         Object::Mark(Mark::Setmark) => ModelObject::Setmark,
     });
     objects.collect()
-}
-
-/// Everything on a tape.
-pub fn contents(drive: &mut dyn Drive) -> Vec<Object> {
-    pseudotape_copy_ready(drive);
-    drive.rewind().expect("it can be rewound");
-    rest(drive)
-}
-
-fn rest(drive: &mut dyn Drive) -> Vec<Object> {
-    let mut objects = Vec::new();
-    let mut buffer = vec![0; 300 << 10];
-    loop {
-        let done = drive
-            .read(Transfer::Variable, &mut buffer)
-            .expect("it can be read");
-        objects.push(match done.stop {
-            None => Object::Block(buffer[..done.bytes].to_vec()),
-            Some(pseudotape_tape::Stop::Filemark) => Object::Mark(Mark::Filemark),
-            Some(pseudotape_tape::Stop::Setmark) => Object::Mark(Mark::Setmark),
-            Some(_) => return objects,
-        });
-    }
-}
-
-fn pseudotape_copy_ready(drive: &mut dyn Drive) {
-    for _ in 0..3 {
-        if drive.test_ready().is_ok() {
-            return;
-        }
-    }
 }
 
 struct Handle(Watched);

@@ -7,11 +7,11 @@ use anyhow::{Context, Result, bail};
 use pseudotape_sink::Sink;
 use pseudotape_tape::Drive;
 
-use crate::config::{Config, LegConfig};
-use crate::daemon::gone::Gone;
-use crate::daemon::public::{LoadedLeg, Public, Volume};
-use crate::daemon::sink_leg::{self, Opened};
+use crate::desk::gone::Gone;
+use crate::desk::public::{LoadedLeg, Public, Volume};
+use crate::desk::sink_leg::{self, Opened};
 use crate::leg::{LegFailure, LegOptions, When};
+use crate::leg_config::LegConfig;
 use crate::mirror::MirrorDrive;
 
 /// The mirror, and which volumes are or were in its legs.
@@ -41,10 +41,10 @@ impl Leaving {
 }
 
 impl Deck {
-    pub(crate) fn new(config: &Config, mirror: MirrorDrive, public: Arc<Public>) -> Self {
+    pub(crate) fn new(legs: &[LegConfig], mirror: MirrorDrive, public: Arc<Public>) -> Self {
         Deck {
             mirror,
-            legs: config.legs.clone(),
+            legs: legs.to_vec(),
             public,
             leaving: Vec::new(),
         }

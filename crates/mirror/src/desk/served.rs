@@ -1,43 +1,45 @@
-//! The mirror as the slave protocol serves it. Each call takes the lock of the mirror, and tells the status where
+//! The mirror as its holder has it. Each call takes the lock of the mirror, and tells the status where
 //! the tape is.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mode, ModeSelect, Motion,
     Position, ReadDone, Sense, Transfer,
 };
 
-use crate::daemon::deck::Deck;
-use crate::daemon::gate::Gate;
-use crate::daemon::public::{Effect, Public};
+use crate::desk::deck::Deck;
+use crate::desk::gate::Gate;
+use crate::desk::holder::Holder;
+use crate::desk::public::{Effect, Public};
 use crate::mirror::MirrorDrive;
 
-/// The block limits that the device daemon was told at its greeting.
-#[derive(Default)]
-pub(crate) struct Announced(Mutex<Option<BlockLimits>>);
-
-impl Announced {
-    /// The limits, if a device daemon was greeted.
-    pub(crate) fn limits(&self) -> Option<BlockLimits> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn set(&self, limits: Option<BlockLimits>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = limits;
-    }
-}
-
-pub(crate) struct Served {
-    pub(crate) deck: Arc<Gate<Deck>>,
-    pub(crate) public: Arc<Public>,
-    pub(crate) announced: Arc<Announced>,
-    pub(crate) identity: Identity,
+/// The mirror as a drive, for as long as its daemon lives; volumes come and go.
+pub struct Served {
+    deck: Arc<Gate<Deck>>,
+    public: Arc<Public>,
+    holder: Arc<dyn Holder>,
+    identity: Identity,
     /// Recovered errors that were not yet told.
-    pub(crate) recovered: u32,
+    recovered: u32,
 }
 
 impl Served {
+    pub(crate) fn new(
+        deck: Arc<Gate<Deck>>,
+        public: Arc<Public>,
+        holder: Arc<dyn Holder>,
+        identity: Identity,
+    ) -> Self {
+        Served {
+            deck,
+            public,
+            holder,
+            identity,
+            recovered: 0,
+        }
+    }
+
     fn call<T>(
         &mut self,
         effect: impl FnOnce(&Result<T, Failed>) -> Effect,
@@ -94,15 +96,14 @@ fn place(result: &Result<Done, Failed>) -> Option<Position> {
 
 impl Drive for Served {
     fn identity(&self) -> Identity {
-        // Only a greeting asks for the identity.
-        self.public.set_attached(true, None);
+        self.holder.was_greeted();
         self.identity.clone()
     }
 
     fn block_limits(&self) -> BlockLimits {
         // Without the lock of the mirror: a greeting has to be answered soon.
         let limits = self.public.limits();
-        self.announced.set(Some(limits));
+        self.holder.was_told(limits);
         limits
     }
 

@@ -1,9 +1,10 @@
-//! What the commands ask the mirror daemon, and what it answers: lines of JSON on its control socket.
+//! What commands ask a mirror of legs, and what it answers: lines of JSON on the control socket of the mirror daemon.
 
 use std::path::PathBuf;
 
-use pseudotape_control::FaultStatus;
 use serde::{Deserialize, Serialize};
+
+use crate::status::FaultStatus;
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,8 +111,9 @@ pub struct MirrorStatus {
     pub version: String,
     /// Process id of the daemon.
     pub pid: u32,
-    /// The slave end that it holds, or wants.
-    pub slave: SlaveEndStatus,
+    /// The slave end that it holds, or wants; `None` where the mirror is a drive of the device daemon itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slave: Option<SlaveEndStatus>,
     /// Whether volumes are in.
     pub loaded: bool,
     /// Something needs the operator: a leg that is no copy or is damaged, or volumes that disagree.
@@ -253,7 +255,7 @@ mod tests {
     /// The lines of docs/MIRROR.md are what is sent, and show every request.
     #[test]
     fn the_documented_requests_are_the_requests() {
-        let document = include_str!("../../docs/MIRROR.md");
+        let document = include_str!("../../../docs/MIRROR.md");
         let (_, from) = document
             .split_once("<!-- vectors: requests -->\n```text\n")
             .unwrap();

@@ -2,44 +2,92 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use pseudotape_control::mirror::{LegVolume, Request, Response};
 use pseudotape_control::{Operator, Peer};
 use pseudotape_human::{HumanBytes, counted, explain};
 use pseudotape_sink::{Lent, Location, Sink};
-use pseudotape_tape::{BlockLimits, Drive};
+use pseudotape_tape::Drive;
 
-use crate::config::LegConfig;
-use crate::daemon::attach::SlaveEnd;
-use crate::daemon::deck::{self, Deck};
-use crate::daemon::faults::LegFaults;
-use crate::daemon::gate::Gate;
-use crate::daemon::public::Public;
-use crate::daemon::served::Announced;
-use crate::daemon::sink_leg;
-use crate::messages::{LegVolume, Request, Response};
-use crate::mirror::{Expected, Rest, Resynced};
+use crate::desk::deck::{self, Deck};
+use crate::desk::faults::LegFaults;
+use crate::desk::gate::Gate;
+use crate::desk::holder::Holder;
+use crate::desk::public::Public;
+use crate::desk::served::Served;
+use crate::desk::sink_leg;
+use crate::leg_config::LegConfig;
+use crate::mirror::{Expected, MirrorDrive, Rest, Resynced};
 
-/// How long the device daemon may take to greet a mirror that came again.
-const GREETING: Duration = Duration::from_secs(10);
-
-pub(crate) struct Desk {
-    pub(crate) deck: Arc<Gate<Deck>>,
-    pub(crate) public: Arc<Public>,
-    pub(crate) end: Arc<SlaveEnd>,
-    pub(crate) announced: Arc<Announced>,
+/// A mirror, its volumes, and what operators do with them.
+pub struct Desk {
+    deck: Arc<Gate<Deck>>,
+    public: Arc<Public>,
+    holder: Arc<dyn Holder>,
     /// Held by an order, so that orders are done one after the other.
-    pub(crate) orders: Mutex<()>,
+    orders: Mutex<()>,
     /// What others than root and the daemon's own user may put in.
-    pub(crate) lent: Lent,
+    lent: Lent,
     /// What goes wrong on command.
-    pub(crate) faults: LegFaults,
+    faults: LegFaults,
     /// The daemon ends: no order begins any more.
-    pub(crate) ending: Arc<AtomicBool>,
+    ending: Arc<AtomicBool>,
 }
 
 impl Desk {
+    /// A mirror without volumes, whose legs are these.
+    #[must_use]
+    pub fn new(
+        mut mirror: MirrorDrive,
+        legs: &[LegConfig],
+        public: Arc<Public>,
+        holder: Arc<dyn Holder>,
+        lent: Lent,
+        ending: Arc<AtomicBool>,
+    ) -> Self {
+        mirror.ends_with(Arc::clone(&ending));
+        let deck = Deck::new(legs, mirror, Arc::clone(&public));
+        Desk {
+            deck: Arc::new(Gate::new(deck)),
+            public,
+            holder,
+            orders: Mutex::new(()),
+            lent,
+            faults: LegFaults::of(legs),
+            ending,
+        }
+    }
+
+    /// Puts the volumes in that the configuration names, where it names some; says whether it does.
+    pub fn load_first(&self) -> Result<bool> {
+        let mut deck = self.deck.for_operator();
+        let sinks: Option<Vec<_>> = deck.legs().iter().map(|leg| leg.sink.clone()).collect();
+        let Some(sinks) = sinks else {
+            return Ok(false);
+        };
+        let opened = deck::open(deck.legs(), &sinks)?;
+        deck.insert(opened)?;
+        Ok(true)
+    }
+
+    /// The mirror as a drive, for its programs.
+    #[must_use]
+    pub fn drive(&self) -> Served {
+        let identity = self.deck.for_operator().mirror.identity();
+        Served::new(
+            Arc::clone(&self.deck),
+            Arc::clone(&self.public),
+            Arc::clone(&self.holder),
+            identity,
+        )
+    }
+
+    /// What ends meets no fault, and waits for none.
+    pub fn end_faults(&self) {
+        self.faults.end();
+    }
+
     fn act(&self, request: Request, peer: Peer) -> Result<Response> {
         if request == Request::Status {
             return Ok(Response::Status(Box::new(self.public.status())));
@@ -104,9 +152,7 @@ impl Desk {
         let limits = deck.mirror.block_limits();
         let refused = deck.mirror.refusal().map(str::to_owned);
         drop(deck);
-        if self.announced.limits().is_some_and(|told| told != limits) {
-            self.tell_limits(limits);
-        }
+        self.holder.hear_limits(limits);
         if let Some(refused) = refused {
             bail!("{refused}");
         }
@@ -119,24 +165,6 @@ impl Desk {
         Ok(format!(
             "loaded: {names}; of the volumes before not all are copies: {late}"
         ))
-    }
-
-    /// Has the device daemon greet the mirror again: at a greeting it hears of the block limits.
-    fn tell_limits(&self, limits: BlockLimits) {
-        let BlockLimits {
-            min_bytes,
-            max_bytes,
-            ..
-        } = limits;
-        log::info!("blocks of {min_bytes} to {max_bytes} bytes are possible now");
-        let why = "the device daemon is to hear of other block limits".to_owned();
-        self.public.set_attached(false, Some(why));
-        if self.end.hang_up() {
-            self.public.wait_attached(GREETING);
-        } else {
-            self.public.set_attached(true, None);
-            log::warn!("the device daemon hears of it when the mirror is started anew");
-        }
     }
 
     fn unload(&self, force: bool) -> Result<String> {
@@ -267,7 +295,7 @@ impl Desk {
     }
 
     /// Brings all legs to stable storage, at the end of the daemon.
-    pub(crate) fn end(&self) -> Result<()> {
+    pub fn end(&self) -> Result<()> {
         let mut deck = self.deck.for_operator();
         deck.mirror.drop_surplus_here();
         let ejected = deck.eject();
@@ -281,7 +309,7 @@ impl Desk {
         }
         // Under the lock of the mirror, which nobody gets any more: a call of the program, or an order, that waits for
         // it would put volumes in again that nobody closes then.
-        self.end.hang_up();
+        self.holder.part();
         std::mem::forget(deck);
         ensure!(failures.is_empty(), "{}", failures.join("; "));
         Ok(())

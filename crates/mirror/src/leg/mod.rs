@@ -35,7 +35,7 @@ use late::{Late, LateFailure};
 pub use options::{Class, Keeps, LegOptions, NewLeg, When};
 pub(crate) use place::{just_behind, object_before, same_place};
 pub(crate) use seat::{AtWork, Seat};
-pub(crate) use state::words_of_drop;
+pub use state::words_of_drop;
 
 /// What a mark, or what a format adds to a block, costs at most: only to see early warning coming.
 pub(crate) const OVERHEAD_BYTES: u64 = 64;

@@ -1,20 +1,21 @@
 //! What the status tells. It is kept beside the mirror, so that a client that asks never waits for a leg.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use pseudotape_control::mirror::{
+    BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
+};
 use pseudotape_sink::{Sink, left_on_both};
 use pseudotape_tape::{BlockLimits, Position};
 
-use crate::config::Config;
-use crate::daemon::faults::statuses;
+use crate::desk::faults::statuses;
 use crate::leg::{Keeps, LegBoard, LegOptions, LegState};
-use crate::messages::{
-    BusyStatus, LegCondition, LegStatus, MirrorStatus, PositionStatus, SlaveEndStatus,
-};
+use crate::leg_config::LegConfig;
+use crate::mirror::MirrorOptions;
 
 /// The throughput is told over so many samples, which are a second apart.
 const SAMPLES: usize = 5;
@@ -79,8 +80,10 @@ struct State {
     legs: Vec<PublicLeg>,
 }
 
-pub(crate) struct Public {
-    slave: PathBuf,
+/// What is known of a mirror beside the mirror.
+pub struct Public {
+    /// The slave end that it is behind.
+    slave: Option<PathBuf>,
     min_legs: usize,
     progress: Mutex<Progress>,
     state: Mutex<State>,
@@ -101,8 +104,15 @@ pub(crate) enum Effect {
 }
 
 impl Public {
-    pub(crate) fn new(config: &Config, limits: BlockLimits) -> Self {
-        let legs = config.legs.iter().map(|leg| PublicLeg {
+    /// A mirror of these legs, behind this slave end where it is behind one, before volumes are in.
+    #[must_use]
+    pub fn new(
+        slave: Option<PathBuf>,
+        options: &MirrorOptions,
+        legs: &[LegConfig],
+        limits: BlockLimits,
+    ) -> Self {
+        let legs = legs.iter().map(|leg| PublicLeg {
             options: leg.options.clone(),
             sink: leg.sink.clone(),
             refusal: None,
@@ -111,8 +121,8 @@ impl Public {
             samples: VecDeque::new(),
         });
         Public {
-            slave: config.slave.clone(),
-            min_legs: config.mirror.min_legs,
+            slave,
+            min_legs: options.min_legs,
             progress: Mutex::default(),
             state: Mutex::new(State {
                 legs: legs.collect(),
@@ -164,17 +174,18 @@ impl Public {
     }
 
     /// The device daemon took the mirror, or lost it.
-    pub(crate) fn set_attached(&self, attached: bool, problem: Option<String>) {
+    pub fn set_attached(&self, attached: bool, problem: Option<String>) {
         let mut state = self.state();
         if attached && !state.attached {
-            log::info!("is the drive at the slave end {}", self.slave.display());
+            let end = self.slave.as_deref().unwrap_or(Path::new(""));
+            log::info!("is the drive at the slave end {}", end.display());
         }
         (state.attached, state.problem) = (attached, problem);
         self.attaching.notify_all();
     }
 
     /// Waits until the device daemon has the mirror, for this long at most.
-    pub(crate) fn wait_attached(&self, timeout: Duration) {
+    pub fn wait_attached(&self, timeout: Duration) {
         let waited = self
             .attaching
             .wait_timeout_while(self.state(), timeout, |state| !state.attached);
@@ -231,7 +242,7 @@ impl Public {
     }
 
     /// Notes how much each leg has stored. To be called once a second.
-    pub(crate) fn sample(&self) {
+    pub fn sample(&self) {
         let now = Instant::now();
         for leg in &mut self.state().legs {
             let stored = leg.board.stored_bytes.load(Ordering::Relaxed);
@@ -283,7 +294,8 @@ impl Public {
     }
 
     /// The whole status.
-    pub(crate) fn status(&self) -> MirrorStatus {
+    #[must_use]
+    pub fn status(&self) -> MirrorStatus {
         let (at, in_file, working) = {
             let progress = self.progress();
             (progress.at, progress.in_file, progress.working)
@@ -307,11 +319,11 @@ impl Public {
         let mut status = MirrorStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            slave: SlaveEndStatus {
-                path: self.slave.clone(),
+            slave: self.slave.clone().map(|path| SlaveEndStatus {
+                path,
                 attached: state.attached,
                 problem: state.problem.clone(),
-            },
+            }),
             loaded,
             degraded,
             refused: state.refused.clone(),

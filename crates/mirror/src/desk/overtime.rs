@@ -6,22 +6,24 @@ use std::time::{Duration, Instant};
 
 use pseudotape_human::{HumanBytes, counted};
 
-use crate::daemon::public::{LeftBehind, Public};
+use crate::desk::public::{LeftBehind, Public};
 
 /// Exit code of a daemon that ended before everything was stored.
-pub(crate) const EXIT_IMPATIENT: i32 = 1;
+pub const EXIT_IMPATIENT: i32 = 1;
 /// Time between two looks at what the legs do.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Watches the end of the daemon in a thread of its own.
-pub(crate) struct Overtime {
+pub struct Overtime {
     public: Arc<Public>,
     limit: Duration,
     is_watching: AtomicBool,
 }
 
 impl Overtime {
-    pub(crate) fn new(public: Arc<Public>, limit: Duration) -> Arc<Self> {
+    /// Watches the end of a mirror that is known here: so long without a sign of its legs is too long.
+    #[must_use]
+    pub fn new(public: Arc<Public>, limit: Duration) -> Arc<Self> {
         Arc::new(Overtime {
             public,
             limit,
@@ -31,7 +33,7 @@ impl Overtime {
 
     /// From now on the process ends when no leg has done anything for the limit. As long as the legs store what they
     /// still have to get, they get it all.
-    pub(crate) fn begin(self: &Arc<Self>) {
+    pub fn begin(self: &Arc<Self>) {
         if self.is_watching.swap(true, Ordering::SeqCst) {
             return;
         }

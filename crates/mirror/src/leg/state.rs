@@ -11,7 +11,8 @@ use super::{Cause, Class, Leg, LegState};
 
 /// What an operator hears of a leg that is dropped with the tape at this object. At the beginning the leg may hold all
 /// that the others hold, until something is written.
-pub(crate) fn words_of_drop(from: ObjectNumber) -> String {
+#[must_use]
+pub fn words_of_drop(from: ObjectNumber) -> String {
     match from.0 {
         0 => "what is written from the beginning of the tape on is not on it".to_owned(),
         _ => format!("not mirrored from object {from} on"),

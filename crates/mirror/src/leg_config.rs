@@ -1,14 +1,15 @@
 //! One leg of the configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_fault::{Fault, FaultError, Faults};
-use pseudotape_human::{Size, did_you_mean, list, parse_size};
+use pseudotape_human::{Size, counted, did_you_mean, list, parse_size};
 use pseudotape_sink::Sink;
 use serde::Deserialize;
 
 use crate::leg::{Class, Keeps, LegOptions, When};
+use crate::mirror::{MAX_LEGS, MirrorOptions};
 
 /// A leg, and what is in it at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,9 @@ pub struct LegConfig {
 /// A leg as it is written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct LegTable {
-    pub(super) name: String,
+pub struct LegTable {
+    /// Its name.
+    pub name: String,
     sink: Option<String>,
     class: Option<String>,
     when: Option<String>,
@@ -38,7 +40,7 @@ const LEG_OPTIONS: [&str; 3] = ["class", "when", "reserve"];
 const SINK_OPTIONS: [&str; 5] = ["capacity", "early-warning", "server", "rsh", "command"];
 
 /// Reads `NAME[=SINK][,class=…][,when=…][,reserve=…]`; the other options are the sink's.
-pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
+pub fn parse_leg(text: &str) -> Result<LegTable> {
     let mut table = LegTable::default();
     let mut rest = Vec::new();
     for (number, part) in list::parts(text, ',').enumerate() {
@@ -82,7 +84,8 @@ pub(super) fn parse_leg(text: &str) -> Result<LegTable> {
     Ok(table)
 }
 
-pub(super) fn check_leg(table: LegTable) -> Result<LegConfig> {
+/// Checks a leg as it is written; its paths become absolute.
+pub fn check_leg(table: LegTable) -> Result<LegConfig> {
     check_name(&table.name)?;
     let wrong = |error: String| anyhow::anyhow!(error);
     let options = LegOptions {
@@ -143,7 +146,7 @@ fn parse_sink(text: &str) -> Result<Sink> {
 }
 
 /// Reads `LEG=SINK` of a command.
-pub(crate) fn parse_assignment(text: &str) -> Result<(String, Sink)> {
+pub fn parse_assignment(text: &str) -> Result<(String, Sink)> {
     let Some((leg, sink)) = text.split_once('=') else {
         bail!("'{text}' is not LEG=SINK: say the name of the leg and its volume, as a=PATH");
     };
@@ -154,7 +157,44 @@ pub(crate) fn parse_assignment(text: &str) -> Result<(String, Sink)> {
     Ok((leg.to_owned(), asked))
 }
 
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .with_context(|| format!("can't make {} an absolute path", path.display()))
+/// Checks legs that are to be one mirror.
+pub fn check_legs(legs: &[LegConfig], mirror: &MirrorOptions) -> Result<()> {
+    ensure!(
+        !legs.is_empty(),
+        "a mirror without legs: give --leg NAME=SINK for each copy, or [[leg]] in a --config file"
+    );
+    ensure!(
+        legs.len() <= MAX_LEGS,
+        "{} legs: a mirror has at most {MAX_LEGS}",
+        legs.len()
+    );
+    for (number, leg) in legs.iter().enumerate() {
+        let name = &leg.options.name;
+        let before = legs.iter().take(number);
+        ensure!(
+            before.into_iter().all(|other| other.options.name != *name),
+            "two legs are named {name}: give each a name of its own"
+        );
+    }
+    ensure!(
+        legs.iter().any(|leg| leg.options.when == When::Sync),
+        "every leg is late (when=unload or when=deferred): at least one must be when=sync"
+    );
+    ensure!(
+        mirror.min_legs <= legs.len(),
+        "min-legs is {}, and the mirror has {}",
+        mirror.min_legs,
+        counted(legs.len() as u64, "leg")
+    );
+    let is_empty = |leg: &&LegConfig| leg.sink.is_none();
+    if let Some(empty) = legs.iter().find(is_empty)
+        && let Some(full) = legs.iter().find(|leg| !is_empty(leg))
+    {
+        bail!(
+            "leg {} has a volume and leg {} has none: name a sink for every leg, or for none and load them later by 'pseudotape-mirror load'",
+            full.options.name,
+            empty.options.name
+        );
+    }
+    Ok(())
 }

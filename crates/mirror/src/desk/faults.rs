@@ -1,11 +1,11 @@
 //! Faults on command: what the operator injects into legs (docs/FAULTS.md).
 
 use anyhow::{Result, bail, ensure};
+use pseudotape_control::mirror::Response;
 use pseudotape_control::{FaultStatus, Peer};
 use pseudotape_fault::{Fault, FaultError, Faults, Listed};
 
-use crate::config::LegConfig;
-use crate::messages::Response;
+use crate::leg_config::LegConfig;
 
 /// The faults of every leg, by its name. Whoever asks here never waits for a leg.
 #[derive(Clone, Debug)]
