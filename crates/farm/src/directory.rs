@@ -8,8 +8,10 @@ use crate::title::Title;
 
 /// Its first bytes.
 pub const DIRECTORY_MAGIC: [u8; 16] = *b"pseudotape farm\n";
-/// Version of the format that this program writes.
-pub const DIRECTORY_VERSION: u32 = 1;
+/// The latest version of the format that this program writes: that of a volume with marks.
+pub const DIRECTORY_VERSION: u32 = 2;
+/// That of a volume without.
+const PLAIN_VERSION: u32 = 1;
 /// Length of what stands before the records.
 pub const HEADER_BYTES: usize = 64;
 /// The longest directory that is read.
@@ -20,7 +22,7 @@ const LEAST_RECORD_BYTES: usize = 128;
 
 // Where the fields of the header lie.
 const VERSION: usize = 16;
-const RESERVED: usize = 20;
+const MARKS: usize = 20;
 const NEXT: usize = 24;
 const COUNT: usize = 32;
 const LENGTH: usize = 40;
@@ -28,9 +30,44 @@ const BODY_CRC: usize = 48;
 const RESERVED_TOO: usize = 52;
 const HEADER_CRC: usize = 60;
 
+/// What a volume is made as, and stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Marks {
+    /// The archives of its capsules are compressed.
+    pub compressed: bool,
+}
+
+impl Marks {
+    const COMPRESSED: u32 = 1;
+
+    /// Those of a volume that is made now.
+    #[must_use]
+    pub fn compressed(compressed: bool) -> Self {
+        Marks { compressed }
+    }
+
+    fn bits(self) -> u32 {
+        match self.compressed {
+            true => Self::COMPRESSED,
+            false => 0,
+        }
+    }
+
+    fn of(bits: u32) -> Result<Self, DirectoryError> {
+        match bits & !Self::COMPRESSED {
+            0 => Ok(Marks {
+                compressed: bits & Self::COMPRESSED != 0,
+            }),
+            unknown => Err(DirectoryError::Marks(unknown)),
+        }
+    }
+}
+
 /// All that a volume has, by title and in the order of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
+    marks: Marks,
     next: Number,
     entries: Vec<Entry>,
     by_title: HashMap<Title, usize>,
@@ -46,6 +83,9 @@ pub enum DirectoryError {
     /// A later program wrote it.
     #[error("it has version {0} of the format, which a later pseudotape reads")]
     Newer(u32),
+    /// A later program marked the volume.
+    #[error("it has marks {0:#x}, which a later pseudotape knows")]
+    Marks(u32),
     /// It is not what was written.
     #[error("it is damaged: {0}")]
     Damaged(String),
@@ -54,6 +94,7 @@ pub enum DirectoryError {
 impl Default for Directory {
     fn default() -> Self {
         Directory {
+            marks: Marks::default(),
             next: Number::FIRST,
             entries: Vec::new(),
             by_title: HashMap::new(),
@@ -62,6 +103,17 @@ impl Default for Directory {
 }
 
 impl Directory {
+    /// The same, of a volume that is made as these say.
+    pub(crate) fn marked(self, marks: Marks) -> Self {
+        Directory { marks, ..self }
+    }
+
+    /// What the volume was made as.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        self.marks
+    }
+
     /// The lowest number that no capsule had so far.
     #[must_use]
     pub fn next(&self) -> Number {
@@ -117,7 +169,13 @@ impl Directory {
                 .copy_from_slice(field);
         };
         put(0, &DIRECTORY_MAGIC);
-        put(VERSION, &DIRECTORY_VERSION.to_le_bytes());
+        let marks = self.marks.bits();
+        let version = match marks {
+            0 => PLAIN_VERSION,
+            _ => DIRECTORY_VERSION,
+        };
+        put(VERSION, &version.to_le_bytes());
+        put(MARKS, &marks.to_le_bytes());
         put(NEXT, &self.next.0.get().to_le_bytes());
         put(COUNT, &(self.entries.len() as u64).to_le_bytes());
         put(LENGTH, &(body.len() as u64).to_le_bytes());
@@ -146,11 +204,14 @@ impl Directory {
         {
             return Err(damaged("its header has a wrong checksum"));
         }
-        match u32_at(header, VERSION) {
-            Some(DIRECTORY_VERSION) => {}
+        let bits = u32_at(header, MARKS).unwrap_or(0);
+        let marks = match u32_at(header, VERSION) {
+            Some(PLAIN_VERSION) if bits == 0 => Marks::default(),
+            Some(PLAIN_VERSION) => return Err(damaged("reserved bytes of its header are in use")),
+            Some(DIRECTORY_VERSION) => Marks::of(bits)?,
             version => return Err(DirectoryError::Newer(version.unwrap_or(0))),
-        }
-        if u32_at(header, RESERVED) != Some(0) || u64_at(header, RESERVED_TOO) != Some(0) {
+        };
+        if u64_at(header, RESERVED_TOO) != Some(0) {
             return Err(damaged("reserved bytes of its header are in use"));
         }
         if u64_at(header, LENGTH) != Some(body.len() as u64) {
@@ -184,6 +245,7 @@ impl Directory {
             return Err(damaged("it has not as many files as its header says"));
         }
         Ok(Directory {
+            marks,
             next,
             entries,
             by_title,
@@ -252,8 +314,9 @@ mod tests {
     use crate::entry::tests::{EXAMPLE, entries, example};
 
     fn directory() -> impl Strategy<Value = Directory> {
-        prop::collection::vec(entries(), 0..6).prop_map(|entries| {
-            let mut directory = Directory::default();
+        let entries = prop::collection::vec(entries(), 0..6);
+        (entries, any::<bool>()).prop_map(|(entries, compressed)| {
+            let mut directory = Directory::default().marked(Marks::compressed(compressed));
             let mut number = Number::FIRST;
             directory.put(entries.into_iter().map(|entry| {
                 number = number.next();
@@ -294,15 +357,31 @@ mod tests {
         assert_eq!(directory.encode(), golden);
     }
 
+    /// CW-48: the bytes of version 2, as the same table has them; an unmarked volume keeps version 1.
+    #[test]
+    fn the_bytes_of_a_marked_directory_are_these() {
+        let marked = Directory::default().marked(Marks::compressed(true));
+        let mut golden = b"pseudotape farm\n".to_vec();
+        golden.extend([2, 0, 0, 0, 1, 0, 0, 0]);
+        golden.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        golden.extend([0; 28]);
+        let header = |golden: &[u8]| [golden, &crc32fast::hash(golden).to_le_bytes()].concat();
+        assert_eq!(marked.encode(), header(&golden));
+        assert_eq!(Directory::parse(&marked.encode()), Ok(marked));
+        golden[MARKS] = 0x81;
+        let later = Directory::parse(&header(&golden));
+        assert_eq!(later, Err(DirectoryError::Marks(0x80)));
+    }
+
     #[test]
     fn what_is_no_directory_is_told() {
         assert_eq!(Directory::parse(b""), Err(DirectoryError::Foreign));
         assert_eq!(Directory::parse(&[0; 100]), Err(DirectoryError::Foreign));
         let mut newer = Directory::default().encode();
-        newer[VERSION] = 2;
+        newer[VERSION] = 3;
         let crc = crc32fast::hash(&newer[..HEADER_CRC]);
         newer[HEADER_CRC..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(Directory::parse(&newer), Err(DirectoryError::Newer(2)));
+        assert_eq!(Directory::parse(&newer), Err(DirectoryError::Newer(3)));
     }
 
     proptest! {

@@ -9,8 +9,12 @@ use uuid::Uuid;
 
 use crate::title::Title;
 
-/// Version of the record that this program writes.
-pub const RECORD_VERSION: u64 = 1;
+/// The latest version of the record that this program writes: that of a capsule whose archive is compressed.
+pub const RECORD_VERSION: u64 = 2;
+/// That of all other ones.
+const PLAIN_VERSION: u64 = 1;
+/// The word for the one way in which archives are compressed.
+const ZSTD: &str = "zstd";
 /// The longest record: the longest title, and words.
 pub(crate) const MAX_RECORD_BYTES: usize = 16 << 10;
 /// The longest words in it, in characters: why a file is missing, and notes.
@@ -171,6 +175,8 @@ pub struct Entry {
     pub stamp: Stamp,
     /// Of the contents of its member in the archive, where the capsule has them or had them.
     pub digest: Option<Digest>,
+    /// Bytes of its archive as it is stored, where it is compressed.
+    pub stored: Option<u64>,
     /// When the capsule was made, in milliseconds after 1970.
     pub added_ms: u64,
     /// Why the capsule has not the file, or who released it.
@@ -199,7 +205,11 @@ impl Entry {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut records = Records::default();
-        records.add("pseudotape.farm", RECORD_VERSION.to_string());
+        let version = match self.stored {
+            Some(_) => RECORD_VERSION,
+            None => PLAIN_VERSION,
+        };
+        records.add("pseudotape.farm", version.to_string());
         records.add("number", self.number.to_string());
         records.add("capsule", self.capsule.to_string());
         records.add("title", self.title.bytes());
@@ -214,6 +224,10 @@ impl Entry {
         records.add("modified", self.stamp.modified.text());
         if let Some(digest) = self.digest {
             records.add("blake3", digest.to_string());
+        }
+        if let Some(stored) = self.stored {
+            records.add("compression", ZSTD);
+            records.add("stored", stored.to_string());
         }
         records.add("added_ms", self.added_ms.to_string());
         if let Some(why) = &self.why {
@@ -240,11 +254,15 @@ impl Entry {
         if fields.first != KEYS.first().map(|key| key.as_bytes()) {
             return Err(RecordError::Malformed("it is no record of a disk farm"));
         }
-        match fields.number("pseudotape.farm")? {
-            RECORD_VERSION => {}
-            newer @ 2.. => return Err(RecordError::Newer(newer)),
+        let stored = match fields.number("pseudotape.farm")? {
+            PLAIN_VERSION => None,
+            RECORD_VERSION if fields.text("compression") == Some(ZSTD) => {
+                Some(fields.number("stored")?)
+            }
+            RECORD_VERSION => return Err(RecordError::Value("compression")),
+            newer @ 3.. => return Err(RecordError::Newer(newer)),
             _ => return Err(RecordError::Value("pseudotape.farm")),
-        }
+        };
         let word = |key| fields.text(key).ok_or(RecordError::Value(key));
         let kind = word("kind")?;
         let kind = KINDS.iter().find(|(_, known)| *known == kind);
@@ -280,6 +298,7 @@ impl Entry {
                 modified: Time::parse(modified).ok_or(RecordError::Value("modified"))?,
             },
             digest,
+            stored,
             added_ms: fields.number("added_ms")?,
             why: fields.text("why").map(cut),
             note: fields.text("note").map(cut),
@@ -288,7 +307,7 @@ impl Entry {
 }
 
 /// The keys of a record; the first one says what it is.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 17] = [
     "pseudotape.farm",
     "number",
     "capsule",
@@ -301,6 +320,8 @@ const KEYS: [&str; 15] = [
     "created",
     "modified",
     "blake3",
+    "compression",
+    "stored",
     "added_ms",
     "why",
     "note",
@@ -369,6 +390,7 @@ pub(crate) mod tests {
         let stamp = (any::<u64>(), any::<u64>(), prop::option::of(time()), time());
         let rest = (any::<u64>(), any::<u128>(), any::<u64>(), any::<u64>());
         let digest = prop::option::of(any::<[u8; 32]>());
+        let digest = (digest, prop::option::of(any::<u64>()));
         (
             title,
             0..3usize,
@@ -385,7 +407,7 @@ pub(crate) mod tests {
                     state,
                     stamp,
                     (number, capsule, length, added_ms),
-                    digest,
+                    (digest, stored),
                     (why, note),
                 )| {
                     Entry {
@@ -402,6 +424,7 @@ pub(crate) mod tests {
                             modified: stamp.3,
                         },
                         digest: digest.map(Digest),
+                        stored,
                         added_ms,
                         why,
                         note,
@@ -428,6 +451,7 @@ pub(crate) mod tests {
                 },
             },
             digest: Some(Digest([0xab; 32])),
+            stored: None,
             added_ms: 1_700_000_000_000,
             why: Some("because".to_owned()),
             note: None,
@@ -448,6 +472,21 @@ pub(crate) mod tests {
             EXAMPLE.escape_ascii().to_string()
         );
         assert_eq!(Entry::parse(EXAMPLE), Ok(example()));
+    }
+
+    /// The bytes of version 2, as the same table has them.
+    #[test]
+    fn the_bytes_of_a_record_of_a_compressed_archive_are_these() {
+        let compressed = Entry {
+            stored: Some(400),
+            ..example()
+        };
+        let text = EXAMPLE.escape_ascii().to_string();
+        let text = text.replace("pseudotape.farm=1", "pseudotape.farm=2");
+        let added = r"20 compression=zstd\n14 stored=400\n26 added_ms";
+        let golden = text.replace("26 added_ms", added);
+        assert_eq!(compressed.encode().escape_ascii().to_string(), golden);
+        assert_eq!(Entry::parse(&compressed.encode()), Ok(compressed));
     }
 
     #[test]
@@ -502,7 +541,9 @@ pub(crate) mod tests {
             refused("12 number=1\n"),
             RecordError::Malformed(_)
         ));
-        assert_eq!(refused("21 pseudotape.farm=2\n"), RecordError::Newer(2));
+        assert_eq!(refused("21 pseudotape.farm=3\n"), RecordError::Newer(3));
+        let other = "21 pseudotape.farm=2\n18 compression=lz\n";
+        assert_eq!(refused(other), RecordError::Value("compression"));
         assert_eq!(
             refused("21 pseudotape.farm=1\n"),
             RecordError::Value("kind")

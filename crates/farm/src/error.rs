@@ -151,6 +151,9 @@ pub enum Fault {
     /// The archive in it is damaged.
     #[error("{0}")]
     Archive(pseudotape_pax::Error),
+    /// The blocks are good, and no archive comes out of them.
+    #[error("its archive can't be unpacked: {0}")]
+    Packed(String),
     /// The image is none that a farm made.
     #[error("it is no capsule: {0}")]
     Form(&'static str),
@@ -186,6 +189,7 @@ impl Fault {
             Fault::Absent
             | Fault::CutOff
             | Fault::Form(_)
+            | Fault::Packed(_)
             | Fault::Other { .. }
             | Fault::Digest { .. } => true,
             Fault::Kind(_) | Fault::Host(_) | Fault::Archive(pseudotape_pax::Error::Read(_)) => {

@@ -22,7 +22,9 @@ mod volume;
 mod waiting;
 
 pub use capsule::{BLOCK_BYTES, capsule_name, capsule_number};
-pub use directory::{DIRECTORY_MAGIC, DIRECTORY_VERSION, Directory, DirectoryError, HEADER_BYTES};
+pub use directory::{
+    DIRECTORY_MAGIC, DIRECTORY_VERSION, Directory, DirectoryError, HEADER_BYTES, Marks,
+};
 pub use entry::{
     Digest, Entry, FileKind, MAX_WORDS, Number, RECORD_VERSION, RecordError, Stamp, State,
 };

@@ -1,18 +1,22 @@
 //! A capsule: one file in an image of its own, that `tar` reads.
 //!
 //! ```text
-//! tape file 0   an archive of one member, in blocks of 10240 bytes; no member where the capsule has no file
+//! tape file 0   an archive of one member, in blocks of 10240 bytes; no member where the capsule has no file. In a
+//!               compressed volume one zstd frame of it, whose last block is shorter
 //! tape file 1   one block: the record, which is the volume's entry for the file
 //! ```
 
+mod blocks;
 #[cfg(test)]
 mod golden_test;
+mod packing;
 mod reading;
 mod store;
 mod writing;
 
 use crate::entry::Number;
 
+pub(crate) use packing::Packing;
 pub(crate) use reading::{Opened, open};
 pub(crate) use store::CapsuleStore;
 pub(crate) use writing::{Archive, Making};

@@ -1,14 +1,14 @@
 //! Reading of a capsule.
 
-use std::borrow::BorrowMut;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use pseudotape_image::{Access, Image, Object, Store};
 use pseudotape_pax::{Member, Reader};
 use pseudotape_tape::{Mark, ObjectNumber};
 
 use super::BLOCK_BYTES;
+use super::packing::{Packing, Unpacked};
 use super::store::CapsuleStore;
 use crate::entry::{Digest, Entry, MAX_RECORD_BYTES};
 use crate::error::Fault;
@@ -108,9 +108,10 @@ impl Opened {
     }
 
     /// The archive, for who checks what comes from it himself.
-    pub(crate) fn into_archive(mut self) -> Result<Reader<Blocks<Image<CapsuleStore>>>, Fault> {
+    pub(crate) fn into_archive(mut self) -> Result<Reader<Unpacked<Image<CapsuleStore>>>, Fault> {
         self.image.locate(ObjectNumber(0))?;
-        Ok(Reader::new(Blocks::new(self.image)))
+        let archive = Unpacked::new(self.image, packing(&self.entry));
+        Ok(Reader::new(archive.map_err(Fault::Host)?))
     }
 
     /// Reads the archive: `begin` gets the member, and `keep` its contents; all of it is checked.
@@ -122,7 +123,8 @@ impl Opened {
         mut keep: impl FnMut(&mut T, &[u8]) -> io::Result<()>,
     ) -> Result<Option<T>, Fault> {
         self.image.locate(ObjectNumber(0))?;
-        let mut reader = Reader::new(Blocks::new(&mut self.image));
+        let archive = Unpacked::new(&mut self.image, packing(&self.entry));
+        let mut reader = Reader::new(archive.map_err(Fault::Host)?);
         let mut kept = None;
         let mut digest = blake3::Hasher::new();
         if self.entry.state.has_file() {
@@ -150,7 +152,18 @@ impl Opened {
                 "its archive has more files than its record says",
             ));
         }
+        let ends_here = reader.source_mut().ends_here();
+        let ends_here = ends_here.map_err(|error| fault(&mut reader, error.into()))?;
+        if !ends_here {
+            return Err(Fault::Form("there is more behind its archive"));
+        }
+        let stored = reader.source_mut().blocks().passed;
         drop(reader);
+        if self.entry.stored.is_some_and(|expected| expected != stored) {
+            return Err(Fault::Form(
+                "its archive takes another number of bytes than its record says",
+            ));
+        }
         self.pass_archive()?;
         let found = Digest(*digest.finalize().as_bytes());
         match (&kept, self.entry.digest) {
@@ -178,65 +191,21 @@ impl Opened {
     }
 }
 
-/// The bytes of the blocks of a tape file.
-pub(crate) struct Blocks<I> {
-    image: I,
-    block: Vec<u8>,
-    at: usize,
-    used: usize,
-    failed: Option<pseudotape_image::Error>,
-}
-
-impl<I> Blocks<I> {
-    fn new(image: I) -> Self {
-        Blocks {
-            image,
-            block: vec![0; BLOCK_BYTES as usize],
-            at: 0,
-            used: 0,
-            failed: None,
-        }
+/// How the archive of a capsule is stored.
+fn packing(entry: &Entry) -> Packing {
+    match entry.stored {
+        Some(_) => Packing::Zstd,
+        None => Packing::Plain,
     }
 }
 
-impl<I: BorrowMut<Image<CapsuleStore>>> Read for Blocks<I> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.used {
-            self.at = 0;
-            self.used = 0;
-            match self.image.borrow_mut().read_object(&mut self.block) {
-                Ok(Object::Block { length, copied }) => {
-                    if length > BLOCK_BYTES {
-                        return Err(io::Error::other("a block is longer than those of capsules"));
-                    }
-                    self.used = copied;
-                }
-                // Its reader says that the archive ends too early.
-                Ok(Object::Filemark | Object::Setmark | Object::EndOfData) => return Ok(0),
-                Err(error) => {
-                    let text = error.to_string();
-                    self.failed = Some(error);
-                    return Err(io::Error::other(text));
-                }
-            }
-        }
-        let ready = self.block.get(self.at..self.used).unwrap_or_default();
-        let bytes = ready.len().min(out.len());
-        if let (Some(out), Some(ready)) = (out.get_mut(..bytes), ready.get(..bytes)) {
-            out.copy_from_slice(ready);
-        }
-        self.at += bytes;
-        Ok(bytes)
-    }
-}
-
-fn next(reader: &mut Reader<Blocks<&mut Image<CapsuleStore>>>) -> Result<Option<Member>, Fault> {
+fn next(reader: &mut Reader<Unpacked<&mut Image<CapsuleStore>>>) -> Result<Option<Member>, Fault> {
     let next = reader.next_member();
     next.map_err(|error| fault(reader, error))
 }
 
 fn contents(
-    reader: &mut Reader<Blocks<&mut Image<CapsuleStore>>>,
+    reader: &mut Reader<Unpacked<&mut Image<CapsuleStore>>>,
     buffer: &mut [u8],
 ) -> Result<usize, Fault> {
     let read = reader.read_contents(buffer);
@@ -245,11 +214,13 @@ fn contents(
 
 /// What the image says, where it was the image that failed.
 fn fault(
-    reader: &mut Reader<Blocks<&mut Image<CapsuleStore>>>,
+    reader: &mut Reader<Unpacked<&mut Image<CapsuleStore>>>,
     error: pseudotape_pax::Error,
 ) -> Fault {
-    match reader.source_mut().failed.take() {
-        Some(of_image) => of_image.into(),
-        None => Fault::Archive(error),
+    match (reader.source_mut().blocks().failed.take(), error) {
+        (Some(of_image), _) => of_image.into(),
+        // The image gave the bytes, and they are no frame.
+        (None, pseudotape_pax::Error::Read(error)) => Fault::Packed(error.to_string()),
+        (None, error) => Fault::Archive(error),
     }
 }

@@ -8,6 +8,7 @@ use pseudotape_tape::Mark;
 use uuid::Uuid;
 
 use super::BLOCK_BYTES;
+use super::packing::{Packer, Packing, failed};
 use super::store::CapsuleStore;
 use crate::entry::Digest;
 
@@ -35,6 +36,9 @@ pub(crate) struct Archive {
     /// Bytes of the member's contents that are still to come.
     due: u64,
     padding: usize,
+    packer: Option<Packer>,
+    /// Bytes that are in blocks.
+    stored: u64,
 }
 
 impl Archive {
@@ -43,6 +47,7 @@ impl Archive {
         store: CapsuleStore,
         making: &Making<'_>,
         member: Option<&Member>,
+        packing: Packing,
     ) -> Result<Self, Error> {
         let mut parameters = CreateParameters::new(VolumeId(making.identity), making.now_ms);
         parameters.label = making.label.to_owned();
@@ -52,6 +57,11 @@ impl Archive {
             digest: blake3::Hasher::new(),
             due: 0,
             padding: 0,
+            packer: match packing {
+                Packing::Plain => None,
+                Packing::Zstd => Some(Packer::new().map_err(failed)?),
+            },
+            stored: 0,
         };
         if let Some(member) = member {
             archive.append(&member.headers(PAX_NAME))?;
@@ -82,14 +92,29 @@ impl Archive {
         Digest(*self.digest.finalize().as_bytes())
     }
 
-    /// Ends the archive and writes the record behind it. The file has all bytes then, on no stable storage yet.
-    pub(crate) fn end(mut self, record: &[u8]) -> Result<CapsuleStore, Error> {
+    /// Ends the archive; how many bytes it takes where it is compressed.
+    pub(crate) fn close(&mut self) -> Result<Option<u64>, Error> {
         let zeros = vec![0; self.padding + END.len()];
         self.append(&zeros)?;
         let block = BLOCK_BYTES as usize;
-        let whole = self.buffer.len().next_multiple_of(block);
-        self.buffer.resize(whole, 0);
-        self.write_blocks(whole)?;
+        let Some(packer) = self.packer.take() else {
+            let whole = self.buffer.len().next_multiple_of(block);
+            self.buffer.resize(whole, 0);
+            self.write_blocks(whole)?;
+            return Ok(None);
+        };
+        packer.end(&mut self.buffer).map_err(failed)?;
+        // Nothing may stand behind a frame: the last block is as long as what is left.
+        self.write_blocks(self.buffer.len() / block * block)?;
+        if !self.buffer.is_empty() {
+            self.image.append_block(&self.buffer)?;
+            self.stored += self.buffer.len() as u64;
+        }
+        Ok(Some(self.stored))
+    }
+
+    /// Writes the record behind the archive, which is closed. The file has all bytes then, on no stable storage yet.
+    pub(crate) fn end(mut self, record: &[u8]) -> Result<CapsuleStore, Error> {
         self.image.append_marks(Mark::Filemark, 1)?;
         self.image.append_block(record)?;
         self.image.append_marks(Mark::Filemark, 1)?;
@@ -97,7 +122,10 @@ impl Archive {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.buffer.extend_from_slice(bytes);
+        match &mut self.packer {
+            Some(packer) => packer.pack(bytes, &mut self.buffer).map_err(failed)?,
+            None => self.buffer.extend_from_slice(bytes),
+        }
         match self.buffer.len() >= BATCH_BYTES {
             true => self.write_blocks(self.buffer.len() / BATCH_BYTES * BATCH_BYTES),
             false => Ok(()),
@@ -109,6 +137,7 @@ impl Archive {
         let size = NonZeroU32::new(BLOCK_BYTES).expect("blocks have a length");
         let blocks = self.buffer.get(..bytes).unwrap_or_default();
         self.image.append_blocks(size, blocks)?;
+        self.stored += bytes as u64;
         self.buffer.drain(..bytes);
         Ok(())
     }

@@ -336,6 +336,7 @@ impl<'a> Adding<'a> {
             length: file.length(),
             stamp: file.stamp(),
             digest: None,
+            stored: None,
             added_ms: now_ms(),
             why: None,
             note: self.note(file),
@@ -354,7 +355,7 @@ impl<'a> Adding<'a> {
                     return self.make_missing(number, file, why).map(Some);
                 }
                 entry.digest = Some(digest);
-                let (name, made) = self.volume.end_capsule(archive, &entry)?;
+                let (name, made) = self.volume.end_capsule(archive, &mut entry)?;
                 Ok(Some((entry, name, made)))
             }
         }
@@ -413,7 +414,7 @@ impl<'a> Adding<'a> {
         file: &dyn Offered,
         why: &str,
     ) -> Result<(Entry, String, std::fs::File), Error> {
-        let entry = Entry {
+        let mut entry = Entry {
             number,
             capsule: Uuid::now_v7(),
             title: file.title().clone(),
@@ -422,12 +423,13 @@ impl<'a> Adding<'a> {
             length: file.length(),
             stamp: file.stamp(),
             digest: None,
+            stored: None,
             added_ms: now_ms(),
             why: Some(why.to_owned()),
             note: self.note(file),
         };
         let archive = self.volume.begin_capsule(number, entry.capsule, None)?;
-        let (name, made) = self.volume.end_capsule(archive, &entry)?;
+        let (name, made) = self.volume.end_capsule(archive, &mut entry)?;
         Ok((entry, name, made))
     }
 

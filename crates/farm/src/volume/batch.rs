@@ -7,7 +7,7 @@ use pseudotape_pax::Member;
 use uuid::Uuid;
 
 use super::{TEMPORARY, Volume, now_ms};
-use crate::capsule::{Archive, CapsuleStore, Making, capsule_name};
+use crate::capsule::{Archive, CapsuleStore, Making, Packing, capsule_name};
 use crate::entry::{Entry, Number};
 use crate::error::Error;
 use crate::place::Place;
@@ -161,19 +161,27 @@ impl Volume {
             now_ms: now_ms(),
         };
         let store = CapsuleStore::to_write(file, name.clone(), self.place.steps().clone());
-        let begun = Archive::begin(store, &making, member);
+        // Of a capsule without a file nothing is to be compressed.
+        let packing = match member.is_some() && self.directory.marks().compressed {
+            true => Packing::Zstd,
+            false => Packing::Plain,
+        };
+        let begun = Archive::begin(store, &making, member, packing);
         begun.map_err(|error| Error::writing(&self.place.path_of(&name), error))
     }
 
-    /// Ends it with its record; the file with its name.
+    /// Ends it with its record, which gets to know how it is stored; the file with its name.
     pub(super) fn end_capsule(
         &self,
-        archive: Archive,
-        entry: &Entry,
+        mut archive: Archive,
+        entry: &mut Entry,
     ) -> Result<(String, File), Error> {
         let name = temporary(entry.number);
         let path = self.place.path_of(&name);
-        let store = archive.end(&entry.encode());
+        let store = archive.close().and_then(|stored| {
+            entry.stored = stored;
+            archive.end(&entry.encode())
+        });
         let store = store.map_err(|error| Error::writing(&path, error))?;
         let file = store.into_file();
         let told = file.and_then(|file| {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
-use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES};
+use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES, Marks};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::holder::Holder;
@@ -45,6 +45,7 @@ pub struct Root {
     path: PathBuf,
     steps: Steps,
     waiting: Waiting,
+    marks: Marks,
 }
 
 impl Root {
@@ -55,6 +56,7 @@ impl Root {
                 path: path.to_owned(),
                 steps: Steps::default(),
                 waiting: Waiting::default(),
+                marks: Marks::default(),
             }),
             Ok(_) => Err(Error::NoRoot {
                 root: path.to_owned(),
@@ -81,6 +83,13 @@ impl Root {
         tell: impl Fn(&VolumeName, Option<&Holder>) + Send + Sync + 'static,
     ) -> Self {
         self.waiting = Waiting::new(longest, tell);
+        self
+    }
+
+    /// Volumes that are made get these marks.
+    #[must_use]
+    pub fn marking(mut self, marks: Marks) -> Self {
+        self.marks = marks;
         self
     }
 
@@ -155,7 +164,7 @@ impl Root {
         // Whoever was faster than the lock has made the volume.
         match read_directory(&place, name)? {
             Some(_) => Err(Error::Exists(name.clone())),
-            None => Volume::begin(name, place),
+            None => Volume::begin(name, place, self.marks),
         }
     }
 
@@ -172,7 +181,7 @@ impl Root {
         };
         match read_directory(&place, name)? {
             Some(directory) => Volume::to_change(name, place, directory),
-            None => Volume::begin(name, place),
+            None => Volume::begin(name, place, self.marks),
         }
     }
 }
@@ -235,8 +244,9 @@ impl Volume {
     }
 
     /// An empty one, in a folder that has no directory.
-    fn begin(name: &VolumeName, place: Place) -> Result<Self, Error> {
-        let mut volume = Volume::to_change(name, place, Directory::default())?;
+    fn begin(name: &VolumeName, place: Place, marks: Marks) -> Result<Self, Error> {
+        let directory = Directory::default().marked(marks);
+        let mut volume = Volume::to_change(name, place, directory)?;
         volume.write_directory()?;
         volume.is_new = true;
         Ok(volume)

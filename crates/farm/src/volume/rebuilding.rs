@@ -2,7 +2,7 @@
 
 use super::{Root, Volume};
 use crate::capsule::{self, capsule_number};
-use crate::directory::Directory;
+use crate::directory::{Directory, Marks};
 use crate::entry::Entry;
 use crate::error::{Error, Fault};
 use crate::place::Place;
@@ -38,9 +38,11 @@ pub(super) fn rebuild_in(
     let mut directory = Directory::default();
     // A directory that can be read knows which numbers were used.
     let mut before = Directory::default();
+    let mut had_directory = false;
     if let Ok(Some(readable)) = super::read_directory(&place, name) {
         directory.use_numbers_before(readable.next());
         before = readable;
+        had_directory = true;
     }
     let mut found = Vec::new();
     for file in place.names()? {
@@ -70,6 +72,13 @@ pub(super) fn rebuild_in(
         }
     }
     found.sort_by_key(|entry| entry.number);
+    // Where no directory tells it, a capsule does.
+    let is_compressed = found.iter().any(|entry| entry.stored.is_some());
+    let marks = match had_directory {
+        true => before.marks(),
+        false => Marks::compressed(is_compressed),
+    };
+    let mut directory = directory.marked(marks);
     directory.put(found.iter().cloned());
     for entry in found {
         let listed = directory.find(&entry.title);

@@ -50,7 +50,7 @@ pub fn release(
             tell(Released::Before(entry));
             continue;
         }
-        let stub = Entry {
+        let mut stub = Entry {
             number: next,
             capsule: Uuid::now_v7(),
             state: State::Released,
@@ -61,7 +61,7 @@ pub fn release(
         next = next.next();
         let made = volume
             .begin_capsule(stub.number, stub.capsule, None)
-            .and_then(|archive| volume.end_capsule(archive, &stub));
+            .and_then(|archive| volume.end_capsule(archive, &mut stub));
         let (temporary, file) = match made {
             Ok(made) => made,
             Err(error) => {

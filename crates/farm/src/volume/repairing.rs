@@ -293,7 +293,7 @@ impl Plan {
         }
         for stub in &self.fill {
             let archive = volume.begin_capsule(stub.number, stub.capsule, None)?;
-            let (temporary, file) = volume.end_capsule(archive, stub)?;
+            let (temporary, file) = volume.end_capsule(archive, &mut stub.clone())?;
             volume.place.sync_file(&temporary, &file)?;
             let name = capsule_name(stub.number);
             volume.place.rename_new(&temporary, &name)?;
@@ -327,6 +327,7 @@ fn stub(gone: &Entry) -> Entry {
     Entry {
         capsule: Uuid::now_v7(),
         state,
+        stored: None,
         why,
         added_ms: now_ms(),
         ..gone.clone()
