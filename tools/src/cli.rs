@@ -28,8 +28,9 @@ pub(crate) use delivery::{
     CloseIncident, DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
 };
 pub(crate) use farm::{
-    AddFiles, AnnotateFile, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, LockWait,
-    MergeVerb, MergeVolumes, RebuildVolume, ReleaseFiles, RepairVolume, ShowFile, VerifyFiles,
+    AddFiles, AnnotateFile, Changing, Compression, ConfigCommand, ExtractFiles, FarmCommand,
+    FarmOptions, ListFarm, MergeVerb, MergeVolumes, RebuildVolume, ReleaseFiles, RepairVolume,
+    ShowFile, VerifyFiles,
 };
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,

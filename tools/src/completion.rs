@@ -217,7 +217,13 @@ fn labels(vault: Option<PathBuf>) -> Vec<Candidate> {
 
 fn farm_volumes(place: &Place<'_>) -> Vec<Candidate> {
     let root = place.said("root").map(str::to_owned);
-    let root = root.or_else(|| std::env::var("PSEUDOTAPE_FARM").ok());
+    let usual = || {
+        crate::farm::config::usual_root()?
+            .into_os_string()
+            .into_string()
+            .ok()
+    };
+    let root = root.or_else(usual);
     let Some(root) = root else {
         return Vec::new();
     };

@@ -34,6 +34,7 @@ const SERVER_MANUAL: Manual<'_> = Manual {
 };
 
 const SERVER_CONFIGURATION: &str = include_str!("../../docs/man/pseudotape-rmt.toml.md");
+const FARM_CONFIGURATION: &str = include_str!("../../docs/man/pseudotape-farm.toml.md");
 const VAULT_CONFIGURATION: &str = include_str!("../../docs/man/pseudotape-vault.toml.md");
 
 pub(crate) fn completions(
@@ -68,6 +69,7 @@ fn pages() -> Vec<Page> {
     pages.extend(pages_of(Arguments::command(), &SERVER_MANUAL));
     let others = ["pseudotape-rmt(1)", "pseudotape-copy(1)"];
     pages.push(file_page(SERVER_CONFIGURATION, &others));
+    pages.push(file_page(FARM_CONFIGURATION, &["pseudotape-farm(1)"]));
     pages.push(file_page(VAULT_CONFIGURATION, &["pseudotape-vault(1)"]));
     pages
 }
@@ -103,6 +105,7 @@ mod tests {
             MANUAL.document,
             SERVER_MANUAL.document,
             SERVER_CONFIGURATION,
+            FARM_CONFIGURATION,
             include_str!("../../docs/man/pseudotape-dev.md"),
             include_str!("../../docs/man/pseudotape.toml.md"),
         ];

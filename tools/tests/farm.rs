@@ -768,6 +768,12 @@ fn reports_are_those_of_the_document() {
     fs::write(place.path("farm/V/note"), "mine").unwrap();
     let again = place.path("farm/V/FILE0000009.ptape");
     fs::copy(place.path("farm/V/FILE0000002.ptape"), &again).unwrap();
+    see("config show", &place.json(0, &["config", "show"]));
+    fs::write(place.path("kept"), "text").unwrap();
+    see(
+        "add",
+        &place.json(0, &["copy", "Z", "kept", "--compression", "on"]),
+    );
     see("verify", &place.json(1, &["verify", "V"]));
     place.spoil(2, "second");
     see("verify", &place.json(1, &["verify", "V"]));
@@ -788,6 +794,7 @@ fn reports_are_those_of_the_document() {
         "trouble",
         "title_bytes",
         "created",
+        "stored",
     ];
     seen.compare("FARM.md", &rare);
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# CW-04, CW-07: a capsule of the disk farm, alone in a drive: tar gets the file back with all its attributes.
+# CW-04, CW-07, CW-50: a capsule of the disk farm, alone in a drive: tar gets the file back with all its attributes, also
+# from a compressed one.
 
 mkdir -p farm src
 pattern 3 300000 >src/letter
@@ -12,12 +13,19 @@ check "a volume of two files" pseudotape farm copy letters src
 says "a copy onto it changes nothing" 2 'may be added to letters, but not copied' pseudotape farm copy letters src
 says "its capsules are whole" 0 '2 capsules whole' pseudotape farm verify letters
 says "it is listed" 0 'src/letter' pseudotape farm ls letters
+check "a compressed volume of them" pseudotape farm copy packed src --compression on
 
-# Nothing but the capsule is left.
+# Nothing but the capsules is left.
 cp farm/letters/FILE0000002.ptape alone.ptape
+cp farm/packed/FILE0000002.ptape packed.ptape
 mv src kept
 rm -r farm
-drive_up "$WORK/alone.ptape"
+drive_up "$WORK/alone.ptape" "$WORK/packed.ptape"
 check "tar gets it back" tar -xpf "$NODE"
+same "it is the same" "$(cat kept/letter | md5sum) $(stat -c '%a %u:%g %y %s' kept/letter)" \
+    "$(cat src/letter | md5sum) $(stat -c '%a %u:%g %y %s' src/letter)"
+rm -r src
+check "tar and zstd get it back from the compressed one" \
+    bash -c "set -o pipefail; dd if='${NODES[1]}' bs=10240 status=none | tar --zstd -xpf -"
 same "it is the same" "$(cat kept/letter | md5sum) $(stat -c '%a %u:%g %y %s' kept/letter)" \
     "$(cat src/letter | md5sum) $(stat -c '%a %u:%g %y %s' src/letter)"

@@ -13,9 +13,12 @@ the bytes, the exact rules of the verbs, and what --json prints. The exit code i
 #[derive(Debug, Args)]
 #[command(after_help = FARM)]
 pub(crate) struct FarmOptions {
-    /// The folder with the volumes [default: $PSEUDOTAPE_FARM]. It has to be there.
+    /// The folder with the volumes [default: $PSEUDOTAPE_FARM, else what the configuration says]. It has to be there.
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// The configuration [default: /etc/pseudotape-farm.toml, if it is there].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     #[command(subcommand)]
     pub command: FarmCommand,
 }
@@ -62,14 +65,72 @@ pub(crate) enum FarmCommand {
     /// A capsule that has a file goes only where another one took its place and is whole, and only with
     /// --drop-replaced.
     Repair(RepairVolume),
+    /// Shows the settings of farms, and who said each of them.
+    Config(FarmConfig),
+}
+
+impl FarmCommand {
+    /// How long it waits for another command, where somebody says it.
+    pub fn lock_wait(&self) -> Option<u64> {
+        let wait = match self {
+            FarmCommand::Copy(add) | FarmCommand::Add(add) | FarmCommand::CompareAdd(add) => {
+                &add.wait
+            }
+            FarmCommand::Merge(merge) => &merge.wait,
+            FarmCommand::Annotate(annotate) => &annotate.wait,
+            FarmCommand::Release(release) => &release.wait,
+            FarmCommand::Rebuild(rebuild) => &rebuild.wait,
+            FarmCommand::Repair(repair) => &repair.wait,
+            FarmCommand::Ls(_)
+            | FarmCommand::Show(_)
+            | FarmCommand::Extract(_)
+            | FarmCommand::Verify(_)
+            | FarmCommand::Config(_) => return None,
+        };
+        wait.lock_wait
+    }
+
+    /// Whether a volume that it makes is compressed, where somebody says it.
+    pub fn compression(&self) -> Option<bool> {
+        let said = match self {
+            FarmCommand::Copy(add) | FarmCommand::Add(add) | FarmCommand::CompareAdd(add) => {
+                add.compression
+            }
+            FarmCommand::Merge(merge) => merge.compression,
+            _ => None,
+        };
+        said.map(|switch| switch == Compression::On)
+    }
+}
+
+/// Whether a volume is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compression {
+    /// It is: its capsules take less room, and 'tar --zstd -x' restores them.
+    On,
+    /// It is not: 'tar -x' restores its capsules.
+    Off,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FarmConfig {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Shows each setting with who said it: the command line, the environment, the file, or nobody.
+    Show,
 }
 
 /// For commands that change a volume.
 #[derive(Debug, Args)]
 pub(crate) struct LockWait {
-    /// So long it waits for another command that changes the volume; 0 does not wait.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub lock_wait: u64,
+    /// So long it waits for another command that changes the volume; 0 does not wait [default: what the configuration
+    /// says, else 60].
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_wait: Option<u64>,
 }
 
 /// What becomes of a file that changes while it is read.
@@ -101,6 +162,10 @@ pub(crate) struct AddFiles {
     /// that are gone or cut off, and no changed bit in their contents.
     #[arg(long)]
     pub check_present: bool,
+    /// Whether the volume is compressed, where this makes it [default: what the configuration says, else off]. One that
+    /// is there stays as it is.
+    #[arg(long, value_name = "SWITCH", value_enum)]
+    pub compression: Option<Compression>,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.
@@ -134,6 +199,10 @@ pub(crate) struct MergeVolumes {
     /// that are gone or cut off, and no changed bit in their contents.
     #[arg(long)]
     pub check_present: bool,
+    /// Whether the volume is compressed, where this makes it [default: what the configuration says, else off]. One that
+    /// is there stays as it is.
+    #[arg(long, value_name = "SWITCH", value_enum)]
+    pub compression: Option<Compression>,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.

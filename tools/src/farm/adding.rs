@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::shown::{ShownFile, ShownTitle, named};
 use crate::Verdict;
-use crate::cli::{AddFiles, Changing, MergeVerb, MergeVolumes};
+use crate::cli::{AddFiles, Changing, Compression, MergeVerb, MergeVolumes};
 
 /// Which verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +205,6 @@ pub(super) fn run(
     root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let root = super::waiting(root, &options.wait);
     if how == How::Copy {
         // A mistyped path is not to leave a volume behind, onto which the right one can't be copied then.
         for path in &options.paths {
@@ -224,6 +223,7 @@ pub(super) fn run(
             Changing::Missing => Keeping::Missing,
         },
         looking: looking(options.check_present),
+        compression: options.compression,
         word: "added",
         verbose: options.verbose,
     };
@@ -243,7 +243,6 @@ pub(super) fn merge(
     root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let root = super::waiting(root, &options.wait);
     if options.sources.contains(&options.volume) {
         bail!(
             "volume {} can't be merged into itself: nothing was done",
@@ -262,6 +261,7 @@ pub(super) fn merge(
         },
         keeping: Keeping::Changed,
         looking: looking(options.check_present),
+        compression: options.compression,
         word: "recorded",
         verbose: options.verbose,
     };
@@ -279,12 +279,29 @@ struct Adds<'a> {
     how: How,
     keeping: Keeping,
     looking: Looking,
+    compression: Option<Compression>,
     /// What is said of each file that was added.
     word: &'static str,
     verbose: bool,
 }
 
 impl Adds<'_> {
+    /// A volume stays as it was made, and who asks for something else is to know that.
+    fn check_marks(&self, volume: &Volume) -> anyhow::Result<()> {
+        let is_compressed = volume.directory().marks().compressed;
+        let (is, other) = match is_compressed {
+            true => ("compressed", "off"),
+            false => ("not compressed", "on"),
+        };
+        match self.compression {
+            Some(said) if (said == Compression::On) != is_compressed => bail!(
+                "volume {} is {is}, and stays as it was made: say it without --compression {other}; nothing was changed",
+                self.name
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Opens or makes the volume, and shows what `add` did.
     fn run(
         &self,
@@ -296,6 +313,7 @@ impl Adds<'_> {
             How::Copy => root.create(self.name)?,
             How::Add | How::CompareAdd => root.open_or_create(self.name)?,
         };
+        self.check_marks(&volume)?;
         let verb = match self.how {
             How::Copy | How::Add => Verb::Add,
             How::CompareAdd => Verb::AddAndCompare,

@@ -1,30 +1,35 @@
 //! `pseudotape farm`: single files, each in an image of its own.
 
 mod adding;
+pub(crate) mod config;
 mod reading;
 mod releasing;
 mod repairing;
 mod shown;
 
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
-use pseudotape_farm::Root;
+use pseudotape_farm::{Marks, Root};
 use pseudotape_human::Screen;
 
 use crate::Verdict;
-use crate::cli::{FarmCommand, FarmOptions, LockWait};
+use crate::cli::{ConfigCommand, FarmCommand, FarmOptions};
+use config::Settings;
 
-/// Where the farm is, when nobody says it.
-const VARIABLE: &str = "PSEUDOTAPE_FARM";
 /// So many files of a kind are named where nobody asked for all.
 const NAMED: usize = 20;
 
 pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let root = root(options.root.as_ref(), std::env::var_os(VARIABLE))?;
+    let settings = Settings::read(options)?;
+    if let FarmCommand::Config(config) = &options.command {
+        return match config.command {
+            ConfigCommand::Show => config::show(&settings, screen),
+        };
+    }
+    let root = waiting(Root::open(settings.root()?)?, settings.lock_wait());
+    let root = root.marking(Marks::compressed(settings.compression.value));
     match &options.command {
+        FarmCommand::Config(_) => Ok(Verdict::Well),
         FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, root, screen),
         FarmCommand::Add(add) => adding::run(add, adding::How::Add, root, screen),
         FarmCommand::CompareAdd(add) => adding::run(add, adding::How::CompareAdd, root, screen),
@@ -40,18 +45,8 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
     }
 }
 
-fn root(said: Option<&PathBuf>, environment: Option<OsString>) -> anyhow::Result<Root> {
-    let environment = environment
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from);
-    let root = said.cloned().or(environment);
-    let root = root.with_context(|| format!("which farm? Say --root DIR, or set {VARIABLE}"))?;
-    Ok(Root::open(&root)?)
-}
-
 /// The root, for a command that waits for volumes.
-fn waiting(root: Root, wait: &LockWait) -> Root {
-    let longest = Duration::from_secs(wait.lock_wait);
+fn waiting(root: Root, longest: Duration) -> Root {
     root.waiting(longest, move |volume, holder| {
         let holder = holder.map_or_else(|| "another command".to_owned(), ToString::to_string);
         let seconds = longest.as_secs();

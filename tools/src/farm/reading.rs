@@ -24,6 +24,10 @@ pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::
                 volume: name.to_string(),
                 files: entries.map(|entries| entries.len() as u64),
                 bytes: entries.map(|entries| entries.iter().map(|entry| entry.length).sum()),
+                compressed: looked
+                    .as_ref()
+                    .ok()
+                    .map(|volume| volume.directory().marks().compressed),
                 trouble: looked.as_ref().err().map(ToString::to_string),
             });
         }
@@ -69,7 +73,6 @@ pub(super) fn annotate(
     root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let root = super::waiting(root, &options.wait);
     let (volume, note) = (&options.volume, options.note.clone());
     let entry = pseudotape_farm::annotate(&root, volume, &options.title, note)?;
     show_one(volume, &root.look(volume)?, &entry, screen)
@@ -317,7 +320,6 @@ pub(super) fn rebuild(
     root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let root = super::waiting(root, &options.wait);
     let mut rebuilt = RebuiltVolume {
         volume: options.volume.to_string(),
         listed: 0,

@@ -54,7 +54,6 @@ impl Report for ReleasedFiles {
 }
 
 pub(super) fn run(options: &ReleaseFiles, root: Root, screen: &Screen) -> anyhow::Result<Verdict> {
-    let root = super::waiting(root, &options.wait);
     let uid = getuid();
     let user = User::from_uid(uid).ok().flatten();
     let by = options.by.clone();

@@ -100,7 +100,6 @@ impl Report for RepairedVolume {
 }
 
 pub(super) fn run(options: &RepairVolume, root: Root, screen: &Screen) -> anyhow::Result<Verdict> {
-    let root = super::waiting(root, &options.wait);
     let how = Repair {
         apply: options.yes,
         drop_replaced: options.drop_replaced,

@@ -50,6 +50,7 @@ pub(super) struct ShownFile {
     kind: &'static str,
     pub state: &'static str,
     bytes: u64,
+    stored: Option<u64>,
     generation: u64,
     version: u64,
     created: Option<String>,
@@ -69,6 +70,7 @@ impl ShownFile {
             kind: entry.kind.word(),
             state: entry.state.word(),
             bytes: entry.length,
+            stored: entry.stored,
             generation: entry.stamp.generation,
             version: entry.stamp.version,
             created: entry.stamp.created.map(words_of),
@@ -123,6 +125,7 @@ pub(super) struct ShownVolume {
     pub volume: String,
     pub files: Option<u64>,
     pub bytes: Option<u64>,
+    pub compressed: Option<bool>,
     pub trouble: Option<String>,
 }
 
@@ -148,6 +151,7 @@ impl Report for VolumeList {
                     .map_or_else(String::new, |bytes| HumanBytes(bytes).to_string()),
                 match &volume.trouble {
                     Some(trouble) => screen.paint(Paint::Bad, &printable(trouble)),
+                    None if volume.compressed == Some(true) => "ok, compressed".to_owned(),
                     None => "ok".to_owned(),
                 },
             ]
@@ -168,21 +172,28 @@ impl Report for FileList {
         if self.files.is_empty() {
             return format!("no file is in {}\n", printable(&self.volume));
         }
-        let columns = [
+        let is_compressed = self.files.iter().any(|file| file.stored.is_some());
+        let mut columns = vec![
             ("number", Alignment::Right),
             ("state", Alignment::Left),
             ("size", Alignment::Right),
+            ("stored", Alignment::Right),
             ("modified", Alignment::Left),
             ("title", Alignment::Left),
         ];
+        if !is_compressed {
+            columns.retain(|(name, _)| *name != "stored");
+        }
         let row = |file: &ShownFile| {
-            vec![
+            let stored = file.stored.map(|stored| HumanBytes(stored).to_string());
+            let mut row = vec![
                 file.number.to_string(),
                 file.state_words(screen),
                 HumanBytes(file.bytes).to_string(),
-                file.modified.clone(),
-                file.title.words(),
-            ]
+            ];
+            row.extend(is_compressed.then(|| stored.unwrap_or_default()));
+            row.extend([file.modified.clone(), file.title.words()]);
+            row
         };
         screen.table(&columns, self.files.iter().map(row).collect())
     }
@@ -215,6 +226,10 @@ impl Report for OneFile {
         }
         line("kind", file.kind);
         line("size", &pseudotape_human::counted(file.bytes, "byte"));
+        if let Some(stored) = file.stored {
+            let bytes = pseudotape_human::counted(stored, "byte");
+            line("stored", &format!("{bytes}, compressed by zstd"));
+        }
         // An attribute that is not set says nothing.
         if file.generation > 0 {
             line("generation", &file.generation.to_string());

@@ -1,0 +1,350 @@
+//! The settings of farms: what the command line, the environment and the configuration file say, and what holds where
+//! none of them says anything.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use pseudotape_human::{Alignment, Report, Screen, field_meant, printable, read_text_file};
+use serde::{Deserialize, Serialize};
+
+use crate::Verdict;
+use crate::cli::FarmOptions;
+
+/// Where the configuration is, when nobody says it.
+const DEFAULT_FILE: &str = "/etc/pseudotape-farm.toml";
+/// Where the farm is, when the command line does not say it.
+pub(super) const VARIABLE: &str = "PSEUDOTAPE_FARM";
+/// How long a command waits for a volume.
+const LOCK_WAIT: u64 = 60;
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct File {
+    root: Option<PathBuf>,
+    compression: Option<bool>,
+    lock_wait: Option<u64>,
+}
+
+/// Who said a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Default,
+    File,
+    Environment,
+    CommandLine,
+}
+
+impl Source {
+    fn word(self) -> &'static str {
+        match self {
+            Source::Default => "default",
+            Source::File => "file",
+            Source::Environment => "environment",
+            Source::CommandLine => "command line",
+        }
+    }
+}
+
+/// A value, and who said it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setting<T> {
+    pub(super) value: T,
+    source: Source,
+}
+
+impl<T> Setting<T> {
+    /// The first that somebody said, else `usual`.
+    fn first(said: [(Source, Option<T>); 3], usual: T) -> Self {
+        let found = said
+            .into_iter()
+            .find_map(|(source, value)| Some((source, value?)));
+        let (source, value) = found.unwrap_or((Source::Default, usual));
+        Setting { value, source }
+    }
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// The configuration file, where there is one.
+    file: Option<PathBuf>,
+    root: Setting<Option<PathBuf>>,
+    pub(super) compression: Setting<bool>,
+    lock_wait: Setting<u64>,
+}
+
+impl Settings {
+    pub(super) fn read(options: &FarmOptions) -> anyhow::Result<Self> {
+        Self::of(options, std::env::var_os(VARIABLE), Path::new(DEFAULT_FILE))
+    }
+
+    /// `usual` is the file that is read where the command line names none.
+    fn of(
+        options: &FarmOptions,
+        environment: Option<OsString>,
+        usual: &Path,
+    ) -> anyhow::Result<Self> {
+        let (path, file) = match &options.config {
+            Some(path) => (Some(path.clone()), Some(read_file(path))),
+            None => match read_file(usual) {
+                Err(error) if is_absent(&error) => (None, None),
+                read => (Some(usual.to_owned()), Some(read)),
+            },
+        };
+        let file = file.transpose()?.unwrap_or_default();
+        let of_file = |path: &PathBuf| match path.is_absolute() {
+            true => Ok(path.clone()),
+            false => bail!(
+                "{}: root = \"{}\": a root has a whole path, that does not depend on where a command is started",
+                usual_or(options, usual).display(),
+                path.display()
+            ),
+        };
+        let root = file.root.as_ref().map(of_file).transpose()?;
+        let environment = environment.filter(|value| !value.is_empty());
+        Ok(Settings {
+            file: path,
+            root: Setting::first(
+                [
+                    (Source::CommandLine, options.root.clone().map(Some)),
+                    (
+                        Source::Environment,
+                        environment.map(|value| Some(PathBuf::from(value))),
+                    ),
+                    (Source::File, root.map(Some)),
+                ],
+                None,
+            ),
+            compression: Setting::first(
+                [
+                    (Source::CommandLine, options.command.compression()),
+                    (Source::Environment, None),
+                    (Source::File, file.compression),
+                ],
+                false,
+            ),
+            lock_wait: Setting::first(
+                [
+                    (Source::CommandLine, options.command.lock_wait()),
+                    (Source::Environment, None),
+                    (Source::File, file.lock_wait),
+                ],
+                LOCK_WAIT,
+            ),
+        })
+    }
+
+    pub(super) fn root(&self) -> anyhow::Result<&Path> {
+        self.root.value.as_deref().with_context(|| {
+            format!(
+                "which farm? Say --root DIR, set {VARIABLE}, or write root = \"DIR\" into {DEFAULT_FILE}"
+            )
+        })
+    }
+
+    /// How long a command waits for a volume that another one changes.
+    pub(super) fn lock_wait(&self) -> Duration {
+        Duration::from_secs(self.lock_wait.value)
+    }
+}
+
+fn usual_or<'a>(options: &'a FarmOptions, usual: &'a Path) -> &'a Path {
+    options.config.as_deref().unwrap_or(usual)
+}
+
+fn is_absent(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+}
+
+fn read_file(path: &Path) -> anyhow::Result<File> {
+    let text = read_text_file(path).with_context(|| format!("can't read {}", path.display()))?;
+    toml::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
+        .with_context(|| path.display().to_string())
+}
+
+/// The root that the environment or the usual file says, for those who complete words.
+pub(crate) fn usual_root() -> Option<PathBuf> {
+    let environment = std::env::var_os(VARIABLE).filter(|value| !value.is_empty());
+    let file = || read_file(Path::new(DEFAULT_FILE)).ok()?.root;
+    environment.map(PathBuf::from).or_else(file)
+}
+
+/// What is printed of the settings.
+#[derive(Debug, Serialize)]
+struct ShownSettings {
+    file: Option<String>,
+    settings: Vec<ShownSetting>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownSetting {
+    name: &'static str,
+    value: Option<String>,
+    source: &'static str,
+}
+
+impl ShownSetting {
+    fn new<T>(name: &'static str, setting: &Setting<T>, value: Option<String>) -> Self {
+        ShownSetting {
+            name,
+            value,
+            source: setting.source.word(),
+        }
+    }
+}
+
+impl Report for ShownSettings {
+    fn text(&self, screen: &Screen) -> String {
+        let columns = [
+            ("setting", Alignment::Left),
+            ("value", Alignment::Left),
+            ("said by", Alignment::Left),
+        ];
+        let row = |setting: &ShownSetting| {
+            let source = match (&self.file, setting.source) {
+                (Some(file), "file") => file.as_str(),
+                (_, source) => source,
+            };
+            vec![
+                setting.name.to_owned(),
+                printable(setting.value.as_deref().unwrap_or("-")),
+                printable(source),
+            ]
+        };
+        screen.table(&columns, self.settings.iter().map(row).collect())
+    }
+}
+
+/// `farm config show`.
+pub(super) fn show(settings: &Settings, screen: &Screen) -> anyhow::Result<Verdict> {
+    let path = |path: &PathBuf| path.display().to_string();
+    let on = |on: bool| if on { "on" } else { "off" };
+    screen.show(&ShownSettings {
+        file: settings.file.as_ref().map(path),
+        settings: vec![
+            ShownSetting::new(
+                "root",
+                &settings.root,
+                settings.root.value.as_ref().map(path),
+            ),
+            ShownSetting::new(
+                "compression",
+                &settings.compression,
+                Some(on(settings.compression.value).to_owned()),
+            ),
+            ShownSetting::new(
+                "lock-wait",
+                &settings.lock_wait,
+                Some(settings.lock_wait.value.to_string()),
+            ),
+        ],
+    })?;
+    Ok(Verdict::Well)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+    use pseudotape_human::keys_of;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        farm: FarmOptions,
+    }
+
+    fn read(
+        file: Option<&str>,
+        environment: Option<&str>,
+        words: &[&str],
+    ) -> anyhow::Result<Settings> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("farm.toml");
+        if let Some(text) = file {
+            fs::write(&path, text)?;
+        }
+        let line = Line::try_parse_from(std::iter::once(&"farm").chain(words))?;
+        Settings::of(&line.farm, environment.map(OsString::from), &path)
+    }
+
+    /// CW-81: the command line goes before the environment, and that before the file; else a default holds.
+    #[test]
+    fn each_setting_knows_who_said_it() {
+        let show = ["config", "show"];
+        let root = |settings: &Settings| {
+            (
+                settings
+                    .root
+                    .value
+                    .clone()
+                    .map(|root| root.display().to_string()),
+                settings.root.source.word(),
+            )
+        };
+        let none = read(None, None, &show).unwrap();
+        assert_eq!(root(&none), (None, "default"));
+        assert!(none.root().unwrap_err().to_string().contains("--root DIR"));
+        assert_eq!(none.lock_wait(), Duration::from_secs(60));
+        let text = "root = \"/file\"\nlock-wait = 5\ncompression = true\n";
+        let file = read(Some(text), None, &show).unwrap();
+        assert_eq!(root(&file), (Some("/file".to_owned()), "file"));
+        assert_eq!(file.lock_wait(), Duration::from_secs(5));
+        assert_eq!(
+            (file.compression.value, file.compression.source),
+            (true, Source::File)
+        );
+        let environment = read(Some(text), Some("/environment"), &show).unwrap();
+        assert_eq!(root(&environment).1, "environment");
+        assert_eq!(root(&read(Some(text), Some(""), &show).unwrap()).1, "file");
+        let words = ["--root", "/line", "config", "show"];
+        let line = read(Some(text), Some("/environment"), &words).unwrap();
+        assert_eq!(root(&line), (Some("/line".to_owned()), "command line"));
+        let words = ["add", "V", "f", "--lock-wait", "0", "--compression", "off"];
+        let line = read(Some(text), None, &words).unwrap();
+        assert_eq!(line.lock_wait(), Duration::ZERO);
+        assert_eq!(
+            (line.compression.value, line.compression.source),
+            (false, Source::CommandLine)
+        );
+    }
+
+    /// CW-81: a file that is wrong is refused, and what is wrong is named.
+    #[test]
+    fn a_wrong_configuration_is_refused() {
+        for (text, words) in [
+            ("rot = \"/x\"", "'root'"),
+            ("root = \"x\"", "a whole path"),
+            ("lock-wait = -1", "lock-wait"),
+            ("compression = \"yes\"", "compression"),
+            ("root", "farm.toml"),
+        ] {
+            let error = read(Some(text), None, &["config", "show"]).unwrap_err();
+            let error = format!("{error:#}");
+            assert!(error.contains(words), "{text}: {error}");
+        }
+        let named = ["--config", "/nowhere/farm.toml", "ls"];
+        let error = read(None, None, &named).unwrap_err();
+        assert!(
+            error.to_string().contains("can't read /nowhere/farm.toml"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_page_of_the_configuration_lists_its_keys() {
+        let document = include_str!("../../../docs/man/pseudotape-farm.toml.md");
+        let keys = keys_of::<File>().iter().map(|key| (*key).to_owned());
+        let documented = pseudotape_testkit::manual::documented_keys(document, "KEYS");
+        assert_eq!(documented, keys.collect());
+    }
+}

@@ -1,0 +1,158 @@
+//! The settings of farms, and what they do to volumes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.path("farm")).unwrap();
+        fs::write(place.path("text"), "a line that comes often\n".repeat(500)).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn configured(&self, text: &str) {
+        let root = self.path("farm");
+        let text = format!("root = \"{}\"\n{text}", root.display());
+        fs::write(self.path("farm.toml"), text).unwrap();
+    }
+
+    fn run(&self, words: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(self.directory.path())
+            .env_remove("PSEUDOTAPE_FARM")
+            .args(["farm", "--config", "farm.toml"])
+            .args(words.split(' '))
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    fn ok(&self, words: &str) -> String {
+        let output = self.run(words);
+        assert_eq!(output.status.code(), Some(0), "{words}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn refused(&self, words: &str) -> String {
+        let output = self.run(words);
+        assert_eq!(output.status.code(), Some(2), "{words}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{words} --json"))).unwrap()
+    }
+
+    fn is_compressed(&self, volume: &str) -> bool {
+        let list = self.json("ls");
+        let volumes = list["volumes"].as_array().unwrap();
+        let found = volumes.iter().find(|one| one["volume"] == volume);
+        found.unwrap()["compressed"].as_bool().unwrap()
+    }
+}
+
+/// CW-48, CW-49: what the file says, and what the command line says, decide what a new volume is.
+#[test]
+fn a_new_volume_is_compressed_as_the_file_and_the_command_line_say() {
+    let place = Place::new();
+    for (number, (file, line, compressed)) in [
+        ("", "", false),
+        ("compression = false\n", " --compression on", true),
+        ("compression = false\n", "", false),
+        ("compression = true\n", "", true),
+        ("compression = true\n", " --compression off", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        place.configured(file);
+        let volume = format!("V{number}");
+        place.ok(&format!("copy {volume} text{line}"));
+        assert_eq!(
+            place.is_compressed(&volume),
+            compressed,
+            "{file:?} {line:?}"
+        );
+        assert!(place.ok(&format!("verify {volume}")).contains("0 findings"));
+    }
+}
+
+/// CW-48, CW-50: the file says something else later: the volume stays, both sizes are shown, and the file comes back.
+#[test]
+fn a_volume_that_is_there_stays_as_it_is() {
+    let place = Place::new();
+    place.configured("compression = true\n");
+    place.ok("copy V text");
+    place.configured("compression = false\n");
+    fs::write(place.path("later"), "more of it\n".repeat(500)).unwrap();
+    place.ok("add V later");
+    let refused = place.refused("add V later --compression off");
+    assert!(
+        refused.contains("volume V is compressed, and stays as it was made"),
+        "{refused}"
+    );
+    let files = place.json("ls V");
+    for file in files["files"].as_array().unwrap() {
+        let sizes = (
+            file["bytes"].as_u64().unwrap(),
+            file["stored"].as_u64().unwrap(),
+        );
+        assert!(sizes.1 < sizes.0, "{sizes:?}");
+    }
+    assert!(place.ok("ls V").contains("stored"));
+    assert!(place.ok("ls").contains("ok, compressed"));
+    assert!(place.ok("show V later").contains("compressed by zstd"));
+    let before = fs::read(place.path("later")).unwrap();
+    fs::remove_file(place.path("later")).unwrap();
+    place.ok("extract V later");
+    assert_eq!(fs::read(place.path("later")).unwrap(), before);
+    place.ok("copy P later --compression off");
+    assert!(!place.ok("ls P").contains("stored"));
+}
+
+/// CW-81: all settings, each with who said it.
+#[test]
+fn all_settings_are_shown_with_their_sources() {
+    let place = Place::new();
+    place.configured("lock-wait = 7\n");
+    let shown = place.json("config show --root elsewhere");
+    let sources: Vec<String> = shown["settings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|setting| {
+            let text = |key: &str| setting[key].as_str().unwrap_or("-").to_owned();
+            format!("{} {} {}", text("name"), text("value"), text("source"))
+        })
+        .collect();
+    assert_eq!(
+        sources,
+        [
+            "root elsewhere command line",
+            "compression off default",
+            "lock-wait 7 file",
+        ]
+    );
+    assert_eq!(shown["file"], "farm.toml");
+    let text = place.ok("config show");
+    assert!(
+        text.contains("lock-wait") && text.contains("farm.toml"),
+        "{text}"
+    );
+    fs::write(place.path("farm.toml"), "compresion = true\n").unwrap();
+    let refused = place.refused("ls");
+    assert!(refused.contains("'compression'"), "{refused}");
+}
