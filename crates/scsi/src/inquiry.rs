@@ -68,6 +68,8 @@ pub(crate) mod vpd {
     pub(crate) const SUPPORTED: u8 = 0x00;
     pub(crate) const SERIAL: u8 = 0x80;
     pub(crate) const IDENTIFICATION: u8 = 0x83;
+    pub(crate) const TAPE_CAPABILITIES: u8 = 0xb0;
+    pub(crate) const MANUFACTURER_SERIAL: u8 = 0xb1;
 }
 
 impl UnitIdentity {
@@ -105,20 +107,32 @@ impl UnitIdentity {
     /// A page of vital product data; `None`: there is no such page.
     #[must_use]
     pub fn vital(&self, page: u8) -> Option<Vec<u8>> {
+        let tape = self.device_type == DeviceType::Tape;
         let body = match page {
-            vpd::SUPPORTED => vec![vpd::SUPPORTED, vpd::SERIAL, vpd::IDENTIFICATION],
-            vpd::SERIAL => {
-                let mut body = Vec::new();
-                body.text(&self.serial, self.serial.chars().count());
-                body
+            vpd::SUPPORTED => {
+                let mut pages = vec![vpd::SUPPORTED, vpd::SERIAL, vpd::IDENTIFICATION];
+                if tape {
+                    pages.extend_from_slice(&[vpd::TAPE_CAPABILITIES, vpd::MANUFACTURER_SERIAL]);
+                }
+                pages
             }
+            vpd::SERIAL => self.serial_text(),
             vpd::IDENTIFICATION => self.designators(),
+            // WORM: media that can only be appended to are taken.
+            vpd::TAPE_CAPABILITIES if tape => vec![0x01, 0],
+            vpd::MANUFACTURER_SERIAL if tape => self.serial_text(),
             _ => return None,
         };
         let mut out = vec![self.device_type.code(), page];
         out.put16(length16(body.len()));
         out.extend_from_slice(&body);
         Some(out)
+    }
+
+    fn serial_text(&self) -> Vec<u8> {
+        let mut body = Vec::new();
+        body.text(&self.serial, self.serial.chars().count());
+        body
     }
 
     /// The name by vendor, product and serial number, as page 83h and a library's list of drives have it.
@@ -228,6 +242,18 @@ mod tests {
         assert_eq!(names[38..42], [1, 3, 0, 8]);
         assert_eq!(names[42] >> 4, 3, "locally assigned");
         assert_eq!(unit.vital(0xb0), None);
+    }
+
+    #[test]
+    fn a_tape_drive_has_pages_of_its_own() {
+        let unit = UnitIdentity {
+            device_type: DeviceType::Tape,
+            ..changer()
+        };
+        let pages = [1, 0, 0, 5, 0x00, 0x80, 0x83, 0xb0, 0xb1];
+        assert_eq!(unit.vital(0).unwrap(), pages);
+        assert_eq!(unit.vital(0xb0).unwrap(), [1, 0xb0, 0, 2, 1, 0]);
+        assert_eq!(unit.vital(0xb1).unwrap(), b"\x01\xb1\x00\x06PL0001");
     }
 
     #[test]

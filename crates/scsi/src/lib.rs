@@ -2,7 +2,8 @@
 //! program sends and reads.
 //!
 //! Nothing here does I/O or knows how a command came: by `SG_IO` on a node, or through the kernel's target core.
-//! [`ChangerUnit`] is a changer over any `Changer`; [`execute_tape`] answers the commands that look at a tape drive.
+//! [`ChangerUnit`] is a changer over any `Changer`, [`TapeUnit`] a tape drive over any `Volume`; [`execute_tape`]
+//! answers the commands that only look at a tape drive.
 
 // Bytes from outside must not end in a panic or in another number.
 #![cfg_attr(
@@ -17,6 +18,8 @@ mod changer_unit;
 mod elements;
 #[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz_tape;
 mod inquiry;
 mod log;
 mod luns;
@@ -25,6 +28,7 @@ mod primary;
 mod refusal;
 mod reply;
 mod sense;
+mod stream;
 mod tape_command;
 mod tape_unit;
 
@@ -42,6 +46,8 @@ pub use elements::{
 };
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_command, fuzz_data};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz_tape::fuzz_tape;
 pub use inquiry::{DeviceType, STANDARD_BYTES, UnitIdentity};
 pub use log::{LogPage, Parameter, TAPE_ALERT_FLAGS, log_sense, tape_alert};
 pub use luns::report_luns;
@@ -55,6 +61,11 @@ pub use refusal::{exception_reason, refusal_sense};
 pub use reply::{Reply, Status};
 pub use sense::{
     FIXED_BYTES, FieldOf, FieldPointer, Reason, Sense, SenseFormat, SenseKey, StreamFlags,
+};
+pub use stream::{
+    At, AttributeRequest, Counted, Destination, Direction, Operation, OperationsRequest,
+    StreamCommand, TapeFeatures, TapeReply, TapeUnit, changes_something, data_direction,
+    operations,
 };
 pub use tape_command::{PositionForm, TapeCommand};
 pub use tape_unit::{Counters, TapeView, execute_tape, tape_sense};

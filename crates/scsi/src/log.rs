@@ -12,12 +12,36 @@ pub mod page {
     pub const WRITE_ERRORS: u8 = 0x02;
     /// Counters of errors while reading.
     pub const READ_ERRORS: u8 = 0x03;
+    /// Errors that are none of reading or writing.
+    pub const OTHER_ERRORS: u8 = 0x06;
     /// What a tape drive has moved.
     pub const SEQUENTIAL_ACCESS: u8 = 0x0c;
+    /// Temperature.
+    pub const TEMPERATURE: u8 = 0x0d;
+    /// What the volume went through.
+    pub const VOLUME_STATISTICS: u8 = 0x17;
+    /// How data were compressed.
+    pub const COMPRESSION: u8 = 0x1b;
     /// TapeAlert.
     pub const TAPE_ALERT: u8 = 0x2e;
+    /// What the medium went through, as LTO drives tell it.
+    pub const TAPE_USAGE: u8 = 0x30;
     /// How much fits.
     pub const TAPE_CAPACITY: u8 = 0x31;
+    /// How data were compressed, where older LTO drives tell it.
+    pub const COMPRESSION_OF_LTO: u8 = 0x32;
+}
+
+/// Flags of TapeAlert (SSC-3 annex A).
+pub(crate) mod alert {
+    /// A block could not be read or written.
+    pub(crate) const HARD_ERROR: u8 = 3;
+    /// A block could not be read.
+    pub(crate) const READ_FAILURE: u8 = 5;
+    /// A block could not be written.
+    pub(crate) const WRITE_FAILURE: u8 = 6;
+    /// The medium is write protected.
+    pub(crate) const WRITE_PROTECT: u8 = 9;
 }
 
 /// A parameter of a log page.

@@ -7,9 +7,13 @@ use crate::sense::{FieldPointer, Reason, Sense};
 
 /// Codes of mode pages.
 pub(crate) mod page {
+    pub(crate) const CONTROL: u8 = 0x0a;
     pub(crate) const COMPRESSION: u8 = 0x0f;
     pub(crate) const DEVICE_CONFIGURATION: u8 = 0x10;
     pub(crate) const MEDIUM_PARTITION: u8 = 0x11;
+    pub(crate) const EXCEPTIONS: u8 = 0x1c;
+    /// Of a tape drive; a changer has its element addresses under the same code.
+    pub(crate) const MEDIUM_CONFIGURATION: u8 = 0x1d;
     pub(crate) const ELEMENT_ADDRESSES: u8 = 0x1d;
     pub(crate) const TRANSPORT_GEOMETRY: u8 = 0x1e;
     pub(crate) const CAPABILITIES: u8 = 0x1f;
@@ -21,8 +25,22 @@ pub(crate) mod page {
 pub struct Page {
     /// PAGE CODE.
     pub code: u8,
+    /// SUBPAGE CODE; 0: a page without one.
+    pub subpage: u8,
     /// The parameters.
     pub body: Vec<u8>,
+}
+
+impl Page {
+    /// A page without a subpage code.
+    #[must_use]
+    pub fn new(code: u8, body: Vec<u8>) -> Self {
+        Page {
+            code,
+            subpage: 0,
+            body,
+        }
+    }
 }
 
 /// What the header and the block descriptor of MODE SENSE say.
@@ -45,27 +63,49 @@ pub struct BlockDescriptor {
     pub block_bytes: u32,
 }
 
-/// The parameter data of MODE SENSE, or why there are none.
+/// The parameter data of MODE SENSE of a unit that takes no MODE SELECT, or why there are none.
 pub fn mode_sense(
     command: ModeSense,
     header: ModeHeader,
     pages: &[Page],
 ) -> Result<Vec<u8>, Sense> {
-    const PAGE_BYTE: u16 = 2;
     if command.control == PageControl::Saved {
         return Err(Sense::illegal(Reason::SAVING_NOT_SUPPORTED));
     }
-    if command.subpage != 0 && !(command.page == page::ALL && command.subpage == 0xff) {
-        return Err(Sense::invalid_field(FieldPointer::command(3)));
+    let mut wanted = page_selected(command, pages.to_vec())?;
+    if command.control == PageControl::Changeable {
+        for page in &mut wanted {
+            page.body.fill(0);
+        }
     }
-    let wanted = |page: &&Page| command.page == page::ALL || command.page == page.code;
-    let wanted: Vec<_> = pages.iter().filter(wanted).collect();
+    Ok(mode_data(command, header, &wanted))
+}
+
+/// The pages that the command is about.
+pub(crate) fn page_selected(command: ModeSense, pages: Vec<Page>) -> Result<Vec<Page>, Sense> {
+    const PAGE_BYTE: u16 = 2;
+    const SUBPAGE_BYTE: u16 = 3;
+    const ALL_SUBPAGES: u8 = 0xff;
+    let is_page = |page: &Page| command.page == page::ALL || command.page == page.code;
+    let is_subpage =
+        |page: &Page| command.subpage == ALL_SUBPAGES || command.subpage == page.subpage;
+    let of_code: Vec<Page> = pages.into_iter().filter(is_page).collect();
     // Page 00h is the maker's; programs ask it for the header alone.
-    if wanted.is_empty() && command.page != 0 && command.page != page::ALL {
+    if of_code.is_empty() && command.page != 0 && command.page != page::ALL {
         return Err(Sense::invalid_field(FieldPointer::command_bit(
             PAGE_BYTE, 5,
         )));
     }
+    let wanted: Vec<Page> = of_code.into_iter().filter(is_subpage).collect();
+    if wanted.is_empty() && !matches!(command.subpage, 0 | ALL_SUBPAGES) {
+        return Err(Sense::invalid_field(FieldPointer::command(SUBPAGE_BYTE)));
+    }
+    Ok(wanted)
+}
+
+/// The parameter data of MODE SENSE: the header, the descriptor where it is wanted, and these pages.
+pub(crate) fn mode_data(command: ModeSense, header: ModeHeader, pages: &[Page]) -> Vec<u8> {
+    const SUBPAGE_FORMAT: u8 = 0x40;
     let mut rest = Vec::new();
     let block = header.block.filter(|_| command.block_descriptors);
     if let Some(block) = block {
@@ -75,14 +115,14 @@ pub fn mode_sense(
         rest.put24(block.block_bytes);
     }
     let descriptor_bytes = rest.len();
-    for page in wanted {
-        rest.push(page.code);
-        rest.push(length8(page.body.len()));
-        match command.control {
-            // MODE SELECT is not taken: no bit can be changed.
-            PageControl::Changeable => rest.zeros(page.body.len()),
-            _ => rest.extend_from_slice(&page.body),
+    for page in pages {
+        if page.subpage == 0 {
+            rest.extend_from_slice(&[page.code, length8(page.body.len())]);
+        } else {
+            rest.extend_from_slice(&[page.code | SUBPAGE_FORMAT, page.subpage]);
+            rest.put16(length16(page.body.len()));
         }
+        rest.extend_from_slice(&page.body);
     }
     let mut out = Vec::with_capacity(8 + rest.len());
     match command.form {
@@ -101,10 +141,11 @@ pub fn mode_sense(
         }
     }
     out.extend_from_slice(&rest);
-    Ok(out)
+    out
 }
 
-/// The page of this code in the parameter data of MODE SENSE; `None` where it is not there as a whole.
+/// The page of this code, without a subpage, in the parameter data of MODE SENSE; `None` where it is not there as a
+/// whole.
 #[must_use]
 pub fn find_page(data: &[u8], form: Form, code: u8) -> Option<Page> {
     let mut at = match form {
@@ -112,14 +153,17 @@ pub fn find_page(data: &[u8], form: Form, code: u8) -> Option<Page> {
         Form::Ten => 8 + usize::from(be16(data, 6)),
     };
     while at + 2 <= data.len() {
-        let length = usize::from(byte(data, at + 1));
-        let body = data.get(at + 2..at + 2 + length)?;
+        const SUBPAGE_FORMAT: u8 = 0x40;
+        let (head, length) = match byte(data, at) & SUBPAGE_FORMAT {
+            0 => (2, usize::from(byte(data, at + 1))),
+            _ => (4, usize::from(be16(data, at + 2))),
+        };
+        let body = data.get(at + head..at + head + length)?;
         // The top bits say whether the page can be saved, and whether it is a subpage.
         if byte(data, at) & 0x7f == code {
-            let body = body.to_vec();
-            return Some(Page { code, body });
+            return Some(Page::new(code, body.to_vec()));
         }
-        at += 2 + length;
+        at += head + length;
     }
     None
 }
@@ -161,10 +205,7 @@ impl ElementAddresses {
             body.put16(span.count);
         }
         body.zeros(2);
-        Page {
-            code: page::ELEMENT_ADDRESSES,
-            body,
-        }
+        Page::new(page::ELEMENT_ADDRESSES, body)
     }
 
     /// What the page says; `None` where it is another page, or too short.
@@ -193,10 +234,7 @@ pub fn transport_geometry(rotates: impl Iterator<Item = bool>) -> Page {
         .zip(rotates)
         .flat_map(|(member, rotates)| [flag(rotates, 0), member])
         .collect();
-    Page {
-        code: page::TRANSPORT_GEOMETRY,
-        body,
-    }
+    Page::new(page::TRANSPORT_GEOMETRY, body)
 }
 
 /// What a changer can do (1Fh): everything between slots, drives and import/export; nothing stays in the hand.
@@ -215,10 +253,7 @@ pub fn capabilities(kinds: ElementKinds, exchanges: bool) -> Page {
     body.zeros(4);
     body.extend(sources.map(|bits| if exchanges { bits } else { 0 }));
     body.zeros(4);
-    Page {
-        code: page::CAPABILITIES,
-        body,
-    }
+    Page::new(page::CAPABILITIES, body)
 }
 
 /// Which types of elements a changer has, beside its transports.
@@ -253,10 +288,7 @@ pub fn compression(compression: Option<bool>) -> Page {
     body.put32(algorithm);
     body.put32(algorithm);
     body.zeros(4);
-    Page {
-        code: page::COMPRESSION,
-        body,
-    }
+    Page::new(page::COMPRESSION, body)
 }
 
 /// How a drive works (10h).
@@ -270,10 +302,7 @@ pub fn device_configuration(partition: u8, compression: Option<bool>) -> Page {
     body.put24(0);
     body.push(u8::from(compression == Some(true)));
     body.push(0);
-    Page {
-        code: page::DEVICE_CONFIGURATION,
-        body,
-    }
+    Page::new(page::DEVICE_CONFIGURATION, body)
 }
 
 /// The partitions of a medium (11h). Their sizes are told only by the image.
@@ -287,10 +316,7 @@ pub fn medium_partitions(last_partition: u8, most: u8) -> Page {
         // FFFFh: more than the field holds, or not known.
         body.put16(u16::MAX);
     }
-    Page {
-        code: page::MEDIUM_PARTITION,
-        body,
-    }
+    Page::new(page::MEDIUM_PARTITION, body)
 }
 
 #[cfg(test)]

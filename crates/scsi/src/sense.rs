@@ -130,11 +130,18 @@ macro_rules! reasons {
 
 reasons! {
     NONE = 0x00 / 0x00, "NO ADDITIONAL SENSE INFORMATION";
+    FILEMARK_DETECTED = 0x00 / 0x01, "FILEMARK DETECTED";
+    END_OF_PARTITION = 0x00 / 0x02, "END-OF-PARTITION/MEDIUM DETECTED";
+    SETMARK_DETECTED = 0x00 / 0x03, "SETMARK DETECTED";
+    BEGINNING_OF_PARTITION = 0x00 / 0x04, "BEGINNING-OF-PARTITION/MEDIUM DETECTED";
+    END_OF_DATA = 0x00 / 0x05, "END-OF-DATA DETECTED";
     NOT_READY = 0x04 / 0x00, "LOGICAL UNIT NOT READY, CAUSE NOT REPORTABLE";
     MANUAL_INTERVENTION = 0x04 / 0x03, "LOGICAL UNIT NOT READY, MANUAL INTERVENTION REQUIRED";
     NO_ANSWER = 0x05 / 0x00, "LOGICAL UNIT DOES NOT RESPOND TO SELECTION";
     WRITE_ERROR = 0x0c / 0x00, "WRITE ERROR";
     UNRECOVERED_READ = 0x11 / 0x00, "UNRECOVERED READ ERROR";
+    PARAMETER_LIST_LENGTH = 0x1a / 0x00, "PARAMETER LIST LENGTH ERROR";
+    MISCOMPARE = 0x1d / 0x00, "MISCOMPARE DURING VERIFY OPERATION";
     INVALID_OPERATION_CODE = 0x20 / 0x00, "INVALID COMMAND OPERATION CODE";
     INVALID_ELEMENT_ADDRESS = 0x21 / 0x01, "INVALID ELEMENT ADDRESS";
     INVALID_FIELD_IN_CDB = 0x24 / 0x00, "INVALID FIELD IN CDB";
@@ -143,13 +150,16 @@ reasons! {
     MEDIUM_MAY_HAVE_CHANGED = 0x28 / 0x00, "NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED";
     IMPORT_EXPORT_ACCESSED = 0x28 / 0x01, "IMPORT OR EXPORT ELEMENT ACCESSED";
     POWER_ON_OR_RESET = 0x29 / 0x00, "POWER ON, RESET, OR BUS DEVICE RESET OCCURRED";
+    MODE_PARAMETERS_CHANGED = 0x2a / 0x01, "MODE PARAMETERS CHANGED";
     WORM_OVERWRITE = 0x30 / 0x0c, "WORM MEDIUM - OVERWRITE ATTEMPTED";
     SAVING_NOT_SUPPORTED = 0x39 / 0x00, "SAVING PARAMETERS NOT SUPPORTED";
     NO_MEDIUM = 0x3a / 0x00, "MEDIUM NOT PRESENT";
+    PAST_BEGINNING = 0x3b / 0x0c, "POSITION PAST BEGINNING OF MEDIUM";
     DESTINATION_FULL = 0x3b / 0x0d, "MEDIUM DESTINATION ELEMENT FULL";
     SOURCE_EMPTY = 0x3b / 0x0e, "MEDIUM SOURCE ELEMENT EMPTY";
     MAGAZINE_NOT_ACCESSIBLE = 0x3b / 0x11, "MEDIUM MAGAZINE NOT ACCESSIBLE";
     INTERNAL_FAILURE = 0x44 / 0x00, "INTERNAL TARGET FAILURE";
+    DATA_PHASE_ERROR = 0x4b / 0x00, "DATA PHASE ERROR";
     LOAD_OR_EJECT_FAILED = 0x53 / 0x00, "MEDIA LOAD OR EJECT FAILED";
     REMOVAL_PREVENTED = 0x53 / 0x02, "MEDIUM REMOVAL PREVENTED";
     REMOVAL_PREVENTED_BY_DRIVE = 0x53 / 0x03, "MEDIUM REMOVAL PREVENTED BY DATA TRANSFER ELEMENT";
@@ -205,6 +215,15 @@ impl FieldPointer {
             ..Self::command(byte)
         }
     }
+
+    /// A byte of the data.
+    #[must_use]
+    pub fn data(byte: u16) -> Self {
+        FieldPointer {
+            of: FieldOf::Data,
+            ..Self::command(byte)
+        }
+    }
 }
 
 /// News about a tape that goes with a sense key (SSC-3 §4.2.14).
@@ -235,7 +254,8 @@ pub struct Sense {
     pub key: SenseKey,
     /// The reason.
     pub reason: Reason,
-    /// INFORMATION: of a tape the residual.
+    /// INFORMATION: of a tape the residual. A negative one, of a block that was longer than asked for, in two's
+    /// complement.
     pub information: Option<u64>,
     /// The wrong field, with ILLEGAL REQUEST.
     pub field: Option<FieldPointer>,
@@ -325,11 +345,10 @@ impl Sense {
 
     fn encode_fixed(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(FIXED_BYTES);
-        let information = self.information.map(u32::try_from);
         // Information that is wider than its field is not valid (SPC-4 §4.5.3).
-        let (valid, information) = match information {
-            Some(Ok(information)) => (VALID, information),
-            Some(Err(_)) | None => (0, 0),
+        let (valid, information) = match self.information.and_then(narrow) {
+            Some(information) => (VALID, information),
+            None => (0, 0),
         };
         out.push(valid | if self.deferred { 0x71 } else { 0x70 });
         out.push(0);
@@ -430,6 +449,13 @@ impl Sense {
     }
 }
 
+/// Information in 32 bits, where it fits: as it is, or as a negative number.
+fn narrow(information: u64) -> Option<u32> {
+    let negative = || i32::try_from(information.cast_signed()).ok();
+    let unsigned = u32::try_from(information).ok();
+    unsigned.or_else(|| negative().map(i32::cast_unsigned))
+}
+
 fn decode_field(bytes: &[u8], at: usize, key: SenseKey) -> Option<FieldPointer> {
     let flags = byte(bytes, at);
     // With other keys these bytes mean something else.
@@ -518,6 +544,24 @@ mod tests {
         assert_eq!((fixed[0], &fixed[3..7]), (0x70, &[0, 0, 0, 0][..]));
         let descriptors = wide.encode(SenseFormat::Descriptor);
         assert_eq!(Sense::decode(&descriptors), Some(wide));
+    }
+
+    #[test]
+    fn a_negative_residual_fills_the_field_of_either_format() {
+        let long = Sense {
+            information: Some((-3_i64).cast_unsigned()),
+            ..Sense::none()
+        };
+        let fixed = long.encode(SenseFormat::Fixed);
+        assert_eq!(
+            (fixed[0], &fixed[3..7]),
+            (0xf0, &[0xff, 0xff, 0xff, 0xfd][..])
+        );
+        let descriptors = long.encode(SenseFormat::Descriptor);
+        assert_eq!(
+            descriptors[12..20],
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd]
+        );
     }
 
     #[test]

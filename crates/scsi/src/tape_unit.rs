@@ -4,7 +4,7 @@ use pseudotape_tape::{BlockLimits, Capacity, Failed, Identity, Mode, Position};
 
 use crate::bytes::Put;
 use crate::inquiry::{DeviceType, UnitIdentity, inquiry};
-use crate::log::{LogPage, Parameter, log_sense, page, tape_alert};
+use crate::log::{LogPage, Parameter, alert, log_sense, page, tape_alert};
 use crate::luns::report_luns;
 use crate::mode::{
     BlockDescriptor, ModeHeader, compression, device_configuration, medium_partitions, mode_sense,
@@ -45,12 +45,6 @@ pub trait TapeView {
 
     /// What it has moved.
     fn counters(&self) -> Counters;
-}
-
-/// Flags of TapeAlert (SSC-3 annex A).
-mod alert {
-    /// The medium is write protected.
-    pub(super) const WRITE_PROTECT: u8 = 9;
 }
 
 /// What a drive's failure is in SCSI's words.
@@ -148,7 +142,8 @@ fn primary(command: PrimaryCommand, drive: &mut dyn TapeView) -> Result<Reply, S
     }
 }
 
-fn header(mode: Mode) -> ModeHeader {
+/// What the header and the block descriptor say of a drive.
+pub(crate) fn header(mode: Mode) -> ModeHeader {
     const WRITE_PROTECTED: u8 = 0x80;
     let protected = if mode.write_protected {
         WRITE_PROTECTED
@@ -220,7 +215,8 @@ fn position(drive: &mut dyn TapeView, form: PositionForm) -> Result<Vec<u8>, Sen
     Ok(out)
 }
 
-fn log_pages(drive: &mut dyn TapeView) -> Vec<LogPage> {
+/// The log pages that every way to a drive tells.
+pub(crate) fn log_pages(drive: &mut dyn TapeView) -> Vec<LogPage> {
     const BYTES_PROCESSED: u16 = 5;
     let counters = drive.counters();
     let errors = |code, bytes| LogPage {
