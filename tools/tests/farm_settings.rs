@@ -127,7 +127,7 @@ fn a_volume_that_is_there_stays_as_it_is() {
 #[test]
 fn all_settings_are_shown_with_their_sources() {
     let place = Place::new();
-    place.configured("lock-wait = 7\n");
+    place.configured("lock-wait = 7\nhost = \"castor\"\n");
     let shown = place.json("config show --root elsewhere");
     let sources: Vec<String> = shown["settings"]
         .as_array()
@@ -144,6 +144,8 @@ fn all_settings_are_shown_with_their_sources() {
             "root elsewhere command line",
             "compression off default",
             "lock-wait 7 file",
+            "volumes shared default",
+            "host castor file",
         ]
     );
     assert_eq!(shown["file"], "farm.toml");
@@ -155,4 +157,58 @@ fn all_settings_are_shown_with_their_sources() {
     fs::write(place.path("farm.toml"), "compresion = true\n").unwrap();
     let refused = place.refused("ls");
     assert!(refused.contains("'compression'"), "{refused}");
+}
+
+/// CW-41, CW-42, CW-44: volumes are everybody's, or those of one host; another host reads them when it says whose they
+/// are, and changes nothing.
+#[test]
+fn private_volumes_are_read_by_others_and_changed_by_their_host() {
+    let place = Place::new();
+    let host =
+        |name: &str| place.configured(&format!("volumes = \"private\"\nhost = \"{name}\"\n"));
+    host("castor");
+    assert!(
+        place
+            .refused("ls")
+            .contains("host castor has no private volumes in")
+    );
+    place.ok("copy V text");
+    assert!(place.path("farm/castor/V/FILE000.dir").exists());
+    host("pollux");
+    fs::write(place.path("other"), "another text").unwrap();
+    place.ok("copy V other");
+    assert!(place.ok("ls V").contains("other"));
+    assert!(place.ok("ls V --owner castor").contains("text"));
+    let before = fs::read(place.path("text")).unwrap();
+    fs::remove_file(place.path("text")).unwrap();
+    place.ok("--owner castor extract V --all");
+    assert_eq!(fs::read(place.path("text")).unwrap(), before);
+    assert!(place.ok("verify V --owner castor").contains("0 findings"));
+    assert!(place.ok("repair V --owner castor").contains("0 findings"));
+    for words in [
+        "add V other",
+        "copy W other",
+        "compare-add V other",
+        "merge W V",
+        "annotate V text note",
+        "release V text",
+        "rebuild V",
+        "repair V --yes",
+    ] {
+        let refused = place.refused(&format!("{words} --owner castor"));
+        assert!(
+            refused.contains("changed by castor only; nothing was changed"),
+            "{refused}"
+        );
+    }
+    assert!(!place.path("farm/castor/W").exists());
+    let shared = format!("root = \"{}\"\n", place.path("farm").display());
+    fs::write(place.path("farm.toml"), shared).unwrap();
+    assert!(place.ok("ls").contains("no volume"));
+    place.ok("copy V other");
+    assert!(
+        place
+            .refused("ls castor")
+            .contains("has the private volumes of host castor")
+    );
 }

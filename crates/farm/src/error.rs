@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use crate::directory::DirectoryError;
 use crate::entry::{Number, RecordError};
 use crate::holder::Holder;
+use crate::standing::HOST_FLAG;
 use crate::title::{Title, VolumeName};
 
 /// Why something could not be done with a farm.
@@ -36,6 +37,67 @@ pub enum Error {
         path: PathBuf,
         /// What it is.
         what: &'static str,
+    },
+    /// A link in the root that somebody made who has nothing to say there.
+    #[error(
+        "{path} is a symbolic link that user {user} made: only links of root, of the owner of the farm's root, and your own \
+         are followed"
+    )]
+    Untrusted {
+        /// The link.
+        path: PathBuf,
+        /// Whose it is.
+        user: u32,
+    },
+    /// A link in the root leads to no folder.
+    #[error(
+        "{path} leads to {target}, which can't be opened as a folder: {source}; make it, or mount it"
+    )]
+    Redirected {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The volume was made in a file system that is not there now.
+    #[error(
+        "nothing is mounted at {path}, and volume {volume} was made in another file system: mount it. If the volume is to be \
+         made in this one, remove {flag}"
+    )]
+    NotMounted {
+        /// Which one.
+        volume: VolumeName,
+        /// Its folder.
+        path: PathBuf,
+        /// The file that says so.
+        flag: PathBuf,
+    },
+    /// A folder with private volumes is no volume.
+    #[error("{path} has the private volumes of host {volume}: it is no volume itself")]
+    OfHost {
+        /// The name that was said.
+        volume: VolumeName,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No host of that name has private volumes.
+    #[error("host {host} has no private volumes in {root}")]
+    NoHost {
+        /// The name.
+        host: VolumeName,
+        /// Where they were looked for.
+        root: PathBuf,
+    },
+    /// What has the host's name is something else.
+    #[error(
+        "{path} is not the folder of a host's private volumes: it has no file {HOST_FLAG}; give the host another name, or move it \
+         away"
+    )]
+    NotOfHost {
+        /// Where.
+        path: PathBuf,
     },
     /// Another command changes the volume.
     #[error("volume {volume} is busy: {} is changing it", of(holder))]

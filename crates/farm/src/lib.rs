@@ -16,6 +16,7 @@ mod fuzz;
 mod holder;
 mod place;
 mod source;
+mod standing;
 mod step;
 mod title;
 mod volume;

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, mkdir, open,
-    openat, renameat, renameat_with, syncfs, unlinkat,
+    openat, readlinkat, renameat, renameat_with, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -16,6 +17,11 @@ use crate::step::{Step, Steps};
 
 /// Readable and writable as far as the umask lets it be.
 const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
+/// A folder, and no link to one.
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 /// A folder with the files of one volume. Names are those of entries: no slash, and no symbolic link is followed.
@@ -24,6 +30,16 @@ pub(crate) struct Place {
     folder: OwnedFd,
     path: PathBuf,
     steps: Steps,
+    standing: Standing,
+}
+
+/// Where the folder of a volume stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// A link in the root leads to it.
+    pub(crate) is_redirected: bool,
+    /// It is in another file system than the root: something is mounted there, or where the link leads.
+    pub(crate) is_elsewhere: bool,
 }
 
 /// A folder that was looked for.
@@ -35,27 +51,27 @@ pub(crate) enum Sought {
 impl Place {
     /// Opens the folder of a volume.
     pub(crate) fn seek(path: &Path, steps: Steps) -> Result<Sought, Error> {
-        let how = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match open(path, how, Mode::empty()) {
-            Ok(folder) => Ok(Sought::Found(Place {
-                folder,
-                path: path.to_owned(),
-                steps,
-            })),
-            Err(Errno::NOENT) => Ok(Sought::Absent),
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                let found = std::fs::symlink_metadata(path);
-                let found = found.map_err(|error| Error::host("look at", path, error))?;
-                let what = what(FileType::from_raw_mode(rustix::fs::RawMode::from(
-                    std::os::unix::fs::MetadataExt::mode(&found),
-                )));
-                Err(Error::NoFolder {
-                    path: path.to_owned(),
-                    what,
-                })
-            }
-            Err(errno) => Err(Error::host("open", path, errno)),
-        }
+        let (folder, is_redirected) = match open(path, FOLDER, Mode::empty()) {
+            Ok(folder) => (folder, false),
+            Err(Errno::NOENT) => return Ok(Sought::Absent),
+            Err(Errno::NOTDIR | Errno::LOOP) => (redirected(path)?, true),
+            Err(errno) => return Err(Error::host("open", path, errno)),
+        };
+        let found = fstat(&folder).map_err(|errno| Error::host("look at", path, errno))?;
+        let root = root_of(path)?;
+        Ok(Sought::Found(Place {
+            folder,
+            path: path.to_owned(),
+            steps,
+            standing: Standing {
+                is_redirected,
+                is_elsewhere: found.st_dev != root.st_dev,
+            },
+        }))
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
     }
 
     /// Makes the folder; `false` where something has its name.
@@ -216,9 +232,13 @@ impl Place {
         told.map_err(|error| self.failed("remove", name, error))
     }
 
-    /// Removes the folder itself, which has to be empty.
+    /// Removes the folder itself, which has to be empty. Where something is mounted, or a link leads to it, it stays:
+    /// it is not the farm's.
     pub(crate) fn remove_folder(&self) -> Result<(), Error> {
         self.sync_names()?;
+        if self.standing.is_redirected || self.standing.is_elsewhere {
+            return Ok(());
+        }
         let removed = std::fs::remove_dir(&self.path);
         removed.map_err(|error| Error::host("remove", &self.path, error))
     }
@@ -235,6 +255,47 @@ impl Drop for Place {
         // Where that fails, the close does it.
         flock(&self.folder, FlockOperation::Unlock).ok();
     }
+}
+
+/// The folder to which a link in the root leads. Only who could give the root another volume as well may lead there.
+fn redirected(path: &Path) -> Result<OwnedFd, Error> {
+    let failed = |errno: Errno| Error::host("look at", path, errno);
+    let how = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let link = open(path, how, Mode::empty()).map_err(failed)?;
+    let found = fstat(&link).map_err(failed)?;
+    let kind = FileType::from_raw_mode(found.st_mode);
+    if kind != FileType::Symlink {
+        return Err(Error::NoFolder {
+            path: path.to_owned(),
+            what: what(kind),
+        });
+    }
+    let user = nix::unistd::geteuid().as_raw();
+    if !is_trusted(found.st_uid, user, root_of(path)?.st_uid) {
+        return Err(Error::Untrusted {
+            path: path.to_owned(),
+            user: found.st_uid,
+        });
+    }
+    let target = readlinkat(&link, "", Vec::new()).map_err(failed)?;
+    let target = Path::new(std::ffi::OsStr::from_bytes(target.as_bytes()));
+    let target = path.parent().unwrap_or(Path::new(".")).join(target);
+    open(&target, FOLDER, Mode::empty()).map_err(|errno| Error::Redirected {
+        path: path.to_owned(),
+        target,
+        source: errno.into(),
+    })
+}
+
+/// Whose links are followed: the administrator's, this user's own, and those of who has the root.
+fn is_trusted(link: u32, user: u32, root: u32) -> bool {
+    link == 0 || link == user || link == root
+}
+
+/// The root in which a volume is.
+fn root_of(path: &Path) -> Result<rustix::fs::Stat, Error> {
+    let root = path.parent().unwrap_or(Path::new("."));
+    rustix::fs::stat(root).map_err(|errno| Error::host("look at", root, errno))
 }
 
 /// Some file systems (9p, hostfs) can't commit a folder; nor could anybody else.
@@ -262,6 +323,26 @@ pub(crate) fn what(kind: FileType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// CW-52: a link that somebody else made leads nobody anywhere.
+    #[test]
+    fn links_of_others_are_not_followed() {
+        let (admin, ada, bob) = (0, 1000, 1001);
+        for (link, user, root, followed) in [
+            (admin, ada, bob, true),
+            (ada, ada, admin, true),
+            (bob, ada, bob, true),
+            (bob, ada, admin, false),
+            (bob, admin, admin, false),
+            (ada, admin, bob, false),
+        ] {
+            assert_eq!(
+                is_trusted(link, user, root),
+                followed,
+                "{link} {user} {root}"
+            );
+        }
+    }
 
     /// As a child process between its fork and its exec: a test beside others that ran `tar` found a volume busy that
     /// nobody had any more.

@@ -390,30 +390,32 @@ fn a_volume_that_is_deleted_while_somebody_waits_is_not_there() {
     }
 }
 
-/// CW-01, CW-52: what a hostile root has in the place of a volume is not followed, and not waited for.
+/// CW-01, CW-52: what a hostile root has in the place of a volume is not taken for one, and not waited for.
 #[test]
 fn a_hostile_root_is_refused() {
     let place = Place::new();
     let a = place.file("a", "first");
     let root = place.root();
-    fs::create_dir(place.path("elsewhere")).expect("a folder");
-    symlink(place.path("elsewhere"), place.path("farm/link")).expect("a link");
     fs::write(place.path("farm/file"), "x").expect("a file");
     make_fifo(&place.path("farm/fifo"));
-    for bad in ["link", "file", "fifo"] {
+    for (link, target) in [
+        ("to-file", "file"),
+        ("to-fifo", "fifo"),
+        ("to-nothing", "nowhere/x"),
+    ] {
+        symlink(target, place.path("farm").join(link)).expect("a link");
+    }
+    for bad in ["file", "fifo", "to-file", "to-fifo", "to-nothing"] {
         for error in [
             add(&root, bad, Verb::Add, &[&a]).expect_err(bad),
             root.look(&name(bad)).expect_err(bad),
         ] {
-            assert!(matches!(error, Error::NoFolder { .. }), "{error}");
+            match bad.starts_with("to-") {
+                true => assert!(matches!(error, Error::Redirected { .. }), "{error}"),
+                false => assert!(matches!(error, Error::NoFolder { .. }), "{error}"),
+            }
         }
     }
-    assert!(
-        fs::read_dir(place.path("elsewhere"))
-            .expect("a folder")
-            .next()
-            .is_none()
-    );
 
     add(&root, "V", Verb::Add, &[&a]).expect("added");
     let capsule = place.path("farm/V/FILE0000001.ptape");

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # CW-04, CW-07, CW-50: a capsule of the disk farm, alone in a drive: tar gets the file back with all its attributes, also
-# from a compressed one.
+# from a compressed one. CW-51, CW-52: a volume that is a mount point, and a link that somebody else made.
 
 mkdir -p farm src
 pattern 3 300000 >src/letter
@@ -14,6 +14,17 @@ says "a copy onto it changes nothing" 2 'may be added to letters, but not copied
 says "its capsules are whole" 0 '2 capsules whole' pseudotape farm verify letters
 says "it is listed" 0 'src/letter' pseudotape farm ls letters
 check "a compressed volume of them" pseudotape farm copy packed src --compression on
+
+mkdir farm/disk
+mount -t tmpfs -o size=8m disk farm/disk
+check "a volume on another disk" pseudotape farm add disk src
+umount farm/disk
+says "it is not made where nothing is mounted" 2 'nothing is mounted at' pseudotape farm add disk src
+same "nothing came below the mount point" "" "$(ls -A farm/disk)"
+mkdir elsewhere
+ln -s ../elsewhere farm/led
+chown -h 12345 farm/led
+says "a link of somebody else leads nowhere" 2 'user 12345 made' pseudotape farm add led src
 
 # Nothing but the capsules is left.
 cp farm/letters/FILE0000002.ptape alone.ptape

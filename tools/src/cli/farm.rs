@@ -19,6 +19,9 @@ pub(crate) struct FarmOptions {
     /// The configuration [default: /etc/pseudotape-farm.toml, if it is there].
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The private volumes of this host, which can be listed, shown, verified and extracted.
+    #[arg(long, global = true, value_name = "HOST")]
+    pub owner: Option<VolumeName>,
     #[command(subcommand)]
     pub command: FarmCommand,
 }
@@ -88,6 +91,25 @@ impl FarmCommand {
             | FarmCommand::Config(_) => return None,
         };
         wait.lock_wait
+    }
+
+    /// Whether it can change a volume.
+    pub fn changes(&self) -> bool {
+        match self {
+            FarmCommand::Ls(_)
+            | FarmCommand::Show(_)
+            | FarmCommand::Extract(_)
+            | FarmCommand::Verify(_)
+            | FarmCommand::Config(_) => false,
+            FarmCommand::Repair(repair) => repair.yes,
+            FarmCommand::Copy(_)
+            | FarmCommand::Add(_)
+            | FarmCommand::CompareAdd(_)
+            | FarmCommand::Merge(_)
+            | FarmCommand::Annotate(_)
+            | FarmCommand::Release(_)
+            | FarmCommand::Rebuild(_) => true,
+        }
     }
 
     /// Whether a volume that it makes is compressed, where somebody says it.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use pseudotape_farm::{Root, VolumeName};
 use pseudotape_human::{Alignment, Report, Screen, field_meant, printable, read_text_file};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,27 @@ pub(crate) struct File {
     root: Option<PathBuf>,
     compression: Option<bool>,
     lock_wait: Option<u64>,
+    volumes: Option<Sharing>,
+    host: Option<String>,
+}
+
+/// Who has the volumes of a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Sharing {
+    /// All hosts.
+    Shared,
+    /// The host that made them.
+    Private,
+}
+
+impl Sharing {
+    fn word(self) -> &'static str {
+        match self {
+            Sharing::Shared => "shared",
+            Sharing::Private => "private",
+        }
+    }
 }
 
 /// Who said a setting.
@@ -75,6 +97,9 @@ pub(super) struct Settings {
     root: Setting<Option<PathBuf>>,
     pub(super) compression: Setting<bool>,
     lock_wait: Setting<u64>,
+    volumes: Setting<Sharing>,
+    host: Setting<VolumeName>,
+    owner: Option<VolumeName>,
 }
 
 impl Settings {
@@ -135,7 +160,30 @@ impl Settings {
                 ],
                 LOCK_WAIT,
             ),
+            volumes: Setting::first(
+                [
+                    (Source::CommandLine, None),
+                    (Source::Environment, None),
+                    (Source::File, file.volumes),
+                ],
+                Sharing::Shared,
+            ),
+            host: host(file.host)?,
+            owner: options.owner.clone(),
         })
+    }
+
+    /// The root whose volumes are meant: all hosts have them, or this one, or the one that the command line names.
+    pub(super) fn volumes(&self, changes: bool) -> anyhow::Result<Root> {
+        let root = Root::open(self.root()?)?;
+        match (&self.owner, self.volumes.value) {
+            (Some(owner), _) if changes => bail!(
+                "the private volumes of {owner} can be read with --owner, and changed by {owner} only; nothing was changed"
+            ),
+            (Some(owner), _) => Ok(root.of_host(owner, false)?),
+            (None, Sharing::Private) => Ok(root.of_host(&self.host.value, changes)?),
+            (None, Sharing::Shared) => Ok(root),
+        }
     }
 
     pub(super) fn root(&self) -> anyhow::Result<&Path> {
@@ -150,6 +198,31 @@ impl Settings {
     pub(super) fn lock_wait(&self) -> Duration {
         Duration::from_secs(self.lock_wait.value)
     }
+}
+
+/// The name of this host: what the file says, else what the host is called.
+fn host(said: Option<String>) -> anyhow::Result<Setting<VolumeName>> {
+    let source = match said {
+        Some(_) => Source::File,
+        None => Source::Default,
+    };
+    let name = match said {
+        Some(said) => said,
+        None => {
+            let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+            let name = name.context("can't find out what this host is called")?;
+            name.trim_end().to_owned()
+        }
+    };
+    // It becomes the name of a folder, as that of a volume does.
+    let value = name.parse().map_err(|_| {
+        anyhow::anyhow!(
+            "'{}' can't be the name of a host with private volumes: it would be that of their folder (host = \"NAME\" in the \
+             configuration says another one)",
+            printable(&name)
+        )
+    })?;
+    Ok(Setting { value, source })
 }
 
 fn usual_or<'a>(options: &'a FarmOptions, usual: &'a Path) -> &'a Path {
@@ -243,6 +316,16 @@ pub(super) fn show(settings: &Settings, screen: &Screen) -> anyhow::Result<Verdi
                 &settings.lock_wait,
                 Some(settings.lock_wait.value.to_string()),
             ),
+            ShownSetting::new(
+                "volumes",
+                &settings.volumes,
+                Some(settings.volumes.value.word().to_owned()),
+            ),
+            ShownSetting::new(
+                "host",
+                &settings.host,
+                Some(settings.host.value.to_string()),
+            ),
         ],
     })?;
     Ok(Verdict::Well)
@@ -326,6 +409,8 @@ mod tests {
             ("root = \"x\"", "a whole path"),
             ("lock-wait = -1", "lock-wait"),
             ("compression = \"yes\"", "compression"),
+            ("volumes = \"mine\"", "`private`"),
+            ("host = \"a/b\"", "'a/b' can't be the name of a host"),
             ("root", "farm.toml"),
         ] {
             let error = read(Some(text), None, &["config", "show"]).unwrap_err();

@@ -26,7 +26,8 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
             ConfigCommand::Show => config::show(&settings, screen),
         };
     }
-    let root = waiting(Root::open(settings.root()?)?, settings.lock_wait());
+    let root = settings.volumes(options.command.changes())?;
+    let root = waiting(root, settings.lock_wait());
     let root = root.marking(Marks::compressed(settings.compression.value));
     match &options.command {
         FarmCommand::Config(_) => Ok(Verdict::Well),

@@ -11,7 +11,8 @@ mod releasing;
 mod repairing;
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::fs;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,6 +22,7 @@ use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::holder::Holder;
 use crate::place::{Place, Sought};
+use crate::standing;
 use crate::step::{Steps, Witness};
 use crate::title::{Title, VolumeName};
 use crate::waiting::Waiting;
@@ -99,13 +101,50 @@ impl Root {
         &self.path
     }
 
+    /// The root of a host's private volumes: its folder in this root, which is made where `making` says so.
+    pub fn of_host(mut self, host: &VolumeName, making: bool) -> Result<Self, Error> {
+        let folder = self.path.join(host.as_str());
+        let failed = |error| Error::host("look at", &folder, error);
+        let mut found = fs::symlink_metadata(&folder);
+        if making
+            && found
+                .as_ref()
+                .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        {
+            Place::make(&folder)?;
+            found = fs::symlink_metadata(&folder);
+        }
+        match found {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(Error::NotOfHost { path: folder }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::NoHost {
+                    host: host.clone(),
+                    root: self.path,
+                });
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        if !standing::is_of_host(&folder) {
+            let is_empty = fs::read_dir(&folder).map_err(failed)?.next().is_none();
+            if !making || !is_empty {
+                return Err(Error::NotOfHost { path: folder });
+            }
+            standing::flag_host(&folder).map_err(|error| Error::host("mark", &folder, error))?;
+        }
+        self.path = folder;
+        Ok(self)
+    }
+
     /// The names of all folders that can be volumes.
     pub fn volumes(&self) -> Result<Vec<VolumeName>, Error> {
         let failed = |error| Error::host("list", &self.path, error);
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            // Also those to which links lead.
+            let is_folder = fs::metadata(entry.path()).is_ok_and(|found| found.is_dir());
+            let is_folder = is_folder && !standing::is_of_host(&entry.path());
             let name = entry
                 .file_name()
                 .to_str()
@@ -121,18 +160,46 @@ impl Root {
     }
 
     fn place(&self, name: &VolumeName) -> Result<Place, Error> {
-        match self.seek(name)? {
-            Sought::Found(place) => Ok(place),
-            Sought::Absent => Err(Error::NoVolume {
-                volume: name.clone(),
-                root: self.path.clone(),
-            }),
-        }
+        self.found(name)?.ok_or_else(|| Error::NoVolume {
+            volume: name.clone(),
+            root: self.path.clone(),
+        })
     }
 
-    /// The folder of a volume, with its lock.
+    /// The folder of a volume, where there is one. It is that of the volume: nothing is missing on it that was mounted,
+    /// and it has no volumes itself.
+    fn found(&self, name: &VolumeName) -> Result<Option<Place>, Error> {
+        let place = match self.seek(name)? {
+            Sought::Found(place) => Some(place),
+            Sought::Absent => None,
+        };
+        let path = self.path.join(name.as_str());
+        let is_elsewhere = |place: &Place| place.standing().is_elsewhere;
+        let flag = standing::mounted_flag(&self.path, name);
+        if !place.as_ref().is_some_and(is_elsewhere) && fs::symlink_metadata(&flag).is_ok() {
+            return Err(Error::NotMounted {
+                volume: name.clone(),
+                path,
+                flag,
+            });
+        }
+        if place.is_some() && standing::is_of_host(&path) {
+            return Err(Error::OfHost {
+                volume: name.clone(),
+                path,
+            });
+        }
+        Ok(place)
+    }
+
+    /// The folder of a volume, with its lock. Of one that is in another file system the root remembers that.
     fn locked(&self, name: &VolumeName) -> Result<Place, Error> {
-        self.waiting.lock(name, || self.place(name))
+        let place = self.waiting.lock(name, || self.place(name))?;
+        if place.standing().is_elsewhere {
+            let flagged = standing::flag_mounted(&self.path, name);
+            flagged.map_err(|error| Error::host("mark a volume of", &self.path, error))?;
+        }
+        Ok(place)
     }
 
     /// Looks at a volume.
@@ -157,6 +224,7 @@ impl Root {
 
     /// Makes a volume, which must not be there.
     pub fn create(&self, name: &VolumeName) -> Result<Volume, Error> {
+        self.found(name)?;
         if !Place::make(&self.path.join(name.as_str()))? {
             return Err(Error::Exists(name.clone()));
         }
@@ -170,6 +238,7 @@ impl Root {
 
     /// Opens a volume to change it, and makes it where it is not there.
     pub fn open_or_create(&self, name: &VolumeName) -> Result<Volume, Error> {
+        self.found(name)?;
         let place = loop {
             // Whether it made the folder or somebody else did: it is there.
             Place::make(&self.path.join(name.as_str()))?;
@@ -359,6 +428,11 @@ impl Volume {
         self.place.rename_over(&name, DIRECTORY_NAME)?;
         self.place.sync_names()
     }
+}
+
+/// Whether a file is no farm's and belongs there nevertheless: what a file system has in its top folder.
+fn is_of_file_system(place: &Place, name: &str) -> bool {
+    place.standing().is_elsewhere && name == "lost+found"
 }
 
 /// Whether a file is what a command leaves over that is killed.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::batch::{Batch, Pending};
-use super::{DIRECTORY_NAME, Root, Volume, now_ms};
+use super::{DIRECTORY_NAME, Root, Volume, is_of_file_system, now_ms};
 use crate::capsule::capsule_name;
 use crate::entry::{Entry, State};
 use crate::error::Error;
@@ -118,7 +118,10 @@ fn delete(volume: Volume) -> Result<After, Error> {
         .map(|entry| capsule_name(entry.number))
         .collect();
     let mut foreign = volume.place.names()?;
-    foreign.retain(|name| name != DIRECTORY_NAME && !capsules.contains(name));
+    foreign.retain(|name| {
+        let is_known = is_of_file_system(&volume.place, name) || name == DIRECTORY_NAME;
+        !is_known && !capsules.contains(name)
+    });
     if !foreign.is_empty() {
         return Ok(After::Foreign(foreign));
     }

@@ -6,7 +6,10 @@ use uuid::Uuid;
 
 use super::inspecting::read_whole;
 use super::rebuilding::rebuild_in;
-use super::{DIRECTORY_NAME, Damage, Finding, Root, Volume, is_temporary, now_ms, read_directory};
+use super::{
+    DIRECTORY_NAME, Damage, Finding, Root, Volume, is_of_file_system, is_temporary, now_ms,
+    read_directory,
+};
 use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::DirectoryError;
 use crate::entry::{Entry, Number, State};
@@ -116,8 +119,14 @@ fn repair_folder(
     how: Repair,
     tell: &mut dyn FnMut(Found),
 ) -> Result<(), Error> {
-    let foreign: Vec<&String> = names.iter().filter(|name| !is_temporary(name)).collect();
-    let remedy = match foreign.is_empty() {
+    let foreign: Vec<&String> = names
+        .iter()
+        .filter(|name| !is_temporary(name) && !is_of_file_system(place, name))
+        .collect();
+    // A mount point, or what a link leads to, is nobody's to remove.
+    let standing = place.standing();
+    let is_own = !standing.is_redirected && !standing.is_elsewhere;
+    let remedy = match foreign.is_empty() && is_own {
         true => Remedy::RemoveFolder,
         false => Remedy::Nothing,
     };
@@ -226,7 +235,7 @@ impl Plan {
                 None if is_temporary(name) => {
                     self.found(name.clone(), Damage::Leftover, Remedy::Clear);
                 }
-                None if name == DIRECTORY_NAME => {}
+                None if name == DIRECTORY_NAME || is_of_file_system(&volume.place, name) => {}
                 None => self.found(name.clone(), Damage::Foreign, Remedy::Nothing),
             }
         }
