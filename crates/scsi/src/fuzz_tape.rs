@@ -248,6 +248,9 @@ pub fn fuzz_tape(bytes: &[u8]) {
         max_partitions: (seed >> 40) as u8,
         density: 0x58,
         setmarks: seed & 64 == 0,
+        hides_beginning: seed & 128 == 0,
+        limits_reads: seed & 256 == 0,
+        silent_load: seed & 512 == 0,
     });
     let mut rest = bytes;
     while let Some((cdb, behind)) = rest.split_at_checked(16) {

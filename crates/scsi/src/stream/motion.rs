@@ -1,8 +1,8 @@
 //! Motions: SPACE, LOCATE, marks, REWIND, LOAD, UNLOAD, ERASE, FORMAT MEDIUM.
 
 use pseudotape_tape::{
-    Address, Done, EraseExtent, Mark, ObjectNumber, PartitionNumber, Partitioning, SpaceUnit,
-    Volume, WriteMode,
+    Address, Done, EraseExtent, LoadKind, Mark, ObjectNumber, PartitionNumber, Partitioning,
+    SpaceUnit, Volume, WriteMode,
 };
 
 use super::command::Destination;
@@ -63,7 +63,8 @@ impl TapeUnit {
         volume: &mut dyn Volume,
     ) -> Result<TapeReply, Sense> {
         const UNIT_BYTE: u16 = 1;
-        if count == 0 {
+        // To count no setmarks is refused too, where there can be none: that is the drive's to say.
+        if count == 0 && unit != SpaceUnit::Setmarks {
             return Ok(TapeReply::good(0));
         }
         let asked = count.unsigned_abs();
@@ -127,6 +128,27 @@ impl TapeUnit {
         arrived(done)
     }
 
+    /// LOAD. Of a medium that was not loaded everyone hears, the one who loaded it too: it is one that was not ready
+    /// before.
+    pub(super) fn load(
+        &mut self,
+        kind: LoadKind,
+        volume: &mut dyn Volume,
+    ) -> Result<TapeReply, Sense> {
+        let was_ready = match volume.test_ready() {
+            Ok(()) => true,
+            Err(error) => match error.sense {
+                pseudotape_tape::Sense::NoMedium | pseudotape_tape::Sense::NotReady => false,
+                _ => return Err(failed(error)),
+            },
+        };
+        volume.load(kind).map_err(failed)?;
+        if !was_ready && !self.features.silent_load {
+            self.tell_all(Reason::MEDIUM_MAY_HAVE_CHANGED);
+        }
+        Ok(TapeReply::good(0))
+    }
+
     /// UNLOAD.
     pub(super) fn unload(&mut self, volume: &mut dyn Volume) -> Result<TapeReply, Sense> {
         if !self.prevented_by.is_empty() {
@@ -141,7 +163,10 @@ impl TapeUnit {
         Ok(TapeReply::good(0))
     }
 
-    /// FORMAT MEDIUM and SET CAPACITY: only at the very beginning, and what is recorded is lost.
+    /// FORMAT MEDIUM and SET CAPACITY: only at a beginning, and what is recorded is lost.
+    ///
+    /// The standard wants the beginning of partition 0. The st driver rewinds before it formats, and stays in its
+    /// partition thereby: drives let it.
     pub(super) fn format(
         &mut self,
         partitioning: Partitioning,
@@ -149,7 +174,7 @@ impl TapeUnit {
     ) -> Result<TapeReply, Sense> {
         const FORMAT_BYTE: u16 = 2;
         let here = volume.position().map_err(failed)?;
-        if here.partition.0 != 0 || !here.at_beginning() {
+        if !here.at_beginning() {
             return Err(Sense::illegal(Reason::PAST_BEGINNING));
         }
         let done = volume

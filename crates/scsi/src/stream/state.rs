@@ -21,6 +21,12 @@ pub struct TapeFeatures {
     pub density: u8,
     /// Whether media can hold setmarks.
     pub setmarks: bool,
+    /// Whether READ POSITION does not mark the beginning of the partition (BOP).
+    pub hides_beginning: bool,
+    /// Whether a read of a length outside the block limits is refused in variable block mode.
+    pub limits_reads: bool,
+    /// Whether nobody is told of a medium that LOAD brought in.
+    pub silent_load: bool,
 }
 
 /// What a tape drive answers to one command. The data are in the memory that came with the command.

@@ -81,6 +81,13 @@ impl TapeUnit {
         if sized.count == 0 {
             return Ok(TapeReply::good(0));
         }
+        let is_block = sized.transfer == Transfer::Variable;
+        if self.features.limits_reads
+            && is_block
+            && !volume.block_limits().contain(sized.count.into())
+        {
+            return Err(Sense::invalid_field(FieldPointer::command(LENGTH_BYTE)));
+        }
         if any_length {
             // Asked for now, so that nothing can fail once there are data.
             self.block_size(volume)?;

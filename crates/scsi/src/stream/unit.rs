@@ -1,6 +1,6 @@
 //! A tape drive as SCSI sees it: one command after the other.
 
-use pseudotape_tape::{Motion, Partitioning, Volume, wide};
+use pseudotape_tape::{Partitioning, Volume, wide};
 
 use super::attributes::Told;
 use super::command::StreamCommand;
@@ -136,8 +136,11 @@ impl TapeUnit {
                 self.go_to(at, volume)?;
                 self.erase(extent, volume)
             }
-            StreamCommand::Rewind => self.simple(Motion::Rewind, volume),
-            StreamCommand::Load(kind) => self.simple(Motion::Load(kind), volume),
+            StreamCommand::Rewind => {
+                volume.rewind().map_err(failed)?;
+                Ok(TapeReply::good(0))
+            }
+            StreamCommand::Load(kind) => self.load(kind, volume),
             StreamCommand::Unload => self.unload(volume),
             StreamCommand::Format { format } => {
                 let partitioning = self.asked_partitioning(format)?;
@@ -160,11 +163,6 @@ impl TapeUnit {
             // Done by its own way, since it needs the bytes of the CDB.
             StreamCommand::Look(_) => Err(Sense::illegal(Reason::INVALID_OPERATION_CODE)),
         }
-    }
-
-    fn simple(&mut self, motion: Motion, volume: &mut dyn Volume) -> Result<TapeReply, Sense> {
-        volume.execute(motion).map_err(failed)?;
-        Ok(TapeReply::good(0))
     }
 
     /// Commands that tell of the medium and of the unit, and the one that notes something on the medium.
@@ -252,8 +250,16 @@ impl TapeUnit {
         };
         let reply = match command {
             TapeCommand::Primary(primary) => self.primary(nexus, cdb, primary, &mut view),
-            TapeCommand::ReadBlockLimits | TapeCommand::ReadPosition { .. } => {
-                Ok(execute_tape(cdb, &mut view))
+            TapeCommand::ReadBlockLimits => Ok(execute_tape(cdb, &mut view)),
+            TapeCommand::ReadPosition { .. } => {
+                const BEGINNING: u8 = 0x80;
+                let mut reply = execute_tape(cdb, &mut view);
+                if self.features.hides_beginning
+                    && let Some(flags) = reply.data.first_mut()
+                {
+                    *flags &= !BEGINNING;
+                }
+                Ok(reply)
             }
         };
         let reply = reply.unwrap_or_else(Reply::check);

@@ -57,6 +57,9 @@ pub fn features(personality: &Personality) -> TapeFeatures {
         max_partitions: personality.max_partitions,
         density: personality.density,
         setmarks: personality.setmarks,
+        hides_beginning: !personality.reports_beginning,
+        limits_reads: personality.limits_reads,
+        silent_load: !personality.announces_medium,
     }
 }
 
