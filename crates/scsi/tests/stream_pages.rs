@@ -1,0 +1,305 @@
+//! Pages, lists and attributes of a tape drive. The bytes were read with sg_vpd, sg_logs and sg_read_attr of sg3_utils
+//! 1.46, which said of each what stands beside it here.
+
+mod common;
+
+use common::{Rig, plain};
+use pseudotape_scsi::{Direction, data_direction};
+use pseudotape_testkit::ModelCartridge;
+
+const MIB: usize = 1 << 20;
+
+/// A tape of 100 MiB on which 1 MiB and 100 bytes were written, and 1 MiB read again.
+fn used() -> Rig {
+    let cartridge = ModelCartridge {
+        capacity_bytes: Some(100 << 20),
+        early_warning_bytes: 1 << 20,
+        ..ModelCartridge::default()
+    };
+    let mut rig = Rig::with("lto5", cartridge);
+    rig.takes(&[0x0a, 0, 0x10, 0, 0, 0], &vec![1; MIB]);
+    rig.takes(&[0x0a, 0, 0, 0, 100, 0], &[1; 100]);
+    rig.does(&[1, 0, 0, 0, 0, 0]);
+    rig.takes(&[8, 0, 0x10, 0, 0, 0], &vec![1; MIB]);
+    rig
+}
+
+fn log(rig: &mut Rig, page: u8) -> Vec<u8> {
+    rig.gives(&[0x4d, 0, 0x40 | page, 0, 0, 0, 0, 8, 0, 0])
+}
+
+#[test]
+fn vital_product_data_of_a_drive() {
+    let mut rig = used();
+    let mut page = |code: u8| rig.gives(&[0x12, 1, code, 0, 255, 0]);
+    assert_eq!(page(0), [1, 0, 0, 5, 0x00, 0x80, 0x83, 0xb0, 0xb1]);
+    assert_eq!(page(0x80), b"\x01\x80\x00\x05MODEL");
+    // "WORM=1": media that can only be appended to are taken.
+    assert_eq!(page(0xb0), [1, 0xb0, 0, 2, 1, 0]);
+    // "Manufacturer-assigned serial number: MODEL"
+    assert_eq!(page(0xb1), b"\x01\xb1\x00\x05MODEL");
+    // "vendor id: IBM", "vendor specific: ULT3580-TD5     MODEL", "designator type: NAA"
+    let names = page(0x83);
+    assert_eq!(names[..8], [1, 0x83, 0, 45, 2, 1, 0, 29]);
+    assert_eq!(&names[8..37], b"IBM     ULT3580-TD5     MODEL");
+    assert_eq!(names[37..41], [1, 3, 0, 8]);
+    assert_eq!(names.len(), 49);
+}
+
+#[test]
+fn log_pages_tell_what_was_moved_and_what_fits() {
+    let mut rig = used();
+    let list = log(&mut rig, 0);
+    let codes = [
+        0x00, 0x02, 0x03, 0x06, 0x0c, 0x0d, 0x17, 0x1b, 0x2e, 0x30, 0x31, 0x32,
+    ];
+    assert_eq!(list[..4], [0, 0, 0, 12]);
+    assert_eq!(list[4..], codes);
+    // "Total errors corrected = 0", "Total bytes processed = 1048676", "Total uncorrected errors = 0"
+    let errors = [
+        2, 0, 0, 36, 0, 3, 2, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, 8, 0, 0, 0, 0, 0, 0x10, 0, 100,
+        0, 6, 2, 8, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    assert_eq!(log(&mut rig, 2), errors);
+    assert_eq!(
+        log(&mut rig, 3)[16..28],
+        [0, 5, 2, 8, 0, 0, 0, 0, 0, 0x10, 0, 0]
+    );
+    // "Non-medium error count = 0"
+    assert_eq!(
+        log(&mut rig, 6),
+        [6, 0, 0, 12, 0, 0, 2, 8, 0, 0, 0, 0, 0, 0, 0, 0]
+    );
+    assert_eq!(
+        log(&mut rig, 0x0c)[..16],
+        [0x0c, 0, 0, 48, 0, 0, 2, 8, 0, 0, 0, 0, 0, 0x10, 0, 100]
+    );
+    // "Current temperature = <not available>"
+    assert_eq!(log(&mut rig, 0x0d), [0x0d, 0, 0, 6, 0, 0, 3, 2, 0, 0xff]);
+    // "Main partition remaining capacity (in MiB): 98", "Main partition maximum capacity (in MiB): 100"
+    let capacity = [
+        0x31, 0, 0, 16, 0, 1, 3, 4, 0, 0, 0, 98, 0, 3, 3, 4, 0, 0, 0, 100,
+    ];
+    assert_eq!(log(&mut rig, 0x31), capacity);
+    // "Thread count: 0", unrecovered write and read errors: 0
+    let usage = [
+        0x30, 0, 0, 20, 0, 1, 3, 4, 0, 0, 0, 0, 0, 4, 3, 2, 0, 0, 0, 9, 3, 2, 0, 0,
+    ];
+    assert_eq!(log(&mut rig, 0x30), usage);
+}
+
+#[test]
+fn compression_is_told_in_the_page_of_the_standard_and_in_that_of_lto() {
+    let mut rig = used();
+    // "Read compression ratio x100: 100", "Megabytes transferred to server: 1", "Bytes written to tape: 100"
+    let page = log(&mut rig, 0x1b);
+    assert_eq!(
+        page[..16],
+        [0x1b, 0, 0, 82, 0, 0, 3, 2, 0, 100, 0, 1, 3, 2, 0, 100]
+    );
+    let numbers = page[16..80].chunks(8).map(|parameter| parameter[7]);
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 0, 1, 0, 1, 100, 1, 100]);
+    // "Data compression enabled: 0x0"
+    assert_eq!(page[80..], [1, 0, 3, 2, 0, 0]);
+    let lto = log(&mut rig, 0x32);
+    assert_eq!((lto[0], &lto[4..]), (0x32, &page[4..80]));
+}
+
+#[test]
+fn volume_statistics_have_a_record_for_each_partition_that_was_seen() {
+    let mut rig = used();
+    let page = log(&mut rig, 0x17);
+    // "Page valid: 1", "Thread count: 0"
+    assert_eq!(
+        page[..17],
+        [0x17, 0, 0, 65, 0, 0, 3, 1, 1, 0, 1, 3, 4, 0, 0, 0, 0]
+    );
+    // "partition number: 0, partition record data counter: 104", then 1 used and 103 left, in MB
+    let records = [
+        2, 2, 3, 8, 7, 0, 0, 0, 0, 0, 0, 104, 2, 3, 3, 8, 7, 0, 0, 0, 0, 0, 0, 1, 2, 4, 3, 8, 7, 0,
+        0, 0, 0, 0, 0, 103,
+    ];
+    assert_eq!(page[33..], records);
+}
+
+#[test]
+fn tape_alert_tells_of_damage_and_protection() {
+    let raised = |rig: &mut Rig| -> Vec<usize> {
+        let page = log(rig, 0x2e);
+        assert_eq!(page.len(), 4 + 64 * 5);
+        (1..=64)
+            .filter(|n| page[4 + (n - 1) * 5 + 4] != 0)
+            .collect()
+    };
+    assert_eq!(raised(&mut used()), [0; 0]);
+    let damaged = ModelCartridge {
+        partitions: vec![vec![pseudotape_testkit::ModelObject::Damaged(5)]],
+        write_protected: true,
+        ..ModelCartridge::default()
+    };
+    let mut rig = Rig::with("generic", damaged);
+    rig.tells(&[8, 0, 0, 0, 5, 0], &mut [0; 5]);
+    assert_eq!(raised(&mut rig), [3, 5, 9]);
+    assert_eq!(
+        log(&mut rig, 3)[28..40],
+        [0, 6, 2, 8, 0, 0, 0, 0, 0, 0, 0, 1]
+    );
+}
+
+#[test]
+fn an_error_that_was_repaired_is_counted() {
+    let mut rig = used();
+    rig.drive.recover();
+    rig.drive.recover();
+    for _ in 0..2 {
+        assert_eq!(
+            log(&mut rig, 3)[4..16],
+            [0, 3, 2, 8, 0, 0, 0, 0, 0, 0, 0, 2]
+        );
+    }
+}
+
+#[test]
+fn log_pages_that_are_not_there_are_refused() {
+    let mut rig = used();
+    rig.refuses_field(&[0x4d, 0, 0x55, 0, 0, 0, 0, 8, 0, 0], 2);
+    rig.refuses_field(&[0x4d, 0, 0x42, 1, 0, 0, 0, 8, 0, 0], 3);
+    rig.refuses_field(&[0x4d, 1, 0x42, 0, 0, 0, 0, 8, 0, 0], 1);
+    let mut endless = Rig::new("generic");
+    endless.refuses_field(&[0x4d, 0, 0x71, 0, 0, 0, 0, 8, 0, 0], 2);
+}
+
+#[test]
+fn densities_are_those_of_the_drive_and_of_its_medium() {
+    let mut rig = used();
+    let of_drive = rig.gives(&[0x44, 0, 0, 0, 0, 0, 0, 8, 0, 0]);
+    let codes: Vec<u8> = of_drive[4..].chunks(52).map(|density| density[0]).collect();
+    assert_eq!(codes, [0x44, 0x46, 0x58]);
+    let of_medium = rig.gives(&[0x44, 1, 0, 0, 0, 0, 0, 8, 0, 0]);
+    assert_eq!(of_medium[4..], of_drive[4 + 2 * 52..]);
+    rig.refuses_field(&[0x44, 2, 0, 0, 0, 0, 0, 8, 0, 0], 1);
+    let mut empty = Rig::empty("lto5");
+    assert_eq!(empty.gives(&[0x44, 0, 0, 0, 0, 0, 0, 8, 0, 0]), of_drive);
+    let told = empty.tells(&[0x44, 1, 0, 0, 0, 0, 0, 8, 0, 0], &mut [0; 64]);
+    assert_eq!(told, plain(2, (0x3a, 0)));
+}
+
+fn read_attribute(action: u8, partition: u8, first: u16) -> [u8; 16] {
+    let [a, b] = [(first >> 8) as u8, first as u8];
+    [
+        0x8c, action, 0, 0, 0, 0, 0, partition, a, b, 0, 0, 8, 0, 0, 0,
+    ]
+}
+
+fn write_attribute(partition: u8, length: u8) -> [u8; 16] {
+    [
+        0x8d, 0, 0, 0, 0, 0, 0, partition, 0, 0, 0, 0, 0, length, 0, 0,
+    ]
+}
+
+#[test]
+fn attributes_of_the_medium_and_of_its_programs() {
+    let mut rig = used();
+    let all = rig.gives(&read_attribute(0, 0, 0));
+    // "Remaining capacity in partition [MiB]: 98", "Maximum capacity in partition [MiB]: 100", "Load count: 0"
+    assert_eq!(all[4..17], [0, 0, 0x80, 0, 8, 0, 0, 0, 0, 0, 0, 0, 98]);
+    assert_eq!(all[17..30], [0, 1, 0x80, 0, 8, 0, 0, 0, 0, 0, 0, 0, 100]);
+    assert_eq!(all[30..43], [0, 3, 0x80, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
+    // "Format density code: 0x58"
+    assert_eq!(all[43..49], [0, 6, 0x80, 0, 1, 0x58]);
+    // Application vendor and name, of which the first is taken away again.
+    let mut list = vec![0, 0, 0, 16, 8, 0, 1, 0, 2, b'M', b'E', 8, 1, 1, 0, 4];
+    list.extend(b"tape");
+    rig.takes(&write_attribute(0, 20), &list);
+    let written = rig.gives(&read_attribute(0, 0, 0x800));
+    assert_eq!(written, list);
+    rig.takes(&write_attribute(0, 9), &[0, 0, 0, 5, 8, 0, 1, 0, 0]);
+    assert_eq!(
+        rig.gives(&read_attribute(0, 0, 0x800)),
+        [&[0, 0, 0, 9][..], &list[11..]].concat()
+    );
+    let there = rig.gives(&read_attribute(1, 0, 0));
+    assert_eq!(there[there.len() - 4..], [4, 8, 8, 1]);
+    assert_eq!(rig.gives(&read_attribute(2, 0, 0)), [0, 2, 0, 1]);
+    assert_eq!(rig.gives(&read_attribute(3, 0, 0)), [0, 2, 0, 1]);
+    let could_be = rig.gives(&read_attribute(5, 0, 0));
+    assert_eq!(could_be[..4], [0, 0, 0, 40]);
+    assert_eq!(could_be[could_be.len() - 2..], [8, 0x21]);
+}
+
+#[test]
+fn attributes_that_cannot_be_are_refused_and_nothing_is_kept() {
+    let mut rig = used();
+    rig.refuses_field(&read_attribute(4, 0, 0), 1);
+    rig.refuses_field(&read_attribute(0, 1, 0), 7);
+    rig.refuses_field(&read_attribute(0, 0, 0x900), 8);
+    let good = [8, 0, 1, 0, 1, b'A'];
+    let list = |second: &[u8]| {
+        let length = u8::try_from(good.len() + second.len()).unwrap();
+        [&[0, 0, 0, length][..], &good, second].concat()
+    };
+    // Not a program's; another format; too long.
+    rig.refuses_data(&write_attribute(0, 16), &list(&[0, 1, 0, 0, 1, 1]), 10);
+    rig.refuses_data(&write_attribute(0, 16), &list(&[8, 1, 0, 0, 1, 1]), 12);
+    rig.refuses_data(
+        &write_attribute(0, 24),
+        &list(&[8, 2, 1, 0, 9, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        13,
+    );
+    // A list that is longer than the data; a value that is longer than the list.
+    let cut = rig.tells(&write_attribute(0, 6), &mut [0, 0, 0, 9, 8, 0]);
+    assert_eq!(cut, plain(5, (0x1a, 0)));
+    let cut = rig.tells(&write_attribute(0, 9), &mut [0, 0, 0, 5, 8, 0, 1, 0, 1]);
+    assert_eq!(cut, plain(5, (0x1a, 0)));
+    rig.refuses_field(&read_attribute(0, 0, 0x800), 8);
+    let protected = ModelCartridge {
+        write_protected: true,
+        ..ModelCartridge::default()
+    };
+    let mut rig = Rig::with("generic", protected);
+    let refused = rig.tells(&write_attribute(0, 10), &mut list(&[]));
+    assert_eq!(refused, plain(7, (0x27, 0)));
+}
+
+#[test]
+fn each_partition_has_its_own_coherency_information() {
+    let mut rig = Rig::with(
+        "lto5",
+        ModelCartridge {
+            partitions: vec![vec![], vec![]],
+            ..ModelCartridge::default()
+        },
+    );
+    let list = |value: u8| [0, 0, 0, 6, 8, 0x0c, 0, 0, 1, value];
+    for partition in [0, 1] {
+        rig.takes(&write_attribute(partition, 10), &list(partition + 1));
+    }
+    for partition in [0, 1] {
+        let read = rig.gives(&read_attribute(0, partition, 0x80c));
+        assert_eq!(read, list(partition + 1));
+    }
+    assert_eq!(rig.gives(&read_attribute(3, 0, 0)), [0, 2, 0, 2]);
+}
+
+#[test]
+fn supported_operation_codes_are_reported() {
+    let mut rig = used();
+    let all = rig.gives(&[0xa3, 0x0c, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]);
+    assert_eq!(all.len() % 8, 4);
+    assert_eq!(all[4..12], [0, 0, 0, 0, 0, 0, 0, 6]);
+    let write = rig.gives(&[0xa3, 0x0c, 1, 0x0a, 0, 0, 0, 0, 8, 0, 0, 0]);
+    assert_eq!(write, [0, 3, 0, 6, 0x0a, 1, 0xff, 0xff, 0xff, 4]);
+    rig.refuses_field(&[0xa3, 0x05, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0], 1);
+    rig.refuses_field(&[0xa3, 0x0c, 4, 0, 0, 0, 0, 0, 8, 0, 0, 0], 2);
+    assert_eq!(data_direction(&[0xa3, 0x0c]), Direction::In);
+}
+
+#[test]
+fn parameter_data_are_cut_to_the_allocation_and_to_the_memory() {
+    let mut rig = used();
+    let mut room = [0xee; 16];
+    let reply = rig.run(&[0x12, 0, 0, 0, 8, 0], &mut room);
+    assert_eq!((reply.transferred, room[7], room[8]), (8, 0, 0xee));
+    let reply = rig.run(&[0x12, 0, 0, 0, 96, 0], &mut room);
+    assert_eq!((reply.transferred, &room[8..11]), (16, &b"IBM"[..]));
+}
