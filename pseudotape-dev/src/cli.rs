@@ -31,7 +31,9 @@ pub struct Arguments {
     /// (and \\ for a backslash before a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is
     /// whoever comes to that socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]),
     /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60]), slave-group=GROUP and
-    /// slave-mode=OCTAL (who else than the daemon's user may be it [default: 0600, with a group 0660])
+    /// slave-mode=OCTAL (who else than the daemon's user may be it [default: 0600, with a group 0660]).
+    /// legs=NAME=SINK;NAME=SINK instead: a drive that is several at once, with the sinks and the options of
+    /// 'pseudotape-mirror run --leg' (its commas with a backslash), min-legs, verify-reads, queue and serial
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 

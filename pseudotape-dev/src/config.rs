@@ -18,10 +18,13 @@ use drive::{DriveTable, check_drive, check_library_drive, parse_spec};
 use values::{Seconds, absolute};
 
 mod drive;
+mod images;
+mod legs;
 mod values;
 
 pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
 pub(crate) use drive::{default_serial, drive_keys, parse_option};
+pub use legs::LegsConfig;
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 256;
@@ -209,7 +212,8 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     let drives = tables.into_iter().enumerate().map(|(number, table)| {
         check_drive(number, table).with_context(|| format!("drive {number}"))
     });
-    let drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
+    let mut drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
+    images::check(&drives)?;
     let vault = arguments.vault.clone().or(file.vault);
     let mode = arguments.mode.as_ref().or(file.mode.as_ref());
     let node_mode = mode.map_or(Ok(DEFAULT_NODE_MODE), |text| parse_mode(text))?;
@@ -218,6 +222,11 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     let socket = arguments.control.clone();
     let control = check_control(socket, file.control, node_mode, &group)?;
     check_sockets(&drives, &control.socket)?;
+    for drive in &mut drives {
+        if let HeldConfig::Legs(legs) = &mut drive.held {
+            legs.lent = control.lent.clone();
+        }
+    }
     Ok(Config {
         frontend: choose_frontend(arguments, file.frontend, file.mount)?,
         uring: arguments.uring.or(file.uring).unwrap_or_default(),

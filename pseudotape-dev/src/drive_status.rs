@@ -36,7 +36,13 @@ impl TapeDrive {
             drive: self.number(),
             nodes: self.known_nodes().clone(),
             identity: format!("{vendor} {product} {revision} {serial}"),
-            personality: look.personality.unwrap_or("slave").to_owned(),
+            personality: look
+                .personality
+                .unwrap_or(match self.legs_side() {
+                    Some(_) => "mirror",
+                    None => "slave",
+                })
+                .to_owned(),
             library: None,
             capacity: look.volume.as_ref().and_then(capacity_status),
             medium: look.volume.map(medium_status),
@@ -53,6 +59,7 @@ impl TapeDrive {
             open: opener.map(Into::into),
             busy,
             slave: self.slave_side().map(|side| side.status()),
+            mirror: self.legs_side().map(|legs| legs.summary()),
             faults: self.listed_faults(),
         }
     }

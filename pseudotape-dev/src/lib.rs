@@ -18,6 +18,9 @@ mod event;
 mod faults;
 mod frontend;
 pub mod fuse;
+mod legs_side;
+#[cfg(test)]
+mod legs_test;
 pub mod library;
 mod loading;
 pub mod manual;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_bay::{Error, Opened, is_plain_image, place_named};
-use pseudotape_control::Peer;
+use pseudotape_control::{Peer, mirror};
 use pseudotape_image::WriteProtect;
 use pseudotape_sink::{Lent, Sink};
 use pseudotape_vault::{Label, vault_of};
@@ -25,6 +25,9 @@ impl TapeDrive {
     pub(crate) fn load_for(&self, volume: &Path, lent: &Lent, peer: Peer) -> Result<String> {
         if let Some(side) = self.slave_side() {
             return Err(side.has_the_cartridges());
+        }
+        if let Some(legs) = self.legs_side() {
+            return Err(legs.has_the_cartridges());
         }
         let sink = lent.find(&sink_named(volume)?)?;
         if !peer.is_own()
@@ -181,8 +184,44 @@ impl TapeDrive {
         ))
     }
 
+    /// Asks the mirror that this drive is.
+    pub(crate) fn ask_mirror(&self, ask: mirror::Request, peer: Peer) -> Result<mirror::Response> {
+        let number = self.number();
+        let Some(legs) = self.legs_side() else {
+            bail!(
+                "drive {number} is no mirror of legs: 'legs' in its configuration makes it one; a pseudotape-mirror at \
+                 its slave end is asked without --drive"
+            );
+        };
+        if let mirror::Request::Unload { force: false } = ask {
+            self.expect_closed()?;
+        }
+        let told = legs.act(ask, peer);
+        // An open may wait for the volumes that were loaded.
+        self.news().tell();
+        Ok(told)
+    }
+
+    /// Refuses where a program has the drive open.
+    fn expect_closed(&self) -> Result<()> {
+        self.await_close();
+        if let Some(opener) = &self.seen().opener {
+            bail!(
+                "drive {} is open by {opener}: end it first, or use --force",
+                self.number()
+            );
+        }
+        Ok(())
+    }
+
     /// Takes the volume out: commits and closes it.
     pub fn unload(&self, force: bool) -> Result<String> {
+        if let Some(legs) = self.legs_side() {
+            if !force {
+                self.expect_closed()?;
+            }
+            return legs.unload(force);
+        }
         drop(self.state_with_cartridges()?);
         self.await_close();
         let mut state = self.state_with_cartridges()?;
@@ -278,6 +317,9 @@ impl TapeDrive {
     /// The lock of a drive into which volumes are loaded here. The lock of a drive with a slave can be held for long,
     /// and is not waited for.
     fn state_with_cartridges(&self) -> Result<DriveGuard<'_>> {
+        if let Some(legs) = self.legs_side() {
+            return Err(legs.has_the_cartridges());
+        }
         match self.slave_side() {
             Some(side) => Err(side.has_the_cartridges()),
             None => Ok(self.state()),

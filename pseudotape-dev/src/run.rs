@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{
@@ -25,6 +26,9 @@ use crate::vault::{Desk, Volumes, Wanted};
 
 /// How another group of the control socket is named.
 const CONTROL_GROUP: &str = "'group' of [control]";
+
+/// How often the throughput of legs is sampled.
+const SAMPLE: Duration = Duration::from_secs(1);
 
 /// How the daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +90,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         Err(error) => Err(error),
         Ok(control) => {
             readiness.announce();
-            let event = happened
-                .recv()
-                .context("nobody is left to end the daemon")?;
+            let event = await_event(&happened, &operator.drives)?;
             drop(control);
             match event {
                 Event::Signal(signal) => {
@@ -100,10 +102,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         }
     };
     // What ends meets no fault, and waits for none.
-    operator
-        .drives
-        .iter()
-        .for_each(|drive| drive.faults().end());
+    operator.drives.iter().for_each(|drive| drive.end_faults());
     // A move in hand goes on to its end.
     operator
         .libraries
@@ -114,6 +113,25 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         desk.settle();
     }
     reason.and(ended)
+}
+
+/// Waits for an event; meanwhile the mirrors of legs note their throughput, where there are some.
+fn await_event(happened: &Receiver<Event>, drives: &[Arc<TapeDrive>]) -> Result<Event> {
+    let mirrors: Vec<_> = drives
+        .iter()
+        .filter_map(|drive| drive.legs_side())
+        .collect();
+    let nobody = "nobody is left to end the daemon";
+    if mirrors.is_empty() {
+        return happened.recv().context(nobody);
+    }
+    loop {
+        match happened.recv_timeout(SAMPLE) {
+            Ok(event) => return Ok(event),
+            Err(RecvTimeoutError::Timeout) => mirrors.iter().for_each(|mirror| mirror.sample()),
+            Err(RecvTimeoutError::Disconnected) => bail!("{nobody}"),
+        }
+    }
 }
 
 /// Takes each library, makes its drives, and loads them.
@@ -239,7 +257,7 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
                     None => {}
                 }
             }
-            _ if status.slave.is_some() => {}
+            _ if status.slave.is_some() || status.mirror.is_some() => {}
             _ => text.push_str(", no cartridge"),
         }
         text.push('\n');
@@ -249,6 +267,10 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
                 write!(text, " {} or", node.display())?;
             }
             writeln!(text, " {}", slave.socket.display())?;
+        }
+        for leg in status.mirror.iter().flat_map(|mirror| &mirror.legs) {
+            let sink = leg.sink.as_deref().unwrap_or("nothing in it yet");
+            writeln!(text, "drive {}: leg {}: {sink}", status.drive, leg.name)?;
         }
     }
     if let Some(desk) = &operator.desk {
@@ -398,6 +420,10 @@ impl Drives {
                      'options' for the drive in the daemon's configuration"
                 );
                 return Ok(Response::Options(self.find(drive)?.options(mode, &set)?));
+            }
+            Request::Mirror { drive, ask } => {
+                let told = self.find(drive)?.ask_mirror(ask, peer)?;
+                return Ok(Response::Mirror { drive, told });
             }
             Request::Inject {
                 drive,

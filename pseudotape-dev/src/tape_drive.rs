@@ -14,6 +14,7 @@ use pseudotape_fault::Faults;
 use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
 use crate::config::{DriveConfig, HeldConfig, Modes};
+use crate::legs_side::LegsSide;
 use crate::one_load::OneLoad;
 use crate::opener::Opener;
 use crate::slave_end::SlaveSide;
@@ -26,6 +27,7 @@ const WRITE_IN_HAND: Duration = Duration::from_secs(2);
 pub struct TapeDrive {
     number: u32,
     slave: Option<Arc<SlaveSide>>,
+    legs: Option<Arc<LegsSide>>,
     bay: Bay<Files, Opener>,
     /// What goes wrong on command; known without the drive's lock.
     faults: Faults,
@@ -100,7 +102,7 @@ impl TapeDrive {
         volumes: Option<Arc<dyn Volumes>>,
     ) -> Result<TapeDrive> {
         let news = Arc::new(News::default());
-        let (slot, slave) = match &config.held {
+        let (slot, slave, legs) = match &config.held {
             HeldConfig::Image(image) => {
                 let overrides = Overrides {
                     capacity_bytes: image.capacity_bytes,
@@ -108,11 +110,15 @@ impl TapeDrive {
                     cache: image.cache,
                 };
                 let slot = Slot::new(image.personality, image.serial.clone(), overrides);
-                (slot, None)
+                (slot, None, None)
             }
             HeldConfig::Slave(slave) => {
                 let (drive, side) = SlaveSide::new(number, slave, Arc::clone(&news))?;
-                (Slot::fixed(Box::new(drive)), Some(side))
+                (Slot::fixed(Box::new(drive)), Some(side), None)
+            }
+            HeldConfig::Legs(legs) => {
+                let (served, side) = LegsSide::new(number, legs, Arc::clone(&asked_to_end))?;
+                (Slot::fixed(Box::new(served)), None, Some(side))
             }
         };
         let faults = slot.faults().clone();
@@ -129,6 +135,7 @@ impl TapeDrive {
         let drive = TapeDrive {
             number,
             slave,
+            legs,
             faults,
             bay: Bay::new(slot, &options, files),
             nodes: Mutex::default(),
@@ -165,6 +172,19 @@ impl TapeDrive {
     /// The slave end, where another process is the drive.
     pub(crate) fn slave_side(&self) -> Option<&Arc<SlaveSide>> {
         self.slave.as_ref()
+    }
+
+    /// The mirror, where the drive is one of legs in this daemon.
+    pub(crate) fn legs_side(&self) -> Option<&Arc<LegsSide>> {
+        self.legs.as_ref()
+    }
+
+    /// What ends meets no fault, and waits for none.
+    pub(crate) fn end_faults(&self) {
+        self.faults.end();
+        if let Some(legs) = &self.legs {
+            legs.end_faults();
+        }
     }
 
     /// The nodes by name: rewinding and non-rewinding, and those of the other modes where wanted.
@@ -283,9 +303,13 @@ impl TapeDrive {
     /// commits and closes the image, or parts with the slave. Says which file a program was not done with.
     pub fn end(&self) -> Result<Option<String>> {
         self.asked_to_end.store(true, Ordering::SeqCst);
-        self.faults.end();
+        self.end_faults();
         let deadline = Instant::now() + WRITE_IN_HAND;
         self.one_load.await_end(WRITE_IN_HAND);
+        if let Some(legs) = &self.legs {
+            let closed = self.close_for_program(&mut self.last_call(deadline));
+            return legs.end().and_then(|()| closed.map_err(Into::into));
+        }
         let Some(side) = &self.slave else {
             let mut state = self.last_call(deadline);
             let closed = self.close_for_program(&mut state);

@@ -481,7 +481,9 @@ impl CharDevice for TapeNode {
     }
 
     fn waits_for_others(&self) -> bool {
-        // A fault can make any drive hang.
-        self.drive.slave_side().is_some() || self.drive.faults().is_armed()
+        // A fault can make any drive hang, and a leg can be a node of this daemon.
+        self.drive.slave_side().is_some()
+            || self.drive.legs_side().is_some()
+            || self.drive.faults().is_armed()
     }
 }

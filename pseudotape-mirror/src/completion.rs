@@ -47,9 +47,7 @@ fn plain(words: impl IntoIterator<Item = String>) -> Vec<Candidate> {
 
 /// The legs of the running mirror, each with an ending.
 fn legs(place: &Place<'_>, ending: &str) -> Vec<Candidate> {
-    let socket = place.said("control").map(PathBuf::from);
-    let socket = socket.unwrap_or_else(default_socket);
-    let Ok(Response::Status(status)) = ask(&socket, &Request::Status, PATIENCE) else {
+    let Some(Response::Status(status)) = status(place) else {
         return Vec::new();
     };
     let legs = status.legs.into_iter();
@@ -58,6 +56,23 @@ fn legs(place: &Place<'_>, ending: &str) -> Vec<Candidate> {
         Candidate::new(format!("{}{ending}", leg.name), about)
     })
     .collect()
+}
+
+fn status(place: &Place<'_>) -> Option<Response> {
+    let socket = place.said("control").map(PathBuf::from);
+    let Some(drive) = place.said("drive") else {
+        let socket = socket.unwrap_or_else(default_socket);
+        return ask(&socket, &Request::Status, PATIENCE).ok();
+    };
+    let asked = pseudotape_control::Request::Mirror {
+        drive: drive.parse().ok()?,
+        ask: Request::Status,
+    };
+    let socket = socket.unwrap_or_else(pseudotape_control::default_socket);
+    match ask(&socket, &asked, PATIENCE).ok()? {
+        pseudotape_control::Response::Mirror { told, .. } => Some(told),
+        _ => None,
+    }
 }
 
 /// `NAME=SINK`, perhaps with the options of a leg behind it; before the sign there are `names`.

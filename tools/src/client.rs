@@ -62,6 +62,7 @@ impl Daemon {
             Response::Status(_)
             | Response::Options(_)
             | Response::Faults(_)
+            | Response::Mirror { .. }
             | Response::Libraries { .. } => {
                 bail!("the daemon answered its status instead of what it did")
             }

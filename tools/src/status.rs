@@ -2,8 +2,8 @@ use std::fmt::Write;
 
 use anyhow::bail;
 use pseudotape_control::{
-    CapacityStatus, DriveStatus, MediumStatus, OpenStatus, PositionStatus, SlaveStatus, SlaveWay,
-    Status, TransferStatus,
+    CapacityStatus, DriveLegStatus, DriveMirrorStatus, DriveStatus, MediumStatus, OpenStatus,
+    PositionStatus, SlaveStatus, SlaveWay, Status, TransferStatus,
 };
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
@@ -79,8 +79,15 @@ fn drive_block(text: &mut String, drive: &DriveStatus, screen: &Screen) {
         "identity",
         format!("{} ({})", drive.identity, drive.personality),
     );
+    if let Some(m) = &drive.mirror {
+        field("mirror", mirror(drive.drive, m));
+        for leg in &m.legs {
+            field(&format!("leg {}", leg.name), mirror_leg(leg));
+        }
+    }
     match &drive.slave {
         Some(s) => field("slave", slave(s)),
+        None if drive.mirror.is_some() => {}
         None => field(
             "medium",
             drive.medium.as_ref().map_or_else(
@@ -262,6 +269,26 @@ fn slave(slave: &SlaveStatus) -> String {
         "{program} (pid {}, uid {}) by the {way}, since {}",
         holder.pid, holder.uid, holder.since
     )
+}
+
+fn mirror(number: u32, mirror: &DriveMirrorStatus) -> String {
+    match (&mirror.refused, mirror.degraded) {
+        (Some(refused), _) => format!("refused: {refused}"),
+        (None, true) => {
+            format!("degraded: 'pseudotape-mirror --drive {number} status' says what to do")
+        }
+        (None, false) if mirror.legs.iter().all(|leg| leg.state == "empty") => {
+            format!(
+                "no volumes: 'pseudotape-mirror --drive {number} load LEG=SINK...' puts some in"
+            )
+        }
+        (None, false) => "in step".to_owned(),
+    }
+}
+
+fn mirror_leg(leg: &DriveLegStatus) -> String {
+    let sink = leg.sink.as_deref().unwrap_or("nothing yet");
+    format!("{sink} ({})", leg.state.replace('-', " "))
 }
 
 fn opener(open: &OpenStatus) -> String {

@@ -138,6 +138,7 @@ fn two_drives() -> Status {
                 }),
                 busy: true,
                 slave: None,
+                mirror: None,
                 faults: Vec::new(),
             },
             DriveStatus {
@@ -157,6 +158,7 @@ fn two_drives() -> Status {
                 open: None,
                 busy: false,
                 slave: None,
+                mirror: None,
                 faults: Vec::new(),
             },
         ],

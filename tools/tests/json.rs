@@ -10,10 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pseudotape_control::{
-    CapacityStatus, DriveStatus, ElementStatus, FaultStatus, FaultsStatus, HolderStatus,
-    LibraryStatus, MediumStatus, OpenStatus, OptionStatus, OptionsStatus, PositionStatus, Request,
-    Response, SlaveStatus, SlaveWay, SpanStatus, Status, TransferStatus, VaultStatus, receive,
-    send,
+    CapacityStatus, DriveLegStatus, DriveMirrorStatus, DriveStatus, ElementStatus, FaultStatus,
+    FaultsStatus, HolderStatus, LibraryStatus, MediumStatus, OpenStatus, OptionStatus,
+    OptionsStatus, PositionStatus, Request, Response, SlaveStatus, SlaveWay, SpanStatus, Status,
+    TransferStatus, VaultStatus, receive, send,
 };
 use pseudotape_human::offered::leaves;
 use pseudotape_image::{Access, FileStore, Image};
@@ -196,6 +196,7 @@ fn status() -> Status {
             socket: "/s".into(),
             holder: None,
         }),
+        mirror: None,
         faults: Vec::new(),
     };
     let medium = MediumStatus {
@@ -268,16 +269,33 @@ fn status() -> Status {
         slave: Some(slave(None)),
         ..empty.clone()
     };
+    let leg = |sink: Option<&str>| DriveLegStatus {
+        name: "a".to_owned(),
+        sink: sink.map(str::to_owned),
+        state: "in-step".to_owned(),
+    };
+    let mirror = |refused: Option<&str>| DriveMirrorStatus {
+        degraded: false,
+        refused: refused.map(str::to_owned),
+        legs: vec![leg(None), leg(Some("/a.ptape"))],
+    };
+    let refused = DriveStatus {
+        drive: 4,
+        slave: None,
+        mirror: Some(mirror(Some("they disagree"))),
+        ..empty.clone()
+    };
     let none = DriveStatus {
         drive: 3,
         slave: None,
+        mirror: Some(mirror(None)),
         ..empty.clone()
     };
     Status {
         version: "1".to_owned(),
         pid: 1,
         frontend: "fuse".to_owned(),
-        drives: vec![full, empty, unknown, none],
+        drives: vec![full, empty, unknown, none, refused],
         vault: Some(VaultStatus {
             directory: "/srv/vault".into(),
             trouble: None,

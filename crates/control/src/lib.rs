@@ -40,9 +40,9 @@ pub use server::{Connection, ControlServer, Conversation, MAX_CLIENTS, Operator}
 pub use settings::{ControlSettings, SettingError, find_group, named_group, parse_mode};
 pub use socket::{ListenError, Purpose, Socket, SocketGroup, rights_in_words};
 pub use status::{
-    CapacityStatus, DriveStatus, FaultStatus, FaultsStatus, FlagStatus, HolderStatus, MediumStatus,
-    OpenStatus, OptionStatus, OptionsStatus, PositionStatus, SlaveStatus, SlaveWay, Status,
-    TransferStatus, VaultStatus,
+    CapacityStatus, DriveLegStatus, DriveMirrorStatus, DriveStatus, FaultStatus, FaultsStatus,
+    FlagStatus, HolderStatus, MediumStatus, OpenStatus, OptionStatus, OptionsStatus,
+    PositionStatus, SlaveStatus, SlaveWay, Status, TransferStatus, VaultStatus,
 };
 
 /// Environment variable that names the control socket for the daemon and for the command.
@@ -115,6 +115,13 @@ pub enum Request {
         #[serde(default)]
         faults: Vec<String>,
     },
+    /// Asks the mirror that a drive is.
+    Mirror {
+        /// Number of the drive.
+        drive: u32,
+        /// What a mirror daemon is asked on its own socket.
+        ask: mirror::Request,
+    },
     /// The state of every library, or of one.
     Libraries {
         /// Its name.
@@ -152,6 +159,13 @@ pub enum Response {
     Options(OptionsStatus),
     /// The faults of a drive.
     Faults(FaultsStatus),
+    /// What the mirror that a drive is answered.
+    Mirror {
+        /// Number of the drive.
+        drive: u32,
+        /// The answer.
+        told: mirror::Response,
+    },
     /// The state of libraries.
     Libraries {
         /// In the order of the configuration.

@@ -181,6 +181,20 @@ pub enum LegCondition {
     Empty,
 }
 
+impl LegCondition {
+    /// As it is written in a status.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            LegCondition::InStep => "in-step",
+            LegCondition::OutOfStep => "out-of-step",
+            LegCondition::Dropped => "dropped",
+            LegCondition::Leaving => "leaving",
+            LegCondition::Empty => "empty",
+        }
+    }
+}
+
 /// The state of one leg. What a volume has stored is still told after it was unloaded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LegStatus {
@@ -280,6 +294,20 @@ mod tests {
             "status", "load", "unload", "resync", "drop", "return", "trust", "inject",
         ];
         assert_eq!(shown, all);
+    }
+
+    #[test]
+    fn the_word_of_a_condition_is_the_one_of_the_status() {
+        for condition in [
+            LegCondition::InStep,
+            LegCondition::OutOfStep,
+            LegCondition::Dropped,
+            LegCondition::Leaving,
+            LegCondition::Empty,
+        ] {
+            let written = serde_json::to_string(&condition).unwrap();
+            assert_eq!(written, format!("\"{}\"", condition.word()));
+        }
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub struct DriveStatus {
     pub busy: bool,
     /// The slave end, where the drive is whoever holds it.
     pub slave: Option<SlaveStatus>,
+    /// The mirror, where the drive is one of legs in the daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<DriveMirrorStatus>,
     /// What goes wrong on command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultStatus>,
@@ -96,6 +99,31 @@ pub struct SlaveStatus {
     pub socket: PathBuf,
     /// Who holds it: who is the drive now.
     pub holder: Option<HolderStatus>,
+}
+
+/// A drive that is a mirror of legs, in short; `pseudotape-mirror status` tells all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriveMirrorStatus {
+    /// Something needs the operator.
+    #[serde(default)]
+    pub degraded: bool,
+    /// Why the volumes were refused.
+    pub refused: Option<String>,
+    /// The legs, in their order.
+    #[serde(default)]
+    pub legs: Vec<DriveLegStatus>,
+}
+
+/// One leg of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriveLegStatus {
+    /// Its name.
+    pub name: String,
+    /// Its sink, or the last one.
+    pub sink: Option<String>,
+    /// What it is now: `in-step`, `out-of-step`, `dropped`, `leaving`, `empty`.
+    #[serde(default)]
+    pub state: String,
 }
 
 /// A program that holds the slave end of a drive.

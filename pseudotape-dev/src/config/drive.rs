@@ -14,7 +14,8 @@ use pseudotape_mtio::{Booleans, DriverOption};
 use pseudotape_st::EndOfTape;
 use serde::Deserialize;
 
-use super::values::{Ending, Seconds, Switch, Words, absolute};
+use super::legs::{self, Legs, LegsConfig, OfLegs};
+use super::values::{Count, Ending, Seconds, Switch, Words, absolute};
 
 /// Modes of a drive: the plain nodes, and those that end in l, m, a.
 pub const MODES: u8 = 4;
@@ -47,6 +48,8 @@ pub enum HeldConfig {
     Image(ImageConfig),
     /// A drive that is another process: the process that holds the slave end.
     Slave(SlaveConfig),
+    /// A drive that is a mirror of legs.
+    Legs(LegsConfig),
 }
 
 /// A drive for cartridges that are images.
@@ -93,6 +96,10 @@ pub(super) struct DriveTable {
     max_block: Option<Size>,
     announces_medium: Option<Switch>,
     cache: Option<String>,
+    legs: Option<Legs>,
+    min_legs: Option<Count>,
+    verify_reads: Option<Switch>,
+    queue: Option<Size>,
     slave: Option<PathBuf>,
     slave_wait: Option<Seconds>,
     slave_timeout: Option<Seconds>,
@@ -154,8 +161,8 @@ pub(crate) fn parse_option(text: &str) -> Result<DriverOption> {
 /// The drives of a library, which loads and unloads them itself.
 pub(super) fn check_library_drive(table: DriveTable) -> Result<DriveConfig> {
     ensure!(
-        table.image.is_none() && table.slave.is_none(),
-        "'image' and 'slave' do not go with a drive of a library: its cartridges are moved by the library"
+        table.image.is_none() && table.slave.is_none() && table.legs.is_none(),
+        "'image', 'slave' and 'legs' do not go with a drive of a library: its cartridges are moved by the library"
     );
     ensure!(
         table.serial.is_none(),
@@ -179,7 +186,9 @@ pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfi
         fault.parse::<Fault>().context("faults")?;
     }
     let end_of_tape = table.end_of_tape.0;
-    let held = if let Some(socket) = &table.slave {
+    let held = if table.legs.is_some() {
+        HeldConfig::Legs(check_legs(number, table)?)
+    } else if let Some(socket) = &table.slave {
         HeldConfig::Slave(check_slave(socket.clone(), &table)?)
     } else {
         HeldConfig::Image(check_image(number, table)?)
@@ -192,26 +201,78 @@ pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfi
     })
 }
 
+impl DriveTable {
+    /// The first key that is said of a drive for cartridges that are images, or of its cartridge.
+    fn of_images(&self) -> Option<&'static str> {
+        let keys = [
+            ("image", self.image.is_some()),
+            ("personality", self.personality.is_some()),
+            ("capacity", self.capacity.is_some()),
+            ("early-warning", self.early_warning.is_some()),
+            ("min-block", self.min_block.is_some()),
+            ("max-block", self.max_block.is_some()),
+            ("announces-medium", self.announces_medium.is_some()),
+            ("cache", self.cache.is_some()),
+        ];
+        keys.iter().find(|(_, given)| *given).map(|(key, _)| *key)
+    }
+
+    /// The first key that is said of a drive that is somebody at a slave end.
+    fn of_slaves(&self) -> Option<&'static str> {
+        let keys = [
+            ("slave-wait", self.slave_wait.is_some()),
+            ("slave-timeout", self.slave_timeout.is_some()),
+            ("slave-mode", self.slave_mode.is_some()),
+            ("slave-group", self.slave_group.is_some()),
+        ];
+        keys.iter().find(|(_, given)| *given).map(|(key, _)| *key)
+    }
+
+    /// The first key that is said of a drive that is several.
+    fn of_legs(&self) -> Option<&'static str> {
+        let keys = [
+            ("min-legs", self.min_legs.is_some()),
+            ("verify-reads", self.verify_reads.is_some()),
+            ("queue", self.queue.is_some()),
+        ];
+        keys.iter().find(|(_, given)| *given).map(|(key, _)| *key)
+    }
+}
+
+fn check_legs(number: usize, table: DriveTable) -> Result<LegsConfig> {
+    if let Some(key) = table.of_images() {
+        bail!(
+            "'{key}' does not go with 'legs': each leg names its own volume, as legs=a=image:/data/a.ptape;b=/mnt/b.ptape"
+        );
+    }
+    let slave = table.slave.is_some().then_some("slave");
+    if let Some(key) = slave.or(table.of_slaves()) {
+        bail!(
+            "'{key}' does not go with 'legs': the drive is its legs, or whoever holds its slave end"
+        );
+    }
+    let keys = OfLegs {
+        min_legs: table.min_legs,
+        verify_reads: table.verify_reads,
+        queue: table.queue,
+        serial: table.serial,
+    };
+    legs::check(table.legs.unwrap_or_default(), keys, default_serial(number))
+}
+
 fn check_slave(socket: PathBuf, table: &DriveTable) -> Result<SlaveConfig> {
     ensure!(
         !socket.as_os_str().is_empty(),
         "slave needs the path of a socket: slave=SOCKET"
     );
-    let of_images = [
-        ("image", table.image.is_some()),
-        ("personality", table.personality.is_some()),
-        ("serial", table.serial.is_some()),
-        ("capacity", table.capacity.is_some()),
-        ("early-warning", table.early_warning.is_some()),
-        ("min-block", table.min_block.is_some()),
-        ("max-block", table.max_block.is_some()),
-        ("announces-medium", table.announces_medium.is_some()),
-        ("cache", table.cache.is_some()),
-    ];
-    if let Some((key, _)) = of_images.iter().find(|(_, given)| *given) {
+    let serial = table.serial.is_some().then_some("serial");
+    if let Some(key) = table.of_images().or(serial) {
         bail!(
             "'{key}' does not go with 'slave': what the drive is and holds is said by whoever holds the slave end"
         );
+    }
+    if let Some(key) = table.of_legs() {
+        bail!("'{key}' needs 'legs': legs=NAME=SINK;NAME=SINK");
     }
     let timeout = table
         .slave_timeout
@@ -258,13 +319,11 @@ fn image_name(image: &Path) -> Result<PathBuf> {
 }
 
 fn check_image(number: usize, table: DriveTable) -> Result<ImageConfig> {
-    for (key, given) in [
-        ("slave-wait", table.slave_wait.is_some()),
-        ("slave-timeout", table.slave_timeout.is_some()),
-        ("slave-mode", table.slave_mode.is_some()),
-        ("slave-group", table.slave_group.is_some()),
-    ] {
-        ensure!(!given, "'{key}' needs 'slave': slave=SOCKET");
+    if let Some(key) = table.of_slaves() {
+        bail!("'{key}' needs 'slave': slave=SOCKET");
+    }
+    if let Some(key) = table.of_legs() {
+        bail!("'{key}' needs 'legs': legs=NAME=SINK;NAME=SINK");
     }
     let name = table
         .personality

@@ -11,7 +11,7 @@ use pseudotape_testkit::manual::documented_keys;
 fn image(drive: &DriveConfig) -> &ImageConfig {
     match &drive.held {
         HeldConfig::Image(image) => image,
-        HeldConfig::Slave(slave) => panic!("{slave:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -103,7 +103,7 @@ fn a_comma_in_a_path_has_a_backslash_before_it() {
         .drives[0];
     match &slave.held {
         HeldConfig::Slave(slave) => assert_eq!(slave.socket, here.join("a,b")),
-        HeldConfig::Image(image) => panic!("{image:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -191,7 +191,7 @@ fn a_slave_in_a_file_has_numbers() {
 fn only_the_daemons_user_may_be_a_slave_unless_a_group_is_named() {
     let rights = |spec: &str| match &config(&["--drive", spec]).unwrap().drives[0].held {
         HeldConfig::Slave(slave) => (slave.mode, slave.gid),
-        HeldConfig::Image(image) => panic!("{image:?}"),
+        other => panic!("{other:?}"),
     };
     assert_eq!(rights("slave=s"), (0o600, None));
     assert_eq!(rights("slave=s,slave-group=root"), (0o660, Some(0)));
@@ -402,6 +402,135 @@ fn unknown_keys_of_a_file_are_named_with_their_line() {
     );
     assert!(file("frontend = \"fuse\"\n[[drive]]\n").contains("mount = \"DIR\""));
     assert!(file("frontend = \"smoke\"\n").contains("unknown variant `smoke`"));
+}
+
+fn legs(config: &Config) -> &LegsConfig {
+    match &config.drives[0].held {
+        HeldConfig::Legs(legs) => legs,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// PT-07.
+#[test]
+fn legs_are_texts_or_tables_and_one_text_on_the_command_line() {
+    let line = r"legs=a=image:/d/a.ptape\,create;b=/d/b.ptape\,class=spare\,when=deferred,min-legs=2,verify-reads=true,queue=1M";
+    let said = config(&["--drive", line]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pseudotape.toml");
+    let text = "[[drive]]\nlegs = [\"a=image:/d/a.ptape,create\", { name = \"b\", sink = \"/d/b.ptape\", class = \"spare\", \
+                when = \"deferred\" }]\nmin-legs = 2\nverify-reads = true\nqueue = \"1M\"\n[control]\nfolders = [\"/d\"]\n";
+    std::fs::write(&path, text).unwrap();
+    let written = config(&["--config", path.to_str().unwrap()]).unwrap();
+    assert_eq!(legs(&said).legs, legs(&written).legs);
+    assert_eq!(legs(&said).options, legs(&written).options);
+    let LegsConfig {
+        legs: two, options, ..
+    } = legs(&said);
+    assert_eq!(two[1].options.name, "b");
+    assert_eq!(two[1].options.when.to_string(), "deferred");
+    assert_eq!(
+        two[0].sink.as_ref().unwrap().to_string(),
+        "image:/d/a.ptape,create"
+    );
+    assert_eq!((options.min_legs, options.queue_bytes), (2, 1 << 20));
+    assert!(options.verify_reads);
+    assert_eq!(options.serial, "PT00000000");
+    // What others may load is known to the legs as well.
+    assert_eq!(legs(&written).lent.folders, [Path::new("/d")]);
+    let own = config(&["--drive", "legs=a=null,serial=TWO"]).unwrap();
+    assert_eq!(legs(&own).options.serial, "TWO");
+    assert_eq!(legs(&own).options.min_legs, 1);
+}
+
+#[test]
+fn wrong_legs_name_the_leg_and_the_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let (a, link) = (at("a.ptape"), at("link.ptape"));
+    std::fs::write(&a, b"").unwrap();
+    std::os::unix::fs::symlink(&a, &link).unwrap();
+    for (specs, expected) in [
+        (vec!["legs=".to_owned()], "'legs' names no leg"),
+        (vec!["legs=a=/x;a=/y".to_owned()], "two legs are named a"),
+        (
+            vec![format!("legs=a={a};b={link}")],
+            "is in drive 0, leg a already",
+        ),
+        (
+            vec![format!(
+                "legs=a=image:{}\\,create;b=image:{}/./n.ptape\\,create",
+                at("n.ptape"),
+                at("")
+            )],
+            "is in drive 0, leg a already",
+        ),
+        (
+            vec![a.clone(), format!("legs=x=null;b={link}")],
+            "drive 1, leg b: ",
+        ),
+        (
+            vec![format!("legs=x=null;b={link}"), a.clone()],
+            "is in drive 0, leg b already",
+        ),
+        (
+            vec![format!("legs=a=null,image={a}")],
+            "'image' does not go with 'legs'",
+        ),
+        (
+            vec!["legs=a=null,slave=/s".to_owned()],
+            "'slave' does not go with 'legs'",
+        ),
+        (
+            vec!["legs=a=null,slave-wait=1".to_owned()],
+            "'slave-wait' does not go with 'legs'",
+        ),
+        (
+            vec!["legs=a=null,capacity=1G".to_owned()],
+            "'capacity' does not go with 'legs'",
+        ),
+        (
+            vec!["legs=a=null,min-legs=2".to_owned()],
+            "min-legs is 2, and the mirror has 1 leg",
+        ),
+        (
+            vec!["legs=a=null,min-legs=many".to_owned()],
+            "'many' is not a number of legs",
+        ),
+        (
+            vec!["legs=a=null\\,when=deferred".to_owned()],
+            "every leg is late",
+        ),
+        (
+            vec!["legs=a=null\\,clas=spare".to_owned()],
+            "no option 'clas'",
+        ),
+        (vec!["legs=a=null;b".to_owned()], "leg b has none"),
+        (vec!["min-legs=1".to_owned()], "'min-legs' needs 'legs'"),
+        (vec!["slave=/s,queue=1M".to_owned()], "'queue' needs 'legs'"),
+    ] {
+        let arguments: Vec<&str> = specs
+            .iter()
+            .flat_map(|spec| ["--drive", spec.as_str()])
+            .collect();
+        let message = error(&arguments);
+        assert!(message.contains(expected), "{specs:?}: {message}");
+    }
+    for (text, expected) in [
+        ("[[drive]]\nlegs = 3\n", "legs is a list"),
+        ("[[drive]]\nlegs = [3]\n", "a leg is \"NAME=SINK\""),
+        (
+            "[[drive]]\nlegs = [{ name = \"a\", sinc = \"null\" }]\n",
+            "`sinc`",
+        ),
+        (
+            "[[library]]\nfolder = \"f\"\n[library.drive]\nlegs = [\"a=null\"]\n",
+            "'legs' do not go with a drive of a library",
+        ),
+    ] {
+        let message = file(text);
+        assert!(message.contains(expected), "{text}: {message}");
+    }
 }
 
 #[test]

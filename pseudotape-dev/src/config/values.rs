@@ -47,6 +47,28 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
+/// A number of things; on the command line as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Count(pub(super) usize);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(i64),
+            Text(String),
+        }
+        let (count, said) = match Form::deserialize(deserializer)? {
+            Form::Number(number) => (usize::try_from(number).ok(), number.to_string()),
+            Form::Text(text) => (text.trim().parse().ok(), text),
+        };
+        count
+            .map(Count)
+            .ok_or_else(|| de::Error::custom(format!("'{said}' is not a number of legs")))
+    }
+}
+
 /// Yes or no; on the command line as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Switch(pub(super) bool);

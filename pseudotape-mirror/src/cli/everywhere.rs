@@ -14,6 +14,8 @@ pub struct Asked {
     pub(crate) command: super::Command,
     /// Control socket of the mirror.
     pub(crate) control: Option<PathBuf>,
+    /// The drive of the device daemon that is the mirror.
+    pub(crate) drive: Option<u32>,
     /// How long to wait for the mirror, in seconds.
     pub(crate) timeout: Option<u64>,
     /// Prints the result as JSON.
@@ -38,13 +40,14 @@ pub fn parse(arguments: &[OsString]) -> Result<Asked, clap::Error> {
     Ok(Asked {
         command: super::Cli::from_arg_matches(&matches)?.command,
         control: said(&matches, "control"),
+        drive: said(&matches, "drive"),
         timeout: said(&matches, "timeout"),
         json: said(&matches, "json").unwrap_or(false),
         changer: said(&matches, "changer"),
     })
 }
 
-fn everywhere() -> [Arg; 3] {
+fn everywhere() -> [Arg; 4] {
     [
         Arg::new("control")
             .long("control")
@@ -54,6 +57,15 @@ fn everywhere() -> [Arg; 3] {
             .help(
                 "Control socket of the mirror [default: $PSEUDOTAPE_MIRROR_CONTROL, else \
                  $XDG_RUNTIME_DIR/pseudotape-mirror/control, else /run/pseudotape-mirror/control]",
+            ),
+        Arg::new("drive")
+            .long("drive")
+            .value_name("N")
+            .value_parser(value_parser!(u32))
+            .help_heading(HEADING)
+            .help(
+                "The drive of pseudotape-dev that is the mirror (legs=...), asked on the control socket of that daemon \
+                 [default: the mirror daemon; where none runs, the only such drive]",
             ),
         Arg::new("timeout")
             .long("timeout")
@@ -85,6 +97,7 @@ fn means(path: &str, option: &str) -> bool {
         ("completions", _) => false,
         ("man", option) => option == "json",
         ("run", option) => option == "control",
+        (path, "drive") => !path.starts_with("changer"),
         _ => true,
     }
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use pseudotape_control::mirror::{LegVolume, MirrorStatus, Request, Response, default_socket};
-use pseudotape_control::{FaultStatus, call};
+use pseudotape_control::mirror::{
+    LegVolume, MirrorStatus, Request, Response, SOCKET_VARIABLE, default_socket,
+};
+use pseudotape_control::{Error, FaultStatus, call};
 use pseudotape_human::{Paint, Report, Screen, printable};
 use pseudotape_mirror::parse_assignment;
 use serde::Serialize;
@@ -20,21 +22,60 @@ const ORDER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Where the mirror is, and how long it may take.
 pub(super) struct Client {
-    socket: PathBuf,
+    /// The control socket that was named.
+    socket: Option<PathBuf>,
+    /// The drive of the device daemon that is the mirror.
+    drive: Option<u32>,
     timeout: Option<Duration>,
 }
 
 impl Client {
-    pub(super) fn new(socket: Option<PathBuf>, timeout_seconds: Option<u64>) -> Self {
+    pub(super) fn new(
+        socket: Option<PathBuf>,
+        drive: Option<u32>,
+        timeout_seconds: Option<u64>,
+    ) -> Self {
         Client {
-            socket: socket.unwrap_or_else(default_socket),
+            socket,
+            drive,
             timeout: timeout_seconds.map(Duration::from_secs),
+        }
+    }
+
+    /// Asks the mirror. Where no place was named and no mirror daemon is there, that is the only drive of the device
+    /// daemon that is a mirror.
+    fn ask(&self, request: &Request, timeout: Duration) -> Result<Response> {
+        if let Some(number) = self.drive {
+            return self.ask_drive(number, request, timeout);
+        }
+        let socket = self.socket.clone().unwrap_or_else(default_socket);
+        let is_named = self.socket.is_some() || std::env::var_os(SOCKET_VARIABLE).is_some();
+        match call(&socket, request, timeout) {
+            Err(error @ Error::Connect { .. }) if !is_named => match only_drive()? {
+                Some(number) => self.ask_drive(number, request, timeout),
+                None => Err(error.into()),
+            },
+            answer => Ok(answer?),
+        }
+    }
+
+    fn ask_drive(&self, drive: u32, request: &Request, timeout: Duration) -> Result<Response> {
+        let socket = self.socket.clone();
+        let socket = socket.unwrap_or_else(pseudotape_control::default_socket);
+        let asked = pseudotape_control::Request::Mirror {
+            drive,
+            ask: request.clone(),
+        };
+        match call(&socket, &asked, timeout)? {
+            pseudotape_control::Response::Mirror { told, .. } => Ok(told),
+            pseudotape_control::Response::Error { message } => Ok(Response::Error { message }),
+            _ => bail!("the device daemon answered something else than what its mirror says"),
         }
     }
 
     pub(super) fn status(&self) -> Result<MirrorStatus> {
         let timeout = self.timeout.unwrap_or(QUESTION);
-        match call(&self.socket, &Request::Status, timeout)? {
+        match self.ask(&Request::Status, timeout)? {
             Response::Status(status) => Ok(*status),
             Response::Done { .. } | Response::Faults { .. } => {
                 bail!("the mirror answered something else than its status")
@@ -46,7 +87,7 @@ impl Client {
     /// Has something done, and prints the mirror's words about it.
     pub(super) fn order(&self, request: &Request, screen: &Screen) -> Result<Verdict> {
         let timeout = self.timeout.unwrap_or(ORDER);
-        match call(&self.socket, request, timeout)? {
+        match self.ask(request, timeout)? {
             Response::Done { message } => screen.show(&Done { message })?,
             Response::Status(_) | Response::Faults { .. } => {
                 bail!("the mirror answered its status instead of what it did")
@@ -69,7 +110,7 @@ impl Client {
             faults,
         };
         let timeout = self.timeout.unwrap_or(QUESTION);
-        match call(&self.socket, &request, timeout)? {
+        match self.ask(&request, timeout)? {
             Response::Faults { leg, faults } => screen.show(&LegFaults { leg, faults })?,
             Response::Error { message } => bail!("{message}"),
             Response::Done { .. } | Response::Status(_) => {
@@ -77,6 +118,33 @@ impl Client {
             }
         }
         Ok(Verdict::Well)
+    }
+}
+
+/// The only drive of the device daemon that is a mirror; `None` where none is, or no daemon says so. Where a drive has
+/// a slave end, a mirror daemon that has ended could be meant, and no other mirror may get its orders.
+fn only_drive() -> Result<Option<u32>> {
+    let socket = pseudotape_control::default_socket();
+    let answer = call(&socket, &pseudotape_control::Request::Status, QUESTION);
+    let Ok(pseudotape_control::Response::Status(status)) = answer else {
+        return Ok(None);
+    };
+    let drives = status.drives.iter();
+    if drives.clone().any(|drive| drive.slave.is_some()) {
+        return Ok(None);
+    }
+    let mirrors = drives.filter(|drive| drive.mirror.is_some());
+    let numbers: Vec<_> = mirrors.map(|drive| drive.drive).collect();
+    match *numbers {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ => {
+            let numbers: Vec<_> = numbers.iter().map(u32::to_string).collect();
+            bail!(
+                "drives {} of the device daemon are mirrors: say which one by --drive N",
+                numbers.join(", ")
+            )
+        }
     }
 }
 

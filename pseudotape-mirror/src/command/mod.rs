@@ -63,7 +63,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn dispatch(asked: Asked) -> anyhow::Result<Verdict> {
-    let client = Client::new(asked.control.clone(), asked.timeout);
+    let client = Client::new(asked.control.clone(), asked.drive, asked.timeout);
     let screen = Screen::from_environment().with_json(asked.json);
     match asked.command {
         Command::Run(options) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use pseudotape_control::{ControlServer, Readiness, rights_in_words};
-use pseudotape_mirror::{Desk, EXIT_IMPATIENT, Holder, MirrorDrive, Overtime, Public};
+use pseudotape_mirror::{Desk, EXIT_IMPATIENT, Holder, MirrorDrive, Overtime, Place, Public};
 use pseudotape_tape::Drive;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -37,7 +37,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ending> {
     let (asked, ends) = channel();
     let mirror = MirrorDrive::new(config.mirror.clone());
     let public = Arc::new(Public::new(
-        Some(config.slave.clone()),
+        Place::SlaveEnd(config.slave.clone()),
         &config.mirror,
         &config.legs,
         mirror.block_limits(),

@@ -222,6 +222,7 @@ impl DaemonOperator {
                 | Response::Status(_)
                 | Response::Options(_)
                 | Response::Faults(_)
+                | Response::Mirror { .. }
                 | Response::Libraries { .. },
             ) => Ok(()),
             Err(error) => Err(failed(what, error)),

@@ -181,6 +181,7 @@ impl Served {
             | Response::Status(_)
             | Response::Options(_)
             | Response::Faults(_)
+            | Response::Mirror { .. }
             | Response::Libraries { .. } => Ok(()),
         }
     }

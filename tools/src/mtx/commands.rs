@@ -195,6 +195,7 @@ impl Session {
             Response::Status(_)
             | Response::Options(_)
             | Response::Faults(_)
+            | Response::Mirror { .. }
             | Response::Libraries { .. } => Err(fatal("the daemon answered something else")),
         }
     }

@@ -14,5 +14,5 @@ mod sink_leg;
 pub use holder::Holder;
 pub use operator::Desk;
 pub use overtime::{EXIT_IMPATIENT, Overtime};
-pub use public::Public;
+pub use public::{Place, Public};
 pub use served::Served;

@@ -1,7 +1,7 @@
 //! What the status tells. It is kept beside the mirror, so that a client that asks never waits for a leg.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -80,10 +80,18 @@ struct State {
     legs: Vec<PublicLeg>,
 }
 
+/// Where a mirror is a drive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind this slave end.
+    SlaveEnd(PathBuf),
+    /// It is the drive of this number.
+    Drive(u32),
+}
+
 /// What is known of a mirror beside the mirror.
 pub struct Public {
-    /// The slave end that it is behind.
-    slave: Option<PathBuf>,
+    place: Place,
     min_legs: usize,
     progress: Mutex<Progress>,
     state: Mutex<State>,
@@ -104,10 +112,10 @@ pub(crate) enum Effect {
 }
 
 impl Public {
-    /// A mirror of these legs, behind this slave end where it is behind one, before volumes are in.
+    /// A mirror of these legs, before volumes are in.
     #[must_use]
     pub fn new(
-        slave: Option<PathBuf>,
+        place: Place,
         options: &MirrorOptions,
         legs: &[LegConfig],
         limits: BlockLimits,
@@ -121,7 +129,7 @@ impl Public {
             samples: VecDeque::new(),
         });
         Public {
-            slave,
+            place,
             min_legs: options.min_legs,
             progress: Mutex::default(),
             state: Mutex::new(State {
@@ -168,6 +176,11 @@ impl Public {
         (progress.at, progress.in_file) = (at, in_file);
     }
 
+    /// Where the program is on the tape, as far as that is known.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.progress().at
+    }
+
     /// Whether a program wrote blocks, and no mark behind them yet.
     pub(crate) fn is_in_file(&self) -> bool {
         self.progress().in_file
@@ -177,8 +190,12 @@ impl Public {
     pub fn set_attached(&self, attached: bool, problem: Option<String>) {
         let mut state = self.state();
         if attached && !state.attached {
-            let end = self.slave.as_deref().unwrap_or(Path::new(""));
-            log::info!("is the drive at the slave end {}", end.display());
+            match &self.place {
+                Place::SlaveEnd(end) => {
+                    log::info!("is the drive at the slave end {}", end.display())
+                }
+                Place::Drive(number) => log::info!("is drive {number}"),
+            }
         }
         (state.attached, state.problem) = (attached, problem);
         self.attaching.notify_all();
@@ -319,11 +336,14 @@ impl Public {
         let mut status = MirrorStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
-            slave: self.slave.clone().map(|path| SlaveEndStatus {
-                path,
-                attached: state.attached,
-                problem: state.problem.clone(),
-            }),
+            slave: match &self.place {
+                Place::SlaveEnd(path) => Some(SlaveEndStatus {
+                    path: path.clone(),
+                    attached: state.attached,
+                    problem: state.problem.clone(),
+                }),
+                Place::Drive(_) => None,
+            },
             loaded,
             degraded,
             refused: state.refused.clone(),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mode, ModeSelect, Motion,
-    Position, ReadDone, Sense, Transfer,
+    Noted, ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability, writability_by_mode,
 };
 
 use crate::desk::deck::Deck;
@@ -22,6 +23,8 @@ pub struct Served {
     identity: Identity,
     /// Recovered errors that were not yet told.
     recovered: u32,
+    /// Why the last load failed, until somebody asks.
+    trouble: Option<String>,
 }
 
 impl Served {
@@ -37,6 +40,7 @@ impl Served {
             holder,
             identity,
             recovered: 0,
+            trouble: None,
         }
     }
 
@@ -69,6 +73,7 @@ impl Served {
             Ok(()) => deck.mirror.load(kind),
             Err(error) => {
                 log::error!("the program's load failed: {error:#}");
+                self.trouble = Some(format!("{error:#}"));
                 Err(Failed::at(Sense::NoMedium, None))
             }
         };
@@ -190,5 +195,45 @@ impl Drive for Served {
 
     fn set_door(&mut self, door: Door) -> Result<(), Failed> {
         self.call(|_| Effect::None, |mirror| mirror.set_door(door))
+    }
+}
+
+/// The volumes are the desk's: they come, go and are closed by its hand.
+impl Volume for Served {
+    fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+
+    fn record_unreadable(&mut self, _length_bytes: u32) -> Result<Done, Failed> {
+        Err(Failed::at(Sense::IllegalRequest, self.public.position()))
+    }
+
+    /// Each leg has a note of its own.
+    fn noted(&self) -> Noted {
+        Noted::NoPlace
+    }
+
+    fn note_not_mirrored(&mut self, _from: Option<ObjectNumber>) -> Result<bool, VolumeError> {
+        Ok(false)
+    }
+
+    fn known_position(&self) -> Option<Position> {
+        self.public.position()
+    }
+
+    fn volume_identity(&self) -> VolumeIdentity {
+        VolumeIdentity::default()
+    }
+
+    fn writability(&mut self) -> Writability {
+        writability_by_mode(self)
+    }
+
+    fn lost_when_closed(&mut self) -> Option<VolumeError> {
+        None
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), VolumeError> {
+        Ok(())
     }
 }
