@@ -30,7 +30,7 @@ pub(crate) use delivery::{
 pub(crate) use farm::{
     AddFiles, AnnotateFile, Changing, Compression, ConfigCommand, ExtractFiles, FarmCommand,
     FarmOptions, ListFarm, MergeVerb, MergeVolumes, RebuildVolume, ReleaseFiles, RepairVolume,
-    ShowFile, VerifyFiles,
+    ShowFile, VerifyFiles, WriteFiles,
 };
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,

@@ -777,6 +777,10 @@ fn reports_are_those_of_the_document() {
     see("verify", &place.json(1, &["verify", "V"]));
     place.spoil(2, "second");
     see("verify", &place.json(1, &["verify", "V"]));
+    see(
+        "write",
+        &place.json(1, &["write", "V", "--all", "--to", "t.ptape"]),
+    );
     see("repair", &place.json(1, &["repair", "V"]));
     see("rebuild", &place.json(1, &["rebuild", "V"]));
     see("release", &place.json(0, &["release", "V", "src/a"]));

@@ -38,7 +38,7 @@ pub use source::{LeftOut, NotOffered};
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
-    Adding, After, DIRECTORY_NAME, Damage, Existing, Extracted, Finding, Found, Keeping, Looking,
-    Rebuilt, Released, Remedy, Repair, Root, Told, Verb, Volume, annotate, extract, rebuild,
-    release, repair,
+    Adding, After, DIRECTORY_NAME, Damage, Existing, ExportError, Exported, Extracted, Finding,
+    Found, Keeping, Looking, Rebuilt, Released, Remedy, Repair, Root, Told, Verb, Volume, annotate,
+    extract, rebuild, release, repair,
 };

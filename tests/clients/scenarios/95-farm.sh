@@ -31,7 +31,8 @@ cp farm/letters/FILE0000002.ptape alone.ptape
 cp farm/packed/FILE0000002.ptape packed.ptape
 mv src kept
 rm -r farm
-drive_up "$WORK/alone.ptape" "$WORK/packed.ptape"
+check "an empty tape" pseudotape create out.ptape
+drive_up "$WORK/alone.ptape" "$WORK/packed.ptape" "$WORK/out.ptape"
 check "tar gets it back" tar -xpf "$NODE"
 same "it is the same" "$(cat kept/letter | md5sum) $(stat -c '%a %u:%g %y %s' kept/letter)" \
     "$(cat src/letter | md5sum) $(stat -c '%a %u:%g %y %s' src/letter)"
@@ -40,3 +41,14 @@ check "tar and zstd get it back from the compressed one" \
     bash -c "set -o pipefail; dd if='${NODES[1]}' bs=10240 status=none | tar --zstd -xpf -"
 same "it is the same" "$(cat kept/letter | md5sum) $(stat -c '%a %u:%g %y %s' kept/letter)" \
     "$(cat src/letter | md5sum) $(stat -c '%a %u:%g %y %s' src/letter)"
+
+# CW-05: from the farm to a drive, and from the drive to the farm: each archive is a tape file.
+mkdir farm
+tape=${NODE%0}2
+check "a volume" pseudotape farm copy letters src
+check "an archive on a drive" pseudotape farm write letters src/letter --to "device:$tape"
+check "another one behind it" pseudotape farm write letters --all --as second --to "device:$tape"
+check "rewound" mt -f "$tape" rewind
+says "the first comes back" 0 '1 file added' pseudotape farm copy back --from "device:$tape"
+check "and the next" pseudotape farm add back --from "device:$tape"
+says "under its new title" 0 'second/src/letter' pseudotape farm ls back

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use pseudotape_farm::{Title, VolumeName};
+use pseudotape_sink::Sink;
 
 const FARM: &str = "\
 A farm keeps single files: each in an image of its own, from which 'tar -x' restores it alone. docs/FARM.md has \
@@ -54,6 +55,11 @@ pub(crate) enum FarmCommand {
     ///
     /// Each file is read to its end and found to be what was written before it gets its name.
     Extract(ExtractFiles),
+    /// Writes files to tapes, images or drives of other hosts, as one archive that 'tar -x' reads; several tapes get
+    /// the same.
+    ///
+    /// It goes behind what is recorded. Each capsule is read to its end before anything of it is written.
+    Write(WriteFiles),
     /// Reads capsules to their ends, and looks for what does not belong into the volume.
     Verify(VerifyFiles),
     /// Gives files up: their bytes go, and what was known of them stays.
@@ -87,6 +93,7 @@ impl FarmCommand {
             FarmCommand::Ls(_)
             | FarmCommand::Show(_)
             | FarmCommand::Extract(_)
+            | FarmCommand::Write(_)
             | FarmCommand::Verify(_)
             | FarmCommand::Config(_) => return None,
         };
@@ -99,6 +106,7 @@ impl FarmCommand {
             FarmCommand::Ls(_)
             | FarmCommand::Show(_)
             | FarmCommand::Extract(_)
+            | FarmCommand::Write(_)
             | FarmCommand::Verify(_)
             | FarmCommand::Config(_) => false,
             FarmCommand::Repair(repair) => repair.yes,
@@ -165,7 +173,7 @@ pub(crate) enum Changing {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("sources").required(true).multiple(true).args(["paths", "tar"]))]
+#[command(group = ArgGroup::new("sources").required(true).multiple(true).args(["paths", "tar", "from"]))]
 pub(crate) struct AddFiles {
     /// The volume.
     #[arg(value_name = "VOLUME")]
@@ -177,6 +185,13 @@ pub(crate) struct AddFiles {
     /// chooses nothing in the archive.
     #[arg(long, value_name = "ARCHIVE")]
     pub tar: Option<PathBuf>,
+    /// All files of an archive that tar wrote to a tape: a node, an image, or another specification of
+    /// pseudotape-copy(1). It is the tape file where the tape is, which is behind it then.
+    #[arg(long, value_name = "TAPE", conflicts_with = "tar")]
+    pub from: Option<Sink>,
+    /// This tape file of the tape, counted from 0 at its beginning.
+    #[arg(long, value_name = "N", requires = "from")]
+    pub file: Option<u32>,
     /// What becomes of a file that changes while it is read, three times in a row.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Changing::Keep)]
     pub changing: Changing,
@@ -292,6 +307,27 @@ pub(crate) struct ExtractFiles {
     /// Names every file, and not the first 20 of a kind.
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["titles", "all"]))]
+pub(crate) struct WriteFiles {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// These files, and those in these folders.
+    #[arg(value_name = "TITLE", value_parser = title())]
+    pub titles: Vec<Title>,
+    /// All files.
+    #[arg(long)]
+    pub all: bool,
+    /// A tape that gets them: a node, an image, or another specification of pseudotape-copy(1). An image whose name
+    /// ends in .ptape is made where it is not there. Said several times, all get the same.
+    #[arg(long, value_name = "TAPE", required = true)]
+    pub to: Vec<Sink>,
+    /// Puts all files into this folder of the archive.
+    #[arg(long = "as", value_name = "FOLDER", value_parser = title())]
+    pub prefix: Option<Title>,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
 use super::shown::{ShownFile, ShownTitle, named};
+use super::tapes::TapeFile;
 use crate::Verdict;
 use crate::cli::{AddFiles, Changing, Compression, MergeVerb, MergeVolumes};
 
@@ -215,6 +216,10 @@ pub(super) fn run(
     }
     // Before a volume is made.
     let archive = options.tar.as_deref().map(open).transpose()?;
+    let mut tape = match &options.from {
+        Some(from) => Some(TapeFile::open(from, options.file)?),
+        None => None,
+    };
     let adds = Adds {
         name: &options.volume,
         how,
@@ -227,15 +232,20 @@ pub(super) fn run(
         word: "added",
         verbose: options.verbose,
     };
-    adds.run(&root, screen, |adding| {
+    let verdict = adds.run(&root, screen, |adding| {
         for path in &options.paths {
             adding.path(path)?;
         }
-        match archive {
-            Some(archive) => adding.archive(archive),
-            None => Ok(()),
+        match (archive, &mut tape) {
+            (Some(archive), _) => adding.archive(archive),
+            (None, Some(tape)) => adding.archive(tape),
+            (None, None) => Ok(()),
         }
-    })
+    })?;
+    if let Some(tape) = tape {
+        tape.finish()?;
+    }
+    Ok(verdict)
 }
 
 pub(super) fn merge(

@@ -6,6 +6,7 @@ mod reading;
 mod releasing;
 mod repairing;
 mod shown;
+mod tapes;
 
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
         FarmCommand::Show(show) => reading::show(show, &root, screen),
         FarmCommand::Annotate(annotate) => reading::annotate(annotate, root, screen),
         FarmCommand::Extract(extract) => reading::extract(extract, &root, screen),
+        FarmCommand::Write(write) => tapes::write(write, &root, screen),
         FarmCommand::Verify(verify) => reading::verify(verify, &root, screen),
         FarmCommand::Release(release) => releasing::run(release, root, screen),
         FarmCommand::Rebuild(rebuild) => reading::rebuild(rebuild, root, screen),

@@ -19,7 +19,7 @@ use crate::entry::Number;
 pub(crate) use packing::Packing;
 pub(crate) use reading::{Opened, open};
 pub(crate) use store::CapsuleStore;
-pub(crate) use writing::{Archive, Making};
+pub(crate) use writing::{Archive, Making, PAX_NAME};
 
 /// Length of each block of the archive: what `tar` reads when nobody tells it.
 pub const BLOCK_BYTES: u32 = 10240;

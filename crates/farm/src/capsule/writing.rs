@@ -15,7 +15,7 @@ use crate::entry::Digest;
 /// Blocks that go to the image in one call.
 const BATCH_BYTES: usize = 64 * BLOCK_BYTES as usize;
 /// The name of the member with the pax records, for programs that do not know them.
-const PAX_NAME: &str = "PaxHeaders/file";
+pub(crate) const PAX_NAME: &str = "PaxHeaders/file";
 
 /// What a capsule's image says of itself.
 #[derive(Clone, Copy, Debug)]

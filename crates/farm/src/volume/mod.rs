@@ -3,6 +3,7 @@
 mod adding;
 mod annotating;
 mod batch;
+mod exporting;
 mod extracting;
 mod inspecting;
 mod presence;
@@ -29,6 +30,7 @@ use crate::waiting::Waiting;
 
 pub use adding::{Adding, Keeping, Told, Verb};
 pub use annotating::annotate;
+pub use exporting::{ExportError, Exported};
 pub use extracting::{Existing, Extracted, extract};
 pub use inspecting::{Damage, Finding};
 pub use presence::Looking;

@@ -1,0 +1,372 @@
+//! Tape files of drives and images: files come from them, and go to them.
+
+use std::io::{self, Read};
+
+use anyhow::{Context, bail, ensure};
+use pseudotape_copy::Side;
+use pseudotape_drive::make_volume;
+use pseudotape_farm::{Exported, Root};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_sink::{Access, Location, Sink};
+use pseudotape_tape::{
+    Address, EraseExtent, Mark, ObjectNumber, SpaceUnit, Stop, Transfer, WriteMode,
+};
+use serde::Serialize;
+
+use super::shown::{ShownTitle, named};
+use crate::Verdict;
+use crate::cli::WriteFiles;
+use crate::copying::tape::Tape;
+use crate::image::create::fresh;
+
+/// The longest block that is read.
+const LONGEST_BLOCK: u32 = 16 << 20;
+/// The length of the blocks that are written: what `tar` reads when nobody tells it.
+const BLOCK_BYTES: usize = 10240;
+
+/// A tape file that is read.
+pub(super) struct TapeFile {
+    tape: Tape,
+    block: Vec<u8>,
+    at: usize,
+    used: usize,
+    is_behind: bool,
+}
+
+impl TapeFile {
+    /// The tape file where the tape is, or the one with a number, counted from the beginning of the tape.
+    pub(super) fn open(sink: &Sink, file: Option<u32>) -> anyhow::Result<Self> {
+        let mut tape = Tape::open(sink, Access::ReadOnly, Side::First)?;
+        if let Some(file) = file {
+            let name = tape.name();
+            let drive = tape.drive();
+            let rewound = drive.rewind();
+            rewound.map_err(|failed| anyhow::anyhow!("{name}: can't rewind: {failed}"))?;
+            let mut passed = 0;
+            while passed < file {
+                let done = drive.space(SpaceUnit::Filemarks, i64::from(file - passed));
+                let done = done.map_err(|failed| {
+                    anyhow::anyhow!("{name}: can't go to tape file {file}: {failed}")
+                })?;
+                passed = passed.saturating_add(u32::try_from(done.count).unwrap_or(u32::MAX));
+                // A setmark is passed like a block.
+                if done.count == 0 && done.stop != Some(Stop::Setmark) {
+                    bail!(
+                        "{name}: there is no tape file {file}: the data end behind {}",
+                        counted(passed.into(), "filemark")
+                    );
+                }
+            }
+        }
+        let longest = tape.drive().block_limits().max_bytes.min(LONGEST_BLOCK);
+        let block = vec![0; usize::try_from(longest.max(1))?];
+        Ok(TapeFile {
+            tape,
+            block,
+            at: 0,
+            used: 0,
+            is_behind: false,
+        })
+    }
+
+    /// Goes behind the tape file, so that the next command finds the next one.
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
+        let name = self.tape.name();
+        while !self.is_behind {
+            let done = self.tape.drive().space(SpaceUnit::Filemarks, 1);
+            let done = done.map_err(|failed| {
+                anyhow::anyhow!("{name}: can't go behind the tape file: {failed}")
+            })?;
+            self.is_behind = done.count > 0 || done.stop != Some(Stop::Setmark);
+        }
+        self.tape.finish()
+    }
+}
+
+impl Read for TapeFile {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let name = |tape: &Tape| tape.name();
+        if self.at == self.used && !self.is_behind {
+            self.at = 0;
+            self.used = 0;
+            let read = self.tape.drive().read(Transfer::Variable, &mut self.block);
+            let done =
+                read.map_err(|failed| io::Error::other(format!("{}: {failed}", name(&self.tape))))?;
+            match done.stop {
+                Some(Stop::Filemark) => self.is_behind = true,
+                Some(Stop::Setmark) => {
+                    let text = format!("{}: a setmark is within the archive", name(&self.tape));
+                    return Err(io::Error::other(text));
+                }
+                Some(Stop::EndOfData) => {
+                    let text = format!(
+                        "{}: the data end within the archive: no filemark is behind it",
+                        name(&self.tape)
+                    );
+                    return Err(io::Error::other(text));
+                }
+                _ if done.block_length as usize > done.bytes => {
+                    let text = format!(
+                        "{}: a block of {} is longer than those that are read here",
+                        name(&self.tape),
+                        HumanBytes(done.block_length.into())
+                    );
+                    return Err(io::Error::other(text));
+                }
+                _ => self.used = done.bytes,
+            }
+        }
+        let ready = self.block.get(self.at..self.used).unwrap_or_default();
+        let bytes = ready.len().min(out.len());
+        if let (Some(out), Some(ready)) = (out.get_mut(..bytes), ready.get(..bytes)) {
+            out.copy_from_slice(ready);
+        }
+        self.at += bytes;
+        Ok(bytes)
+    }
+}
+
+/// A tape that gets an archive.
+struct Target {
+    tape: Tape,
+    /// Where the archive begins.
+    begin: ObjectNumber,
+    blocks: u64,
+    /// Why it has no archive.
+    failed: Option<String>,
+}
+
+impl Target {
+    /// Opens a tape and goes behind what is recorded on it. An image is made where it is not there.
+    fn open(sink: &Sink) -> anyhow::Result<Self> {
+        if let Location::Path(path) = &sink.place
+            && !path.exists()
+            && path.extension() == Some("ptape".as_ref())
+        {
+            make_volume(path, &fresh()?)?;
+        }
+        let mut tape = Tape::open(sink, Access::ReadWrite, Side::Second)?;
+        let name = tape.name();
+        if let Some(lost) = tape.lost_end(0)? {
+            bail!("{name}: {lost}; nothing was written");
+        }
+        let limits = tape.drive().block_limits();
+        ensure!(
+            limits.contain(BLOCK_BYTES as u64),
+            "{name}: its drive takes no blocks of {BLOCK_BYTES} bytes"
+        );
+        if let Some(refusal) = tape.open.writability().refusal() {
+            bail!("{name}: {refusal}");
+        }
+        let done = tape.drive().space_to_end_of_data();
+        let done = done.map_err(|failed| anyhow::anyhow!("{name}: {failed}"))?;
+        Ok(Target {
+            tape,
+            begin: done.position.object,
+            blocks: 0,
+            failed: None,
+        })
+    }
+
+    /// Writes one block, where nothing has failed.
+    fn block(&mut self, block: &[u8]) {
+        if self.failed.is_some() {
+            return;
+        }
+        match self.tape.drive().write(Transfer::Variable, block) {
+            Ok(done) if done.count > 0 => self.blocks += 1,
+            Ok(_) => self.give_up("it is full, and the archive does not fit".to_owned()),
+            Err(failed) => self.failed = Some(failed.to_string()),
+        }
+    }
+
+    /// Ends the archive with a filemark, and commits it.
+    fn end(&mut self) {
+        if self.failed.is_some() {
+            return;
+        }
+        let mode = WriteMode::Commit;
+        match self.tape.drive().write_marks(Mark::Filemark, 1, mode) {
+            Ok(done) if done.count > 0 => {}
+            Ok(_) => self.give_up("it is full, and the archive does not fit".to_owned()),
+            Err(failed) => self.failed = Some(failed.to_string()),
+        }
+    }
+
+    /// Goes back to where the archive began, and ends the tape there, where the drive can do that.
+    fn give_up(&mut self, why: String) {
+        self.failed = Some(why);
+        let to = Address {
+            partition: None,
+            object: self.begin,
+        };
+        let drive = self.tape.drive();
+        let went = drive
+            .locate(to)
+            .is_ok_and(|done| done.position.object == self.begin);
+        if went && self.blocks > 0 {
+            // A drive that can't leaves what was cut off; what is written next is written over it.
+            let _unable = drive.erase(EraseExtent::Short);
+        }
+    }
+}
+
+/// All tapes that get the same archive.
+struct Targets {
+    all: Vec<Target>,
+    buffer: Vec<u8>,
+}
+
+impl Targets {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.buffer.extend_from_slice(bytes);
+        let whole = self.buffer.len() / BLOCK_BYTES * BLOCK_BYTES;
+        for block in self
+            .buffer
+            .get(..whole)
+            .unwrap_or_default()
+            .chunks(BLOCK_BYTES)
+        {
+            self.all.iter_mut().for_each(|target| target.block(block));
+        }
+        self.buffer.drain(..whole);
+        match self.all.iter().all(|target| target.failed.is_some()) {
+            true => Err(io::Error::other("no tape takes the archive")),
+            false => Ok(()),
+        }
+    }
+
+    fn end(&mut self) {
+        if !self.buffer.is_empty() {
+            self.buffer.resize(BLOCK_BYTES, 0);
+            let block = std::mem::take(&mut self.buffer);
+            self.all.iter_mut().for_each(|target| target.block(&block));
+        }
+        self.all.iter_mut().for_each(Target::end);
+    }
+}
+
+/// What became of the files and of the tapes.
+#[derive(Debug, Serialize)]
+struct WrittenFiles {
+    volume: String,
+    written: Vec<ShownTitle>,
+    failed: Vec<ShownFailed>,
+    copies: Vec<ShownCopy>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownFailed {
+    #[serde(flatten)]
+    title: ShownTitle,
+    why: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownCopy {
+    tape: String,
+    first_object: u64,
+    blocks: u64,
+    why: Option<String>,
+}
+
+impl Report for WrittenFiles {
+    fn text(&self, screen: &Screen) -> String {
+        let failed = self.failed.iter().map(|failed| {
+            let why = screen.paint(Paint::Bad, &printable(&failed.why));
+            format!("{}: {why}", failed.title.words())
+        });
+        let mut text = named(&failed.collect::<Vec<_>>(), true);
+        for copy in &self.copies {
+            let what = match &copy.why {
+                Some(why) => screen.paint(Paint::Bad, &printable(why)),
+                None => format!(
+                    "{} from object {} on",
+                    counted(copy.blocks, "block"),
+                    copy.first_object
+                ),
+            };
+            text += &format!("{}: {what}\n", copy.tape);
+        }
+        let volume = screen.paint(Paint::Heading, &printable(&self.volume));
+        text += &format!(
+            "{volume}: {} written",
+            counted(self.written.len() as u64, "file")
+        );
+        if !self.failed.is_empty() {
+            text += &format!(", {} not", self.failed.len());
+        }
+        text + "\n"
+    }
+}
+
+/// `farm write`.
+pub(super) fn write(options: &WriteFiles, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
+    let volume = root.look(&options.volume)?;
+    let entries = volume.chosen(&options.titles)?;
+    let targets = options.to.iter().map(Target::open);
+    let mut targets = Targets {
+        all: targets.collect::<anyhow::Result<_>>()?,
+        buffer: Vec::new(),
+    };
+    let mut written = WrittenFiles {
+        volume: options.volume.to_string(),
+        written: Vec::new(),
+        failed: Vec::new(),
+        copies: Vec::new(),
+    };
+    let mut tell = |told| match told {
+        Exported::Done(entry) => written.written.push(ShownTitle::new(&entry.title)),
+        Exported::NotThere(entry) => written.failed.push(ShownFailed {
+            title: ShownTitle::new(&entry.title),
+            why: format!("not on {}: {}", options.volume, entry.state.word()),
+        }),
+        Exported::LeftOut(entry, fault) => written.failed.push(ShownFailed {
+            title: ShownTitle::new(&entry.title),
+            why: format!("its capsule is damaged: {fault}"),
+        }),
+        _ => {}
+    };
+    let put = &mut |bytes: &[u8]| targets.put(bytes);
+    let done = volume.export(&entries, options.prefix.as_ref(), put, &mut tell);
+    match &done {
+        Ok(()) => targets.end(),
+        Err(error) => {
+            for target in targets
+                .all
+                .iter_mut()
+                .filter(|target| target.failed.is_none())
+            {
+                target.give_up(error.to_string());
+            }
+        }
+    }
+    for target in targets.all {
+        let tape = target.tape.name();
+        let finished = target.tape.finish().err().map(|error| format!("{error:#}"));
+        written.copies.push(ShownCopy {
+            tape,
+            first_object: target.begin.0,
+            blocks: target.blocks,
+            why: target.failed.or(finished),
+        });
+    }
+    let good = written
+        .copies
+        .iter()
+        .filter(|copy| copy.why.is_none())
+        .count();
+    if good == 0 {
+        // No tape has a file.
+        written.written.clear();
+    }
+    screen.show(&written)?;
+    ensure!(good > 0, "no tape has the archive");
+    done.context("the archive is not whole")?;
+    Ok(
+        match written.failed.is_empty() && good == written.copies.len() {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        },
+    )
+}

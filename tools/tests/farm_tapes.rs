@@ -1,0 +1,203 @@
+//! Files of a farm come from tapes and go to tapes.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    /// With a root, and a folder of two files.
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.path("farm")).unwrap();
+        fs::create_dir(place.path("src")).unwrap();
+        fs::write(place.path("src/a"), "first").unwrap();
+        fs::write(place.path("src/b"), "second\n".repeat(9000)).unwrap();
+        fs::write(place.path("src/empty"), "").unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn output(&self, words: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(self.directory.path())
+            .env("PSEUDOTAPE_FARM", self.path("farm"))
+            .args(words.split(' '))
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    fn ended(&self, code: i32, words: &str) -> String {
+        let output = self.output(words);
+        assert_eq!(output.status.code(), Some(code), "{words}: {output:?}");
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn ok(&self, words: &str) -> String {
+        self.ended(0, words)
+    }
+
+    /// The bytes of a tape file.
+    fn dumped(&self, file: u32, image: &str) -> Vec<u8> {
+        let output = self.output(&format!("dump --file {file} {image}"));
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    }
+
+    /// Extracts an archive with `tar`, and compares with the source.
+    fn is_source(&self, archive: &[u8], below: &str) {
+        let out = self.path("out");
+        fs::create_dir(&out).unwrap();
+        fs::write(self.path("archive.tar"), archive).unwrap();
+        let status = Command::new("tar")
+            .args(["-xpf", "archive.tar", "-C", "out"])
+            .current_dir(self.directory.path())
+            .status();
+        assert!(status.expect("GNU tar is there").success());
+        for name in ["a", "b", "empty"] {
+            let expected = fs::read(self.path("src").join(name)).unwrap();
+            assert!(
+                fs::read(out.join(below).join(name)).unwrap() == expected,
+                "{name}"
+            );
+        }
+        fs::remove_dir_all(out).unwrap();
+    }
+}
+
+/// CW-05: several images get the same archive behind what they have, with the titles in a folder; tar reads it.
+#[test]
+fn files_are_written_to_several_tapes_at_once() {
+    let place = Place::new();
+    for compression in ["off", "on"] {
+        let volume = format!("V-{compression}");
+        place.ok(&format!(
+            "farm copy {volume} src --compression {compression}"
+        ));
+        let to = format!("--to {compression}-1.ptape --to image:{compression}-2.ptape,create");
+        let told = place.ok(&format!("farm write {volume} --all {to}"));
+        assert!(told.contains("3 files written"), "{told}");
+        let (one, two) = (
+            format!("{compression}-1.ptape"),
+            format!("{compression}-2.ptape"),
+        );
+        assert!(place.dumped(0, &one) == place.dumped(0, &two));
+        place.is_source(&place.dumped(0, &one), "src");
+        // A second archive, behind the first one, which stays.
+        let before = place.dumped(0, &one);
+        place.ok(&format!(
+            "farm write {volume} src --as kept/here --to {one}"
+        ));
+        assert!(place.dumped(0, &one) == before);
+        place.is_source(&place.dumped(1, &one), "kept/here/src");
+        assert_eq!(place.dumped(1, &one).len() % 10240, 0);
+    }
+}
+
+/// CW-05: what can't be had is named and left out, and a tape that is too small is left as it was; the other one has
+/// all.
+#[test]
+fn what_can_not_be_written_is_named() {
+    let place = Place::new();
+    place.ok("farm copy V src");
+    place.ok("farm release V src/empty");
+    let capsule = place.path("farm/V/FILE0000001.ptape");
+    let mut bytes = fs::read(&capsule).unwrap();
+    let at = bytes.windows(5).position(|part| part == b"first").unwrap();
+    bytes[at] ^= 1;
+    fs::write(&capsule, bytes).unwrap();
+    place.ok("create --capacity 30K small.ptape");
+    let told = place.ended(1, "farm write V --all --to small.ptape --to large.ptape");
+    for words in [
+        "src/a: its capsule is damaged",
+        "src/empty: not on V: released",
+        "small.ptape: it is full, and the archive does not fit",
+        "large.ptape: 7 blocks from object 0 on",
+        "V: 1 file written, 2 not",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(place.ok("ls small.ptape").contains("the tape is blank"));
+    let told = place.ended(2, "farm write V src/b --to small.ptape");
+    assert!(told.contains("no tape has the archive"), "{told}");
+    let told = place.ended(2, "farm write V src/b --to nothing");
+    assert!(told.contains("nothing"), "{told}");
+    let shown: Value =
+        serde_json::from_str(&place.ok("farm write V src/b --to large.ptape --json")).unwrap();
+    assert_eq!(shown["copies"][0]["first_object"], 8);
+}
+
+/// CW-05: an archive of tar on a tape is a source: the tape file that is named, or the one where the tape is.
+#[test]
+fn files_come_from_a_tape_file() {
+    let place = Place::new();
+    place.ok("farm copy V src");
+    place.ok("farm write V src/a --to tape.ptape");
+    place.ok("farm write V src/b --to tape.ptape");
+    assert!(
+        place
+            .ok("farm copy A --from tape.ptape")
+            .contains("A: 1 file added; 5 B")
+    );
+    assert!(place.ok("farm ls A").contains("src/a"));
+    place.ok("farm add A --from image:tape.ptape --file 1");
+    assert!(place.ok("farm ls A").contains("src/b"));
+    assert!(
+        place
+            .ok("farm add A --from tape.ptape")
+            .contains("1 present")
+    );
+    assert!(place.ok("farm verify A").contains("0 findings"));
+    let told = place.ended(2, "farm copy N --from tape.ptape --file 7");
+    assert!(
+        told.contains("there is no tape file 7: the data end behind 2 filemarks"),
+        "{told}"
+    );
+    assert!(!place.path("farm/N").exists());
+    // Behind the last filemark there is nothing, and a capsule is a tape, too.
+    let told = place.ended(2, "farm copy N --from tape.ptape --file 2");
+    assert!(told.contains("the data end within the archive"), "{told}");
+    assert!(!place.path("farm/N").exists());
+    place.ok("farm copy C --from farm/V/FILE0000001.ptape");
+    assert!(place.ok("farm ls C").contains("src/a"));
+    let told = place.ended(2, "farm add C --from tape.ptape --tar x");
+    assert!(told.contains("cannot be used with"), "{told}");
+}
+
+/// CW-05: an archive that was cut off gives what came before, and says so.
+#[test]
+fn a_tape_file_that_is_cut_off_is_told() {
+    let place = Place::new();
+    place.ok("farm copy V src");
+    place.ok("farm write V src/a src/b --to tape.ptape");
+    // Three blocks of it, and no filemark behind them.
+    let archive = place.dumped(0, "tape.ptape");
+    let mut image = pseudotape_image::Image::create(
+        pseudotape_image::FileStore::create(&place.path("cut.ptape")).unwrap(),
+        &pseudotape_image::CreateParameters::new(
+            pseudotape_image::VolumeId(pseudotape_image::Uuid::now_v7()),
+            0,
+        ),
+    )
+    .unwrap();
+    for block in archive[..3 * 10240].chunks(10240) {
+        image.append_block(block).unwrap();
+    }
+    image.finish().unwrap();
+    let told = place.ended(2, "farm copy W --from cut.ptape");
+    assert!(told.contains("the data end within the archive"), "{told}");
+    let list = place.ok("farm ls W");
+    assert!(list.contains("src/a") && list.contains("missing"), "{list}");
+    let told = place.ended(1, "farm extract W src/b -C farm");
+    assert!(told.contains("src/b: not on W: missing"), "{told}");
+}
