@@ -438,7 +438,7 @@ pub(crate) struct ServeOptions {
     /// The slave end: the drive's socket, or its node pmtsN.
     #[arg(long, value_name = "SOCKET|NODE")]
     pub on: PathBuf,
-    /// What kind of drive it is: generic, scsi_debug, mhvtl, lto5, dds.
+    /// What kind of drive it is: generic, scsi_debug, mhvtl, lto5 to lto9, dds.
     #[arg(long, value_name = "NAME", default_value = "generic")]
     pub personality: String,
     /// Unit serial number.

@@ -255,7 +255,7 @@ mod tests {
         assert!(!offered(&["create", "--force", "--f"]).contains(&"--force".to_owned()));
         assert_eq!(offered(&["copy", "--damaged", "sk"]), ["skip"]);
         assert_eq!(offered(&["copy", "--damaged=sk"]), ["--damaged=skip"]);
-        assert_eq!(offered(&["serve", "x", "--personality", "lt"]), ["lto5"]);
+        assert_eq!(offered(&["serve", "x", "--personality", "dd"]), ["dds"]);
         assert_eq!(
             offered(&["vault", "set", "A", "--category", "scr"]),
             ["scratch"]

@@ -151,6 +151,22 @@ const LTO5: Personality = Personality {
     ..GENERIC
 };
 
+/// A later LTO drive: another name and density, more partitions.
+const fn lto(name: &'static str, product: &'static str, density: u8) -> Personality {
+    Personality {
+        name,
+        product,
+        density,
+        max_partitions: 4,
+        ..LTO5
+    }
+}
+
+const LTO6: Personality = lto("lto6", "ULT3580-TD6", 0x5a);
+const LTO7: Personality = lto("lto7", "ULT3580-TD7", 0x5c);
+const LTO8: Personality = lto("lto8", "ULT3580-TD8", 0x5e);
+const LTO9: Personality = lto("lto9", "ULT3580-TD9", 0x60);
+
 /// The LTO-5 of mhvtl, behind which the traces of the end of the tape were recorded: what it does unlike a drive is
 /// here and nowhere else.
 const MHVTL: Personality = Personality {
@@ -187,7 +203,9 @@ const DDS: Personality = Personality {
 
 impl Personality {
     /// Every personality; the first one is the default.
-    pub const ALL: &[Personality] = &[GENERIC, SCSI_DEBUG, MHVTL, LTO5, DDS];
+    pub const ALL: &[Personality] = &[
+        GENERIC, SCSI_DEBUG, MHVTL, LTO5, LTO6, LTO7, LTO8, LTO9, DDS,
+    ];
 
     /// Finds one by name.
     #[must_use]

@@ -42,9 +42,20 @@ fn generic() -> Personality {
 }
 
 #[test]
-fn there_are_five_personalities_and_the_first_is_the_default() {
+fn there_are_nine_personalities_and_the_first_is_the_default() {
     let names: Vec<_> = Personality::ALL.iter().map(|p| p.name).collect();
-    assert_eq!(names, ["generic", "scsi_debug", "mhvtl", "lto5", "dds"]);
+    let expected = [
+        "generic",
+        "scsi_debug",
+        "mhvtl",
+        "lto5",
+        "lto6",
+        "lto7",
+        "lto8",
+        "lto9",
+        "dds",
+    ];
+    assert_eq!(names, expected);
     assert_eq!(Personality::default(), generic());
     assert_eq!(named("generic"), generic());
 }
@@ -87,6 +98,25 @@ fn an_lto5_drive_erases_only_from_the_beginning() {
         ..generic()
     };
     assert_eq!(named("lto5"), expected);
+}
+
+#[test]
+fn a_later_lto_drive_has_another_density_and_more_partitions() {
+    for (name, product, density) in [
+        ("lto6", "ULT3580-TD6", 0x5a),
+        ("lto7", "ULT3580-TD7", 0x5c),
+        ("lto8", "ULT3580-TD8", 0x5e),
+        ("lto9", "ULT3580-TD9", 0x60),
+    ] {
+        let expected = Personality {
+            name,
+            product,
+            density,
+            max_partitions: 4,
+            ..named("lto5")
+        };
+        assert_eq!(named(name), expected);
+    }
 }
 
 #[test]

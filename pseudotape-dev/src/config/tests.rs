@@ -362,7 +362,7 @@ fn wrong_specs_name_the_key_and_the_way_out() {
     }
     assert!(
         error(&["--drive", "personality=vhs"])
-            .contains("there are generic, scsi_debug, mhvtl, lto5, dds")
+            .contains("there are generic, scsi_debug, mhvtl, lto5, lto6, lto7, lto8, lto9, dds")
     );
     assert!(error(&["--drive", "min-block=2M,max-block=1M"]).contains("larger than max-block"));
     assert!(error(&["--drive", "max-block=64M"]).contains("1 to 16777216 bytes"));

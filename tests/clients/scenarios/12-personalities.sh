@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Every kind of drive as mt sees it: density names that mt knows, block limits, setmarks, partitions, the door.
+# Every kind of drive as mt sees it (of LTO the first, as the later ones differ in numbers alone): density names that mt knows, block limits, setmarks, partitions, the door.
 
 names=(generic scsi_debug mhvtl lto5 dds)
 densities=('0x58 \(LTO-5\)' '0x0 \(default\)' '0x58 \(LTO-5\)' '0x58 \(LTO-5\)' '0x25 \(DDS-3\)')

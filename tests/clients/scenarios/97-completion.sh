@@ -43,7 +43,7 @@ for shell in bash zsh; do
         'copy zstd+image:one.ptape,cap' 'copy zstd+image:one.ptape,capacity=' \
         'vault show --vault shelf ' 'vault show --vault shelf MON001 ' 'inject 0 read-error,pos' 'inject 0 read-error,position='
     completes $shell pseudotape-mirror 'run --leg a=image:x,class=sp' 'run --leg a=image:x,class=spare '
-    completes $shell pseudotape-dev '--drive image=x,personality=lt' '--drive image=x,personality=lto5 '
+    completes $shell pseudotape-dev '--drive image=x,personality=dd' '--drive image=x,personality=dds '
 done
 # fish says what it would offer
 offers() {
@@ -51,7 +51,7 @@ offers() {
 }
 same "fish offers the number of a drive" 0 "$(offers pseudotape 'pseudotape unload ')"
 same "fish offers an option of a sink" image:one.ptape,create "$(offers pseudotape 'pseudotape copy image:one.ptape,cre')"
-same "fish offers a personality" personality=lto5 "$(offers pseudotape-dev 'pseudotape-dev --drive personality=lt')"
+same "fish offers a personality" personality=dds "$(offers pseudotape-dev 'pseudotape-dev --drive personality=dd')"
 
 # ask WORD...: what the program itself answers, its messages too
 ask() {
