@@ -47,6 +47,8 @@ impl TapeCommand {
             return Ok(TapeCommand::Primary(primary));
         }
         let command = match cdb.byte(0) {
+            // MLOI: the answer would be another one.
+            code::READ_BLOCK_LIMITS if cdb.has_bit(1, 0) => return Err(field_bit(1, 0)),
             code::READ_BLOCK_LIMITS => TapeCommand::ReadBlockLimits,
             code::READ_POSITION => TapeCommand::ReadPosition {
                 form: match cdb.byte(1) & 0x1f {

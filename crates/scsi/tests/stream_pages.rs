@@ -140,10 +140,32 @@ fn tape_alert_tells_of_damage_and_protection() {
     let mut rig = Rig::with("generic", damaged);
     rig.tells(&[8, 0, 0, 0, 5, 0], &mut [0; 5]);
     assert_eq!(raised(&mut rig), [3, 5, 9]);
-    assert_eq!(
-        log(&mut rig, 3)[28..40],
-        [0, 6, 2, 8, 0, 0, 0, 0, 0, 0, 0, 1]
-    );
+    let failed = [0, 6, 2, 8, 0, 0, 0, 0, 0, 0, 0, 1];
+    assert_eq!(log(&mut rig, 3)[28..40], failed);
+    // It is the medium that is damaged, and the drive that counts.
+    rig.drive.eject();
+    rig.drive.insert(ModelCartridge::default());
+    assert_eq!(rig.tells(&[0; 6], &mut []), plain(6, (0x28, 0)));
+    assert_eq!(raised(&mut rig), [0; 0]);
+    assert_eq!(log(&mut rig, 3)[28..40], failed);
+}
+
+#[test]
+fn what_was_written_on_a_partition_is_told_from_another_one() {
+    let cartridge = ModelCartridge {
+        partitions: vec![vec![], vec![]],
+        capacity_bytes: Some(100 << 20),
+        ..ModelCartridge::default()
+    };
+    let mut rig = Rig::with("lto5", cartridge);
+    let locate = |partition: u8| [0x2b, 2, 0, 0, 0, 0, 0, 0, partition, 0];
+    rig.does(&locate(1));
+    log(&mut rig, 0x31);
+    rig.takes(&[0x0a, 0, 0x40, 0, 0, 0], &vec![1; 4 * MIB]);
+    rig.does(&locate(0));
+    let page = log(&mut rig, 0x31);
+    let numbers: Vec<_> = page[4..].chunks(8).map(|p| (p[1], p[7])).collect();
+    assert_eq!(numbers, [(1, 100), (2, 96), (3, 100), (4, 100)]);
 }
 
 #[test]

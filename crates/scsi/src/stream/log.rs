@@ -172,12 +172,9 @@ impl TapeUnit {
         let tally = self.tally;
         let counters = tally.counters;
         let raised = [
-            (
-                tally.failed_reads + tally.failed_writes > 0,
-                alert::HARD_ERROR,
-            ),
-            (tally.failed_reads > 0, alert::READ_FAILURE),
-            (tally.failed_writes > 0, alert::WRITE_FAILURE),
+            (tally.unread || tally.unwritten, alert::HARD_ERROR),
+            (tally.unread, alert::READ_FAILURE),
+            (tally.unwritten, alert::WRITE_FAILURE),
             (protected, alert::WRITE_PROTECT),
         ];
         let raised: Vec<u8> = raised

@@ -93,6 +93,10 @@ impl TapeUnit {
             partition,
             object: ObjectNumber(object),
         };
+        if let Some(to) = partition {
+            let here = volume.position().map_err(failed)?;
+            self.note_capacity(here.partition, to, volume);
+        }
         match to {
             Destination::Object(object) => {
                 arrived(volume.locate(address(object)).map_err(refused)?)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use pseudotape_tape::{Capacity, Partitioning, Volume};
+use pseudotape_tape::{Capacity, PartitionNumber, Partitioning, Volume};
 
 use super::attributes::Attributes;
 use super::outcome::failed;
@@ -83,6 +83,10 @@ pub(super) struct Tally {
     pub(super) failed_reads: u32,
     pub(super) failed_writes: u32,
     pub(super) recovered: u32,
+    /// Whether a block of this medium could not be read.
+    pub(super) unread: bool,
+    /// Whether a block of this medium could not be written.
+    pub(super) unwritten: bool,
 }
 
 /// The unit of a tape drive. The drive itself comes with each command, as its volume may be another one then.
@@ -135,6 +139,23 @@ impl TapeUnit {
         self.block_size = None;
         self.partitioning = None;
         self.capacities.clear();
+        // What TapeAlert says of damage, it says of the medium.
+        self.tally.unread = false;
+        self.tally.unwritten = false;
+    }
+
+    /// Notes how much fits on the partition that the tape is about to leave: it can't be asked from another one.
+    pub(super) fn note_capacity(
+        &mut self,
+        here: PartitionNumber,
+        to: PartitionNumber,
+        volume: &mut dyn Volume,
+    ) {
+        if here != to
+            && let Ok(capacity) = volume.capacity()
+        {
+            self.capacities.insert(here.0, capacity);
+        }
     }
 
     /// The drive's block size; 0: variable.

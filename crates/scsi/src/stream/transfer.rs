@@ -125,7 +125,8 @@ impl TapeUnit {
 
     fn note_failed_read(&mut self, failed: Failed) {
         if failed.sense == pseudotape_tape::Sense::MediumError {
-            self.tally.failed_reads += 1;
+            self.tally.failed_reads = self.tally.failed_reads.saturating_add(1);
+            self.tally.unread = true;
         }
     }
 
@@ -171,7 +172,8 @@ impl TapeUnit {
             }
             Err(failed) => {
                 if failed.sense == pseudotape_tape::Sense::MediumError {
-                    self.tally.failed_writes += 1;
+                    self.tally.failed_writes = self.tally.failed_writes.saturating_add(1);
+                    self.tally.unwritten = true;
                 }
                 let residual = sized.residual(failed.count);
                 (
@@ -205,18 +207,24 @@ impl TapeUnit {
             Transfer::Fixed(size) => (wide(size.get()), u64::from(sized.count)),
         };
         let mut read = vec![0; size];
+        let mut gathered = Vec::new();
         let given = match compare {
             true => {
-                let data = segments.outgoing(&mut self.scratch, sized.bytes);
+                let data = segments.outgoing(&mut gathered, sized.bytes);
                 Some(data.ok_or(data_missing())?)
             }
             false => None,
         };
         let mut expected = given.map(|data| data.chunks(size));
         for before in 0..blocks {
-            let done = volume
-                .read(Transfer::Variable, &mut read)
-                .map_err(|failed| failed_after(failed, sized.residual(before), LENGTH_BYTE))?;
+            let done = match volume.read(Transfer::Variable, &mut read) {
+                Ok(done) => done,
+                Err(failed) => {
+                    self.note_failed_read(failed);
+                    let residual = sized.residual(before);
+                    return Err(failed_after(failed, residual, LENGTH_BYTE));
+                }
+            };
             let residual = sized.residual(before);
             if let Some(stop) = done.stop {
                 return Err(stopped(stop, residual));
@@ -250,6 +258,9 @@ impl TapeUnit {
             .map_err(|failed| failed_after(failed, 0, PARTITION_BYTE))?;
         if to.object == here.object && to.partition.is_none_or(|p| p == here.partition) {
             return Ok(());
+        }
+        if let Some(partition) = to.partition {
+            self.note_capacity(here.partition, partition, volume);
         }
         let done = volume
             .locate(to)
