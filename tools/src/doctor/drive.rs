@@ -10,6 +10,7 @@ const ANSWER: &str = "a drive";
 const CUSE: &str = "/dev/cuse";
 const FUSE: &str = "/dev/fuse";
 const MOUNT: &str = "fuse mount";
+const SCSI: &str = "SCSI devices";
 /// capabilities(7): whoever has it mounts.
 const CAP_SYS_ADMIN: u32 = 21;
 
@@ -104,6 +105,31 @@ fn fuse(machine: &Machine) -> Check {
             FUSE,
             format!("does not open ({error}), and no module fuse is installed for this kernel"),
             "in a container: give it the device (--device /dev/fuse); else a kernel with CONFIG_FUSE_FS",
+        ),
+    }
+}
+
+/// Whether drives can be SCSI devices of this machine (`pseudotape-scsi --local`).
+pub(crate) fn scsi(machine: &Machine) -> Check {
+    const MODULES: [&str; 3] = ["target_core_user", "tcm_loop", "st"];
+    let is_missing = |module: &&&str| !machine.has_module(module) && !kernel_has(machine, module);
+    let missing: Vec<&str> = MODULES.iter().filter(is_missing).copied().collect();
+    if !missing.is_empty() {
+        return Check::missing(
+            SCSI,
+            format!("no: this kernel lacks {}", missing.join(", ")),
+            "nothing, where character devices or files do; else a kernel with these modules, such as Debian's own",
+        );
+    }
+    match machine.is_root_user() {
+        true => Check::ok(
+            SCSI,
+            "yes: /dev/nst0 of the kernel's own st (pseudotape-scsi --local)",
+        ),
+        false => Check::missing(
+            SCSI,
+            "the kernel can do it, but not for this user",
+            "start pseudotape-scsi --local as root, where a program wants /dev/nst0 or /dev/sg0",
         ),
     }
 }

@@ -109,6 +109,11 @@ impl Machine {
         })
     }
 
+    /// Whether a module is in the running kernel: loaded, or built in.
+    pub(crate) fn has_module(&self, module: &str) -> bool {
+        self.path_of("/sys/module").join(module).is_dir()
+    }
+
     /// The running kernel: `6.1.0-49-amd64`.
     pub(crate) fn kernel_release(&self) -> io::Result<String> {
         Ok(self.text("/proc/sys/kernel/osrelease")?.trim().to_owned())

@@ -145,6 +145,7 @@ pub(crate) const DAEMON_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn machine_checks(machine: &Machine) -> Vec<Check> {
     let mut all = vec![checks::kernel(machine)];
     all.extend(drive::ways(machine));
+    all.push(drive::scsi(machine));
     all.extend(checks::file_nodes(machine));
     all.push(checks::file_calls(machine));
     all.push(checks::tape_group(machine));

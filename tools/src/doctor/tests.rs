@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 
 /// What an ordinary user has less than root, on any machine.
-const OF_USERS: [&str; 2] = ["/dev/cuse", "a fuse node"];
+const OF_USERS: [&str; 3] = ["/dev/cuse", "SCSI devices", "a fuse node"];
 
 /// A machine made of files, on which nothing is missing.
 fn whole_machine(root: &Path) {
@@ -28,6 +28,9 @@ fn whole_machine(root: &Path) {
             "lib/modules/6.1.0-49-amd64/modules.dep",
             "kernel/fs/fuse/cuse.ko: kernel/fs/fuse/fuse.ko\n",
         ),
+        ("sys/module/target_core_user/refcnt", "0\n"),
+        ("sys/module/tcm_loop/refcnt", "0\n"),
+        ("sys/module/st/refcnt", "0\n"),
         ("sys/module/fuse/parameters/enable_uring", "Y\n"),
         ("usr/bin/tar", ""),
         ("usr/bin/mt", ""),
@@ -279,6 +282,30 @@ fn whether_call_lengths_can_be_learned_is_told_by_rights_and_kernel() {
     std::os::unix::fs::symlink("1", own).unwrap();
     let check = checks::call_lengths(&Machine::under(root.path().to_owned(), 0));
     assert!(check.found.contains("another pid namespace"), "{check:?}");
+}
+
+#[test]
+fn scsi_devices_need_root_and_three_modules() {
+    let root = tempfile::tempdir().unwrap();
+    whole_machine(root.path());
+    let told = |uid| drive::scsi(&Machine::under(root.path().to_owned(), uid));
+    assert!(told(0).ok && told(0).found.contains("pseudotape-scsi --local"));
+    assert!(!told(1000).ok && told(1000).advice.unwrap().contains("as root"));
+    for module in ["tcm_loop", "st"] {
+        fs::remove_dir_all(root.path().join("sys/module").join(module)).unwrap();
+    }
+    assert!(
+        told(0).found.contains("lacks tcm_loop, st"),
+        "{:?}",
+        told(0)
+    );
+    // One that can be loaded is as good as one that is.
+    fs::write(
+        root.path().join("lib/modules/6.1.0-49-amd64/modules.dep"),
+        "kernel/drivers/target/loopback/tcm_loop.ko: a.ko\nkernel/drivers/scsi/st.ko.xz: b.ko.xz\n",
+    )
+    .unwrap();
+    assert!(told(0).ok, "{:?}", told(0));
 }
 
 #[test]
