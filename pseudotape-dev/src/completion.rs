@@ -31,7 +31,8 @@ fn plain(words: impl IntoIterator<Item = String>) -> Vec<Candidate> {
 }
 
 /// `IMAGE`, or `key=value,key=value`.
-fn drive(prefix: &str) -> Vec<Candidate> {
+#[must_use]
+pub fn drive(prefix: &str) -> Vec<Candidate> {
     let (head, last) = match prefix.rfind(',') {
         Some(at) => prefix.split_at(at + 1),
         None => ("", prefix),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::cli::Arguments;
 use crate::fuse::Uring;
 use crate::library::Times;
-use drive::{DriveTable, check_drive, check_library_drive, parse_spec};
+use drive::check_library_drive;
 use values::{Seconds, absolute};
 
 mod drive;
@@ -22,7 +22,9 @@ mod images;
 mod legs;
 mod values;
 
-pub use drive::{DriveConfig, HeldConfig, ImageConfig, MODES, SlaveConfig};
+pub use drive::{
+    DriveConfig, DriveTable, HeldConfig, ImageConfig, MODES, SlaveConfig, check_drive, parse_spec,
+};
 pub(crate) use drive::{default_serial, drive_keys, parse_option};
 pub use legs::LegsConfig;
 
@@ -290,7 +292,7 @@ fn check_delay(table: DelayTable) -> Result<Times> {
 }
 
 /// Users of the nodes may connect, unless the table says otherwise.
-fn check_control(
+pub fn check_control(
     socket: Option<PathBuf>,
     settings: ControlSettings,
     node_mode: u32,

@@ -237,7 +237,7 @@ fn group_id(group: &Group) -> Result<Option<u32>> {
 
 /// The group of a socket. Where no group was named, and the default one does not exist or can't be given away, the
 /// socket has the daemon's own.
-pub(crate) fn socket_group(group: &Group, option: &'static str) -> Result<SocketGroup> {
+pub fn socket_group(group: &Group, option: &'static str) -> Result<SocketGroup> {
     Ok(match group {
         Group::Named(name) => named_group(name, option)?,
         Group::Default => find_group(group.name())?

@@ -38,5 +38,7 @@ mod tape_node_test;
 mod tape_view;
 mod vault;
 
+pub use frontend::socket_group;
+
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;

@@ -22,7 +22,7 @@ impl TapeDrive {
     }
 
     /// Loads a volume for a peer. Root and the daemon's own user may name any volume, other users only a lent one.
-    pub(crate) fn load_for(&self, volume: &Path, lent: &Lent, peer: Peer) -> Result<String> {
+    pub fn load_for(&self, volume: &Path, lent: &Lent, peer: Peer) -> Result<String> {
         if let Some(side) = self.slave_side() {
             return Err(side.has_the_cartridges());
         }

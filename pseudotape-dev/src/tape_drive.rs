@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use pseudotape_bay::{Bay, BayGuard, BayState, Seen, Sighting, Slot};
+use pseudotape_bay::{Bay, BayGuard, BayState, Seen, Sighting, Slot, Transferred};
 use pseudotape_chardev::{Handle, LastClose, News};
 use pseudotape_drive::Overrides;
 use pseudotape_fault::Faults;
@@ -180,7 +180,7 @@ impl TapeDrive {
     }
 
     /// What ends meets no fault, and waits for none.
-    pub(crate) fn end_faults(&self) {
+    pub fn end_faults(&self) {
         self.faults.end();
         if let Some(legs) = &self.legs {
             legs.end_faults();
@@ -223,6 +223,19 @@ impl TapeDrive {
     /// The drive as it is, or as it was seen last where a call has it for longer than this.
     pub(crate) fn look(&self, patience: Duration) -> Sighting<Opener> {
         self.bay.look(patience)
+    }
+
+    /// Works on the drive when no call has it, past the driver; keeps the trouble that comes of it. `None`: the daemon
+    /// is ending.
+    pub fn with_slot<R>(&self, work: impl FnOnce(&mut Slot, &mut Transferred) -> R) -> Option<R> {
+        let mut state = self.state();
+        if state.holder.ending {
+            return None;
+        }
+        let inner = &mut *state;
+        let result = work(&mut inner.slot, &mut inner.transferred);
+        self.note_trouble(&mut state);
+        Some(result)
     }
 
     /// The drive, when no call has it.

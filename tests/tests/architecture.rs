@@ -131,7 +131,8 @@ fn used() -> Table {
         }
         for dependency in dependencies {
             // Ours come without their prefix, and are named like a folder.
-            if !root().join("crates").join(&dependency).is_dir() {
+            let program = root().join(format!("pseudotape-{dependency}"));
+            if !root().join("crates").join(&dependency).is_dir() && !program.is_dir() {
                 table
                     .entry(dependency)
                     .or_default()

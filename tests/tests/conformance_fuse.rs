@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pseudotape_tests::conformance::daemon::{Setup, judge};
+use pseudotape_tests::conformance::daemon::{Nodes, Setup, judge};
 use pseudotape_tests::conformance::suite::{Suite, Verdict, summary};
 
 /// Where the programs are: `PSEUDOTAPE_BIN`, else built now.
@@ -45,7 +45,7 @@ fn every_recorded_scenario_is_answered_on_a_fuse_mount_as_by_the_kernels_st() {
         daemon: programs.join("pseudotape-dev"),
         tool: programs.join("pseudotape"),
         scratch: scratch.path().to_owned(),
-        mount: Some(mount),
+        nodes: Nodes::Fuse(mount),
     };
     let verdicts: Vec<Verdict> = suite
         .cases

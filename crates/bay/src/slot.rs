@@ -81,6 +81,14 @@ impl Slot {
         }
     }
 
+    /// The volume, for those whose operations need more than a drive.
+    pub fn volume_mut(&mut self) -> &mut dyn Volume {
+        match self.0.is_armed() {
+            true => &mut self.0,
+            false => self.0.behind_mut(),
+        }
+    }
+
     /// What goes wrong here on command.
     #[must_use]
     pub fn faults(&self) -> &Faults {

@@ -84,9 +84,10 @@ pub struct SlaveConfig {
     pub gid: Option<u32>,
 }
 
+/// One drive as a configuration says it: `[[drive]]`, `--drive`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct DriveTable {
+pub struct DriveTable {
     image: Option<PathBuf>,
     personality: Option<String>,
     serial: Option<String>,
@@ -126,7 +127,7 @@ pub(crate) fn drive_keys() -> &'static [&'static str] {
 
 /// Reads `key=value,key=value`; a word without `=` is the image. A comma that belongs to a value has a
 /// backslash before it.
-pub(super) fn parse_spec(spec: &str) -> Result<DriveTable> {
+pub fn parse_spec(spec: &str) -> Result<DriveTable> {
     let mut table = toml::Table::new();
     for part in parts(spec, ',').filter(|part| !part.is_empty()) {
         let (key, value) = part.split_once('=').unwrap_or(("image", part));
@@ -171,7 +172,8 @@ pub(super) fn check_library_drive(table: DriveTable) -> Result<DriveConfig> {
     check_drive(0, table)
 }
 
-pub(super) fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
+/// Checks one drive; `number` gives it the serial number that it does not say itself.
+pub fn check_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
     let options = [
         table.options.0.clone(),
         table.options_l.0.clone(),

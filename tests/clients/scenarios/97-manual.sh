@@ -10,10 +10,10 @@ export DESTDIR=$WORK/root PROGRAMS=$PSEUDOTAPE_BIN PREFIX=/usr
 check "the pages are installed" "$PT_ROOT/packaging/install"
 pages=$DESTDIR/usr/share/man
 export MANPATH=$pages MANWIDTH=100 MAN_DISABLE_SECCOMP=1
-for page in pseudotape pseudotape-load pseudotape-vault-ls pseudotape-dev pseudotape-mirror-run pseudotape-rmt; do
+for page in pseudotape pseudotape-load pseudotape-vault-ls pseudotape-dev pseudotape-scsi pseudotape-mirror-run pseudotape-rmt; do
     says "man finds $page" 0 "^EXAMPLES" man "$page"
 done
-for page in pseudotape pseudotape-mirror pseudotape-rmt pseudotape-vault; do
+for page in pseudotape pseudotape-scsi pseudotape-mirror pseudotape-rmt pseudotape-vault; do
     says "man finds $page.toml" 0 "^EXAMPLES" man 5 "$page.toml"
 done
 same "there are pages for every command" yes "$([ "$(find "$pages/man1" -name '*.1' | wc -l)" -ge 80 ] && echo yes)"

@@ -1,4 +1,5 @@
-//! `pseudotape-dev` and its operator, for scenarios on real nodes: each scenario gets a daemon of its own.
+//! `pseudotape-dev` or `pseudotape-scsi` and its operator, for scenarios on real nodes: each scenario gets a daemon of
+//! its own.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -28,21 +29,59 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(100);
 /// What is needed to run scenarios on nodes.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// The program `pseudotape-dev`.
+    /// The program `pseudotape-dev`, or `pseudotape-scsi`.
     pub daemon: PathBuf,
     /// The program `pseudotape`.
     pub tool: PathBuf,
     /// Where images and the control socket go.
     pub scratch: PathBuf,
-    /// Directory of a FUSE mount; `None`: CUSE nodes in `/dev`.
-    pub mount: Option<PathBuf>,
+    /// What kind of nodes the daemon makes.
+    pub nodes: Nodes,
+}
+
+/// Kinds of nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nodes {
+    /// CUSE nodes in `/dev`.
+    Cuse,
+    /// Files in this directory, by a FUSE mount.
+    Fuse(PathBuf),
+    /// Those that the kernel's st driver makes of the first SCSI tape of the machine.
+    Scsi,
 }
 
 impl Setup {
     /// The directory with the nodes.
     #[must_use]
-    pub fn nodes(&self) -> &Path {
-        self.mount.as_deref().unwrap_or(Path::new("/dev"))
+    pub fn directory(&self) -> &Path {
+        match &self.nodes {
+            Nodes::Fuse(directory) => directory,
+            Nodes::Cuse | Nodes::Scsi => Path::new("/dev"),
+        }
+    }
+
+    /// The name of a node that rewinds.
+    fn name(&self) -> &'static str {
+        match self.nodes {
+            Nodes::Cuse | Nodes::Fuse(_) => "pmtm0",
+            Nodes::Scsi => "st0",
+        }
+    }
+
+    fn rewinding(&self) -> PathBuf {
+        self.directory().join(self.name())
+    }
+
+    fn non_rewinding(&self) -> PathBuf {
+        self.directory().join(format!("n{}", self.name()))
+    }
+
+    /// How long an open waits for a medium.
+    fn open_wait(&self) -> Duration {
+        match self.nodes {
+            Nodes::Cuse | Nodes::Fuse(_) => Duration::from_secs(OPEN_WAIT_SECONDS.into()),
+            Nodes::Scsi => pseudotape_st::OPEN_WAIT,
+        }
     }
 
     fn control(&self) -> PathBuf {
@@ -57,10 +96,10 @@ impl Setup {
 /// Runs a scenario on the nodes of a daemon of its own; gives back the trace as well.
 pub fn judge(setup: &Setup, case: &Case) -> anyhow::Result<(Verdict, Vec<Value>)> {
     let mut device = Device::new(
-        setup.nodes().join("pmtm0"),
-        setup.nodes().join("npmtm0"),
+        setup.rewinding(),
+        setup.non_rewinding(),
         DaemonOperator::new(setup.clone(), case),
-        Duration::from_secs(OPEN_WAIT_SECONDS.into()),
+        setup.open_wait(),
     );
     let trace = run(&mut device, &case.steps, case.source.probe())
         .map_err(|error| anyhow::anyhow!("{}: {error}", case.name))?;
@@ -140,18 +179,24 @@ impl DaemonOperator {
         let mut command = Command::new(&self.setup.daemon);
         command.args(["--drive", &drive, "--control"]);
         command.arg(self.setup.control());
-        command.args(["--open-wait", &OPEN_WAIT_SECONDS.to_string()]);
-        command.args(["--mode", "0600"]);
-        if self.mode_nodes {
-            command.arg("--mode-nodes");
-        }
-        match &self.setup.mount {
-            Some(directory) => command
+        let of_own_nodes = [
+            "--open-wait",
+            &OPEN_WAIT_SECONDS.to_string(),
+            "--mode",
+            "0600",
+        ];
+        match &self.setup.nodes {
+            Nodes::Fuse(directory) => command
+                .args(of_own_nodes)
                 .arg("--fuse")
                 .arg(directory)
                 .args(["--uring", &crate::uring()]),
-            None => command.arg("--cuse"),
+            Nodes::Cuse => command.args(of_own_nodes).arg("--cuse"),
+            Nodes::Scsi => command.arg("--local"),
         };
+        if self.mode_nodes && self.setup.nodes != Nodes::Scsi {
+            command.arg("--mode-nodes");
+        }
         let mut daemon = command
             .env("RUST_LOG", "off")
             .stdout(Stdio::piped())
@@ -168,7 +213,7 @@ impl DaemonOperator {
         if ready.is_empty() {
             return Err(failed("start", "the daemon ended without a word"));
         }
-        let node = self.setup.nodes().join("npmtm0");
+        let node = self.setup.non_rewinding();
         let begin = Instant::now();
         while !node.exists() {
             if begin.elapsed() > PATIENCE {
@@ -190,6 +235,10 @@ impl DaemonOperator {
         loop {
             match daemon.try_wait().map_err(|error| failed("stop", error))? {
                 Some(status) if status.success() => return Ok(()),
+                // A scenario that ends in the middle of a tape file: the daemon tells, and here that is no matter.
+                Some(status) if self.setup.nodes == Nodes::Scsi && status.code() == Some(3) => {
+                    return Ok(());
+                }
                 Some(status) => return Err(failed("stop", status)),
                 None if begin.elapsed() > PATIENCE => {
                     daemon.kill().map_err(|error| failed("stop", error))?;
@@ -255,14 +304,14 @@ impl DaemonOperator {
 
     /// Whether this process, which runs the scenario, has a tape node open.
     fn is_open_here(&self) -> std::io::Result<bool> {
-        let nodes = std::fs::canonicalize(self.setup.nodes())?;
+        let nodes = std::fs::canonicalize(self.setup.directory())?;
         for descriptor in std::fs::read_dir("/proc/self/fd")? {
             // The descriptor that lists the directory is gone by now.
             let Ok(path) = std::fs::read_link(descriptor?.path()) else {
                 continue;
             };
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if path.parent() == Some(&nodes) && name.contains("pmtm") {
+            if path.parent() == Some(&nodes) && name.contains(self.setup.name()) {
                 return Ok(true);
             }
         }
@@ -282,8 +331,7 @@ impl DaemonOperator {
 
     /// Rewinds by opening the rewinding node, so that file and block are known.
     fn rewind(&self) -> Result<(), HookError> {
-        let node = self.setup.nodes().join("pmtm0");
-        std::fs::File::open(node)
+        std::fs::File::open(self.setup.rewinding())
             .map(drop)
             .map_err(|error| failed("rewind", error))
     }

@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// What the exit codes say.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 all is well; 1 the daemon could not do its work (the reason is on standard error); \
+2 the command line or the configuration is wrong; \
+3 a signal ended the daemon while a program had written and was not done.";
+
+/// Serves tape drives that are SCSI devices of the kernel, by its target core.
+///
+/// With --local each drive is a SCSI device of this machine: the kernel's own st driver gives it /dev/nstN and
+/// /dev/stN, and sg gives it /dev/sgN, with everything in sysfs that belongs to it. It needs root, and a kernel
+/// with the modules target_core_user and tcm_loop ('pseudotape doctor' tells). SIGTERM finishes the command in
+/// hand, takes the devices away, and commits. A daemon that was killed is started again with the same command
+/// line: it goes on with the commands that wait, and the programs that have the drives open see a pause.
+#[derive(Clone, Debug, Default, Parser)]
+#[command(name = "pseudotape-scsi", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    /// Configuration in TOML; the command line wins over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Drives are SCSI devices of this machine
+    #[arg(long)]
+    pub local: bool,
+
+    /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
+    /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
+    /// cache (auto, keep, drop), faults. A comma in a path: \, (and \\ for a backslash before a comma). Empty: a drive
+    /// without cartridge
+    #[arg(long, value_name = "SPEC")]
+    pub drive: Vec<String>,
+
+    /// Name of this daemon among those of the machine: what it makes in the kernel's tree of targets has it, and only
+    /// that is taken over or removed [default: pseudotape]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Control socket [default: $PSEUDOTAPE_CONTROL, or 'scsi' beside the socket of pseudotape-dev]. Commands find
+    /// it by --control as well
+    #[arg(long, value_name = "SOCKET")]
+    pub control: Option<PathBuf>,
+
+    /// Directory of what a daemon that is started again needs to know; it must not survive the machine [default:
+    /// scsi-NAME beside the control socket]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// How long the kernel waits for the answer to a command before the command fails; 0: for ever [default: 900]. So
+    /// long a program waits for a daemon that was killed
+    #[arg(long, value_name = "SECONDS")]
+    pub command_timeout: Option<u32>,
+
+    /// Removes what a killed daemon of this name has left in the kernel's tree of targets, and ends. Commands that wait
+    /// fail
+    #[arg(long, conflicts_with_all = ["drive", "local"])]
+    pub clean: bool,
+
+    /// Writes the line "ready" to this descriptor when the drives are there, and closes it. It must be open for writing
+    /// when the daemon is started
+    #[arg(long, value_name = "N")]
+    pub ready_fd: Option<u32>,
+
+    /// Writes the man pages of this program and of its configuration into this directory, and ends
+    #[arg(
+        long,
+        value_name = "DIR",
+        exclusive = true,
+        help_heading = "For packages"
+    )]
+    pub man: Option<PathBuf>,
+
+    /// Prints the script with which this shell completes the words behind this program, and ends
+    #[arg(
+        long,
+        value_name = "SHELL",
+        value_enum,
+        exclusive = true,
+        help_heading = "For packages"
+    )]
+    pub completions: Option<pseudotape_human::Shell>,
+}

@@ -1,0 +1,234 @@
+//! The configuration, from the file and the command line. It is checked before anything starts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use pseudotape_control::{ControlSettings, SOCKET_VARIABLE, default_socket};
+use pseudotape_dev::config::{
+    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, check_control, check_drive,
+    parse_spec,
+};
+use pseudotape_human::{field_meant, read_text_file};
+use serde::Deserialize;
+
+use crate::cli::Arguments;
+
+/// Most drives of one daemon.
+pub const MAX_DRIVES: usize = 64;
+const DEFAULT_NAME: &str = "pseudotape";
+const NAME_MAX_CHARS: usize = 32;
+/// st gives a command as long.
+const DEFAULT_COMMAND_TIMEOUT_S: u32 = 900;
+/// Of the control socket: users of the nodes may connect.
+const NODE_MODE: u32 = 0o660;
+
+/// Everything that the daemon needs to know to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Its name among the daemons of the machine.
+    pub name: String,
+    /// The control socket.
+    pub control: ControlConfig,
+    /// Where it keeps what the next one has to know.
+    pub state: PathBuf,
+    /// How long the kernel waits for an answer; 0: for ever.
+    pub command_timeout_s: u32,
+    /// The drives, in order of their numbers.
+    pub drives: Vec<DriveConfig>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileConfig {
+    #[serde(default)]
+    local: bool,
+    name: Option<String>,
+    #[serde(default)]
+    control: ControlSettings,
+    state: Option<PathBuf>,
+    command_timeout: Option<u32>,
+    #[serde(default)]
+    drive: Vec<DriveTable>,
+}
+
+/// Puts the configuration file and the command line together; the command line wins, its drives come after the file's.
+/// With `--clean` there need be no drives.
+pub fn read(arguments: &Arguments) -> Result<Config> {
+    let file = match &arguments.config {
+        Some(path) => read_file(path)?,
+        None => FileConfig::default(),
+    };
+    let mut tables = file.drive;
+    for spec in &arguments.drive {
+        tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
+    }
+    if !arguments.clean {
+        ensure!(
+            arguments.local || file.local,
+            "nobody would reach the drives: give --local, which makes them SCSI devices of this machine"
+        );
+        ensure!(
+            !tables.is_empty(),
+            "no drive to serve: give --drive IMAGE (or --drive '' for an empty one), or [[drive]] in a --config file"
+        );
+    }
+    ensure!(
+        tables.len() <= MAX_DRIVES,
+        "{} drives: one daemon serves at most {MAX_DRIVES}",
+        tables.len()
+    );
+    let drives = tables.into_iter().enumerate().map(|(number, table)| {
+        scsi_drive(number, table).with_context(|| format!("drive {number}"))
+    });
+    let name = arguments.name.clone().or(file.name);
+    let name = name.map_or(Ok(DEFAULT_NAME.to_owned()), checked_name)?;
+    let socket = arguments.control.clone();
+    let socket = socket.or(file.control.socket.clone());
+    let socket = socket.unwrap_or_else(default_control);
+    let control = check_control(Some(socket), file.control, NODE_MODE, &Group::Default)?;
+    let beside = control.socket.parent().unwrap_or(Path::new("/"));
+    let state = arguments.state.clone().or(file.state);
+    let state = state.unwrap_or_else(|| beside.join(format!("scsi-{name}")));
+    Ok(Config {
+        name,
+        control,
+        state: std::path::absolute(state).context("state")?,
+        command_timeout_s: arguments
+            .command_timeout
+            .or(file.command_timeout)
+            .unwrap_or(DEFAULT_COMMAND_TIMEOUT_S),
+        drives: drives.collect::<Result<_>>()?,
+    })
+}
+
+/// Both daemons can run on one machine: each has a socket of its own. A name in the environment is this one's.
+fn default_control() -> PathBuf {
+    let socket = default_socket();
+    match std::env::var_os(SOCKET_VARIABLE) {
+        Some(_) => socket,
+        None => socket.with_file_name("scsi"),
+    }
+}
+
+/// The name is part of others, which end in a number.
+fn checked_name(name: String) -> Result<String> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    ensure!(
+        (1..=NAME_MAX_CHARS).contains(&name.len()) && name.chars().all(is_good),
+        "name '{name}': 1 to {NAME_MAX_CHARS} letters, digits, '-' and '_'"
+    );
+    Ok(name)
+}
+
+fn scsi_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
+    let drive = check_drive(number, table)?;
+    ensure!(
+        matches!(drive.held, HeldConfig::Image(_)),
+        "'slave' and 'legs' are of pseudotape-dev: a SCSI drive here holds an image, or what a specification names"
+    );
+    ensure!(
+        drive.options.iter().all(Vec::is_empty) && drive.end_of_tape == Default::default(),
+        "'options' and 'end-of-tape' are of the st driver, which is the kernel's own here: 'mt stsetoptions' sets them"
+    );
+    Ok(drive)
+}
+
+fn read_file(path: &Path) -> Result<FileConfig> {
+    let text = read_text_file(path)
+        .with_context(|| format!("can't read configuration {}", path.display()))?;
+    // The parser's message shows the line and points at the key.
+    toml::from_str(&text)
+        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
+        .with_context(|| format!("configuration {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn config(words: &[&str]) -> Result<Config> {
+        let words = ["pseudotape-scsi"].iter().chain(words);
+        read(&Arguments::try_parse_from(words)?)
+    }
+
+    fn refused(words: &[&str]) -> String {
+        format!("{:#}", config(words).unwrap_err())
+    }
+
+    #[test]
+    fn a_command_line_has_all_that_is_needed() {
+        let words = [
+            "--local",
+            "--drive",
+            "",
+            "--control",
+            "/run/x/c",
+            "--name",
+            "a-1",
+        ];
+        let config = config(&words).unwrap();
+        assert_eq!(config.drives.len(), 1);
+        assert_eq!(config.state, Path::new("/run/x/scsi-a-1"));
+        assert_eq!(config.command_timeout_s, DEFAULT_COMMAND_TIMEOUT_S);
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused_by_name() {
+        assert!(refused(&["--drive", ""]).contains("--local"));
+        assert!(refused(&["--local"]).contains("--drive IMAGE"));
+        for of_dev in ["slave=x", "legs=a=image:a;b=image:b"] {
+            assert!(refused(&["--local", "--drive", of_dev]).contains("'slave' and 'legs'"));
+        }
+        assert!(refused(&["--local", "--drive", "options=sili"]).contains("stsetoptions"));
+        assert!(refused(&["--local", "--drive", "end-of-tape=bsd"]).contains("'end-of-tape'"));
+        for name in ["", "a b", "a/b", "ä", &"x".repeat(33)] {
+            let told = refused(&["--local", "--drive", "", "--name", name]);
+            assert!(told.contains("letters, digits"), "{told}");
+        }
+        let many = ["--drive", ""].repeat(MAX_DRIVES + 1);
+        let words: Vec<&str> = ["--local"].into_iter().chain(many).collect();
+        assert!(refused(&words).contains("65 drives"));
+    }
+
+    #[test]
+    fn a_file_says_the_same_and_the_command_line_wins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("scsi.toml");
+        let text = "local = true\nname = \"file\"\ncommand-timeout = 5\n[control]\nsocket = \"/run/f/c\"\n\
+                    [[drive]]\npersonality = \"lto5\"\n";
+        std::fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        let from_file = config(&["--config", path]).unwrap();
+        assert_eq!(
+            (from_file.name.as_str(), from_file.command_timeout_s),
+            ("file", 5)
+        );
+        assert_eq!(from_file.control.socket, Path::new("/run/f/c"));
+        let words = [
+            "--config",
+            path,
+            "--name",
+            "line",
+            "--drive",
+            "",
+            "--command-timeout",
+            "0",
+        ];
+        let both = config(&words).unwrap();
+        assert_eq!((both.name.as_str(), both.command_timeout_s), ("line", 0));
+        assert_eq!(both.drives.len(), 2);
+        std::fs::write(path, "locale = true\n").unwrap();
+        assert!(refused(&["--config", path]).contains("local"));
+        assert!(config(&["--clean"]).unwrap().drives.is_empty());
+    }
+
+    #[test]
+    fn the_page_of_the_configuration_lists_its_keys() {
+        let document = include_str!("../../docs/man/pseudotape-scsi.toml.md");
+        let documented = pseudotape_testkit::manual::documented_keys(document, "KEYS OF THE FILE");
+        let keys = pseudotape_human::keys_of::<FileConfig>().iter();
+        assert_eq!(documented, keys.map(|key| (*key).to_owned()).collect());
+    }
+}

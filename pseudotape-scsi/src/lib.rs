@@ -1,0 +1,17 @@
+//! The daemon whose drives are SCSI devices of the kernel: joins the ring of the target core, the commands of crate
+//! `scsi`, and the drives of `pseudotape-dev`.
+//!
+//! Nothing here knows what a command means, beyond what has to be known to do it once: what it is when a daemon that
+//! was killed comes back.
+
+pub mod cli;
+pub mod completion;
+pub mod config;
+mod event;
+pub mod manual;
+mod note;
+mod operator;
+pub mod run;
+mod served;
+mod system;
+mod trees;

@@ -1,0 +1,142 @@
+//! The drives, as the control socket sees them.
+
+use anyhow::{Result, bail, ensure};
+use pseudotape_control::{DriveStatus, Operator, Peer, PositionStatus, Request, Response, Status};
+use pseudotape_human::explain;
+use pseudotape_sink::Lent;
+use pseudotape_tcmu::Kernel;
+
+use crate::served::Served;
+use crate::system;
+use crate::trees::Tree;
+
+/// What serves: `frontend` of the status.
+const FRONTEND: &str = "scsi";
+
+/// The drives of this daemon.
+pub(crate) struct Drives {
+    pub(crate) drives: Vec<(Tree, Served)>,
+    pub(crate) lent: Lent,
+}
+
+impl Drives {
+    fn find(&self, number: u32) -> Result<&Served> {
+        let found = self.drives.iter().map(|(_, served)| served);
+        match found
+            .into_iter()
+            .find(|served| served.drive().number() == number)
+        {
+            Some(served) => Ok(served),
+            None => bail!(
+                "there is no drive {number}: this daemon has 0 to {}",
+                self.drives.len().saturating_sub(1)
+            ),
+        }
+    }
+
+    pub(crate) fn status(&self, tree: &Tree, served: &Served) -> DriveStatus {
+        let nodes = tree.host.address(&Kernel);
+        // Whoever wants the status sees no nodes where the kernel has none.
+        let nodes = nodes
+            .map(|address| system::nodes(&address))
+            .unwrap_or_default();
+        let status = served.drive().status();
+        let mode = served.mode().unwrap_or_default();
+        DriveStatus {
+            nodes,
+            // The driver is the kernel's: only the tape is known here.
+            flags: Vec::new(),
+            position: status.position.map(|position| PositionStatus {
+                file: None,
+                block: None,
+                ..position
+            }),
+            block_size: mode.block_size,
+            density: mode.density,
+            ..status
+        }
+    }
+
+    fn act(&self, request: Request, peer: Peer) -> Result<Response> {
+        let message = match request {
+            Request::Status => {
+                let drives = self.drives.iter();
+                let drives = drives.map(|(tree, served)| self.status(tree, served));
+                return Ok(Response::Status(Box::new(Status {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    pid: std::process::id(),
+                    frontend: FRONTEND.to_owned(),
+                    vault: None,
+                    drives: drives.collect(),
+                })));
+            }
+            Request::Load { drive, image } => {
+                let served = self.find(drive)?;
+                let message = served.drive().load_for(&image, &self.lent, peer)?;
+                served.look_again();
+                message
+            }
+            Request::Unload { drive, force } => {
+                let served = self.find(drive)?;
+                let message = served.drive().unload(force)?;
+                served.look_again();
+                message
+            }
+            Request::WriteProtect { drive, on } => {
+                let served = self.find(drive)?;
+                let message = served.drive().write_protect(on)?;
+                served.look_again();
+                message
+            }
+            Request::Reset { drive } => {
+                let served = self.find(drive)?;
+                let message = served.drive().reset()?;
+                served.was_reset();
+                served.look_again();
+                message
+            }
+            Request::Inject {
+                drive,
+                remove,
+                faults,
+            } => {
+                ensure!(
+                    peer.is_own() || (remove.is_empty() && faults.is_empty()),
+                    "faults are injected and removed by root and the daemon's own user: ask them, or say 'faults' for \
+                     the drive in the daemon's configuration"
+                );
+                let faults = self.find(drive)?.drive().inject(&remove, &faults)?;
+                return Ok(Response::Faults(faults));
+            }
+            Request::Options { .. } => bail!(
+                "the st driver of a SCSI device is the kernel's own: 'mt -f NODE stsetoptions' sets its options"
+            ),
+            Request::LoadVolume { .. } => bail!(
+                "this daemon has no vault: 'pseudotape vault' with pseudotape-dev loads volumes by their labels"
+            ),
+            Request::Mirror { .. } => {
+                bail!("this daemon has no mirror: 'legs' of a drive of pseudotape-dev makes one")
+            }
+            Request::Libraries { .. } | Request::Library { .. } | Request::Changer { .. } => {
+                bail!("this daemon has no library: pseudotape-dev --library serves one")
+            }
+        };
+        Ok(Response::Done { message })
+    }
+}
+
+impl Operator for Drives {
+    type Request = Request;
+    type Response = Response;
+
+    fn answer(&self, request: Request, peer: Peer) -> Response {
+        self.act(request, peer)
+            .unwrap_or_else(|error| Response::Error {
+                message: explain(error.chain()),
+            })
+    }
+
+    fn refusal(&self, message: String) -> Response {
+        Response::Error { message }
+    }
+}

@@ -1,0 +1,327 @@
+//! The daemon's life: devices, drives, hosts, control socket, then wait for the end.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use anyhow::{Context, Result};
+use pseudotape_control::{ControlServer, Readiness, rights_in_words};
+use pseudotape_dev::config::{ControlConfig, DriveConfig, HeldConfig};
+use pseudotape_dev::socket_group;
+use pseudotape_dev::tape_drive::TapeDrive;
+use pseudotape_human::{HumanBytes, counted};
+use pseudotape_tcmu::Kernel;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::note::Note;
+use crate::operator::Drives;
+use crate::served::{Served, note_path, noted_volume};
+use crate::system;
+use crate::trees::{Taken, Tree, clean};
+
+/// How another group of the control socket is named.
+const CONTROL_GROUP: &str = "'group' of [control]";
+
+/// How the daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Programs were done.
+    Done,
+    /// A program had written and was not done: its tape file has no end.
+    ProgramCut,
+}
+
+/// Removes what a killed daemon has left, and says what that was.
+pub fn clean_up(config: &Config) -> Result<String> {
+    system::prepare()?;
+    let count = clean(&config.name, 0)?;
+    remove_state(&config.state);
+    Ok(match count {
+        0 => format!("nothing was left of {}", config.name),
+        count => format!(
+            "removed {} of {}",
+            counted(count as u64, "drive"),
+            config.name
+        ),
+    })
+}
+
+/// Serves until a signal asks to end; then takes the SCSI devices away, commits, and closes the images.
+pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
+    // The daemon listens before anything else, so that an early SIGTERM ends it cleanly as well.
+    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
+    let (events, happened) = channel();
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
+    system::prepare()?;
+    make_state(&config.state)?;
+    let mut drives = Vec::new();
+    let started = start(config, &mut drives, &asked_to_end, &events);
+    let operator = Arc::new(Drives {
+        drives,
+        lent: config.control.lent.clone(),
+    });
+    let serving = started
+        .and_then(|()| listen_control(&config.control, &operator))
+        .and_then(|control| announce(config, &operator).map(|()| control));
+    let reason = match serving {
+        Err(error) => Err(error),
+        Ok(control) => {
+            readiness.announce();
+            let event = happened
+                .recv()
+                .context("nobody is left to end the daemon")?;
+            drop(control);
+            match event {
+                Event::Signal(signal) => {
+                    log::info!("ends: signal {signal}");
+                    Ok(())
+                }
+                Event::RingEnded(why) => Err(anyhow::anyhow!("{why}")),
+            }
+        }
+    };
+    asked_to_end.store(true, Ordering::SeqCst);
+    let ended = end(&operator);
+    if ended.is_ok() {
+        remove_state(&config.state);
+    }
+    reason.and(ended)
+}
+
+/// Takes the devices first: only one daemon can have them, and with them its images.
+fn start(
+    config: &Config,
+    drives: &mut Vec<(Tree, Served)>,
+    asked_to_end: &Arc<AtomicBool>,
+    events: &Sender<Event>,
+) -> Result<()> {
+    let numbers = (0..).zip(&config.drives);
+    let mut taken = Vec::new();
+    for (number, drive) in numbers {
+        let tree = Tree::new(&config.name, number);
+        match tree.take(config) {
+            Ok(device) => taken.push((number, drive, device)),
+            Err(error) => {
+                give_back(taken.into_iter().map(|(_, _, taken)| taken));
+                return Err(error.context(format!("drive {number}")));
+            }
+        }
+    }
+    let count = u32::try_from(config.drives.len()).unwrap_or(u32::MAX);
+    match clean(&config.name, count) {
+        Ok(0) => {}
+        Ok(left) => log::info!(
+            "removed {} of an earlier run",
+            counted(left as u64, "drive")
+        ),
+        Err(error) => {
+            give_back(taken.into_iter().map(|(_, _, taken)| taken));
+            return Err(error);
+        }
+    }
+    let mut taken = taken.into_iter();
+    while let Some((number, drive, taken_one)) = taken.next() {
+        let tree = taken_one.tree.clone();
+        let was_there = taken_one.was_there;
+        let served = serve(config, number, drive, taken_one, asked_to_end, events);
+        let shown = match served {
+            Ok(served) => {
+                drives.push((tree.clone(), served));
+                tree.show()
+            }
+            Err(error) => {
+                // What waits in the ring of an earlier run can still be done by the next one.
+                if !was_there && let Err(error) = tree.remove() {
+                    log::warn!("{error:#}");
+                }
+                Err(error)
+            }
+        };
+        if let Err(error) = shown {
+            give_back(taken.map(|(_, _, taken)| taken));
+            return Err(error.context(format!("drive {number}")));
+        }
+    }
+    Ok(())
+}
+
+/// Removes devices that nothing was done with. Those of an earlier run stay for the next one.
+fn give_back(taken: impl Iterator<Item = Taken>) {
+    for Taken {
+        tree,
+        device,
+        was_there,
+    } in taken
+    {
+        drop(device);
+        if !was_there && let Err(error) = tree.remove() {
+            log::warn!("{error:#}");
+        }
+    }
+}
+
+fn serve(
+    config: &Config,
+    number: u32,
+    drive: &DriveConfig,
+    taken: Taken,
+    asked_to_end: &Arc<AtomicBool>,
+    events: &Sender<Event>,
+) -> Result<Served> {
+    let path = note_path(&config.state, number);
+    let (note, is_found) = Note::open(&path).with_context(|| format!("{}", path.display()))?;
+    let goes_on = taken.was_there && is_found;
+    let mut drive = drive.clone();
+    if goes_on && let HeldConfig::Image(image) = &mut drive.held {
+        // An operator may have put in another one since.
+        image.image = noted_volume(&note).map(PathBuf::from);
+    }
+    if taken.was_there {
+        log::info!("drive {number}: goes on where a daemon that was killed has stopped");
+    }
+    let drive = TapeDrive::new_until(number, &drive, Arc::clone(asked_to_end))?;
+    Served::start(Arc::new(drive), taken.device, goes_on, note, events.clone())
+}
+
+fn make_state(state: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(state);
+    made.with_context(|| format!("can't make {}", state.display()))
+}
+
+/// Only what this daemon has put there.
+fn remove_state(state: &Path) {
+    for number in 0..u32::try_from(crate::config::MAX_DRIVES).unwrap_or(0) {
+        // Most are not there.
+        drop(fs::remove_file(note_path(state, number)));
+    }
+    if let Err(error) = fs::remove_dir(state) {
+        log::debug!("{}: {error}", state.display());
+    }
+}
+
+fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
+    let group = socket_group(&config.group, CONTROL_GROUP)?;
+    let (mode, most) = (config.mode, config.max_clients);
+    let operator = Arc::clone(operator);
+    Ok(ControlServer::start(
+        &config.socket,
+        mode,
+        group,
+        most,
+        operator,
+    )?)
+}
+
+fn listen(
+    mut signals: Signals,
+    events: Sender<Event>,
+    asked_to_end: Arc<AtomicBool>,
+) -> Result<()> {
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for signal in signals.forever() {
+                asked_to_end.store(true, Ordering::SeqCst);
+                if events.send(Event::Signal(signal)).is_err() {
+                    return;
+                }
+            }
+        })
+        .context("can't start the signal thread")?;
+    Ok(())
+}
+
+/// Takes the SCSI devices away while they are still served, then closes the volumes. A failure stops none of these
+/// steps; the first one is told.
+fn end(drives: &Drives) -> Result<Ended> {
+    let mut result = Ok(Ended::Done);
+    for (tree, served) in &drives.drives {
+        let drive = Arc::clone(served.drive());
+        let number = drive.number();
+        // What ends meets no fault, and waits for none.
+        drive.end_faults();
+        let hidden = tree.hide();
+        let stopped = served.stop();
+        let removed = tree.remove();
+        let closed = drive.end();
+        if let Ok(true) = stopped {
+            log::error!(
+                "drive {number}: a program had written and was not done: its tape file has no filemark at its end, and \
+                 whatever the program had still to write is not on the tape"
+            );
+            result = result.map(|_| Ended::ProgramCut);
+        }
+        for step in [hidden, stopped.map(drop), removed, closed.map(drop)] {
+            if let Err(error) = step {
+                log::error!("drive {number}: {error:#}");
+                result = result.and(Err(error.context(format!("drive {number}"))));
+            }
+        }
+    }
+    result
+}
+
+/// Prints where the drives are.
+fn announce(config: &Config, operator: &Drives) -> Result<()> {
+    let mut text =
+        "frontend: scsi, devices of this machine (target_core_user, tcm_loop)\n".to_owned();
+    for (tree, served) in &operator.drives {
+        let address = tree.host.address(&Kernel)?;
+        let nodes = system::nodes_that_come(&address);
+        let status = operator.status(tree, served);
+        let names: Vec<_> = nodes
+            .iter()
+            .map(|node| node.display().to_string())
+            .collect();
+        write!(text, "drive {}: {}", status.drive, names.join(" "))?;
+        if names.is_empty() {
+            write!(
+                text,
+                "SCSI device {address}, without a node: is the module st loaded?"
+            )?;
+        }
+        match (&status.medium, &status.capacity) {
+            (Some(medium), Some(capacity)) => {
+                write!(text, ", {}", medium.image.display())?;
+                write!(text, ", {} used", HumanBytes(capacity.used_bytes))?;
+                if let Some(left) = capacity.left_bytes.map(HumanBytes) {
+                    write!(text, ", {left} left")?;
+                }
+                match &medium.read_only {
+                    Some(why) => write!(text, ", read only ({why})")?,
+                    None if medium.write_protected => text.push_str(", write protected"),
+                    None => {}
+                }
+            }
+            (Some(medium), None) => write!(text, ", {}", medium.image.display())?,
+            (None, _) => text.push_str(", no cartridge"),
+        }
+        text.push('\n');
+    }
+    let ControlConfig {
+        socket,
+        mode,
+        group,
+        lent,
+        ..
+    } = &config.control;
+    let group = socket_group(group, CONTROL_GROUP)?;
+    let rights = rights_in_words(group, *mode, &lent.to_string());
+    writeln!(text, "control: {} ({rights})", socket.display())?;
+    let mut out = std::io::stdout().lock();
+    // A closed standard output is no reason not to serve.
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        log::warn!("can't print where the drives are: {error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What the machine must have, and what it has made of a drive.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+
+/// The kernel's tree of targets.
+pub(crate) const TARGET: &str = "/sys/kernel/config/target";
+/// Where its devices are listed.
+pub(crate) const UIO_CLASS: &str = "/sys/class/uio";
+/// Where nodes are.
+pub(crate) const NODES: &str = "/dev";
+
+const MODULES: [&str; 5] = [
+    "target_core_mod",
+    "target_core_user",
+    "tcm_loop",
+    "sg",
+    "st",
+];
+/// How long the nodes of a device may take to come: the kernel makes them by itself.
+const NODES_COME: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Loads what is no module of the running kernel yet, and says what is missing.
+pub(crate) fn prepare() -> Result<()> {
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "SCSI devices are made by root: start this as root, or 'pseudotape-dev' as you are"
+    );
+    let is_there = |module: &&str| Path::new("/sys/module").join(module).is_dir();
+    for module in MODULES.iter().filter(|module| !is_there(module)) {
+        let loaded = Command::new("modprobe")
+            .arg(module)
+            .stdin(Stdio::null())
+            .output();
+        match loaded {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => log::info!(
+                "modprobe {module}: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            ),
+            Err(error) => log::info!("modprobe {module}: {error}"),
+        }
+    }
+    if !Path::new("/sys/kernel/config").is_dir() {
+        bail!("this kernel has no configfs: 'pseudotape doctor' tells what is missing");
+    }
+    ensure!(
+        Path::new(TARGET).is_dir(),
+        "{TARGET} is not there: it needs the modules target_core_user and tcm_loop ('modprobe tcm_loop'), and configfs \
+         ('mount -t configfs none /sys/kernel/config')"
+    );
+    Ok(())
+}
+
+/// The nodes of the SCSI device at an address (`HOST:CHANNEL:TARGET:LUN`): st's, then sg's.
+pub(crate) fn nodes(address: &str) -> Vec<PathBuf> {
+    let device = Path::new("/sys/class/scsi_device")
+        .join(address)
+        .join("device");
+    let names = |class: &str| -> Vec<String> {
+        let entries = fs::read_dir(device.join(class)).into_iter().flatten();
+        let names = entries.flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.collect()
+    };
+    let mut tapes = names("scsi_tape");
+    // Those of other modes have a letter at their end.
+    tapes.retain(|name| name.ends_with(|last: char| last.is_ascii_digit()));
+    tapes.sort_by_key(|name| name.starts_with('n'));
+    let all = tapes.into_iter().chain(names("scsi_generic"));
+    all.map(|name| Path::new(NODES).join(name)).collect()
+}
+
+/// The same, when they have come; those of st, where the kernel has it.
+pub(crate) fn nodes_that_come(address: &str) -> Vec<PathBuf> {
+    let has_st = Path::new("/sys/bus/scsi/drivers/st").is_dir();
+    let until = Instant::now() + NODES_COME;
+    loop {
+        let nodes = nodes(address);
+        let are_there = nodes.len() >= 2 && nodes.iter().all(|node| node.exists());
+        if are_there || !has_st || Instant::now() >= until {
+            return nodes;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
