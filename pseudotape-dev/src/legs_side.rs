@@ -101,7 +101,7 @@ impl LegsSide {
 
     /// The state in short; waits for nobody.
     pub(crate) fn summary(&self) -> DriveMirrorStatus {
-        let status = self.public.status();
+        let status = self.public.brief();
         let legs = status.legs.into_iter();
         DriveMirrorStatus {
             degraded: status.degraded,
@@ -129,7 +129,7 @@ impl LegsSide {
     /// Brings all legs to stable storage and closes them; a volume that is no copy then is an error.
     pub(crate) fn end(&self) -> Result<()> {
         self.desk.end()?;
-        let status = self.public.status();
+        let status = self.public.brief();
         let lost: Vec<_> = status
             .legs
             .iter()

@@ -196,9 +196,15 @@ impl TapeDrive {
         if let mirror::Request::Unload { force: false } = ask {
             self.expect_closed()?;
         }
+        let is_order = !matches!(
+            ask,
+            mirror::Request::Status | mirror::Request::Inject { .. }
+        );
         let told = legs.act(ask, peer);
-        // An open may wait for the volumes that were loaded.
-        self.news().tell();
+        if is_order {
+            // An open may wait for the volumes that were loaded.
+            self.news().tell();
+        }
         Ok(told)
     }
 

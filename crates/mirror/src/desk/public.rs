@@ -313,6 +313,23 @@ impl Public {
     /// The whole status.
     #[must_use]
     pub fn status(&self) -> MirrorStatus {
+        let (mut status, stored) = self.look();
+        // A host's disk that does not answer keeps this client waiting, and nobody else.
+        for (leg, sink) in status.legs.iter_mut().zip(stored) {
+            leg.left_bytes =
+                sink.and_then(|sink| left_on_both(leg.left_bytes, sink.host_room_bytes()));
+        }
+        status
+    }
+
+    /// The status without what the hosts' disks have free: it asks nobody, so that it waits for nobody.
+    #[must_use]
+    pub fn brief(&self) -> MirrorStatus {
+        self.look().0
+    }
+
+    /// What the boards show, and where the volumes are that are stored somewhere.
+    fn look(&self) -> (MirrorStatus, Vec<Option<Sink>>) {
         let (at, in_file, working) = {
             let progress = self.progress();
             (progress.at, progress.in_file, progress.working)
@@ -333,7 +350,7 @@ impl Public {
             || legs
                 .iter()
                 .any(|leg| leg.not_mirrored_from.is_some() || leg.first_error.is_some());
-        let mut status = MirrorStatus {
+        let status = MirrorStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             slave: match &self.place {
@@ -361,13 +378,7 @@ impl Public {
             }),
             legs,
         };
-        // A host's disk that does not answer keeps this client waiting, and nobody else.
-        drop(state);
-        for (leg, sink) in status.legs.iter_mut().zip(stored) {
-            leg.left_bytes =
-                sink.and_then(|sink| left_on_both(leg.left_bytes, sink.host_room_bytes()));
-        }
-        status
+        (status, stored)
     }
 }
 
