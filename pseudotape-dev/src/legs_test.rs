@@ -198,6 +198,40 @@ fn what_is_written_is_on_both_legs_and_the_status_says_so() {
     rig.end_with(&expected);
 }
 
+/// PT-09, PT-10: the smaller leg's early warning ends the volume for both, and a trailer still fits.
+#[test]
+fn the_first_leg_to_reach_its_end_ends_the_volume_for_both() {
+    let rig = Rig::new(r"\,capacity=1M\,early-warning=64K", "");
+    let file = rig.open().expect("volumes are in");
+    let data = vec![7; 10_240];
+    let mut expected = Objects::new();
+    loop {
+        match rig.node.write(file, &data) {
+            Ok(written) => {
+                assert_eq!(written, data.len());
+                expected.push(Some(data.clone()));
+            }
+            Err(errno) => {
+                assert_eq!(errno, Errno(libc::ENOSPC));
+                break;
+            }
+        }
+        assert!(expected.len() < 103, "more than fits");
+    }
+    assert!(expected.len() > 90, "{}", expected.len());
+    assert!(
+        rig.status()
+            .position
+            .expect("it is known")
+            .past_early_warning
+    );
+    assert_eq!(rig.node.write(file, b"trailer"), Ok(7));
+    expected.push(Some(b"trailer".to_vec()));
+    assert_eq!(rig.node.close(file), Ok(()));
+    expected.push(None);
+    rig.end_with(&expected);
+}
+
 /// PT-18: a required leg that fails ends the program's write, and a resync brings it back.
 #[test]
 fn a_required_leg_that_fails_fails_the_write_and_a_resync_mends_it() {
@@ -324,6 +358,37 @@ fn programs_and_operators_take_the_volumes_out_and_put_others_in() {
     }
     assert!(!rig.status().loaded);
     rig.end_with(&vec![Some(block(0)), None]);
+}
+
+/// Whoever the socket lets in may do what the mirror's own socket allows him, and name no other volume.
+#[test]
+fn others_put_only_lent_volumes_into_legs() {
+    let rig = Rig::new("", "");
+    let other = Peer {
+        pid: 1,
+        uid: Some(54_321),
+    };
+    let ask = |request| rig.drive.ask_mirror(request, other).expect("it is one");
+    let sink = rig.image("c").display().to_string();
+    let answer = ask(Request::Return {
+        leg: leg("b"),
+        sink: Some(format!("image:{sink},create")),
+        force: false,
+    });
+    let Response::Error { message } = answer else {
+        panic!("not refused: {answer:?}");
+    };
+    assert!(message.contains("folders"), "{message}");
+    assert!(!rig.image("c").exists());
+    let answer = ask(Request::Inject {
+        leg: leg("b"),
+        remove: Vec::new(),
+        faults: vec!["write-error".into()],
+    });
+    assert!(matches!(answer, Response::Error { .. }), "{answer:?}");
+    assert_eq!(rig.leg_b().state, LegCondition::InStep);
+    assert!(matches!(ask(Request::Status), Response::Status(_)));
+    rig.end_with(&Objects::new());
 }
 
 /// PT-18: volumes that disagree wait for the operator.

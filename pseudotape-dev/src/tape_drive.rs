@@ -321,7 +321,11 @@ impl TapeDrive {
         self.one_load.await_end(WRITE_IN_HAND);
         if let Some(legs) = &self.legs {
             let closed = self.close_for_program(&mut self.last_call(deadline));
-            return legs.end().and_then(|()| closed.map_err(Into::into));
+            let ended = legs.end();
+            if let (Err(_), Ok(Some(cut))) = (&ended, &closed) {
+                log::error!("drive {}: {cut}", self.number);
+            }
+            return ended.and_then(|()| closed.map_err(Into::into));
         }
         let Some(side) = &self.slave else {
             let mut state = self.last_call(deadline);
