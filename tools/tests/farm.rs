@@ -799,6 +799,7 @@ fn reports_are_those_of_the_document() {
         "title_bytes",
         "created",
         "stored",
+        "script",
     ];
     seen.compare("FARM.md", &rare);
 }

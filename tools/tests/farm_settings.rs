@@ -146,6 +146,9 @@ fn all_settings_are_shown_with_their_sources() {
             "lock-wait 7 file",
             "volumes shared default",
             "host castor file",
+            "script - default",
+            "script-user - default",
+            "script-seconds 60 default",
         ]
     );
     assert_eq!(shown["file"], "farm.toml");

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # CW-04, CW-07, CW-50: a capsule of the disk farm, alone in a drive: tar gets the file back with all its attributes, also
-# from a compressed one. CW-51, CW-52: a volume that is a mount point, and a link that somebody else made.
+# from a compressed one. CW-51, CW-52: a volume that is a mount point, and a link that somebody else made. CW-58: whose
+# script runs.
 
 mkdir -p farm src
 pattern 3 300000 >src/letter
@@ -52,3 +53,4 @@ check "rewound" mt -f "$tape" rewind
 says "the first comes back" 0 '1 file added' pseudotape farm copy back --from "device:$tape"
 check "and the next" pseudotape farm add back --from "device:$tape"
 says "under its new title" 0 'second/src/letter' pseudotape farm ls back
+says "root's script runs as nobody" 0 nobody pseudotape farm copy scripted src --script 'id -un'

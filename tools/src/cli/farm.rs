@@ -120,6 +120,17 @@ impl FarmCommand {
         }
     }
 
+    /// The command that is told of new capsules, where somebody says it.
+    pub fn script(&self) -> Option<String> {
+        match self {
+            FarmCommand::Copy(add) | FarmCommand::Add(add) | FarmCommand::CompareAdd(add) => {
+                add.script.clone()
+            }
+            FarmCommand::Merge(merge) => merge.script.clone(),
+            _ => None,
+        }
+    }
+
     /// Whether a volume that it makes is compressed, where somebody says it.
     pub fn compression(&self) -> Option<bool> {
         let said = match self {
@@ -203,6 +214,10 @@ pub(crate) struct AddFiles {
     /// is there stays as it is.
     #[arg(long, value_name = "SWITCH", value_enum)]
     pub compression: Option<Compression>,
+    /// A command for /bin/sh that is told of the new capsules, as a line of JSON on its standard input, when they are
+    /// in the volume [default: what the configuration says]. '' is none.
+    #[arg(long, value_name = "CMD")]
+    pub script: Option<String>,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.
@@ -240,6 +255,10 @@ pub(crate) struct MergeVolumes {
     /// is there stays as it is.
     #[arg(long, value_name = "SWITCH", value_enum)]
     pub compression: Option<Compression>,
+    /// A command for /bin/sh that is told of the new capsules, as a line of JSON on its standard input, when they are
+    /// in the volume [default: what the configuration says]. '' is none.
+    #[arg(long, value_name = "CMD")]
+    pub script: Option<String>,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.

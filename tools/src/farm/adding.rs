@@ -11,6 +11,8 @@ use pseudotape_farm::{
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
+use super::config::Settings;
+use super::script::Script;
 use super::shown::{ShownFile, ShownTitle, named};
 use super::tapes::TapeFile;
 use crate::Verdict;
@@ -34,6 +36,8 @@ struct AddedFiles {
     not_better: Vec<ShownTitle>,
     left_out: Vec<ShownLeftOut>,
     mended: Vec<ShownMended>,
+    /// Why the script of the farm failed.
+    script: Option<String>,
     /// What ended the command before all files were added.
     stopped: Option<String>,
     #[serde(skip)]
@@ -96,7 +100,7 @@ impl AddedFiles {
     fn verdict(&self) -> Verdict {
         let whole = |file: &ShownFile| file.state == State::Ok.word();
         let all = self.added.iter().chain(&self.replaced).all(whole);
-        match all && self.left_out.is_empty() {
+        match all && self.left_out.is_empty() && self.script.is_none() {
             true => Verdict::Well,
             false => Verdict::Found,
         }
@@ -176,6 +180,10 @@ impl Report for AddedFiles {
                 .map(|file| format!("{} replaced", file.title.words()));
             text += &named(&replaced.collect::<Vec<_>>(), true);
         }
+        if let Some(why) = &self.script {
+            let what = screen.paint(Paint::Bad, "the script failed");
+            text += &format!("{what}: {}\n", printable(why));
+        }
         let mut counts = vec![format!(
             "{} added",
             counted(self.added.len() as u64, "file")
@@ -203,7 +211,8 @@ impl Report for AddedFiles {
 pub(super) fn run(
     options: &AddFiles,
     how: How,
-    root: Root,
+    settings: &Settings,
+    root: &Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     if how == How::Copy {
@@ -229,10 +238,11 @@ pub(super) fn run(
         },
         looking: looking(options.check_present),
         compression: options.compression,
+        script: Script::of(settings)?,
         word: "added",
         verbose: options.verbose,
     };
-    let verdict = adds.run(&root, screen, |adding| {
+    let verdict = adds.run(root, screen, |adding| {
         for path in &options.paths {
             adding.path(path)?;
         }
@@ -250,7 +260,8 @@ pub(super) fn run(
 
 pub(super) fn merge(
     options: &MergeVolumes,
-    root: Root,
+    settings: &Settings,
+    root: &Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     if options.sources.contains(&options.volume) {
@@ -272,10 +283,11 @@ pub(super) fn merge(
         keeping: Keeping::Changed,
         looking: looking(options.check_present),
         compression: options.compression,
+        script: Script::of(settings)?,
         word: "recorded",
         verbose: options.verbose,
     };
-    adds.run(&root, screen, |adding| {
+    adds.run(root, screen, |adding| {
         for source in &sources {
             adding.volume(source, source.directory().entries())?;
         }
@@ -290,6 +302,7 @@ struct Adds<'a> {
     keeping: Keeping,
     looking: Looking,
     compression: Option<Compression>,
+    script: Option<Script>,
     /// What is said of each file that was added.
     word: &'static str,
     verbose: bool,
@@ -310,6 +323,17 @@ impl Adds<'_> {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Tells the script of all files that are in the volume now; why it failed. They stay, whatever it does.
+    fn tell_script(&self, path: &str, added: &AddedFiles) -> Option<String> {
+        let script = self.script.as_ref()?;
+        let files: Vec<&ShownFile> = added.added.iter().chain(&added.replaced).collect();
+        if files.is_empty() {
+            return None;
+        }
+        let told = script.tell(&added.volume, path, &files);
+        told.err().map(|error| format!("{error:#}"))
     }
 
     /// Opens or makes the volume, and shows what `add` did.
@@ -336,6 +360,7 @@ impl Adds<'_> {
             not_better: Vec::new(),
             left_out: Vec::new(),
             mended: Vec::new(),
+            script: None,
             stopped: None,
             bytes: 0,
             word: self.word,
@@ -346,11 +371,19 @@ impl Adds<'_> {
         adding = adding.looking(self.looking);
         let done = add(&mut adding).and_then(|()| adding.finish());
         added.stopped = done.as_ref().err().map(ToString::to_string);
-        screen.show(&added)?;
-        if done.is_err() {
+        let path = volume.path().display().to_string();
+        let discarded = match done {
             // A volume without a file would only be in the way of the next copy.
-            volume.discard_if_new()?;
-        }
+            Err(_) => volume.discard_if_new(),
+            // The script finds it free.
+            Ok(()) => {
+                drop(volume);
+                Ok(())
+            }
+        };
+        added.script = self.tell_script(&path, &added);
+        screen.show(&added)?;
+        discarded?;
         done?;
         Ok(added.verdict())
     }

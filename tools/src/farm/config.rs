@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ const DEFAULT_FILE: &str = "/etc/pseudotape-farm.toml";
 pub(super) const VARIABLE: &str = "PSEUDOTAPE_FARM";
 /// How long a command waits for a volume.
 const LOCK_WAIT: u64 = 60;
+/// How long a script may take.
+const SCRIPT_SECONDS: NonZeroU64 = NonZeroU64::new(60).expect("no zero");
 
 /// The configuration file.
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +33,9 @@ pub(crate) struct File {
     lock_wait: Option<u64>,
     volumes: Option<Sharing>,
     host: Option<String>,
+    script: Option<String>,
+    script_user: Option<String>,
+    script_seconds: Option<NonZeroU64>,
 }
 
 /// Who has the volumes of a root.
@@ -100,6 +106,9 @@ pub(super) struct Settings {
     volumes: Setting<Sharing>,
     host: Setting<VolumeName>,
     owner: Option<VolumeName>,
+    script: Setting<Option<String>>,
+    script_user: Setting<Option<String>>,
+    script_seconds: Setting<NonZeroU64>,
 }
 
 impl Settings {
@@ -160,17 +169,38 @@ impl Settings {
                 ],
                 LOCK_WAIT,
             ),
-            volumes: Setting::first(
-                [
-                    (Source::CommandLine, None),
-                    (Source::Environment, None),
-                    (Source::File, file.volumes),
-                ],
-                Sharing::Shared,
-            ),
+            volumes: of_file_or(file.volumes, Sharing::Shared),
             host: host(file.host)?,
             owner: options.owner.clone(),
+            script: Setting::first(
+                [
+                    (Source::CommandLine, options.command.script().map(Some)),
+                    (Source::Environment, None),
+                    (Source::File, file.script.map(Some)),
+                ],
+                None,
+            ),
+            script_user: of_file_or(file.script_user.map(Some), None),
+            script_seconds: of_file_or(file.script_seconds, SCRIPT_SECONDS),
         })
+    }
+
+    /// The command that is told of new capsules.
+    pub(super) fn script(&self) -> Option<&str> {
+        self.script
+            .value
+            .as_deref()
+            .filter(|script| !script.is_empty())
+    }
+
+    /// As whom it runs, where the file says it.
+    pub(super) fn script_user(&self) -> Option<&str> {
+        self.script_user.value.as_deref()
+    }
+
+    /// How long it may take.
+    pub(super) fn script_limit(&self) -> Duration {
+        Duration::from_secs(self.script_seconds.value.get())
     }
 
     /// The root whose volumes are meant: all hosts have them, or this one, or the one that the command line names.
@@ -197,6 +227,18 @@ impl Settings {
     /// How long a command waits for a volume that another one changes.
     pub(super) fn lock_wait(&self) -> Duration {
         Duration::from_secs(self.lock_wait.value)
+    }
+}
+
+/// A setting that only the file can say.
+fn of_file_or<T>(said: Option<T>, usual: T) -> Setting<T> {
+    let source = match said {
+        Some(_) => Source::File,
+        None => Source::Default,
+    };
+    Setting {
+        value: said.unwrap_or(usual),
+        source,
     }
 }
 
@@ -325,6 +367,17 @@ pub(super) fn show(settings: &Settings, screen: &Screen) -> anyhow::Result<Verdi
                 "host",
                 &settings.host,
                 Some(settings.host.value.to_string()),
+            ),
+            ShownSetting::new("script", &settings.script, settings.script.value.clone()),
+            ShownSetting::new(
+                "script-user",
+                &settings.script_user,
+                settings.script_user.value.clone(),
+            ),
+            ShownSetting::new(
+                "script-seconds",
+                &settings.script_seconds,
+                Some(settings.script_seconds.value.to_string()),
             ),
         ],
     })?;

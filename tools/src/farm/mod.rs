@@ -5,6 +5,7 @@ pub(crate) mod config;
 mod reading;
 mod releasing;
 mod repairing;
+mod script;
 mod shown;
 mod tapes;
 
@@ -32,10 +33,12 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
     let root = root.marking(Marks::compressed(settings.compression.value));
     match &options.command {
         FarmCommand::Config(_) => Ok(Verdict::Well),
-        FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, root, screen),
-        FarmCommand::Add(add) => adding::run(add, adding::How::Add, root, screen),
-        FarmCommand::CompareAdd(add) => adding::run(add, adding::How::CompareAdd, root, screen),
-        FarmCommand::Merge(merge) => adding::merge(merge, root, screen),
+        FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, &settings, &root, screen),
+        FarmCommand::Add(add) => adding::run(add, adding::How::Add, &settings, &root, screen),
+        FarmCommand::CompareAdd(add) => {
+            adding::run(add, adding::How::CompareAdd, &settings, &root, screen)
+        }
+        FarmCommand::Merge(merge) => adding::merge(merge, &settings, &root, screen),
         FarmCommand::Ls(list) => reading::list(list, &root, screen),
         FarmCommand::Show(show) => reading::show(show, &root, screen),
         FarmCommand::Annotate(annotate) => reading::annotate(annotate, root, screen),

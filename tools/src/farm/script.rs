@@ -1,0 +1,113 @@
+//! A command that is told of new capsules.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, User, geteuid};
+use serde_json::{Value, json};
+
+use super::config::Settings;
+use super::shown::ShownFile;
+
+/// As whom the command runs when root runs this one, and nobody says it.
+const LIMITED_USER: &str = "nobody";
+
+/// What runs when capsules are stored and listed.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) command: String,
+    user: Option<User>,
+    limit: Duration,
+}
+
+impl Script {
+    /// The one that the settings name, found to be possible before anything is stored.
+    pub(super) fn of(settings: &Settings) -> Result<Option<Self>> {
+        let Some(command) = settings.script() else {
+            return Ok(None);
+        };
+        let me = geteuid();
+        let said = settings.script_user();
+        let name = match (said, me.is_root()) {
+            (Some(said), _) => Some(said),
+            (None, true) => Some(LIMITED_USER),
+            (None, false) => None,
+        };
+        let user = match name {
+            Some(name) => {
+                let found = User::from_name(name).context("can't look for users")?;
+                Some(found.with_context(|| {
+                    format!(
+                        "script-user = \"{name}\": this host has no such user; nothing was stored"
+                    )
+                })?)
+            }
+            None => None,
+        };
+        // Nobody else than root becomes somebody else.
+        let user = user.filter(|user| user.uid != me);
+        if let Some(user) = user.as_ref().filter(|_| !me.is_root()) {
+            bail!(
+                "script-user = \"{}\": only root can run a script as another user; nothing was stored",
+                user.name
+            );
+        }
+        Ok(Some(Script {
+            command: command.to_owned(),
+            user,
+            limit: settings.script_limit(),
+        }))
+    }
+
+    /// Tells the command of files that are in a volume now, and waits for its end.
+    pub(super) fn tell(&self, volume: &str, path: &str, files: &[&ShownFile]) -> Result<()> {
+        let words = json!({ "event": "stored", "volume": volume, "path": path, "files": files });
+        let ended = self.run(&words, volume, path)?;
+        ensure!(ended.success(), "'{}' ended with {ended}", self.command);
+        Ok(())
+    }
+
+    fn run(&self, words: &Value, volume: &str, path: &str) -> Result<ExitStatus> {
+        let mut command = Command::new("/bin/sh");
+        command
+            .arg("-c")
+            .arg(&self.command)
+            .env("PSEUDOTAPE_FARM_VOLUME", volume)
+            .env("PSEUDOTAPE_FARM_PATH", path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::from(std::io::stderr()))
+            .process_group(0);
+        if let Some(user) = &self.user {
+            // Its further groups go with that.
+            command.gid(user.gid.as_raw()).uid(user.uid.as_raw());
+        }
+        let mut child = command.spawn().context("can't start /bin/sh")?;
+        let group = Pid::from_raw(i32::try_from(child.id())?);
+        let mut text = words.to_string();
+        text.push('\n');
+        if let Some(mut input) = child.stdin.take() {
+            // Beside the waiting: one that does not read is to end all the same.
+            std::thread::spawn(move || drop(input.write_all(text.as_bytes())));
+        }
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || drop(sender.send(child.wait())));
+        match ended.recv_timeout(self.limit) {
+            Ok(ended) => ended.context("can't wait for it"),
+            Err(_) => {
+                // Where it ended just now, there is nothing to end.
+                let _gone = killpg(group, Signal::SIGKILL);
+                drop(ended.recv());
+                bail!(
+                    "'{}' took longer than {} s (script-seconds), and was ended",
+                    self.command,
+                    self.limit.as_secs()
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A command that is told of new capsules of a farm.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use nix::unistd::{User, geteuid};
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.path("farm")).unwrap();
+        fs::write(place.path("a"), "first").unwrap();
+        fs::write(place.path("b"), "second").unwrap();
+        place.configured("");
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A configuration whose scripts run as who runs the test: another user could not write into its folder.
+    fn configured(&self, text: &str) {
+        let me = User::from_uid(geteuid()).unwrap().expect("a user").name;
+        let root = self.path("farm");
+        let mut text = format!(
+            "root = \"{}\"\nscript-user = \"{me}\"\n{text}",
+            root.display()
+        );
+        if !text.contains("script-seconds") {
+            text += "script-seconds = 600\n";
+        }
+        fs::write(self.path("farm.toml"), text).unwrap();
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(self.directory.path())
+            .env_remove("PSEUDOTAPE_FARM")
+            .args(["farm", "--config", "farm.toml"])
+            .args(words)
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    fn ended(&self, code: i32, words: &[&str]) -> String {
+        let output = self.run(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn told(&self, name: &str) -> Value {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
+
+/// CW-55, CW-56, CW-58: the command that a COPY names hears of the volume and its files when they can be read there; it
+/// can read and change the volume itself.
+#[test]
+fn a_script_hears_of_capsules_that_are_stored_and_listed() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_pseudotape");
+    let script = format!(
+        "cat >told; {program} farm --config farm.toml verify \"$PSEUDOTAPE_FARM_VOLUME\" >verified && \
+         {program} farm --config farm.toml annotate V a 'seen by a script' --lock-wait 0 >&2"
+    );
+    place.ended(0, &["copy", "V", "a", "b", "--script", &script]);
+    let told = place.told("told");
+    assert_eq!(told["event"], "stored");
+    assert_eq!(told["volume"], "V");
+    let path = PathBuf::from(told["path"].as_str().unwrap());
+    assert_eq!(path, place.path("farm/V"));
+    let files = told["files"].as_array().unwrap();
+    let words = |file: &Value| (file["number"].as_u64(), file["title"].clone());
+    assert_eq!(words(&files[0]), (Some(1), "a".into()));
+    assert_eq!(words(&files[1]), (Some(2), "b".into()));
+    let verified = fs::read_to_string(place.path("verified")).unwrap();
+    assert!(verified.contains("2 capsules whole"), "{verified}");
+    assert!(
+        place
+            .ended(0, &["show", "V", "a"])
+            .contains("seen by a script")
+    );
+    // Nothing new is nothing to be told.
+    fs::remove_file(place.path("told")).unwrap();
+    place.ended(0, &["add", "V", "a", "--script", &script]);
+    assert!(!place.path("told").exists());
+}
+
+/// CW-57: the one in the configuration stays, until another is written there; the command line goes before it.
+#[test]
+fn the_script_of_the_configuration_stays() {
+    let place = Place::new();
+    place.configured("script = \"cat >one\"\n");
+    place.ended(0, &["copy", "V", "a"]);
+    assert_eq!(place.told("one")["files"][0]["title"], "a");
+    place.ended(0, &["add", "V", "b"]);
+    assert_eq!(place.told("one")["files"][0]["title"], "b");
+    place.ended(0, &["merge", "W", "V"]);
+    assert_eq!(place.told("one")["files"].as_array().unwrap().len(), 2);
+    place.configured("script = \"cat >two\"\n");
+    fs::remove_file(place.path("one")).unwrap();
+    place.ended(0, &["copy", "X", "a"]);
+    assert!(place.path("two").exists() && !place.path("one").exists());
+    fs::remove_file(place.path("two")).unwrap();
+    place.ended(0, &["copy", "Y", "a", "--script", ""]);
+    assert!(!place.path("two").exists());
+    let shown = place.ended(0, &["config", "show"]);
+    assert!(shown.contains("cat >two"), "{shown}");
+}
+
+/// CW-55, CW-58: a script that fails, is not there, or takes too long is told, and undoes nothing.
+#[test]
+fn a_script_that_fails_undoes_nothing() {
+    let place = Place::new();
+    for (volume, script, limit, words) in [
+        (
+            "A",
+            "exit 7",
+            "",
+            "the script failed: 'exit 7' ended with exit status: 7",
+        ),
+        ("B", "/nowhere/script", "", "ended with exit status: 127"),
+        (
+            "C",
+            "sleep 100000",
+            "script-seconds = 1\n",
+            "took longer than 1 s (script-seconds), and was ended",
+        ),
+    ] {
+        place.configured(limit);
+        let told = place.ended(1, &["copy", volume, "a", "--script", script]);
+        assert!(told.contains(words), "{told}");
+        assert!(told.contains(&format!("{volume}: 1 file added")), "{told}");
+        assert!(
+            place
+                .ended(0, &["verify", volume])
+                .contains("1 capsule whole")
+        );
+    }
+    // One that does not read what it is told.
+    place.configured("");
+    for number in 0..2000 {
+        let name = place.path(&format!("many/{number:0100}"));
+        fs::create_dir_all(name.parent().unwrap()).unwrap();
+        fs::write(name, "").unwrap();
+    }
+    place.ended(0, &["copy", "D", "many", "--script", "exec true"]);
+    let text = format!(
+        "root = \"{}\"\nscript-user = \"no such user\"\n",
+        place.path("farm").display()
+    );
+    fs::write(place.path("farm.toml"), text).unwrap();
+    let told = place.ended(2, &["copy", "E", "a", "--script", "true"]);
+    assert!(
+        told.contains("this host has no such user; nothing was stored"),
+        "{told}"
+    );
+    assert!(!place.path("farm/E").exists());
+}
