@@ -132,8 +132,8 @@ impl TapeUnit {
         arrived(done)
     }
 
-    /// LOAD. Of a medium that was not loaded everyone hears, the one who loaded it too: it is one that was not ready
-    /// before.
+    /// LOAD. Everyone hears of it, the one who loads too: the tape is at its beginning, and the st driver counts anew
+    /// only then. Of a retension of a medium that was ready nobody hears, since st would not expect it.
     pub(super) fn load(
         &mut self,
         kind: LoadKind,
@@ -147,7 +147,8 @@ impl TapeUnit {
             },
         };
         volume.load(kind).map_err(failed)?;
-        if !was_ready && !self.features.silent_load {
+        let is_news = !was_ready || kind == LoadKind::Load;
+        if is_news && !self.features.silent_load {
             self.tell_all(Reason::MEDIUM_MAY_HAVE_CHANGED);
         }
         Ok(TapeReply::good(0))
