@@ -149,6 +149,13 @@ fn a_reset_ends_what_was_reserved_prevented_and_set() {
     let mode = rig.gives(&[0x1a, 0, 0, 0, 255, 0]);
     assert_eq!(mode, [11, 0, 0x10, 8, 0x58, 0, 0, 0, 0, 0, 0, 0]);
     rig.does(&[0x1b, 0, 0, 0, 0, 0]);
+    // Without a medium, and with news that the drive has: nobody misses any.
+    rig.unit.reset(&mut rig.drive).unwrap();
+    rig.drive.eject();
+    rig.drive.insert(ModelCartridge::default());
+    rig.unit.reset(&mut rig.drive).unwrap();
+    assert_eq!(told(&rig.run(&READY, &mut [])), reset);
+    assert_eq!(told(&rig.run(&READY, &mut [])), None);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Facts {
     pub(super) partitioning: Option<Partitioning>,
     pub(super) setmarks: bool,
     pub(super) append_only: bool,
+    /// Density code of a fresh medium, where it is known.
+    pub(super) density: Option<u8>,
 }
 
 impl Facts {
@@ -42,6 +44,7 @@ impl Facts {
             mode: Mode {
                 compression,
                 block_size: 0,
+                density: self.density.unwrap_or(self.mode.density),
                 ..self.mode
             },
             sense_format: SenseFormat::default(),
@@ -191,6 +194,7 @@ impl TapeUnit {
             max_partitions: known.max(mode.last_partition.saturating_add(1)),
             partitioning: self.partitioning,
             setmarks: self.features.setmarks,
+            density: (self.features.density > 0).then_some(self.features.density),
             append_only: volume.writability() == Writability::AppendOnly,
         }
     }

@@ -1,16 +1,19 @@
 //! Unit attentions, reservations and the door: what initiators hear and hold.
 
-use pseudotape_tape::{Door, Failed, ModeSelect, Volume};
+use pseudotape_tape::{Door, Failed, ModeSelect, Sense, Volume};
 
 use super::state::TapeUnit;
 use crate::changer_unit::Nexus;
 use crate::sense::{Reason, SenseFormat};
 
+/// Pieces of news that may wait in a drive one behind the other.
+const ATTENTIONS_MAX: usize = 4;
+
 /// What a drive tells once, and everyone has to hear.
-pub(super) fn news_of(sense: pseudotape_tape::Sense) -> Option<Reason> {
+pub(super) fn news_of(sense: Sense) -> Option<Reason> {
     match sense {
-        pseudotape_tape::Sense::MediumChanged => Some(Reason::MEDIUM_MAY_HAVE_CHANGED),
-        pseudotape_tape::Sense::Reset => Some(Reason::POWER_ON_OR_RESET),
+        Sense::MediumChanged => Some(Reason::MEDIUM_MAY_HAVE_CHANGED),
+        Sense::Reset => Some(Reason::POWER_ON_OR_RESET),
         _ => None,
     }
 }
@@ -42,15 +45,31 @@ impl TapeUnit {
         if !std::mem::take(&mut self.prevented_by).is_empty() {
             volume.set_door(Door::Unlocked)?;
         }
-        let variable = ModeSelect {
-            block_size: Some(0),
-            ..ModeSelect::default()
-        };
-        match volume.set_mode(variable) {
-            // Without a medium a drive may not take it; block by block nothing was in force then.
-            Err(failed) if news_of(failed.sense).is_some() => volume.set_mode(variable),
-            other => other,
+        for _ in 0..=ATTENTIONS_MAX {
+            let done = self.set_power_on_mode(volume);
+            match done {
+                // What the drive has to tell, it tells before it does anything.
+                Err(failed) if news_of(failed.sense).is_some() => {}
+                // Nothing to set without a medium: initiators ask for the mode when there is one.
+                Err(Failed {
+                    sense: Sense::NoMedium | Sense::NotReady,
+                    ..
+                }) => return Ok(()),
+                other => return other,
+            }
         }
+        Ok(())
+    }
+
+    /// The values that MODE SENSE tells as the default ones.
+    fn set_power_on_mode(&self, volume: &mut dyn Volume) -> Result<(), Failed> {
+        let mode = volume.mode()?;
+        volume.set_mode(ModeSelect {
+            block_size: Some(0),
+            density: (self.features.density > 0).then_some(self.features.density),
+            buffering: None,
+            compression: mode.compression.map(|_| false),
+        })
     }
 
     /// Has every initiator that has come told of this, once, before its next command is done. What was known of the
