@@ -132,12 +132,16 @@ pub fn run_mounted(report: &mut Report, programs: &Path, scratch: &Path) -> Resu
         .map(|number| text(&scratch.join(format!("slave{number}"))))
         .collect::<Result<_>>()?;
     let drives = sockets.iter().map(|s| format!("slave={s},slave-wait=20"));
-    let drives: Vec<_> = std::iter::once(own).chain(drives).collect();
+    let in_daemon = format!("legs=a={};b={}", image("a4")?, image("b4")?);
+    let drives: Vec<_> = std::iter::once(own)
+        .chain(drives)
+        .chain([in_daemon])
+        .collect();
     let mut arguments: Vec<&str> = drives.iter().flat_map(|d| ["--drive", d]).collect();
     let directory = text(&mount)?;
     arguments.extend(["--fuse", &directory, "--control", &control]);
     let daemon = programs.join("pseudotape-dev");
-    let daemon = Server::start(&daemon, &arguments, &mount, "pmtm3")?;
+    let daemon = Server::start(&daemon, &arguments, &mount, "pmtm4")?;
     let mut mirrors = Vec::new();
     for (number, (legs, socket)) in legs.iter().zip(&sockets).enumerate() {
         let own = scratch.join(format!("mirror{number}"));
@@ -172,6 +176,14 @@ pub fn run_mounted(report: &mut Report, programs: &Path, scratch: &Path) -> Resu
                 );
             }
         }
+        // docs/MIRROR.md says what is left where there is no hop.
+        report.cost(
+            &format!("two legs in the daemon, {name}, to an image of the daemon"),
+            "CPU s/GB",
+            None,
+            || must(measure(4, size)),
+            || must(measure(0, size)),
+        );
     }
     for mirror in mirrors {
         drop(mirror);
