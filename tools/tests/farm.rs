@@ -158,6 +158,46 @@ fn what_is_mended_is_told() {
     assert!(place.ok(&["verify", "V"]).contains("0 findings"));
 }
 
+/// CW-74, CW-68: a list tells bad capsules from missing and released files.
+#[test]
+fn a_list_tells_bad_capsules_from_missing_files() {
+    let place = Place::new();
+    for name in ["c", "d", "e"] {
+        fs::write(place.path("src").join(name), name).unwrap();
+    }
+    place.ok(&["copy", "V", "src"]);
+    fs::remove_file(place.capsule(2)).unwrap();
+    place.ok(&["repair", "V", "--yes"]);
+    place.ok(&["release", "V", "src/c"]);
+    fs::remove_file(place.capsule(4)).unwrap();
+    fs::write(place.capsule(5), "no image").unwrap();
+    assert!(!place.ok(&["ls", "V"]).contains("bad"));
+    let list = place.json(1, &["ls", "V", "--check"]);
+    let files = list["files"].as_array().unwrap().iter();
+    let states: Vec<String> = files
+        .map(|file| {
+            format!(
+                "{} {}",
+                file["title"].as_str().unwrap(),
+                file["state"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        states,
+        [
+            "src/a ok",
+            "src/b missing",
+            "src/d bad",
+            "src/e bad",
+            "src/c released"
+        ]
+    );
+    let text = place.ended(1, &["ls", "V", "--check"]);
+    assert!(text.contains("src/d: it is not there"), "{text}");
+    assert!(place.ok(&["ls", "V", "src/a", "--check"]).contains("ok"));
+}
+
 #[test]
 fn an_archive_on_standard_input_is_a_source() {
     let place = Place::new();

@@ -274,6 +274,9 @@ pub(crate) struct ListFarm {
     /// Only these files, and those in these folders.
     #[arg(value_name = "TITLE", value_parser = title())]
     pub titles: Vec<Title>,
+    /// Opens each capsule, and shows those as bad that are gone, damaged, or other ones. Their contents are not read.
+    #[arg(long, requires = "volume")]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]

@@ -35,15 +35,21 @@ pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::
         return Ok(Verdict::Well);
     };
     let volume = root.look(name)?;
-    screen.show(&FileList {
-        volume: name.to_string(),
-        files: volume
-            .chosen(&options.titles)?
-            .iter()
-            .map(ShownFile::new)
-            .collect(),
-    })?;
-    Ok(Verdict::Well)
+    let mut files = Vec::new();
+    let mut verdict = Verdict::Well;
+    for entry in volume.chosen(&options.titles)? {
+        let mut file = ShownFile::new(&entry);
+        if options.check
+            && let Err(fault) = volume.look_at(&entry)
+        {
+            file.set_bad(fault.to_string());
+            verdict = Verdict::Found;
+        }
+        files.push(file);
+    }
+    let volume = name.to_string();
+    screen.show(&FileList { volume, files })?;
+    Ok(verdict)
 }
 
 pub(super) fn show(options: &ShowFile, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {

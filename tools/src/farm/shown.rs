@@ -41,6 +41,9 @@ impl ShownTitle {
     }
 }
 
+/// The state of a file whose capsule is gone, damaged, or another one.
+const BAD: &str = "bad";
+
 /// A file of a volume.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ShownFile {
@@ -81,6 +84,12 @@ impl ShownFile {
             why: entry.why.clone(),
             note: entry.note.clone(),
         }
+    }
+
+    /// Its capsule is not what the directory says.
+    pub(super) fn set_bad(&mut self, why: String) {
+        self.state = BAD;
+        self.why = Some(why);
     }
 
     pub(super) fn state_words(&self, screen: &Screen) -> String {
@@ -195,7 +204,13 @@ impl Report for FileList {
             row.extend([file.modified.clone(), file.title.words()]);
             row
         };
-        screen.table(&columns, self.files.iter().map(row).collect())
+        let bad = self.files.iter().filter(|file| file.state == BAD);
+        let bad = bad.map(|file| {
+            let why = file.why.as_deref().unwrap_or_default();
+            format!("{}: {}", file.title.words(), printable(why))
+        });
+        let bad = named(&bad.collect::<Vec<_>>(), true);
+        screen.table(&columns, self.files.iter().map(row).collect()) + &bad
     }
 }
 

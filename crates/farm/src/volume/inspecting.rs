@@ -53,6 +53,11 @@ impl Volume {
         }
     }
 
+    /// Opens the capsule of a file and compares its record with the directory, without a look at the contents.
+    pub fn look_at(&self, entry: &Entry) -> Result<(), Fault> {
+        self.open_capsule(entry).map(drop)
+    }
+
     /// Looks for files that the directory does not have.
     pub fn find_foreign(&self, tell: &mut dyn FnMut(Finding)) -> Result<(), Error> {
         let entries = self.directory.entries().iter();
