@@ -15,6 +15,7 @@ use zerocopy::{Immutable, IntoBytes};
 
 use crate::desk::Desk;
 use crate::entry::{Memory, Slot};
+use crate::rank::{Rank, Ranks};
 use crate::server::{Queue, Seat, Server};
 
 /// `FUSE_IO_URING_CMD_REGISTER`: here is an entry, fetch a request.
@@ -38,6 +39,11 @@ struct CommandRequest {
     padding: [u8; 6],
 }
 
+/// `IORING_ENTER_GETEVENTS`, and `IORING_ENTER_NO_IOWAIT` of Linux 6.15. Without the second, a thread that waits for a
+/// request counts as one that waits for a disk, and an idle machine as busy with it.
+const WAIT: u32 = 1;
+const NO_DISK: u32 = 1 << 7;
+
 /// How the kernel says that a connection has ended.
 const ENDED: [Errno; 3] = [Errno::ENOTCONN, Errno::ECONNABORTED, Errno::ECANCELED];
 
@@ -53,6 +59,9 @@ pub(crate) struct Worker {
     ring: Ring,
     memory: Arc<Memory>,
     desk: Arc<Desk>,
+    rank: Rank,
+    /// With which flags it waits.
+    wait: u32,
     /// The kernel may still use the memory.
     lives: bool,
     /// A request came with the registration's own completions.
@@ -71,7 +80,7 @@ impl Drop for Worker {
 
 impl Worker {
     /// Makes a ring. It belongs to the thread that makes it.
-    pub(crate) fn new(payload_max_bytes: usize) -> io::Result<Self> {
+    pub(crate) fn new(payload_max_bytes: usize, ranks: Arc<Ranks>) -> io::Result<Self> {
         let ring = Ring::builder()
             // What the kernel has to do for a completion it does when this thread asks for it, and in no system call of
             // a drive.
@@ -83,6 +92,8 @@ impl Worker {
             ring,
             memory: Arc::new(Memory::new(payload_max_bytes)?),
             desk,
+            rank: Rank::of_this_thread(ranks),
+            wait: WAIT | NO_DISK,
             lives: false,
             early: false,
         })
@@ -159,7 +170,7 @@ impl Worker {
                 }
                 taken = false;
             }
-            match self.ring.submit_and_wait(1) {
+            match self.submit_and_wait() {
                 Ok(_) => {}
                 Err(error) if error.raw_os_error() == Some(Errno::EINTR as i32) => continue,
                 Err(error) => return Err(error),
@@ -194,12 +205,36 @@ impl Worker {
         }
     }
 
+    fn submit_and_wait(&mut self) -> io::Result<usize> {
+        let to_submit = u32::try_from(self.ring.submission().len()).map_err(io::Error::other)?;
+        // SAFETY: there is no further argument.
+        let done = unsafe {
+            let further: Option<&libc::sigset_t> = None;
+            self.ring
+                .submitter()
+                .enter(to_submit, 1, self.wait, further)
+        };
+        match done {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && self.wait != WAIT => {
+                // An older kernel, which has taken nothing.
+                self.wait = WAIT;
+                self.submit_and_wait()
+            }
+            done => done,
+        }
+    }
+
     /// Gives the request that the kernel has handed over to the server.
-    fn hand_over(&self, queue: &Queue, server: &dyn Server) {
+    fn hand_over(&mut self, queue: &Queue, server: &dyn Server) {
         queue.one_less_free();
         // SAFETY: the completion says that the kernel has handed the entry over. The entry is submitted again when the
         // slot has been answered, and it is the only one of this memory.
         let slot = unsafe { Slot::taken(Arc::clone(&self.memory), Arc::clone(&self.desk)) };
+        if let Ok(request) = slot.request() {
+            let starts_no_program = server.starts_no_program(&request);
+            self.rank
+                .choose(request.caller.tid, queue.number(), starts_no_program);
+        }
         // The slot is answered when it is dropped, and only this thread can tell the kernel: if it ended here, the
         // caller would wait until the connection ends, whatever signal it gets.
         let served = catch_unwind(AssertUnwindSafe(|| server.serve(slot, &Seat::at(queue))));

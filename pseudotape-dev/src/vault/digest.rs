@@ -106,7 +106,11 @@ impl Worker {
         }
         let thread = std::thread::Builder::new()
             .name("digest".into())
-            .spawn(move || work(&coming, &done))?;
+            .spawn(move || {
+                // A write starts this.
+                pseudotape_ring::be_ordinary();
+                work(&coming, &done)
+            })?;
         Ok(Worker {
             orders,
             empty,

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The calls of a mount over io_uring and through /dev/fuse: which way is printed and chosen, both give the same tape, a killed
-# daemon leaves a mount that the next one clears away, and memory stays small.
+# daemon leaves a mount that the next one clears away, memory stays small, and an idle mount is idle for top as well.
 
 if [ "$FRONT" = cuse ]; then
     excluded "calls over io_uring" "it concerns the files of a mount; nodes of CUSE are in /dev"
@@ -39,6 +39,19 @@ drive_up "image=$WORK/always.ptape"
 tar -b 4096 -cf "$NODE_DIR/pmtm0" tree
 most=$(awk '/^VmHWM:/ { print $2 }' "/proc/$DAEMON/status")
 same "a daemon with a drive takes less than 64 MiB" yes "$([ "$most" -lt 65536 ] && echo yes || echo "$most KiB")"
+# A thread that waits for a request would count as one that waits for a disk: an idle machine showed 100 % of iowait.
+newer=$(printf '6.15\n%s\n' "$(uname -r)" | sort -V | tail -1)
+if [ "$newer" = 6.15 ]; then
+    skip "an idle mount waits for no disk" "Linux $(uname -r) can't be told so before 6.15"
+else
+    rings=$(cat "/proc/$DAEMON"/task/*/comm | grep -c '^ring-')
+    for ((tries = 0; tries < 1000; tries++)); do
+        waiting=$(awk '/^procs_blocked/ { print $2 }' /proc/stat)
+        [ "$waiting" -ge "$rings" ] || break
+        sleep 0.1
+    done
+    check "an idle mount waits for no disk ($waiting tasks do, it has $rings threads)" test "$waiting" -lt "$rings"
+fi
 kill -KILL "$DAEMON"
 daemon_gone 60 2>/dev/null # the shell would tell that it was killed
 drive_up "image=$WORK/always.ptape"

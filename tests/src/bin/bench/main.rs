@@ -1,11 +1,12 @@
 //! The measurements: a table on standard output, and `target/bench.json`.
 //!
 //! Each figure is the median of several runs, taken in turn with what it is held against. A missed goal
-//! is marked; it fails nothing, since machines differ. Arguments choose parts of it: `process`, `mount`,
+//! is marked; it fails nothing, since machines differ. Arguments choose parts of it: `process`, `mount`, `jobs`,
 //! `slave`, `mirror`, `index`, `library`.
 
 mod empty_fuse;
 mod in_process;
+mod jobs;
 mod library;
 mod mirror;
 mod mounted;
@@ -16,18 +17,29 @@ mod slow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use mounted::Placement;
+use mounted::{Placement, Way};
 use report::Report;
 
 type Part = fn(&mut Report, programs: &Path, scratch: &Path) -> Result<()>;
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("process", |report, _, scratch| {
         in_process::run(report, scratch)
     }),
     ("mount", |report, programs, scratch| {
-        mounted::run(report, programs, scratch, Placement::Free)?;
-        mounted::run(report, programs, scratch, Placement::OneProcessor)
+        for way in Way::all() {
+            mounted::run(report, programs, scratch, Placement::Free, *way)?;
+        }
+        mounted::run(
+            report,
+            programs,
+            scratch,
+            Placement::OneProcessor,
+            Way::Fuse,
+        )
+    }),
+    ("jobs", |report, programs, scratch| {
+        (Way::all().iter()).try_for_each(|way| jobs::run(report, programs, scratch, *way))
     }),
     ("slave", |report, programs, scratch| {
         slave::run(report, programs, scratch, Placement::Free)?;
@@ -61,6 +73,12 @@ fn main() -> Result<()> {
     let programs = program
         .parent()
         .context("the program lies in a directory")?;
+    if mounted::has_priority() {
+        println!(
+            "(a real-time priority moves a program to another processor with each call over io_uring: \
+             what is measured of mounts is too low)"
+        );
+    }
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let scratch = scratch(&target)?;
     let mut report = Report::default();

@@ -6,17 +6,24 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 use crate::report::{Report, mib_per_second};
 
 /// Bytes moved in one run.
 const TOTAL: u64 = 256 << 20;
-const SIZES: [(usize, &str); 2] = [(64 << 10, "64 KiB"), (1 << 20, "1 MiB")];
+/// Record sizes; the first is tar's default.
+const SIZES: [(usize, &str); 3] = [
+    (10 << 10, "10 KiB"),
+    (64 << 10, "64 KiB"),
+    (1 << 20, "1 MiB"),
+];
 
 /// A buffer that begins at a page's border, as those of `dd` and `tar` do.
 struct Aligned {
@@ -52,6 +59,44 @@ impl std::ops::DerefMut for Aligned {
     }
 }
 
+/// How the calls of a mount come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Through `/dev/fuse`.
+    Fuse,
+    /// Over `io_uring`, where the kernel offers it.
+    Uring,
+}
+
+impl Way {
+    /// Those that this machine has now.
+    pub fn all() -> &'static [Way] {
+        const SWITCH: &str = "/sys/module/fuse/parameters/enable_uring";
+        match std::fs::read_to_string(SWITCH).as_deref().map(str::trim) {
+            Ok("Y" | "1") => &[Way::Fuse, Way::Uring],
+            _ => {
+                println!("(FUSE over io_uring is not switched on here: {SWITCH})");
+                &[Way::Fuse]
+            }
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Fuse => "/dev/fuse",
+            Way::Uring => "io_uring",
+        }
+    }
+
+    /// What the daemon's `--uring` takes.
+    pub fn option(self) -> &'static str {
+        match self {
+            Way::Fuse => "never",
+            Way::Uring => "always",
+        }
+    }
+}
+
 /// Which processors program and server run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -71,14 +116,84 @@ impl Placement {
     }
 
     pub fn apply(self) -> Result<()> {
-        let mut set = CpuSet::new();
-        let last = match self {
-            Placement::Free => std::thread::available_parallelism()?.get(),
-            Placement::OneProcessor => 1,
+        static ALL: OnceLock<CpuSet> = OnceLock::new();
+        let this = Pid::from_raw(0);
+        // As this program was started: what was chosen since then must not count.
+        let all = *ALL.get_or_init(|| sched_getaffinity(this).unwrap_or_default());
+        let set = match self {
+            Placement::Free => all,
+            Placement::OneProcessor => {
+                let allowed = |number: &usize| all.is_set(*number).unwrap_or(false);
+                let first = (0..CpuSet::count()).find(allowed).context("a processor")?;
+                let mut one = CpuSet::new();
+                one.set(first)?;
+                one
+            }
         };
-        (0..last).try_for_each(|processor| set.set(processor))?;
-        sched_setaffinity(Pid::from_raw(0), &set).context("choose processors")
+        sched_setaffinity(this, &set).context("choose processors")
     }
+}
+
+/// Calls of [`write_all`] and [`read_all`], and how many of them came back on another processor.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+static MOVES: AtomicU64 = AtomicU64::new(0);
+
+/// Where a program runs, call by call, where it may move at all.
+struct Walk {
+    may_move: bool,
+    processor: usize,
+    calls: u64,
+    moves: u64,
+}
+
+impl Walk {
+    fn begin() -> Self {
+        Walk {
+            may_move: std::thread::available_parallelism().is_ok_and(|count| count.get() > 1),
+            processor: sched_getcpu().unwrap_or_default(),
+            calls: 0,
+            moves: 0,
+        }
+    }
+
+    fn came_back(&mut self) {
+        let now = sched_getcpu().unwrap_or_default();
+        self.calls += 1;
+        self.moves += u64::from(now != self.processor);
+        self.processor = now;
+    }
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        if self.may_move {
+            CALLS.fetch_add(self.calls, Ordering::Relaxed);
+            MOVES.fetch_add(self.moves, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Says how often the program came back on another processor since this was asked last: a figure of a run in which it
+/// mostly did is one about waking processors.
+fn tell_moves(what: &str) {
+    let (calls, moves) = (
+        CALLS.swap(0, Ordering::Relaxed),
+        MOVES.swap(0, Ordering::Relaxed),
+    );
+    let share = moves as f64 * 100.0 / calls.max(1) as f64;
+    println!("({what}: {share:.1} % of {calls} calls came back on another processor)");
+}
+
+/// Whether this program has a real-time priority, which its servers inherit.
+pub fn has_priority() -> bool {
+    let policy = || -> Option<u32> {
+        let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+        // Field 41 of the line; two stand before the closing parenthesis.
+        let fields = stat.rsplit(')').next()?;
+        fields.split_whitespace().nth(38)?.parse().ok()
+    };
+    // SCHED_FIFO and SCHED_RR
+    matches!(policy(), Some(1 | 2))
 }
 
 /// A server process that ends with this value.
@@ -101,7 +216,9 @@ impl Server {
 
     /// Starts a program and waits until something is at a path.
     pub fn start_until(program: &Path, arguments: &[&str], appears: &Path) -> Result<Server> {
-        let child = Command::new(program)
+        // In a session of its own, as a service has one: that decides which processors the scheduler finds idle.
+        let child = Command::new("setsid")
+            .arg(program)
             .args(arguments)
             // thousands of moves are no news here
             .env("RUST_LOG", "warn,fuser=error")
@@ -129,18 +246,15 @@ impl Server {
         Ok(server)
     }
 
-    /// Processor seconds used so far.
+    /// Processor seconds used so far by the threads that it has now.
     pub fn cpu_seconds(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields = stat.rsplit(')').next().context("no fields in stat")?;
-        let ticks = |index: usize| {
-            fields
-                .split_whitespace()
-                .nth(index)
-                .and_then(|f| f.parse::<f64>().ok())
-        };
-        // Fields 14 and 15 of the line; two stand before the closing parenthesis. USER_HZ is 100.
-        Ok((ticks(11).context("utime")? + ticks(12).context("stime")?) / 100.0)
+        let mut nanoseconds = 0.0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let times = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let ran = times.split_whitespace().next().context("no times")?;
+            nanoseconds += ran.parse::<f64>()?;
+        }
+        Ok(nanoseconds / 1e9)
     }
 
     /// Largest resident memory so far, in MiB.
@@ -179,9 +293,10 @@ pub fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
         .context("open for writing")?;
     // Drops what an earlier run recorded, as making the plain file anew does before its time runs.
     file.write_all(data).context("write")?;
-    let start = Instant::now();
+    let (start, mut walk) = (Instant::now(), Walk::begin());
     for _ in 0..total / size as u64 {
         file.write_all(data).context("write")?;
+        walk.came_back();
     }
     Ok(mib_per_second(total, start.elapsed()))
 }
@@ -189,9 +304,10 @@ pub fn write_all(path: &Path, size: usize, total: u64) -> Result<f64> {
 pub fn read_all(file: &mut File, size: usize, total: u64) -> Result<f64> {
     let mut data = Aligned::new(size, 0);
     let data = &mut data[..];
-    let start = Instant::now();
+    let (start, mut walk) = (Instant::now(), Walk::begin());
     for _ in 0..total / size as u64 {
         file.read_exact(data).context("read")?;
+        walk.came_back();
     }
     Ok(mib_per_second(total, start.elapsed()))
 }
@@ -235,15 +351,25 @@ fn series(first: f64, second: f64) -> f64 {
     1.0 / (1.0 / first + 1.0 / second)
 }
 
-/// Both directions at each size, then processor time and memory of the daemon.
+/// Does something on one processor, where the other programs are that are pinned, and goes back.
+fn pinned<T>(placement: Placement, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    Placement::OneProcessor.apply()?;
+    let done = work();
+    placement.apply()?;
+    done
+}
+
+/// Both directions at each size, then processor time and memory of the daemon. What they are held against is always
+/// measured on one processor: placed freely, an empty server gives one figure or a third of it, as it happens.
 pub fn run(
     report: &mut Report,
     programs: &Path,
     scratch: &Path,
     placement: Placement,
+    way: Way,
 ) -> Result<()> {
     placement.apply()?;
-    let place = placement.name();
+    let place = format!("{}, {}", placement.name(), way.name());
     let image = scratch.join("bench.ptape");
     let (mount, empty_mount) = (scratch.join("mount"), scratch.join("empty"));
     let plain = scratch.join("plain");
@@ -258,6 +384,8 @@ pub fn run(
         &directory,
         "--control",
         &control,
+        "--uring",
+        way.option(),
     ];
     let ours = Server::start(
         &programs.join("pseudotape-dev"),
@@ -266,12 +394,10 @@ pub fn run(
         "pmtm0",
     )?;
     let empty_directory = text(&empty_mount)?;
-    let empty = Server::start(
-        &std::env::current_exe()?,
-        &["--empty", &empty_directory],
-        &empty_mount,
-        "file",
-    )?;
+    let empty = pinned(placement, || {
+        let arguments = ["--empty", &*empty_directory];
+        Server::start(&std::env::current_exe()?, &arguments, &empty_mount, "file")
+    })?;
     let (node, keeping) = (mount.join("pmtm0"), mount.join("npmtm0"));
     let file = empty_mount.join("file");
     let must = |rate: Result<f64>| rate.expect("the file system under test works");
@@ -284,10 +410,10 @@ pub fn run(
             0.8,
             || must(timed(&mut busy, || write_all(&node, size, TOTAL))),
             || {
-                series(
-                    must(write_all(&file, size, TOTAL)),
-                    must(plain_write(&plain, size)),
-                )
+                must(pinned(placement, || {
+                    let empty = write_all(&file, size, TOTAL)?;
+                    Ok(series(empty, plain_write(&plain, size)?))
+                }))
             },
         );
         report.pair(
@@ -301,13 +427,13 @@ pub fn run(
                 }))
             },
             || {
-                let mut open = File::open(&file).expect("the empty file opens");
-                series(
-                    must(read_all(&mut open, size, TOTAL)),
-                    must(plain_read(&plain, size)),
-                )
+                must(pinned(placement, || {
+                    let empty = read_all(&mut File::open(&file)?, size, TOTAL)?;
+                    Ok(series(empty, plain_read(&plain, size)?))
+                }))
             },
         );
+        tell_moves(&format!("{place}, {name}"));
     }
     let used = ours.cpu_seconds()? - cpu;
     log_busy(used, start.elapsed());

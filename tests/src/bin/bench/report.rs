@@ -14,6 +14,8 @@ pub struct Line {
     pub name: String,
     /// Median.
     pub value: f64,
+    pub least: f64,
+    pub most: f64,
     pub unit: &'static str,
     /// Median of what it is held against, in the same unit.
     pub reference: Option<f64>,
@@ -38,6 +40,13 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// The least and the largest.
+fn range(values: &[f64]) -> (f64, f64) {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (least, most)
+}
+
 pub fn mib_per_second(bytes: u64, time: Duration) -> f64 {
     bytes as f64 / f64::from(1 << 20) / time.as_secs_f64()
 }
@@ -53,8 +62,9 @@ impl Report {
             .map(|r| format!("  ratio {r:.2}"))
             .unwrap_or_default();
         let mark = if line.reached { "" } else { "  MISSED" };
+        let range = format!("[{:.3} to {:.3}]", line.least, line.most);
         println!(
-            "{:<56} {:>10.3} {:<8}{of}{ratio}  (goal {}){mark}",
+            "{:<56} {:>10.3} {:<8} {range:<24}{of}{ratio}  (goal {}){mark}",
             line.name, line.value, line.unit, line.goal
         );
         self.0.push(line);
@@ -68,21 +78,23 @@ impl Report {
         mut ours: impl FnMut() -> f64,
         mut reference: impl FnMut() -> f64,
     ) {
-        let (mut values, mut references, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-        for run in 0..=RUNS {
-            let (value, other) = (ours(), reference());
-            if run > 0 {
-                values.push(value);
-                references.push(other);
-                ratios.push(value / other);
-            }
-        }
-        let ratio = median(ratios);
+        let mut runs: Vec<(f64, f64)> = (0..=RUNS).map(|_| (ours(), reference())).collect();
+        runs.remove(0);
+        self.pair_of(name, goal, &runs);
+    }
+
+    /// Rates in MiB/s that were measured in turn, ours first.
+    pub fn pair_of(&mut self, name: &str, goal: f64, runs: &[(f64, f64)]) {
+        let ratio = median(runs.iter().map(|(ours, other)| ours / other).collect());
+        let values: Vec<f64> = runs.iter().map(|run| run.0).collect();
+        let (least, most) = range(&values);
         self.add(Line {
             name: name.to_owned(),
             value: median(values),
+            least,
+            most,
             unit: "MiB/s",
-            reference: Some(median(references)),
+            reference: Some(median(runs.iter().map(|run| run.1).collect())),
             ratio: Some(ratio),
             goal: format!(">= {goal}"),
             reached: ratio >= goal,
@@ -113,9 +125,13 @@ impl Report {
         runs: &[(f64, f64)],
     ) {
         let ratio = median(runs.iter().map(|(ours, other)| ours / other).collect());
+        let values: Vec<f64> = runs.iter().map(|run| run.0).collect();
+        let (least, most) = range(&values);
         self.add(Line {
             name: name.to_owned(),
-            value: median(runs.iter().map(|run| run.0).collect()),
+            value: median(values),
+            least,
+            most,
             unit,
             reference: Some(median(runs.iter().map(|run| run.1).collect())),
             ratio: Some(ratio),
@@ -126,10 +142,13 @@ impl Report {
 
     /// A value that must not be over a limit.
     pub fn at_most(&mut self, name: &str, unit: &'static str, limit: f64, values: Vec<f64>) {
+        let (least, most) = range(&values);
         let value = median(values);
         self.add(Line {
             name: name.to_owned(),
             value,
+            least,
+            most,
             unit,
             reference: None,
             ratio: None,
