@@ -15,7 +15,7 @@ use pseudotape_scsi::{
     Direction, Nexus, Reason, Sense, SenseKey, Status, TapeFeatures, TapeReply, TapeUnit,
     changes_something, data_direction,
 };
-use pseudotape_tape::{Address, Door, Failed, ModeSelect, Volume, make_ready};
+use pseudotape_tape::{Address, Door, Failed, Mode, ModeSelect, Volume, make_ready};
 use pseudotape_tcmu::{Command, Device, Entry, Outcome, Ring, Task, Way, Woken};
 
 use crate::event::Event;
@@ -35,6 +35,8 @@ const WRITES: [u8; 2] = [0x0a, 0x8a];
 pub(crate) struct Served {
     drive: Arc<TapeDrive>,
     unit: Arc<Mutex<Unit>>,
+    /// How it reads and writes, as it was seen last: a command that lasts has the unit.
+    mode: Arc<Mutex<Option<Mode>>>,
     /// The thread, and the descriptor whose end ends it.
     thread: Mutex<Option<(UnixStream, JoinHandle<Device>)>>,
 }
@@ -43,6 +45,8 @@ pub(crate) struct Served {
 struct Unit {
     unit: TapeUnit,
     note: Note,
+    /// For who asks while a command lasts.
+    mode: Arc<Mutex<Option<Mode>>>,
 }
 
 impl Unit {
@@ -57,6 +61,7 @@ impl Unit {
         settled.is_ready = loaded.as_ref().is_some_and(|loaded| loaded.ready);
         settled.volume = loaded.map(|loaded| loaded.name.to_string_lossy().into_owned());
         settled.mode = slot.drive().mode().ok(); // without it the next daemon leaves it as it is
+        *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = settled.mode;
         settled.is_locked = slot.door() == Door::Locked;
     }
 }
@@ -81,6 +86,7 @@ impl Served {
         events: Sender<Event>,
     ) -> Result<Served> {
         let number = drive.number();
+        let mode = Arc::default();
         let made = drive.with_slot(|slot, _| {
             let personality = slot.personality();
             let features = personality.map_or(TapeFeatures::default(), |p| TapeFeatures {
@@ -94,6 +100,7 @@ impl Served {
             let mut unit = Unit {
                 unit: TapeUnit::new(features),
                 note,
+                mode: Arc::clone(&mode),
             };
             if goes_on {
                 match go_on(slot, &unit.note) {
@@ -128,6 +135,7 @@ impl Served {
         Ok(Served {
             drive,
             unit,
+            mode,
             thread: Mutex::new(Some((wake, thread))),
         })
     }
@@ -136,9 +144,9 @@ impl Served {
         &self.drive
     }
 
-    /// Block size and density, as they were noted last.
-    pub(crate) fn mode(&self) -> Option<pseudotape_tape::Mode> {
-        lock(&self.unit).note.settled.mode
+    /// How it reads and writes, as it was seen last. Waits for no command.
+    pub(crate) fn mode(&self) -> Option<Mode> {
+        *self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// After what an operator did.
