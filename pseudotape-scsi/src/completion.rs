@@ -33,6 +33,6 @@ mod tests {
             found.into_iter().map(|candidate| candidate.word).collect()
         };
         assert_eq!(offered(&["--loc"]), ["--local"]);
-        assert_eq!(offered(&["--drive", "personality=l"]), ["personality=lto5"]);
+        assert_eq!(offered(&["--drive", "personality=d"]), ["personality=dds"]);
     }
 }
