@@ -18,6 +18,8 @@ use crate::report::{Report, mib_per_second};
 
 /// Bytes moved in one run.
 const TOTAL: u64 = 256 << 20;
+/// The same with small records, which take ten times as long.
+const TOTAL_OF_SMALL: u64 = 64 << 20;
 /// Record sizes; the first is tar's default.
 const SIZES: [(usize, &str); 3] = [
     (10 << 10, "10 KiB"),
@@ -312,14 +314,22 @@ pub fn read_all(file: &mut File, size: usize, total: u64) -> Result<f64> {
     Ok(mib_per_second(total, start.elapsed()))
 }
 
+fn total(size: usize) -> u64 {
+    if size < 64 << 10 {
+        TOTAL_OF_SMALL
+    } else {
+        TOTAL
+    }
+}
+
 fn plain_write(path: &Path, size: usize) -> Result<f64> {
     let data = &Aligned::new(size, 0xa5)[..];
     let file = File::create(path)?;
     let start = Instant::now();
-    for number in 0..TOTAL / size as u64 {
+    for number in 0..total(size) / size as u64 {
         file.write_all_at(data, number * size as u64)?;
     }
-    Ok(mib_per_second(TOTAL, start.elapsed()))
+    Ok(mib_per_second(total(size), start.elapsed()))
 }
 
 fn plain_read(path: &Path, size: usize) -> Result<f64> {
@@ -327,10 +337,10 @@ fn plain_read(path: &Path, size: usize) -> Result<f64> {
     let data = &mut data[..];
     let file = File::open(path)?;
     let start = Instant::now();
-    for number in 0..TOTAL / size as u64 {
+    for number in 0..total(size) / size as u64 {
         file.read_exact_at(data, number * size as u64)?;
     }
-    Ok(mib_per_second(TOTAL, start.elapsed()))
+    Ok(mib_per_second(total(size), start.elapsed()))
 }
 
 pub fn rewind(file: &File) -> Result<()> {
@@ -408,10 +418,10 @@ pub fn run(
         report.pair(
             &format!("mount, {place}, write {name}"),
             0.8,
-            || must(timed(&mut busy, || write_all(&node, size, TOTAL))),
+            || must(timed(&mut busy, || write_all(&node, size, total(size)))),
             || {
                 must(pinned(placement, || {
-                    let empty = write_all(&file, size, TOTAL)?;
+                    let empty = write_all(&file, size, total(size))?;
                     Ok(series(empty, plain_write(&plain, size)?))
                 }))
             },
@@ -423,12 +433,12 @@ pub fn run(
                 must(timed(&mut busy, || {
                     let mut tape = File::open(&keeping)?;
                     rewind(&tape)?;
-                    read_all(&mut tape, size, TOTAL)
+                    read_all(&mut tape, size, total(size))
                 }))
             },
             || {
                 must(pinned(placement, || {
-                    let empty = read_all(&mut File::open(&file)?, size, TOTAL)?;
+                    let empty = read_all(&mut File::open(&file)?, size, total(size))?;
                     Ok(series(empty, plain_read(&plain, size)?))
                 }))
             },
