@@ -26,7 +26,7 @@ pub struct Arguments {
     pub config: Option<PathBuf>,
 
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
-    /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
+    /// lto5 to lto9, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
     /// cache (auto, keep, drop), end-of-tape (linux, bsd), options (NAME;NAME=off;...). A comma in a path: \,
     /// (and \\ for a backslash before a comma). Empty: a drive without cartridge. slave=SOCKET instead: a drive that is
     /// whoever comes to that socket or to pmtsN, with slave-wait=SECONDS (how long an open waits for one [default: 0]),

@@ -29,7 +29,7 @@ pub struct Arguments {
     pub local: bool,
 
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
-    /// lto5, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
+    /// lto5 to lto9, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
     /// cache (auto, keep, drop), faults. A comma in a path: \, (and \\ for a backslash before a comma). Empty: a drive
     /// without cartridge
     #[arg(long, value_name = "SPEC")]
