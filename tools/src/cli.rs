@@ -28,9 +28,9 @@ pub(crate) use delivery::{
     CloseIncident, DeclareLost, DeliverFile, DeliverTo, ImportRecovered, Redeliver, ReturnedFile,
 };
 pub(crate) use farm::{
-    AddFiles, AnnotateFile, Changing, Compression, ConfigCommand, ExtractFiles, FarmCommand,
-    FarmOptions, ListFarm, MergeVerb, MergeVolumes, RebuildVolume, ReleaseFiles, RepairVolume,
-    ShowFile, VerifyFiles, WriteFiles,
+    AclCommand, AclOptions, AddFiles, AnnotateFile, Changing, Compression, ConfigCommand,
+    ExtractFiles, FarmCommand, FarmOptions, ListFarm, MergeVerb, MergeVolumes, RebuildVolume,
+    ReleaseFiles, RepairVolume, ShowFile, VerifyFiles, WriteFiles,
 };
 pub(crate) use library::{
     AddCartridges, ChangerOptions, CreateLibrary, LibraryCommand, LibraryOptions, PairLibraries,

@@ -797,6 +797,9 @@ fn reports_are_those_of_the_document() {
     fs::write(place.path("farm/X/FILE0000001.ptape"), "").unwrap();
     see("add", &place.json(0, &["merge", "X", "V"]));
     fs::create_dir(place.path("farm/W")).unwrap();
+    see("acl add", &place.json(0, &["acl", "add", "ada@depot"]));
+    see("acl list", &place.json(0, &["acl", "list"]));
+    see("acl del", &place.json(1, &["acl", "del", "bob@depot"]));
     see("ls", &place.json(0, &["ls"]));
     see("ls VOLUME", &place.json(0, &["ls", "V"]));
     see("show", &place.json(0, &["show", "V", "src/a"]));

@@ -173,6 +173,9 @@ pub enum Error {
     /// The archive that files come from can't be read on.
     #[error(transparent)]
     Archive(#[from] pseudotape_pax::Error),
+    /// Who sent the files is gone. What came whole can be committed.
+    #[error("the connection was cut while a file came: what came whole is in the volume")]
+    Cut,
     /// A capsule can't be used.
     #[error("capsule {number} ({path}): {fault}")]
     Capsule {
@@ -232,6 +235,9 @@ pub enum Fault {
         /// What the directory says.
         expected: String,
     },
+    /// What another host says of it.
+    #[error("{0}")]
+    Reported(String),
     /// Its contents are not those that were written.
     #[error("the contents have digest {found}, and should have {expected}")]
     Digest {
@@ -254,9 +260,10 @@ impl Fault {
             | Fault::Packed(_)
             | Fault::Other { .. }
             | Fault::Digest { .. } => true,
-            Fault::Kind(_) | Fault::Host(_) | Fault::Archive(pseudotape_pax::Error::Read(_)) => {
-                false
-            }
+            Fault::Kind(_)
+            | Fault::Host(_)
+            | Fault::Reported(_)
+            | Fault::Archive(pseudotape_pax::Error::Read(_)) => false,
             Fault::Archive(_) => true,
             Fault::Record(error) => !matches!(error, RecordError::Newer(_)),
             Fault::Image(error) => {

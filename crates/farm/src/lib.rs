@@ -34,11 +34,13 @@ pub use error::{Error, Fault};
 pub use fuzz::{fuzz_capsule, fuzz_directory};
 pub use holder::Holder;
 pub use pseudotape_pax::Time;
-pub use source::{LeftOut, NotOffered};
+pub use source::{
+    Announced, Arriving, FoundFile, Gone, LeftOut, NotOffered, Outgoing, Sent, Walk, Walked,
+};
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
     Adding, After, DIRECTORY_NAME, Damage, Existing, ExportError, Exported, Extracted, Finding,
-    Found, Keeping, Looking, Rebuilt, Released, Remedy, Repair, Root, Told, Verb, Volume, annotate,
-    extract, rebuild, release, repair,
+    Found, Given, Keeping, Looking, Rebuilt, Released, Remedy, Repair, Root, Told, Verb, Volume,
+    annotate, extract, in_the_way, place, rebuild, release, repair,
 };

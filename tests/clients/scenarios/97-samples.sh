@@ -9,14 +9,14 @@ if [ "$FRONT" = fuse ]; then
     in_place() { (cd "$DESTDIR" && find . -type f | sed 's/^\.//' | sort); }
     same "what it lists is what is there, and the configurations" \
         "$({ "$PT_ROOT/packaging/install" --list && printf '/etc/%s\n' pseudotape.toml pseudotape-scsi.toml pseudotape-mirror.toml pseudotape-rmt.toml pseudotape-stack.conf; } | sort)" "$(in_place)"
-    for program in pseudotape pseudotape-dev pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
+    for program in pseudotape pseudotape-dev pseudotape-farm pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
         check "$program is a program there" "$DESTDIR$PREFIX/bin/$program" --version
     done
     for unit in pseudotape pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
         same "the unit $unit starts the program that was installed" "$PREFIX/bin/" \
             "$(sed -n 's|^ExecStart=\([^ ]*/\)pseudotape.*|\1|p' "$DESTDIR/usr/lib/systemd/system/$unit.service")"
     done
-    for program in pseudotape pseudotape-dev pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
+    for program in pseudotape pseudotape-dev pseudotape-farm pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
         check "the completion of $program is bash" bash -n "$DESTDIR$PREFIX/share/bash-completion/completions/$program"
     done
     samples=$DESTDIR/etc

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use pseudotape_farm::{Title, VolumeName};
+use pseudotape_farm_net::Person;
 use pseudotape_sink::Sink;
 
 const FARM: &str = "\
@@ -15,6 +16,7 @@ the bytes, the exact rules of the verbs, and what --json prints. The exit code i
 #[command(after_help = FARM)]
 pub(crate) struct FarmOptions {
     /// The folder with the volumes [default: $PSEUDOTAPE_FARM, else what the configuration says]. It has to be there.
+    /// ssh:[USER@]HOST:DIR is one of another host, and ssh:[USER@]HOST: the one that is served there.
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
     /// The configuration [default: /etc/pseudotape-farm.toml, if it is there].
@@ -23,6 +25,9 @@ pub(crate) struct FarmOptions {
     /// The private volumes of this host, which can be listed, shown, verified and extracted.
     #[arg(long, global = true, value_name = "HOST")]
     pub owner: Option<VolumeName>,
+    /// The program that is run in place of ssh: it gets the host and a command for its shell.
+    #[arg(long, global = true, value_name = "PROGRAM", default_value = "ssh")]
+    pub rsh: OsString,
     #[command(subcommand)]
     pub command: FarmCommand,
 }
@@ -76,6 +81,8 @@ pub(crate) enum FarmCommand {
     Repair(RepairVolume),
     /// Shows the settings of farms, and who said each of them.
     Config(FarmConfig),
+    /// Says who may use this farm from other hosts. Nobody may before somebody is on the list.
+    Acl(AclOptions),
 }
 
 impl FarmCommand {
@@ -95,7 +102,8 @@ impl FarmCommand {
             | FarmCommand::Extract(_)
             | FarmCommand::Write(_)
             | FarmCommand::Verify(_)
-            | FarmCommand::Config(_) => return None,
+            | FarmCommand::Config(_)
+            | FarmCommand::Acl(_) => return None,
         };
         wait.lock_wait
     }
@@ -108,7 +116,8 @@ impl FarmCommand {
             | FarmCommand::Extract(_)
             | FarmCommand::Write(_)
             | FarmCommand::Verify(_)
-            | FarmCommand::Config(_) => false,
+            | FarmCommand::Config(_)
+            | FarmCommand::Acl(_) => false,
             FarmCommand::Repair(repair) => repair.yes,
             FarmCommand::Copy(_)
             | FarmCommand::Add(_)
@@ -142,6 +151,29 @@ impl FarmCommand {
         };
         said.map(|switch| switch == Compression::On)
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AclOptions {
+    #[command(subcommand)]
+    pub command: AclCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AclCommand {
+    /// Lets somebody in, from the next connection on. 'any' stands for every user, or for every host.
+    Add(AclPerson),
+    /// Lets somebody in no more, from the next connection on. Who is in stays.
+    Del(AclPerson),
+    /// Lists who may come in.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AclPerson {
+    /// Who: as ssh or a certificate names the user and the host.
+    #[arg(value_name = "USER@HOST")]
+    pub person: Person,
 }
 
 /// Whether a volume is compressed.

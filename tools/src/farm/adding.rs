@@ -28,7 +28,7 @@ pub(super) enum How {
 
 /// What became of the files.
 #[derive(Debug, Serialize)]
-struct AddedFiles {
+pub(super) struct AddedFiles {
     volume: String,
     added: Vec<ShownFile>,
     replaced: Vec<ShownFile>,
@@ -39,7 +39,7 @@ struct AddedFiles {
     /// Why the script of the farm failed.
     script: Option<String>,
     /// What ended the command before all files were added.
-    stopped: Option<String>,
+    pub stopped: Option<String>,
     #[serde(skip)]
     bytes: u64,
     #[serde(skip)]
@@ -70,7 +70,24 @@ struct ShownPath {
 }
 
 impl AddedFiles {
-    fn note(&mut self, told: Told) {
+    pub(super) fn of(volume: &VolumeName, word: &'static str, verbose: bool) -> Self {
+        AddedFiles {
+            volume: volume.to_string(),
+            added: Vec::new(),
+            replaced: Vec::new(),
+            present: Vec::new(),
+            not_better: Vec::new(),
+            left_out: Vec::new(),
+            mended: Vec::new(),
+            script: None,
+            stopped: None,
+            bytes: 0,
+            word,
+            verbose,
+        }
+    }
+
+    pub(super) fn note(&mut self, told: Told) {
         match told {
             Told::Added(entry) => self.note_there(&entry, false),
             Told::Replaced(entry) => self.note_there(&entry, true),
@@ -97,7 +114,13 @@ impl AddedFiles {
         list.push(ShownFile::new(entry));
     }
 
-    fn verdict(&self) -> Verdict {
+    /// Whether nothing became of any file.
+    pub(super) fn is_empty(&self) -> bool {
+        let files = self.added.len() + self.replaced.len();
+        files + self.present.len() + self.not_better.len() + self.left_out.len() == 0
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
         let whole = |file: &ShownFile| file.state == State::Ok.word();
         let all = self.added.iter().chain(&self.replaced).all(whole);
         match all && self.left_out.is_empty() && self.script.is_none() {
@@ -215,14 +238,7 @@ pub(super) fn run(
     root: &Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    if how == How::Copy {
-        // A mistyped path is not to leave a volume behind, onto which the right one can't be copied then.
-        for path in &options.paths {
-            let found = std::fs::symlink_metadata(path);
-            found
-                .with_context(|| format!("can't look at {}; no volume was made", path.display()))?;
-        }
-    }
+    all_there(options, how)?;
     // Before a volume is made.
     let archive = options.tar.as_deref().map(open).transpose()?;
     let mut tape = match &options.from {
@@ -352,20 +368,7 @@ impl Adds<'_> {
             How::Copy | How::Add => Verb::Add,
             How::CompareAdd => Verb::AddAndCompare,
         };
-        let mut added = AddedFiles {
-            volume: self.name.to_string(),
-            added: Vec::new(),
-            replaced: Vec::new(),
-            present: Vec::new(),
-            not_better: Vec::new(),
-            left_out: Vec::new(),
-            mended: Vec::new(),
-            script: None,
-            stopped: None,
-            bytes: 0,
-            word: self.word,
-            verbose: self.verbose,
-        };
+        let mut added = AddedFiles::of(self.name, self.word, self.verbose);
         let mut tell = |told| added.note(told);
         let mut adding = Adding::to(&mut volume, verb, self.keeping, &mut tell);
         adding = adding.looking(self.looking);
@@ -396,7 +399,19 @@ fn looking(check_present: bool) -> Looking {
     }
 }
 
-fn open(archive: &Path) -> anyhow::Result<Box<dyn Read>> {
+/// A mistyped path is not to leave a volume behind, onto which the right one can't be copied then.
+pub(super) fn all_there(options: &AddFiles, how: How) -> anyhow::Result<()> {
+    if how == How::Copy {
+        for path in &options.paths {
+            let found = std::fs::symlink_metadata(path);
+            found
+                .with_context(|| format!("can't look at {}; no volume was made", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn open(archive: &Path) -> anyhow::Result<Box<dyn Read>> {
     if archive == Path::new("-") {
         return Ok(Box::new(io::stdin().lock()));
     }

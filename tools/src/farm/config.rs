@@ -216,6 +216,14 @@ impl Settings {
         }
     }
 
+    /// Refuses private volumes, which are not served to other hosts.
+    pub(super) fn shared(&self) -> anyhow::Result<()> {
+        match (&self.owner, self.volumes.value) {
+            (None, Sharing::Shared) => Ok(()),
+            _ => bail!("private volumes are not served to other hosts: only shared ones are"),
+        }
+    }
+
     pub(super) fn root(&self) -> anyhow::Result<&Path> {
         self.root.value.as_deref().with_context(|| {
             format!(

@@ -1,9 +1,11 @@
 //! `pseudotape farm`: single files, each in an image of its own.
 
+mod acl;
 mod adding;
 pub(crate) mod config;
 mod reading;
 mod releasing;
+mod remote;
 mod repairing;
 mod script;
 mod shown;
@@ -28,11 +30,18 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
             ConfigCommand::Show => config::show(&settings, screen),
         };
     }
+    if let Some(host) = remote::host(settings.root()?)? {
+        return remote::run(options, &settings, &host, screen);
+    }
+    if let FarmCommand::Acl(acl) = &options.command {
+        // Who may come in is said of a root, whoever has its volumes.
+        return acl::run(acl, &Root::open(settings.root()?)?, screen);
+    }
     let root = settings.volumes(options.command.changes())?;
     let root = waiting(root, settings.lock_wait());
     let root = root.marking(Marks::compressed(settings.compression.value));
     match &options.command {
-        FarmCommand::Config(_) => Ok(Verdict::Well),
+        FarmCommand::Config(_) | FarmCommand::Acl(_) => Ok(Verdict::Well),
         FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, &settings, &root, screen),
         FarmCommand::Add(add) => adding::run(add, adding::How::Add, &settings, &root, screen),
         FarmCommand::CompareAdd(add) => {

@@ -86,7 +86,7 @@ pub(super) fn annotate(
 
 /// What became of the files.
 #[derive(Debug, Serialize)]
-struct ExtractedFiles {
+pub(super) struct ExtractedFiles {
     volume: String,
     extracted: Vec<ShownTitle>,
     /// Some of their attributes could not be given to them.
@@ -143,26 +143,39 @@ pub(super) fn extract(
         true => Existing::Replaced,
         false => Existing::Kept,
     };
-    let mut done = ExtractedFiles {
-        volume: options.volume.to_string(),
-        extracted: Vec::new(),
-        incomplete: Vec::new(),
-        failed: Vec::new(),
-        verbose: options.verbose,
-    };
+    let mut done = ExtractedFiles::of(options);
     for entry in volume.chosen(&options.titles)? {
+        let extracted = pseudotape_farm::extract(&volume, &entry, &options.directory, existing);
+        done.note(&entry, extracted);
+    }
+    screen.show(&done)?;
+    Ok(done.verdict())
+}
+
+impl ExtractedFiles {
+    pub(super) fn of(options: &ExtractFiles) -> Self {
+        ExtractedFiles {
+            volume: options.volume.to_string(),
+            extracted: Vec::new(),
+            incomplete: Vec::new(),
+            failed: Vec::new(),
+            verbose: options.verbose,
+        }
+    }
+
+    pub(super) fn note(&mut self, entry: &Entry, extracted: Extracted) {
         let title = ShownTitle::new(&entry.title);
-        let why = match pseudotape_farm::extract(&volume, &entry, &options.directory, existing) {
+        let why = match extracted {
             Extracted::Done(notes) => {
-                done.extracted.push(title.clone());
+                self.extracted.push(title.clone());
                 if !notes.is_empty() {
                     let why = format!("without {}", notes.join(", "));
-                    done.incomplete.push(Failed { title, why });
+                    self.incomplete.push(Failed { title, why });
                 }
-                continue;
+                return;
             }
             Extracted::NotThere => {
-                format!("not on {}: {}", options.volume, entry.state.word())
+                format!("not on {}: {}", self.volume, entry.state.word())
             }
             Extracted::InTheWay => {
                 "something has its name, and stays (--overwrite replaces it)".to_owned()
@@ -171,23 +184,25 @@ pub(super) fn extract(
             Extracted::Failed(error) => format!("can't be written: {error}"),
             _ => "not extracted".to_owned(),
         };
-        done.failed.push(Failed { title, why });
+        self.failed.push(Failed { title, why });
     }
-    screen.show(&done)?;
-    Ok(match done.failed.is_empty() && done.incomplete.is_empty() {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.failed.is_empty() && self.incomplete.is_empty() {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        }
+    }
 }
 
 /// What a verification found.
 #[derive(Debug, Serialize)]
-struct Verified {
+pub(super) struct Verified {
     volume: String,
     whole: u64,
     bytes: u64,
     without_file: u64,
-    findings: Vec<ShownFinding>,
+    pub findings: Vec<ShownFinding>,
 }
 
 #[derive(Debug, Serialize)]
@@ -259,21 +274,9 @@ pub(super) fn verify(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let volume = root.look(&options.volume)?;
-    let mut verified = Verified {
-        volume: options.volume.to_string(),
-        whole: 0,
-        bytes: 0,
-        without_file: 0,
-        findings: Vec::new(),
-    };
+    let mut verified = Verified::of(&options.volume);
     let mut tell = |finding| match finding {
-        Finding::Whole(entry) => {
-            verified.whole += 1;
-            match entry.state.has_file() {
-                true => verified.bytes = verified.bytes.saturating_add(entry.length),
-                false => verified.without_file += 1,
-            }
-        }
+        Finding::Whole(entry) => verified.note_whole(&entry),
         Finding::Wrong(file, damage) => verified.findings.push(ShownFinding::new(file, damage)),
         _ => {}
     };
@@ -282,10 +285,34 @@ pub(super) fn verify(
         volume.find_foreign(&mut tell)?;
     }
     screen.show(&verified)?;
-    Ok(match verified.findings.is_empty() {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+    Ok(verified.verdict())
+}
+
+impl Verified {
+    pub(super) fn of(volume: &VolumeName) -> Self {
+        Verified {
+            volume: volume.to_string(),
+            whole: 0,
+            bytes: 0,
+            without_file: 0,
+            findings: Vec::new(),
+        }
+    }
+
+    pub(super) fn note_whole(&mut self, entry: &Entry) {
+        self.whole += 1;
+        match entry.state.has_file() {
+            true => self.bytes = self.bytes.saturating_add(entry.length),
+            false => self.without_file += 1,
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.findings.is_empty() {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        }
+    }
 }
 
 /// What a directory was made of.

@@ -11,7 +11,7 @@ use crate::cli::ReleaseFiles;
 
 /// What became of the files, and of the volume.
 #[derive(Debug, Serialize)]
-struct ReleasedFiles {
+pub(super) struct ReleasedFiles {
     volume: String,
     released: Vec<ShownFile>,
     /// Their capsules had no file.
@@ -58,27 +58,46 @@ pub(super) fn run(options: &ReleaseFiles, root: Root, screen: &Screen) -> anyhow
     let user = User::from_uid(uid).ok().flatten();
     let by = options.by.clone();
     let by = by.unwrap_or_else(|| user.map_or_else(|| format!("uid {uid}"), |user| user.name));
-    let mut done = ReleasedFiles {
-        volume: options.volume.to_string(),
-        released: Vec::new(),
-        before: Vec::new(),
-        deleted: false,
-        foreign: Vec::new(),
-        all: options.all,
-    };
-    let mut tell = |told| match told {
-        Released::Done(entry) => done.released.push(ShownFile::new(&entry)),
-        Released::Before(entry) => done.before.push(ShownTitle::new(&entry.title)),
-        _ => {}
-    };
-    match pseudotape_farm::release(&root, &options.volume, &options.titles, &by, &mut tell)? {
-        After::Deleted => done.deleted = true,
-        After::Foreign(names) => done.foreign = names,
-        _ => {}
-    }
+    let mut done = ReleasedFiles::of(options);
+    let mut tell = |told| done.note(told);
+    let after = pseudotape_farm::release(&root, &options.volume, &options.titles, &by, &mut tell)?;
+    done.note_after(after);
     screen.show(&done)?;
-    Ok(match done.foreign.is_empty() {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+    Ok(done.verdict())
+}
+
+impl ReleasedFiles {
+    pub(super) fn of(options: &ReleaseFiles) -> Self {
+        ReleasedFiles {
+            volume: options.volume.to_string(),
+            released: Vec::new(),
+            before: Vec::new(),
+            deleted: false,
+            foreign: Vec::new(),
+            all: options.all,
+        }
+    }
+
+    pub(super) fn note(&mut self, told: Released) {
+        match told {
+            Released::Done(entry) => self.released.push(ShownFile::new(&entry)),
+            Released::Before(entry) => self.before.push(ShownTitle::new(&entry.title)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn note_after(&mut self, after: After) {
+        match after {
+            After::Deleted => self.deleted = true,
+            After::Foreign(names) => self.foreign = names,
+            _ => {}
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.foreign.is_empty() {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        }
+    }
 }

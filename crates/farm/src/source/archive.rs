@@ -39,10 +39,10 @@ pub(crate) enum Sorted {
 /// A member that can be offered.
 pub(crate) struct Prepared {
     pub(crate) title: Title,
-    kind: FileKind,
+    pub(crate) kind: FileKind,
     stamp: Stamp,
-    length: u64,
-    member: Member,
+    pub(crate) length: u64,
+    pub(crate) member: Member,
 }
 
 /// Says what a member is.

@@ -2,10 +2,12 @@
 
 pub(crate) mod acl;
 mod archive;
+mod arriving;
 pub(crate) mod attributes;
 mod capsule;
 mod file;
 pub(crate) mod keyword;
+mod sending;
 pub(crate) mod sparse;
 mod tree;
 
@@ -19,7 +21,10 @@ use crate::step::Steps;
 use crate::title::Title;
 
 pub(crate) use archive::{Prepared, Sorted, sorted};
+pub use arriving::{Announced, Arriving, Sent};
+pub(crate) use arriving::{Arrival, pass};
 pub(crate) use capsule::OfCapsule;
+pub use sending::{FoundFile, Outgoing, Walk, Walked};
 pub(crate) use tree::{Met, Tree};
 
 /// The extended attributes with generation and version.
@@ -66,6 +71,31 @@ pub(crate) trait Offered {
 
     /// Begins again, with what the file is now; `false` where it can't be read twice.
     fn again(&mut self) -> Result<bool, NotOffered>;
+}
+
+/// An error of a reader: who gives the files is gone, and nothing can be said of the file at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection was cut")]
+pub struct Gone;
+
+impl Gone {
+    /// Whether this is why a reading failed, of a file or of the archive around it.
+    pub(crate) fn is_why(error: &io::Error) -> bool {
+        let Some(inner) = error.get_ref() else {
+            return false;
+        };
+        match inner.downcast_ref() {
+            Some(pseudotape_pax::Error::Read(error)) => Gone::is_why(error),
+            Some(_) => false,
+            None => inner.is::<Gone>(),
+        }
+    }
+}
+
+impl From<Gone> for io::Error {
+    fn from(gone: Gone) -> Self {
+        io::Error::new(io::ErrorKind::ConnectionAborted, gone)
+    }
 }
 
 /// Why a file is not added.

@@ -23,8 +23,8 @@ pub(crate) enum Met {
 
 /// Where a file is.
 pub(crate) struct Place {
-    folder: Rc<OwnedFd>,
-    name: Vec<u8>,
+    pub(crate) folder: Rc<OwnedFd>,
+    pub(crate) name: Vec<u8>,
     pub(crate) path: PathBuf,
     /// Device and number of the file.
     pub(crate) identity: (u64, u64),

@@ -13,7 +13,9 @@ use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
 use crate::entry::{Entry, Number, State};
 use crate::error::{Error, Fault};
-use crate::source::{LeftOut, Met, NotOffered, OfCapsule, Offered, Prepared, Sorted, Tree, sorted};
+use crate::source::{
+    Gone, LeftOut, Met, NotOffered, OfCapsule, Offered, Prepared, Sorted, Tree, sorted,
+};
 use crate::title::Title;
 
 /// A file that changes while it is read is read so often.
@@ -57,17 +59,17 @@ pub enum Told {
 
 /// Files that are being added to a volume.
 pub struct Adding<'a> {
-    volume: &'a mut Volume,
-    verb: Verb,
+    pub(super) volume: &'a mut Volume,
+    pub(super) verb: Verb,
     keeping: Keeping,
     batch: Batch,
-    presences: Presences,
+    pub(super) presences: Presences,
     /// Titles in the batch.
     titles: HashSet<Title>,
     /// Titles that came up since the beginning.
     met: HashMap<Title, Origin>,
     next: Number,
-    tell: &'a mut dyn FnMut(Told),
+    pub(super) tell: &'a mut dyn FnMut(Told),
     buffer: Vec<u8>,
 }
 
@@ -82,7 +84,7 @@ enum Origin {
 
 /// Whether a file takes the place of another one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Replacing {
+pub(super) enum Replacing {
     /// As the verb says.
     AsVerb,
     /// It does: both stand in one archive, and its last one counts.
@@ -242,7 +244,7 @@ impl<'a> Adding<'a> {
     }
 
     /// Whether a file with this title can be of use; tells why not.
-    fn wants(&mut self, title: &Title) -> bool {
+    pub(super) fn wants(&mut self, title: &Title) -> bool {
         if self.verb == Verb::AddAndCompare {
             return true;
         }
@@ -254,7 +256,7 @@ impl<'a> Adding<'a> {
     }
 
     /// Whether no whole file of the volume has this title; else tells what becomes of the one that is offered.
-    fn is_free(&mut self, title: &Title, refused: fn(Title) -> Told) -> bool {
+    pub(super) fn is_free(&mut self, title: &Title, refused: fn(Title) -> Told) -> bool {
         match self.presences.look(self.volume, title) {
             Presence::Absent => return true,
             Presence::There => (self.tell)(refused(title.clone())),
@@ -266,7 +268,11 @@ impl<'a> Adding<'a> {
         false
     }
 
-    fn offer(&mut self, file: &mut dyn Offered, replacing: Replacing) -> Result<(), Error> {
+    pub(super) fn offer(
+        &mut self,
+        file: &mut dyn Offered,
+        replacing: Replacing,
+    ) -> Result<(), Error> {
         if self.titles.contains(file.title()) {
             self.commit()?;
         }
@@ -385,6 +391,11 @@ impl<'a> Adding<'a> {
                     archive
                         .put(bytes)
                         .map_err(|error| Error::writing(&path, error))?;
+                }
+                Err(error) if Gone::is_why(&error) => {
+                    // Of a file that did not come to its end nothing is left.
+                    self.volume.place.remove(&super::batch::temporary(number))?;
+                    return Err(Error::Cut);
                 }
                 Err(error) => {
                     return Ok(Reading::Missing(format!("it could not be read: {error}")));

@@ -65,13 +65,37 @@ pub fn extract(volume: &Volume, entry: &Entry, folder: &Path, existing: Existing
         Ok(opened) => opened,
         Err(fault) => return Extracted::Damaged(fault),
     };
+    placed(entry, folder, existing, |begin, keep| {
+        opened.read(begin, keep)
+    })
+}
+
+/// Whether a file can't be extracted because something has its name.
+#[must_use]
+pub fn in_the_way(title: &Title, folder: &Path) -> bool {
+    parent(folder, title).is_ok_and(|(parent, name)| has(&parent, &name))
+}
+
+fn has(parent: &OwnedFd, name: &CString) -> bool {
+    rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// Who reads a file: it begins with the member, and hands on what follows.
+type Begin<'a> = &'a mut dyn FnMut(&Member) -> io::Result<Unfinished>;
+type Keep<'a> = &'a mut dyn FnMut(&mut Unfinished, &[u8]) -> io::Result<()>;
+
+/// Puts what `read` reads under a folder.
+pub(super) fn placed(
+    entry: &Entry,
+    folder: &Path,
+    existing: Existing,
+    read: impl FnOnce(Begin<'_>, Keep<'_>) -> Result<Option<Unfinished>, Fault>,
+) -> Extracted {
     let (parent, name) = match parent(folder, &entry.title) {
         Ok(found) => found,
         Err(error) => return Extracted::Failed(error),
     };
-    if existing == Existing::Kept
-        && rustix::fs::statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    {
+    if existing == Existing::Kept && has(&parent, &name) {
         return Extracted::InTheWay;
     }
     let clear = || match unlinkat(&parent, unfinished(), AtFlags::empty()) {
@@ -84,9 +108,9 @@ pub fn extract(volume: &Volume, entry: &Entry, folder: &Path, existing: Existing
     // What fails here is not the capsule's fault, and told apart from it.
     let mut failed = None;
     let kind = entry.kind;
-    let read = opened.read(
-        |member| noted(&mut failed, Unfinished::begin(&parent, kind, member)),
-        |unfinished, bytes| unfinished.put(bytes),
+    let read = read(
+        &mut |member| noted(&mut failed, Unfinished::begin(&parent, kind, member)),
+        &mut |unfinished, bytes| unfinished.put(bytes),
     );
     let finished = match read {
         Ok(Some(unfinished)) => unfinished.finish(&parent, &name, existing),
@@ -149,7 +173,7 @@ fn parent(folder: &Path, title: &Title) -> io::Result<(Rc<OwnedFd>, CString)> {
 }
 
 /// A file that has not its name yet.
-struct Unfinished {
+pub(super) struct Unfinished {
     kind: FileKind,
     member: Member,
     file: Option<File>,

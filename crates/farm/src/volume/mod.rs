@@ -2,6 +2,7 @@
 
 mod adding;
 mod annotating;
+mod arriving;
 mod batch;
 mod exporting;
 mod extracting;
@@ -30,8 +31,9 @@ use crate::waiting::Waiting;
 
 pub use adding::{Adding, Keeping, Told, Verb};
 pub use annotating::annotate;
+pub use arriving::{Given, place};
 pub use exporting::{ExportError, Exported};
-pub use extracting::{Existing, Extracted, extract};
+pub use extracting::{Existing, Extracted, extract, in_the_way};
 pub use inspecting::{Damage, Finding};
 pub use presence::Looking;
 pub use rebuilding::{Rebuilt, rebuild};

@@ -1,0 +1,39 @@
+//! A disk farm on another host: docs/FARM-PROTOCOL.md has the bytes.
+//!
+//! A *link* is a connection over which packets go both ways, each with its number and checksums. Over it one *session*
+//! serves one command of one *client*. Who the client is, the session is told by whoever let it in (sshd, or the
+//! certificate of a TLS connection), and never by the client; [`AccessList`] says who may come.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::cast_possible_truncation)
+)]
+
+mod access;
+mod client;
+mod codec;
+mod error;
+#[cfg(any(test, feature = "fuzz"))]
+mod fuzz;
+#[cfg(test)]
+mod golden_test;
+mod host;
+mod how;
+mod link;
+mod message;
+mod packet;
+mod pipe;
+mod presence;
+mod session;
+
+pub use access::{ACCESS_NAME, ANY, AccessError, AccessList, BadPerson, Person};
+pub use client::{AddOrder, Client, Greeting, MergeOrder, Reached, ReleaseOrder, WrongFile};
+pub use error::{Error, Refusal};
+#[cfg(any(test, feature = "fuzz"))]
+pub use fuzz::fuzz_packets;
+pub use host::{BadHost, Host};
+pub use how::How;
+pub use link::{ALIVE_EVERY, Link};
+pub use message::{Inside, Message, VolumeLine, Wrong};
+pub use packet::{HEADER_BYTES, MAX_BODY_BYTES, PATIENCE, PROTOCOL_VERSION};
+pub use pipe::Pipe;
+pub use session::{Served, serve};

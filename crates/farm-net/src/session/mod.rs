@@ -1,0 +1,305 @@
+//! A session: the commands of one client, done at the farm's host.
+
+mod adding;
+mod coming;
+mod giving;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use pseudotape_farm::{After, Looking, Marks, Released, Root, Title, VolumeName};
+
+use crate::access::{AccessList, Person};
+use crate::error::{Error, Refusal};
+use crate::link::Link;
+use crate::message::{Inside, Message, VolumeLine};
+use crate::packet::PROTOCOL_VERSION;
+use crate::presence::{Presence, who};
+
+/// So long a client that was refused may take to hang up: what it was just sending would else take the refusal away.
+const PARTING: Duration = Duration::from_secs(30);
+
+/// What a session serves, and to whom.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The root.
+    pub root: PathBuf,
+    /// Who the client is, by whom sshd or TLS let in.
+    pub person: Person,
+}
+
+/// Why a command was not done.
+enum Trouble {
+    /// The farm says why, and the client is told.
+    Farm(pseudotape_farm::Error),
+    /// The same in other words.
+    Words(String),
+    /// The link is of no more use.
+    Link(Error),
+}
+
+impl From<pseudotape_farm::Error> for Trouble {
+    fn from(error: pseudotape_farm::Error) -> Self {
+        Trouble::Farm(error)
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Link(error)
+    }
+}
+
+/// Serves a client until it has said all. An error is one of the link, or a refusal that the client was told.
+pub fn serve(mut link: Link, served: &Served) -> Result<(), Error> {
+    let done = greet(&mut link, served).and_then(|()| commands(&mut link, served));
+    let (refusal, text) = match &done {
+        Ok(()) => return Ok(()),
+        Err(Error::Refused { refusal, text }) => (*refusal, text.clone()),
+        Err(error @ Error::Protocol(_)) => (Refusal::Protocol, error.to_string()),
+        Err(error @ Error::Damaged(_)) => (Refusal::Protocol, error.to_string()),
+        Err(_) => return done,
+    };
+    let told = link.send(&Message::Refused { refusal, text });
+    if told.and_then(|()| link.flush()).is_ok() {
+        part(&mut link);
+    }
+    done
+}
+
+/// Takes what a client was just sending, so that it comes to read why it was refused.
+fn part(link: &mut Link) {
+    let end = Instant::now() + PARTING;
+    while Instant::now() < end && link.input.pass().is_ok() {}
+}
+
+fn greet(link: &mut Link, served: &Served) -> Result<(), Error> {
+    let (version, root) = match link.receive()? {
+        Message::Hello { version, root } => (version, root),
+        _ => return Err(Error::protocol("it did not begin with a greeting")),
+    };
+    let refused = |refusal, text| Err(Error::Refused { refusal, text });
+    if version < PROTOCOL_VERSION {
+        return refused(
+            Refusal::Version,
+            format!(
+                "the client speaks version {version} of the protocol, and this server {PROTOCOL_VERSION}: \
+                 use programs of one version"
+            ),
+        );
+    }
+    let person = &served.person;
+    match AccessList::read(&served.root) {
+        Ok(access) if access.admits(person) => {}
+        Ok(_) => {
+            let word = pseudotape_human::shell_word(person.to_string());
+            let text = format!(
+                "{person} may not use this farm: 'pseudotape farm acl add {word}' on its host lets them in"
+            );
+            return refused(Refusal::Access, text);
+        }
+        Err(error) => {
+            log::error!("{error}");
+            let text = "nobody may use this farm: its access list can't be read".to_owned();
+            return refused(Refusal::Access, text);
+        }
+    }
+    let meant = path_of(&root);
+    if !root.is_empty() && !is_same(&meant, &served.root) {
+        return refused(
+            Refusal::Command,
+            format!(
+                "this server serves {}, and not {}: leave the path out, or say that one",
+                served.root.display(),
+                meant.display()
+            ),
+        );
+    }
+    link.send(&Message::Welcome {
+        version: PROTOCOL_VERSION,
+        root: bytes_of(&served.root),
+        person: person.to_string(),
+    })
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
+
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn bytes_of(path: &Path) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    path.as_os_str().as_bytes().to_vec()
+}
+
+fn commands(link: &mut Link, served: &Served) -> Result<(), Error> {
+    let _presence = Presence::begin(&served.root, &served.person);
+    loop {
+        let order = match link.receive() {
+            Ok(Message::End) => return Ok(()),
+            // Between two commands a client may leave without a word.
+            Err(Error::Cut(_)) => return Ok(()),
+            order => order?,
+        };
+        let done = command(link, served, order);
+        let text = match done {
+            Ok(()) => {
+                link.send(&Message::Done)?;
+                link.flush()?;
+                continue;
+            }
+            Err(Trouble::Link(error)) => return Err(error),
+            Err(Trouble::Words(text)) => text,
+            Err(Trouble::Farm(pseudotape_farm::Error::Busy { volume, holder })) => {
+                let who = who(&served.root, holder.as_ref());
+                format!("volume {volume} is busy, held by {who}")
+            }
+            Err(Trouble::Farm(error)) => error.to_string(),
+        };
+        let refusal = Refusal::Command;
+        return Err(Error::Refused { refusal, text });
+    }
+}
+
+fn command(link: &mut Link, served: &Served, order: Message) -> Result<(), Trouble> {
+    let root = Root::open(&served.root)?;
+    match order {
+        Message::Volumes => volumes(link, &root),
+        Message::Files { volume, titles } => {
+            for entry in root.look(&volume)?.chosen(&titles)? {
+                link.send(&Message::Entry(entry))?;
+            }
+            Ok(())
+        }
+        Message::Show { volume, title } => {
+            let volume = root.look(&volume)?;
+            let entry = volume.directory().find(&title);
+            let entry = entry.ok_or_else(|| pseudotape_farm::Error::NoTitle {
+                title,
+                volume: volume.name().clone(),
+            })?;
+            let path = bytes_of(&volume.capsule_path(entry.number));
+            let entry = entry.clone();
+            Ok(link.send(&Message::Shown { path, entry })?)
+        }
+        Message::Extract { volume } => giving::extract(link, &root, &volume),
+        Message::Verify { volume, titles } => giving::verify(link, &root, &volume, &titles),
+        Message::Release {
+            volume,
+            titles,
+            by,
+            lock_wait,
+        } => {
+            let root = waiting(root, link, lock_wait);
+            let person = &served.person;
+            let by = match by {
+                Some(by) => format!("{by} ({person})"),
+                None => person.to_string(),
+            };
+            release(link, &root, &volume, &titles, &by)
+        }
+        Message::Merge {
+            volume,
+            sources,
+            how,
+            lock_wait,
+            check_present,
+            compressed,
+        } => {
+            let root = waiting(root, link, lock_wait);
+            let root = root.marking(Marks::compressed(compressed));
+            adding::merge(link, &root, &volume, &sources, how, looking(check_present))
+        }
+        Message::Add {
+            volume,
+            how,
+            lock_wait,
+            check_present,
+            compressed,
+        } => {
+            let root = waiting(root, link, lock_wait);
+            let root = root.marking(Marks::compressed(compressed));
+            adding::add(link, &root, &volume, how, looking(check_present))
+        }
+        _ => Err(Error::protocol("it is no command").into()),
+    }
+}
+
+fn looking(check_present: bool) -> Looking {
+    match check_present {
+        true => Looking::ToTheEnd,
+        false => Looking::Opened,
+    }
+}
+
+/// The root, for a command that waits for volumes. The client hears what is waited for.
+fn waiting(root: Root, link: &Link, seconds: u64) -> Root {
+    let output = link.output.clone();
+    let at = root.path().to_owned();
+    root.waiting(Duration::from_secs(seconds), move |volume, holder| {
+        let who = who(&at, holder);
+        let text =
+            format!("{who} is changing volume {volume}: waiting for it, {seconds} s at most");
+        let told = output.send(&Message::Waiting { text });
+        if let Err(error) = told.and_then(|()| output.flush()) {
+            log::debug!("{error}");
+        }
+    })
+}
+
+fn volumes(link: &Link, root: &Root) -> Result<(), Trouble> {
+    for name in root.volumes()? {
+        let looked = root.look(&name);
+        let inside = looked.as_ref().ok().map(|volume| {
+            let directory = volume.directory();
+            let bytes = directory.entries().iter().map(|entry| entry.length);
+            Inside {
+                files: directory.entries().len() as u64,
+                bytes: bytes.fold(0, u64::saturating_add),
+                compressed: directory.marks().compressed,
+            }
+        });
+        link.send(&Message::Volume(VolumeLine {
+            volume: name,
+            inside,
+            trouble: looked.err().map(|error| error.to_string()),
+        }))?;
+    }
+    Ok(())
+}
+
+fn release(
+    link: &Link,
+    root: &Root,
+    volume: &VolumeName,
+    titles: &[Title],
+    by: &str,
+) -> Result<(), Trouble> {
+    // What was released is released, whether the client hears of it or not.
+    let mut heard = Ok(());
+    let mut tell = |told| {
+        let message = match told {
+            Released::Done(entry) => Message::Released(entry),
+            Released::Before(entry) => Message::ReleasedBefore(entry),
+            _ => return,
+        };
+        if heard.is_ok() {
+            heard = link.send(&message);
+        }
+    };
+    match pseudotape_farm::release(root, volume, titles, by, &mut tell)? {
+        After::Deleted => link.send(&Message::Deleted)?,
+        After::Foreign(names) => {
+            for name in names {
+                link.send(&Message::Foreign(name))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(heard?)
+}

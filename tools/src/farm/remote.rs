@@ -1,0 +1,274 @@
+//! The commands for a farm of another host. What they print is what they print of one of this host.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use pseudotape_farm::{Existing, Keeping};
+use pseudotape_farm_net::How as Verb;
+use pseudotape_farm_net::{
+    AddOrder, Client, Error, Host, MergeOrder, Reached, ReleaseOrder, WrongFile,
+};
+use pseudotape_human::{Screen, printable};
+
+use super::adding::{AddedFiles, How, all_there, open};
+use super::config::Settings;
+use super::reading::{ExtractedFiles, ShownFinding, Verified};
+use super::releasing::ReleasedFiles;
+use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
+use crate::Verdict;
+use crate::cli::{
+    AddFiles, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, MergeVerb, MergeVolumes,
+    ReleaseFiles, ShowFile, VerifyFiles,
+};
+
+/// What a farm of another host begins with.
+const SSH: &str = "ssh:";
+
+/// The other host, where the root is one of another host.
+pub(super) fn host(root: &Path) -> anyhow::Result<Option<Host>> {
+    match root.to_str().filter(|text| text.starts_with(SSH)) {
+        Some(text) => Ok(Some(text.parse()?)),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn run(
+    options: &FarmOptions,
+    settings: &Settings,
+    host: &Host,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    settings.shared().with_context(|| host.to_string())?;
+    let client = || {
+        Client::over_ssh(host, &options.rsh, |text| {
+            eprintln!("pseudotape: {}", printable(text));
+        })
+    };
+    let here = |what: &str| {
+        bail!("'{what}' is for the farm's host: run it there, with --root and the path there")
+    };
+    match &options.command {
+        FarmCommand::Copy(add) => add_files(add, How::Copy, settings, client, screen),
+        FarmCommand::Add(add) => add_files(add, How::Add, settings, client, screen),
+        FarmCommand::CompareAdd(add) => add_files(add, How::CompareAdd, settings, client, screen),
+        FarmCommand::Merge(merge) => merge_volumes(merge, settings, client()?, screen),
+        FarmCommand::Ls(ls) => list(ls, client()?, screen),
+        FarmCommand::Show(show) => show_file(show, client()?, screen),
+        FarmCommand::Extract(extract) => extract_files(extract, client()?, screen),
+        FarmCommand::Verify(verify) => verify_files(verify, client()?, screen),
+        FarmCommand::Release(release) => release_files(release, settings, client()?, screen),
+        FarmCommand::Annotate(_) => here("farm annotate"),
+        FarmCommand::Rebuild(_) => here("farm rebuild"),
+        FarmCommand::Repair(_) => here("farm repair"),
+        FarmCommand::Acl(_) => here("farm acl"),
+        FarmCommand::Config(_) => here("farm config"),
+        FarmCommand::Write(_) => here("farm write"),
+    }
+}
+
+fn verb(how: How) -> Verb {
+    match how {
+        How::Copy => Verb::Copy,
+        How::Add => Verb::Add,
+        How::CompareAdd => Verb::CompareAdd,
+    }
+}
+
+fn add_files(
+    options: &AddFiles,
+    how: How,
+    settings: &Settings,
+    client: impl FnOnce() -> Result<Client, Error>,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    all_there(options, how)?;
+    without_script(options.script.as_deref())?;
+    if options.from.is_some() {
+        bail!(
+            "--from is for a farm of this host: 'pseudotape dump' and --tar - bring a tape file to another one"
+        );
+    }
+    let order = AddOrder {
+        volume: options.volume.clone(),
+        how: verb(how),
+        keeping: match options.changing {
+            Changing::Keep => Keeping::Changed,
+            Changing::Missing => Keeping::Missing,
+        },
+        lock_wait: settings.lock_wait().as_secs(),
+        check_present: options.check_present,
+        compressed: settings.compression.value,
+        paths: options.paths.clone(),
+        archive: options.tar.as_deref().map(open).transpose()?,
+    };
+    let mut added = AddedFiles::of(&options.volume, "added", options.verbose);
+    let done = client()?.add(order, &mut |told| added.note(told));
+    show_added(added, done, how, screen)
+}
+
+fn merge_volumes(
+    options: &MergeVolumes,
+    settings: &Settings,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    without_script(options.script.as_deref())?;
+    let how = match options.verb {
+        MergeVerb::Copy => How::Copy,
+        MergeVerb::Add => How::Add,
+        MergeVerb::CompareAdd => How::CompareAdd,
+    };
+    let order = MergeOrder {
+        volume: options.volume.clone(),
+        sources: options.sources.clone(),
+        how: verb(how),
+        lock_wait: settings.lock_wait().as_secs(),
+        check_present: options.check_present,
+        compressed: settings.compression.value,
+    };
+    let mut added = AddedFiles::of(&options.volume, "recorded", options.verbose);
+    let done = client.merge(&order, |told| added.note(told));
+    show_added(added, done, how, screen)
+}
+
+/// A script is run on the farm's host, for which its own configuration speaks.
+fn without_script(script: Option<&str>) -> anyhow::Result<()> {
+    match script {
+        Some(_) => bail!("--script is for a farm of this host: none is run for other hosts"),
+        None => Ok(()),
+    }
+}
+
+/// Shows what was done, also where a link was cut: that is in the volume.
+fn show_added(
+    mut added: AddedFiles,
+    done: Result<(), Error>,
+    how: How,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    added.stopped = done.as_ref().err().map(ToString::to_string);
+    if done.is_ok() || !added.is_empty() {
+        screen.show(&added)?;
+    }
+    let is_cut = done.as_ref().is_err_and(Error::is_cut);
+    match (is_cut, how) {
+        (true, How::Copy) => done.context(
+            "what was told as added is in the volume, and perhaps more: 'farm add' with the same words goes on",
+        )?,
+        (true, _) => done.context(
+            "what was told as added is in the volume, and perhaps more: the same command goes on",
+        )?,
+        (false, _) => done?,
+    }
+    Ok(added.verdict())
+}
+
+fn list(options: &ListFarm, mut client: Client, screen: &Screen) -> anyhow::Result<Verdict> {
+    match &options.volume {
+        None => {
+            let volumes = client.volumes()?.into_iter();
+            let volumes = volumes.map(|line| ShownVolume {
+                volume: line.volume.to_string(),
+                files: line.inside.map(|inside| inside.files),
+                bytes: line.inside.map(|inside| inside.bytes),
+                compressed: line.inside.map(|inside| inside.compressed),
+                trouble: line.trouble,
+            });
+            screen.show(&VolumeList {
+                volumes: volumes.collect(),
+            })?;
+        }
+        Some(name) => {
+            let files = client.files(name, &options.titles)?;
+            screen.show(&FileList {
+                volume: name.to_string(),
+                files: files.iter().map(ShownFile::new).collect(),
+            })?;
+        }
+    }
+    Ok(Verdict::Well)
+}
+
+fn show_file(options: &ShowFile, mut client: Client, screen: &Screen) -> anyhow::Result<Verdict> {
+    let (path, entry) = client.show(&options.volume, &options.title)?;
+    screen.show(&OneFile {
+        volume: options.volume.to_string(),
+        path: path.display().to_string(),
+        file: ShownFile::new(&entry),
+    })?;
+    Ok(Verdict::Well)
+}
+
+fn extract_files(
+    options: &ExtractFiles,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let existing = match options.overwrite {
+        true => Existing::Replaced,
+        false => Existing::Kept,
+    };
+    let entries = client.files(&options.volume, &options.titles)?;
+    let mut done = ExtractedFiles::of(options);
+    let (volume, folder) = (&options.volume, &options.directory);
+    let extracted = client.extract(
+        volume,
+        &entries,
+        folder,
+        existing,
+        &mut |entry, extracted| {
+            done.note(entry, extracted);
+        },
+    );
+    screen.show(&done)?;
+    match extracted.as_ref().is_err_and(Error::is_cut) {
+        true => extracted
+            .context("what was extracted is whole, and of the rest there is nothing: the same command goes on")?,
+        false => extracted?,
+    }
+    Ok(done.verdict())
+}
+
+fn verify_files(
+    options: &VerifyFiles,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let mut verified = Verified::of(&options.volume);
+    client.verify(&options.volume, &options.titles, |reached| match reached {
+        Reached::Sound(entry) => verified.note_whole(&entry),
+        Reached::Wrong(wrong) => verified.findings.push(finding(wrong)),
+    })?;
+    screen.show(&verified)?;
+    Ok(verified.verdict())
+}
+
+fn finding(wrong: WrongFile) -> ShownFinding {
+    let known = ["damaged", "unlisted", "leftover", "directory", "folder"];
+    let what = known.into_iter().find(|known| *known == wrong.what);
+    ShownFinding {
+        file: wrong.file,
+        what: what.unwrap_or("foreign"),
+        title: wrong.title.as_ref().map(ShownTitle::new),
+        why: wrong.why,
+    }
+}
+
+fn release_files(
+    options: &ReleaseFiles,
+    settings: &Settings,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let order = ReleaseOrder {
+        volume: options.volume.clone(),
+        titles: options.titles.clone(),
+        by: options.by.clone(),
+        lock_wait: settings.lock_wait().as_secs(),
+    };
+    let mut done = ReleasedFiles::of(options);
+    let after = client.release(&order, |told| done.note(told))?;
+    done.note_after(after);
+    screen.show(&done)?;
+    Ok(done.verdict())
+}
