@@ -42,7 +42,6 @@ pub struct TapeDrive {
     /// Tells of loads, slaves that come and files that are closed.
     news: Arc<News>,
     last_close: LastClose,
-    works_alone: bool,
 }
 
 /// An open that waits for a slave.
@@ -145,7 +144,6 @@ impl TapeDrive {
             volumes,
             last_close: LastClose::new(Arc::clone(&news)),
             news,
-            works_alone: matches!(config.held, HeldConfig::Image(_)),
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -169,11 +167,6 @@ impl TapeDrive {
     /// What goes wrong on command.
     pub(crate) fn faults(&self) -> &Faults {
         &self.faults
-    }
-
-    /// Whether it does its reads and writes itself, without other threads or programs.
-    pub(crate) fn works_alone(&self) -> bool {
-        self.works_alone
     }
 
     /// The slave end, where another process is the drive.

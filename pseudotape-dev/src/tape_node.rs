@@ -486,8 +486,4 @@ impl CharDevice for TapeNode {
             || self.drive.legs_side().is_some()
             || self.drive.faults().is_armed()
     }
-
-    fn works_alone(&self) -> bool {
-        self.drive.works_alone() && !self.waits_for_others()
-    }
 }

@@ -260,10 +260,4 @@ pub trait CharDevice: Send + Sync {
     fn waits_for_others(&self) -> bool {
         false
     }
-
-    /// Whether its reads and writes are the work of the thread that calls, and start no program. A frontend may do them
-    /// in a thread whose scheduling policy nothing else should have.
-    fn works_alone(&self) -> bool {
-        false
-    }
 }

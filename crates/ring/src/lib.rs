@@ -15,13 +15,11 @@
 mod desk;
 mod entry;
 mod pool;
-mod rank;
 mod server;
 mod worker;
 
 pub use entry::Slot;
 pub use pool::{Pool, Prepared};
-pub use rank::be_ordinary;
 pub use server::{Seat, Server};
 
 /// Where the kernel says whether it offers this.

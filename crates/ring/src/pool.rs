@@ -8,7 +8,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::desk::Desk;
-use crate::rank::Ranks;
 use crate::server::{Queue, Server};
 use crate::worker::Worker;
 
@@ -58,7 +57,6 @@ impl Prepared {
             queues: Vec::new(),
             waiting: Vec::new(),
         };
-        let ranks = Ranks::asked();
         for number in 0..count {
             let mut threads = Threads {
                 queue: Arc::new(Queue::new(number)),
@@ -66,8 +64,7 @@ impl Prepared {
                 desks: Vec::new(),
             };
             for _ in 0..threads_each.max(1) {
-                let waiting = threads.prepare(payload_max_bytes, Arc::clone(&ranks))?;
-                prepared.waiting.push(waiting);
+                prepared.waiting.push(threads.prepare(payload_max_bytes)?);
             }
             prepared.queues.push(threads);
         }
@@ -131,13 +128,13 @@ impl Pool {
 
 impl Threads {
     /// Starts a thread, which makes its ring and waits for its connection.
-    fn prepare(&mut self, payload_max_bytes: usize, ranks: Arc<Ranks>) -> io::Result<Waiting> {
+    fn prepare(&mut self, payload_max_bytes: usize) -> io::Result<Waiting> {
         let (begin, begun) = sync_channel::<Service>(1);
         let (tell, made) = sync_channel(1);
         let (register, registered) = sync_channel(1);
         let queue = Arc::clone(&self.queue);
         let work = move || {
-            let worker = match Worker::new(payload_max_bytes, ranks) {
+            let worker = match Worker::new(payload_max_bytes) {
                 Ok(worker) => worker,
                 Err(error) => return drop(tell.send(Err(error))),
             };

@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pseudotape_wire::Request;
-
 use crate::entry::Slot;
 
 /// How long a call waits for another thread to be free, before it may wait for something else; and how often it looks.
@@ -16,10 +14,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 pub trait Server: Send + Sync {
     /// Does a request, in a thread of its queue. The slot may be answered later, and in any thread.
     fn serve(&self, slot: Slot, seat: &Seat<'_>);
-
-    /// Whether a request can't make the server start a program, which would inherit the thread's low rank. A thread
-    /// that it may start has to call [`be_ordinary`](crate::be_ordinary).
-    fn starts_no_program(&self, request: &Request<'_>) -> bool;
 }
 
 /// A queue of the kernel: one for each processor.

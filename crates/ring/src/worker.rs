@@ -15,7 +15,6 @@ use zerocopy::{Immutable, IntoBytes};
 
 use crate::desk::Desk;
 use crate::entry::{Memory, Slot};
-use crate::rank::{Rank, Ranks};
 use crate::server::{Queue, Seat, Server};
 
 /// `FUSE_IO_URING_CMD_REGISTER`: here is an entry, fetch a request.
@@ -59,7 +58,6 @@ pub(crate) struct Worker {
     ring: Ring,
     memory: Arc<Memory>,
     desk: Arc<Desk>,
-    rank: Rank,
     /// With which flags it waits.
     wait: u32,
     /// The kernel may still use the memory.
@@ -80,7 +78,7 @@ impl Drop for Worker {
 
 impl Worker {
     /// Makes a ring. It belongs to the thread that makes it.
-    pub(crate) fn new(payload_max_bytes: usize, ranks: Arc<Ranks>) -> io::Result<Self> {
+    pub(crate) fn new(payload_max_bytes: usize) -> io::Result<Self> {
         let ring = Ring::builder()
             // What the kernel has to do for a completion it does when this thread asks for it, and in no system call of
             // a drive.
@@ -92,7 +90,6 @@ impl Worker {
             ring,
             memory: Arc::new(Memory::new(payload_max_bytes)?),
             desk,
-            rank: Rank::of_this_thread(ranks),
             wait: WAIT | NO_DISK,
             lives: false,
             early: false,
@@ -225,16 +222,11 @@ impl Worker {
     }
 
     /// Gives the request that the kernel has handed over to the server.
-    fn hand_over(&mut self, queue: &Queue, server: &dyn Server) {
+    fn hand_over(&self, queue: &Queue, server: &dyn Server) {
         queue.one_less_free();
         // SAFETY: the completion says that the kernel has handed the entry over. The entry is submitted again when the
         // slot has been answered, and it is the only one of this memory.
         let slot = unsafe { Slot::taken(Arc::clone(&self.memory), Arc::clone(&self.desk)) };
-        if let Ok(request) = slot.request() {
-            let starts_no_program = server.starts_no_program(&request);
-            self.rank
-                .choose(request.caller.tid, queue.number(), starts_no_program);
-        }
         // The slot is answered when it is dropped, and only this thread can tell the kernel: if it ended here, the
         // caller would wait until the connection ends, whatever signal it gets.
         let served = catch_unwind(AssertUnwindSafe(|| server.serve(slot, &Seat::at(queue))));

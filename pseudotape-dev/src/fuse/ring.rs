@@ -81,18 +81,6 @@ struct Of<'a> {
 }
 
 impl Server for RingServer {
-    /// Reads and writes of a volume of this process, and what has no device.
-    fn starts_no_program(&self, request: &Request<'_>) -> bool {
-        match request.kind {
-            RequestKind::Read(_) | RequestKind::Write(..) => {
-                let node = self.files.nodes.by_inode(request.node.0);
-                node.is_some_and(|node| node.device.works_alone())
-            }
-            RequestKind::Files(_) => true,
-            _ => false,
-        }
-    }
-
     fn serve(&self, slot: Slot, seat: &Seat<'_>) {
         let request = match slot.request() {
             Ok(request) => request,

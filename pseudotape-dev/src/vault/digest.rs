@@ -106,11 +106,7 @@ impl Worker {
         }
         let thread = std::thread::Builder::new()
             .name("digest".into())
-            .spawn(move || {
-                // A write starts this.
-                pseudotape_ring::be_ordinary();
-                work(&coming, &done)
-            })?;
+            .spawn(move || work(&coming, &done))?;
         Ok(Worker {
             orders,
             empty,
