@@ -360,6 +360,38 @@ fn programs_and_operators_take_the_volumes_out_and_put_others_in() {
     rig.end_with(&vec![Some(block(0)), None]);
 }
 
+/// ST-OPEN-03: the drive's block size stays when other volumes are put in, by an operator and by a program.
+#[test]
+fn the_block_size_of_the_drive_outlives_its_volumes() {
+    let rig = Rig::new("", "");
+    let at = rig.directory.path().display().to_string();
+    let file = rig.open().expect("volumes are in");
+    assert_eq!(rig.operate(file, Operation::SetBlockSize, 500), Ok(0));
+    assert_eq!(rig.node.write(file, &block(0)[..1000]), Ok(1000));
+    assert_eq!(rig.operate(file, Operation::Offline, 1), Ok(0));
+    assert_eq!(rig.node.close(file), Ok(()));
+    let volume = |name: &str| LegVolume {
+        leg: leg(name),
+        sink: format!("image:{at}/{name}2.ptape,create"),
+    };
+    rig.done(Request::Load {
+        legs: vec![volume("a"), volume("b")],
+    });
+    let file = rig.open().expect("volumes are in");
+    assert_eq!(rig.node.write(file, &block(1)[..1000]), Ok(1000));
+    assert_eq!(rig.operate(file, Operation::Offline, 1), Ok(0));
+    assert_eq!(rig.operate(file, Operation::Load, 1), Ok(0));
+    assert_eq!(rig.node.write(file, &block(2)[..1000]), Ok(1000));
+    assert_eq!(rig.node.close(file), Ok(()));
+    rig.drive.end().expect("it ends well");
+    let halves = |number| Some(block(number)[..500].to_vec());
+    for name in ["a", "b"] {
+        assert_eq!(objects(&rig.image(name)), [halves(0), halves(0), None]);
+        let second = objects(&rig.image(&format!("{name}2")));
+        assert_eq!(second, [halves(2), halves(2), None]);
+    }
+}
+
 /// Whoever the socket lets in may do what the mirror's own socket allows him, and name no other volume.
 #[test]
 fn others_put_only_lent_volumes_into_legs() {

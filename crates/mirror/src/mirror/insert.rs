@@ -105,6 +105,7 @@ impl MirrorDrive {
         let ready = make_ready(&mut *new.drive);
         let mut leg = Leg::new(new);
         ready.map_err(|failed| leg.failure(Cause::failed(failed)))?;
+        self.choose_again(&leg);
         let capacity = leg.refresh();
         let capacity = capacity.map_err(|failed| leg.failure(Cause::failed(failed)))?;
         leg.end_mut().ask_again();

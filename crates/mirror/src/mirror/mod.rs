@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use pseudotape_tape::{BlockLimits, Failed, Identity, Position, Sense};
+use pseudotape_tape::{BlockLimits, Failed, Identity, ModeSelect, Position, Sense};
 
 use crate::crew::Crew;
 use crate::leg::{Core, LastChange};
@@ -90,6 +90,8 @@ pub struct MirrorDrive {
     /// Which leg reads.
     reader: LegNumber,
     protected: bool,
+    /// What programs chose of the mode: a drive keeps that when other volumes are put in.
+    chosen: ModeSelect,
     /// Where the last change that was stored ended; `None`: none since the volumes were looked at.
     written_to: Option<Position>,
     /// Reads that needed a second leg, and that nobody was told of yet.
@@ -120,6 +122,7 @@ impl MirrorDrive {
             last: LastChange::default(),
             reader: LegNumber::FIRST,
             protected: false,
+            chosen: ModeSelect::default(),
             written_to: None,
             recovered: 0,
             ending: Arc::default(),

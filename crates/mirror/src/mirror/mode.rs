@@ -4,7 +4,7 @@ use pseudotape_tape::{Failed, Mode, ModeSelect};
 
 use super::MirrorDrive;
 use crate::leg::is_incapable;
-use crate::leg::{Cause, Core};
+use crate::leg::{Cause, Core, Leg};
 use crate::set::LegSet;
 
 impl MirrorDrive {
@@ -19,6 +19,20 @@ impl MirrorDrive {
         // Not by the leg that was asked: a spare one that can only be read protects nothing.
         mode.write_protected = self.protected;
         Ok(mode)
+    }
+
+    /// Brings a leg that is put in to the mode that programs chose before: with other volumes in it a drive is the same
+    /// drive (docs/SEMANTICS.md, ST-OPEN-03). What this one can't do it does not do.
+    pub(super) fn choose_again(&self, leg: &Leg) {
+        if self.chosen == ModeSelect::default() {
+            return;
+        }
+        if let Err(failed) = leg.core().choose(self.chosen) {
+            log::warn!(
+                "leg {}: it does not take the mode of the one before: {failed}",
+                leg.name()
+            );
+        }
     }
 
     /// Changes the mode of all legs, or of none: a change that one drive can't make is refused. A leg that fails
@@ -55,6 +69,13 @@ impl MirrorDrive {
             }
         }
         let Some(refused) = refused else {
+            self.chosen = ModeSelect {
+                block_size: change.block_size.or(self.chosen.block_size),
+                // That of a medium, not of a drive.
+                density: None,
+                buffering: change.buffering.or(self.chosen.buffering),
+                compression: change.compression.or(self.chosen.compression),
+            };
             return self.check_losses(losses);
         };
         let back = ModeSelect {
