@@ -469,3 +469,110 @@ fn a_drive_that_is_no_mirror_says_so() {
         "{error}"
     );
 }
+
+/// What a leg alone holds is not given up: a resync that would do so is refused, and the status does not advise it.
+#[test]
+fn a_resync_that_would_drop_the_only_copy_is_refused() {
+    let rig = Rig::new(r"\,class=spare", "");
+    let file = rig.open().expect("volumes are in");
+    for number in 0..10 {
+        let block = block(number);
+        assert_eq!(rig.node.write(file, &block), Ok(block.len()));
+    }
+    rig.inject("write-error,at=10");
+    assert_eq!(rig.node.write(file, &block(10)), Ok(1010));
+    assert_eq!(rig.operate(file, Operation::Offline, 1), Ok(0));
+    assert_eq!(rig.node.close(file), Ok(()));
+    rig.drive.end().expect_err("leg b is no copy");
+    spoil(&rig.image("a"), 4);
+    let rig = Rig::within(rig.directory, r"\,class=spare", "");
+    assert!(
+        rig.leg_b()
+            .advice
+            .expect("it is out of step")
+            .contains("resync b")
+    );
+    for _ in 0..2 {
+        let refused = rig.refused(Request::Resync { leg: leg("b") });
+        assert!(
+            refused.contains("object 4 of partition 0 can't be read from leg a"),
+            "{refused}"
+        );
+        assert!(!refused.contains("return b"), "{refused}");
+        let advice = rig.leg_b().advice.expect("it is out of step");
+        assert!(
+            advice.contains("copy --damaged record") && !advice.contains("resync"),
+            "{advice}"
+        );
+    }
+    let refused = rig.refused(Request::Return {
+        leg: leg("b"),
+        sink: None,
+        force: false,
+    });
+    assert!(refused.contains("object 4 of partition 0"), "{refused}");
+    rig.drive.end().expect_err("leg b is no copy");
+    let held: Objects = (0..10).map(|number| Some(block(number))).collect();
+    assert_eq!(objects(&rig.image("b")), held);
+}
+
+/// Each block is whole on one of two legs: no command is advised that copies one of them over the other.
+#[test]
+fn of_two_damaged_legs_neither_is_to_be_dropped() {
+    let rig = Rig::new("", "");
+    let file = rig.open().expect("volumes are in");
+    for number in 0..10 {
+        let block = block(number);
+        assert_eq!(rig.node.write(file, &block), Ok(block.len()));
+    }
+    assert_eq!(rig.node.close(file), Ok(()));
+    assert_eq!(rig.drive.end().expect("it ends well"), None);
+    spoil(&rig.image("a"), 4);
+    spoil(&rig.image("b"), 1);
+    let rig = Rig::within(rig.directory, "", "");
+    let file = rig.open().expect("volumes are in");
+    let mut buffer = vec![0; 4000];
+    for number in 0..10 {
+        let block = block(number);
+        assert_eq!(rig.node.read(file, &mut buffer), Ok(block.len()));
+        assert!(buffer.starts_with(&block), "block {number}");
+    }
+    assert_eq!(rig.node.close(file), Ok(()));
+    for leg in rig.status().legs {
+        let advice = leg.advice.expect("it is damaged");
+        assert!(
+            advice.contains("through the mirror") && !advice.contains("drop"),
+            "{advice}"
+        );
+    }
+    rig.done(Request::Drop { leg: leg("b") });
+    let refused = rig.refused(Request::Return {
+        leg: leg("b"),
+        sink: None,
+        force: false,
+    });
+    assert!(refused.contains("object 4 of partition 0"), "{refused}");
+    let advice = rig.leg_b().advice.expect("it is dropped");
+    assert!(!advice.contains("return"), "{advice}");
+    rig.drive.end().expect_err("leg b is no copy");
+    let bytes = std::fs::read(rig.image("b")).expect("it is there");
+    for number in (0..10).filter(|number| *number != 1) {
+        let block = block(number);
+        assert!(
+            bytes.windows(block.len()).any(|window| window == block),
+            "{number}"
+        );
+    }
+}
+
+/// Damages a block in an image.
+fn spoil(image: &Path, number: u8) {
+    let mut bytes = std::fs::read(image).expect("it is there");
+    let block = block(number);
+    let at = bytes
+        .windows(block.len())
+        .position(|window| window == block);
+    let at = at.expect("blocks stand in an image as they are");
+    bytes[at + 100..at + 120].fill(0xee);
+    std::fs::write(image, bytes).expect("it can be written");
+}

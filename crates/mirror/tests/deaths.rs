@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pseudotape_drive::{Cartridge, ImageDrive, Medium, Overrides, Personality};
 use pseudotape_image::{Access, CreateParameters, Error, Uuid, VolumeId};
 use pseudotape_mirror::{Class, LegOptions, LegState, MirrorDrive, MirrorOptions, NewLeg, Rest};
-use pseudotape_tape::{Drive, Mark, Noted, ObjectNumber, Sense, Stop, Transfer, Volume, WriteMode};
+use pseudotape_tape::{
+    Address, Drive, Mark, Noted, ObjectNumber, Sense, Stop, Transfer, Volume, WriteMode,
+};
 use pseudotape_testkit::block_of;
 use pseudotape_testkit::store::{FaultyStore, StoreFault, Survival, after_power_loss};
 
@@ -460,4 +462,103 @@ fn a_resync_marks_what_it_takes_before_it_takes_it() {
         }
     }
     assert!(taken > 1, "no resync ended in the middle");
+}
+
+/// Spoils a block on the disk of a leg.
+fn spoil(store: &FaultyStore, number: u64) {
+    use pseudotape_image::Store;
+    let block = block_of(number, BLOCK);
+    let bytes = store.bytes();
+    let at = bytes.windows(BLOCK).position(|window| window == block);
+    let at = at.expect("blocks stand in an image as they are") as u64;
+    store
+        .clone()
+        .write_at(&[0x55; 16], at + 100)
+        .expect("memory");
+}
+
+fn place(object: u64) -> Address {
+    Address {
+        partition: None,
+        object: ObjectNumber(object),
+    }
+}
+
+fn two_images() -> ([FaultyStore; 2], MirrorDrive) {
+    let stores = [FaultyStore::default(), FaultyStore::default()];
+    let new = stores
+        .iter()
+        .zip(NAMES)
+        .map(|(store, name)| ImageLeg::create(store).new_leg(name, Class::Spare));
+    let mirror = with_legs(MirrorOptions::default(), new.collect());
+    (stores, mirror)
+}
+
+/// A leg that lacks the end has a block that the leg in step can't read: to copy from that block on would leave it
+/// nowhere. Where the leg in step can read all that the other one holds, the end is copied.
+#[test]
+fn a_resync_leaves_what_the_leg_in_step_can_not_read() {
+    for (spoilt, is_kept) in [(4, true), (9, true), (0, true), (10, false), (12, false)] {
+        let (stores, mut mirror) = two_images();
+        (0..10).for_each(|number| write(&mut mirror, number).unwrap());
+        commit(&mut mirror).unwrap();
+        mirror.drop_leg("b").unwrap();
+        (10..13).for_each(|number| write(&mut mirror, number).unwrap());
+        commit(&mut mirror).unwrap();
+        spoil(&stores[0], spoilt);
+        let error = mirror.resync("b").unwrap_err().to_string();
+        assert!(error.contains(&format!("object {spoilt}")), "{error}");
+        let mut after = ImageLeg::open(&stores[1].bytes());
+        let held = contents(&mut after.0);
+        if is_kept {
+            assert!(error.contains("can't be read from leg a"), "{error}");
+            assert!(error.contains("copy --damaged record"), "{error}");
+            assert_eq!(held, blocks(0..10), "object {spoilt}");
+            assert_eq!(after.0.noted(), Noted::NotMirroredFrom(ObjectNumber(10)));
+            assert_eq!(lost_from(&mirror, "b"), Some(10));
+        } else {
+            assert_eq!(held, blocks(0..spoilt), "object {spoilt}");
+        }
+    }
+}
+
+/// Each block is whole on one of two legs: to copy from the damaged block of one on would drop what only that one has.
+#[test]
+fn a_leg_that_returns_keeps_what_only_it_has() {
+    for (on_a, on_b) in [(4, Some(1)), (1, Some(4)), (4, None)] {
+        let (stores, mut mirror) = two_images();
+        (0..10).for_each(|number| write(&mut mirror, number).unwrap());
+        commit(&mut mirror).unwrap();
+        mirror.drop_leg("b").unwrap();
+        spoil(&stores[0], on_a);
+        if let Some(on_b) = on_b {
+            spoil(&stores[1], on_b);
+        }
+        let medium = Watchful(stores[1].clone());
+        let again = ImageLeg::with(Cartridge::open(medium).unwrap().0);
+        let again = again.new_leg("b", Class::Spare);
+        let error = mirror.return_leg("b", Some(again)).unwrap_err().to_string();
+        assert!(error.contains(&format!("object {on_a} ")), "{error}");
+        // Up to its own damage as before, and whole behind it.
+        let mut after = ImageLeg::open(&stores[1].bytes());
+        after.0.clear_attention();
+        for number in (0..10).filter(|number| Some(*number) != on_b) {
+            after.0.locate(place(number)).unwrap();
+            let mut buffer = vec![0; BLOCK];
+            after.0.read(Transfer::Variable, &mut buffer).unwrap();
+            assert!(
+                buffer == block_of(number, BLOCK),
+                "object {number}: {error}"
+            );
+        }
+    }
+    // What is damaged on the one that returns alone is copied.
+    let (stores, mut mirror) = two_images();
+    (0..10).for_each(|number| write(&mut mirror, number).unwrap());
+    commit(&mut mirror).unwrap();
+    mirror.drop_leg("b").unwrap();
+    spoil(&stores[1], 4);
+    let resynced = mirror.resync("b").unwrap();
+    assert_eq!((resynced.common, resynced.copied), (4, 6));
+    assert_eq!(both(mirror), [blocks(0..10), blocks(0..10)]);
 }

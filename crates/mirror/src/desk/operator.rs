@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use pseudotape_control::mirror::{LegVolume, Request, Response};
 use pseudotape_control::{Operator, Peer};
 use pseudotape_human::{HumanBytes, counted, explain};
@@ -221,8 +221,15 @@ impl Desk {
         let _going_on = self.public.operation(format!("resync {leg}"));
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
-        let done = deck.mirror.resync(leg).with_context(|| {
-            format!("can't resync (to open it anew: 'pseudotape-mirror return {leg}')")
+        let done = deck.mirror.resync(leg).map_err(|error| {
+            let text = match error.keeps_the_only_copy() {
+                // To open it anew would be refused for the same reason.
+                true => "can't resync".to_owned(),
+                false => {
+                    format!("can't resync (to open it anew: 'pseudotape-mirror return {leg}')")
+                }
+            };
+            Error::new(error).context(text)
         })?;
         Ok(in_step(leg, done))
     }
@@ -366,6 +373,11 @@ fn in_step(leg: &str, done: Resynced) -> String {
     let misses = misses_from.map_or_else(String::new, |from| {
         format!("; the volume that it is a copy of misses what begins with object {from}, and so does this one: it stays marked")
     });
+    if copied == 0 && common == 0 {
+        return format!(
+            "leg {leg} is in step: there was nothing to do, and nothing was read ('pseudotape verify' reads an unloaded volume){misses}"
+        );
+    }
     if copied == 0 {
         return format!("leg {leg} is in step: it had everything{misses}");
     }

@@ -338,10 +338,10 @@ impl Public {
         let operation = state.operation.as_ref();
         let busy = operation.map(|(what, since)| (what.clone(), *since));
         let busy = busy.or(working.map(|since| (A_CALL.to_owned(), since)));
-        let in_step = state.legs.iter().filter(|leg| leg.in_step()).count();
-        let legs = state.legs.iter().map(|leg| {
-            let others = in_step - usize::from(leg.in_step());
-            leg.status(others > 0)
+        let legs = (0_usize..).zip(&state.legs).map(|(number, leg)| {
+            let others = (0_usize..).zip(&state.legs);
+            let others = others.filter(|(other, _)| *other != number);
+            leg.status(Others::of(others.map(|(_, other)| other)))
         });
         let legs: Vec<_> = legs.collect();
         let stored: Vec<_> = state.legs.iter().map(PublicLeg::stored_in).collect();
@@ -382,6 +382,26 @@ impl Public {
     }
 }
 
+/// What a leg can be copied from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// No other leg is in step.
+    Gone,
+    /// All others in step are damaged.
+    Damaged,
+    Whole,
+}
+
+impl Others {
+    fn of<'a>(legs: impl Iterator<Item = &'a PublicLeg>) -> Self {
+        let in_step = legs.filter(|leg| leg.in_step());
+        in_step.fold(Others::Gone, |others, leg| match leg.board.first_error() {
+            Some(_) if others != Others::Whole => Others::Damaged,
+            Some(_) | None => Others::Whole,
+        })
+    }
+}
+
 impl PublicLeg {
     /// Where the volume is that is in, if it keeps what is written.
     fn stored_in(&self) -> Option<Sink> {
@@ -403,17 +423,16 @@ impl PublicLeg {
     }
 
     /// The command that brings the leg back, where there is one.
-    fn advice(
-        &self,
-        condition: LegCondition,
-        is_whole: bool,
-        has_others_in_step: bool,
-    ) -> Option<String> {
+    fn advice(&self, condition: LegCondition, is_whole: bool, others: Others) -> Option<String> {
         let name = &self.options.name;
         let is_damaged = self.board.first_error().is_some();
         match condition {
-            LegCondition::OutOfStep | LegCondition::Dropped if !has_others_in_step => Some(
+            LegCondition::OutOfStep | LegCondition::Dropped if others == Others::Gone => Some(
                 "no leg is in step: pseudotape-mirror unload --force, then load the volumes again".to_owned(),
+            ),
+            LegCondition::OutOfStep | LegCondition::Dropped if self.board.is_kept_back() => Some(
+                "it may hold what the leg in step can't read: unload, and save what each volume holds with 'pseudotape copy --damaged record'"
+                    .to_owned(),
             ),
             LegCondition::OutOfStep => Some(format!(
                 "pseudotape-mirror resync {name} (or, to open it anew, return {name})"
@@ -422,8 +441,12 @@ impl PublicLeg {
             LegCondition::Empty if !is_whole => Some(format!(
                 "load the volumes again, then pseudotape-mirror resync {name}"
             )),
-            LegCondition::InStep if is_damaged && !has_others_in_step => Some(
+            LegCondition::InStep if is_damaged && others == Others::Gone => Some(
                 "no other leg is in step: unload, and save what can be read with 'pseudotape copy --damaged record'"
+                    .to_owned(),
+            ),
+            LegCondition::InStep if is_damaged && others == Others::Damaged => Some(
+                "the others in step are damaged, too: copy the tape through the mirror while all are in, each block comes from a leg that can read it"
                     .to_owned(),
             ),
             LegCondition::InStep if is_damaged => Some(format!(
@@ -433,7 +456,7 @@ impl PublicLeg {
         }
     }
 
-    fn status(&self, has_others_in_step: bool) -> LegStatus {
+    fn status(&self, others: Others) -> LegStatus {
         let board = &self.board;
         let state = board.state();
         let name = &self.options.name;
@@ -470,7 +493,7 @@ impl PublicLeg {
             working_seconds: board.working().map(|time| time.as_secs_f64()),
             repairs: board.repairs.load(Ordering::Relaxed),
             first_error: board.first_error(),
-            advice: self.advice(condition, mirrored.is_none(), has_others_in_step),
+            advice: self.advice(condition, mirrored.is_none(), others),
             faults: statuses(&self.options.faults),
         }
     }
@@ -536,25 +559,29 @@ mod tests {
     #[test]
     fn advice_is_given_for_what_is_no_copy() {
         let mut leg = sampled(&[]);
-        assert_eq!(leg.status(true).advice, None);
+        assert_eq!(leg.status(Others::Whole).advice, None);
         leg.board = Arc::new(LegBoard::showing(LegState::OutOfStep {
             from: pseudotape_tape::ObjectNumber(3),
             reason: "cut".into(),
         }));
-        let lost = leg.status(true);
+        let lost = leg.status(Others::Whole);
         assert!(lost.advice.unwrap().contains("resync a"));
         assert_eq!(
             (lost.not_mirrored_from, lost.state),
             (Some(3), LegCondition::OutOfStep)
         );
         // Nobody is there to be copied from.
-        let alone = leg.status(false).advice.unwrap();
+        let alone = leg.status(Others::Gone).advice.unwrap();
         assert!(
             !alone.contains("resync") && alone.contains("unload"),
             "{alone}"
         );
+        // A resync was refused, and would be again.
+        leg.board.keep_back();
+        let kept = leg.status(Others::Damaged).advice.unwrap();
+        assert!(!kept.contains("resync") && kept.contains("save"), "{kept}");
         leg.volume = Volume::None;
-        let out = leg.status(true);
+        let out = leg.status(Others::Whole);
         assert!(out.advice.unwrap().contains("load the volumes again"));
         assert_eq!(
             (out.not_mirrored_from, out.state),

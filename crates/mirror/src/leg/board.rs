@@ -56,6 +56,7 @@ struct BoardText {
     first_error: Option<String>,
     read_only: Option<&'static str>,
     misses_from: Option<ObjectNumber>,
+    kept_back: bool,
 }
 
 impl LegBoard {
@@ -108,8 +109,20 @@ impl LegBoard {
 
     /// The leg was brought in step again: what went wrong before is in the log.
     pub(super) fn forget_errors(&self) {
-        self.text().first_error = None;
+        let mut text = self.text();
+        (text.first_error, text.kept_back) = (None, false);
+        drop(text);
         self.repairs.store(0, Ordering::Relaxed);
+    }
+
+    /// The leg was not brought in step, since it may hold what the leg in step can't read.
+    pub(crate) fn keep_back(&self) {
+        self.text().kept_back = true;
+    }
+
+    /// Whether a resync would be refused, as far as that is known.
+    pub(crate) fn is_kept_back(&self) -> bool {
+        self.text().kept_back
     }
 
     /// Something went wrong; the first such text stays.

@@ -194,6 +194,18 @@ pub enum Cause {
     /// The leg that is copied from can't read this.
     #[error("object {0} can't be read from the leg in step")]
     SourceDamaged(ObjectNumber),
+    /// The volume may hold what the leg that is copied from can't read, and copying would overwrite it.
+    #[error(
+        "object {object} of partition {partition} can't be read from leg {leg}, and copying would drop it here: no object was changed (unload, then save what each volume holds with 'pseudotape copy --damaged record')"
+    )]
+    OnlyHere {
+        /// The first such object.
+        object: ObjectNumber,
+        /// Its partition.
+        partition: u8,
+        /// The leg that can't read it.
+        leg: String,
+    },
     /// The mirror is told to end.
     #[error(
         "the mirror ends before the resync is done: the leg stays out of step, and another resync copies what is still missing"

@@ -14,7 +14,7 @@ pub(super) const COMPARED_OBJECTS: u64 = 4;
 /// So much of a block is shown in words.
 const MOST_SHOWN_BYTES: usize = 40;
 /// Blocks up to this length are read at the first attempt.
-const USUAL_BLOCK_BYTES: usize = 256 << 10;
+pub(super) const USUAL_BLOCK_BYTES: usize = 256 << 10;
 
 /// Where two volumes differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

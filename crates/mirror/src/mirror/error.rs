@@ -2,7 +2,7 @@
 
 use pseudotape_human::counted;
 
-use crate::leg::LegFailure;
+use crate::leg::{Cause, LegFailure};
 
 /// Why a leg can't be brought back, dropped or trusted.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,13 @@ pub enum LegError {
     /// The leg failed, for instance while it was copied onto.
     #[error(transparent)]
     Failed(#[from] LegFailure),
+}
+
+impl LegError {
+    /// Whether the leg was left as it is because it may hold what can't be read from another one.
+    pub(crate) fn keeps_the_only_copy(&self) -> bool {
+        matches!(self, LegError::Failed(failure) if matches!(*failure.cause, Cause::OnlyHere { .. }))
+    }
 }
 
 /// Which legs hold more than one that is to be trusted, as text.

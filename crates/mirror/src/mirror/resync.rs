@@ -1,20 +1,25 @@
 //! How a leg comes back in step.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pseudotape_copy::{Copied, Ending, Progress};
 use pseudotape_human::counted;
 use pseudotape_tape::{
-    Address, EraseExtent, Mark, Noted, ObjectNumber, PartitionNumber, Stop, WriteMode, make_ready,
+    Address, EraseExtent, Failed, Mark, Noted, ObjectNumber, PartitionNumber, Sense, Stop,
+    Transfer, WriteMode, make_ready,
 };
 
 use super::MirrorDrive;
-use super::compare::end_of;
+use super::compare::{USUAL_BLOCK_BYTES, end_of};
 use super::error::LegError;
-use crate::leg::{Cause, Core, NewLeg};
+use crate::leg::{Cause, Core, NewLeg, grow};
 use crate::set::LegNumber;
+
+/// So many bytes, or objects, are read between two looks at whether to end.
+const LOOK_BYTES: u64 = 2 << 20;
+const LOOK_OBJECTS: u64 = 1024;
 
 /// What a resync did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +88,11 @@ impl MirrorDrive {
             return Err(leg.failure(Cause::ReadOnly { why }).into());
         }
         let total = self.copy_between(source, number);
+        if let Err(Cause::OnlyHere { object, .. }) = &total {
+            let text = format!("object {object} is damaged");
+            self.legs[source].note_damage(&text, false);
+            self.legs[number].board().keep_back();
+        }
         // A copy of a volume that misses something misses the same.
         let misses_from = self.legs[source].misses_from();
         let leg = &mut self.legs[number];
@@ -107,15 +117,45 @@ impl MirrorDrive {
     fn copy_between(&self, source: LegNumber, number: LegNumber) -> Result<Resynced, Cause> {
         let mut from = self.legs[source].core();
         let mut to = self.legs[number].core();
-        let total = bring_in_step(&mut from, &mut to, &self.ending);
+        let source = self.legs[source].name();
+        let total = bring_in_step(source, &mut from, &mut to, &self.ending);
         from.forget_place();
         to.forget_place();
         total.map_err(|cause| to.explain_cause(cause))
     }
 }
 
-/// Copies from the last common object on, partition by partition.
-fn bring_in_step(from: &mut Core, to: &mut Core, ending: &AtomicBool) -> Result<Resynced, Cause> {
+/// What is the same in a partition of both volumes, and what each holds there.
+struct Partition {
+    number: u8,
+    /// So many objects at the beginning are the same.
+    common: u64,
+    end: u64,
+    other_end: u64,
+}
+
+impl Partition {
+    fn place(&self, object: u64) -> Address {
+        Address {
+            partition: Some(PartitionNumber(self.number)),
+            object: ObjectNumber(object),
+        }
+    }
+
+    /// What is on both volumes, and is to be written anew on the one that is brought in step.
+    fn overwritten(&self) -> Range<u64> {
+        self.common..self.end.min(self.other_end)
+    }
+}
+
+/// Copies from the last common object on, partition by partition. Before the first change all that will be overwritten
+/// is read from the leg in step: what that leg can't give is perhaps nowhere else.
+fn bring_in_step(
+    source: &str,
+    from: &mut Core,
+    to: &mut Core,
+    ending: &AtomicBool,
+) -> Result<Resynced, Cause> {
     make_ready(to.drive())?;
     let needs = from.drive().mode()?.last_partition;
     let has = to.drive().mode()?.last_partition;
@@ -125,25 +165,40 @@ fn bring_in_step(from: &mut Core, to: &mut Core, ending: &AtomicBool) -> Result<
             needs: u16::from(needs) + 1,
         });
     }
+    let mut partitions = Vec::new();
+    for number in 0..=needs {
+        let partition = compare_partition(from, to, number, ending)?;
+        if let Some(object) = first_unreadable(from, &partition, ending)? {
+            return Err(Cause::OnlyHere {
+                object,
+                partition: number,
+                leg: source.to_owned(),
+            });
+        }
+        partitions.push(partition);
+    }
     let mut total = Resynced::default();
-    for partition in 0..=needs {
+    for partition in &partitions {
         bring_partition(from, to, partition, ending, &mut total)?;
     }
     Ok(total)
 }
 
-fn bring_partition(
-    from: &mut Core,
-    to: &mut Core,
-    partition: u8,
-    ending: &AtomicBool,
-    total: &mut Resynced,
-) -> Result<(), Cause> {
-    let mut go_on = |_: Progress| match ending.load(Ordering::SeqCst) {
+fn until(ending: &AtomicBool) -> ControlFlow<()> {
+    match ending.load(Ordering::SeqCst) {
         true => ControlFlow::Break(()),
         false => ControlFlow::Continue(()),
-    };
-    let (end, other_end) = (end_of(from, partition)?, end_of(to, partition)?);
+    }
+}
+
+fn compare_partition(
+    from: &mut Core,
+    to: &mut Core,
+    number: u8,
+    ending: &AtomicBool,
+) -> Result<Partition, Cause> {
+    let mut go_on = |_: Progress| until(ending);
+    let (end, other_end) = (end_of(from, number)?, end_of(to, number)?);
     let last = pseudotape_copy::last_common_object(from.drive(), to.drive(), &mut go_on)?;
     let common = match last {
         ControlFlow::Break(()) => return Err(Cause::Cancelled),
@@ -152,16 +207,78 @@ fn bring_partition(
             last.0.checked_add(1).ok_or(Cause::Uncountable(last))?
         }
     };
+    Ok(Partition {
+        number,
+        common,
+        end,
+        other_end,
+    })
+}
+
+/// The first object that will be overwritten on the other volume and can't be read from this one.
+fn first_unreadable(
+    from: &mut Core,
+    partition: &Partition,
+    ending: &AtomicBool,
+) -> Result<Option<ObjectNumber>, Cause> {
+    let overwritten = partition.overwritten();
+    if overwritten.is_empty() {
+        return Ok(None);
+    }
+    let no_memory = || Cause::failed(Failed::at(Sense::HardwareError, None));
+    let mut buffer = Vec::new();
+    grow(&mut buffer, USUAL_BLOCK_BYTES).ok_or_else(no_memory)?;
+    let mut object = overwritten.start;
+    let (mut bytes, mut objects) = (0_u64, 0_u64);
+    from.act(|drive| drive.locate(partition.place(object)))?;
+    while object < overwritten.end {
+        let done = match from.read(Transfer::Variable, &mut buffer) {
+            Ok(done) => done,
+            Err(failed) if failed.sense == Sense::MediumError => {
+                return Ok(Some(ObjectNumber(object)));
+            }
+            Err(failed) => return Err(failed.into()),
+        };
+        let length = done.block_length as usize;
+        if length > buffer.len() {
+            // Whether a block is whole is known only of one that was read to its end.
+            grow(&mut buffer, length).ok_or_else(no_memory)?;
+            from.act(|drive| drive.locate(partition.place(object)))?;
+            continue;
+        }
+        object += 1;
+        objects += 1;
+        bytes = bytes.saturating_add(done.block_length.into());
+        if bytes >= LOOK_BYTES || objects >= LOOK_OBJECTS {
+            (bytes, objects) = (0, 0);
+            if until(ending).is_break() {
+                return Err(Cause::Cancelled);
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn bring_partition(
+    from: &mut Core,
+    to: &mut Core,
+    partition: &Partition,
+    ending: &AtomicBool,
+    total: &mut Resynced,
+) -> Result<(), Cause> {
+    let mut go_on = |_: Progress| until(ending);
+    let Partition {
+        number,
+        common,
+        end,
+        other_end,
+    } = *partition;
     total.common = total.common.saturating_add(common);
     if common == end && common == other_end {
         return Ok(());
     }
-    mark_unfinished(to, partition, common)?;
-    let place = |object| Address {
-        partition: Some(PartitionNumber(partition)),
-        object,
-    };
-    let behind_common = place(ObjectNumber(common));
+    mark_unfinished(to, number, common)?;
+    let behind_common = partition.place(common);
     from.act(|drive| drive.locate(behind_common))?;
     to.act(|drive| drive.locate(behind_common))?;
     if common < other_end {
@@ -178,7 +295,7 @@ fn bring_partition(
         match copied.ending {
             Ending::Complete => break,
             Ending::EarlyWarning => {
-                from.act(|drive| drive.locate(place(copied.next)))?;
+                from.act(|drive| drive.locate(partition.place(copied.next.0)))?;
             }
             Ending::PhysicalEnd => return Err(Cause::TooShort(copied.next)),
             Ending::Unreadable => return Err(Cause::SourceDamaged(copied.next)),
