@@ -375,7 +375,7 @@ fn in_step(leg: &str, done: Resynced) -> String {
     });
     if copied == 0 && common == 0 {
         return format!(
-            "leg {leg} is in step: there was nothing to do, and nothing was read ('pseudotape verify' reads an unloaded volume){misses}"
+            "leg {leg} is in step: it had everything, and was not read ('pseudotape verify' reads an unloaded volume){misses}"
         );
     }
     if copied == 0 {
