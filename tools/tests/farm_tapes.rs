@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use pseudotape_image::{CreateParameters, FileStore, Image, VolumeId};
+use pseudotape_tape::Mark;
 use serde_json::Value;
 
 struct Place {
@@ -52,6 +54,22 @@ impl Place {
         let output = self.output(&format!("dump --file {file} {image}"));
         assert!(output.status.success(), "{output:?}");
         output.stdout
+    }
+
+    /// Makes an image of blocks, and no filemark behind them.
+    fn unfinished(&self, name: &str, blocks: &[u8], setmark: bool, capacity: Option<u64>) {
+        let identity = VolumeId(pseudotape_image::Uuid::now_v7());
+        let mut parameters = CreateParameters::new(identity, 0);
+        parameters.header.capacity_bytes = capacity;
+        let store = FileStore::create(&self.path(name)).unwrap();
+        let mut image = Image::create(store, &parameters).unwrap();
+        for block in blocks.chunks(10240) {
+            image.append_block(block).unwrap();
+        }
+        if setmark {
+            image.append_marks(Mark::Setmark, 1).unwrap();
+        }
+        image.finish().unwrap();
     }
 
     /// Extracts an archive with `tar`, and compares with the source.
@@ -182,22 +200,40 @@ fn a_tape_file_that_is_cut_off_is_told() {
     place.ok("farm write V src/a src/b --to tape.ptape");
     // Three blocks of it, and no filemark behind them.
     let archive = place.dumped(0, "tape.ptape");
-    let mut image = pseudotape_image::Image::create(
-        pseudotape_image::FileStore::create(&place.path("cut.ptape")).unwrap(),
-        &pseudotape_image::CreateParameters::new(
-            pseudotape_image::VolumeId(pseudotape_image::Uuid::now_v7()),
-            0,
-        ),
-    )
-    .unwrap();
-    for block in archive[..3 * 10240].chunks(10240) {
-        image.append_block(block).unwrap();
-    }
-    image.finish().unwrap();
+    place.unfinished("cut.ptape", &archive[..3 * 10240], false, None);
     let told = place.ended(2, "farm copy W --from cut.ptape");
     assert!(told.contains("the data end within the archive"), "{told}");
     let list = place.ok("farm ls W");
     assert!(list.contains("src/a") && list.contains("missing"), "{list}");
     let told = place.ended(1, "farm extract W src/b -C farm");
     assert!(told.contains("src/b: not on W: missing"), "{told}");
+}
+
+/// CW-05: behind an archive that was cut off a filemark goes first. Without it both were one tape file, and nobody could
+/// read the second one.
+#[test]
+fn an_archive_behind_an_unfinished_tape_file_is_a_tape_file_of_its_own() {
+    let place = Place::new();
+    place.ok("farm copy V src");
+    for (image, setmark, first) in [("cut.ptape", false, 3), ("setmark.ptape", true, 4)] {
+        place.unfinished(image, &[7; 2 * 10240], setmark, None);
+        let told = place.ok(&format!("farm write V --all --to {image}"));
+        let words = format!(
+            "from object {first} on; a filemark was put before them: the tape file there had none"
+        );
+        assert!(told.contains(&words), "{told}");
+        place.is_source(&place.dumped(1, image), "src");
+        // What ends with a filemark gets no second one.
+        let told = place.ok(&format!("farm write V src/a --to {image} --json"));
+        let shown: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(shown["copies"][0]["filemark_before"], false);
+        let third = place.dumped(2, image);
+        assert!(third.windows(5).any(|part| part == b"src/a"));
+    }
+    // Where the archive does not fit, the filemark goes, too.
+    place.unfinished("small.ptape", &[7; 2 * 10240], false, Some(40 << 10));
+    let before = place.ok("ls small.ptape");
+    let told = place.ended(2, "farm write V --all --to small.ptape");
+    assert!(told.contains("small.ptape: it is full"), "{told}");
+    assert_eq!(place.ok("ls small.ptape"), before);
 }

@@ -9,7 +9,7 @@ use pseudotape_farm::{Exported, Root};
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{
-    Address, EraseExtent, Mark, ObjectNumber, SpaceUnit, Stop, Transfer, WriteMode,
+    Address, Drive, EraseExtent, Failed, Mark, ObjectNumber, SpaceUnit, Stop, Transfer, WriteMode,
 };
 use serde::Serialize;
 
@@ -23,6 +23,7 @@ use crate::image::create::fresh;
 const LONGEST_BLOCK: u32 = 16 << 20;
 /// The length of the blocks that are written: what `tar` reads when nobody tells it.
 const BLOCK_BYTES: usize = 10240;
+const FULL: &str = "it is full, and the archive does not fit";
 
 /// A tape file that is read.
 pub(super) struct TapeFile {
@@ -129,8 +130,10 @@ impl Read for TapeFile {
 /// A tape that gets an archive.
 struct Target {
     tape: Tape,
-    /// Where the archive begins.
+    /// Where the data ended.
     begin: ObjectNumber,
+    /// The last tape file has no filemark: one goes before the archive, which would belong to that file without it.
+    is_unfinished: bool,
     blocks: u64,
     /// Why it has no archive.
     failed: Option<String>,
@@ -158,37 +161,49 @@ impl Target {
         if let Some(refusal) = tape.open.writability().refusal() {
             bail!("{name}: {refusal}");
         }
-        let done = tape.drive().space_to_end_of_data();
-        let done = done.map_err(|failed| anyhow::anyhow!("{name}: {failed}"))?;
+        let (begin, is_unfinished) =
+            end_of(tape.drive()).map_err(|failed| anyhow::anyhow!("{name}: {failed}"))?;
         Ok(Target {
             tape,
-            begin: done.position.object,
+            begin,
+            is_unfinished,
             blocks: 0,
             failed: None,
         })
     }
 
+    /// The object with which the archive begins.
+    fn first_object(&self) -> u64 {
+        self.begin.0.saturating_add(self.is_unfinished.into())
+    }
+
     /// Writes one block, where nothing has failed.
     fn block(&mut self, block: &[u8]) {
+        if self.blocks == 0 && self.is_unfinished {
+            self.filemark(WriteMode::Immediate);
+        }
         if self.failed.is_some() {
             return;
         }
         match self.tape.drive().write(Transfer::Variable, block) {
             Ok(done) if done.count > 0 => self.blocks += 1,
-            Ok(_) => self.give_up("it is full, and the archive does not fit".to_owned()),
+            Ok(_) => self.give_up(FULL.to_owned()),
             Err(failed) => self.failed = Some(failed.to_string()),
         }
     }
 
     /// Ends the archive with a filemark, and commits it.
     fn end(&mut self) {
+        self.filemark(WriteMode::Commit);
+    }
+
+    fn filemark(&mut self, mode: WriteMode) {
         if self.failed.is_some() {
             return;
         }
-        let mode = WriteMode::Commit;
         match self.tape.drive().write_marks(Mark::Filemark, 1, mode) {
             Ok(done) if done.count > 0 => {}
-            Ok(_) => self.give_up("it is full, and the archive does not fit".to_owned()),
+            Ok(_) => self.give_up(FULL.to_owned()),
             Err(failed) => self.failed = Some(failed.to_string()),
         }
     }
@@ -204,11 +219,23 @@ impl Target {
         let went = drive
             .locate(to)
             .is_ok_and(|done| done.position.object == self.begin);
-        if went && self.blocks > 0 {
+        if went && (self.blocks > 0 || self.is_unfinished) {
             // A drive that can't leaves what was cut off; what is written next is written over it.
             let _unable = drive.erase(EraseExtent::Short);
         }
     }
+}
+
+/// Goes to the end of the data: where that is, and whether the last tape file has no filemark.
+fn end_of(drive: &mut dyn Drive) -> Result<(ObjectNumber, bool), Failed> {
+    let end = drive.space_to_end_of_data()?.position.object;
+    if end == ObjectNumber(0) {
+        return Ok((end, false));
+    }
+    let back = drive.space(SpaceUnit::Blocks, -1)?;
+    let is_unfinished = back.count > 0 || back.stop == Some(Stop::Setmark);
+    let again = drive.space_to_end_of_data()?.position.object;
+    Ok((again, is_unfinished))
 }
 
 /// All tapes that get the same archive.
@@ -266,6 +293,8 @@ struct ShownFailed {
 struct ShownCopy {
     tape: String,
     first_object: u64,
+    /// A filemark was written before the archive: the tape file before it had none.
+    filemark_before: bool,
     blocks: u64,
     why: Option<String>,
 }
@@ -281,9 +310,13 @@ impl Report for WrittenFiles {
             let what = match &copy.why {
                 Some(why) => screen.paint(Paint::Bad, &printable(why)),
                 None => format!(
-                    "{} from object {} on",
+                    "{} from object {} on{}",
                     counted(copy.blocks, "block"),
-                    copy.first_object
+                    copy.first_object,
+                    match copy.filemark_before {
+                        true => "; a filemark was put before them: the tape file there had none",
+                        false => "",
+                    }
                 ),
             };
             text += &format!("{}: {what}\n", copy.tape);
@@ -343,12 +376,15 @@ pub(super) fn write(options: &WriteFiles, root: &Root, screen: &Screen) -> anyho
     }
     for target in targets.all {
         let tape = target.tape.name();
+        let first_object = target.first_object();
         let finished = target.tape.finish().err().map(|error| format!("{error:#}"));
+        let why = target.failed.or(finished);
         written.copies.push(ShownCopy {
             tape,
-            first_object: target.begin.0,
+            first_object,
+            filemark_before: target.is_unfinished && why.is_none(),
             blocks: target.blocks,
-            why: target.failed.or(finished),
+            why,
         });
     }
     let good = written
