@@ -136,7 +136,8 @@ pub enum Error {
     },
     /// The disk is full. Nothing of what was at hand is in the volume.
     #[error(
-        "can't write {path}: the disk is full; what was not told as added is not in the volume"
+        "can't write {path}: the disk is full; what was not told as added is not in the volume. Make room on that disk, and \
+         say the command again"
     )]
     Full {
         /// Which file.

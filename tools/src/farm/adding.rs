@@ -386,8 +386,11 @@ impl Adds<'_> {
         };
         added.script = self.tell_script(&path, &added);
         screen.show(&added)?;
-        discarded?;
-        done?;
+        match (done, discarded) {
+            // What stopped the command is what has to be known first.
+            (Err(error), Err(left)) => bail!("{error}; {left}"),
+            (done, discarded) => done.and(discarded)?,
+        }
         Ok(added.verdict())
     }
 }

@@ -88,9 +88,12 @@ fn added(
             Err(other)
         }
     };
-    if done.is_err() {
-        // A volume without a file would only be in the way of the next copy.
-        volume.discard_if_new()?;
+    if done.is_err()
+        // A volume without a file would only be in the way of the next copy. What stopped the command is what has to be
+        // known.
+        && let Err(error) = volume.discard_if_new()
+    {
+        log::warn!("the new volume can't be removed: {error}");
     }
     done?;
     Ok(heard?)

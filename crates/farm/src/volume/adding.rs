@@ -7,7 +7,7 @@ use std::path::Path;
 use pseudotape_pax::Reader;
 use uuid::Uuid;
 
-use super::batch::{Batch, Pending};
+use super::batch::{Batch, Pending, temporary};
 use super::presence::{Looking, Presence, Presences};
 use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
@@ -292,20 +292,11 @@ impl<'a> Adding<'a> {
         let replaces = self.presences.replaced(self.volume, title);
         let number = self.next;
         self.next = number.next();
-        let mut readings = 0;
-        let (entry, name, made) = loop {
-            readings += 1;
-            match self.make(number, file, readings == READINGS)? {
-                Some(made) => break made,
-                None => match file.again() {
-                    Ok(true) => {}
-                    Ok(false) => {
-                        break self.make_missing(number, file, "it changed while it was read")?;
-                    }
-                    Err(why) => break self.make_missing(number, file, &why.to_string())?,
-                },
-            }
-        };
+        let made = self.make_of(number, file).inspect_err(|_| {
+            // Nobody has another use for a part of a capsule, and a full disk has no room for it.
+            drop(self.volume.place.remove(&temporary(number)));
+        });
+        let (entry, name, made) = made?;
         let is_of_volume = file.digest().is_some();
         if entry.state == State::Missing && (is_listed || is_of_volume) {
             // What is there is no worse than nothing, and another volume still has what it had.
@@ -322,6 +313,28 @@ impl<'a> Adding<'a> {
         match self.batch.is_full(self.volume) {
             true => self.commit(),
             false => Ok(()),
+        }
+    }
+
+    /// Makes a capsule, of what the file is when it stays as it is while it is read.
+    fn make_of(
+        &mut self,
+        number: Number,
+        file: &mut dyn Offered,
+    ) -> Result<(Entry, String, std::fs::File), Error> {
+        let mut readings = 0;
+        loop {
+            readings += 1;
+            if let Some(made) = self.make(number, file, readings == READINGS)? {
+                return Ok(made);
+            }
+            match file.again() {
+                Ok(true) => {}
+                Ok(false) => {
+                    return self.make_missing(number, file, "it changed while it was read");
+                }
+                Err(why) => return self.make_missing(number, file, &why.to_string()),
+            }
         }
     }
 
@@ -387,16 +400,13 @@ impl<'a> Adding<'a> {
                 Ok(0) => break,
                 Ok(bytes) => {
                     let bytes = self.buffer.get(..bytes).unwrap_or_default();
-                    let path = self.volume.place.path_of(&super::batch::temporary(number));
+                    let path = self.volume.place.path_of(&temporary(number));
                     archive
                         .put(bytes)
                         .map_err(|error| Error::writing(&path, error))?;
                 }
-                Err(error) if Gone::is_why(&error) => {
-                    // Of a file that did not come to its end nothing is left.
-                    self.volume.place.remove(&super::batch::temporary(number))?;
-                    return Err(Error::Cut);
-                }
+                // Of a file that did not come to its end nothing is left.
+                Err(error) if Gone::is_why(&error) => return Err(Error::Cut),
                 Err(error) => {
                     return Ok(Reading::Missing(format!("it could not be read: {error}")));
                 }

@@ -73,7 +73,12 @@ impl Batch {
         let before = volume.directory.clone();
         let entries = pending.iter().map(|pending| pending.entry.clone());
         volume.directory.put(entries);
-        if let Err(error) = volume.write_directory() {
+        if let Err(error) = volume.stage_directory() {
+            volume.directory = before;
+            drop_all(&volume.place, &pending, named);
+            return Err(error);
+        }
+        if let Err(error) = volume.put_directory() {
             // Which of the two directories is there, nobody knows before it is read again. The capsules stay.
             volume.directory = before;
             return Err(error);

@@ -229,34 +229,46 @@ impl Root {
     /// Makes a volume, which must not be there.
     pub fn create(&self, name: &VolumeName) -> Result<Volume, Error> {
         self.found(name)?;
-        if !Place::make(&self.path.join(name.as_str()))? {
+        let path = self.path.join(name.as_str());
+        if !Place::make(&path)? {
             return Err(Error::Exists(name.clone()));
         }
         let place = self.locked(name)?;
         // Whoever was faster than the lock has made the volume.
         match read_directory(&place, name)? {
             Some(_) => Err(Error::Exists(name.clone())),
-            None => Volume::begin(name, place, self.marks),
+            None => Volume::begin(name, place, self.marks).inspect_err(|_| remove_empty(&path)),
         }
     }
 
     /// Opens a volume to change it, and makes it where it is not there.
     pub fn open_or_create(&self, name: &VolumeName) -> Result<Volume, Error> {
         self.found(name)?;
-        let place = loop {
+        let path = self.path.join(name.as_str());
+        let (place, is_made) = loop {
             // Whether it made the folder or somebody else did: it is there.
-            Place::make(&self.path.join(name.as_str()))?;
+            let is_made = Place::make(&path)?;
             match self.locked(name) {
                 // Somebody deleted it again.
                 Err(Error::NoVolume { .. }) => {}
-                locked => break locked?,
+                locked => break (locked?, is_made),
             }
         };
         match read_directory(&place, name)? {
             Some(directory) => Volume::to_change(name, place, directory),
-            None => Volume::begin(name, place, self.marks),
+            None => Volume::begin(name, place, self.marks).inspect_err(|_| {
+                if is_made {
+                    remove_empty(&path);
+                }
+            }),
         }
     }
+}
+
+/// Removes the folder that was made for a volume which could not be begun.
+fn remove_empty(path: &Path) {
+    // With anything in it, it stays.
+    drop(fs::remove_dir(path));
 }
 
 /// Reads the directory; `None` where there is none, and no capsule either.
@@ -423,12 +435,24 @@ impl Volume {
 
     /// Puts the directory on stable storage, in the place of the one before: old or new, never between.
     fn write_directory(&mut self) -> Result<(), Error> {
+        self.stage_directory()?;
+        self.put_directory()
+    }
+
+    /// Writes it beside the one before, which is the directory still. Where that fails, nothing of it is left.
+    fn stage_directory(&mut self) -> Result<(), Error> {
         let name = format!("{DIRECTORY_NAME}{TEMPORARY}");
         let bytes = self.directory.encode();
         let file = self.place.create(&name)?;
-        batch::write_all(&self.place, &name, &file, &bytes)?;
-        self.place.sync_file(&name, &file)?;
-        self.place.sync_names()?;
+        let written = batch::write_all(&self.place, &name, &file, &bytes);
+        let synced = written.and_then(|()| self.place.sync_file(&name, &file));
+        let named = synced.and_then(|()| self.place.sync_names());
+        named.inspect_err(|_| drop(self.place.remove(&name)))
+    }
+
+    /// Puts what was written in the place of the one before.
+    fn put_directory(&mut self) -> Result<(), Error> {
+        let name = format!("{DIRECTORY_NAME}{TEMPORARY}");
         self.place.rename_over(&name, DIRECTORY_NAME)?;
         self.place.sync_names()
     }
