@@ -237,3 +237,19 @@ fn an_archive_behind_an_unfinished_tape_file_is_a_tape_file_of_its_own() {
     assert!(told.contains("small.ptape: it is full"), "{told}");
     assert_eq!(place.ok("ls small.ptape"), before);
 }
+
+/// CW-05: what is no archive is told with the tape; of what zstd packed the way to read it is said, and no volume is made.
+#[test]
+fn a_tape_file_that_is_no_archive_is_told_with_its_tape() {
+    let place = Place::new();
+    place.unfinished("noise.ptape", &[7; 2 * 10240], false, None);
+    let told = place.ended(2, "farm copy V --from noise.ptape");
+    assert!(
+        told.contains("noise.ptape: byte 0 of the archive"),
+        "{told}"
+    );
+    place.ok("farm copy Z src --compression on");
+    let told = place.ended(2, "farm copy V --from farm/Z/FILE0000001.ptape");
+    assert!(told.contains("FILE0000001.ptape: compressed: "), "{told}");
+    assert!(!place.path("farm/V").exists());
+}

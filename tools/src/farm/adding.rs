@@ -245,6 +245,9 @@ pub(super) fn run(
         Some(from) => Some(TapeFile::open(from, options.file)?),
         None => None,
     };
+    if let Some(tape) = &mut tape {
+        tape.begin()?;
+    }
     let adds = Adds {
         name: &options.volume,
         how,
@@ -256,6 +259,7 @@ pub(super) fn run(
         compression: options.compression,
         script: Script::of(settings)?,
         word: "added",
+        tape: tape.as_ref().map(TapeFile::name),
         verbose: options.verbose,
     };
     let verdict = adds.run(root, screen, |adding| {
@@ -301,6 +305,7 @@ pub(super) fn merge(
         compression: options.compression,
         script: Script::of(settings)?,
         word: "recorded",
+        tape: None,
         verbose: options.verbose,
     };
     adds.run(root, screen, |adding| {
@@ -321,10 +326,24 @@ struct Adds<'a> {
     script: Option<Script>,
     /// What is said of each file that was added.
     word: &'static str,
+    /// The tape that the archive is read from.
+    tape: Option<String>,
     verbose: bool,
 }
 
 impl Adds<'_> {
+    /// An error, with the tape that it is about.
+    fn named(&self, error: pseudotape_farm::Error) -> anyhow::Error {
+        match (&self.tape, &error) {
+            (Some(tape), pseudotape_farm::Error::Archive(why))
+                if !why.to_string().contains(tape.as_str()) =>
+            {
+                anyhow::Error::new(error).context(tape.clone())
+            }
+            _ => error.into(),
+        }
+    }
+
     /// A volume stays as it was made, and who asks for something else is to know that.
     fn check_marks(&self, volume: &Volume) -> anyhow::Result<()> {
         let is_compressed = volume.directory().marks().compressed;
@@ -373,7 +392,8 @@ impl Adds<'_> {
         let mut adding = Adding::to(&mut volume, verb, self.keeping, &mut tell);
         adding = adding.looking(self.looking);
         let done = add(&mut adding).and_then(|()| adding.finish());
-        added.stopped = done.as_ref().err().map(ToString::to_string);
+        let done = done.map_err(|error| self.named(error));
+        added.stopped = done.as_ref().err().map(|error| format!("{error:#}"));
         let path = volume.path().display().to_string();
         let discarded = match done {
             // A volume without a file would only be in the way of the next copy.
@@ -388,8 +408,8 @@ impl Adds<'_> {
         screen.show(&added)?;
         match (done, discarded) {
             // What stopped the command is what has to be known first.
-            (Err(error), Err(left)) => bail!("{error}; {left}"),
-            (done, discarded) => done.and(discarded)?,
+            (Err(error), Err(left)) => bail!("{error:#}; {left}"),
+            (done, discarded) => done.and(discarded.map_err(Into::into))?,
         }
         Ok(added.verdict())
     }

@@ -23,6 +23,8 @@ use crate::image::create::fresh;
 const LONGEST_BLOCK: u32 = 16 << 20;
 /// The length of the blocks that are written: what `tar` reads when nobody tells it.
 const BLOCK_BYTES: usize = 10240;
+/// The first bytes of what zstd packed.
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const FULL: &str = "it is full, and the archive does not fit";
 
 /// A tape file that is read.
@@ -32,6 +34,8 @@ pub(super) struct TapeFile {
     at: usize,
     used: usize,
     is_behind: bool,
+    /// Why the first block can't be read.
+    unreadable: Option<io::Error>,
 }
 
 impl TapeFile {
@@ -67,7 +71,27 @@ impl TapeFile {
             at: 0,
             used: 0,
             is_behind: false,
+            unreadable: None,
         })
+    }
+
+    /// Reads the first block. What is compressed is refused before a volume is made, with the way to read it.
+    pub(super) fn begin(&mut self) -> anyhow::Result<()> {
+        // It is told when it is wanted: files that are added before the archive are.
+        self.unreadable = self.fill().err();
+        let block = self.block.get(..self.used).unwrap_or_default();
+        ensure!(
+            !block.starts_with(&ZSTD),
+            "{}: compressed: the tape file begins as those of zstd do. 'zstd -d' unpacks it (of an image: 'pseudotape dump \
+             --file N IMAGE | zstd -d'), and '--tar -' adds what comes out",
+            self.tape.name()
+        );
+        Ok(())
+    }
+
+    /// What it is read from.
+    pub(super) fn name(&self) -> String {
+        self.tape.name()
     }
 
     /// Goes behind the tape file, so that the next command finds the next one.
@@ -84,8 +108,9 @@ impl TapeFile {
     }
 }
 
-impl Read for TapeFile {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+impl TapeFile {
+    /// Reads the next block, where all of the last one is taken.
+    fn fill(&mut self) -> io::Result<()> {
         let name = |tape: &Tape| tape.name();
         if self.at == self.used && !self.is_behind {
             self.at = 0;
@@ -117,6 +142,16 @@ impl Read for TapeFile {
                 _ => self.used = done.bytes,
             }
         }
+        Ok(())
+    }
+}
+
+impl Read for TapeFile {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if let Some(error) = self.unreadable.take() {
+            return Err(error);
+        }
+        self.fill()?;
         let ready = self.block.get(self.at..self.used).unwrap_or_default();
         let bytes = ready.len().min(out.len());
         if let (Some(out), Some(ready)) = (out.get_mut(..bytes), ready.get(..bytes)) {
