@@ -209,8 +209,8 @@ fn a_tape_file_that_is_cut_off_is_told() {
     assert!(told.contains("src/b: not on W: missing"), "{told}");
 }
 
-/// CW-05: behind an archive that was cut off a filemark goes first. Without it both were one tape file, and nobody could
-/// read the second one.
+/// CW-05: behind an archive that was cut off a filemark goes first. Without it both were one tape file, and nobody
+/// could read the second one.
 #[test]
 fn an_archive_behind_an_unfinished_tape_file_is_a_tape_file_of_its_own() {
     let place = Place::new();
@@ -238,7 +238,8 @@ fn an_archive_behind_an_unfinished_tape_file_is_a_tape_file_of_its_own() {
     assert_eq!(place.ok("ls small.ptape"), before);
 }
 
-/// CW-05: what is no archive is told with the tape; of what zstd packed the way to read it is said, and no volume is made.
+/// CW-05: what is no archive is told with the tape; of what zstd packed the way to read it is said, and no volume is
+/// made.
 #[test]
 fn a_tape_file_that_is_no_archive_is_told_with_its_tape() {
     let place = Place::new();

@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// A link in the root leads to no folder.
     #[error(
-        "{path} leads to {target}, which can't be opened as a folder: {source}; make it, or mount it"
+        "{path} leads to {target}, which can't be opened as a folder: {source}; is its disk mounted?"
     )]
     Redirected {
         /// The link.
@@ -126,6 +126,25 @@ pub enum Error {
         /// Where.
         path: PathBuf,
     },
+    /// Neither directory nor capsule, and something else.
+    #[error(
+        "{path} is no volume: neither a directory nor capsules are in it, and other things are; 'pseudotape farm add' would make \
+         the volume among them"
+    )]
+    OtherThings {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Volumes are in it, and nothing says whose.
+    #[error(
+        "{path} is no volume: volumes are in it, as in the folder of a host's private volumes, which has lost its file {HOST_FLAG}. \
+         {touch} makes it that again",
+        touch = touch(.path)
+    )]
+    Unflagged {
+        /// Where.
+        path: PathBuf,
+    },
     /// The directory can't be used.
     #[error("can't use {path}: {cause}; 'pseudotape farm rebuild' makes it anew from the capsules")]
     Directory {
@@ -193,6 +212,12 @@ pub enum Error {
 pub(crate) fn of(holder: &Option<Holder>) -> String {
     let words = holder.as_ref().map(ToString::to_string);
     words.unwrap_or_else(|| "another command".to_owned())
+}
+
+/// The command that says that a folder has the private volumes of a host.
+fn touch(folder: &Path) -> String {
+    let flag = folder.join(HOST_FLAG).display().to_string();
+    format!("'touch {}'", pseudotape_human::shell_word(flag))
 }
 
 /// What is wrong with a capsule.

@@ -42,6 +42,16 @@ pub(crate) fn is_of_host(folder: &Path) -> bool {
     fs::symlink_metadata(folder.join(HOST_FLAG)).is_ok_and(|found| found.is_file())
 }
 
+/// Whether a folder has volumes in it, as one of a host has: folders with a directory of this name. Which it is, only
+/// the file says.
+pub(crate) fn has_volumes(folder: &Path, directory: &str) -> bool {
+    let is_volume = |entry: fs::DirEntry| {
+        entry.file_type().is_ok_and(|kind| !kind.is_file())
+            && entry.path().join(directory).is_file()
+    };
+    fs::read_dir(folder).is_ok_and(|found| found.flatten().any(is_volume))
+}
+
 /// Says so, in a folder that is empty.
 pub(crate) fn flag_host(folder: &Path) -> io::Result<()> {
     write_new(&folder.join(HOST_FLAG), HOST_WORDS)

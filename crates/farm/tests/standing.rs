@@ -171,3 +171,57 @@ fn private_volumes_are_in_a_folder_of_their_host() {
     fs::write(place.path("farm/zeus"), "x").expect("a file");
     assert!(matches!(host("zeus", true), Err(Error::NotOfHost { .. })));
 }
+
+/// CW-44, CW-76: what is in a folder that is no volume is not to be removed. Where the private volumes of a host are in
+/// it, the way back is said, and no shared volume is made among them.
+#[test]
+fn a_folder_with_other_things_is_not_to_be_removed() {
+    let place = Place::in_memory();
+    let a = place.file("a", "first");
+    let root = place.root();
+    let look = |volume: &str| {
+        let error = root.look(&name(volume)).expect_err("no volume");
+        error.to_string()
+    };
+    let castor = root.clone().of_host(&name("castor"), true).expect("a root");
+    add(&castor, "V", Verb::Add, &[&a]).expect("added");
+    fs::remove_file(place.path("farm/castor/.private-volumes")).expect("removed");
+    let touch = format!(
+        "'touch {}'",
+        place.path("farm/castor/.private-volumes").display()
+    );
+    let told = look("castor");
+    assert!(told.contains(&touch) && !told.contains("remove"), "{told}");
+    let error = add(&root, "castor", Verb::Add, &[&a]).expect_err("volumes are in it");
+    assert!(matches!(error, Error::Unflagged { .. }), "{error}");
+    assert_eq!(names(&place.path("farm/castor")), ["V"]);
+    fs::write(place.path("farm/castor/.private-volumes"), "").expect("a file");
+    assert_eq!(entries(&castor, "V").len(), 1);
+
+    fs::create_dir(place.path("farm/other")).expect("a folder");
+    let told = look("other");
+    assert!(told.contains("or remove the folder"), "{told}");
+    fs::write(place.path("farm/other/thesis"), "text").expect("a file");
+    let told = look("other");
+    assert!(
+        told.contains("other is no volume") && !told.contains("remove"),
+        "{told}"
+    );
+    // What a file system has in its top folder is nobody's volume.
+    fs::create_dir(place.path("farm/lost+found")).expect("a folder");
+    assert_eq!(root.volumes().expect("a list"), [name("other")]);
+}
+
+/// CW-52: a volume whose disk is not mounted is listed, and says so.
+#[test]
+fn a_link_to_a_disk_that_is_not_there_is_listed() {
+    let place = Place::in_memory();
+    symlink("../disk/V", place.path("farm/V")).expect("a link");
+    let root = place.root();
+    assert_eq!(root.volumes().expect("a list"), [name("V")]);
+    let error = root.look(&name("V")).expect_err("nothing is there");
+    assert!(
+        error.to_string().contains("is its disk mounted?"),
+        "{error}"
+    );
+}

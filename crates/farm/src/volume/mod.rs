@@ -45,6 +45,9 @@ pub const DIRECTORY_NAME: &str = "FILE000.dir";
 /// What is being made has this behind its name; what is left over of it is nothing.
 pub(crate) const TEMPORARY: &str = ".tmp";
 
+/// A folder that a file system makes in its top folder.
+const LOST_AND_FOUND: &str = "lost+found";
+
 /// The root of a farm: a folder with a folder for each volume.
 #[derive(Clone, Debug)]
 pub struct Root {
@@ -146,9 +149,15 @@ impl Root {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            // Also those to which links lead.
-            let is_folder = fs::metadata(entry.path()).is_ok_and(|found| found.is_dir());
-            let is_folder = is_folder && !standing::is_of_host(&entry.path());
+            let path = entry.path();
+            // Also those to which links lead, and links to what is not there: its disk can be mounted.
+            let is_folder = match fs::metadata(&path) {
+                Ok(found) => found.is_dir() && !standing::is_of_host(&path),
+                Err(_) => path.is_symlink(),
+            };
+            // The root can be the top folder of a file system.
+            let is_folder = is_folder
+                && (entry.file_name() != LOST_AND_FOUND || path.join(DIRECTORY_NAME).exists());
             let name = entry
                 .file_name()
                 .to_str()
@@ -210,9 +219,7 @@ impl Root {
     pub fn look(&self, name: &VolumeName) -> Result<Volume, Error> {
         let place = self.place(name)?;
         let directory = read_directory(&place, name)?;
-        let directory = directory.ok_or_else(|| Error::NeverMade {
-            path: place.path().to_owned(),
-        })?;
+        let directory = directory.ok_or_else(|| no_volume(&place))?;
         Ok(Volume::of(name, place, directory))
     }
 
@@ -220,9 +227,7 @@ impl Root {
     pub fn open_volume(&self, name: &VolumeName) -> Result<Volume, Error> {
         let place = self.locked(name)?;
         let directory = read_directory(&place, name)?;
-        let directory = directory.ok_or_else(|| Error::NeverMade {
-            path: place.path().to_owned(),
-        })?;
+        let directory = directory.ok_or_else(|| no_volume(&place))?;
         Volume::to_change(name, place, directory)
     }
 
@@ -256,12 +261,31 @@ impl Root {
         };
         match read_directory(&place, name)? {
             Some(directory) => Volume::to_change(name, place, directory),
+            None if standing::has_volumes(&path, DIRECTORY_NAME) => Err(Error::Unflagged { path }),
             None => Volume::begin(name, place, self.marks).inspect_err(|_| {
                 if is_made {
                     remove_empty(&path);
                 }
             }),
         }
+    }
+}
+
+/// Why a folder without directory and capsules is no volume. What it has is nothing to be removed.
+fn no_volume(place: &Place) -> Error {
+    let path = place.path().to_owned();
+    if standing::has_volumes(&path, DIRECTORY_NAME) {
+        return Error::Unflagged { path };
+    }
+    let is_nothing = |name: &str| is_temporary(name) || is_of_file_system(place, name);
+    let is_other = |entry: fs::DirEntry| !entry.file_name().to_str().is_some_and(is_nothing);
+    // Where it can't be read, nobody knows that it is empty.
+    let has_others = fs::read_dir(&path).map_or(true, |found| {
+        found.into_iter().any(|entry| entry.map_or(true, is_other))
+    });
+    match has_others {
+        true => Error::OtherThings { path },
+        false => Error::NeverMade { path },
     }
 }
 
@@ -460,7 +484,7 @@ impl Volume {
 
 /// Whether a file is no farm's and belongs there nevertheless: what a file system has in its top folder.
 fn is_of_file_system(place: &Place, name: &str) -> bool {
-    place.standing().is_elsewhere && name == "lost+found"
+    place.standing().is_elsewhere && name == LOST_AND_FOUND
 }
 
 /// Whether a file is what a command leaves over that is killed.
