@@ -107,7 +107,7 @@ impl St {
         }
     }
 
-    fn set_size_and_density(
+    pub(crate) fn set_size_and_density(
         &mut self,
         drive: &mut dyn Drive,
         size: Option<u32>,

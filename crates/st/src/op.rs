@@ -214,7 +214,10 @@ impl St {
                 self.set_density(drive, density).ok(); // st ignores it
             }
             if let Some(size) = self.mount.block_size_set {
-                self.set_block_size(drive, size).ok(); // st ignores it
+                // A MODE SELECT has both: the density that st knows goes along, also where it was just refused.
+                let size = Some(size.cast_unsigned());
+                let density = Some(self.mount.density);
+                self.set_size_and_density(drive, size, density).ok(); // st ignores it
             }
         }
         Ok(())

@@ -55,6 +55,22 @@ fn settings_are_restored_by_the_rewind_after_a_reset() {
     assert_eq!(bench.at(), (0, 0));
 }
 
+/// ST-RESET-03. The cartridge was changed, too: the drive tells that the one who sets the density. A MODE SELECT of the
+/// block size has the density as well (st_int_ioctl: `b_data[4] = STp->density`).
+#[test]
+fn settings_are_restored_although_the_drive_has_more_news() {
+    let mut bench = Bench::open_blank("generic");
+    bench.does(Operation::SetBlockSize, 512);
+    bench.does(Operation::SetDensity, 3);
+    bench.drive.reset();
+    assert_eq!(bench.op(Operation::ForwardBlocks, 1), Err(Errno::Io));
+    let cartridge = bench.drive.eject().expect("it holds one");
+    bench.drive.insert(cartridge);
+    bench.does(Operation::Rewind, 1);
+    let mode = pseudotape_tape::Drive::mode(&mut bench.drive).unwrap();
+    assert_eq!((mode.block_size, mode.density), (512, 3));
+}
+
 /// ST-RESET-03
 #[test]
 fn a_default_that_is_given_up_does_not_give_up_what_was_set() {
