@@ -81,7 +81,10 @@ mod tests {
     fn options_keys_and_their_values_are_offered() {
         assert_eq!(offered(&["--open"]), ["--open-wait"]);
         assert_eq!(offered(&["--drive", "pers"]), ["personality="]);
-        assert_eq!(offered(&["--drive", "personality=l"]), ["personality=lto5"]);
+        assert_eq!(
+            offered(&["--drive", "personality=lto5"]),
+            ["personality=lto5"]
+        );
         assert_eq!(offered(&["--drive=cache=d"]), ["--drive=cache=drop"]);
         assert_eq!(
             offered(&["--drive", "image=x,early"]),
