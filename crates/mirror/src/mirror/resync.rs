@@ -93,6 +93,10 @@ impl MirrorDrive {
             self.legs[source].note_damage(&text, false);
             self.legs[number].board().keep_back();
         }
+        if let Err(cause @ Cause::Cancelled) = &total {
+            // Here, where whoever ends the mirror still waits for it: who asked may not hear of it any more.
+            log::warn!("leg {name}: {cause}");
+        }
         // A copy of a volume that misses something misses the same.
         let misses_from = self.legs[source].misses_from();
         let leg = &mut self.legs[number];
