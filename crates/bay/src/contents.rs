@@ -25,6 +25,21 @@ pub(crate) struct Own {
     pub(crate) trouble: Option<String>,
 }
 
+impl Own {
+    /// Puts a volume in that brings its own drive. To programs the drive stays the same one.
+    pub(crate) fn put_guest(&mut self, mut guest: Box<Guest>) {
+        guest.chosen = self.drive.chosen();
+        self.guest = Some(guest);
+    }
+
+    /// Takes that volume out.
+    pub(crate) fn take_guest(&mut self) -> Option<Box<Guest>> {
+        let guest = self.guest.take()?;
+        self.drive.adopt_mode(guest.chosen);
+        Some(guest)
+    }
+}
+
 pub(crate) enum Contents {
     /// Volumes are loaded here by their specification.
     Own(Own),

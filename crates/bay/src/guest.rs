@@ -3,7 +3,7 @@
 use pseudotape_sink::{Opened, Sink};
 use pseudotape_tape::{
     BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Position,
-    ReadDone, Sense, Transfer, Volume, Writability,
+    ReadDone, Sense, Transfer, Volume, Writability, make_ready,
 };
 
 /// The volume in the slot, as st sees it: the first operation is told that the medium may have changed, and the door
@@ -19,6 +19,8 @@ pub(crate) struct Guest {
     /// Why the host did not let it be opened for writing.
     pub(crate) refusal: Option<String>,
     pub(crate) partitions: u8,
+    /// What programs chose of the mode. The first operation brings the volume's drive to what was chosen before.
+    pub(crate) chosen: ModeSelect,
     news: bool,
 }
 
@@ -41,17 +43,42 @@ impl Guest {
             name: sink.to_string(),
             sink,
             door: Door::Unlocked,
+            chosen: ModeSelect::default(),
             news: true,
         }
     }
 
     fn begin(&mut self) -> Result<(), Failed> {
-        match std::mem::take(&mut self.news) {
-            true => Err(Failed::at(
-                Sense::MediumChanged,
-                self.volume.known_position(),
-            )),
-            false => Ok(()),
+        if !std::mem::take(&mut self.news) {
+            return Ok(());
+        }
+        self.choose_again();
+        Err(Failed::at(
+            Sense::MediumChanged,
+            self.volume.known_position(),
+        ))
+    }
+
+    /// To programs the drive is the same one, whichever volume is in it (docs/SEMANTICS.md, ST-OPEN-03). What the
+    /// volume's own drive can't do it does not do: st asks it, and a program sees what it does.
+    fn choose_again(&mut self) {
+        let block_size = ModeSelect {
+            block_size: self.chosen.block_size,
+            ..ModeSelect::default()
+        };
+        let others = ModeSelect {
+            block_size: None,
+            ..self.chosen
+        };
+        for change in [block_size, others] {
+            if change == ModeSelect::default() {
+                continue;
+            }
+            let chosen = make_ready(&mut *self.volume).and_then(|()| self.volume.set_mode(change));
+            if let Err(failed) = chosen {
+                let name = &self.name;
+                log::warn!("{name}: it does not take the mode of the one before: {failed}");
+            }
         }
     }
 }
@@ -77,7 +104,9 @@ impl Drive for Guest {
 
     fn set_mode(&mut self, change: ModeSelect) -> Result<(), Failed> {
         self.begin()?;
-        self.volume.set_mode(change)
+        self.volume.set_mode(change)?;
+        self.chosen = self.chosen.and_then(change);
+        Ok(())
     }
 
     fn read(&mut self, transfer: Transfer, buffer: &mut [u8]) -> Result<ReadDone, Failed> {

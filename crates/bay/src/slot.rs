@@ -246,7 +246,7 @@ impl Slot {
                 }
             }
             OpenedContent::Guest(guest) => {
-                own.guest = Some(guest);
+                own.put_guest(guest);
                 Ok((name, Vec::new()))
             }
         }
@@ -287,7 +287,7 @@ impl Slot {
             name: name.clone(),
             source,
         };
-        if let Some(guest) = own.guest.take() {
+        if let Some(guest) = own.take_guest() {
             let Guest { volume, name, .. } = *guest;
             volume
                 .finish()
@@ -321,7 +321,7 @@ impl Slot {
         let Contents::Own(own) = self.0.behind_mut() else {
             return;
         };
-        drop(own.guest.take());
+        drop(own.take_guest());
         drop(own.drive.eject());
         drop(own.keeper.take());
     }

@@ -1,5 +1,5 @@
 use pseudotape_image::CachePolicy;
-use pseudotape_tape::{Door, Identity, Sense};
+use pseudotape_tape::{Door, Identity, ModeSelect, Sense};
 
 use crate::cartridge::{Cartridge, Medium};
 use crate::personality::Personality;
@@ -96,6 +96,7 @@ pub struct ImageDrive<M: Medium> {
     pub(crate) density: u8,
     pub(crate) buffering: u8,
     pub(crate) compression: bool,
+    pub(crate) chosen: ModeSelect,
     pub(crate) partition: u8,
     /// Length of the block just written, as long as it can be lengthened.
     pub(crate) extendable: Option<u64>,
@@ -118,6 +119,7 @@ impl<M: Medium> ImageDrive<M> {
             density: personality.density,
             buffering: personality.buffering,
             compression: false,
+            chosen: ModeSelect::default(),
             partition: 0,
             extendable: None,
             trouble: None,
@@ -165,7 +167,36 @@ impl<M: Medium> ImageDrive<M> {
         self.density = self.personality.density;
         self.buffering = self.personality.buffering;
         self.compression = false;
+        self.chosen = ModeSelect::default();
         self.attentions.reset = true;
+    }
+
+    /// What programs chose of the mode since power-on or the last reset; never a density, which is the medium's.
+    #[must_use]
+    pub fn chosen(&self) -> ModeSelect {
+        self.chosen
+    }
+
+    /// Takes what programs chose of the mode while a volume with a drive of its own stood in this one's place. It needs
+    /// no cartridge, and leaves what this drive can't do.
+    pub fn adopt_mode(&mut self, chosen: ModeSelect) {
+        let takes = |size: &u32| self.personality.takes_block_size(*size);
+        let adopted = ModeSelect {
+            block_size: chosen.block_size.filter(takes),
+            density: None,
+            buffering: chosen.buffering,
+            compression: chosen.compression.filter(|_| self.personality.compression),
+        };
+        self.choose(adopted);
+    }
+
+    /// Sets what was found to be possible.
+    pub(crate) fn choose(&mut self, change: ModeSelect) {
+        self.block_size = change.block_size.unwrap_or(self.block_size);
+        self.density = change.density.unwrap_or(self.density);
+        self.buffering = change.buffering.unwrap_or(self.buffering);
+        self.compression = change.compression.unwrap_or(self.compression);
+        self.chosen = self.chosen.and_then(change);
     }
 
     /// Forgets pending unit attentions, as when other commands had fetched them.

@@ -175,10 +175,7 @@ impl<M: Medium> Drive for ImageDrive<M> {
         if !(size_fits && density_fits && compression_fits && buffering_fits) {
             return self.fail(Sense::IllegalRequest, 0);
         }
-        self.block_size = change.block_size.unwrap_or(self.block_size);
-        self.density = change.density.unwrap_or(self.density);
-        self.buffering = change.buffering.unwrap_or(self.buffering);
-        self.compression = change.compression.unwrap_or(self.compression);
+        self.choose(change);
         Ok(())
     }
 

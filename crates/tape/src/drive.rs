@@ -35,6 +35,20 @@ pub struct ModeSelect {
     pub compression: Option<bool>,
 }
 
+impl ModeSelect {
+    /// What is chosen of a drive's mode after both changes, and is chosen again when another medium is in it. The
+    /// density is left out: it belongs to the medium.
+    #[must_use]
+    pub fn and_then(self, later: ModeSelect) -> ModeSelect {
+        ModeSelect {
+            block_size: later.block_size.or(self.block_size),
+            density: None,
+            buffering: later.buffering.or(self.buffering),
+            compression: later.compression.or(self.compression),
+        }
+    }
+}
+
 /// One tape drive: the seam between what a host sees and what holds the tape.
 ///
 /// Operations block until done. Unit attentions ([`Sense::MediumChanged`](crate::Sense::MediumChanged),

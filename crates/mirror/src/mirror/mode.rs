@@ -69,13 +69,7 @@ impl MirrorDrive {
             }
         }
         let Some(refused) = refused else {
-            self.chosen = ModeSelect {
-                block_size: change.block_size.or(self.chosen.block_size),
-                // That of a medium, not of a drive.
-                density: None,
-                buffering: change.buffering.or(self.chosen.buffering),
-                compression: change.compression.or(self.chosen.compression),
-            };
+            self.chosen = self.chosen.and_then(change);
             return self.check_losses(losses);
         };
         let back = ModeSelect {
