@@ -32,6 +32,7 @@ for command in rmt-tar rmt-dump "pseudotape-rmt --allow node=${NODES[1]}"; do
 
     far_up 60M
     mirror_up --leg "near=$WORK/near.ptape" --leg "$far,class=spare"
+    check "the log says whose host is waited for ($server)" grep -q 'leg far: opening rmt:localhost:node' mirror.err
     check "tar to an image and $server" tar -b 20 -cf "$NODE" tree
     # larger ones come in two pieces in User Mode Linux of Debian 12 (docs/decisions/0004-pieces.md), which rmt can't join
     check "a second file, of larger records ($server)" tar -b 200 -cf "$NODE" tree

@@ -21,6 +21,10 @@ pub(crate) struct Opened {
 
 /// Opens a sink as a leg. A sink that can't be written is opened for reading, as a protected volume.
 pub(crate) fn open(options: &LegOptions, sink: &Sink) -> Result<Opened> {
+    if sink.is_node() || matches!(sink.place, Location::Rmt(_)) {
+        // Another host or a real drive can take minutes, or hang.
+        log::info!("leg {}: opening {sink}", options.name);
+    }
     let mut opened = sink.open_as_allowed()?;
     if sink.is_filtered() {
         check_key(&mut *opened.volume)?;
