@@ -81,8 +81,10 @@ restore_dump() {
 }
 
 write_tar() {
+    : >mirror.err
     check "tar onto both ($order)" tar -b 20 -cf "$NODE" --sort=name whole
     says "tar until the first leg's end ($order)" 2 'No space left on device' tar -b 20 -cf "$NODE" --sort=name long
+    same "the log names the small leg, once ($order)" "$first" "$(sed -n 's/.*leg \([ab]\) reached its early warning.*/\1/p' mirror.err)"
     other=b
     [ $first = a ] || other=a
     same "the small leg is in its zone ($order)" 1 "$(($(leg $first left_bytes) <= 256 * scale * 1024))"

@@ -156,6 +156,13 @@ impl Leg {
         Ok(capacity)
     }
 
+    /// Says once for each volume that this leg is the one, or one of those, that ends it: of an end that comes early,
+    /// as on a full disk, nobody else says which leg to look at.
+    pub(crate) fn tell_end(&self) {
+        let name = self.name();
+        log::info!("leg {name} reached its early warning: the volume ends here, for all legs");
+    }
+
     /// A change was stored with so many bytes of blocks, which may cost more than that.
     pub(crate) fn stored(&mut self, bytes: u64, cost: u64) {
         self.end.spent(cost);

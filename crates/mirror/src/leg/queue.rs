@@ -109,6 +109,9 @@ impl Leg {
         let failure = late.failure();
         let warned = late.take_warning();
         if warned {
+            if !self.end.is_behind_warning() {
+                self.tell_end();
+            }
             self.end.queue_met_warning();
         }
         if let Some(LateFailure { from, cause }) = failure {

@@ -128,8 +128,11 @@ impl MirrorDrive {
                     together.count = together.count.min(done.count);
                     together.full |= is_full;
                     together.warned |= warns;
-                    let end = leg.end_mut();
-                    end.answered(warns || done.position.past_early_warning);
+                    let is_behind = warns || done.position.past_early_warning;
+                    if is_behind && !leg.end().is_behind_warning() {
+                        leg.tell_end();
+                    }
+                    leg.end_mut().answered(is_behind);
                 }
                 Verdict::Refused(failed, _) => {
                     sorted.refused = sorted.refused.with(number);
