@@ -84,7 +84,7 @@ pub fn said<T: Any + Clone + Send + Sync + 'static>(
     below.or_else(|| here.and_then(|matches| matches.get_one::<T>(option).cloned()))
 }
 
-/// Refuses an option that was said before a command to which it means nothing.
+/// Refuses an option that was said before a command to which it means nothing, or with one of whose own it does not go.
 pub fn check(
     command: &mut Command,
     matches: &ArgMatches,
@@ -103,13 +103,39 @@ pub fn check(
             matches.try_contains_id(id).is_ok_and(|known| known)
                 && matches.value_source(id) == Some(clap::parser::ValueSource::CommandLine)
         };
-        if above.iter().any(is_said) && !means(&path, id) {
-            let long = option.get_long().unwrap_or(id);
+        if !above.iter().any(is_said) {
+            continue;
+        }
+        let long = option.get_long().unwrap_or(id);
+        if !means(&path, id) {
             let message = format!("'{path}' has no option '--{long}': leave it out");
             return Err(command.error(ErrorKind::UnknownArgument, message));
         }
+        if let Some(other) = conflicting(command, &path, at, id) {
+            let message = format!("'{other}' of '{path}' does not go with '--{long}'");
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
+        }
     }
     Ok(())
+}
+
+/// What was said to the command with this path that does not go with an option. Behind the command clap sees to that.
+fn conflicting(
+    command: &Command,
+    path: &str,
+    matches: &ArgMatches,
+    option: &str,
+) -> Option<String> {
+    let mut names = path.split(' ').filter(|name| !name.is_empty());
+    let leaf = names.try_fold(command, |at, name| at.find_subcommand(name))?;
+    let other = leaf.get_arguments().find(|own| {
+        matches.value_source(own.get_id().as_str()) == Some(clap::parser::ValueSource::CommandLine)
+            && leaf
+                .get_arg_conflicts_with(own)
+                .iter()
+                .any(|other| other.get_id() == option)
+    })?;
+    Some(format!("--{}", other.get_long()?))
 }
 
 #[cfg(test)]
@@ -135,7 +161,7 @@ mod tests {
     fn command() -> Command {
         let tape = Command::new("tape")
             .subcommand(Command::new("wind"))
-            .subcommand(Command::new("cut"));
+            .subcommand(Command::new("cut").arg(Arg::new("as").long("as").conflicts_with("json")));
         let command = Command::new("drive")
             .subcommand(tape)
             .subcommand(Command::new("man"));
@@ -159,7 +185,7 @@ mod tests {
         let tape = all.find_subcommand("tape").unwrap();
         assert_eq!(names(&all), ["json", "socket"]);
         assert_eq!(names(tape), ["json", "socket"]);
-        assert_eq!(names(tape.find_subcommand("cut").unwrap()), ["json"]);
+        assert_eq!(names(tape.find_subcommand("cut").unwrap()), ["as", "json"]);
         assert!(names(all.find_subcommand("man").unwrap()).is_empty());
         assert_eq!(leaves(&all), ["tape wind", "tape cut", "man"]);
         assert_eq!(leaves(&Command::new("alone")), [""]);
@@ -192,6 +218,14 @@ mod tests {
                 "'man' has no option '--json'",
             ),
             (vec!["drive", "man", "--json"], "unexpected argument"),
+            (
+                vec!["drive", "--json", "tape", "cut", "--as", "it"],
+                "'--as' of 'tape cut' does not go with '--json'",
+            ),
+            (
+                vec!["drive", "tape", "cut", "--as", "it", "--json"],
+                "cannot be used with",
+            ),
         ] {
             let error = parse(&words).expect_err("a refusal");
             assert!(error.contains(refusal), "{words:?}: {error}");

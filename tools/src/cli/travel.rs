@@ -94,7 +94,7 @@ pub(crate) struct ThroughChanger {
 #[derive(Debug, Args)]
 pub(crate) struct InventoryForm {
     /// Writes comma-separated values with a line of headings.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     pub csv: bool,
     /// Also what is in the slots of this changer: library:SOCKET, remote:HOST, remote-socket:PATH, sg:NODE.
     #[arg(long, value_name = "CHANGER")]
