@@ -16,6 +16,7 @@ mod everywhere;
 mod farm;
 mod library;
 mod ordered;
+mod referring;
 mod rescue;
 mod travel;
 mod vault;
@@ -37,6 +38,9 @@ pub(crate) use library::{
     ShowLibrary,
 };
 pub(crate) use ordered::Ordered;
+pub(crate) use referring::{
+    CountSerials, DropOriginals, ListReferences, PurgeReferences, Referring,
+};
 pub(crate) use rescue::RescueOptions;
 pub(crate) use travel::{
     BackUpVault, CatalogOf, GoOnline, InventoryForm, InventoryOf, ListInventory, RecoverVault,

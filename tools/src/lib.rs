@@ -126,7 +126,7 @@ fn dispatch(asked: Asked) -> anyhow::Result<Verdict> {
             library::run(&options, asked.cabinet.as_deref(), &daemon, &screen)
         }
         Command::Vault(options) => vault::run(&options, asked.vault, &screen),
-        Command::Farm(options) => farm::run(&options, &screen),
+        Command::Farm(options) => farm::run(options, asked.vault, &screen),
         Command::Changer(_) => unreachable!("run has done it"),
         Command::Serve(options) => serve::run(&options, &screen),
         Command::Doctor(options) => doctor::run(&options, &daemon, &screen),

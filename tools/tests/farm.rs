@@ -38,6 +38,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_pseudotape"))
             .current_dir(self.directory.path())
             .env("PSEUDOTAPE_FARM", self.path("farm"))
+            .env_remove("PSEUDOTAPE_VAULT")
             .arg("farm")
             .args(arguments)
             .output()
@@ -775,6 +776,66 @@ fn bad_input_is_told_with_the_way_out() {
     );
 }
 
+/// What a command leaves that is killed when its capsules have their names, and before the directory has them.
+fn killed_before_its_directory(place: &Place) {
+    place.ok(&["copy", "K", "src/a"]);
+    let directory = place.path("farm/K/FILE000.dir");
+    let before = fs::read(&directory).unwrap();
+    place.ok(&["add", "K", "src/b"]);
+    fs::write(&directory, before).unwrap();
+}
+
+/// CW-03, CW-08: the same command again makes no second capsule of a file that a killed one had committed.
+#[test]
+fn what_a_killed_command_committed_is_taken_in() {
+    let place = Place::new();
+    killed_before_its_directory(&place);
+    assert!(
+        place
+            .ended(1, &["verify", "K"])
+            .contains("FILE0000002.ptape: unlisted")
+    );
+    let told = place.ok(&["add", "K", "src", "--verbose"]);
+    for words in [
+        "src/b was left by a command that was killed, and is in the directory now",
+        "0 files added, 2 present, 1 taken in",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(place.ok(&["verify", "K"]).contains("2 capsules whole"));
+    assert!(!place.path("farm/K/FILE0000003.ptape").exists());
+}
+
+/// What lies where a capsule should be is no matter of `add`, which could not replace it.
+#[test]
+fn repair_says_what_helps_where_something_else_has_the_name_of_a_capsule() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    fs::rename(place.capsule(1), place.path("moved")).unwrap();
+    std::os::unix::fs::symlink(place.path("moved"), place.capsule(1)).unwrap();
+    let output = place.run(&["repair", "V"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("move it away; then"), "{told}");
+    // What it says helps.
+    fs::remove_file(place.capsule(1)).unwrap();
+    assert!(place.ok(&["add", "V", "src"]).contains("1 mended"));
+    assert!(place.ok(&["verify", "V"]).contains("0 findings"));
+}
+
+#[test]
+fn a_folder_that_is_not_there_and_a_tape_that_is_said_twice_are_refused() {
+    let place = Place::new();
+    place.ok(&["copy", "V", "src"]);
+    let words = place.refused(&["extract", "V", "--all", "-C", "nowhere"]);
+    assert!(
+        words.contains("no folder nowhere to extract into"),
+        "{words}"
+    );
+    let words = place.refused(&["write", "V", "--all", "--to", "t.ptape", "--to", "t.ptape"]);
+    assert!(words.contains("t.ptape is said twice"), "{words}");
+    assert!(!place.path("t.ptape").exists());
+}
+
 /// What is printed is what docs/FARM.md has, by field and by kind; and each field of it is printed by something here.
 #[test]
 fn reports_are_those_of_the_document() {
@@ -796,6 +857,40 @@ fn reports_are_those_of_the_document() {
     see("add", &place.json(0, &["merge", "X", "V"]));
     fs::write(place.path("farm/X/FILE0000001.ptape"), "").unwrap();
     see("add", &place.json(0, &["merge", "X", "V"]));
+    killed_before_its_directory(&place);
+    see("add", &place.json(0, &["add", "K", "src"]));
+    let referring = [
+        "--backup",
+        "--catalog",
+        "--serial",
+        "S1",
+        "--vault",
+        "vault",
+    ];
+    see(
+        "add",
+        &place.json(0, &[&["copy", "B", "src"], &referring[..]].concat()),
+    );
+    let referring = ["--backup", "--serial", "S2", "--vault", "vault"];
+    see(
+        "add",
+        &place.json(0, &[&["merge", "C", "X"], &referring[..]].concat()),
+    );
+    see(
+        "serial",
+        &place.json(0, &["serial", "DF0001", "--vault", "vault"]),
+    );
+    see("refs", &place.json(0, &["refs", "--vault", "vault"]));
+    let drop = ["drop-original", "src/a", "nothing", "--vault", "vault"];
+    see("drop-original", &place.json(1, &drop));
+    see(
+        "purge",
+        &place.json(0, &["purge", "src/a", "--vault", "vault"]),
+    );
+    let all = [
+        "purge", "--all", "--yes", "--serial", "S1", "--vault", "vault",
+    ];
+    see("purge", &place.json(0, &all));
     fs::create_dir(place.path("farm/W")).unwrap();
     see("acl add", &place.json(0, &["acl", "add", "ada@depot"]));
     see("acl list", &place.json(0, &["acl", "list"]));
@@ -843,6 +938,8 @@ fn reports_are_those_of_the_document() {
         "created",
         "stored",
         "script",
+        "file_bytes",
+        "unsettled[]",
     ];
     seen.compare("FARM.md", &rare);
 }

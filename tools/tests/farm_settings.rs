@@ -34,6 +34,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_pseudotape"))
             .current_dir(self.directory.path())
             .env_remove("PSEUDOTAPE_FARM")
+            .env_remove("PSEUDOTAPE_VAULT")
             .args(["farm", "--config", "farm.toml"])
             .args(words.split(' '))
             .output()
@@ -149,6 +150,7 @@ fn all_settings_are_shown_with_their_sources() {
             "script - default",
             "script-user - default",
             "script-seconds 60 default",
+            "vault - default",
         ]
     );
     assert_eq!(shown["file"], "farm.toml");

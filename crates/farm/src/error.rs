@@ -99,6 +99,9 @@ pub enum Error {
         /// Where.
         path: PathBuf,
     },
+    /// Who is told of files that come could not write that down.
+    #[error("the references could not be written: {0}")]
+    Registrar(String),
     /// Another command changes the volume.
     #[error("volume {volume} is busy: {} is changing it", of(holder))]
     Busy {

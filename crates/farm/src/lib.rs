@@ -35,12 +35,12 @@ pub use fuzz::{fuzz_capsule, fuzz_directory};
 pub use holder::Holder;
 pub use pseudotape_pax::Time;
 pub use source::{
-    Announced, Arriving, FoundFile, Gone, LeftOut, NotOffered, Outgoing, Sent, Walk, Walked,
+    Announced, Arriving, FoundFile, Gone, LeftOut, NotOffered, Origin, Outgoing, Sent, Walk, Walked,
 };
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
-    Adding, After, DIRECTORY_NAME, Damage, Existing, ExportError, Exported, Extracted, Finding,
-    Found, Given, Keeping, Looking, Rebuilt, Released, Remedy, Repair, Root, Told, Verb, Volume,
-    annotate, extract, in_the_way, place, rebuild, release, repair,
+    Adding, After, Coming, DIRECTORY_NAME, Damage, Existing, ExportError, Exported, Extracted,
+    Finding, Found, Given, Keeping, Looking, Rebuilt, Registrar, Released, Remedy, Repair, Root,
+    Told, Verb, Volume, annotate, extract, in_the_way, place, rebuild, release, repair,
 };

@@ -423,6 +423,9 @@ pub enum Error {
     /// A person has to say why.
     #[error("a decision needs a name and a reason: --by NAME --reason TEXT")]
     NoReason,
+    /// The volume that is to be written, or its serial number, is not the one of the catalog.
+    #[error("{0}; nothing was changed")]
+    Serial(String),
     /// A number does not fit into the catalog.
     #[error("{0} is too large a number for the catalog")]
     TooLarge(u64),

@@ -82,11 +82,16 @@ pub enum Subject {
     StackedVolume,
     /// A copy of it was written, or brought back.
     Copy,
+    /// A volume of a farm came, or went.
+    FarmVolume,
+    /// Files got references to one, or lost them.
+    Reference,
 }
 
 words!(Subject, "subject of an event": Vault = "vault", Volume = "volume", Label = "label",
     Category = "category", Availability = "availability", Opening = "opening", Generation = "generation", File = "file",
-    Recovery = "recovery", StackedVolume = "stacked-volume", Copy = "copy");
+    Recovery = "recovery", StackedVolume = "stacked-volume", Copy = "copy",
+    FarmVolume = "farm-volume", Reference = "reference");
 
 /// One change, to be logged in the same transaction that makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,9 @@ mod pending;
 mod pool;
 mod recorded;
 pub mod recovery;
+mod reference;
 pub mod rules;
+mod serial;
 pub mod state;
 mod surroundings;
 mod vault;
@@ -40,12 +42,17 @@ pub use layout::{CONFIGURATION_FILE, vault_of};
 pub use pending::Recovery;
 pub use pool::{ArchiveCopy, StackState, StackedVolume};
 pub use recorded::{Recorded, RecordedFile};
+pub use reference::{
+    ComingReference, FarmPlace, FarmVolume, FileName, Kinds, Namesakes, Purged, Reference,
+    ReferenceKind, ReferredFile, SettledReference, Slots, Unknown, WantedVolume,
+};
 pub use rules::{LastCopy, Refusal, may_be_used};
+pub use serial::{BadSerial, BadSeries, Serial, Series};
 pub use state::{Availability, Category, FileState, Illegal, Opening};
 pub use surroundings::{Chance, Clock, Seeded, Surroundings, System, time_words};
 pub use vault::{
-    Cartridge, Cloning, Emptying, Granted, Inspection, Moved, Recalled, Removed, Stacked, Swapped,
-    Taking, Vault, WantedCopies, may_be_cloned, may_become_clone, unlike,
+    Cartridge, Cloning, Emptying, Granted, Inspection, Moved, Purging, Recalled, Removed, Stacked,
+    Swapped, Taking, Vault, WantedCopies, may_be_cloned, may_become_clone, unlike,
 };
 pub use volume::{Block, ClonedFile, Digest, DigestError, FileDigest, Listed, TapeFile, Volume};
 pub use words::UnknownWord;

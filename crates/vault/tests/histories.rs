@@ -143,7 +143,9 @@ fn replayed(events: &[Event]) -> BTreeMap<String, [String; 4]> {
             | Subject::File
             | Subject::Recovery
             | Subject::StackedVolume
-            | Subject::Copy => {}
+            | Subject::Copy
+            | Subject::FarmVolume
+            | Subject::Reference => {}
             Subject::Volume => match &change.to {
                 Some(category) => {
                     let state = [category.as_str(), "ok", "closed", "0"].map(str::to_owned);

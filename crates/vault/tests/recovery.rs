@@ -8,7 +8,10 @@ use pseudotape_tape::Access;
 use pseudotape_vault::recovery::{
     Backup, BackupDescription, Restored, Restoring, Step, restore, unpack,
 };
-use pseudotape_vault::{Digest, Error, Order, Refusal, Surroundings, Vault};
+use pseudotape_vault::{
+    ComingReference, Digest, Error, FarmPlace, FileName, Kinds, Namesakes, Order, Refusal, Serial,
+    Surroundings, Unknown, Vault, WantedVolume,
+};
 
 /// In memory, where that is a folder: these tests commit often, and no power fails.
 fn folder() -> tempfile::TempDir {
@@ -310,9 +313,28 @@ fn a_newer_schema_another_vault_and_a_newer_catalog_are_refused() {
     assert!(matches!(error, Error::NotEmpty { .. }), "{error}");
 }
 
-/// VT-04: an earlier program's backup becomes one of this program.
+/// What takes a catalog back to the schema of an earlier program.
+const SCHEMAS: [(i64, &str); 2] = [
+    (
+        1,
+        "DROP TABLE backup; DROP TABLE recovery; DROP TABLE cloned_file; DROP TABLE clone; \
+         DROP TABLE stacked_backup; DROP TABLE copy; DROP TABLE stacked_volume; DROP TABLE archive_number; ",
+    ),
+    (7, ""),
+];
+/// Those that came last.
+const REFERENCES: &str = "DROP TABLE backup_reference; DROP TABLE archive_reference; DROP TABLE pending_reference; \
+    DROP TABLE referred_file; DROP TABLE farm_volume; DROP TABLE serial_series; ";
+
+/// VT-04, CW-16: an earlier program's backup becomes one of this program.
 #[test]
 fn an_older_schema_is_converted() {
+    for (version, drops) in SCHEMAS {
+        converted(version, drops);
+    }
+}
+
+fn converted(version: i64, drops: &str) {
     let folder = folder();
     let (home, other) = (folder.path().join("home"), folder.path().join("other"));
     let mut vault = vault(&home, 1);
@@ -320,11 +342,11 @@ fn an_older_schema_is_converted() {
     drop(vault);
     let path = home.join("catalog.sqlite");
     let connection = rusqlite::Connection::open(&path).expect("a database");
-    let sql = "DROP TABLE backup; DROP TABLE recovery; DROP TABLE cloned_file; DROP TABLE clone; \
-        DROP TABLE stacked_backup; DROP TABLE copy; DROP TABLE stacked_volume; DROP TABLE archive_number; \
-        PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE); \
-        PRAGMA journal_mode = DELETE";
-    connection.execute_batch(sql).expect("as it was");
+    let sql = format!(
+        "{drops}{REFERENCES} PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE); \
+         PRAGMA journal_mode = DELETE"
+    );
+    connection.execute_batch(&sql).expect("as it was");
     connection.close().expect("closed");
     let old = fs::read(&path).expect("a file");
     let packed = zstd::encode_all(&old[..], 3).expect("packed");
@@ -337,10 +359,59 @@ fn an_older_schema_is_converted() {
         (old.len() as u64, Digest(*blake3::hash(&old).as_bytes()));
     restored(&other, &description, &packed, &mut |_| {}).expect("converted");
     assert_eq!(labels(&other), ["MON001"]);
-    assert_eq!(
-        Vault::look(&other).expect("a vault").configuration().name,
-        "mondays"
-    );
+    let converted = Vault::look(&other).expect("a vault");
+    assert_eq!(converted.configuration().name, "mondays");
+    assert!(converted.referred_files().expect("tables").is_empty());
+    // The catalog at home is converted where it is.
+    let mut home = Vault::open(&home, "test", surroundings(3)).expect("a vault");
+    let first = "DF0001".parse().expect("a series");
+    home.set_series(&first, &order()).expect("a table");
+}
+
+/// CW-14: references travel with the catalog.
+#[test]
+fn references_come_back_with_the_catalog() {
+    let folder = folder();
+    let (home, other) = (folder.path().join("home"), folder.path().join("other"));
+    let mut vault = vault(&home, 1);
+    let place = FarmPlace {
+        name: "V".to_owned(),
+        host: "castor".to_owned(),
+        root: "/farm".to_owned(),
+        folder: "V".to_owned(),
+    };
+    let serial: Serial = "S1".parse().expect("a serial number");
+    let wanted = WantedVolume {
+        place,
+        serial: Some(serial.clone()),
+        namesakes: Namesakes::Refused,
+    };
+    vault
+        .enter_farm_volume(&wanted, &order())
+        .expect("a volume");
+    let capsule = pseudotape_image::Uuid::from_u128(1);
+    let coming = ComingReference {
+        file: FileName::Path(b"/f".to_vec()),
+        title: b"f".to_vec(),
+        capsule,
+    };
+    let kinds = Kinds {
+        backup: None,
+        archive: true,
+    };
+    vault
+        .expect_references(&serial, kinds, Unknown::Entered, &[coming])
+        .expect("written down");
+    vault
+        .settle_references(&serial, &[capsule].into(), &order())
+        .expect("settled");
+    let files = vault.referred_files().expect("files");
+    assert_eq!(files.len(), 1);
+    let mut backup = vault.back_up().expect("a backup");
+    let payload = bytes(&mut backup);
+    restored(&other, &backup.description, &payload, &mut |_| {}).expect("restored");
+    let back = Vault::look(&other).expect("a vault");
+    assert_eq!(back.referred_files().expect("files"), files);
 }
 
 /// What was there before a recovery.

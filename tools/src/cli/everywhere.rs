@@ -33,6 +33,12 @@ pub fn command() -> Command {
             !matches!(path, "create" | "pairing")
         })
     });
+    let command = command.mut_subcommand("farm", |farm| {
+        offer(farm, &[vault_option()], &|path, _| {
+            let adds = matches!(path, "copy" | "add" | "compare-add" | "merge");
+            adds || matches!(path, "refs" | "purge" | "serial" | "drop-original")
+        })
+    });
     command.mut_subcommand("vault", |vault| {
         offer(vault, &[vault_option()], &|path, _| path != "catalog-of")
     })

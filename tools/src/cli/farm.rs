@@ -3,10 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::referring::{
+    CountSerials, DropOriginals, ListReferences, PurgeReferences, Referring, RestoreByItself,
+};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use pseudotape_farm::{Title, VolumeName};
 use pseudotape_farm_net::Person;
 use pseudotape_sink::Sink;
+use pseudotape_vault::Serial;
 
 const FARM: &str = "\
 A farm keeps single files: each in an image of its own, from which 'tar -x' restores it alone. docs/FARM.md has \
@@ -28,6 +32,10 @@ pub(crate) struct FarmOptions {
     /// The program that is run in place of ssh: it gets the host and a command for its shell.
     #[arg(long, global = true, value_name = "PROGRAM", default_value = "ssh")]
     pub rsh: OsString,
+    /// The serial number of the volume, whose folder is VOLUME[SERIAL]: one that --backup made is found with it only.
+    /// With --catalog alone the folder has the name of the volume.
+    #[arg(long, global = true, value_name = "SERIAL")]
+    pub serial: Option<Serial>,
     #[command(subcommand)]
     pub command: FarmCommand,
 }
@@ -83,6 +91,21 @@ pub(crate) enum FarmCommand {
     Config(FarmConfig),
     /// Says who may use this farm from other hosts. Nobody may before somebody is on the list.
     Acl(AclOptions),
+    /// Lists which volumes have copies of which files, as the vault's catalog has it.
+    ///
+    /// It also says of each file whether it is there, removed, or released, and of each copy whether the volume still
+    /// has it. No capsule is opened.
+    Refs(ListReferences),
+    /// Deletes references from the vault's catalog. The capsules stay.
+    Purge(PurgeReferences),
+    /// Shows the serial number that 'copy --catalog' gives next, or begins a series of them.
+    Serial(CountSerials),
+    /// Removes files of this host of which a volume has the same contents, and marks them as released.
+    ///
+    /// Each file is compared with what its capsule gives back, byte by byte. Without --yes nothing is removed.
+    DropOriginal(DropOriginals),
+    /// Is not done for farms: it says how the file comes back.
+    Autorestore(RestoreByItself),
 }
 
 impl FarmCommand {
@@ -103,7 +126,12 @@ impl FarmCommand {
             | FarmCommand::Write(_)
             | FarmCommand::Verify(_)
             | FarmCommand::Config(_)
-            | FarmCommand::Acl(_) => return None,
+            | FarmCommand::Acl(_)
+            | FarmCommand::Refs(_)
+            | FarmCommand::Purge(_)
+            | FarmCommand::Serial(_)
+            | FarmCommand::DropOriginal(_)
+            | FarmCommand::Autorestore(_) => return None,
         };
         wait.lock_wait
     }
@@ -117,7 +145,12 @@ impl FarmCommand {
             | FarmCommand::Write(_)
             | FarmCommand::Verify(_)
             | FarmCommand::Config(_)
-            | FarmCommand::Acl(_) => false,
+            | FarmCommand::Acl(_)
+            | FarmCommand::Refs(_)
+            | FarmCommand::Purge(_)
+            | FarmCommand::Serial(_)
+            | FarmCommand::DropOriginal(_)
+            | FarmCommand::Autorestore(_) => false,
             FarmCommand::Repair(repair) => repair.yes,
             FarmCommand::Copy(_)
             | FarmCommand::Add(_)
@@ -127,6 +160,32 @@ impl FarmCommand {
             | FarmCommand::Release(_)
             | FarmCommand::Rebuild(_) => true,
         }
+    }
+
+    /// The volume that a serial number is said of, and the references that its files get.
+    pub fn numbered(&mut self) -> Option<(&mut VolumeName, Option<&Referring>)> {
+        Some(match self {
+            FarmCommand::Copy(add) | FarmCommand::Add(add) | FarmCommand::CompareAdd(add) => {
+                (&mut add.volume, Some(&add.referring))
+            }
+            FarmCommand::Merge(merge) => (&mut merge.volume, Some(&merge.referring)),
+            FarmCommand::Ls(list) => (list.volume.as_mut()?, None),
+            FarmCommand::Show(show) => (&mut show.volume, None),
+            FarmCommand::Annotate(annotate) => (&mut annotate.volume, None),
+            FarmCommand::Extract(extract) => (&mut extract.volume, None),
+            FarmCommand::Write(write) => (&mut write.volume, None),
+            FarmCommand::Verify(verify) => (&mut verify.volume, None),
+            FarmCommand::Release(release) => (&mut release.volume, None),
+            FarmCommand::Rebuild(rebuild) => (&mut rebuild.volume, None),
+            FarmCommand::Repair(repair) => (&mut repair.volume, None),
+            FarmCommand::Config(_)
+            | FarmCommand::Acl(_)
+            | FarmCommand::Refs(_)
+            | FarmCommand::Purge(_)
+            | FarmCommand::Serial(_)
+            | FarmCommand::DropOriginal(_)
+            | FarmCommand::Autorestore(_) => return None,
+        })
     }
 
     /// The command that is told of new capsules, where somebody says it.
@@ -251,6 +310,8 @@ pub(crate) struct AddFiles {
     #[arg(long, value_name = "CMD")]
     pub script: Option<String>,
     #[command(flatten)]
+    pub referring: Referring,
+    #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.
     #[arg(long, short)]
@@ -291,6 +352,8 @@ pub(crate) struct MergeVolumes {
     /// in the volume [default: what the configuration says]. '' is none.
     #[arg(long, value_name = "CMD")]
     pub script: Option<String>,
+    #[command(flatten)]
+    pub referring: Referring,
     #[command(flatten)]
     pub wait: LockWait,
     /// Names every file, and not the first 20 of a kind.

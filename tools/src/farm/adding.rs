@@ -6,12 +6,14 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{
-    Adding, Entry, Keeping, LeftOut, Looking, Root, State, Title, Told, Verb, Volume, VolumeName,
+    Adding, Entry, Keeping, LeftOut, Looking, Registrar, Root, State, Title, Told, Verb, Volume,
+    VolumeName,
 };
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_vault::Unknown;
 use serde::Serialize;
 
-use super::config::Settings;
+use super::referring::{Asked, Ledger};
 use super::script::Script;
 use super::shown::{ShownFile, ShownTitle, named};
 use super::tapes::TapeFile;
@@ -36,6 +38,16 @@ pub(super) struct AddedFiles {
     not_better: Vec<ShownTitle>,
     left_out: Vec<ShownLeftOut>,
     mended: Vec<ShownMended>,
+    /// Files that a killed command had committed, and that are in the directory now.
+    adopted: Vec<ShownFile>,
+    /// The serial number of the volume, where files got references to it.
+    serial: Option<String>,
+    /// Files with a reference to the volume as a backup.
+    cataloged: Vec<ShownTitle>,
+    /// Files with a reference to the volume in the archive.
+    archived: Vec<ShownTitle>,
+    /// Files that the catalog has not, and that got no reference therefore.
+    without_entry: Vec<ShownTitle>,
     /// Why the script of the farm failed.
     script: Option<String>,
     /// What ended the command before all files were added.
@@ -79,6 +91,11 @@ impl AddedFiles {
             not_better: Vec::new(),
             left_out: Vec::new(),
             mended: Vec::new(),
+            adopted: Vec::new(),
+            serial: None,
+            cataloged: Vec::new(),
+            archived: Vec::new(),
+            without_entry: Vec::new(),
             script: None,
             stopped: None,
             bytes: 0,
@@ -112,6 +129,43 @@ impl AddedFiles {
             &mut self.added
         };
         list.push(ShownFile::new(entry));
+    }
+
+    fn note_adopted(&mut self, entries: &[Entry]) {
+        self.adopted = entries.iter().map(ShownFile::new).collect();
+    }
+
+    /// What became of references.
+    pub(super) fn note_references(&mut self, ledger: Ledger) {
+        let shown = |titles: Vec<Vec<u8>>| {
+            let titles = titles
+                .into_iter()
+                .filter_map(|title| Title::new(&title[..]));
+            titles.map(|title| ShownTitle::new(&title)).collect()
+        };
+        self.serial = Some(ledger.serial.to_string());
+        self.cataloged = shown(ledger.cataloged);
+        self.archived = shown(ledger.archived);
+        self.without_entry = shown(ledger.without_entry);
+    }
+
+    /// The messages of each reference (CW-34, CW-36, CW-39).
+    fn reference_words(&self) -> String {
+        let volume = printable(&self.volume);
+        let lines = |titles: &[ShownTitle], words: &str| -> Vec<String> {
+            let line = |title: &ShownTitle| format!("{} {words}", title.words());
+            titles.iter().map(line).collect()
+        };
+        let cataloged = lines(&self.cataloged, &format!("cataloged on {volume}"));
+        let archived = lines(&self.archived, &format!("archived on {volume}"));
+        let without = lines(
+            &self.without_entry,
+            "not cataloged: the catalog has no entry of it ('merge --verb copy' makes one)",
+        );
+        [cataloged, archived, without]
+            .iter()
+            .map(|lines| named(lines, self.verbose))
+            .collect()
     }
 
     /// Whether nothing became of any file.
@@ -180,6 +234,11 @@ impl Report for AddedFiles {
             )
         });
         text += &named(&mended.collect::<Vec<_>>(), true);
+        let adopted = self.adopted.iter().map(|file| {
+            let words = "was left by a command that was killed, and is in the directory now";
+            format!("{} {words}", file.title.words())
+        });
+        text += &named(&adopted.collect::<Vec<_>>(), self.verbose);
         let lines = |titles: &[ShownTitle], why: &str| -> Vec<String> {
             titles
                 .iter()
@@ -203,6 +262,7 @@ impl Report for AddedFiles {
                 .map(|file| format!("{} replaced", file.title.words()));
             text += &named(&replaced.collect::<Vec<_>>(), true);
         }
+        text += &self.reference_words();
         if let Some(why) = &self.script {
             let what = screen.paint(Paint::Bad, "the script failed");
             text += &format!("{what}: {}\n", printable(why));
@@ -217,6 +277,7 @@ impl Report for AddedFiles {
             (self.not_better.len(), "not better"),
             (self.left_out.len(), "left out"),
             (self.mended.len(), "mended"),
+            (self.adopted.len(), "taken in"),
         ] {
             if list > 0 {
                 counts.push(format!("{list} {word}"));
@@ -234,8 +295,7 @@ impl Report for AddedFiles {
 pub(super) fn run(
     options: &AddFiles,
     how: How,
-    settings: &Settings,
-    root: &Root,
+    asked: &Asked<'_>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     all_there(options, how)?;
@@ -257,12 +317,13 @@ pub(super) fn run(
         },
         looking: looking(options.check_present),
         compression: options.compression,
-        script: Script::of(settings)?,
+        script: Script::of(asked.settings)?,
+        ledger: Ledger::open(&options.referring, asked, &options.volume, Unknown::Entered)?,
         word: "added",
         tape: tape.as_ref().map(TapeFile::name),
         verbose: options.verbose,
     };
-    let verdict = adds.run(root, screen, |adding| {
+    let verdict = adds.run(asked.root, screen, |adding| {
         for path in &options.paths {
             adding.path(path)?;
         }
@@ -280,8 +341,7 @@ pub(super) fn run(
 
 pub(super) fn merge(
     options: &MergeVolumes,
-    settings: &Settings,
-    root: &Root,
+    asked: &Asked<'_>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     if options.sources.contains(&options.volume) {
@@ -291,8 +351,13 @@ pub(super) fn merge(
         );
     }
     // All of them are there before a volume is made.
-    let sources = options.sources.iter().map(|source| root.look(source));
+    let sources = options.sources.iter().map(|source| asked.root.look(source));
     let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
+    // CW-37, CW-38: only a copy makes the entry of a file that the catalog has not.
+    let unknown = match options.verb {
+        MergeVerb::Copy => Unknown::Entered,
+        MergeVerb::Add | MergeVerb::CompareAdd => Unknown::LeftOut,
+    };
     let adds = Adds {
         name: &options.volume,
         how: match options.verb {
@@ -303,12 +368,13 @@ pub(super) fn merge(
         keeping: Keeping::Changed,
         looking: looking(options.check_present),
         compression: options.compression,
-        script: Script::of(settings)?,
+        script: Script::of(asked.settings)?,
+        ledger: Ledger::open(&options.referring, asked, &options.volume, unknown)?,
         word: "recorded",
         tape: None,
         verbose: options.verbose,
     };
-    adds.run(root, screen, |adding| {
+    adds.run(asked.root, screen, |adding| {
         for source in &sources {
             adding.volume(source, source.directory().entries())?;
         }
@@ -324,6 +390,8 @@ struct Adds<'a> {
     looking: Looking,
     compression: Option<Compression>,
     script: Option<Script>,
+    /// Who writes references.
+    ledger: Option<Ledger>,
     /// What is said of each file that was added.
     word: &'static str,
     /// The tape that the archive is read from.
@@ -373,7 +441,7 @@ impl Adds<'_> {
 
     /// Opens or makes the volume, and shows what `add` did.
     fn run(
-        &self,
+        mut self,
         root: &Root,
         screen: &Screen,
         add: impl FnOnce(&mut Adding<'_>) -> Result<(), pseudotape_farm::Error>,
@@ -383,14 +451,23 @@ impl Adds<'_> {
             How::Add | How::CompareAdd => root.open_or_create(self.name)?,
         };
         self.check_marks(&volume)?;
+        let mut added = AddedFiles::of(self.name, self.word, self.verbose);
+        added.note_adopted(&volume.adopt()?);
+        let mut ledger = self.ledger.take();
+        if let Some(ledger) = &mut ledger
+            && let Err(error) = ledger.begin(&volume)
+        {
+            volume.discard_if_new()?;
+            return Err(error);
+        }
         let verb = match self.how {
             How::Copy | How::Add => Verb::Add,
             How::CompareAdd => Verb::AddAndCompare,
         };
-        let mut added = AddedFiles::of(self.name, self.word, self.verbose);
         let mut tell = |told| added.note(told);
         let mut adding = Adding::to(&mut volume, verb, self.keeping, &mut tell);
-        adding = adding.looking(self.looking);
+        let registrar = ledger.as_mut().map(|ledger| ledger as &mut dyn Registrar);
+        adding = adding.looking(self.looking).registered(registrar);
         let done = add(&mut adding).and_then(|()| adding.finish());
         let done = done.map_err(|error| self.named(error));
         added.stopped = done.as_ref().err().map(|error| format!("{error:#}"));
@@ -404,6 +481,9 @@ impl Adds<'_> {
                 Ok(())
             }
         };
+        if let Some(ledger) = ledger {
+            added.note_references(ledger);
+        }
         added.script = self.tell_script(&path, &added);
         screen.show(&added)?;
         match (done, discarded) {

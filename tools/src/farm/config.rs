@@ -36,6 +36,7 @@ pub(crate) struct File {
     script: Option<String>,
     script_user: Option<String>,
     script_seconds: Option<NonZeroU64>,
+    vault: Option<PathBuf>,
 }
 
 /// Who has the volumes of a root.
@@ -109,11 +110,26 @@ pub(super) struct Settings {
     script: Setting<Option<String>>,
     script_user: Setting<Option<String>>,
     script_seconds: Setting<NonZeroU64>,
+    vault: Setting<Option<PathBuf>>,
 }
 
 impl Settings {
-    pub(super) fn read(options: &FarmOptions) -> anyhow::Result<Self> {
-        Self::of(options, std::env::var_os(VARIABLE), Path::new(DEFAULT_FILE))
+    /// `vault` is what the command line says of it.
+    pub(super) fn read(options: &FarmOptions, vault: Option<PathBuf>) -> anyhow::Result<Self> {
+        let usual = Path::new(DEFAULT_FILE);
+        let mut settings = Self::of(options, std::env::var_os(VARIABLE), usual)?;
+        let environment = std::env::var_os(crate::vault::VARIABLE);
+        let environment = environment.filter(|value| !value.is_empty());
+        let said = [
+            (Source::CommandLine, vault),
+            (Source::Environment, environment.map(PathBuf::from)),
+        ];
+        for (source, value) in said.into_iter().rev() {
+            if value.is_some() {
+                settings.vault = Setting { value, source };
+            }
+        }
+        Ok(settings)
     }
 
     /// `usual` is the file that is read where the command line names none.
@@ -182,6 +198,7 @@ impl Settings {
             ),
             script_user: of_file_or(file.script_user.map(Some), None),
             script_seconds: of_file_or(file.script_seconds, SCRIPT_SECONDS),
+            vault: of_file_or(file.vault.map(Some), None),
         })
     }
 
@@ -230,6 +247,23 @@ impl Settings {
                 "which farm? Say --root DIR, set {VARIABLE}, or write root = \"DIR\" into {DEFAULT_FILE}"
             )
         })
+    }
+
+    /// The vault in whose catalog references are.
+    pub(super) fn vault(&self) -> anyhow::Result<PathBuf> {
+        let said = self.vault.value.as_ref().with_context(|| {
+            format!(
+                "which vault has the references? Say --vault DIR, set {}, or write vault = \"DIR\" into {DEFAULT_FILE}",
+                crate::vault::VARIABLE
+            )
+        })?;
+        std::path::absolute(said)
+            .with_context(|| format!("can't make {} a whole path", said.display()))
+    }
+
+    /// What this host is called.
+    pub(super) fn host(&self) -> &VolumeName {
+        &self.host.value
     }
 
     /// How long a command waits for a volume that another one changes.
@@ -386,6 +420,11 @@ pub(super) fn show(settings: &Settings, screen: &Screen) -> anyhow::Result<Verdi
                 "script-seconds",
                 &settings.script_seconds,
                 Some(settings.script_seconds.value.to_string()),
+            ),
+            ShownSetting::new(
+                "vault",
+                &settings.vault,
+                settings.vault.value.as_ref().map(path),
             ),
         ],
     })?;

@@ -3,7 +3,10 @@
 mod acl;
 mod adding;
 pub(crate) mod config;
+mod originals;
 mod reading;
+mod references;
+mod referring;
 mod releasing;
 mod remote;
 mod repairing;
@@ -11,8 +14,10 @@ mod script;
 mod shown;
 mod tapes;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use nix::unistd::{User, getuid};
 use pseudotape_farm::{Marks, Root};
 use pseudotape_human::Screen;
 
@@ -23,12 +28,27 @@ use config::Settings;
 /// So many files of a kind are named where nobody asked for all.
 const NAMED: usize = 20;
 
-pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verdict> {
-    let settings = Settings::read(options)?;
+pub(crate) fn run(
+    mut options: FarmOptions,
+    vault: Option<PathBuf>,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let settings = Settings::read(&options, vault)?;
+    referring::number(&mut options)?;
+    let options = &options;
     if let FarmCommand::Config(config) = &options.command {
         return match config.command {
             ConfigCommand::Show => config::show(&settings, screen),
         };
+    }
+    let serial = options.serial.as_ref();
+    match &options.command {
+        FarmCommand::Refs(list) => return references::list(list, serial, &settings, screen),
+        FarmCommand::Purge(purge) => return references::purge(purge, serial, &settings, screen),
+        FarmCommand::Serial(count) => return references::count(count, &settings, screen),
+        FarmCommand::DropOriginal(files) => return originals::run(files, &settings, screen),
+        FarmCommand::Autorestore(one) => return references::restore_by_itself(&one.file),
+        _ => {}
     }
     if let Some(host) = remote::host(settings.root()?)? {
         return remote::run(options, &settings, &host, screen);
@@ -40,14 +60,23 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
     let root = settings.volumes(options.command.changes())?;
     let root = waiting(root, settings.lock_wait());
     let root = root.marking(Marks::compressed(settings.compression.value));
+    let asked = referring::Asked {
+        settings: &settings,
+        root: &root,
+        serial,
+    };
     match &options.command {
-        FarmCommand::Config(_) | FarmCommand::Acl(_) => Ok(Verdict::Well),
-        FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, &settings, &root, screen),
-        FarmCommand::Add(add) => adding::run(add, adding::How::Add, &settings, &root, screen),
-        FarmCommand::CompareAdd(add) => {
-            adding::run(add, adding::How::CompareAdd, &settings, &root, screen)
-        }
-        FarmCommand::Merge(merge) => adding::merge(merge, &settings, &root, screen),
+        FarmCommand::Config(_)
+        | FarmCommand::Acl(_)
+        | FarmCommand::Refs(_)
+        | FarmCommand::Purge(_)
+        | FarmCommand::Serial(_)
+        | FarmCommand::DropOriginal(_)
+        | FarmCommand::Autorestore(_) => Ok(Verdict::Well),
+        FarmCommand::Copy(add) => adding::run(add, adding::How::Copy, &asked, screen),
+        FarmCommand::Add(add) => adding::run(add, adding::How::Add, &asked, screen),
+        FarmCommand::CompareAdd(add) => adding::run(add, adding::How::CompareAdd, &asked, screen),
+        FarmCommand::Merge(merge) => adding::merge(merge, &asked, screen),
         FarmCommand::Ls(list) => reading::list(list, &root, screen),
         FarmCommand::Show(show) => reading::show(show, &root, screen),
         FarmCommand::Annotate(annotate) => reading::annotate(annotate, root, screen),
@@ -58,6 +87,13 @@ pub(crate) fn run(options: &FarmOptions, screen: &Screen) -> anyhow::Result<Verd
         FarmCommand::Rebuild(rebuild) => reading::rebuild(rebuild, root, screen),
         FarmCommand::Repair(repair) => repairing::run(repair, root, screen),
     }
+}
+
+/// Who runs this command.
+fn this_user() -> String {
+    let uid = getuid();
+    let user = User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| format!("uid {uid}"), |user| user.name)
 }
 
 /// The root, for a command that waits for volumes.

@@ -1,6 +1,8 @@
 //! `ls`, `show`, `extract`, `verify` and `rebuild`.
 
-use anyhow::Context;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
 use pseudotape_farm::{
     Damage, Entry, Existing, Extracted, Finding, Rebuilt, Root, Volume, VolumeName,
 };
@@ -139,6 +141,7 @@ pub(super) fn extract(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let volume = root.look(&options.volume)?;
+    ensure_folder(&options.directory)?;
     let existing = match options.overwrite {
         true => Existing::Replaced,
         false => Existing::Kept,
@@ -150,6 +153,16 @@ pub(super) fn extract(
     }
     screen.show(&done)?;
     Ok(done.verdict())
+}
+
+/// The folder is never made: it may be a file system that is not mounted.
+pub(super) fn ensure_folder(folder: &Path) -> anyhow::Result<()> {
+    ensure!(
+        folder.is_dir(),
+        "there is no folder {} to extract into: make it first; nothing was extracted",
+        folder.display()
+    );
+    Ok(())
 }
 
 impl ExtractedFiles {

@@ -1,11 +1,11 @@
 //! `release`.
 
-use nix::unistd::{User, getuid};
 use pseudotape_farm::{After, Released, Root};
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
 use super::shown::{ShownFile, ShownTitle, named};
+use super::this_user;
 use crate::Verdict;
 use crate::cli::ReleaseFiles;
 
@@ -54,10 +54,7 @@ impl Report for ReleasedFiles {
 }
 
 pub(super) fn run(options: &ReleaseFiles, root: Root, screen: &Screen) -> anyhow::Result<Verdict> {
-    let uid = getuid();
-    let user = User::from_uid(uid).ok().flatten();
-    let by = options.by.clone();
-    let by = by.unwrap_or_else(|| user.map_or_else(|| format!("uid {uid}"), |user| user.name));
+    let by = options.by.clone().unwrap_or_else(this_user);
     let mut done = ReleasedFiles::of(options);
     let mut tell = |told| done.note(told);
     let after = pseudotape_farm::release(&root, &options.volume, &options.titles, &by, &mut tell)?;

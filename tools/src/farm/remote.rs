@@ -12,13 +12,13 @@ use pseudotape_human::{Screen, printable};
 
 use super::adding::{AddedFiles, How, all_there, open};
 use super::config::Settings;
-use super::reading::{ExtractedFiles, ShownFinding, Verified};
+use super::reading::{ExtractedFiles, ShownFinding, Verified, ensure_folder};
 use super::releasing::ReleasedFiles;
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
 use crate::Verdict;
 use crate::cli::{
     AddFiles, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, MergeVerb, MergeVolumes,
-    ReleaseFiles, ShowFile, VerifyFiles,
+    Referring, ReleaseFiles, ShowFile, VerifyFiles,
 };
 
 /// What a farm of another host begins with.
@@ -63,6 +63,11 @@ pub(super) fn run(
         FarmCommand::Acl(_) => here("farm acl"),
         FarmCommand::Config(_) => here("farm config"),
         FarmCommand::Write(_) => here("farm write"),
+        FarmCommand::Refs(_)
+        | FarmCommand::Purge(_)
+        | FarmCommand::Serial(_)
+        | FarmCommand::DropOriginal(_)
+        | FarmCommand::Autorestore(_) => here("farm refs"),
     }
 }
 
@@ -83,6 +88,7 @@ fn add_files(
 ) -> anyhow::Result<Verdict> {
     all_there(options, how)?;
     without_script(options.script.as_deref())?;
+    without_references(&options.referring)?;
     if options.from.is_some() {
         bail!(
             "--from is for a farm of this host: 'pseudotape dump' and --tar - bring a tape file to another one"
@@ -113,6 +119,7 @@ fn merge_volumes(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     without_script(options.script.as_deref())?;
+    without_references(&options.referring)?;
     let how = match options.verb {
         MergeVerb::Copy => How::Copy,
         MergeVerb::Add => How::Add,
@@ -136,6 +143,16 @@ fn without_script(script: Option<&str>) -> anyhow::Result<()> {
     match script {
         Some(_) => bail!("--script is for a farm of this host: none is run for other hosts"),
         None => Ok(()),
+    }
+}
+
+/// References are in the catalog of a vault, which is asked before and behind each batch of files.
+fn without_references(referring: &Referring) -> anyhow::Result<()> {
+    match referring.is_wanted() {
+        true => bail!(
+            "--backup and --catalog are for a farm of this host: run the command there, where the farm is; nothing was changed"
+        ),
+        false => Ok(()),
     }
 }
 
@@ -208,6 +225,7 @@ fn extract_files(
         true => Existing::Replaced,
         false => Existing::Kept,
     };
+    ensure_folder(&options.directory)?;
     let entries = client.files(&options.volume, &options.titles)?;
     let mut done = ExtractedFiles::of(options);
     let (volume, folder) = (&options.volume, &options.directory);

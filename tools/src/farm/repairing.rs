@@ -1,6 +1,6 @@
 //! `repair`.
 
-use pseudotape_farm::{Found, Remedy, Repair, Root};
+use pseudotape_farm::{Damage, Fault, Found, Remedy, Repair, Root};
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
@@ -61,9 +61,18 @@ fn words(remedy: Remedy) -> (&'static str, &'static str, &'static str) {
     }
 }
 
+/// What helps where something else has the name of a capsule: 'add' can't make one there, and makes one elsewhere
+/// when that is gone.
+const IN_THE_WAY: &str = "nothing here helps, and it stays: move it away; then 'pseudotape farm add' makes a new capsule \
+    where the file is to be had, and 'pseudotape farm repair --yes' one that says that it is missing";
+
 impl ShownRemedy {
     fn new(found: Found) -> Self {
-        let (remedy, proposed, done) = words(found.remedy);
+        let (remedy, mut proposed, done) = words(found.remedy);
+        if let (Remedy::Nothing, Damage::Capsule(_, Fault::Kind(_))) = (found.remedy, &found.damage)
+        {
+            proposed = IN_THE_WAY;
+        }
         ShownRemedy {
             remedy,
             words: if found.done { done } else { proposed },

@@ -32,6 +32,14 @@ impl ShownTitle {
         }
     }
 
+    /// Of what can't be one: the catalog is not what this program wrote.
+    pub(super) fn unknown() -> Self {
+        ShownTitle {
+            title: "?".to_owned(),
+            title_bytes: None,
+        }
+    }
+
     /// On one line, whatever is in it.
     pub(super) fn words(&self) -> String {
         match Title::new(self.title.as_bytes()) {

@@ -372,6 +372,12 @@ impl Report for WrittenFiles {
 pub(super) fn write(options: &WriteFiles, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
     let volume = root.look(&options.volume)?;
     let entries = volume.chosen(&options.titles)?;
+    for (at, sink) in options.to.iter().enumerate() {
+        ensure!(
+            !options.to.iter().take(at).any(|other| other == sink),
+            "--to {sink} is said twice: each tape gets the archive once, and nothing was written"
+        );
+    }
     let targets = options.to.iter().map(Target::open);
     let mut targets = Targets {
         all: targets.collect::<anyhow::Result<_>>()?,

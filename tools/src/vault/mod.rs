@@ -28,7 +28,7 @@ pub(crate) use recalls::before_load;
 use shown::{FileList, OneVolume, Overview, ShownEvent, ShownFile, ShownVolume, VolumeList};
 
 /// Where the vault is, when nobody says it.
-const VARIABLE: &str = "PSEUDOTAPE_VAULT";
+pub(crate) const VARIABLE: &str = "PSEUDOTAPE_VAULT";
 
 pub(crate) fn run(
     options: &VaultOptions,

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use pseudotape_pax::{Member, Reader};
 
-use super::{NotOffered, Offered};
+use super::{NotOffered, Offered, Origin};
 use crate::entry::{Digest, Entry, FileKind, Stamp, State};
 use crate::error::Fault;
 use crate::step::{Step, Steps};
@@ -64,6 +64,10 @@ impl<R: Read> Offered for OfCapsule<R> {
 
     fn note(&self) -> Option<String> {
         self.entry.note.clone()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::Capsule(self.entry.capsule)
     }
 
     fn digest(&self) -> Option<Digest> {

@@ -1,8 +1,10 @@
 //! A file of a folder that is offered.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::rc::Rc;
 
@@ -12,7 +14,7 @@ use rustix::io::Errno;
 
 use super::attributes::{self, Of, Owners};
 use super::sparse::{self, Extent};
-use super::{NotOffered, Offered};
+use super::{NotOffered, Offered, Origin};
 use crate::entry::{FileKind, Stamp};
 use crate::place::what;
 use crate::step::{Step, Steps};
@@ -187,6 +189,14 @@ fn open_regular(folder: BorrowedFd<'_>, name: &[u8]) -> Result<File, NotOffered>
 }
 
 impl Offered for OfFolder {
+    fn origin(&self) -> Origin {
+        let folder = std::fs::read_link(attributes::path_of(self.folder.as_fd()));
+        match folder {
+            Ok(folder) => Origin::Path(folder.join(OsStr::from_bytes(&self.name))),
+            Err(_) => Origin::Elsewhere,
+        }
+    }
+
     fn title(&self) -> &Title {
         &self.title
     }

@@ -15,6 +15,7 @@ use std::io;
 use std::path::PathBuf;
 
 use pseudotape_pax::Member;
+use uuid::Uuid;
 
 use crate::entry::{Digest, FileKind, Stamp, State};
 use crate::step::Steps;
@@ -30,6 +31,18 @@ pub(crate) use tree::{Met, Tree};
 /// The extended attributes with generation and version.
 pub(crate) const GENERATION: &str = "user.vault.cycle";
 pub(crate) const VERSION: &str = "user.vault.version";
+
+/// Where a file came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// A file of this host, with its whole path.
+    Path(PathBuf),
+    /// The capsule with this identity, of another volume.
+    Capsule(Uuid),
+    /// An archive, or another host.
+    Elsewhere,
+}
 
 /// A file that can be added.
 pub(crate) trait Offered {
@@ -56,6 +69,11 @@ pub(crate) trait Offered {
     /// What somebody noted about it there.
     fn note(&self) -> Option<String> {
         None
+    }
+
+    /// Where it came from.
+    fn origin(&self) -> Origin {
+        Origin::Elsewhere
     }
 
     /// What its contents have to have, where somebody knows it.

@@ -9,12 +9,14 @@ use uuid::Uuid;
 
 use super::batch::{Batch, Pending, temporary};
 use super::presence::{Looking, Presence, Presences};
+use super::registering::Registrar;
 use super::{Volume, now_ms};
 use crate::capsule::BLOCK_BYTES;
 use crate::entry::{Entry, Number, State};
 use crate::error::{Error, Fault};
 use crate::source::{
-    Gone, LeftOut, Met, NotOffered, OfCapsule, Offered, Prepared, Sorted, Tree, sorted,
+    Gone, LeftOut, Met, NotOffered, OfCapsule, Offered, Origin as From, Prepared, Sorted, Tree,
+    sorted,
 };
 use crate::title::Title;
 
@@ -69,6 +71,7 @@ pub struct Adding<'a> {
     /// Titles that came up since the beginning.
     met: HashMap<Title, Origin>,
     next: Number,
+    pub(super) registrar: Option<&'a mut dyn Registrar>,
     pub(super) tell: &'a mut dyn FnMut(Told),
     buffer: Vec<u8>,
 }
@@ -117,6 +120,7 @@ impl<'a> Adding<'a> {
             presences: Presences::default(),
             titles: HashSet::new(),
             met: HashMap::new(),
+            registrar: None,
             tell,
             buffer: vec![0; 64 * BLOCK_BYTES as usize],
         }
@@ -126,6 +130,13 @@ impl<'a> Adding<'a> {
     #[must_use]
     pub fn looking(mut self, looking: Looking) -> Self {
         self.presences.looking = looking;
+        self
+    }
+
+    /// Tells somebody of all files that come.
+    #[must_use]
+    pub fn registered(mut self, registrar: Option<&'a mut dyn Registrar>) -> Self {
+        self.registrar = registrar;
         self
     }
 
@@ -309,7 +320,15 @@ impl<'a> Adding<'a> {
             return Ok(());
         }
         self.titles.insert(entry.title.clone());
-        self.batch.add(Pending { entry, replaces }, name, made);
+        let pending = Pending {
+            entry,
+            replaces,
+            origin: match self.registrar {
+                Some(_) => file.origin(),
+                None => From::Elsewhere,
+            },
+        };
+        self.batch.add(pending, name, made);
         match self.batch.is_full(self.volume) {
             true => self.commit(),
             false => Ok(()),
@@ -456,7 +475,18 @@ impl<'a> Adding<'a> {
 
     fn commit(&mut self) -> Result<(), Error> {
         self.titles.clear();
-        for pending in self.batch.commit(self.volume)? {
+        let coming = self.batch.coming();
+        if let Some(registrar) = self.registrar.as_mut().filter(|_| !coming.is_empty()) {
+            registrar.expect(&coming).map_err(Error::Registrar)?;
+        }
+        let committed = self.batch.commit(self.volume)?;
+        let with_files = committed.iter().map(|pending| &pending.entry);
+        let with_files: Vec<&Entry> = with_files.filter(|entry| entry.state.has_file()).collect();
+        let settled = match self.registrar.as_mut().filter(|_| !with_files.is_empty()) {
+            Some(registrar) => registrar.settle(&with_files),
+            None => Ok(()),
+        };
+        for pending in committed {
             let title = &pending.entry.title;
             if let Some(fault) = self.presences.mended(title) {
                 (self.tell)(Told::Mended(title.clone(), fault));
@@ -466,7 +496,7 @@ impl<'a> Adding<'a> {
                 None => Told::Added(pending.entry),
             });
         }
-        Ok(())
+        settled.map_err(Error::Registrar)
     }
 }
 

@@ -6,11 +6,13 @@ use std::os::unix::fs::FileExt;
 use pseudotape_pax::Member;
 use uuid::Uuid;
 
+use super::registering::Coming;
 use super::{TEMPORARY, Volume, now_ms};
 use crate::capsule::{Archive, CapsuleStore, Making, Packing, capsule_name};
 use crate::entry::{Entry, Number};
 use crate::error::Error;
 use crate::place::Place;
+use crate::source::Origin;
 use crate::step::Step;
 
 /// So many files are committed one by one; of more, the whole file system is, which takes less time.
@@ -27,6 +29,8 @@ pub(super) struct Pending {
     pub(super) entry: Entry,
     /// The capsule that goes when this one is there.
     pub(super) replaces: Option<Number>,
+    /// Where its file came from, where somebody wants to know it.
+    pub(super) origin: Origin,
 }
 
 /// Capsules that are made, and not committed.
@@ -87,6 +91,17 @@ impl Batch {
             volume.place.remove(&capsule_name(replaced))?;
         }
         Ok(pending)
+    }
+
+    /// The files that come with the next commit.
+    pub(super) fn coming(&self) -> Vec<Coming<'_>> {
+        let with_files = self.pending.iter();
+        let with_files = with_files.filter(|pending| pending.entry.state.has_file());
+        let coming = with_files.map(|pending| Coming {
+            entry: &pending.entry,
+            origin: &pending.origin,
+        });
+        coming.collect()
     }
 
     /// Drops what was not committed.

@@ -9,6 +9,7 @@ mod extracting;
 mod inspecting;
 mod presence;
 mod rebuilding;
+mod registering;
 mod releasing;
 mod repairing;
 
@@ -37,6 +38,7 @@ pub use extracting::{Existing, Extracted, extract, in_the_way};
 pub use inspecting::{Damage, Finding};
 pub use presence::Looking;
 pub use rebuilding::{Rebuilt, rebuild};
+pub use registering::{Coming, Registrar};
 pub use releasing::{After, Released, release};
 pub use repairing::{Found, Remedy, Repair, repair};
 
@@ -340,6 +342,8 @@ pub struct Volume {
     directory: Directory,
     /// This command made it.
     is_new: bool,
+    /// Capsules in the folder whose numbers are not used yet, as the directory has it.
+    strays: Vec<Number>,
 }
 
 impl Volume {
@@ -349,6 +353,7 @@ impl Volume {
             place,
             directory,
             is_new: false,
+            strays: Vec::new(),
         }
     }
 
@@ -372,15 +377,21 @@ impl Volume {
 
     /// Clears what a command left over that was killed, and passes the numbers that it used.
     fn to_change(name: &VolumeName, place: Place, mut directory: Directory) -> Result<Self, Error> {
+        let next = directory.next();
+        let mut strays = Vec::new();
         for found in place.names()? {
             if is_temporary(&found) {
                 place.remove(&found)?;
             }
             if let Some(number) = capsule_number(&found) {
                 directory.use_numbers_before(number.next());
+                strays.extend((number >= next).then_some(number));
             }
         }
-        Ok(Volume::of(name, place, directory))
+        Ok(Volume {
+            strays,
+            ..Volume::of(name, place, directory)
+        })
     }
 
     /// Its name.

@@ -71,6 +71,7 @@ pub fn release(
             }
         };
         let pending = Pending {
+            origin: crate::source::Origin::Elsewhere,
             entry: stub,
             replaces: Some(entry.number),
         };

@@ -358,6 +358,30 @@ impl Volume {
         }
     }
 
+    /// Takes files in that a killed command had committed, and not written into the directory yet: else the same
+    /// command again would make second capsules of them. Only whole ones come in, whose titles the directory has not.
+    pub fn adopt(&mut self) -> Result<Vec<Entry>, Error> {
+        let mut adopted: BTreeMap<Title, Entry> = BTreeMap::new();
+        for number in std::mem::take(&mut self.strays) {
+            let Ok(entry) = self.open_unlisted(number) else {
+                continue;
+            };
+            let is_wanted = entry.state.has_file() && self.directory.find(&entry.title).is_none();
+            let opened = is_wanted.then(|| self.open_capsule(&entry));
+            let read = opened.map(|opened| opened.and_then(|opened| read_whole(opened, &entry)));
+            if let Some(Ok(())) = read {
+                adopted.insert(entry.title.clone(), entry);
+            }
+        }
+        let mut adopted: Vec<Entry> = adopted.into_values().collect();
+        adopted.sort_by_key(|entry| entry.number);
+        if !adopted.is_empty() {
+            self.directory.put(adopted.iter().cloned());
+            self.write_directory()?;
+        }
+        Ok(adopted)
+    }
+
     /// All readable capsules that the directory has not.
     pub(super) fn unlisted(&self) -> Result<Vec<Entry>, Error> {
         let entries = self.directory.entries().iter();

@@ -1,6 +1,7 @@
 //! The catalog in SQLite. Here is all SQL, and no rule.
 
 mod clones;
+mod references;
 mod rows;
 mod schema;
 mod stacks;
@@ -19,6 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::Error;
 use crate::layout::{CATALOG_FILE, LOG_FILE};
 
+pub(crate) use references::{FarmKey, PendingReference};
 pub use rows::Counts;
 pub(crate) use rows::{Key, Rows};
 pub use schema::SCHEMA_VERSION;

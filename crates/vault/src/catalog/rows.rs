@@ -323,7 +323,7 @@ impl<'a> Rows<'a> {
         let first = self
             .connection
             .query_row("SELECT 1 FROM volume LIMIT 1", [], |_| Ok(()));
-        Ok(first.optional()?.is_none())
+        Ok(first.optional()?.is_none() && !self.has_farms()?)
     }
 }
 

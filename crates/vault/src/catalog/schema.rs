@@ -22,7 +22,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -75,6 +75,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     STACKS,
     STACKED_BACKUPS,
     STACK_PLACES,
+    FARM_REFERENCES,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -167,6 +168,69 @@ const STACKED_BACKUPS: &str = "
 const STACK_PLACES: &str = "
     -- The specification with which it was last written, where that is an image.
     ALTER TABLE stacked_volume ADD COLUMN place TEXT;
+";
+
+/// Which volumes of farms have copies of which files.
+const FARM_REFERENCES: &str = "
+    CREATE TABLE farm_volume (
+        id INTEGER PRIMARY KEY,
+        serial TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        host TEXT NOT NULL,
+        root TEXT NOT NULL,
+        folder TEXT NOT NULL,
+        added_ms INTEGER NOT NULL,
+        UNIQUE (host, root, folder)
+    ) STRICT;
+    CREATE INDEX farm_volume_of_name ON farm_volume (name);
+    CREATE TABLE referred_file (
+        id INTEGER PRIMARY KEY,
+        host TEXT NOT NULL,
+        -- From the root of the host; without a slash at its beginning it is a title that came from elsewhere.
+        path BLOB NOT NULL,
+        -- When the file was given up for its copies.
+        released_ms INTEGER,
+        UNIQUE (host, path)
+    ) STRICT;
+    CREATE TABLE backup_reference (
+        file INTEGER NOT NULL REFERENCES referred_file (id) ON DELETE CASCADE,
+        slot INTEGER NOT NULL CHECK (slot IN (1, 2)),
+        volume INTEGER NOT NULL REFERENCES farm_volume (id),
+        title BLOB NOT NULL,
+        capsule TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (file, slot)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX backup_of_volume ON backup_reference (volume);
+    CREATE INDEX backup_of_capsule ON backup_reference (capsule);
+    CREATE TABLE archive_reference (
+        file INTEGER NOT NULL REFERENCES referred_file (id) ON DELETE CASCADE,
+        volume INTEGER NOT NULL REFERENCES farm_volume (id),
+        title BLOB NOT NULL,
+        capsule TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (file, volume)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX archive_of_volume ON archive_reference (volume);
+    CREATE INDEX archive_of_capsule ON archive_reference (capsule);
+    -- Written before capsules are committed: whether there is one of them says the volume.
+    CREATE TABLE pending_reference (
+        id INTEGER PRIMARY KEY,
+        volume INTEGER NOT NULL REFERENCES farm_volume (id),
+        host TEXT NOT NULL,
+        path BLOB NOT NULL,
+        title BLOB NOT NULL,
+        capsule TEXT NOT NULL,
+        slots INTEGER NOT NULL CHECK (slots IN (0, 1, 2)),
+        archive INTEGER NOT NULL CHECK (archive IN (0, 1))
+    ) STRICT;
+    CREATE INDEX pending_of_volume ON pending_reference (volume);
+    CREATE TABLE serial_series (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        -- Nothing where all are given.
+        next TEXT,
+        last TEXT
+    ) STRICT;
 ";
 
 /// The tables of a new catalog.

@@ -9,6 +9,7 @@ mod loading;
 mod recalling;
 mod reclaiming;
 mod recovering;
+mod referring;
 mod settling;
 mod stacking;
 mod taking;
@@ -36,6 +37,7 @@ pub use inspecting::Inspection;
 pub use loading::Granted;
 pub use recalling::Recalled;
 pub use reclaiming::{Emptying, Moved, WantedCopies};
+pub use referring::Purging;
 pub use stacking::{Cartridge, Stacked};
 pub use taking::Taking;
 

@@ -1,0 +1,237 @@
+//! References to the volume that a command writes, in the catalog of a vault.
+
+use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use pseudotape_farm::{Coming, Entry, Origin, Registrar, Root, Volume, VolumeName};
+use pseudotape_vault::{
+    ComingReference, FarmPlace, FileName, Kinds, Namesakes, Order, Serial, Slots, Surroundings,
+    Unknown, Vault, WantedVolume,
+};
+
+use super::config::Settings;
+use super::this_user;
+use crate::cli::{FarmOptions, Referring};
+
+/// What a command was asked for beside its own options.
+pub(super) struct Asked<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) root: &'a Root,
+    /// The serial number that was said.
+    pub(super) serial: Option<&'a Serial>,
+}
+
+/// Gives the volume of the command line the name of its folder, where a serial number was said (CW-12).
+pub(super) fn number(options: &mut FarmOptions) -> anyhow::Result<()> {
+    let Some(serial) = &options.serial else {
+        return Ok(());
+    };
+    let Some((volume, referring)) = options.command.numbered() else {
+        return Ok(());
+    };
+    // The folder of a volume of the archive has no serial number in its name.
+    if referring.is_some_and(|referring| referring.catalog && !referring.backup) {
+        return Ok(());
+    }
+    ensure!(
+        !volume.as_str().contains(['[', ']']),
+        "volume {volume} and --serial {serial}: say the name without brackets, or no --serial"
+    );
+    *volume = format!("{volume}[{serial}]").parse()?;
+    Ok(())
+}
+
+/// Writes references as files arrive.
+pub(super) struct Ledger {
+    vault: Vault,
+    wanted: WantedVolume,
+    kinds: Kinds,
+    unknown: Unknown,
+    order: Order,
+    /// The serial number of the volume, from [`Ledger::begin`] on.
+    pub(super) serial: Serial,
+    /// Titles of files that got a reference as a backup.
+    pub(super) cataloged: Vec<Vec<u8>>,
+    /// Titles of files that got one in the archive.
+    pub(super) archived: Vec<Vec<u8>>,
+    /// Titles of files that the catalog has not.
+    pub(super) without_entry: Vec<Vec<u8>>,
+}
+
+impl Ledger {
+    /// Opens the catalog, where references are wanted, and finds before anything is copied that they can be written.
+    /// `folder` is the volume, with its serial number where that is in its name.
+    pub(super) fn open(
+        referring: &Referring,
+        asked: &Asked<'_>,
+        folder: &VolumeName,
+        unknown: Unknown,
+    ) -> anyhow::Result<Option<Self>> {
+        if !referring.is_wanted() {
+            return Ok(None);
+        }
+        let name = match (referring.backup, asked.serial) {
+            (true, None) => bail!(
+                "--backup needs the serial number of the volume: say --serial SERIAL; nothing was changed"
+            ),
+            (true, Some(serial)) => {
+                let named = folder.as_str().strip_suffix(&format!("[{serial}]"));
+                named.unwrap_or(folder.as_str()).to_owned()
+            }
+            (false, _) => {
+                ensure!(
+                    !folder.as_str().contains(['[', ']']),
+                    "volume {folder}: --catalog is for volumes without brackets in their names; nothing was changed"
+                );
+                folder.to_string()
+            }
+        };
+        let wanted = WantedVolume {
+            place: FarmPlace {
+                name,
+                host: asked.settings.host().to_string(),
+                root: whole(asked.root.path())?,
+                folder: folder.to_string(),
+            },
+            serial: asked.serial.cloned(),
+            namesakes: match referring.backup && !referring.namesake {
+                true => Namesakes::Refused,
+                false => Namesakes::Allowed,
+            },
+        };
+        let vault = open_or_create(asked.settings)?;
+        vault.check_farm_volume(&wanted)?;
+        Ok(Some(Ledger {
+            vault,
+            kinds: Kinds {
+                backup: referring.backup.then_some(match referring.single_unit {
+                    true => Slots::Both,
+                    false => Slots::First,
+                }),
+                archive: referring.catalog,
+            },
+            unknown,
+            order: Order::person(this_user(), "pseudotape farm"),
+            serial: asked
+                .serial
+                .cloned()
+                .map_or_else(|| "unknown".parse(), Ok)?,
+            wanted,
+            cataloged: Vec::new(),
+            archived: Vec::new(),
+            without_entry: Vec::new(),
+        }))
+    }
+
+    /// The volume is there and locked: it gets into the catalog, and what a killed command left is mended.
+    pub(super) fn begin(&mut self, volume: &Volume) -> anyhow::Result<()> {
+        self.serial = self.vault.enter_farm_volume(&self.wanted, &self.order)?;
+        settle(&mut self.vault, &self.serial, volume, &self.order)?;
+        Ok(())
+    }
+}
+
+impl Registrar for Ledger {
+    fn expect(&mut self, coming: &[Coming<'_>]) -> Result<(), String> {
+        let references: Vec<ComingReference> = coming.iter().map(reference_of).collect();
+        let left_out = self
+            .vault
+            .expect_references(&self.serial, self.kinds, self.unknown, &references)
+            .map_err(|error| error.to_string())?;
+        self.without_entry.extend(left_out);
+        Ok(())
+    }
+
+    fn settle(&mut self, committed: &[&Entry]) -> Result<(), String> {
+        let there: HashSet<_> = committed.iter().map(|entry| entry.capsule).collect();
+        let settled = self
+            .vault
+            .settle_references(&self.serial, &there, &self.order)
+            .map_err(|error| {
+                format!(
+                    "{error}; the files are in the volume, and the next 'farm add' with the same words writes their references"
+                )
+            })?;
+        for reference in settled {
+            if reference.kinds.backup.is_some() {
+                self.cataloged.push(reference.title.clone());
+            }
+            if reference.kinds.archive {
+                self.archived.push(reference.title);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reference_of(coming: &Coming<'_>) -> ComingReference {
+    let title = coming.entry.title.bytes().to_vec();
+    ComingReference {
+        file: match coming.origin {
+            Origin::Path(path) => FileName::Path(path.as_os_str().as_bytes().to_vec()),
+            Origin::Capsule(capsule) => FileName::OfCapsule(*capsule),
+            _ => FileName::Path(title.clone()),
+        },
+        title,
+        capsule: coming.entry.capsule,
+    }
+}
+
+/// Makes references certain that a killed command left, as the volume says; how many.
+pub(super) fn settle(
+    vault: &mut Vault,
+    serial: &Serial,
+    volume: &Volume,
+    order: &Order,
+) -> anyhow::Result<usize> {
+    let entries = volume.directory().entries().iter();
+    let with_files = entries.filter(|entry| entry.state.has_file());
+    let there = with_files.map(|entry| entry.capsule).collect();
+    Ok(vault.settle_references(serial, &there, order)?.len())
+}
+
+/// The vault, which is made at its first use (CW-16). The folder in which it is has to be there.
+pub(super) fn open_or_create(settings: &Settings) -> anyhow::Result<Vault> {
+    let directory = settings.vault()?;
+    let doing = "pseudotape farm";
+    match Vault::open(&directory, doing, Surroundings::of_this_machine()) {
+        Err(pseudotape_vault::Error::NoVault { .. }) => {}
+        opened => return Ok(opened?),
+    }
+    let parent = directory.parent().filter(|parent| parent.is_dir());
+    parent.with_context(|| {
+        format!(
+            "there is no folder for the vault {}: make it, or mount its disk",
+            directory.display()
+        )
+    })?;
+    let host = settings.host().as_str();
+    let order = Order::person(this_user(), "the first reference of a farm");
+    let surroundings = Surroundings::of_this_machine();
+    let vault = Vault::create(&directory, host, None, &order, surroundings)?;
+    eprintln!(
+        "pseudotape: made a vault for references in {}",
+        directory.display()
+    );
+    Ok(vault)
+}
+
+/// The whole path of a root, by which it is known in the catalog.
+fn whole(root: &Path) -> anyhow::Result<String> {
+    let whole = root
+        .canonicalize()
+        .with_context(|| format!("can't find {}", root.display()))?;
+    let text = whole.to_str().map(str::to_owned);
+    text.with_context(|| {
+        format!(
+            "{}: the path of a root with references is text",
+            whole.display()
+        )
+    })
+}
+
+#[cfg(test)]
+#[path = "referring_test.rs"]
+mod tests;

@@ -1,0 +1,364 @@
+//! References to volumes of farms in the catalog of a vault: `--backup`, `--catalog`, `refs`, `purge`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Place {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        fs::create_dir(place.path("farm")).unwrap();
+        fs::create_dir(place.path("files")).unwrap();
+        fs::create_dir(place.path("out")).unwrap();
+        for name in ["a", "b", "c"] {
+            fs::write(place.path("files").join(name), format!("this is {name}")).unwrap();
+        }
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run_as(&self, vault: &str, words: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(self.directory.path())
+            .env("PSEUDOTAPE_FARM", self.path("farm"))
+            .env("PSEUDOTAPE_VAULT", self.path(vault))
+            .arg("farm")
+            .args(words.split(' '))
+            .output()
+            .expect("the binary was built for this test")
+    }
+
+    fn run(&self, words: &str) -> Output {
+        self.run_as("vault", words)
+    }
+
+    fn ok(&self, words: &str) -> String {
+        let output = self.run(words);
+        assert_eq!(output.status.code(), Some(0), "{words}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn refused(&self, words: &str) -> String {
+        let output = self.run(words);
+        assert_eq!(output.status.code(), Some(2), "{words}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{words} --json"))).unwrap()
+    }
+
+    /// File, state, and the serial numbers of its references.
+    fn references(&self) -> Vec<(String, String, Vec<String>)> {
+        let list = self.json("refs");
+        let files = list["files"].as_array().unwrap().iter();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let files = files.map(|file| {
+            let references = file["references"].as_array().unwrap().iter();
+            let name = text(&file["file"]);
+            let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+            let serials = references.map(|reference| text(&reference["serial"]));
+            (name, text(&file["state"]), serials.collect())
+        });
+        files.collect()
+    }
+}
+
+/// CW-10, CW-12, CW-13, CW-16: the catalog is made at its first use, the folder has the serial number, and a restore
+/// needs it.
+#[test]
+fn a_volume_of_a_backup_has_its_serial_number_in_its_folder() {
+    let place = Place::new();
+    assert!(!place.path("vault").exists());
+    let added = place.json("copy TEST files --backup --serial TEST01");
+    assert_eq!(added["serial"], "TEST01");
+    assert_eq!(added["cataloged"].as_array().unwrap().len(), 3);
+    assert!(place.path("vault/catalog.sqlite").exists());
+    assert!(place.path("farm/TEST[TEST01]/FILE000.dir").exists());
+    let expected = ["a", "b", "c"].map(|name| {
+        let serials = vec!["TEST01".to_owned()];
+        (name.to_owned(), "resident".to_owned(), serials)
+    });
+    assert_eq!(place.references(), expected);
+
+    let words = place.refused("extract TEST files/a -C out");
+    assert!(words.contains("there is no volume TEST"), "{words}");
+    place.ok("extract TEST files/a -C out --serial TEST01");
+    assert_eq!(fs::read(place.path("out/files/a")).unwrap(), b"this is a");
+    place.ok("verify TEST --serial TEST01");
+
+    // Two serial numbers of one name live side by side.
+    let words = place.refused("copy TEST files --backup --serial TEST02");
+    assert!(words.contains("--namesake"), "{words}");
+    assert!(
+        !place.path("farm/TEST[TEST02]").exists(),
+        "refused before copying"
+    );
+    place.ok("copy TEST files/a --backup --serial TEST02 --namesake");
+    fs::write(place.path("files/a"), "another a").unwrap();
+    place.ok("compare-add TEST files/a --backup --serial TEST02 --namesake");
+    for (serial, contents) in [("TEST01", "this is a"), ("TEST02", "another a")] {
+        place.ok(&format!(
+            "extract TEST files/a -C out --overwrite --serial {serial}"
+        ));
+        assert_eq!(
+            fs::read_to_string(place.path("out/files/a")).unwrap(),
+            contents
+        );
+    }
+    // CW-22: the older reference is the second one.
+    assert_eq!(place.references()[0].2, ["TEST02", "TEST01"]);
+    place.ok("copy ONE files/a --backup --serial ONE --single-unit");
+    assert_eq!(place.references()[0].2, ["ONE", "ONE"]);
+}
+
+/// CW-11: what does not fit is refused before anything is copied.
+#[test]
+fn what_does_not_fit_the_library_is_refused_before_copying() {
+    let place = Place::new();
+    let words = place.refused("copy V files --backup");
+    assert!(words.contains("needs the serial number"), "{words}");
+    place.ok("copy V files/a --backup --serial S1");
+    let words = place.refused("copy W files --backup --serial S1");
+    assert!(
+        words.contains("S1 is the serial number of volume V"),
+        "{words}"
+    );
+    let tape = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+        .current_dir(place.directory.path())
+        .args("vault add --new --capacity 1M --vault vault".split(' '))
+        .output()
+        .unwrap();
+    assert!(tape.status.success(), "{tape:?}");
+    let words = place.refused("copy PT0001 files --backup --serial S2");
+    assert!(words.contains("PT0001 is a tape of this vault"), "{words}");
+    let names = fs::read_dir(place.path("farm")).unwrap();
+    assert_eq!(names.count(), 1, "nothing was copied");
+}
+
+/// CW-10: of five files one fails, and the others have references.
+#[test]
+fn a_file_that_did_not_arrive_has_no_reference() {
+    let place = Place::new();
+    fs::create_dir(place.path("files/d")).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(place.path("files/bb"));
+    let output = place.run("copy V files --backup --serial S1");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    drop(socket);
+    let names: Vec<_> = place.references().into_iter().map(|file| file.0).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    // A file that is present gets none.
+    place.ok("copy W files/a");
+    let added = place.json("add W files/a files/b --catalog --serial S2");
+    let archived = added["archived"].as_array().unwrap();
+    assert_eq!(archived.len(), 1, "{added}");
+    assert_eq!(archived[0]["title"], "files/b");
+}
+
+/// CW-14, CW-15, CW-17, CW-18: the archive has each copy, with serial numbers that are said or counted.
+#[test]
+fn the_archive_lists_every_copy_with_a_serial_number() {
+    let place = Place::new();
+    let words = place.refused("copy U files/a --catalog");
+    assert!(words.contains("needs a serial number"), "{words}");
+    assert!(!place.path("farm/U").exists());
+    for bad in ["DF001", "DF00001", "ABCDEF"] {
+        let words = place.refused(&format!("serial {bad}"));
+        assert!(words.contains("begins no series"), "{words}");
+    }
+    assert!(place.ok("serial DF0009").contains("DF0009"));
+    assert_eq!(place.json("copy U files/a --catalog")["serial"], "DF0009");
+    assert_eq!(place.json("copy V files/a --catalog")["serial"], "DF0010");
+    assert_eq!(place.json("add V files/b --catalog")["serial"], "DF0010");
+    assert_eq!(
+        place.json("copy W files/a --catalog --serial SAID")["serial"],
+        "SAID"
+    );
+    assert!(
+        place.path("farm/W/FILE000.dir").exists(),
+        "the archive needs no folder of its own"
+    );
+    assert_eq!(place.json("serial")["next"], "DF0011");
+
+    let list = place.json("refs files/a");
+    let references = list["files"][0]["references"].as_array().unwrap();
+    let mut shown: Vec<_> = references
+        .iter()
+        .map(|one| {
+            assert_eq!(one["copy"], "ok");
+            assert_eq!(one["kind"], "archive");
+            let text = |key: &str| one[key].as_str().unwrap().to_owned();
+            assert!(!text("site").is_empty());
+            (text("serial"), text("volume"))
+        })
+        .collect();
+    shown.sort();
+    let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+    assert_eq!(
+        shown,
+        [pair("DF0009", "U"), pair("DF0010", "V"), pair("SAID", "W")]
+    );
+    let text = place.ok("refs files/a");
+    assert!(
+        text.contains("DF0010") && text.contains("archive"),
+        "{text}"
+    );
+    let words = place.refused("refs files/nothing");
+    assert!(words.contains("no references of files/nothing"), "{words}");
+}
+
+/// CW-17: jobs that run at once get different serial numbers.
+#[test]
+fn jobs_that_run_at_once_have_different_serial_numbers() {
+    let place = Place::new();
+    place.ok("serial DF0001");
+    let serials: Vec<String> = std::thread::scope(|scope| {
+        let place = &place;
+        let job =
+            |job: usize| scope.spawn(move || place.json(&format!("copy V{job} files --catalog")));
+        let jobs: Vec<_> = (0..4).map(job).collect();
+        let done = jobs.into_iter().map(|job| job.join().unwrap());
+        done.map(|added| added["serial"].as_str().unwrap().to_owned())
+            .collect()
+    });
+    let mut sorted = serials.clone();
+    sorted.sort();
+    assert_eq!(sorted, ["DF0001", "DF0002", "DF0003", "DF0004"]);
+}
+
+/// CW-19: a removed file keeps its references until they are purged, and the capsule stays then.
+#[test]
+fn a_removed_file_keeps_its_references_until_they_are_purged() {
+    let place = Place::new();
+    place.ok("copy V files --catalog --serial S1");
+    fs::remove_file(place.path("files/a")).unwrap();
+    let files = place.references();
+    assert_eq!(
+        (files[0].1.as_str(), files[1].1.as_str()),
+        ("removed", "resident")
+    );
+    let purged = place.json("purge files/a");
+    assert_eq!(
+        (purged["references"].as_u64(), purged["files"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(place.references().len(), 2);
+    place.refused("purge files/a");
+    assert!(place.ok("ls V").contains("files/a"), "the capsule stays");
+    place.ok("extract V files/a -C out");
+
+    place.refused("purge --all --serial S1");
+    place.ok("purge --all --yes --serial S1");
+    assert!(place.references().is_empty());
+    assert!(place.ok("verify V").contains("0 findings"));
+    // The name and the serial number are free again.
+    place.ok("copy W files --catalog --serial S1");
+}
+
+/// CW-20, CW-21: a file that is given up for its copy is released, one that was removed is not; nothing comes back by
+/// itself.
+#[test]
+fn released_and_removed_files_are_told_apart() {
+    let place = Place::new();
+    place.ok("copy V files --catalog --serial S1");
+    fs::remove_file(place.path("files/b")).unwrap();
+    fs::write(place.path("files/c"), "that is c").unwrap();
+    let output = place.run("drop-original files/a files/c --json");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(place.path("files/a").exists(), "nothing goes without --yes");
+    let output = place.run("drop-original files/a files/c --yes --json");
+    let dropped: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(dropped["same"].as_array().unwrap().len(), 1, "{dropped}");
+    assert!(
+        dropped["kept"][0]["why"]
+            .as_str()
+            .unwrap()
+            .contains("changed since")
+    );
+    assert!(!place.path("files/a").exists() && place.path("files/c").exists());
+    let states: Vec<_> = place.references().into_iter().map(|file| file.1).collect();
+    assert_eq!(states, ["released", "removed", "resident"]);
+    let names = fs::read_dir(place.path("files")).unwrap();
+    assert_eq!(names.count(), 1, "no copy is left");
+
+    let words = place.refused("autorestore files/a");
+    assert!(words.contains("not supported"), "{words}");
+    place.ok("extract V files/a");
+    assert_eq!(place.references()[0].1, "resident");
+    assert_eq!(fs::read(place.path("files/a")).unwrap(), b"this is a");
+    // The same time and length are not enough.
+    let times = fs::metadata(place.path("files/a"))
+        .unwrap()
+        .modified()
+        .unwrap();
+    fs::write(place.path("files/a"), "this is x").unwrap();
+    let file = fs::File::options()
+        .write(true)
+        .open(place.path("files/a"))
+        .unwrap();
+    file.set_modified(times).unwrap();
+    drop(file);
+    let output = place.run("drop-original files/a --yes");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(place.path("files/a").exists(), "{output:?}");
+}
+
+/// CW-36, CW-37, CW-38, CW-39: a merge refers to the files whose capsules it copies; only a copy makes entries.
+#[test]
+fn a_merge_refers_to_the_files_of_its_sources() {
+    let place = Place::new();
+    place.ok("copy KNOWN files/a --catalog --serial S1");
+    place.ok("copy UNKNOWN files/b");
+    let words = place.refused("merge M KNOWN UNKNOWN --backup");
+    assert!(words.contains("needs the serial number"), "{words}");
+    let words = place.refused("merge M KNOWN UNKNOWN --catalog");
+    assert!(words.contains("needs a serial number"), "{words}");
+    let text = place.ok("merge M KNOWN UNKNOWN --backup --serial M1");
+    assert!(text.contains("files/a cataloged on M[M1]"), "{text}");
+    assert!(text.contains("files/b not cataloged"), "{text}");
+    assert_eq!(place.references().len(), 1);
+    let list = place.json("refs files/a");
+    assert_eq!(list["files"][0]["references"][0]["serial"], "M1");
+
+    let text = place.ok("merge N KNOWN UNKNOWN --verb copy --backup --serial N1");
+    assert!(text.contains("files/b cataloged on N[N1]"), "{text}");
+    let text = place.ok("merge O KNOWN UNKNOWN --verb copy --catalog --serial O1");
+    assert!(text.contains("files/a archived on O"), "{text}");
+    let states: Vec<_> = place.references().into_iter().map(|file| file.1).collect();
+    assert_eq!(states, ["resident", "elsewhere"]);
+}
+
+/// CW-18: what the farm did to a copy is shown beside its reference.
+#[test]
+fn a_reference_says_what_became_of_its_copy() {
+    let place = Place::new();
+    place.ok("copy V files --catalog --serial S1");
+    place.ok("release V files/a");
+    fs::write(place.path("files/b"), "a longer file b").unwrap();
+    place.ok("compare-add V files/b");
+    let list = place.json("refs");
+    let copies: Vec<_> = list["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| file["references"][0]["copy"].as_str().unwrap())
+        .collect();
+    assert_eq!(copies, ["released", "replaced", "ok"]);
+    fs::rename(place.path("farm/V"), place.path("V")).unwrap();
+    let list = place.json("refs files/c");
+    assert_eq!(list["files"][0]["references"][0]["copy"], "no volume");
+    // Another vault knows nothing of all that.
+    let output = place.run_as("other", "refs");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
