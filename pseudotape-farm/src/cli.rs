@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use pseudotape_farm_net::Person;
+use pseudotape_farm_net::{Person, TLS_PORT};
 use pseudotape_human::Shell;
 
 pub(crate) const EXIT_CODES: &str = "\
@@ -15,7 +16,10 @@ For one key of ssh, and nothing else (a line of authorized_keys on this host):
 Who may come at all says the access list of the farm, which lets nobody in before somebody is on it:
   pseudotape farm acl add ada@depot --root /srv/farm
 On the other host:
-  pseudotape farm ls --root ssh:HOST:";
+  pseudotape farm ls --root ssh:HOST:
+Over TLS it is a service; a client is who its certificate names, by an e-mail address or a common name USER@HOST:
+  pseudotape-farm serve --listen 0.0.0.0 --cert cert.pem --key key.pem --client-ca ca.pem --root /srv/farm
+  pseudotape farm ls --root tls:HOST:";
 
 /// Serves a disk farm to other hosts.
 #[derive(Debug, Parser)]
@@ -30,9 +34,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serves a farm: one client on standard input and output, as sshd starts it.
+    /// Serves a farm: one client on standard input and output, as sshd starts it, or all that come over TLS.
     #[command(after_help = EXAMPLES)]
     Serve(ServeOptions),
+    /// Lists who uses a farm from other hosts at this moment.
+    Sessions(SessionsOptions),
+    /// Ends a session, as if its link were cut. What its client was told as added is in the volume.
+    End(EndOptions),
     /// Prints the script that completes the command line in a shell.
     Completions(CompletionsOptions),
     /// Writes the man pages into a folder.
@@ -40,17 +48,75 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("way").required(true).args(["stdio"]))]
+#[command(group = ArgGroup::new("way").required(true).args(["stdio", "listen", "accepted"]))]
+#[command(group = ArgGroup::new("tls").args(["listen", "accepted"]).requires_all(["cert", "key", "client_ca"]))]
 pub(crate) struct ServeOptions {
     /// Serves one client on standard input and output.
     #[arg(long)]
     pub stdio: bool,
-    /// The folder with the volumes. A client that means another one is refused.
+    /// Serves over TLS all that come to this address: one of this host, 0.0.0.0 or [::] for all of them [default of the
+    /// port: 22256]. Each has a process of its own.
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = address)]
+    pub listen: Option<SocketAddr>,
+    /// Serves the one whose connection is standard input.
+    #[arg(long, hide = true)]
+    pub accepted: bool,
+    /// The folder with the volumes. A client that means another one is refused. Said several times, all are served.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub root: Vec<PathBuf>,
+    /// Who the client is, for a key that is somebody's [default: the user of this process, at the host that ssh names].
+    #[arg(long, value_name = "USER@HOST", conflicts_with = "tls")]
+    pub user: Option<Person>,
+    /// The certificate of this host (PEM), and behind it those between it and its authority. This file and the two
+    /// below are read for each connection: they can be replaced while it serves.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM), which nobody but its owner may read; root's also a group.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub key: Option<PathBuf>,
+    /// The authorities that sign the certificates of clients (PEM). A client whose certificate is of another one is
+    /// refused.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub client_ca: Option<PathBuf>,
+    /// So many clients are served at a time; others are hung up on.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = sessions, requires = "listen")]
+    pub sessions: usize,
+}
+
+/// An address with or without a port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let alone = bare.unwrap_or(text).parse();
+    let address = alone.map(|alone| SocketAddr::new(alone, TLS_PORT));
+    address.or_else(|_| text.parse()).map_err(|_| {
+        "it is no address of a host: 192.0.2.7, [2001:db8::7], with or without a :PORT; 0.0.0.0 are all".to_owned()
+    })
+}
+
+fn sessions(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(sessions @ 1..=10_000) => Ok(sessions),
+        _ => Err("it is a number from 1 to 10000".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionsOptions {
+    /// The folder with the volumes.
     #[arg(long, value_name = "DIR")]
     pub root: PathBuf,
-    /// Who the client is, for a key that is somebody's [default: the user of this process, at the host that ssh names].
-    #[arg(long, value_name = "USER@HOST")]
-    pub user: Option<Person>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EndOptions {
+    /// The folder with the volumes.
+    #[arg(long, value_name = "DIR")]
+    pub root: PathBuf,
+    /// Which session: its number in the list.
+    #[arg(value_name = "SESSION")]
+    pub session: u32,
 }
 
 #[derive(Debug, Args)]

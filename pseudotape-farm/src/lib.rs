@@ -3,7 +3,9 @@
 
 mod cli;
 mod generate;
+mod listen;
 mod serve;
+mod sessions;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     let screen = Screen::from_environment().with_json(asked.json);
     let done = match asked.command {
         Command::Serve(options) => serve::run(&options),
+        Command::Sessions(options) => sessions::list(&options, &screen),
+        Command::End(options) => sessions::end(&options, &screen),
         Command::Completions(options) => generate::completions(&options, &screen),
         Command::Man(options) => generate::man_pages(&options, &screen),
     };

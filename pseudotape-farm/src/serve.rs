@@ -10,6 +10,7 @@ use pseudotape_farm_net::{Error, Link, Person, Pipe, Served, serve};
 
 use crate::Verdict;
 use crate::cli::ServeOptions;
+use crate::listen;
 
 /// What sshd says of a connection: the client's address stands first.
 const SSH_CONNECTION: &str = "SSH_CONNECTION";
@@ -17,17 +18,34 @@ const SSH_CONNECTION: &str = "SSH_CONNECTION";
 const HERE: &str = "localhost";
 
 pub(crate) fn run(options: &ServeOptions) -> Result<Verdict> {
-    let root = root(&options.root)?;
+    let roots: Result<Vec<_>> = options.root.iter().map(|said| root(said)).collect();
+    let roots = roots?;
+    match options.listen {
+        Some(address) => listen::run(options, address, &roots),
+        None if options.accepted => listen::accepted(options, roots),
+        None => over_stdio(options, roots),
+    }
+}
+
+fn over_stdio(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Verdict> {
+    let connection = std::env::var(SSH_CONNECTION).ok();
+    let address = connection
+        .as_deref()
+        .and_then(|text| text.split_whitespace().next());
     let person = match &options.user {
         Some(person) => person.clone(),
-        None => whoever_started(std::env::var(SSH_CONNECTION).ok().as_deref())?,
+        None => whoever_started(connection.as_deref())?,
     };
     ensure!(
         !stdin().is_terminal(),
         "--stdio is for ssh, which starts it: standard input is a terminal"
     );
-    let link = over_stdio().context("can't serve on standard input and output")?;
-    Ok(session(link, &Served { root, person }))
+    let way = match address {
+        Some(address) => format!("ssh {address}"),
+        None => "stdio".to_owned(),
+    };
+    let link = stdio_link().context("can't serve on standard input and output")?;
+    Ok(session(link, &Served { roots, person, way }))
 }
 
 /// The root, with its whole path: clients say which one they mean.
@@ -56,7 +74,7 @@ fn whoever_started(connection: Option<&str>) -> Result<Person> {
         .with_context(|| "who the client is can't be said: --user says it".to_owned())
 }
 
-fn over_stdio() -> Result<Link> {
+fn stdio_link() -> Result<Link> {
     let input = Pipe::new(stdin().as_fd().try_clone_to_owned()?)?;
     let output = Pipe::new(stdout().as_fd().try_clone_to_owned()?)?;
     Ok(Link::new(input, output))

@@ -58,7 +58,8 @@ use volume::{parse_creation, parse_volume_id};
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 damage was found, or something that is needed is missing; \
 2 wrong usage, or the command could not do its work (the reason is on standard error); \
-3 a signal ended 'pseudotape serve' while a program was writing.";
+3 a signal ended 'pseudotape serve' while a program was writing; \
+4 the host of a farm can't be reached, or no service runs there.";
 
 const SIZES: &str = "\
 Sizes are bytes, or have a unit: K M G T P (also KiB MiB GiB TiB PiB) are powers of 1024, \

@@ -37,8 +37,8 @@ pub use doctor::Machine;
 
 use cli::{Asked, Command};
 use pseudotape_human::{
-    EXIT_CUT, EXIT_FAILED, EXIT_FOUND, EXIT_WELL, Screen, asks_for_json, end_of_usage, error_line,
-    explain,
+    EXIT_CUT, EXIT_FAILED, EXIT_FOUND, EXIT_UNREACHED, EXIT_WELL, Screen, asks_for_json,
+    end_of_usage, error_line, explain,
 };
 
 /// How messages begin.
@@ -84,9 +84,9 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
             // Who reads a pipe no longer ("| head") needs no message about it.
             if !is_broken_pipe(&error) {
                 let words = explain(error.chain());
-                eprint!("{}", error_line(PROGRAM, &words, EXIT_FAILED, json));
+                eprint!("{}", error_line(PROGRAM, &words, exit_code(&error), json));
             }
-            ExitCode::from(EXIT_FAILED)
+            ExitCode::from(exit_code(&error))
         }
     }
 }
@@ -95,6 +95,14 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
 #[must_use]
 pub fn run_as_mtx(arguments: Vec<String>) -> ExitCode {
     mtx::run(arguments, pseudotape_control::default_socket())
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    use pseudotape_farm_net::Error;
+    match error.downcast_ref::<Error>() {
+        Some(Error::Unreachable { .. }) => EXIT_UNREACHED,
+        _ => EXIT_FAILED,
+    }
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -12,6 +12,15 @@ pub enum Error {
         /// Why, and the way out.
         why: String,
     },
+    /// The other host is there, and does not show that it is who it has to be; or it does not take this one for
+    /// somebody.
+    #[error("can't reach the farm at {host}: {why}")]
+    Untrusted {
+        /// Where.
+        host: String,
+        /// Why, and the way out.
+        why: String,
+    },
     /// The connection broke.
     #[error("the connection to the farm broke: {0}")]
     Cut(#[source] io::Error),

@@ -1,7 +1,7 @@
 //! One end of a connection whose waits all end.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -12,7 +12,7 @@ use nix::sys::socket::Shutdown;
 use crate::packet::PATIENCE;
 
 /// So long a write may wait: whoever reads may be at a disk that is slow.
-const WRITE_PATIENCE: Duration = Duration::from_secs(900);
+pub(crate) const WRITE_PATIENCE: Duration = Duration::from_secs(900);
 
 /// Standard input, standard output, or a socket: a read ends with `TimedOut` when nothing comes for [`PATIENCE`], a
 /// write when nothing goes for longer.
@@ -51,28 +51,6 @@ impl Pipe {
         )?)
     }
 
-    fn wait(&self, for_what: PollFlags, until: Instant) -> io::Result<()> {
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let left = left.min(Duration::from_secs(60)).as_millis();
-            let left = u16::try_from(left).unwrap_or(u16::MAX);
-            match poll(
-                &mut [PollFd::new(self.end.as_fd(), for_what)],
-                PollTimeout::from(left),
-            ) {
-                Ok(0) if Instant::now() >= until => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "nothing moved in time",
-                    ));
-                }
-                Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-    }
-
     fn each<T>(
         &self,
         for_what: PollFlags,
@@ -85,10 +63,30 @@ impl Pipe {
         let until = Instant::now() + patience;
         loop {
             match move_some() {
-                Err(Errno::EAGAIN) => self.wait(for_what, until)?,
+                Err(Errno::EAGAIN) => wait(self.end.as_fd(), for_what, until)?,
                 Err(Errno::EINTR) => {}
                 done => return Ok(done?),
             }
+        }
+    }
+}
+
+/// Waits until a connection can move, which ends with `TimedOut` at `until`.
+pub(crate) fn wait(end: BorrowedFd<'_>, for_what: PollFlags, until: Instant) -> io::Result<()> {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = left.min(Duration::from_secs(60)).as_millis();
+        let left = u16::try_from(left).unwrap_or(u16::MAX);
+        match poll(&mut [PollFd::new(end, for_what)], PollTimeout::from(left)) {
+            Ok(0) if Instant::now() >= until => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "nothing moved in time",
+                ));
+            }
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(errno.into()),
         }
     }
 }

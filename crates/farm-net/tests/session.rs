@@ -122,7 +122,8 @@ impl Farm {
     ) -> (Result<Client, Error>, Serving) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let served = Served {
-            root: self.root(),
+            roots: vec![self.root()],
+            way: "test".into(),
             person: person.parse().unwrap(),
         };
         let link = |end: UnixStream, seen: &Arc<Mutex<Vec<u8>>>, meddling| {
@@ -497,7 +498,11 @@ fn a_busy_volume_names_its_holder() {
     farm.add(How::Copy).unwrap();
     let held = farm.local().open_volume(&name("V")).unwrap();
     let busy = farm.add(How::Add).unwrap_err().to_string();
-    let us = format!("volume V is busy, held by process {} (", std::process::id());
+    // A session has its process in common with this test.
+    let us = format!(
+        "volume V is busy, held by ada@depot (process {} ",
+        std::process::id()
+    );
     assert!(busy.starts_with(&us), "{busy}");
     let (mut one, of_one) = farm.reach();
     let (mut other, of_other) = farm.reach();
@@ -517,7 +522,8 @@ fn a_busy_volume_names_its_holder() {
     // It waits until the holder is gone: what it hears on the way lets the holder go.
     let (ours, theirs) = UnixStream::pair().unwrap();
     let served = Served {
-        root: farm.root(),
+        roots: vec![farm.root()],
+        way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };
     let serving = std::thread::spawn(move || {
@@ -694,7 +700,8 @@ fn out_of(command: &mut std::process::Command) -> Vec<u8> {
 fn what_does_not_speak_the_protocol_is_refused() {
     let farm = Farm::new();
     let served = Served {
-        root: farm.root(),
+        roots: vec![farm.root()],
+        way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n12345678"[..], b"PTFN", b""] {

@@ -22,7 +22,8 @@ impl fmt::Display for Holder {
 /// Who holds the `flock` of the file with this device and number. `None` where nobody does any more, or where it can't
 /// be told: by a process of another host or of another container, and on file systems that the list of locks names by
 /// another device than `stat` does.
-pub(crate) fn of_lock((device, inode): (u64, u64)) -> Option<Holder> {
+#[must_use]
+pub fn of_lock((device, inode): (u64, u64)) -> Option<Holder> {
     let locks = fs::read_to_string("/proc/locks").ok()?;
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let process = process(&locks, &format!("{major:02x}:{minor:02x}:{inode}"))?;

@@ -32,7 +32,7 @@ pub use entry::{
 pub use error::{Error, Fault};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_capsule, fuzz_directory};
-pub use holder::Holder;
+pub use holder::{Holder, of_lock as lock_holder};
 pub use pseudotape_pax::Time;
 pub use source::{
     Announced, Arriving, FoundFile, Gone, LeftOut, NotOffered, Origin, Outgoing, Sent, Walk, Walked,

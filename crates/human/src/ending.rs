@@ -15,6 +15,8 @@ pub const EXIT_FOUND: u8 = 1;
 pub const EXIT_FAILED: u8 = 2;
 /// The exit code where a signal ended what a program was writing.
 pub const EXIT_CUT: u8 = 3;
+/// The exit code where another host can't be reached, or no service runs there.
+pub const EXIT_UNREACHED: u8 = 4;
 
 /// The number of the form of an error in JSON.
 const SCHEMA: u32 = 1;

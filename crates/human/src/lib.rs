@@ -36,7 +36,8 @@ pub use completion::{
 pub use configuration::{Capacity, Size};
 #[cfg(feature = "commands")]
 pub use ending::{
-    EXIT_CUT, EXIT_FAILED, EXIT_FOUND, EXIT_WELL, asks_for_json, end_of_usage, error_line,
+    EXIT_CUT, EXIT_FAILED, EXIT_FOUND, EXIT_UNREACHED, EXIT_WELL, asks_for_json, end_of_usage,
+    error_line,
 };
 pub use file::read_text_file;
 #[cfg(feature = "configuration")]

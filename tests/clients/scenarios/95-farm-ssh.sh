@@ -71,5 +71,5 @@ says "release says by whom" 0 '1 file released' "${far[@]}" release cut first
 says "and the capsule knows it" 0 'released by ada@depot' "${far[@]}" show cut first
 check "who is taken off the list" pseudotape farm acl del ada@depot --root farm
 says "comes in no more" 2 'ada@depot may not use this farm' "${far[@]}" ls
-says "a host where nothing serves" 2 "can't reach the farm at ssh:nowhere:: the command ended: exit status: 255" \
+says "a host where nothing serves" 4 "can't reach the farm at ssh:nowhere:: the command ended: exit status: 255" \
     pseudotape farm --root ssh:nowhere: ls

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{Root, VolumeName};
+use pseudotape_farm_net::TlsFiles;
 use pseudotape_human::{Alignment, Report, Screen, field_meant, printable, read_text_file};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub(crate) struct File {
     script_user: Option<String>,
     script_seconds: Option<NonZeroU64>,
     vault: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls_ca: Option<PathBuf>,
 }
 
 /// Who has the volumes of a root.
@@ -111,6 +115,7 @@ pub(super) struct Settings {
     script_user: Setting<Option<String>>,
     script_seconds: Setting<NonZeroU64>,
     vault: Setting<Option<PathBuf>>,
+    tls: [(&'static str, Setting<Option<PathBuf>>); 3],
 }
 
 impl Settings {
@@ -146,15 +151,26 @@ impl Settings {
             },
         };
         let file = file.transpose()?.unwrap_or_default();
-        let of_file = |path: &PathBuf| match path.is_absolute() {
+        let of_file = |name: &str, path: &PathBuf| match path.is_absolute() {
             true => Ok(path.clone()),
             false => bail!(
-                "{}: root = \"{}\": a root has a whole path, that does not depend on where a command is started",
+                "{}: {name} = \"{}\": it has a whole path here, that does not depend on where a command is started",
                 usual_or(options, usual).display(),
                 path.display()
             ),
         };
-        let root = file.root.as_ref().map(of_file).transpose()?;
+        let root = file
+            .root
+            .as_ref()
+            .map(|path| of_file("root", path))
+            .transpose()?;
+        let [tls_cert, tls_key, tls_ca] = [
+            ("tls-cert", &file.tls_cert),
+            ("tls-key", &file.tls_key),
+            ("tls-ca", &file.tls_ca),
+        ]
+        .map(|(name, path)| path.as_ref().map(|path| of_file(name, path)).transpose());
+        let (tls_cert, tls_key, tls_ca) = (tls_cert?, tls_key?, tls_ca?);
         let environment = environment.filter(|value| !value.is_empty());
         Ok(Settings {
             file: path,
@@ -199,6 +215,11 @@ impl Settings {
             script_user: of_file_or(file.script_user.map(Some), None),
             script_seconds: of_file_or(file.script_seconds, SCRIPT_SECONDS),
             vault: of_file_or(file.vault.map(Some), None),
+            tls: [
+                ("tls-cert", of_file_or(tls_cert.map(Some), None)),
+                ("tls-key", of_file_or(tls_key.map(Some), None)),
+                ("tls-ca", of_file_or(tls_ca.map(Some), None)),
+            ],
         })
     }
 
@@ -239,6 +260,24 @@ impl Settings {
             (None, Sharing::Shared) => Ok(()),
             _ => bail!("private volumes are not served to other hosts: only shared ones are"),
         }
+    }
+
+    /// The files by which a farm is reached over TLS.
+    pub(super) fn tls(&self) -> anyhow::Result<TlsFiles> {
+        let [cert, key, authority] = self.tls.each_ref().map(|(name, setting)| {
+            let file = self.file.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+            setting.value.clone().with_context(|| {
+                format!(
+                    "tls: needs the certificate of this client, its key, and the authority of the server: write {name} = \"FILE\" into {}",
+                    file.display()
+                )
+            })
+        });
+        Ok(TlsFiles {
+            cert: cert?,
+            key: key?,
+            authority: authority?,
+        })
     }
 
     pub(super) fn root(&self) -> anyhow::Result<&Path> {
@@ -382,51 +421,58 @@ impl Report for ShownSettings {
 pub(super) fn show(settings: &Settings, screen: &Screen) -> anyhow::Result<Verdict> {
     let path = |path: &PathBuf| path.display().to_string();
     let on = |on: bool| if on { "on" } else { "off" };
+    let mut shown = vec![
+        ShownSetting::new(
+            "root",
+            &settings.root,
+            settings.root.value.as_ref().map(path),
+        ),
+        ShownSetting::new(
+            "compression",
+            &settings.compression,
+            Some(on(settings.compression.value).to_owned()),
+        ),
+        ShownSetting::new(
+            "lock-wait",
+            &settings.lock_wait,
+            Some(settings.lock_wait.value.to_string()),
+        ),
+        ShownSetting::new(
+            "volumes",
+            &settings.volumes,
+            Some(settings.volumes.value.word().to_owned()),
+        ),
+        ShownSetting::new(
+            "host",
+            &settings.host,
+            Some(settings.host.value.to_string()),
+        ),
+        ShownSetting::new("script", &settings.script, settings.script.value.clone()),
+        ShownSetting::new(
+            "script-user",
+            &settings.script_user,
+            settings.script_user.value.clone(),
+        ),
+        ShownSetting::new(
+            "script-seconds",
+            &settings.script_seconds,
+            Some(settings.script_seconds.value.to_string()),
+        ),
+        ShownSetting::new(
+            "vault",
+            &settings.vault,
+            settings.vault.value.as_ref().map(path),
+        ),
+    ];
+    let tls = settings.tls.iter();
+    shown.extend(
+        tls.map(|(name, setting)| {
+            ShownSetting::new(name, setting, setting.value.as_ref().map(path))
+        }),
+    );
     screen.show(&ShownSettings {
         file: settings.file.as_ref().map(path),
-        settings: vec![
-            ShownSetting::new(
-                "root",
-                &settings.root,
-                settings.root.value.as_ref().map(path),
-            ),
-            ShownSetting::new(
-                "compression",
-                &settings.compression,
-                Some(on(settings.compression.value).to_owned()),
-            ),
-            ShownSetting::new(
-                "lock-wait",
-                &settings.lock_wait,
-                Some(settings.lock_wait.value.to_string()),
-            ),
-            ShownSetting::new(
-                "volumes",
-                &settings.volumes,
-                Some(settings.volumes.value.word().to_owned()),
-            ),
-            ShownSetting::new(
-                "host",
-                &settings.host,
-                Some(settings.host.value.to_string()),
-            ),
-            ShownSetting::new("script", &settings.script, settings.script.value.clone()),
-            ShownSetting::new(
-                "script-user",
-                &settings.script_user,
-                settings.script_user.value.clone(),
-            ),
-            ShownSetting::new(
-                "script-seconds",
-                &settings.script_seconds,
-                Some(settings.script_seconds.value.to_string()),
-            ),
-            ShownSetting::new(
-                "vault",
-                &settings.vault,
-                settings.vault.value.as_ref().map(path),
-            ),
-        ],
+        settings: shown,
     })?;
     Ok(Verdict::Well)
 }

@@ -50,8 +50,8 @@ pub(crate) fn run(
         FarmCommand::Autorestore(one) => return references::restore_by_itself(&one.file),
         _ => {}
     }
-    if let Some(host) = remote::host(settings.root()?)? {
-        return remote::run(options, &settings, &host, screen);
+    if let Some(place) = remote::place(settings.root()?)? {
+        return remote::run(options, &settings, &place, screen);
     }
     if let FarmCommand::Acl(acl) = &options.command {
         // Who may come in is said of a root, whoever has its volumes.

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use pseudotape_farm::{Existing, Keeping};
 use pseudotape_farm_net::How as Verb;
 use pseudotape_farm_net::{
-    AddOrder, Client, Error, Host, MergeOrder, Reached, ReleaseOrder, WrongFile,
+    AddOrder, Client, Error, MergeOrder, Place, Reached, ReleaseOrder, WrongFile,
 };
 use pseudotape_human::{Screen, printable};
 
@@ -21,12 +21,9 @@ use crate::cli::{
     Referring, ReleaseFiles, ShowFile, VerifyFiles,
 };
 
-/// What a farm of another host begins with.
-const SSH: &str = "ssh:";
-
 /// The other host, where the root is one of another host.
-pub(super) fn host(root: &Path) -> anyhow::Result<Option<Host>> {
-    match root.to_str().filter(|text| text.starts_with(SSH)) {
+pub(super) fn place(root: &Path) -> anyhow::Result<Option<Place>> {
+    match root.to_str().filter(|text| Place::is_meant(text)) {
         Some(text) => Ok(Some(text.parse()?)),
         None => Ok(None),
     }
@@ -35,14 +32,21 @@ pub(super) fn host(root: &Path) -> anyhow::Result<Option<Host>> {
 pub(super) fn run(
     options: &FarmOptions,
     settings: &Settings,
-    host: &Host,
+    place: &Place,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    settings.shared().with_context(|| host.to_string())?;
+    settings.shared().with_context(|| place.to_string())?;
+    let tls = match place {
+        Place::Tls(_) => Some(settings.tls()?),
+        Place::Ssh(_) => None,
+    };
     let client = || {
-        Client::over_ssh(host, &options.rsh, |text| {
-            eprintln!("pseudotape: {}", printable(text));
-        })
+        let waiting = |text: &str| eprintln!("pseudotape: {}", printable(text));
+        match (place, &tls) {
+            (Place::Tls(host), Some(files)) => Client::over_tls(host, files, waiting),
+            (Place::Tls(host), None) => unreachable!("{host}: the files were asked for"),
+            (Place::Ssh(host), _) => Client::over_ssh(host, &options.rsh, waiting),
+        }
     };
     let here = |what: &str| {
         bail!("'{what}' is for the farm's host: run it there, with --root and the path there")

@@ -21,6 +21,8 @@ use crate::how::How;
 use crate::link::Link;
 use crate::message::{Message, VolumeLine, Wrong};
 use crate::packet::{PATIENCE, PROTOCOL_VERSION};
+use crate::place::TlsHost;
+use crate::tls::{self, TlsFiles};
 
 pub use adding::AddOrder;
 
@@ -122,6 +124,16 @@ impl Client {
         Client::greet(link, command, &host.to_string(), &host.root, waiting)
     }
 
+    /// Reaches a farm over TLS, with the certificate that says who this client is.
+    pub fn over_tls(
+        host: &TlsHost,
+        files: &TlsFiles,
+        waiting: impl Fn(&str) + Send + 'static,
+    ) -> Result<Self, Error> {
+        let link = tls::connect(host, files)?;
+        Client::greet(link, None, &host.to_string(), &host.root, waiting)
+    }
+
     /// Begins on a link that is there. `host` is how messages name the other side.
     pub fn over(
         link: Link,
@@ -197,6 +209,13 @@ impl Client {
                 host: self.host.clone(),
                 why,
             },
+            // The server of a TLS connection hears of this client's certificate last.
+            (Error::Cut(why), None) if why.kind() == io::ErrorKind::InvalidData => {
+                Error::Untrusted {
+                    host: self.host.clone(),
+                    why: why.to_string(),
+                }
+            }
             (Error::Cut(_), None) => Error::Unreachable {
                 host: self.host.clone(),
                 why: "the other side hung up before it greeted".to_owned(),

@@ -22,10 +22,12 @@ const PARTING: Duration = Duration::from_secs(30);
 /// What a session serves, and to whom.
 #[derive(Clone, Debug)]
 pub struct Served {
-    /// The root.
-    pub root: PathBuf,
+    /// The roots.
+    pub roots: Vec<PathBuf>,
     /// Who the client is, by whom sshd or TLS let in.
     pub person: Person,
+    /// By which way it came, for people who look at the sessions.
+    pub way: String,
 }
 
 /// Why a command was not done.
@@ -51,8 +53,22 @@ impl From<Error> for Trouble {
 }
 
 /// Serves a client until it has said all. An error is one of the link, or a refusal that the client was told.
-pub fn serve(mut link: Link, served: &Served) -> Result<(), Error> {
-    let done = greet(&mut link, served).and_then(|()| commands(&mut link, served));
+pub fn serve(link: Link, served: &Served) -> Result<(), Error> {
+    told(link, |link| {
+        let root = greet(link, served)?;
+        commands(link, &root, served)
+    })
+}
+
+/// Tells a client that it may do nothing, because nobody knows who it is.
+pub fn refuse(link: Link, text: String) -> Result<(), Error> {
+    let refusal = Refusal::Access;
+    told(link, |_| Err(Error::Refused { refusal, text }))
+}
+
+/// Serves, and tells the client why that ended.
+fn told(mut link: Link, serve: impl FnOnce(&mut Link) -> Result<(), Error>) -> Result<(), Error> {
+    let done = serve(&mut link);
     let (refusal, text) = match &done {
         Ok(()) => return Ok(()),
         Err(Error::Refused { refusal, text }) => (*refusal, text.clone()),
@@ -73,12 +89,16 @@ fn part(link: &mut Link) {
     while Instant::now() < end && link.input.pass().is_ok() {}
 }
 
-fn greet(link: &mut Link, served: &Served) -> Result<(), Error> {
+fn refused<T>(refusal: Refusal, text: String) -> Result<T, Error> {
+    Err(Error::Refused { refusal, text })
+}
+
+/// Hears what the client is, and tells it which root it has.
+fn greet(link: &mut Link, served: &Served) -> Result<PathBuf, Error> {
     let (version, root) = match link.receive()? {
         Message::Hello { version, root } => (version, root),
         _ => return Err(Error::protocol("it did not begin with a greeting")),
     };
-    let refused = |refusal, text| Err(Error::Refused { refusal, text });
     if version < PROTOCOL_VERSION {
         return refused(
             Refusal::Version,
@@ -88,38 +108,68 @@ fn greet(link: &mut Link, served: &Served) -> Result<(), Error> {
             ),
         );
     }
-    let person = &served.person;
-    match AccessList::read(&served.root) {
-        Ok(access) if access.admits(person) => {}
-        Ok(_) => {
-            let word = pseudotape_human::shell_word(person.to_string());
-            let text = format!(
-                "{person} may not use this farm: 'pseudotape farm acl add {word}' on its host lets them in"
-            );
-            return refused(Refusal::Access, text);
-        }
-        Err(error) => {
-            log::error!("{error}");
-            let text = "nobody may use this farm: its access list can't be read".to_owned();
-            return refused(Refusal::Access, text);
-        }
-    }
-    let meant = path_of(&root);
-    if !root.is_empty() && !is_same(&meant, &served.root) {
-        return refused(
-            Refusal::Command,
-            format!(
-                "this server serves {}, and not {}: leave the path out, or say that one",
-                served.root.display(),
-                meant.display()
-            ),
-        );
-    }
+    let root = chosen(served, &root)?;
     link.send(&Message::Welcome {
         version: PROTOCOL_VERSION,
-        root: bytes_of(&served.root),
-        person: person.to_string(),
-    })
+        root: bytes_of(&root),
+        person: served.person.to_string(),
+    })?;
+    Ok(root)
+}
+
+/// The root that is meant. Whoever may use none of those that are served does not hear of them.
+fn chosen(served: &Served, said: &[u8]) -> Result<PathBuf, Error> {
+    let person = &served.person;
+    let mut text = None;
+    let mut open: Vec<&PathBuf> = Vec::new();
+    let meant = path_of(said);
+    let mut is_served = false;
+    for root in &served.roots {
+        let is_meant = said.is_empty() || is_same(&meant, root);
+        is_served |= is_meant && !said.is_empty();
+        match AccessList::read(root) {
+            Ok(access) if access.admits(person) => {
+                if is_meant && !said.is_empty() {
+                    return Ok(root.clone());
+                }
+                open.push(root);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                log::error!("{error}");
+                text = Some("nobody may use this farm: its access list can't be read".to_owned());
+            }
+        }
+    }
+    if is_served || open.is_empty() {
+        let word = pseudotape_human::shell_word(person.to_string());
+        let text = text.unwrap_or_else(|| {
+            format!(
+                "{person} may not use this farm: 'pseudotape farm acl add {word}' on its host lets them in"
+            )
+        });
+        return refused(Refusal::Access, text);
+    }
+    match (open.as_slice(), said.is_empty()) {
+        ([root], true) => Ok((*root).clone()),
+        (roots, no_path) => {
+            let roots: Vec<_> = roots
+                .iter()
+                .map(|root| root.display().to_string())
+                .collect();
+            let roots = roots.join(", ");
+            let text = match no_path {
+                true => {
+                    format!("this server serves {roots}: say the path of the one that is meant")
+                }
+                false => format!(
+                    "this server serves {roots}, and not {}: leave the path out, or say that one",
+                    meant.display()
+                ),
+            };
+            refused(Refusal::Command, text)
+        }
+    }
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -137,8 +187,8 @@ fn bytes_of(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().to_vec()
 }
 
-fn commands(link: &mut Link, served: &Served) -> Result<(), Error> {
-    let _presence = Presence::begin(&served.root, &served.person);
+fn commands(link: &mut Link, root: &Path, served: &Served) -> Result<(), Error> {
+    let _presence = Presence::begin(root, &served.person, &served.way);
     loop {
         let order = match link.receive() {
             Ok(Message::End) => return Ok(()),
@@ -146,7 +196,7 @@ fn commands(link: &mut Link, served: &Served) -> Result<(), Error> {
             Err(Error::Cut(_)) => return Ok(()),
             order => order?,
         };
-        let done = command(link, served, order);
+        let done = command(link, root, &served.person, order);
         let text = match done {
             Ok(()) => {
                 link.send(&Message::Done)?;
@@ -156,7 +206,7 @@ fn commands(link: &mut Link, served: &Served) -> Result<(), Error> {
             Err(Trouble::Link(error)) => return Err(error),
             Err(Trouble::Words(text)) => text,
             Err(Trouble::Farm(pseudotape_farm::Error::Busy { volume, holder })) => {
-                let who = who(&served.root, holder.as_ref());
+                let who = who(root, holder.as_ref());
                 format!("volume {volume} is busy, held by {who}")
             }
             Err(Trouble::Farm(error)) => error.to_string(),
@@ -166,8 +216,8 @@ fn commands(link: &mut Link, served: &Served) -> Result<(), Error> {
     }
 }
 
-fn command(link: &mut Link, served: &Served, order: Message) -> Result<(), Trouble> {
-    let root = Root::open(&served.root)?;
+fn command(link: &mut Link, root: &Path, person: &Person, order: Message) -> Result<(), Trouble> {
+    let root = Root::open(root)?;
     match order {
         Message::Volumes => volumes(link, &root),
         Message::Files { volume, titles } => {
@@ -196,7 +246,6 @@ fn command(link: &mut Link, served: &Served, order: Message) -> Result<(), Troub
             lock_wait,
         } => {
             let root = waiting(root, link, lock_wait);
-            let person = &served.person;
             let by = match by {
                 Some(by) => format!("{by} ({person})"),
                 None => person.to_string(),

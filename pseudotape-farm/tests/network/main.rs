@@ -1,0 +1,5 @@
+//! The server as other hosts meet it: over TLS, with certificates that the tests make.
+
+mod common;
+mod sessions;
+mod tls;

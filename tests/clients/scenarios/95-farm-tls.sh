@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# CW-06, CW-60, CW-61, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
+
+if [ "$FRONT" != fuse ]; then
+    excluded "a farm over TLS" "no node is in it: it is the same everywhere"
+    return
+fi
+mkdir -p farm tree/sub
+seq 100000 >tree/long && seq 10 >tree/sub/short && ln -s long tree/link
+new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365)
+by=(-CA ca.pem -CAkey ca.key -addext "basicConstraints=critical,CA:FALSE")
+{
+    "${new[@]}" -subj "/CN=The farm's authority" -keyout ca.key -out ca.pem
+    "${new[@]}" "${by[@]}" -subj /CN=nas -addext subjectAltName=DNS:nas,IP:127.0.0.1 -keyout nas.key -out nas.pem
+    "${new[@]}" "${by[@]}" -subj /CN=ada@depot -keyout ada.key -out ada.pem
+} 2>openssl.log || fail "make certificates" "$(cat openssl.log)"
+for key in cert:ada.pem key:ada.key ca:ca.pem; do
+    echo "tls-${key%%:*} = \"$WORK/${key##*:}\""
+done >farm.toml
+
+RUST_LOG=info pseudotape-farm serve --listen 127.0.0.1:0 --cert nas.pem --key nas.key --client-ca ca.pem --root farm \
+    2>serve.log &
+server=$!
+trap 'kill $server 2>/dev/null; clean_up' EXIT
+until grep -q 'served on 127.0.0.1:' serve.log || ! kill -0 $server 2>/dev/null; do sleep 0.05; done
+port=$(sed -n 's/.*served on 127.0.0.1://p' serve.log)
+far=(pseudotape farm --config farm.toml --root "tls:127.0.0.1:$port:")
+says "nobody comes in before somebody is on the list" 2 'ada@depot may not use this farm' "${far[@]}" ls
+check "ada comes in" pseudotape farm acl add ada@depot --root farm
+check "copy" "${far[@]}" copy V tree
+says "add finds all present" 0 'V: 0 files added, .* present' "${far[@]}" add V tree
+same "both hosts list the same" "$(pseudotape farm --root farm ls V)" "$("${far[@]}" ls V)"
+says "verify" 0 '; 0 findings' "${far[@]}" verify V
+mkdir out
+check "extract" "${far[@]}" extract V --all -C out
+check "everything is back" diff -r --no-dereference tree out/tree
+
+# A session that waits for an archive is listed, and ended by its number.
+mkfifo road
+"${far[@]}" add W --tar road >cut.out 2>&1 &
+add=$!
+exec 8<>road
+until [ -n "$(ls farm/.sessions)" ] || ! kill -0 $add 2>/dev/null; do sleep 0.05; done
+says "the session is listed" 0 'ada@depot +tls 127.0.0.1:' pseudotape-farm sessions --root farm
+check "and ended" pseudotape-farm end "$(ls farm/.sessions)" --root farm
+exec 8>&-
+code=0
+wait $add || code=$?
+same "its command notices" 2 $code
+says "nobody is in any more" 0 'nobody uses farm' pseudotape-farm sessions --root farm
+
+chmod 644 ada.key
+says "a key that others can read is not taken" 2 'ada.key: others may use this key' "${far[@]}" ls
+chmod 600 ada.key
+sed -i '/tls-ca/d' farm.toml
+says "what is not said is named" 2 'write tls-ca = "FILE" into farm.toml' "${far[@]}" ls
+echo "tls-ca = \"$WORK/ca.pem\"" >>farm.toml
+kill $server && wait $server
+says "where no service runs, the exit code says so" 4 "no service is running at 127.0.0.1:$port: start it there" "${far[@]}" ls
