@@ -74,3 +74,22 @@ impl<'a> Seat<'a> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call that may have to wait leaves the last thread of its queue to the others; it learns that after a while,
+    /// within which most threads become free.
+    #[test]
+    fn a_call_waits_for_another_thread_and_never_takes_the_last_one() {
+        let queue = Queue::new(0);
+        let since = Instant::now();
+        assert!(!Seat::at(&queue).may_wait());
+        assert!(since.elapsed() >= PATIENCE);
+        queue.one_more_free();
+        assert!(Seat::at(&queue).may_wait());
+        queue.one_less_free();
+        assert!(!Seat::at(&queue).may_wait());
+    }
+}
