@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use pseudotape_chardev::{Caller, CharDevice, Errno, Handle, IoctlRequest, Opened, WordSize};
-use pseudotape_control::Peer;
 use pseudotape_control::mirror::{
     LegCondition, LegStatus, LegVolume, MirrorStatus, Request, Response,
 };
+use pseudotape_control::{FaultStatus, Peer};
 use pseudotape_mtio::{MtOp, Operation};
 use pseudotape_sink::{Access, Sink};
 use pseudotape_st::Node;
@@ -125,6 +125,19 @@ impl Rig {
             faults: vec![fault.into()],
         });
         assert!(matches!(answer, Response::Faults { .. }), "{answer:?}");
+    }
+
+    /// The faults of leg b that are left without these.
+    fn faults_of_b(&self, without: &[&str]) -> Vec<FaultStatus> {
+        let answer = self.ask(Request::Inject {
+            leg: "b".into(),
+            remove: without.iter().map(|fault| (*fault).into()).collect(),
+            faults: Vec::new(),
+        });
+        match answer {
+            Response::Faults { faults, .. } => faults,
+            other => panic!("no faults: {other:?}"),
+        }
     }
 
     fn image(&self, leg: &str) -> std::path::PathBuf {
@@ -292,6 +305,38 @@ fn with_too_few_legs_nothing_is_written() {
     assert_eq!(rig.node.write(file, &block(0)), Ok(1000));
     assert_eq!(rig.node.close(file), Ok(()));
     rig.end_with(&vec![Some(block(0)), None]);
+}
+
+/// A leg that hangs keeps its program, and nobody else: another open is refused at once, the status says that a call is
+/// under way, and the write goes on when the leg does.
+#[test]
+fn a_leg_that_hangs_keeps_nobody_but_its_program() {
+    let rig = Rig::new("", "");
+    let file = rig.open().expect("volumes are in");
+    assert_eq!(rig.node.write(file, &block(0)), Ok(1000));
+    rig.inject("hang,on=write");
+    std::thread::scope(|scope| {
+        let write = scope.spawn(|| rig.node.write(file, &block(1)));
+        // It hangs from the moment when it has met its fault.
+        while !rig.faults_of_b(&[]).iter().any(|fault| fault.met > 0) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(rig.open(), Err(Errno::EBUSY));
+        let status = rig.drive.status();
+        assert!(status.busy);
+        assert!(status.open.is_some(), "the program is named");
+        let told = rig.status();
+        assert!(
+            told.legs
+                .iter()
+                .all(|leg| leg.state == LegCondition::InStep)
+        );
+        assert!(!write.is_finished(), "the leg hangs still");
+        rig.faults_of_b(&["all"]);
+        assert_eq!(write.join().expect("no panic"), Ok(1001));
+    });
+    assert_eq!(rig.node.close(file), Ok(()));
+    rig.end_with(&vec![Some(block(0)), Some(block(1)), None]);
 }
 
 /// A late leg has everything at the end, whatever it has while the program writes.
