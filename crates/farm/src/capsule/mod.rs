@@ -6,6 +6,7 @@
 //! tape file 1   one block: the record, which is the volume's entry for the file
 //! ```
 
+mod behind;
 mod blocks;
 #[cfg(test)]
 mod golden_test;

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pseudotape_image::{MemoryStore, Reserved, Store};
-use rustix::io::Errno;
 
+use super::behind::Behind;
 use crate::step::{Step, Steps};
 
 /// Up to this length a capsule is made in memory and written by one call.
@@ -14,8 +15,10 @@ const IN_MEMORY_BYTES: u64 = 4 << 20;
 
 /// A file, and perhaps its bytes that are not in it yet.
 pub(crate) struct CapsuleStore {
-    file: File,
+    file: Arc<File>,
     memory: Option<MemoryStore>,
+    /// Who writes what is too long for memory.
+    behind: Mutex<Option<Behind>>,
     name: String,
     steps: Steps,
 }
@@ -24,8 +27,9 @@ impl CapsuleStore {
     /// A file that is empty.
     pub(crate) fn to_write(file: File, name: String, steps: Steps) -> Self {
         CapsuleStore {
-            file,
+            file: Arc::new(file),
             memory: Some(MemoryStore::default()),
+            behind: Mutex::default(),
             name,
             steps,
         }
@@ -34,8 +38,9 @@ impl CapsuleStore {
     /// A file that has its bytes.
     pub(crate) fn to_read(file: File) -> Self {
         CapsuleStore {
-            file,
+            file: Arc::new(file),
             memory: None,
+            behind: Mutex::default(),
             name: String::new(),
             steps: Steps::default(),
         }
@@ -44,22 +49,54 @@ impl CapsuleStore {
     /// The file, with all its bytes in it.
     pub(crate) fn into_file(mut self) -> io::Result<File> {
         self.spill()?;
-        Ok(self.file)
+        self.settle()?;
+        // Its thread has the file, too.
+        drop(self.behind);
+        Arc::try_unwrap(self.file).or_else(|shared| shared.try_clone())
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        match self.memory.take() {
-            Some(memory) => {
-                let bytes = memory.into_bytes();
-                self.steps.tell(Step::Writing {
-                    name: &self.name,
-                    bytes: bytes.len() as u64,
-                })?;
-                self.file.write_all_at(&bytes, 0)
-            }
-            None => Ok(()),
-        }
+        let Some(memory) = self.memory.take() else {
+            return Ok(());
+        };
+        let bytes = memory.into_bytes();
+        self.tell(bytes.len() as u64)?;
+        self.file.write_all_at(&bytes, 0)
     }
+
+    fn tell(&self, bytes: u64) -> io::Result<()> {
+        let name = &self.name;
+        self.steps.tell(Step::Writing { name, bytes })
+    }
+
+    /// Returns when the file has all bytes that were written.
+    fn settle(&self) -> io::Result<()> {
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        behind.as_mut().map_or(Ok(()), Behind::wait)
+    }
+
+    fn write_behind(&mut self, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
+        let behind = self.behind.get_mut();
+        let behind = behind.unwrap_or_else(PoisonError::into_inner);
+        let behind = match behind {
+            Some(behind) => behind,
+            None => match Behind::start(Arc::clone(&self.file)) {
+                Ok(started) => behind.insert(started),
+                // A host that has no thread left: slower, and well all the same.
+                Err(_) => return write_now(&self.file, buffers, offset),
+            },
+        };
+        behind.write(buffers, offset)
+    }
+}
+
+fn write_now(file: &File, buffers: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
+    let mut at = offset;
+    for buffer in buffers {
+        file.write_all_at(buffer, at)?;
+        at = at.saturating_add(buffer.len() as u64);
+    }
+    Ok(())
 }
 
 impl Store for CapsuleStore {
@@ -67,6 +104,7 @@ impl Store for CapsuleStore {
         if let Some(memory) = &self.memory {
             return memory.read_vectored_at(buffers, offset);
         }
+        self.settle()?;
         let mut done = 0;
         for buffer in buffers {
             let mut rest = &mut buffer[..];
@@ -93,37 +131,27 @@ impl Store for CapsuleStore {
         if let Some(memory) = &mut self.memory {
             return memory.write_vectored_at(buffers, offset);
         }
-        self.steps.tell(Step::Writing {
-            name: &self.name,
-            bytes: length,
-        })?;
-        let mut rest = &mut buffers[..];
-        let mut at = offset;
-        while !rest.iter().all(|buffer| buffer.is_empty()) {
-            match rustix::io::pwritev(&self.file, rest, at) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(bytes) => {
-                    at = at.saturating_add(bytes as u64);
-                    IoSlice::advance_slices(&mut rest, bytes);
-                }
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(())
+        self.tell(length)?;
+        self.write_behind(buffers, offset)
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         match &mut self.memory {
             Some(memory) => memory.truncate(length),
-            None => self.file.set_len(length),
+            None => {
+                self.settle()?;
+                self.file.set_len(length)
+            }
         }
     }
 
     fn length(&self) -> io::Result<u64> {
         match &self.memory {
             Some(memory) => memory.length(),
-            None => Ok(self.file.metadata()?.len()),
+            None => {
+                self.settle()?;
+                Ok(self.file.metadata()?.len())
+            }
         }
     }
 
