@@ -74,7 +74,7 @@ impl Case {
 #[serde(deny_unknown_fields)]
 pub struct Known {
     /// `in-process`, `mirror`, `fuse`, `cuse`, or `cuse-unmeasured` for what differs on CUSE only where the kernel
-    /// doesn't say how long a system call is.
+    /// doesn't say how long a system call is; `scsi` is the kernel's own st on a drive of `pseudotape-scsi`.
     pub target: String,
     /// The scenario.
     pub scenario: String,
