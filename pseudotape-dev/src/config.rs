@@ -15,7 +15,8 @@ use crate::cli::Arguments;
 use crate::fuse::Uring;
 use crate::library::Times;
 use drive::check_library_drive;
-use values::{Seconds, absolute};
+use values::Seconds;
+pub use values::absolute;
 
 mod drive;
 mod images;
@@ -215,7 +216,6 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         check_drive(number, table).with_context(|| format!("drive {number}"))
     });
     let mut drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
-    images::check(&drives)?;
     let vault = arguments.vault.clone().or(file.vault);
     let mode = arguments.mode.as_ref().or(file.mode.as_ref());
     let node_mode = mode.map_or(Ok(DEFAULT_NODE_MODE), |text| parse_mode(text))?;
@@ -223,12 +223,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     let group = group.map_or(Group::Default, Group::Named);
     let socket = arguments.control.clone();
     let control = check_control(socket, file.control, node_mode, &group)?;
-    check_sockets(&drives, &control.socket)?;
-    for drive in &mut drives {
-        if let HeldConfig::Legs(legs) = &mut drive.held {
-            legs.lent = control.lent.clone();
-        }
-    }
+    check_together(&mut drives, &control)?;
     Ok(Config {
         frontend: choose_frontend(arguments, file.frontend, file.mount)?,
         uring: arguments.uring.or(file.uring).unwrap_or_default(),
@@ -314,6 +309,19 @@ pub fn check_control(
             programs: settings.programs,
         },
     })
+}
+
+/// Checks what only all drives together say: no image is in two places, and each socket has a place of its own. Legs
+/// learn which volumes others may load.
+pub fn check_together(drives: &mut [DriveConfig], control: &ControlConfig) -> Result<()> {
+    images::check(drives)?;
+    check_sockets(drives, &control.socket)?;
+    for drive in drives {
+        if let HeldConfig::Legs(legs) = &mut drive.held {
+            legs.lent = control.lent.clone();
+        }
+    }
+    Ok(())
 }
 
 /// Each socket has a place of its own.

@@ -89,9 +89,7 @@ pub fn start(
             Serving::Fuse(mounted, directory)
         }
     };
-    let sides = drives.iter().filter_map(|drive| drive.slave_side());
-    let sockets = sides.map(SlaveSocket::start);
-    let sockets = sockets.collect::<Result<_>>();
+    let sockets = slave_sockets(drives);
     let frontend = Frontend {
         serving,
         sockets: Vec::new(),
@@ -244,6 +242,12 @@ pub fn socket_group(group: &Group, option: &'static str) -> Result<SocketGroup> 
             .filter(|gid| can_give(*gid).is_ok())
             .map_or(SocketGroup::Own, SocketGroup::Wanted),
     })
+}
+
+/// Listens for the slaves of each drive that has a slave end.
+pub fn slave_sockets(drives: &[Arc<TapeDrive>]) -> Result<Vec<SlaveSocket>> {
+    let sides = drives.iter().filter_map(|drive| drive.slave_side());
+    sides.map(SlaveSocket::start).collect()
 }
 
 /// Permissions and groups of the nodes of slave ends, by their names.

@@ -29,16 +29,16 @@ mod opener;
 mod operator;
 pub mod run;
 mod sg;
-mod slave_end;
+pub mod slave_end;
 mod slave_node;
 pub mod tape_drive;
 pub mod tape_node;
 #[cfg(test)]
 mod tape_node_test;
 mod tape_view;
-mod vault;
+pub mod vault;
 
-pub use frontend::socket_group;
+pub use frontend::{slave_sockets, socket_group};
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;

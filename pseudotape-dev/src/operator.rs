@@ -43,7 +43,7 @@ impl TapeDrive {
     }
 
     /// Loads a volume by its label, or a scratch volume, for a peer.
-    pub(crate) fn load_wanted(&self, wanted: &Wanted, lent: &Lent, peer: Peer) -> Result<String> {
+    pub fn load_wanted(&self, wanted: &Wanted, lent: &Lent, peer: Peer) -> Result<String> {
         let lent = (!peer.is_own()).then_some(lent);
         self.load_volume(wanted, lent)
     }
@@ -185,7 +185,7 @@ impl TapeDrive {
     }
 
     /// Asks the mirror that this drive is.
-    pub(crate) fn ask_mirror(&self, ask: mirror::Request, peer: Peer) -> Result<mirror::Response> {
+    pub fn ask_mirror(&self, ask: mirror::Request, peer: Peer) -> Result<mirror::Response> {
         let number = self.number();
         let Some(legs) = self.legs_side() else {
             bail!(

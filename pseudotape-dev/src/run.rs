@@ -56,12 +56,20 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
     listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
-    let desk = config.vault.as_deref().map(Desk::open).transpose()?;
+    let desk = config.vault.as_deref();
+    let desk = desk
+        .map(|folder| Desk::open(folder, "pseudotape-dev"))
+        .transpose()?;
     let desk = desk.map(Arc::new);
     let mut drives = Vec::new();
     for (number, drive) in config.drives.iter().enumerate() {
         let number = u32::try_from(number).context("too many drives")?;
-        match TapeDrive::with_vault(number, drive, Arc::clone(&asked_to_end), of_drives(&desk)) {
+        match TapeDrive::with_vault(
+            number,
+            drive,
+            Arc::clone(&asked_to_end),
+            of_drives(desk.as_ref()),
+        ) {
             Ok(drive) => drives.push(Arc::new(drive)),
             Err(error) if asked_to_end.load(Ordering::SeqCst) => {
                 log::info!(
@@ -116,14 +124,14 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
 }
 
 /// Waits for an event; meanwhile the mirrors of legs note their throughput, where there are some.
-fn await_event(happened: &Receiver<Event>, drives: &[Arc<TapeDrive>]) -> Result<Event> {
+pub fn await_event<E>(happened: &Receiver<E>, drives: &[Arc<TapeDrive>]) -> Result<E> {
     let mirrors: Vec<_> = drives
         .iter()
-        .filter_map(|drive| drive.legs_side())
+        .filter(|drive| drive.legs_side().is_some())
         .collect();
     let nobody = "nobody is left to end the daemon";
     if mirrors.is_empty() {
-        return happened.recv().context(nobody);
+        return happened.recv().ok().context(nobody);
     }
     loop {
         match happened.recv_timeout(SAMPLE) {
@@ -161,7 +169,7 @@ fn start_libraries(
             }
             let number = u32::try_from(number).context("too many drives")?;
             let ends = Arc::clone(asked_to_end);
-            let drive = TapeDrive::with_vault(number, &drive, ends, of_drives(desk));
+            let drive = TapeDrive::with_vault(number, &drive, ends, of_drives(desk.as_ref()));
             let drive = drive.with_context(|| format!("library {name}, drive {number}"))?;
             drives.push(Arc::new(drive));
         }
@@ -172,8 +180,9 @@ fn start_libraries(
 }
 
 /// The vault as a drive sees it.
-fn of_drives(desk: &Option<Arc<Desk>>) -> Option<Arc<dyn Volumes>> {
-    let desk = desk.as_ref()?;
+#[must_use]
+pub fn of_drives(desk: Option<&Arc<Desk>>) -> Option<Arc<dyn Volumes>> {
+    let desk = desk?;
     Some(Arc::clone(desk) as Arc<dyn Volumes>)
 }
 
@@ -399,13 +408,7 @@ impl Drives {
                 volume,
                 read_only,
             } => {
-                let wanted = match volume {
-                    Some(label) => Wanted::Volume {
-                        label: label.parse()?,
-                        read_only,
-                    },
-                    None => Wanted::Scratch,
-                };
+                let wanted = Wanted::asked(volume.as_deref(), read_only)?;
                 let drive = self.find_by_hand(drive)?;
                 drive.load_wanted(&wanted, &self.lent, peer)?
             }

@@ -207,7 +207,7 @@ fn program(pid: u32, name: Option<&str>) -> String {
 }
 
 /// The socket of a slave end. Dropping it closes and removes the socket.
-pub(crate) struct SlaveSocket {
+pub struct SlaveSocket {
     path: PathBuf,
     stop: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,

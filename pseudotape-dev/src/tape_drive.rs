@@ -95,7 +95,7 @@ impl TapeDrive {
     }
 
     /// The same with a vault, whose volumes it loads.
-    pub(crate) fn with_vault(
+    pub fn with_vault(
         number: u32,
         config: &DriveConfig,
         asked_to_end: Arc<AtomicBool>,
@@ -177,6 +177,13 @@ impl TapeDrive {
     /// The mirror, where the drive is one of legs in this daemon.
     pub(crate) fn legs_side(&self) -> Option<&Arc<LegsSide>> {
         self.legs.as_ref()
+    }
+
+    /// Notes how much each leg has stored, where the drive is a mirror. To be called once a second.
+    pub fn sample(&self) {
+        if let Some(legs) = &self.legs {
+            legs.sample();
+        }
     }
 
     /// What ends meets no fault, and waits for none.
@@ -334,20 +341,28 @@ impl TapeDrive {
                 .take_out(&mut state, true)
                 .and_then(|_| closed.map_err(Into::into));
         };
+        let closed = self.while_parting(|| self.close_for_program(&mut self.last_call(deadline)));
+        side.end();
+        Ok(closed?)
+    }
+
+    /// Does something that waits for the call in hand. A slave that takes too long over it is cut off.
+    pub fn while_parting<R>(&self, work: impl FnOnce() -> R) -> R {
+        let Some(side) = &self.slave else {
+            return work();
+        };
         let (done, waits) = channel::<()>();
-        let closed = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             scope.spawn(move || {
                 if waits.recv_timeout(WRITE_IN_HAND) == Err(RecvTimeoutError::Timeout) {
                     // The slave's operation is cut off, whatever it is.
                     side.end();
                 }
             });
-            let closed = self.close_for_program(&mut self.last_call(deadline));
+            let result = work();
             drop(done);
-            closed
-        });
-        side.end();
-        Ok(closed?)
+            result
+        })
     }
 
     /// The lock, when the write in hand has come; no call begins any more.

@@ -31,7 +31,8 @@ pub struct Arguments {
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
     /// lto5 to lto9, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
     /// cache (auto, keep, drop), faults. A comma in a path: \, (and \\ for a backslash before a comma). Empty: a drive
-    /// without cartridge
+    /// without cartridge. slave=SOCKET: the drive is the process that connects there, with slave-timeout, slave-mode
+    /// and slave-group. legs=NAME=SINK;NAME=SINK: the drive is a mirror of these, with min-legs, verify-reads and queue
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 
@@ -39,6 +40,11 @@ pub struct Arguments {
     /// that is taken over or removed [default: pseudotape]
     #[arg(long)]
     pub name: Option<String>,
+
+    /// The vault whose volumes are loaded by their labels ('pseudotape load DRIVE --volume LABEL'); its catalog is told
+    /// what is written
+    #[arg(long, value_name = "DIR")]
+    pub vault: Option<PathBuf>,
 
     /// Control socket [default: $PSEUDOTAPE_CONTROL, or 'scsi' beside the socket of pseudotape-dev]. Commands find
     /// it by --control as well

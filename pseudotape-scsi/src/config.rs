@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use pseudotape_control::{ControlSettings, SOCKET_VARIABLE, default_socket};
 use pseudotape_dev::config::{
-    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, check_control, check_drive,
-    parse_spec,
+    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, absolute, check_control,
+    check_drive, check_together, parse_spec,
 };
 use pseudotape_human::{field_meant, read_text_file};
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub struct Config {
     pub state: PathBuf,
     /// How long the kernel waits for an answer; 0: for ever.
     pub command_timeout_s: u32,
+    /// The vault whose volumes are loaded by their labels.
+    pub vault: Option<PathBuf>,
     /// The drives, in order of their numbers.
     pub drives: Vec<DriveConfig>,
 }
@@ -47,6 +49,7 @@ struct FileConfig {
     control: ControlSettings,
     state: Option<PathBuf>,
     command_timeout: Option<u32>,
+    vault: Option<PathBuf>,
     #[serde(default)]
     drive: Vec<DriveTable>,
 }
@@ -80,12 +83,15 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     let drives = tables.into_iter().enumerate().map(|(number, table)| {
         scsi_drive(number, table).with_context(|| format!("drive {number}"))
     });
+    let mut drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
     let name = arguments.name.clone().or(file.name);
     let name = name.map_or(Ok(DEFAULT_NAME.to_owned()), checked_name)?;
     let socket = arguments.control.clone();
     let socket = socket.or(file.control.socket.clone());
     let socket = socket.unwrap_or_else(default_control);
     let control = check_control(Some(socket), file.control, NODE_MODE, &Group::Default)?;
+    check_together(&mut drives, &control)?;
+    let vault = arguments.vault.clone().or(file.vault);
     let beside = control.socket.parent().unwrap_or(Path::new("/"));
     let state = arguments.state.clone().or(file.state);
     let state = state.unwrap_or_else(|| beside.join(format!("scsi-{name}")));
@@ -97,7 +103,8 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
             .command_timeout
             .or(file.command_timeout)
             .unwrap_or(DEFAULT_COMMAND_TIMEOUT_S),
-        drives: drives.collect::<Result<_>>()?,
+        vault: vault.map(absolute).transpose()?,
+        drives,
     })
 }
 
@@ -122,10 +129,12 @@ fn checked_name(name: String) -> Result<String> {
 
 fn scsi_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
     let drive = check_drive(number, table)?;
-    ensure!(
-        matches!(drive.held, HeldConfig::Image(_)),
-        "'slave' and 'legs' are of pseudotape-dev: a SCSI drive here holds an image, or what a specification names"
-    );
+    if let HeldConfig::Slave(slave) = &drive.held {
+        ensure!(
+            slave.wait.is_zero(),
+            "'slave-wait' is of opens, which are the kernel's own here: a command fails at once while there is no slave"
+        );
+    }
     ensure!(
         drive.options.iter().all(Vec::is_empty) && drive.end_of_tape == Default::default(),
         "'options' and 'end-of-tape' are of the st driver, which is the kernel's own here: 'mt stsetoptions' sets them"
@@ -178,9 +187,13 @@ mod tests {
     fn what_can_not_be_is_refused_by_name() {
         assert!(refused(&["--drive", ""]).contains("--local"));
         assert!(refused(&["--local"]).contains("--drive IMAGE"));
-        for of_dev in ["slave=x", "legs=a=image:a;b=image:b"] {
-            assert!(refused(&["--local", "--drive", of_dev]).contains("'slave' and 'legs'"));
-        }
+        let waits = refused(&["--local", "--drive", "slave=x,slave-wait=5"]);
+        assert!(waits.contains("'slave-wait'"), "{waits}");
+        let twice = ["--local", "--drive", "slave=/run/x/s"];
+        let twice: Vec<_> = twice.into_iter().chain(["--control", "/run/x/s"]).collect();
+        assert!(refused(&twice).contains("another socket"));
+        let same = "legs=a=image:/x/a.ptape;b=image:/x/a.ptape";
+        assert!(refused(&["--local", "--drive", same]).contains("is in drive 0, leg a already"));
         assert!(refused(&["--local", "--drive", "options=sili"]).contains("stsetoptions"));
         assert!(refused(&["--local", "--drive", "end-of-tape=bsd"]).contains("'end-of-tape'"));
         for name in ["", "a b", "a/b", "ä", &"x".repeat(33)] {
@@ -190,6 +203,17 @@ mod tests {
         let many = ["--drive", ""].repeat(MAX_DRIVES + 1);
         let words: Vec<&str> = ["--local"].into_iter().chain(many).collect();
         assert!(refused(&words).contains("65 drives"));
+    }
+
+    #[test]
+    fn a_drive_can_be_a_slave_or_legs_and_a_vault_keeps_volumes() {
+        let words = ["--local", "--vault", "/srv/vault"];
+        let words = words.iter().chain(&["--drive", "slave=/run/x/s"]);
+        let words = words.chain(&["--drive", "legs=a=image:/x/a.ptape;b=image:/x/b.ptape"]);
+        let config = config(&words.copied().collect::<Vec<_>>()).unwrap();
+        assert_eq!(config.vault.as_deref(), Some(Path::new("/srv/vault")));
+        assert!(matches!(config.drives[0].held, HeldConfig::Slave(_)));
+        assert!(matches!(config.drives[1].held, HeldConfig::Legs(_)));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! The drives, as the control socket sees them.
 
+use std::sync::Arc;
+
 use anyhow::{Result, bail, ensure};
-use pseudotape_control::{DriveStatus, Operator, Peer, PositionStatus, Request, Response, Status};
+use pseudotape_control::{
+    DriveStatus, Operator, Peer, PositionStatus, Request, Response, Status, VaultStatus, mirror,
+};
+use pseudotape_dev::vault::{Desk, Volumes, Wanted};
 use pseudotape_human::explain;
 use pseudotape_sink::Lent;
 use pseudotape_tcmu::Kernel;
@@ -16,6 +21,7 @@ const FRONTEND: &str = "scsi";
 /// The drives of this daemon.
 pub(crate) struct Drives {
     pub(crate) drives: Vec<(Tree, Served)>,
+    pub(crate) desk: Option<Arc<Desk>>,
     pub(crate) lent: Lent,
 }
 
@@ -66,7 +72,10 @@ impl Drives {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
                     pid: std::process::id(),
                     frontend: FRONTEND.to_owned(),
-                    vault: None,
+                    vault: self.desk.as_ref().map(|desk| VaultStatus {
+                        directory: desk.directory(),
+                        trouble: desk.trouble(),
+                    }),
                     drives: drives.collect(),
                 })));
             }
@@ -111,11 +120,29 @@ impl Drives {
             Request::Options { .. } => bail!(
                 "the st driver of a SCSI device is the kernel's own: 'mt -f NODE stsetoptions' sets its options"
             ),
-            Request::LoadVolume { .. } => bail!(
-                "this daemon has no vault: 'pseudotape vault' with pseudotape-dev loads volumes by their labels"
-            ),
-            Request::Mirror { .. } => {
-                bail!("this daemon has no mirror: 'legs' of a drive of pseudotape-dev makes one")
+            Request::LoadVolume {
+                drive,
+                volume,
+                read_only,
+            } => {
+                let served = self.find(drive)?;
+                let wanted = Wanted::asked(volume.as_deref(), read_only)?;
+                let message = served.drive().load_wanted(&wanted, &self.lent, peer)?;
+                served.look_again();
+                message
+            }
+            Request::Mirror { drive, ask } => {
+                let served = self.find(drive)?;
+                let changes_volumes = matches!(
+                    ask,
+                    mirror::Request::Load { .. } | mirror::Request::Unload { .. }
+                );
+                let told = served.drive().ask_mirror(ask, peer)?;
+                // A command may wait for any other order, and has the drive.
+                if changes_volumes {
+                    served.look_again();
+                }
+                return Ok(Response::Mirror { drive, told });
             }
             Request::Libraries { .. } | Request::Library { .. } | Request::Changer { .. } => {
                 bail!("this daemon has no library: pseudotape-dev --library serves one")

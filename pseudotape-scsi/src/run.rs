@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result};
-use pseudotape_control::{ControlServer, Readiness, rights_in_words};
+use pseudotape_control::{ControlServer, DriveStatus, Readiness, rights_in_words};
 use pseudotape_dev::config::{ControlConfig, DriveConfig, HeldConfig};
-use pseudotape_dev::socket_group;
+use pseudotape_dev::run::{await_event, of_drives};
 use pseudotape_dev::tape_drive::TapeDrive;
+use pseudotape_dev::vault::Desk;
+use pseudotape_dev::{slave_sockets, socket_group};
 use pseudotape_human::{HumanBytes, counted};
 use pseudotape_tcmu::Kernel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -26,6 +28,9 @@ use crate::operator::Drives;
 use crate::served::{Served, note_path, noted_volume};
 use crate::system;
 use crate::trees::{Taken, Tree, clean};
+
+/// Who has loaded a volume, in the catalog of a vault.
+const PROGRAM: &str = "pseudotape-scsi";
 
 /// How another group of the control socket is named.
 const CONTROL_GROUP: &str = "'group' of [control]";
@@ -63,23 +68,36 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
     system::prepare()?;
     make_state(&config.state)?;
+    let desk = config.vault.as_deref();
+    let desk = desk.map(|folder| Desk::open(folder, PROGRAM)).transpose()?;
+    let desk = desk.map(Arc::new);
     let mut drives = Vec::new();
-    let started = start(config, &mut drives, &asked_to_end, &events);
+    let daemon = Daemon {
+        config,
+        desk: desk.as_ref(),
+        asked_to_end: &asked_to_end,
+        events: &events,
+    };
+    let started = start(&daemon, &mut drives);
+    let tapes: Vec<_> = drives
+        .iter()
+        .map(|(_, served)| Arc::clone(served.drive()))
+        .collect();
     let operator = Arc::new(Drives {
         drives,
+        desk,
         lent: config.control.lent.clone(),
     });
     let serving = started
-        .and_then(|()| listen_control(&config.control, &operator))
-        .and_then(|control| announce(config, &operator).map(|()| control));
+        .and_then(|()| slave_sockets(&tapes))
+        .and_then(|slaves| Ok((slaves, listen_control(&config.control, &operator)?)))
+        .and_then(|sockets| announce(config, &operator).map(|()| sockets));
     let reason = match serving {
         Err(error) => Err(error),
-        Ok(control) => {
+        Ok(sockets) => {
             readiness.announce();
-            let event = happened
-                .recv()
-                .context("nobody is left to end the daemon")?;
-            drop(control);
+            let event = await_event(&happened, &tapes)?;
+            drop(sockets);
             match event {
                 Event::Signal(signal) => {
                     log::info!("ends: signal {signal}");
@@ -91,19 +109,26 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     };
     asked_to_end.store(true, Ordering::SeqCst);
     let ended = end(&operator);
+    if let Some(desk) = &operator.desk {
+        desk.settle();
+    }
     if ended.is_ok() {
         remove_state(&config.state);
     }
     reason.and(ended)
 }
 
+/// What the drives of this daemon are made with.
+struct Daemon<'a> {
+    config: &'a Config,
+    desk: Option<&'a Arc<Desk>>,
+    asked_to_end: &'a Arc<AtomicBool>,
+    events: &'a Sender<Event>,
+}
+
 /// Takes the devices first: only one daemon can have them, and with them its images.
-fn start(
-    config: &Config,
-    drives: &mut Vec<(Tree, Served)>,
-    asked_to_end: &Arc<AtomicBool>,
-    events: &Sender<Event>,
-) -> Result<()> {
+fn start(daemon: &Daemon<'_>, drives: &mut Vec<(Tree, Served)>) -> Result<()> {
+    let config = daemon.config;
     let numbers = (0..).zip(&config.drives);
     let mut taken = Vec::new();
     for (number, drive) in numbers {
@@ -132,7 +157,7 @@ fn start(
     while let Some((number, drive, taken_one)) = taken.next() {
         let tree = taken_one.tree.clone();
         let was_there = taken_one.was_there;
-        let served = serve(config, number, drive, taken_one, asked_to_end, events);
+        let served = serve(daemon, number, drive, taken_one);
         let shown = match served {
             Ok(served) => {
                 drives.push((tree.clone(), served));
@@ -169,15 +194,8 @@ fn give_back(taken: impl Iterator<Item = Taken>) {
     }
 }
 
-fn serve(
-    config: &Config,
-    number: u32,
-    drive: &DriveConfig,
-    taken: Taken,
-    asked_to_end: &Arc<AtomicBool>,
-    events: &Sender<Event>,
-) -> Result<Served> {
-    let path = note_path(&config.state, number);
+fn serve(daemon: &Daemon<'_>, number: u32, drive: &DriveConfig, taken: Taken) -> Result<Served> {
+    let path = note_path(&daemon.config.state, number);
     let (note, is_found) = Note::open(&path).with_context(|| format!("{}", path.display()))?;
     let goes_on = taken.was_there && is_found;
     let mut drive = drive.clone();
@@ -188,8 +206,10 @@ fn serve(
     if taken.was_there {
         log::info!("drive {number}: goes on where a daemon that was killed has stopped");
     }
-    let drive = TapeDrive::new_until(number, &drive, Arc::clone(asked_to_end))?;
-    Served::start(Arc::new(drive), taken.device, goes_on, note, events.clone())
+    let ends = Arc::clone(daemon.asked_to_end);
+    let drive = TapeDrive::with_vault(number, &drive, ends, of_drives(daemon.desk))?;
+    let (drive, events) = (Arc::new(drive), daemon.events.clone());
+    Served::start(drive, taken.device, goes_on, note, events)
 }
 
 fn make_state(state: &Path) -> Result<()> {
@@ -250,7 +270,7 @@ fn end(drives: &Drives) -> Result<Ended> {
         let number = drive.number();
         // What ends meets no fault, and waits for none.
         drive.end_faults();
-        let hidden = tree.hide();
+        let hidden = drive.while_parting(|| tree.hide());
         let stopped = served.stop();
         let removed = tree.remove();
         let closed = drive.end();
@@ -269,6 +289,21 @@ fn end(drives: &Drives) -> Result<Ended> {
         }
     }
     result
+}
+
+/// Where the slave of a drive comes to, and its legs; a line each.
+fn what_is_behind(status: &DriveStatus) -> String {
+    let number = status.drive;
+    let slave = status.slave.iter().map(|slave| {
+        let socket = slave.socket.display();
+        format!("drive {number}: its slave comes to {socket}\n")
+    });
+    let legs = status.mirror.iter().flat_map(|mirror| &mirror.legs);
+    let legs = legs.map(|leg| {
+        let sink = leg.sink.as_deref().unwrap_or("nothing in it yet");
+        format!("drive {number}: leg {}: {sink}\n", leg.name)
+    });
+    slave.chain(legs).collect()
 }
 
 /// Prints where the drives are.
@@ -304,9 +339,18 @@ fn announce(config: &Config, operator: &Drives) -> Result<()> {
                 }
             }
             (Some(medium), None) => write!(text, ", {}", medium.image.display())?,
+            _ if status.slave.is_some() || status.mirror.is_some() => {}
             (None, _) => text.push_str(", no cartridge"),
         }
         text.push('\n');
+        text.push_str(&what_is_behind(&status));
+    }
+    if let Some(desk) = &operator.desk {
+        let (vault, troubles) = desk.greeting();
+        writeln!(text, "vault: {vault}")?;
+        for trouble in troubles {
+            log::warn!("vault: {trouble}");
+        }
     }
     let ControlConfig {
         socket,

@@ -58,7 +58,9 @@ impl Unit {
             return;
         }
         let loaded = slot.loaded();
-        settled.is_ready = loaded.as_ref().is_some_and(|loaded| loaded.ready);
+        let is_ready = loaded.as_ref().map(|loaded| loaded.ready);
+        // Of another hand's drive it is known whether it says where the tape is.
+        settled.is_ready = is_ready.unwrap_or(is_fixed(slot) && settled.position.is_some());
         settled.volume = loaded.map(|loaded| loaded.name.to_string_lossy().into_owned());
         settled.mode = slot.drive().mode().ok(); // without it the next daemon leaves it as it is
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = settled.mode;
@@ -182,11 +184,20 @@ impl Served {
     }
 }
 
+/// Whether the drive is another hand's, which loads and unloads it: a slave, a mirror.
+fn is_fixed(slot: &Slot) -> bool {
+    slot.personality().is_none()
+}
+
 /// Brings a drive back to where it was when the last daemon was killed.
 fn go_on(slot: &mut Slot, note: &Note) -> Result<(), Failed> {
     let settled = &note.settled;
-    if slot.loaded().is_none() {
+    if slot.loaded().is_none() && !is_fixed(slot) {
         return Ok(());
+    }
+    if is_fixed(slot) && settled.position.is_none() {
+        // Nothing was in it, as far as the last daemon knew.
+        return Err(Failed::at(pseudotape_tape::Sense::Reset, None));
     }
     let drive = slot.drive();
     make_ready(drive)?;

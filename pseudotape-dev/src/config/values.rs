@@ -117,7 +117,7 @@ impl From<WordsForm> for Words {
 }
 
 /// Paths are shown to people in other directories, and the daemon may be started anew from one.
-pub(super) fn absolute(path: PathBuf) -> Result<PathBuf> {
+pub fn absolute(path: PathBuf) -> Result<PathBuf> {
     std::path::absolute(&path)
         .with_context(|| format!("can't make {} an absolute path", path.display()))
 }

@@ -15,7 +15,8 @@ use super::{Volumes, Wanted};
 
 /// The vault of this daemon. It is opened for each question, so that nothing of it is held while programs write, and a
 /// catalog that is recovered meanwhile is found.
-pub(crate) struct Desk {
+pub struct Desk {
+    program: &'static str,
     directory: PathBuf,
     held: Mutex<Held>,
 }
@@ -38,9 +39,10 @@ struct Lent {
 
 impl Desk {
     /// Takes the vault in a directory. One whose catalog is gone or damaged is taken too: its volumes are refused
-    /// until it is recovered.
-    pub(crate) fn open(directory: &Path) -> Result<Self> {
+    /// until it is recovered. The catalog names the program.
+    pub fn open(directory: &Path, program: &'static str) -> Result<Self> {
         let desk = Desk {
+            program,
             directory: directory.to_owned(),
             held: Mutex::default(),
         };
@@ -52,7 +54,7 @@ impl Desk {
     }
 
     /// Why the vault can't be used, where that is so.
-    pub(crate) fn trouble(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<String> {
         let looked = self.vault().and_then(|vault| {
             may_serve(vault.pending_recovery()?)?;
             Ok(())
@@ -61,7 +63,7 @@ impl Desk {
     }
 
     /// What is known at the start, a line each: first what is there, then what a person should see to.
-    pub(crate) fn greeting(&self) -> (String, Vec<String>) {
+    pub fn greeting(&self) -> (String, Vec<String>) {
         let name = self.directory.display();
         let looked = self.vault().and_then(|vault| {
             let mut left = Vec::new();
@@ -86,7 +88,7 @@ impl Desk {
     }
 
     /// Tries once more to write down what could not be.
-    pub(crate) fn settle(&self) {
+    pub fn settle(&self) {
         for trouble in self.tell(&mut self.held()) {
             log::error!("{trouble}");
         }
@@ -94,7 +96,7 @@ impl Desk {
 
     fn vault(&self) -> Result<Vault, Error> {
         let surroundings = Surroundings::of_this_machine();
-        Vault::open(&self.directory, "pseudotape-dev", surroundings)
+        Vault::open(&self.directory, self.program, surroundings)
     }
 
     fn in_words(&self, error: Error) -> anyhow::Error {
@@ -153,7 +155,8 @@ impl Volumes for Desk {
         let mut vault = self.vault().map_err(|error| self.in_words(error))?;
         let process = std::process::id();
         let order = Order::system(format!(
-            "drive {drive} of pseudotape-dev, process {process}"
+            "drive {drive} of {}, process {process}",
+            self.program
         ));
         let (granted, access) = match wanted {
             Wanted::Scratch => (vault.grant_scratch(&order)?, Access::ReadWrite),
@@ -246,6 +249,10 @@ impl Volumes for Desk {
 
     fn directory(&self) -> PathBuf {
         self.directory.clone()
+    }
+
+    fn program(&self) -> &'static str {
+        self.program
     }
 }
 

@@ -1,7 +1,7 @@
 //! The seam between the drives and a vault: may this be loaded, and this was closed, with that on it.
 //!
-//! A drive asks at a load and tells at a close. In between it tells [`Kept`] what it wrote, which asks nobody. A drive
-//! whose volume is no vault's has none of this in its way.
+//! A drive asks at a load and tells at a close. In between it tells its keeper what it wrote, which asks nobody. A
+//! drive whose volume is no vault's has none of this in its way.
 
 mod desk;
 mod digest;
@@ -17,13 +17,13 @@ use pseudotape_image::VolumeId;
 use pseudotape_tape::{Done, Failed, Motion, Transfer};
 use pseudotape_vault::{Granted, Label, Recorded};
 
-pub(crate) use desk::Desk;
+pub use desk::Desk;
 use errors::{Errors, Met};
 use watch::Watch;
 
 /// Which volume is to be loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     /// This one.
     Volume {
         /// Its label.
@@ -35,8 +35,21 @@ pub(crate) enum Wanted {
     Scratch,
 }
 
+impl Wanted {
+    /// The volume of this label, or a scratch volume where none is said.
+    pub fn asked(label: Option<&str>, read_only: bool) -> Result<Self> {
+        Ok(match label {
+            Some(label) => Wanted::Volume {
+                label: label.parse()?,
+                read_only,
+            },
+            None => Wanted::Scratch,
+        })
+    }
+}
+
 /// Whoever keeps the volumes that the drives load.
-pub(crate) trait Volumes: Send + Sync {
+pub trait Volumes: Send + Sync {
     /// May a drive load this? From here on it has it.
     fn grant(&self, wanted: &Wanted, drive: u32) -> Result<Granted>;
 
@@ -57,6 +70,9 @@ pub(crate) trait Volumes: Send + Sync {
 
     /// Where the vault is.
     fn directory(&self) -> PathBuf;
+
+    /// The program whose drives these are.
+    fn program(&self) -> &'static str;
 }
 
 /// The keeper of one volume in a drive.
@@ -81,7 +97,8 @@ impl Kept {
 
     fn met(&mut self, what: Met, failed: &Failed) {
         if let Some(why) = self.errors.met(what, failed) {
-            let reason = format!("drive {} of pseudotape-dev: {why}", self.drive);
+            let program = self.volumes.program();
+            let reason = format!("drive {} of {program}: {why}", self.drive);
             self.volumes.failed(self.volume, reason);
         }
     }

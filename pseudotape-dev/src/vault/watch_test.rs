@@ -42,7 +42,7 @@ impl Place {
             vault.make(Some(&label), None, *capacity, &order).unwrap();
         }
         drop(vault);
-        let desk = Arc::new(Desk::open(&place).unwrap());
+        let desk = Arc::new(Desk::open(&place, "pseudotape-dev").unwrap());
         let slot = Slot::new(
             Personality::default(),
             "PT00000000".into(),
