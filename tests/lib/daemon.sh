@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Starts and stops pseudotape-dev for shell tests.
+# Starts and stops pseudotape-dev for shell tests; where FRONT is scsi, pseudotape-scsi in its place.
 #
-# Needs FRONT (cuse or fuse), WORK (a directory of this test) and PSEUDOTAPE_BIN (the built programs). After
+# Needs FRONT (cuse, fuse or scsi), WORK (a directory of this test) and PSEUDOTAPE_BIN (the built programs). After
 # `drive_up`, drive N's nodes are ${NODES[N]} (non-rewinding) and ${REWINDING[N]}; NODE and REWIND name drive 0's.
 
 export PSEUDOTAPE_CONTROL=$WORK/control
 NODE_DIR=/dev
-[ "$FRONT" = cuse ] || NODE_DIR=$WORK/nodes
+[ "$FRONT" != fuse ] || NODE_DIR=$WORK/nodes
 # shellcheck disable=SC2034
 {
     NODES=("$NODE_DIR/npmtm0" "$NODE_DIR/npmtm1")
@@ -14,12 +14,14 @@ NODE_DIR=/dev
     NODE=${NODES[0]}
     REWIND=${REWINDING[0]}
 }
+PROGRAM=pseudotape-dev
+[ "$FRONT" != scsi ] || PROGRAM=pseudotape-scsi
 DAEMON=
 NODE_DIR_MADE= # whether the daemon makes the directory of its mount, and so has to take it away
 # tar's blocking factor for records as large as they can be where their length matters to a reader with less room: a
 # kernel that hides from a daemon how much a call asks for (tests/guest/run --uml-old) lets only those of one piece through
 export LARGE=2048
-[ "$FRONT" = fuse ] || [ -e /proc/self/syscall ] || LARGE=240
+[ "$FRONT" != cuse ] || [ -e /proc/self/syscall ] || LARGE=240
 
 # cartridge NAME [OPTION...]: makes the image $WORK/NAME.ptape
 cartridge() {
@@ -36,16 +38,18 @@ drive_up() {
     for spec in "$@"; do arguments+=(--drive "$spec"); done
     if [ "$FRONT" = cuse ]; then
         arguments+=(--cuse)
+    elif [ "$FRONT" = scsi ]; then
+        arguments+=(--local)
     else
         arguments+=(--fuse "$NODE_DIR" --uring "${PSEUDOTAPE_TEST_URING:-never}")
     fi
     : >"$WORK/daemon.out"
     # shellcheck disable=SC2086
-    ${DAEMON_BEFORE:-} "$PSEUDOTAPE_BIN/pseudotape-dev" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
+    ${DAEMON_BEFORE:-} "$PSEUDOTAPE_BIN/$PROGRAM" "${arguments[@]}" --control "$PSEUDOTAPE_CONTROL" ${DAEMON_OPTIONS:-} \
         >"$WORK/daemon.out" 2>>"$WORK/daemon.err" </dev/null &
     DAEMON=$!
     # its last line tells where the control socket is
-    until grep -q '^control:' "$WORK/daemon.out" && [ -e "$NODE" ]; do
+    until grep -q '^control:' "$WORK/daemon.out" && scsi_nodes && [ -e "$NODE" ]; do
         if ! kill -0 "$DAEMON" 2>/dev/null; then
             fail "start the daemon" "it ended: $(tail -n 5 "$WORK/daemon.err")"
             return 1
@@ -56,6 +60,19 @@ drive_up() {
         sleep 0.05
         twentieths=$((twentieths + 1))
     done
+}
+
+# scsi_nodes: the kernel numbers the nodes of SCSI drives; the daemon says which they are
+scsi_nodes() {
+    [ "$FRONT" = scsi ] || return 0
+    # shellcheck disable=SC2034
+    {
+        mapfile -t NODES < <(sed -n 's|^drive [0-9]*: .*\(/dev/nst[0-9]*\).*|\1|p' "$WORK/daemon.out")
+        mapfile -t REWINDING < <(printf '%s\n' "${NODES[@]/nst/st}")
+        NODE=${NODES[0]-} REWIND=${REWINDING[0]-}
+    }
+    # as udev does it, which no guest has
+    [ -z "$NODE" ] || { chgrp tape "${NODES[@]}" "${REWINDING[@]}" && chmod 660 "${NODES[@]}" "${REWINDING[@]}"; }
 }
 
 # daemon_gone SECONDS: waits for the daemon's end; its exit code is in $daemon_code

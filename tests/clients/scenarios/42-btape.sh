@@ -79,6 +79,9 @@ same "btape qfill ends well" 0 $?
 lines "btape qfill finds the blocks that it wrote" qfill.log 1 '^Total files=4, blocks=1000, bytes = 64,'
 drive_down
 
+# On the kernel's own st this was run by hand: it takes a minute and a half, and what it asks for are cartridges.
+[ "$FRONT" != scsi ] || return 0
+
 # fill MODE CARTRIDGE...: fills tapes, asking for a blank one, the first and the second again. Of a second tape it writes
 # 1000 blocks, and of the only tape of the simple test it wants to have written more than that. Both want a tape from which 10000 records of
 # 32 KiB can be read.

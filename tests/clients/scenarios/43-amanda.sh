@@ -8,7 +8,7 @@ tree_of_its_own 5
 for number in 0 1; do cartridge "volume$number" --capacity 6M --early-warning 1M; done
 drive_up "image=$WORK/volume0.ptape" "image=$WORK/volume1.ptape"
 device0=tape:${NODES[0]} device1=tape:${NODES[1]}
-[ "$FRONT" = cuse ] || device0=tape:/mnt/nodes/npmtm0 device1=tape:/mnt/nodes/npmtm1
+[ "$FRONT" != fuse ] || device0=tape:/mnt/nodes/npmtm0 device1=tape:/mnt/nodes/npmtm1
 amanda_up tree <<END
 tapecycle 2 tapes
 runtapes 2
