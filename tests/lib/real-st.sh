@@ -78,7 +78,9 @@ real_st_up() {
         return 1
     }
     mkdir -p "$REAL_ST_DIR" /run/lock/iscsi /etc/iscsi
-    for module in crc32c_generic st sg iscsi_tcp; do
+    # iscsi_tcp of kernels before 6.15 asks for this one by name; later ones have it within.
+    ${PT_BUSYBOX:+"$PT_BUSYBOX"} modprobe crc32c_generic 2>/dev/null
+    for module in st sg iscsi_tcp; do
         ${PT_BUSYBOX:+"$PT_BUSYBOX"} modprobe "$module" || real_st_die "the kernel $(uname -r) has no module $module" || return 1
     done
     tgtd -f >"$REAL_ST_DIR/tgtd.log" 2>&1 </dev/null &
