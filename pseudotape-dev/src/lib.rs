@@ -28,6 +28,7 @@ mod one_load;
 mod opener;
 mod operator;
 pub mod run;
+mod scsi_here;
 mod sg;
 pub mod slave_end;
 mod slave_node;

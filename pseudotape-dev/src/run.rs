@@ -21,6 +21,7 @@ use crate::config::{Config, ControlConfig, HeldConfig, MAX_DRIVES, default_seria
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
 use crate::library::{Changers, ServedLibrary};
+use crate::scsi_here;
 use crate::tape_drive::TapeDrive;
 use crate::vault::{Desk, Volumes, Wanted};
 
@@ -56,6 +57,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
     listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
+    scsi_here::tell();
     let desk = config.vault.as_deref();
     let desk = desk
         .map(|folder| Desk::open(folder, "pseudotape-dev"))
