@@ -100,5 +100,5 @@ fn the_units_have_less_than_root() {
         }
         count += 1;
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 6);
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# CW-06, CW-60, CW-61, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
+# CW-06, CW-60, CW-61, CW-65, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
 
 if [ "$FRONT" != fuse ]; then
     excluded "a farm over TLS" "no node is in it: it is the same everywhere"
@@ -35,6 +35,10 @@ mkdir out
 check "extract" "${far[@]}" extract V --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 
+check "a tape of this host is written" pseudotape farm --root farm write V --all --to "$WORK/tape.ptape"
+says "its files go to the other one" 0 'T: 3 files added' "${far[@]}" add T --from "$WORK/tape.ptape"
+same "all of them" "$(pseudotape farm --root farm ls V | sed 1d)" "$(pseudotape farm --root farm ls T | sed 1d)"
+
 # A session that waits for an archive is listed, and ended by its number.
 mkfifo road
 "${far[@]}" add W --tar road >cut.out 2>&1 &
@@ -49,6 +53,8 @@ wait $add || code=$?
 same "its command notices" 2 $code
 says "nobody is in any more" 0 'nobody uses farm' pseudotape-farm sessions --root farm
 
+doctor=(env "PSEUDOTAPE_FARM=tls:127.0.0.1:$port:" pseudotape doctor)
+says "a doctor names what is missing" 1 'MISSING farm +.*tls: needs the certificate of this client' "${doctor[@]}"
 chmod 644 ada.key
 says "a key that others can read is not taken" 2 'ada.key: others may use this key' "${far[@]}" ls
 chmod 600 ada.key

@@ -12,7 +12,7 @@ if [ "$FRONT" = fuse ]; then
     for program in pseudotape pseudotape-dev pseudotape-farm pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
         check "$program is a program there" "$DESTDIR$PREFIX/bin/$program" --version
     done
-    for unit in pseudotape pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
+    for unit in pseudotape pseudotape-farm pseudotape-scsi pseudotape-mirror pseudotape-rmt; do
         same "the unit $unit starts the program that was installed" "$PREFIX/bin/" \
             "$(sed -n 's|^ExecStart=\([^ ]*/\)pseudotape.*|\1|p' "$DESTDIR/usr/lib/systemd/system/$unit.service")"
     done

@@ -7,6 +7,7 @@ use pseudotape_human::{HumanBytes, counted, explain, printable};
 
 use super::{Check, DAEMON_TIMEOUT, Machine, drive};
 use crate::client::Daemon;
+use crate::farm::health::Health;
 
 /// The oldest kernel that pseudotape is tested on.
 const TESTED_KERNEL: (u32, u32) = (6, 1);
@@ -225,6 +226,16 @@ pub(crate) fn images(directory: &Path) -> Check {
         found,
         "free some, or keep images elsewhere: a full disk ends a tape early",
     )
+}
+
+/// The farm that this host uses, if it uses one: what is said has to be true.
+pub(crate) fn farm(health: Health) -> Check {
+    const NAME: &str = "farm";
+    match health {
+        Health::None => Check::ok(NAME, "none is used where nobody says --root"),
+        Health::Well(found) => Check::ok(NAME, found),
+        Health::Ill { found, advice } => Check::missing(NAME, found, advice).needed(),
+    }
 }
 
 pub(crate) fn daemon(daemon: &Daemon) -> Check {

@@ -16,6 +16,7 @@ pub use machine::Machine;
 use crate::Verdict;
 use crate::cli::DoctorOptions;
 use crate::client::Daemon;
+use crate::farm::health::health;
 
 /// Whether pseudotape runs without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -130,6 +131,7 @@ pub(crate) fn run(
         checks.extend(attempts);
     }
     checks.push(checks::images(&options.images));
+    checks.push(checks::farm(health()));
     checks.push(checks::daemon(daemon));
     let diagnosis = diagnose(checks);
     screen.show(&diagnosis)?;

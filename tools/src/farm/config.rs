@@ -17,7 +17,7 @@ use crate::Verdict;
 use crate::cli::FarmOptions;
 
 /// Where the configuration is, when nobody says it.
-const DEFAULT_FILE: &str = "/etc/pseudotape-farm.toml";
+pub(super) const DEFAULT_FILE: &str = "/etc/pseudotape-farm.toml";
 /// Where the farm is, when the command line does not say it.
 pub(super) const VARIABLE: &str = "PSEUDOTAPE_FARM";
 /// How long a command waits for a volume.
@@ -138,7 +138,7 @@ impl Settings {
     }
 
     /// `usual` is the file that is read where the command line names none.
-    fn of(
+    pub(super) fn of(
         options: &FarmOptions,
         environment: Option<OsString>,
         usual: &Path,

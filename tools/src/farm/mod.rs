@@ -3,6 +3,7 @@
 mod acl;
 mod adding;
 pub(crate) mod config;
+pub(crate) mod health;
 mod originals;
 mod reading;
 mod references;

@@ -1,6 +1,9 @@
 //! The commands for a farm of another host. What they print is what they print of one of this host.
 
+use std::cell::RefCell;
+use std::io::{self, Read};
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{Existing, Keeping};
@@ -15,6 +18,7 @@ use super::config::Settings;
 use super::reading::{ExtractedFiles, ShownFinding, Verified, ensure_folder};
 use super::releasing::ReleasedFiles;
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
+use super::tapes::TapeFile;
 use crate::Verdict;
 use crate::cli::{
     AddFiles, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, MergeVerb, MergeVolumes,
@@ -36,18 +40,7 @@ pub(super) fn run(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     settings.shared().with_context(|| place.to_string())?;
-    let tls = match place {
-        Place::Tls(_) => Some(settings.tls()?),
-        Place::Ssh(_) => None,
-    };
-    let client = || {
-        let waiting = |text: &str| eprintln!("pseudotape: {}", printable(text));
-        match (place, &tls) {
-            (Place::Tls(host), Some(files)) => Client::over_tls(host, files, waiting),
-            (Place::Tls(host), None) => unreachable!("{host}: the files were asked for"),
-            (Place::Ssh(host), _) => Client::over_ssh(host, &options.rsh, waiting),
-        }
-    };
+    let client = || reach(options, settings, place);
     let here = |what: &str| {
         bail!("'{what}' is for the farm's host: run it there, with --root and the path there")
     };
@@ -75,6 +68,19 @@ pub(super) fn run(
     }
 }
 
+/// A connection to the farm.
+pub(super) fn reach(
+    options: &FarmOptions,
+    settings: &Settings,
+    place: &Place,
+) -> anyhow::Result<Client> {
+    let waiting = |text: &str| eprintln!("pseudotape: {}", printable(text));
+    Ok(match place {
+        Place::Tls(host) => Client::over_tls(host, &settings.tls()?, waiting)?,
+        Place::Ssh(host) => Client::over_ssh(host, &options.rsh, waiting)?,
+    })
+}
+
 fn verb(how: How) -> Verb {
     match how {
         How::Copy => Verb::Copy,
@@ -87,17 +93,19 @@ fn add_files(
     options: &AddFiles,
     how: How,
     settings: &Settings,
-    client: impl FnOnce() -> Result<Client, Error>,
+    client: impl FnOnce() -> anyhow::Result<Client>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     all_there(options, how)?;
     without_script(options.script.as_deref())?;
     without_references(&options.referring)?;
-    if options.from.is_some() {
-        bail!(
-            "--from is for a farm of this host: 'pseudotape dump' and --tar - bring a tape file to another one"
-        );
-    }
+    let tape = options.from.as_ref().map(|from| -> anyhow::Result<_> {
+        let mut tape = TapeFile::open(from, options.file)?;
+        tape.begin()?;
+        Ok(Rc::new(RefCell::new(tape)))
+    });
+    let tape = tape.transpose()?;
+    let archive = options.tar.as_deref().map(open).transpose()?;
     let order = AddOrder {
         volume: options.volume.clone(),
         how: verb(how),
@@ -109,11 +117,27 @@ fn add_files(
         check_present: options.check_present,
         compressed: settings.compression.value,
         paths: options.paths.clone(),
-        archive: options.tar.as_deref().map(open).transpose()?,
+        archive: match &tape {
+            Some(tape) => Some(Box::new(OnItsWay(Rc::clone(tape)))),
+            None => archive,
+        },
     };
     let mut added = AddedFiles::of(&options.volume, "added", options.verbose);
     let done = client()?.add(order, &mut |told| added.note(told));
-    show_added(added, done, how, screen)
+    let verdict = show_added(added, done, how, screen)?;
+    if let Some(tape) = tape.and_then(Rc::into_inner) {
+        tape.into_inner().finish()?;
+    }
+    Ok(verdict)
+}
+
+/// A tape file whose archive goes to the other host; this host goes behind it when it has arrived.
+struct OnItsWay(Rc<RefCell<TapeFile>>);
+
+impl Read for OnItsWay {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.borrow_mut().read(buffer)
+    }
 }
 
 fn merge_volumes(

@@ -12,6 +12,9 @@ use rustls::Connection;
 use crate::packet::PATIENCE;
 use crate::pipe::{WRITE_PATIENCE, wait};
 
+/// So long the last words to the other side may take: it may be gone.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 /// How a failure is told.
 pub(super) type Words = Box<dyn Fn(&rustls::Error) -> String + Send + Sync>;
 
@@ -80,10 +83,10 @@ impl Secure {
         let taken = connection.process_new_packets();
         drop(connection);
         match taken {
-            Ok(_) => self.put(),
+            Ok(_) => self.put(WRITE_PATIENCE),
             Err(error) => {
                 // It may be gone already.
-                self.put().ok();
+                self.put(FAREWELL).ok();
                 self.part();
                 Err(io::Error::new(
                     io::ErrorKind::InvalidData,
@@ -95,7 +98,7 @@ impl Secure {
 
     /// Ends this way, and takes for a moment what the other side was sending: a reset would take our last words away.
     fn part(&self) {
-        let until = Instant::now() + Duration::from_secs(2);
+        let until = Instant::now() + FAREWELL;
         if self.socket.shutdown(Shutdown::Write).is_err() {
             return;
         }
@@ -119,9 +122,9 @@ impl Secure {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends all that is there to be sent.
-    fn put(&self) -> io::Result<()> {
-        let mut until = Instant::now() + WRITE_PATIENCE;
+    /// Sends all that is there to be sent. The other side may take so long for the next piece of it.
+    fn put(&self, patience: Duration) -> io::Result<()> {
+        let mut until = Instant::now() + patience;
         loop {
             let mut connection = self.lock();
             if !connection.wants_write() {
@@ -130,7 +133,7 @@ impl Secure {
             let written = connection.write_tls(&mut &self.socket);
             drop(connection);
             match written {
-                Ok(_) => until = Instant::now() + WRITE_PATIENCE,
+                Ok(_) => until = Instant::now() + patience,
                 Err(error) => {
                     if let Step::Wait(for_what) = later(error, PollFlags::POLLOUT)? {
                         wait(self.socket.as_fd(), for_what, until)?;
@@ -189,12 +192,12 @@ impl Read for Incoming {
 impl Write for Outgoing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.0.lock().writer().write(bytes)?;
-        self.0.put()?;
+        self.0.put(WRITE_PATIENCE)?;
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.put()
+        self.0.put(WRITE_PATIENCE)
     }
 }
 
@@ -202,7 +205,7 @@ impl Drop for Outgoing {
     fn drop(&mut self) {
         self.0.lock().send_close_notify();
         // Who is gone needs no farewell.
-        self.0.put().ok();
+        self.0.put(FAREWELL).ok();
         self.0.socket.shutdown(Shutdown::Write).ok();
     }
 }
