@@ -151,6 +151,9 @@ fn all_settings_are_shown_with_their_sources() {
             "script-user - default",
             "script-seconds 60 default",
             "vault - default",
+            "tls-cert - default",
+            "tls-key - default",
+            "tls-ca - default",
         ]
     );
     assert_eq!(shown["file"], "farm.toml");
