@@ -15,14 +15,33 @@ use crate::pipe::{WRITE_PATIENCE, wait};
 /// So long the last words to the other side may take: it may be gone.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// So much is taken from the socket at a time.
+const CAME_BYTES: usize = 256 << 10;
+
 /// How a failure is told.
 pub(super) type Words = Box<dyn Fn(&rustls::Error) -> String + Send + Sync>;
 
 /// The connection, and the socket below it, which does not block: nobody holds the lock while it waits.
 pub(super) struct Secure {
     connection: Mutex<Connection>,
+    /// What came and is not in the connection yet, which takes 4 KiB at a time: a call of the kernel for each of them
+    /// would cost more than the ciphers. Whoever has both locks took this one first.
+    came: Mutex<Came>,
     socket: TcpStream,
     words: Words,
+}
+
+/// Bytes from the socket.
+struct Came {
+    bytes: Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Came {
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..self.end).unwrap_or_default()
+    }
 }
 
 /// What a step over the socket came to.
@@ -44,6 +63,11 @@ impl Secure {
         socket.set_nodelay(true)?;
         let secure = Secure {
             connection: Mutex::new(connection.into()),
+            came: Mutex::new(Came {
+                bytes: vec![0; CAME_BYTES],
+                at: 0,
+                end: 0,
+            }),
             socket,
             words,
         };
@@ -145,25 +169,31 @@ impl Secure {
 
     fn get(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let until = Instant::now() + PATIENCE;
+        let mut came = self.came.lock().unwrap_or_else(PoisonError::into_inner);
+        let came = &mut *came;
         loop {
             let mut connection = self.lock();
             match connection.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
-            let read = connection.read_tls(&mut &self.socket);
-            let step = match read {
-                // Without a word before it this is a connection that broke, which the next turn says.
-                Ok(0) => Step::Moved,
-                Ok(_) => {
-                    self.taken(connection)?;
-                    continue;
-                }
-                Err(error) => later(error, PollFlags::POLLIN)?,
-            };
+            if !came.rest().is_empty() {
+                came.at += connection.read_tls(&mut came.rest())?;
+                self.taken(connection)?;
+                continue;
+            }
             drop(connection);
-            if let Step::Wait(for_what) = step {
-                wait(self.socket.as_fd(), for_what, until)?;
+            match (&self.socket).read(&mut came.bytes) {
+                // Without a word before it this is a connection that broke, which the next turn says.
+                Ok(0) => {
+                    self.lock().read_tls(&mut io::empty())?;
+                }
+                Ok(bytes) => (came.at, came.end) = (0, bytes),
+                Err(error) => {
+                    if let Step::Wait(for_what) = later(error, PollFlags::POLLIN)? {
+                        wait(self.socket.as_fd(), for_what, until)?;
+                    }
+                }
             }
         }
     }
