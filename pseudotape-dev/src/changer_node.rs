@@ -1,37 +1,25 @@
 //! The node of a changer: SCSI commands by `SG_IO`, and the requests of the kernel's `ch` driver.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pseudotape_chardev::{
     CallTrouble, Caller, CharDevice, Errno, Handle, IoctlAreas, IoctlRequest, Opened, Told,
     Unmeasured,
 };
-use pseudotape_rack::{ByHand, LendsChanger};
-use pseudotape_scsi::{ChangerUnit, DeviceType, Nexus, Program, Reason, Reply, SenseKey};
+use pseudotape_rack::{LendsChanger, LentUnit};
+use pseudotape_scsi::{DeviceType, Program, Reply};
 
 use crate::chio;
 use crate::sg::{self, Sg};
 
-/// A changer behind a host adapter sees one initiator, whatever program uses it, and so does this one: what one program
-/// has reserved, others can use. News is told to each open file.
-const HOST: Nexus = Nexus(0);
-
 /// No open file has this number.
 const NOBODY: Handle = Handle(0);
 
-/// A unit, and what of the operator's changes it has told.
-#[derive(Default)]
-struct Unit {
-    unit: ChangerUnit,
-    told: ByHand,
-}
-
-/// The node `pmch0` and so on.
+/// The node `pmch0` and so on. Each open file is a program.
 pub struct ChangerNode {
     name: String,
-    owner: Arc<dyn LendsChanger>,
-    unit: Mutex<Unit>,
+    unit: LentUnit,
     sg: Sg,
     next_handle: AtomicU64,
 }
@@ -42,55 +30,23 @@ impl ChangerNode {
     pub fn new(name: String, number: u32, owner: Arc<dyn LendsChanger>) -> Self {
         ChangerNode {
             name,
-            owner,
-            unit: Mutex::default(),
+            unit: LentUnit::new(owner),
             sg: Sg::new(DeviceType::Changer, number),
             next_handle: AtomicU64::new(1),
         }
     }
 
-    /// The unit, with the news up to now.
-    fn unit(&self) -> MutexGuard<'_, Unit> {
-        let mut unit = self.unit.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.owner.by_hand();
-        if now.import_export != unit.told.import_export {
-            unit.unit.tell_all(Reason::IMPORT_EXPORT_ACCESSED);
-        }
-        if now.slots != unit.told.slots {
-            unit.unit.tell_all(Reason::MEDIUM_MAY_HAVE_CHANGED);
-        }
-        unit.told = now;
-        unit
-    }
-
     fn execute(&self, handle: Handle, cdb: &[u8]) -> Reply {
-        let mut unit = self.unit();
-        let program = Program(handle.0);
-        let mut reply = Reply::default();
-        self.owner
-            .lend(&mut |changer| reply = unit.unit.execute(HOST, program, cdb, changer));
-        if let Some(sense) = reply.sense {
-            log::debug!("{}: {cdb:02x?}: {sense}", self.name);
-        }
-        reply
+        self.unit.execute(Program(handle.0), cdb)
     }
 
     /// For the requests of `ch`: that driver hears the news itself, and gives the command again.
     fn execute_past_news(&self, handle: Handle, cdb: &[u8]) -> Reply {
-        loop {
-            let reply = self.execute(handle, cdb);
-            let news = |sense: &pseudotape_scsi::Sense| sense.key == SenseKey::UnitAttention;
-            if !reply.sense.as_ref().is_some_and(news) {
-                return reply;
-            }
-        }
+        self.unit.execute_past_news(Program(handle.0), cdb)
     }
 
     fn reset(&self) -> Result<(), Errno> {
-        let mut unit = self.unit();
-        let mut done = Ok(());
-        self.owner
-            .lend(&mut |changer| done = unit.unit.reset(changer));
+        let done = self.unit.reset();
         log::info!("{}: reset", self.name);
         done.map_err(|refusal| {
             log::error!("{}: {refusal}", self.name);
@@ -102,7 +58,7 @@ impl ChangerNode {
 impl CharDevice for ChangerNode {
     fn open(&self, _flags: u32, _caller: Caller) -> Result<Opened, Errno> {
         let handle = self.next_handle.fetch_add(1, Ordering::Relaxed);
-        self.unit().unit.greet(HOST, Program(handle));
+        self.unit.greet(Program(handle));
         Ok(Opened::Open(Handle(handle)))
     }
 
@@ -177,7 +133,7 @@ impl CharDevice for ChangerNode {
     }
 
     fn close(&self, handle: Handle) -> Result<(), Errno> {
-        self.unit().unit.dismiss(HOST, Program(handle.0));
+        self.unit.dismiss(Program(handle.0));
         Ok(())
     }
 

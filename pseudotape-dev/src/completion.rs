@@ -20,7 +20,7 @@ pub fn answers_shell() -> bool {
 fn values(place: &Place<'_>) -> Option<Vec<Candidate>> {
     match place.arg.get_id().as_str() {
         "drive" => Some(drive(place.prefix)),
-        "changer" => Some(plain(CHANGERS.map(str::to_owned))),
+        "changer" => Some(changer()),
         _ => None,
     }
 }
@@ -28,6 +28,12 @@ fn values(place: &Place<'_>) -> Option<Vec<Candidate>> {
 fn plain(words: impl IntoIterator<Item = String>) -> Vec<Candidate> {
     let words = words.into_iter();
     words.map(|word| Candidate::new(word, "")).collect()
+}
+
+/// How a changer of elsewhere is named.
+#[must_use]
+pub fn changer() -> Vec<Candidate> {
+    plain(CHANGERS.map(str::to_owned))
 }
 
 /// `IMAGE`, or `key=value,key=value`.

@@ -154,9 +154,10 @@ struct FileConfig {
     vault: Option<PathBuf>,
 }
 
+/// `[[library]]` of the configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct LibraryTable {
+pub struct LibraryTable {
     folder: PathBuf,
     #[serde(default)]
     drive: DriveTable,
@@ -192,12 +193,14 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     for spec in &arguments.drive {
         tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
     }
-    let mut libraries = file.library;
-    libraries.extend(arguments.library.iter().map(|folder| LibraryTable {
-        folder: folder.clone(),
-        drive: DriveTable::default(),
-        delay: DelayTable::default(),
-    }));
+    let FileConfig {
+        library: mut libraries,
+        ..
+    } = file;
+    let Arguments {
+        library: folders, ..
+    } = arguments;
+    libraries.extend(folders.iter().cloned().map(LibraryTable::of));
     let libraries = libraries.into_iter().map(check_library);
     let libraries: Vec<LibraryConfig> = libraries.collect::<Result<_>>()?;
     ensure!(
@@ -246,7 +249,20 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     })
 }
 
-fn check_library(table: LibraryTable) -> Result<LibraryConfig> {
+impl LibraryTable {
+    /// That of a folder alone.
+    #[must_use]
+    pub fn of(folder: PathBuf) -> Self {
+        LibraryTable {
+            folder,
+            drive: DriveTable::default(),
+            delay: DelayTable::default(),
+        }
+    }
+}
+
+/// Checks one library.
+pub fn check_library(table: LibraryTable) -> Result<LibraryConfig> {
     let folder = absolute(table.folder)?;
     // To open a FIFO waits for ever.
     ensure!(

@@ -153,6 +153,7 @@ impl TapeDrive {
             name = format!("volume {label} ({name})");
             state.slot.keep(Box::new(kept));
         }
+        self.tell_exchange(&mut state);
         self.news().tell();
         for report in reports.iter().filter(|report| !report.is_clean()) {
             log::warn!("drive {}: {name}: {report}", self.number());
@@ -286,7 +287,9 @@ impl TapeDrive {
     pub(crate) fn take_out(&self, state: &mut DriveState, force: bool) -> Result<Option<String>> {
         let number = self.number();
         let is_lost = state.slot.is_lost_when_closed();
-        match state.take_out(force) {
+        let out = state.take_out(force);
+        self.tell_exchange(state);
+        match out {
             Ok(name) => {
                 match is_lost {
                     true => log::error!("drive {number}: unloaded {name}"),

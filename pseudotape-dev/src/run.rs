@@ -12,15 +12,15 @@ use pseudotape_control::{
     ControlServer, Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status,
     VaultStatus, rights_in_words,
 };
-use pseudotape_human::{HumanBytes, counted, explain};
+use pseudotape_human::{HumanBytes, explain};
 use pseudotape_sink::Lent;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::{Config, ControlConfig, HeldConfig, MAX_DRIVES, default_serial};
+use crate::config::{Config, ControlConfig, MAX_DRIVES};
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
-use crate::library::{Changers, ServedLibrary};
+use crate::library::{Libraries, ServedLibrary, take_libraries};
 use crate::scsi_here;
 use crate::tape_drive::TapeDrive;
 use crate::vault::{Desk, Volumes, Wanted};
@@ -43,8 +43,7 @@ pub enum Ended {
 /// The drives, as the control socket sees them.
 struct Drives {
     drives: Vec<Arc<TapeDrive>>,
-    libraries: Vec<Arc<ServedLibrary>>,
-    changers: Changers,
+    libraries: Libraries,
     desk: Option<Arc<Desk>>,
     frontend: &'static str,
     lent: Lent,
@@ -84,12 +83,11 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         }
     }
     let libraries = start_libraries(config, &mut drives, &desk, &asked_to_end)?;
-    let changers = Changers::new(&libraries, &config.changers);
-    let frontend = frontend::start(config, &drives, &changers, &events)?;
+    let libraries = Libraries::new(libraries, &config.changers);
+    let frontend = frontend::start(config, &drives, libraries.changers(), &events)?;
     let operator = Arc::new(Drives {
         drives,
         libraries,
-        changers,
         desk,
         frontend: frontend.name(),
         lent: config.control.lent.clone(),
@@ -114,10 +112,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     // What ends meets no fault, and waits for none.
     operator.drives.iter().for_each(|drive| drive.end_faults());
     // A move in hand goes on to its end.
-    operator
-        .libraries
-        .iter()
-        .for_each(|library| library.settle());
+    operator.libraries.settle();
     let ended = end(&operator.drives, frontend);
     if let Some(desk) = &operator.desk {
         desk.settle();
@@ -151,32 +146,18 @@ fn start_libraries(
     desk: &Option<Arc<Desk>>,
     asked_to_end: &Arc<AtomicBool>,
 ) -> Result<Vec<Arc<ServedLibrary>>> {
-    let mut served: Vec<Arc<ServedLibrary>> = Vec::new();
-    for wanted in &config.libraries {
-        let library = ServedLibrary::open(&wanted.folder)?;
-        let name = library.design().name.clone();
-        ensure!(
-            served.iter().all(|other| other.name() != name),
-            "two libraries have the name {name}: a name tells them apart"
-        );
-        let first = drives.len();
-        for number in first..first + usize::from(library.layout().drives.count) {
-            ensure!(
-                number < MAX_DRIVES,
-                "library {name} has more drives than are left: one daemon serves at most {MAX_DRIVES}"
-            );
-            let mut drive = wanted.drive.clone();
-            if let HeldConfig::Image(image) = &mut drive.held {
-                image.serial = default_serial(number);
-            }
-            let number = u32::try_from(number).context("too many drives")?;
-            let ends = Arc::clone(asked_to_end);
-            let drive = TapeDrive::with_vault(number, &drive, ends, of_drives(desk.as_ref()));
-            let drive = drive.with_context(|| format!("library {name}, drive {number}"))?;
-            drives.push(Arc::new(drive));
-        }
-        let library = ServedLibrary::start(library, drives[first..].to_vec(), wanted.times)?;
-        served.push(Arc::new(library));
+    let mut served = Vec::new();
+    for library in take_libraries(&config.libraries, drives.len(), MAX_DRIVES)? {
+        let own = library.make_drives(|number, drive| {
+            TapeDrive::with_vault(
+                number,
+                drive,
+                Arc::clone(asked_to_end),
+                of_drives(desk.as_ref()),
+            )
+        })?;
+        drives.extend(own.iter().cloned());
+        served.push(library.start(own)?);
     }
     Ok(served)
 }
@@ -291,21 +272,10 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
             .iter()
             .for_each(|trouble| log::warn!("vault: {trouble}"));
     }
-    for library in &operator.libraries {
-        let status = library.status();
-        let full = status.elements.iter().filter(|element| element.full);
-        writeln!(
-            text,
-            "library {}: drives {} to {}, {}, {}, {}",
-            status.name,
-            status.first_drive,
-            status.first_drive + u32::from(status.drives.count.saturating_sub(1)),
-            counted(status.slots.count.into(), "slot"),
-            counted(full.count() as u64, "cartridge"),
-            status.folder.display()
-        )?;
+    for library in operator.libraries.own() {
+        writeln!(text, "library {}: {}", library.name(), library.in_words())?;
     }
-    for (number, changer, place) in operator.changers.elsewhere() {
+    for (number, changer, place) in operator.libraries.changers().elsewhere() {
         writeln!(text, "{}: pmch{number}, {place}", changer.name())?;
     }
     let ControlConfig {
@@ -340,48 +310,12 @@ impl Drives {
     /// A drive into which cartridges are put by hand. A drive of a library gets its cartridges from the library.
     fn find_by_hand(&self, number: u32) -> Result<&TapeDrive> {
         let drive = self.find(number)?;
-        if let Some(library) = self.libraries.iter().find(|l| l.has_drive(number)) {
-            let name = library.name();
-            bail!(
-                "drive {number} is one of library {name}: 'pseudotape library move' loads and unloads it"
-            );
-        }
+        self.libraries.expect_by_hand(number)?;
         Ok(drive)
     }
 
-    fn find_library(&self, name: Option<&str>) -> Result<&ServedLibrary> {
-        let names = || {
-            let names = self.libraries.iter().map(|library| library.name());
-            names.collect::<Vec<_>>().join(", ")
-        };
-        match (name, &*self.libraries) {
-            (_, []) if self.changers.elsewhere().next().is_some() => {
-                let names = self.changers.elsewhere();
-                let names: Vec<&str> = names.map(|(_, served, _)| served.name()).collect();
-                bail!(
-                    "this daemon has no library of its own; its changers of elsewhere are {}",
-                    names.join(", ")
-                )
-            }
-            (_, []) => bail!(
-                "this daemon has no library: 'pseudotape library create' makes one, [[library]] in the configuration or \
-                 --library serves it"
-            ),
-            (None, [only]) => Ok(&**only),
-            (None, _) => bail!("this daemon has several libraries: name one of {}", names()),
-            (Some(name), all) => all
-                .iter()
-                .find(|library| library.name() == name)
-                .map(|library| &**library)
-                .with_context(|| {
-                    format!("there is no library {name}: this daemon has {}", names())
-                }),
-        }
-    }
-
     fn status(&self, drive: &TapeDrive) -> DriveStatus {
-        let mut libraries = self.libraries.iter();
-        let library = libraries.find(|library| library.has_drive(drive.number()));
+        let library = self.libraries.of_drive(drive.number());
         DriveStatus {
             library: library.map(|library| library.name().to_owned()),
             ..drive.status()
@@ -443,35 +377,9 @@ impl Drives {
                 );
                 return Ok(Response::Faults(drive.inject(&remove, &faults)?));
             }
-            Request::Libraries { library }
-                if let Some(other) = self.changers.other(library.as_deref()) =>
-            {
-                let libraries = vec![other.status()?];
-                return Ok(Response::Libraries { libraries });
-            }
-            Request::Libraries { library: None } => {
-                let libraries = self.libraries.iter().map(|library| library.status());
-                let libraries = libraries.collect();
-                return Ok(Response::Libraries { libraries });
-            }
-            Request::Libraries { library } => {
-                let library = self.find_library(library.as_deref())?;
-                let libraries = vec![library.status()];
-                return Ok(Response::Libraries { libraries });
-            }
-            Request::Library { library, order }
-                if let Some(other) = self.changers.other(library.as_deref()) =>
-            {
-                return Ok(other.order(&order));
-            }
-            Request::Library { library, order } => {
-                let library = self.find_library(library.as_deref())?;
-                return Ok(library.order(&order, peer));
-            }
-            // One that there is has begun a conversation.
-            Request::Changer { library } => {
-                let library = self.find_library(library.as_deref())?;
-                bail!("library {} can't be reached", library.name());
+            Request::Libraries { .. } | Request::Library { .. } | Request::Changer { .. } => {
+                let done = self.libraries.act(&request, peer);
+                return done.unwrap_or_else(|| bail!("it is no request of a library"));
             }
         };
         Ok(Response::Done { message })
@@ -494,9 +402,6 @@ impl Operator for Drives {
     }
 
     fn conversation(&self, request: &Request, _: Peer) -> Option<(Response, Conversation)> {
-        match request {
-            Request::Changer { library } => self.changers.conversation(library.as_deref()),
-            _ => None,
-        }
+        self.libraries.conversation(request)
     }
 }

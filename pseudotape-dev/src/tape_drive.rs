@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -42,7 +42,13 @@ pub struct TapeDrive {
     /// Tells of loads, slaves that come and files that are closed.
     news: Arc<News>,
     last_close: LastClose,
+    unfinished: AtomicBool,
+    /// Whoever wants to know of another cartridge at once.
+    exchanged: OnceLock<Exchanged>,
 }
+
+/// Is told under the drive's lock, when its cartridge has come or gone.
+type Exchanged = Box<dyn Fn(&mut Slot) + Send + Sync>;
 
 /// An open that waits for a slave.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +150,8 @@ impl TapeDrive {
             volumes,
             last_close: LastClose::new(Arc::clone(&news)),
             news,
+            unfinished: AtomicBool::new(false),
+            exchanged: OnceLock::new(),
         };
         drive.configure(&config.options)?;
         if let HeldConfig::Image(image) = &config.held
@@ -243,6 +251,32 @@ impl TapeDrive {
         let result = work(&mut inner.slot, &mut inner.transferred);
         self.note_trouble(&mut state);
         Some(result)
+    }
+
+    /// Where programs do not open the drive here: a program has written, and its tape file has no end yet.
+    pub fn set_unfinished(&self, is_unfinished: bool) {
+        self.unfinished.store(is_unfinished, Ordering::SeqCst);
+    }
+
+    /// The program from which a library does not take the cartridge, for a person.
+    pub(crate) fn user(&self) -> Option<String> {
+        let opener = self.seen().opener.as_ref().map(ToString::to_string);
+        let is_unfinished = || self.unfinished.load(Ordering::SeqCst);
+        opener.or_else(|| {
+            is_unfinished().then(|| "a program whose tape file has no end yet".to_owned())
+        })
+    }
+
+    /// Has this called under the drive's lock whenever a cartridge has come or gone; only the first one that is said.
+    pub fn on_exchange(&self, tell: impl Fn(&mut Slot) + Send + Sync + 'static) {
+        drop(self.exchanged.set(Box::new(tell)));
+    }
+
+    /// A cartridge has come or gone.
+    pub(crate) fn tell_exchange(&self, state: &mut DriveState) {
+        if let Some(tell) = self.exchanged.get() {
+            tell(&mut state.slot);
+        }
     }
 
     /// The drive, when no call has it.

@@ -433,3 +433,30 @@ fn a_fifo_as_configuration_or_state_is_refused_and_not_waited_for() {
         "{error:#}"
     );
 }
+
+/// Where the driver is the kernel's, opens are not seen here: what a program has begun to write stays all the same.
+#[test]
+fn a_tape_file_without_an_end_stays_and_each_exchange_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    create(folder.path(), 2);
+    let served = serve(folder.path());
+    served.put();
+    let exchanges = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&exchanges);
+    served.drive.on_exchange(move |slot| {
+        told.lock().unwrap().push(slot.loaded().is_some());
+    });
+    let carry = |from, to| LibraryOrder::Move {
+        from,
+        to,
+        invert: false,
+    };
+    served.done(&carry(SLOT, DRIVE));
+    served.drive.set_unfinished(true);
+    let refused = served.refused(&carry(DRIVE, SLOT));
+    assert_eq!(refused.sense, [0x05, 0x53, 0x03]);
+    assert!(refused.message.contains("has no end yet"), "{refused:?}");
+    served.drive.set_unfinished(false);
+    served.done(&carry(DRIVE, SLOT));
+    assert_eq!(*exchanges.lock().unwrap(), [true, false]);
+}

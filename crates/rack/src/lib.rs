@@ -10,6 +10,7 @@ mod road;
 mod sg_changer;
 #[allow(unsafe_code, reason = "the ioctl of SG_IO")]
 mod sg_io;
+mod unit;
 
 pub use lend::{Away, ByHand, ChangerDoor, LendsChanger, Lent, OnDemand};
 pub use orders::{NotDone, answer, obey, status};
@@ -17,3 +18,4 @@ pub use place::{BadPlace, ChangerPlace, socket_and_name};
 pub use road::{OpenChanger, client_name};
 pub use sg_changer::{Initiator, PATIENCE, SgChanger};
 pub use sg_io::SgNode;
+pub use unit::LentUnit;

@@ -90,7 +90,7 @@ impl Bays for DriveBays {
     fn usage(&mut self, drive: u16) -> DriveUse {
         let drive = self.drive(drive);
         DriveUse {
-            opened_by: drive.seen().opener.as_ref().map(ToString::to_string),
+            opened_by: drive.user(),
             // A call that has the drive belongs to a program that has it open.
             locked: drive
                 .idle_state()
@@ -128,19 +128,15 @@ impl TapeDrive {
     /// Takes a cartridge of the drive's library out. A drive that holds none has nothing to do, and that is well.
     fn unload_cartridge(&self, force: bool) -> Result<(), BayFailure> {
         self.await_close();
-        if !force && let Some(open) = &self.seen().opener {
+        if !force && let Some(by) = self.user() {
             // Without the lock: a call can take long.
-            return Err(BayFailure::InUse {
-                by: open.to_string(),
-            });
+            return Err(BayFailure::InUse { by });
         }
         let mut state = self.state();
         if !force {
             // A program may have opened the drive while this call waited for the lock.
-            if let Some(open) = &self.seen().opener {
-                return Err(BayFailure::InUse {
-                    by: open.to_string(),
-                });
+            if let Some(by) = self.user() {
+                return Err(BayFailure::InUse { by });
             }
             if state.slot.door() == pseudotape_tape::Door::Locked {
                 return Err(BayFailure::Locked);

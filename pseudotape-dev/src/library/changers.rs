@@ -11,6 +11,7 @@ use pseudotape_rack::{
 use super::served::ServedLibrary;
 
 /// Every changer that is served, in the order of their nodes.
+#[derive(Default)]
 pub struct Changers(Vec<Served>);
 
 /// One of them.
@@ -49,6 +50,12 @@ impl Changers {
     /// Who has each of them.
     pub fn owners(&self) -> impl Iterator<Item = &Arc<dyn LendsChanger>> {
         self.0.iter().map(|served| &served.owner)
+    }
+
+    /// The same, with their names.
+    pub fn named(&self) -> impl Iterator<Item = (String, Arc<dyn LendsChanger>)> {
+        let all = self.0.iter();
+        all.map(|served| (served.name.clone(), Arc::clone(&served.owner)))
     }
 
     /// Those of elsewhere, with the numbers of their nodes.

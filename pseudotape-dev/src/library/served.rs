@@ -92,6 +92,12 @@ impl ServedLibrary {
         &self.name
     }
 
+    /// Its drives, in their order.
+    #[must_use]
+    pub fn drives(&self) -> &[Arc<TapeDrive>] {
+        &self.drives
+    }
+
     /// Whether a drive of the daemon is one of its drives.
     #[must_use]
     pub fn has_drive(&self, number: u32) -> bool {

@@ -2,6 +2,7 @@
 
 use pseudotape_changer::{Changer as _, Element, ElementKind, Exception, Removal, Selection, Span};
 use pseudotape_control::{ElementStatus, LibraryStatus, SpanStatus};
+use pseudotape_human::counted;
 
 use super::served::{Changer, ServedLibrary};
 
@@ -39,6 +40,21 @@ impl ServedLibrary {
             capacity_bytes: design.capacity_bytes,
             elements,
         }
+    }
+
+    /// What it has, for a person: one line.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let status = self.status();
+        let full = status.elements.iter().filter(|element| element.full);
+        format!(
+            "drives {} to {}, {}, {}, {}",
+            status.first_drive,
+            status.first_drive + u32::from(status.drives.count.saturating_sub(1)),
+            counted(status.slots.count.into(), "slot"),
+            counted(full.count() as u64, "cartridge"),
+            status.folder.display()
+        )
     }
 
     fn element(&self, changer: &mut Changer, element: &Element) -> ElementStatus {
