@@ -36,6 +36,18 @@ pub struct Arguments {
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 
+    /// A library that 'pseudotape library create' made; may be repeated. Its changer is a SCSI device with /dev/schN
+    /// and /dev/sgN, its drives are the units beside it, and come after those of --drive
+    #[arg(long, value_name = "FOLDER")]
+    pub library: Vec<PathBuf>,
+
+    /// A changer of elsewhere that becomes a SCSI device, behind those of the libraries, and gets a name (changer0,
+    /// ...) on the control socket; may be repeated. library:SOCKET[/NAME] of a daemon or of a mirror of changers,
+    /// remote:HOST, remote-socket:PATH, or sg:NODE. It has to be there when this daemon starts for the kernel to give
+    /// it /dev/schN
+    #[arg(long, value_name = "SPEC")]
+    pub changer: Vec<String>,
+
     /// Name of this daemon among those of the machine: what it makes in the kernel's tree of targets has it, and only
     /// that is taken over or removed [default: pseudotape]
     #[arg(long)]
@@ -63,7 +75,7 @@ pub struct Arguments {
 
     /// Removes what a killed daemon of this name has left in the kernel's tree of targets, and ends. Commands that wait
     /// fail
-    #[arg(long, conflicts_with_all = ["drive", "local"])]
+    #[arg(long, conflicts_with_all = ["drive", "library", "changer", "local"])]
     pub clean: bool,
 
     /// Writes the line "ready" to this descriptor when the drives are there, and closes it. It must be open for writing

@@ -1,7 +1,7 @@
 //! What can stand at the places of the command line: for the completions of shells.
 
 use clap::CommandFactory;
-use pseudotape_dev::completion::drive;
+use pseudotape_dev::completion::{changer, drive};
 use pseudotape_human::{Candidate, Place};
 
 use crate::cli::Arguments;
@@ -15,6 +15,7 @@ pub fn answers_shell() -> bool {
 fn values(place: &Place<'_>) -> Option<Vec<Candidate>> {
     match place.arg.get_id().as_str() {
         "drive" => Some(drive(place.prefix)),
+        "changer" => Some(changer()),
         _ => None,
     }
 }
@@ -34,5 +35,6 @@ mod tests {
         };
         assert_eq!(offered(&["--loc"]), ["--local"]);
         assert_eq!(offered(&["--drive", "personality=d"]), ["personality=dds"]);
+        assert_eq!(offered(&["--changer", "remote-"]), ["remote-socket:"]);
     }
 }

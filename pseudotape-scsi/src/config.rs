@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use pseudotape_control::{ControlSettings, SOCKET_VARIABLE, default_socket};
 use pseudotape_dev::config::{
-    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, absolute, check_control,
-    check_drive, check_together, parse_spec,
+    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, LibraryConfig, LibraryTable,
+    absolute, check_control, check_drive, check_library, check_together, parse_spec,
 };
 use pseudotape_human::{field_meant, read_text_file};
+use pseudotape_rack::ChangerPlace;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
@@ -37,6 +38,10 @@ pub struct Config {
     pub vault: Option<PathBuf>,
     /// The drives, in order of their numbers.
     pub drives: Vec<DriveConfig>,
+    /// The libraries, whose drives come after these.
+    pub libraries: Vec<LibraryConfig>,
+    /// Changers of elsewhere.
+    pub changers: Vec<ChangerPlace>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,6 +57,10 @@ struct FileConfig {
     vault: Option<PathBuf>,
     #[serde(default)]
     drive: Vec<DriveTable>,
+    #[serde(default)]
+    library: Vec<LibraryTable>,
+    #[serde(default)]
+    changers: Vec<String>,
 }
 
 /// Puts the configuration file and the command line together; the command line wins, its drives come after the file's.
@@ -65,14 +74,26 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     for spec in &arguments.drive {
         tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
     }
+    let FileConfig {
+        library: mut libraries,
+        ..
+    } = file;
+    let Arguments {
+        library: folders, ..
+    } = arguments;
+    libraries.extend(folders.iter().cloned().map(LibraryTable::of));
+    let changers = file.changers.iter().chain(&arguments.changer);
+    let changers = changers.map(|text| Ok(text.parse()?));
+    let changers: Vec<ChangerPlace> = changers.collect::<Result<_>>().context("--changer")?;
     if !arguments.clean {
         ensure!(
             arguments.local || file.local,
             "nobody would reach the drives: give --local, which makes them SCSI devices of this machine"
         );
         ensure!(
-            !tables.is_empty(),
-            "no drive to serve: give --drive IMAGE (or --drive '' for an empty one), or [[drive]] in a --config file"
+            !tables.is_empty() || !libraries.is_empty() || !changers.is_empty(),
+            "no drive to serve: give --drive IMAGE (or --drive '' for an empty one), --library FOLDER, or [[drive]] in a \
+             --config file"
         );
     }
     ensure!(
@@ -80,6 +101,13 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         "{} drives: one daemon serves at most {MAX_DRIVES}",
         tables.len()
     );
+    ensure!(
+        libraries.len() + changers.len() <= MAX_DRIVES,
+        "{} libraries and changers: one daemon serves at most {MAX_DRIVES}",
+        libraries.len() + changers.len()
+    );
+    let libraries = libraries.into_iter().map(scsi_library);
+    let libraries = libraries.collect::<Result<_>>()?;
     let drives = tables.into_iter().enumerate().map(|(number, table)| {
         scsi_drive(number, table).with_context(|| format!("drive {number}"))
     });
@@ -105,6 +133,8 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
             .unwrap_or(DEFAULT_COMMAND_TIMEOUT_S),
         vault: vault.map(absolute).transpose()?,
         drives,
+        libraries,
+        changers,
     })
 }
 
@@ -135,11 +165,23 @@ fn scsi_drive(number: usize, table: DriveTable) -> Result<DriveConfig> {
             "'slave-wait' is of opens, which are the kernel's own here: a command fails at once while there is no slave"
         );
     }
+    check_driver(&drive)?;
+    Ok(drive)
+}
+
+fn scsi_library(table: LibraryTable) -> Result<LibraryConfig> {
+    let library = check_library(table)?;
+    let checked = check_driver(&library.drive);
+    checked.with_context(|| format!("library {}", library.folder.display()))?;
+    Ok(library)
+}
+
+fn check_driver(drive: &DriveConfig) -> Result<()> {
     ensure!(
         drive.options.iter().all(Vec::is_empty) && drive.end_of_tape == Default::default(),
         "'options' and 'end-of-tape' are of the st driver, which is the kernel's own here: 'mt stsetoptions' sets them"
     );
-    Ok(drive)
+    Ok(())
 }
 
 fn read_file(path: &Path) -> Result<FileConfig> {
@@ -200,6 +242,21 @@ mod tests {
             let told = refused(&["--local", "--drive", "", "--name", name]);
             assert!(told.contains("letters, digits"), "{told}");
         }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("scsi.toml");
+        let file = |text: &str| {
+            std::fs::write(&path, format!("local = true\n{text}")).unwrap();
+            refused(&["--config", path.to_str().unwrap()])
+        };
+        let library = "[[library]]\nfolder = \"/srv/vault\"\n";
+        let told = file(&format!("{library}[library.drive]\noptions = \"sili\"\n"));
+        assert!(
+            told.contains("/srv/vault") && told.contains("stsetoptions"),
+            "{told}"
+        );
+        assert!(file(&format!("{library}[library.drive]\nimage = \"a\"\n")).contains("'image'"));
+        assert!(file(&format!("{library}[library.delay]\nload = 61\n")).contains("delay.load"));
+        assert!(file("changers = [\"what\"]\n").contains("--changer"));
         let many = ["--drive", ""].repeat(MAX_DRIVES + 1);
         let words: Vec<&str> = ["--local"].into_iter().chain(many).collect();
         assert!(refused(&words).contains("65 drives"));
@@ -214,6 +271,14 @@ mod tests {
         assert_eq!(config.vault.as_deref(), Some(Path::new("/srv/vault")));
         assert!(matches!(config.drives[0].held, HeldConfig::Slave(_)));
         assert!(matches!(config.drives[1].held, HeldConfig::Legs(_)));
+    }
+
+    #[test]
+    fn a_library_needs_no_drives_beside_it() {
+        let words = ["--local", "--library", "/srv/vault"];
+        let config = config(&words).unwrap();
+        assert_eq!(config.libraries[0].folder, Path::new("/srv/vault"));
+        assert!(config.drives.is_empty());
     }
 
     #[test]

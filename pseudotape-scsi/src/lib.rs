@@ -4,6 +4,8 @@
 //! Nothing here knows what a command means, beyond what has to be known to do it once: what it is when a daemon that
 //! was killed comes back.
 
+mod answering;
+mod changer_note;
 pub mod cli;
 pub mod completion;
 pub mod config;
@@ -13,5 +15,6 @@ mod note;
 mod operator;
 pub mod run;
 mod served;
+mod served_changer;
 mod system;
 mod trees;

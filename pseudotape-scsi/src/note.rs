@@ -99,23 +99,31 @@ impl Note {
     }
 }
 
-fn put_text(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_text(out: &mut Vec<u8>, bytes: &[u8]) {
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     out.extend_from_slice(&length.to_le_bytes());
     out.extend(bytes.iter().take(length.into()));
 }
 
 /// What is not there is one byte.
-fn put_some<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
+pub(crate) fn put_some<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
     out.push(value.is_some().into());
     if let Some(value) = value {
         put(out, value);
     }
 }
 
-fn put_place(out: &mut Vec<u8>, place: Place) {
+pub(crate) fn put_place(out: &mut Vec<u8>, place: Place) {
     out.extend_from_slice(&place.id.to_le_bytes());
     out.extend_from_slice(&place.at.to_le_bytes());
+}
+
+pub(crate) fn put_answered(out: &mut Vec<u8>, answered: &Answered) {
+    out.push(answered.status);
+    put_some(out, answered.read_bytes, |out, bytes| {
+        out.extend_from_slice(&bytes.to_le_bytes());
+    });
+    put_text(out, &answered.sense);
 }
 
 fn encode(settled: &Settled, in_hand: &InHand, out: &mut Vec<u8>) {
@@ -143,17 +151,13 @@ fn encode(settled: &Settled, in_hand: &InHand, out: &mut Vec<u8>) {
         InHand::Done(place, answered) => {
             out.push(2);
             put_place(out, *place);
-            out.push(answered.status);
-            put_some(out, answered.read_bytes, |out, bytes| {
-                out.extend_from_slice(&bytes.to_le_bytes());
-            });
-            put_text(out, &answered.sense);
+            put_answered(out, answered);
         }
     }
 }
 
 /// What is left to read.
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -162,11 +166,11 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.bytes(N)?.try_into().ok() // as long as was asked for
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         Some(u8::from_le_bytes(self.array()?))
     }
 
@@ -178,23 +182,36 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let length = u16::from_le_bytes(self.array()?);
         self.bytes(length.into())
     }
 
     /// The outer `None`: it can't be read.
-    fn some<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    pub(crate) fn some<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
         match self.flag()? {
             false => Some(None),
             true => read(self).map(Some),
         }
     }
 
-    fn place(&mut self) -> Option<Place> {
+    pub(crate) fn place(&mut self) -> Option<Place> {
         Some(Place {
             id: u16::from_le_bytes(self.array()?),
             at: u32::from_le_bytes(self.array()?),
+        })
+    }
+}
+
+impl Reader<'_> {
+    pub(crate) fn answered(&mut self) -> Option<Answered> {
+        Some(Answered {
+            status: self.byte()?,
+            read_bytes: self.some(|reader| Some(u32::from_le_bytes(reader.array()?)))?,
+            sense: self.text()?.to_vec(),
         })
     }
 }
@@ -233,14 +250,7 @@ fn decode(bytes: &[u8]) -> Option<(Settled, InHand)> {
     let in_hand = match reader.byte()? {
         0 => InHand::Nothing,
         1 => InHand::Begun(reader.place()?),
-        2 => InHand::Done(
-            reader.place()?,
-            Answered {
-                status: reader.byte()?,
-                read_bytes: reader.some(|reader| Some(u32::from_le_bytes(reader.array()?)))?,
-                sense: reader.text()?.to_vec(),
-            },
-        ),
+        2 => InHand::Done(reader.place()?, reader.answered()?),
         _ => return None,
     };
     reader.0.is_empty().then_some((settled, in_hand))

@@ -4,30 +4,53 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use pseudotape_control::{
-    DriveStatus, Operator, Peer, PositionStatus, Request, Response, Status, VaultStatus, mirror,
+    Conversation, DriveStatus, Operator, Peer, PositionStatus, Request, Response, Status,
+    VaultStatus, mirror,
 };
+use pseudotape_dev::library::Libraries;
 use pseudotape_dev::vault::{Desk, Volumes, Wanted};
 use pseudotape_human::explain;
 use pseudotape_sink::Lent;
 use pseudotape_tcmu::Kernel;
 
 use crate::served::Served;
-use crate::system;
+use crate::served_changer::ServedChanger;
+use crate::system::{self, Driver};
 use crate::trees::Tree;
 
 /// What serves: `frontend` of the status.
 const FRONTEND: &str = "scsi";
 
-/// The drives of this daemon.
-pub(crate) struct Drives {
+/// What this daemon serves.
+#[derive(Default)]
+pub(crate) struct Devices {
     pub(crate) drives: Vec<(Tree, Served)>,
+    pub(crate) changers: Vec<(Tree, ServedChanger)>,
+    pub(crate) libraries: Libraries,
+}
+
+impl Extend<(Tree, Served)> for Devices {
+    fn extend<T: IntoIterator<Item = (Tree, Served)>>(&mut self, drives: T) {
+        self.drives.extend(drives);
+    }
+}
+
+impl Extend<(Tree, ServedChanger)> for Devices {
+    fn extend<T: IntoIterator<Item = (Tree, ServedChanger)>>(&mut self, changers: T) {
+        self.changers.extend(changers);
+    }
+}
+
+/// The drives and libraries of this daemon.
+pub(crate) struct Drives {
+    pub(crate) devices: Devices,
     pub(crate) desk: Option<Arc<Desk>>,
     pub(crate) lent: Lent,
 }
 
 impl Drives {
     fn find(&self, number: u32) -> Result<&Served> {
-        let found = self.drives.iter().map(|(_, served)| served);
+        let found = self.devices.drives.iter().map(|(_, served)| served);
         match found
             .into_iter()
             .find(|served| served.drive().number() == number)
@@ -35,9 +58,36 @@ impl Drives {
             Some(served) => Ok(served),
             None => bail!(
                 "there is no drive {number}: this daemon has 0 to {}",
-                self.drives.len().saturating_sub(1)
+                self.devices.drives.len().saturating_sub(1)
             ),
         }
+    }
+
+    /// A drive into which cartridges are put by hand. A drive of a library gets its cartridges from the library.
+    fn find_by_hand(&self, number: u32) -> Result<&Served> {
+        let served = self.find(number)?;
+        self.devices.libraries.expect_by_hand(number)?;
+        Ok(served)
+    }
+
+    /// Where a changer is, and what it has; one line.
+    pub(crate) fn changer_in_words(&self, tree: &Tree, served: &ServedChanger) -> Result<String> {
+        let address = tree.host.address(&Kernel)?;
+        let nodes = system::nodes_that_come(&address, Driver::Ch);
+        let names = nodes.iter().map(|node| node.display().to_string());
+        let mut names = names.collect::<Vec<_>>().join(" ");
+        if names.is_empty() {
+            names = format!("SCSI device {address}, without a node: is the module sg loaded?");
+        }
+        let (name, libraries) = (served.name(), &self.devices.libraries);
+        let own = libraries
+            .own()
+            .iter()
+            .find(|library| library.name() == name);
+        Ok(match own {
+            Some(library) => format!("library {name}: {names}, {}", library.in_words()),
+            None => format!("{name}: {names}"),
+        })
     }
 
     pub(crate) fn status(&self, tree: &Tree, served: &Served) -> DriveStatus {
@@ -48,7 +98,9 @@ impl Drives {
             .unwrap_or_default();
         let status = served.drive().status();
         let mode = served.mode().unwrap_or_default();
+        let library = self.devices.libraries.of_drive(status.drive);
         DriveStatus {
+            library: library.map(|library| library.name().to_owned()),
             nodes,
             // The driver is the kernel's: only the tape is known here.
             flags: Vec::new(),
@@ -66,7 +118,7 @@ impl Drives {
     fn act(&self, request: Request, peer: Peer) -> Result<Response> {
         let message = match request {
             Request::Status => {
-                let drives = self.drives.iter();
+                let drives = self.devices.drives.iter();
                 let drives = drives.map(|(tree, served)| self.status(tree, served));
                 return Ok(Response::Status(Box::new(Status {
                     version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -80,13 +132,13 @@ impl Drives {
                 })));
             }
             Request::Load { drive, image } => {
-                let served = self.find(drive)?;
+                let served = self.find_by_hand(drive)?;
                 let message = served.drive().load_for(&image, &self.lent, peer)?;
                 served.look_again();
                 message
             }
             Request::Unload { drive, force } => {
-                let served = self.find(drive)?;
+                let served = self.find_by_hand(drive)?;
                 let message = served.drive().unload(force)?;
                 served.look_again();
                 message
@@ -125,7 +177,7 @@ impl Drives {
                 volume,
                 read_only,
             } => {
-                let served = self.find(drive)?;
+                let served = self.find_by_hand(drive)?;
                 let wanted = Wanted::asked(volume.as_deref(), read_only)?;
                 let message = served.drive().load_wanted(&wanted, &self.lent, peer)?;
                 served.look_again();
@@ -145,7 +197,8 @@ impl Drives {
                 return Ok(Response::Mirror { drive, told });
             }
             Request::Libraries { .. } | Request::Library { .. } | Request::Changer { .. } => {
-                bail!("this daemon has no library: pseudotape-dev --library serves one")
+                let done = self.devices.libraries.act(&request, peer);
+                return done.unwrap_or_else(|| bail!("it is no request of a library"));
             }
         };
         Ok(Response::Done { message })
@@ -165,5 +218,9 @@ impl Operator for Drives {
 
     fn refusal(&self, message: String) -> Response {
         Response::Error { message }
+    }
+
+    fn conversation(&self, request: &Request, _: Peer) -> Option<(Response, Conversation)> {
+        self.devices.libraries.conversation(request)
     }
 }

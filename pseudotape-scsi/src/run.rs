@@ -1,5 +1,6 @@
 //! The daemon's life: devices, drives, hosts, control socket, then wait for the end.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -12,21 +13,23 @@ use std::sync::mpsc::{Sender, channel};
 use anyhow::{Context, Result};
 use pseudotape_control::{ControlServer, DriveStatus, Readiness, rights_in_words};
 use pseudotape_dev::config::{ControlConfig, DriveConfig, HeldConfig};
+use pseudotape_dev::library::{Libraries, TakenLibrary, take_libraries};
 use pseudotape_dev::run::{await_event, of_drives};
 use pseudotape_dev::tape_drive::TapeDrive;
 use pseudotape_dev::vault::Desk;
 use pseudotape_dev::{slave_sockets, socket_group};
-use pseudotape_human::{HumanBytes, counted};
+use pseudotape_human::HumanBytes;
 use pseudotape_tcmu::Kernel;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::config::Config;
+use crate::config::{Config, MAX_DRIVES};
 use crate::event::Event;
 use crate::note::Note;
-use crate::operator::Drives;
+use crate::operator::{Devices, Drives};
 use crate::served::{Served, note_path, noted_volume};
-use crate::system;
+use crate::served_changer::{ServedChanger, changer_note_path};
+use crate::system::{self, Driver};
 use crate::trees::{Taken, Tree, clean};
 
 /// Who has loaded a volume, in the catalog of a vault.
@@ -47,15 +50,11 @@ pub enum Ended {
 /// Removes what a killed daemon has left, and says what that was.
 pub fn clean_up(config: &Config) -> Result<String> {
     system::prepare()?;
-    let count = clean(&config.name, 0)?;
+    let left = clean(&config.name, &[])?;
     remove_state(&config.state);
-    Ok(match count {
-        0 => format!("nothing was left of {}", config.name),
-        count => format!(
-            "removed {} of {}",
-            counted(count as u64, "drive"),
-            config.name
-        ),
+    Ok(match left {
+        None => format!("nothing was left of {}", config.name),
+        Some(left) => format!("removed {left} of {}", config.name),
     })
 }
 
@@ -71,20 +70,21 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let desk = config.vault.as_deref();
     let desk = desk.map(|folder| Desk::open(folder, PROGRAM)).transpose()?;
     let desk = desk.map(Arc::new);
-    let mut drives = Vec::new();
     let daemon = Daemon {
         config,
         desk: desk.as_ref(),
         asked_to_end: &asked_to_end,
         events: &events,
     };
-    let started = start(&daemon, &mut drives);
-    let tapes: Vec<_> = drives
+    let mut devices = Devices::default();
+    let started = start(&daemon, &mut devices);
+    let tapes: Vec<_> = devices
+        .drives
         .iter()
         .map(|(_, served)| Arc::clone(served.drive()))
         .collect();
     let operator = Arc::new(Drives {
-        drives,
+        devices,
         desk,
         lent: config.control.lent.clone(),
     });
@@ -118,7 +118,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     reason.and(ended)
 }
 
-/// What the drives of this daemon are made with.
+/// What the devices of this daemon are made with.
 struct Daemon<'a> {
     config: &'a Config,
     desk: Option<&'a Arc<Desk>>,
@@ -127,60 +127,117 @@ struct Daemon<'a> {
 }
 
 /// Takes the devices first: only one daemon can have them, and with them its images.
-fn start(daemon: &Daemon<'_>, drives: &mut Vec<(Tree, Served)>) -> Result<()> {
+fn start(daemon: &Daemon<'_>, devices: &mut Devices) -> Result<()> {
     let config = daemon.config;
-    let numbers = (0..).zip(&config.drives);
-    let mut taken = Vec::new();
-    for (number, drive) in numbers {
-        let tree = Tree::new(&config.name, number);
+    let libraries = take_libraries(&config.libraries, config.drives.len(), MAX_DRIVES)?;
+    let mut taken = VecDeque::new();
+    for tree in trees(config, &libraries) {
         match tree.take(config) {
-            Ok(device) => taken.push((number, drive, device)),
+            Ok(device) => taken.push_back(device),
             Err(error) => {
-                give_back(taken.into_iter().map(|(_, _, taken)| taken));
-                return Err(error.context(format!("drive {number}")));
+                give_back(taken);
+                return Err(error);
             }
         }
     }
-    let count = u32::try_from(config.drives.len()).unwrap_or(u32::MAX);
-    match clean(&config.name, count) {
-        Ok(0) => {}
-        Ok(left) => log::info!(
-            "removed {} of an earlier run",
-            counted(left as u64, "drive")
-        ),
-        Err(error) => {
-            give_back(taken.into_iter().map(|(_, _, taken)| taken));
-            return Err(error);
-        }
+    let started = clean_and_serve(daemon, libraries, &mut taken, devices);
+    give_back(taken);
+    started
+}
+
+/// The devices in their order: the drives by their numbers, then the changers.
+fn trees(config: &Config, libraries: &[TakenLibrary]) -> Vec<Tree> {
+    let owner = &config.name;
+    let drives = (0..)
+        .zip(&config.drives)
+        .map(|(number, _)| Tree::drive(owner, number));
+    let of_libraries = libraries.iter().enumerate().flat_map(|(library, taken)| {
+        let units = taken.numbers().zip(1..);
+        units.map(move |(number, unit)| Tree::library_drive(owner, number, library, unit))
+    });
+    let changers =
+        (0..libraries.len() + config.changers.len()).map(|number| Tree::changer(owner, number));
+    drives.chain(of_libraries).chain(changers).collect()
+}
+
+/// Serves what was taken; leaves there what nothing was done with.
+fn clean_and_serve(
+    daemon: &Daemon<'_>,
+    libraries: Vec<TakenLibrary>,
+    taken: &mut VecDeque<Taken>,
+    devices: &mut Devices,
+) -> Result<()> {
+    let config = daemon.config;
+    let names: Vec<&str> = taken.iter().map(|t| t.tree.backstore.name()).collect();
+    if let Some(left) = clean(&config.name, &names)? {
+        log::info!("removed {left} of an earlier run");
     }
-    let mut taken = taken.into_iter();
-    while let Some((number, drive, taken_one)) = taken.next() {
-        let tree = taken_one.tree.clone();
-        let was_there = taken_one.was_there;
-        let served = serve(daemon, number, drive, taken_one);
-        let shown = match served {
-            Ok(served) => {
-                drives.push((tree.clone(), served));
-                tree.show()
-            }
-            Err(error) => {
-                // What waits in the ring of an earlier run can still be done by the next one.
-                if !was_there && let Err(error) = tree.remove() {
-                    log::warn!("{error:#}");
-                }
-                Err(error)
-            }
-        };
-        if let Err(error) = shown {
-            give_back(taken.map(|(_, _, taken)| taken));
-            return Err(error.context(format!("drive {number}")));
-        }
+    for (number, drive) in (0..).zip(&config.drives) {
+        serve_one(taken, devices, |taken_one| {
+            serve(daemon, number, drive, taken_one)
+        })
+        .with_context(|| format!("drive {number}"))?;
+    }
+    let mut own = Vec::new();
+    for library in libraries {
+        let drives = library.make_drives(|number, drive| daemon.make_drive(number, drive))?;
+        own.push(library.start(drives)?);
+    }
+    devices.libraries = Libraries::new(own, &config.changers);
+    let own: Vec<_> = devices.libraries.own().to_vec();
+    for drive in own.iter().flat_map(|library| library.drives()) {
+        let number = drive.number();
+        serve_one(taken, devices, |taken_one| {
+            serve_drive(daemon, Arc::clone(drive), taken_one)
+        })
+        .with_context(|| format!("drive {number}"))?;
+    }
+    let changers: Vec<_> = devices.libraries.changers().named().collect();
+    for (number, (name, owner)) in changers.into_iter().enumerate() {
+        let path = changer_note_path(&config.state, number);
+        serve_one(
+            taken,
+            devices,
+            |Taken {
+                 device, was_there, ..
+             }| {
+                let events = daemon.events.clone();
+                ServedChanger::start(name.clone(), owner, device, &path, was_there, events)
+            },
+        )
+        .with_context(|| format!("changer {name}"))?;
     }
     Ok(())
 }
 
+/// Serves the next device, and lets the kernel have it.
+fn serve_one<S>(
+    taken: &mut VecDeque<Taken>,
+    devices: &mut Devices,
+    serve: impl FnOnce(Taken) -> Result<S>,
+) -> Result<()>
+where
+    Devices: Extend<(Tree, S)>,
+{
+    let next = taken.pop_front().context("no device is left")?;
+    let (tree, was_there) = (next.tree.clone(), next.was_there);
+    match serve(next) {
+        Ok(served) => {
+            devices.extend([(tree.clone(), served)]);
+            tree.show()
+        }
+        Err(error) => {
+            // What waits in the ring of an earlier run can still be done by the next one.
+            if !was_there && let Err(error) = tree.remove() {
+                log::warn!("{error:#}");
+            }
+            Err(error)
+        }
+    }
+}
+
 /// Removes devices that nothing was done with. Those of an earlier run stay for the next one.
-fn give_back(taken: impl Iterator<Item = Taken>) {
+fn give_back(taken: impl IntoIterator<Item = Taken>) {
     for Taken {
         tree,
         device,
@@ -194,22 +251,40 @@ fn give_back(taken: impl Iterator<Item = Taken>) {
     }
 }
 
+impl Daemon<'_> {
+    fn make_drive(&self, number: u32, drive: &DriveConfig) -> Result<TapeDrive> {
+        let ends = Arc::clone(self.asked_to_end);
+        TapeDrive::with_vault(number, drive, ends, of_drives(self.desk))
+    }
+}
+
 fn serve(daemon: &Daemon<'_>, number: u32, drive: &DriveConfig, taken: Taken) -> Result<Served> {
-    let path = note_path(&daemon.config.state, number);
-    let (note, is_found) = Note::open(&path).with_context(|| format!("{}", path.display()))?;
+    let (note, is_found) = note_of(daemon.config, number)?;
     let goes_on = taken.was_there && is_found;
     let mut drive = drive.clone();
     if goes_on && let HeldConfig::Image(image) = &mut drive.held {
         // An operator may have put in another one since.
         image.image = noted_volume(&note).map(PathBuf::from);
     }
+    let drive = daemon.make_drive(number, &drive)?;
+    serve_drive(daemon, Arc::new(drive), taken)
+}
+
+/// Serves a drive that holds what it has to.
+fn serve_drive(daemon: &Daemon<'_>, drive: Arc<TapeDrive>, taken: Taken) -> Result<Served> {
+    let number = drive.number();
+    let (note, is_found) = note_of(daemon.config, number)?;
     if taken.was_there {
         log::info!("drive {number}: goes on where a daemon that was killed has stopped");
     }
-    let ends = Arc::clone(daemon.asked_to_end);
-    let drive = TapeDrive::with_vault(number, &drive, ends, of_drives(daemon.desk))?;
-    let (drive, events) = (Arc::new(drive), daemon.events.clone());
-    Served::start(drive, taken.device, goes_on, note, events)
+    let goes_on = taken.was_there && is_found;
+    Served::start(drive, taken.device, goes_on, note, daemon.events.clone())
+}
+
+/// The note of a drive, and whether there is anything in it.
+fn note_of(config: &Config, number: u32) -> Result<(Note, bool)> {
+    let path = note_path(&config.state, number);
+    Note::open(&path).with_context(|| format!("{}", path.display()))
 }
 
 fn make_state(state: &Path) -> Result<()> {
@@ -220,9 +295,12 @@ fn make_state(state: &Path) -> Result<()> {
 
 /// Only what this daemon has put there.
 fn remove_state(state: &Path) {
-    for number in 0..u32::try_from(crate::config::MAX_DRIVES).unwrap_or(0) {
+    for number in 0..u32::try_from(MAX_DRIVES).unwrap_or(0) {
         // Most are not there.
         drop(fs::remove_file(note_path(state, number)));
+    }
+    for number in 0..MAX_DRIVES {
+        drop(fs::remove_file(changer_note_path(state, number)));
     }
     if let Err(error) = fs::remove_dir(state) {
         log::debug!("{}: {error}", state.display());
@@ -265,7 +343,23 @@ fn listen(
 /// steps; the first one is told.
 fn end(drives: &Drives) -> Result<Ended> {
     let mut result = Ok(Ended::Done);
-    for (tree, served) in &drives.drives {
+    let Devices {
+        drives,
+        changers,
+        libraries,
+    } = &drives.devices;
+    // A move in hand goes on to its end.
+    libraries.settle();
+    for (tree, served) in changers {
+        for step in [tree.hide(), served.stop(), tree.remove()] {
+            if let Err(error) = step {
+                let name = served.name();
+                log::error!("changer {name}: {error:#}");
+                result = result.and(Err(error.context(format!("changer {name}"))));
+            }
+        }
+    }
+    for (tree, served) in drives {
         let drive = Arc::clone(served.drive());
         let number = drive.number();
         // What ends meets no fault, and waits for none.
@@ -310,9 +404,9 @@ fn what_is_behind(status: &DriveStatus) -> String {
 fn announce(config: &Config, operator: &Drives) -> Result<()> {
     let mut text =
         "frontend: scsi, devices of this machine (target_core_user, tcm_loop)\n".to_owned();
-    for (tree, served) in &operator.drives {
+    for (tree, served) in &operator.devices.drives {
         let address = tree.host.address(&Kernel)?;
-        let nodes = system::nodes_that_come(&address);
+        let nodes = system::nodes_that_come(&address, Driver::St);
         let status = operator.status(tree, served);
         let names: Vec<_> = nodes
             .iter()
@@ -351,6 +445,9 @@ fn announce(config: &Config, operator: &Drives) -> Result<()> {
         for trouble in troubles {
             log::warn!("vault: {trouble}");
         }
+    }
+    for (tree, served) in &operator.devices.changers {
+        writeln!(text, "{}", operator.changer_in_words(tree, served)?)?;
     }
     let ControlConfig {
         socket,

@@ -1,12 +1,9 @@
 //! One drive, and the thread that answers its commands.
 
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use pseudotape_bay::Slot;
@@ -16,8 +13,9 @@ use pseudotape_scsi::{
     changes_something, data_direction,
 };
 use pseudotape_tape::{Address, Door, Failed, Mode, ModeSelect, Volume, make_ready};
-use pseudotape_tcmu::{Command, Device, Entry, Outcome, Ring, Task, Way, Woken};
+use pseudotape_tcmu::{Command, Device, Outcome, Ring, Task, Way};
 
+use crate::answering::{Answering, Answers, in_words};
 use crate::event::Event;
 use crate::note::{Answered, InHand, Note, Place};
 
@@ -37,8 +35,7 @@ pub(crate) struct Served {
     unit: Arc<Mutex<Unit>>,
     /// How it reads and writes, as it was seen last: a command that lasts has the unit.
     mode: Arc<Mutex<Option<Mode>>>,
-    /// The thread, and the descriptor whose end ends it.
-    thread: Mutex<Option<(UnixStream, JoinHandle<Device>)>>,
+    answering: Answering,
 }
 
 /// What a drive's commands change beside the drive. Its lock is taken with the drive's own, behind it.
@@ -104,7 +101,11 @@ impl Served {
                 note,
                 mode: Arc::clone(&mode),
             };
-            if goes_on {
+            if goes_on && is_another(slot, &unit.note) {
+                // The drive tells of its new cartridge itself, and a command in hand is not for that one.
+                unit.unit.greet(INITIATOR);
+                unit.note.clear();
+            } else if goes_on {
                 match go_on(slot, &unit.note) {
                     // The initiators hear of no reset: for them nothing has happened.
                     Ok(()) => unit.unit.greet(INITIATOR),
@@ -123,22 +124,33 @@ impl Served {
             unit.note.write();
             unit
         });
+        if let Some(unit) = &made {
+            drive.set_unfinished(unit.note.settled.is_file_open);
+        }
         let unit = Arc::new(Mutex::new(made.context("the daemon is ending")?));
-        let (wake, woken) = UnixStream::pair()?;
+        let changed = Arc::clone(&unit);
+        let told = Arc::downgrade(&drive);
+        // Whoever moves cartridges, this one knows at once what the next daemon has to know.
+        drive.on_exchange(move |slot| {
+            let mut unit = lock(&changed);
+            unit.settle(slot, true);
+            unit.note.settled.is_file_open = false;
+            unit.note.write();
+            if let Some(drive) = told.upgrade() {
+                drive.set_unfinished(false);
+            }
+        });
         let server = Server {
             drive: Arc::clone(&drive),
             unit: Arc::clone(&unit),
             device,
         };
-        let thread = std::thread::Builder::new()
-            .name(format!("drive {number}"))
-            .spawn(move || server.serve(&woken, &events))
-            .context("can't start the thread of a drive")?;
+        let answering = Answering::start(server, events)?;
         Ok(Served {
             drive,
             unit,
             mode,
-            thread: Mutex::new(Some((wake, thread))),
+            answering,
         })
     }
 
@@ -158,6 +170,7 @@ impl Served {
             unit.settle(slot, true);
             unit.note.settled.is_file_open = false;
             unit.note.write();
+            self.drive.set_unfinished(false);
         });
     }
 
@@ -171,12 +184,7 @@ impl Served {
 
     /// Stops answering, and gives the device back; says whether a program was in the middle of a tape file.
     pub(crate) fn stop(&self) -> Result<bool> {
-        let mut held = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((wake, thread)) = held.take() {
-            drop(wake);
-            let joined = thread.join();
-            drop(joined.map_err(|_| anyhow::anyhow!("the thread of a drive panicked"))?);
-        }
+        self.answering.stop()?;
         let mut unit = lock(&self.unit);
         let is_file_open = unit.note.settled.is_file_open;
         unit.note.clear();
@@ -187,6 +195,13 @@ impl Served {
 /// Whether the drive is another hand's, which loads and unloads it: a slave, a mirror.
 fn is_fixed(slot: &Slot) -> bool {
     slot.personality().is_none()
+}
+
+/// Whether a library has put another cartridge into the drive, or none, than the last daemon had in it.
+fn is_another(slot: &Slot, note: &Note) -> bool {
+    let loaded = slot.loaded().map(|loaded| loaded.name);
+    let noted = note.settled.volume.as_deref();
+    loaded.as_deref() != noted.map(Path::new)
 }
 
 /// Brings a drive back to where it was when the last daemon was killed.
@@ -238,38 +253,16 @@ struct Server {
     device: Device,
 }
 
-impl Server {
-    fn serve(mut self, woken: &UnixStream, events: &Sender<Event>) -> Device {
-        if let Err(error) = self.serve_until(woken) {
-            let number = self.drive.number();
-            let why = format!("drive {number}: its ring can't be served any more: {error:#}");
-            // Nobody listens any more once the daemon ends by itself.
-            if events.send(Event::RingEnded(why)).is_err() {
-                log::debug!("drive {number}: its ring ended after the daemon: {error:#}");
-            }
-        }
-        self.device
+impl Answers for Server {
+    fn name(&self) -> String {
+        format!("drive {}", self.drive.number())
     }
 
-    fn serve_until(&mut self, woken: &UnixStream) -> Result<()> {
-        loop {
-            // What is in the ring comes first: after the start it is what another daemon has left.
-            while let Some(entry) = self.device.ring().take()? {
-                match entry {
-                    Entry::Command(command) => {
-                        self.command(command);
-                        self.device.tell()?;
-                    }
-                    Entry::Task(task) => self.task(task),
-                }
-            }
-            if self.device.wait(woken.as_fd())? == Woken::Caller {
-                return Ok(());
-            }
-        }
+    fn device(&mut self) -> &mut Device {
+        &mut self.device
     }
 
-    fn task(&self, task: Task) {
+    fn task(&mut self, task: Task) {
         let number = self.drive.number();
         log::warn!("drive {number}: {}", in_words(task));
         if task.is_reset() {
@@ -298,6 +291,7 @@ impl Server {
                 return answered.clone();
             }
             let answered = unit.execute(ring, &command, place, slot);
+            self.drive.set_unfinished(unit.note.settled.is_file_open);
             let counters = unit.unit.counters();
             transferred.written_bytes = counters.written_bytes;
             transferred.read_bytes = counters.read_bytes;
@@ -405,15 +399,6 @@ fn not_ready(reason: Reason) -> Answered {
         sense: sense.encode(pseudotape_scsi::SenseFormat::Fixed),
         read_bytes: None,
     }
-}
-
-fn in_words(task: Task) -> String {
-    let what = match task.function {
-        Task::ABORT_TASK => "an initiator gave a command up",
-        Task::LUN_RESET | Task::WARM_RESET | Task::COLD_RESET => "an initiator reset the drive",
-        _ => "an initiator gave commands up",
-    };
-    format!("{what} ({} of them)", task.ended)
 }
 
 /// Where the note of a drive is.

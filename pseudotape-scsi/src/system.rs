@@ -14,12 +14,14 @@ pub(crate) const UIO_CLASS: &str = "/sys/class/uio";
 /// Where nodes are.
 pub(crate) const NODES: &str = "/dev";
 
-const MODULES: [&str; 5] = [
+const MODULES: [&str; 6] = [
     "target_core_mod",
     "target_core_user",
     "tcm_loop",
     "sg",
     "st",
+    // Of changers.
+    "ch",
 ];
 /// How long the nodes of a device may take to come: the kernel makes them by itself.
 const NODES_COME: Duration = Duration::from_secs(10);
@@ -57,7 +59,26 @@ pub(crate) fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// The nodes of the SCSI device at an address (`HOST:CHANNEL:TARGET:LUN`): st's, then sg's.
+/// The driver of the kernel that a device has, beside sg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Driver {
+    /// Of tape drives.
+    St,
+    /// Of changers.
+    Ch,
+}
+
+impl Driver {
+    fn is_there(self) -> bool {
+        let name = match self {
+            Driver::St => "st",
+            Driver::Ch => "ch",
+        };
+        Path::new("/sys/bus/scsi/drivers").join(name).is_dir()
+    }
+}
+
+/// The nodes of the SCSI device at an address (`HOST:CHANNEL:TARGET:LUN`): st's or ch's, then sg's.
 pub(crate) fn nodes(address: &str) -> Vec<PathBuf> {
     let device = Path::new("/sys/class/scsi_device")
         .join(address)
@@ -72,18 +93,22 @@ pub(crate) fn nodes(address: &str) -> Vec<PathBuf> {
     // Those of other modes have a letter at their end.
     tapes.retain(|name| name.ends_with(|last: char| last.is_ascii_digit()));
     tapes.sort_by_key(|name| name.starts_with('n'));
-    let all = tapes.into_iter().chain(names("scsi_generic"));
+    let changers = names("scsi_changer");
+    let all = tapes
+        .into_iter()
+        .chain(changers)
+        .chain(names("scsi_generic"));
     all.map(|name| Path::new(NODES).join(name)).collect()
 }
 
-/// The same, when they have come; those of st, where the kernel has it.
-pub(crate) fn nodes_that_come(address: &str) -> Vec<PathBuf> {
-    let has_st = Path::new("/sys/bus/scsi/drivers/st").is_dir();
+/// The same, when they have come; those of the driver, where the kernel has it.
+pub(crate) fn nodes_that_come(address: &str, driver: Driver) -> Vec<PathBuf> {
+    let has_driver = driver.is_there();
     let until = Instant::now() + NODES_COME;
     loop {
         let nodes = nodes(address);
         let are_there = nodes.len() >= 2 && nodes.iter().all(|node| node.exists());
-        if are_there || !has_st || Instant::now() >= until {
+        if are_there || !has_driver || Instant::now() >= until {
             return nodes;
         }
         std::thread::sleep(PAUSE);

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use pseudotape_human::counted;
 use pseudotape_tcmu::{
     Backstore, ConfigFs, Device, DeviceError, Entry, Kernel, Loopback, Outcome, Settings, find,
     left_backstores,
@@ -27,7 +28,7 @@ const NOT_READY: [u8; 18] = [
     0x70, 0, 0x02, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0,
 ];
 
-/// One drive in the tree.
+/// One drive or changer in the tree.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) backstore: Backstore,
@@ -43,11 +44,30 @@ pub(crate) struct Taken {
 }
 
 impl Tree {
-    pub(crate) fn new(owner: &str, number: u32) -> Tree {
-        let (target, name) = (Path::new(TARGET), format!("{owner}-{number}"));
+    /// A drive with a host of its own.
+    pub(crate) fn drive(owner: &str, number: u32) -> Tree {
+        Tree::named(&drive_name(owner, number))
+    }
+
+    /// The changer of a library: unit 0 of the library's host.
+    pub(crate) fn changer(owner: &str, number: usize) -> Tree {
+        Tree::named(&changer_name(owner, number))
+    }
+
+    /// A drive of the library with this number, at a unit of the library's host.
+    pub(crate) fn library_drive(owner: &str, number: u32, library: usize, unit: u16) -> Tree {
+        let (target, name) = (Path::new(TARGET), drive_name(owner, number));
         Tree {
+            host: Loopback::unit_of(target, &changer_name(owner, library), unit, &name),
             backstore: Backstore::new(target, &name),
-            host: Loopback::new(target, &name),
+        }
+    }
+
+    fn named(name: &str) -> Tree {
+        let target = Path::new(TARGET);
+        Tree {
+            backstore: Backstore::new(target, name),
+            host: Loopback::new(target, name),
         }
     }
 
@@ -101,6 +121,14 @@ impl Tree {
 
     /// Lets the kernel have its SCSI device. The device must be served.
     pub(crate) fn show(&self) -> Result<()> {
+        // An earlier daemon can have had it in another place: with another library, or with none.
+        for other in self
+            .places()?
+            .iter()
+            .filter(|place| !place.is_at(&self.host))
+        {
+            other.remove(&Kernel)?;
+        }
         Ok(self.host.make(&Kernel, &self.backstore.directory())?)
     }
 
@@ -109,22 +137,53 @@ impl Tree {
         Ok(self.host.remove(&Kernel)?)
     }
 
+    /// Where the device is shown.
+    fn places(&self) -> Result<Vec<Loopback>> {
+        Ok(Loopback::find(
+            &Kernel,
+            Path::new(TARGET),
+            self.backstore.name(),
+        )?)
+    }
+
+    /// Takes the SCSI device away wherever an earlier daemon had it.
+    fn hide_everywhere(&self) -> Result<()> {
+        for place in self.places()? {
+            place.remove(&Kernel)?;
+        }
+        // What was not made to its end.
+        self.hide()
+    }
+
     /// Removes the device, which nobody has any more.
     pub(crate) fn remove(&self) -> Result<()> {
         Ok(self.backstore.remove(&Kernel)?)
     }
 }
 
-/// Removes what a daemon of this name has left, from this number on: commands that wait get NOT READY. Says how many
-/// devices there were.
-pub(crate) fn clean(owner: &str, from: u32) -> Result<usize> {
-    let numbers = left_backstores(&Kernel, Path::new(TARGET), owner)?;
-    let numbers: Vec<u32> = numbers.into_iter().filter(|n| *n >= from).collect();
-    for number in &numbers {
-        let tree = Tree::new(owner, *number);
-        clean_one(&tree).with_context(|| format!("can't remove {}", tree.backstore.name()))?;
+fn drive_name(owner: &str, number: u32) -> String {
+    format!("{owner}-{number}")
+}
+
+fn changer_name(owner: &str, number: usize) -> String {
+    format!("{owner}-c{number}")
+}
+
+/// Removes what a daemon of this name has left, but these: commands that wait get NOT READY. Says what there was.
+pub(crate) fn clean(owner: &str, but: &[&str]) -> Result<Option<String>> {
+    let mut names = left_backstores(&Kernel, Path::new(TARGET), owner)?;
+    names.retain(|name| !but.contains(&name.as_str()));
+    for name in &names {
+        clean_one(&Tree::named(name)).with_context(|| format!("can't remove {name}"))?;
     }
-    Ok(numbers.len())
+    let is_changer = |name: &&String| name.starts_with(&format!("{owner}-c"));
+    let changers = names.iter().filter(is_changer).count();
+    let drives = names.len() - changers;
+    let words = [(drives, "drive"), (changers, "changer")];
+    let words = words.iter().filter(|(count, _)| *count > 0);
+    let words = words.map(|(count, what)| counted(*count as u64, what));
+    let words = words.collect::<Vec<_>>().join(" and ");
+    Ok((!words.is_empty()).then_some(words))
 }
 
 fn clean_one(tree: &Tree) -> Result<()> {
@@ -134,7 +193,7 @@ fn clean_one(tree: &Tree) -> Result<()> {
         let (over, wake) = std::os::unix::net::UnixStream::pair()?;
         let hidden = std::thread::scope(|scope| {
             let refusing = scope.spawn(move || refuse_all(device, &wake));
-            let hidden = tree.hide();
+            let hidden = tree.hide_everywhere();
             drop(over);
             let refused = refusing.join();
             let refused = refused.unwrap_or_else(|_| bail!("a thread panicked"));
@@ -142,7 +201,7 @@ fn clean_one(tree: &Tree) -> Result<()> {
         });
         hidden?;
     } else {
-        tree.hide()?;
+        tree.hide_everywhere()?;
     }
     tree.remove()
 }

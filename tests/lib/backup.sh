@@ -22,11 +22,13 @@ address=($(($$ / 65536 % 128 + 1)) $(($$ / 256 % 256)) $(($$ % 256)))
 here() {
     local changer=/dev/pmch0 script=/etc/bacula/scripts/mtx-changer
     if [ "$FRONT" = fuse ]; then changer=$PSEUDOTAPE_CONTROL script=$WORK/mtx-changer; fi
-    changer=${LIBRARY_CHANGER:-$changer}
-    local drives
+    local drives nodes
     read -r -a drives <<<"${LIBRARY_DRIVES:-0 1}"
+    nodes=("$NODE_DIR/npmtm${drives[0]}" "$NODE_DIR/npmtm${drives[1]}")
+    if [ "$FRONT" = scsi ]; then changer=${CHANGERS[0]-} nodes=("${NODES[0]-}" "${NODES[1]-}"); fi
+    changer=${LIBRARY_CHANGER:-$changer}
     sed -e "s|/dev/pmch0|$changer|; s|/etc/bacula/scripts/mtx-changer|$script|" \
-        -e "s|/dev/npmtm0|$NODE_DIR/npmtm${drives[0]}|; s|/dev/npmtm1|$NODE_DIR/npmtm${drives[1]}|" \
+        -e "s|/dev/npmtm0|${nodes[0]}|; s|/dev/npmtm1|${nodes[1]}|" \
         -e "s|127\.0\.0\.1|127.${address[0]}.${address[1]}.${address[2]}|; s|Port = 9|Port = 29|"
 }
 

@@ -69,6 +69,7 @@ scsi_nodes() {
     {
         mapfile -t NODES < <(sed -n 's|^drive [0-9]*: .*\(/dev/nst[0-9]*\).*|\1|p' "$WORK/daemon.out")
         mapfile -t REWINDING < <(printf '%s\n' "${NODES[@]/nst/st}")
+        mapfile -t CHANGERS < <(sed -n 's|^library [^:]*: .*\(/dev/sg[0-9]*\),.*|\1|p' "$WORK/daemon.out")
         NODE=${NODES[0]-} REWIND=${REWINDING[0]-}
     }
     # as udev does it, which no guest has

@@ -19,3 +19,32 @@ target_core_up() {
         return 1
     }
 }
+
+# scsi_up ARGUMENT...: starts the daemon; returns when it serves. Then $node and $generic are the nodes of drive 0.
+scsi_up() {
+    mkfifo ready
+    # shellcheck disable=SC2086
+    ${BEFORE:-} pseudotape-scsi --local --ready-fd 3 "$@" >daemon.out 2>>daemon.err 3>ready </dev/null &
+    daemon=$!
+    # its end closes the descriptor, too
+    local line=
+    read -r line <ready
+    rm ready
+    [ "$line" = ready ] || {
+        fail "start the daemon" "it ended: $(tail -n 5 daemon.err)"
+        return 1
+    }
+    node=$(sed -n 's|^drive 0: .*\(/dev/nst[0-9]*\).*|\1|p' daemon.out)
+    generic=$(sed -n 's|^drive 0: .*\(/dev/sg[0-9]*\).*|\1|p' daemon.out)
+}
+
+# scsi_down NAME CODE: SIGTERM ends the daemon with this code, and nothing is left of it
+scsi_down() {
+    local code=0
+    kill -TERM "$daemon"
+    wait "$daemon" || code=$?
+    same "$1: the daemon's exit code" "$2" "$code"
+    same "$1: nothing is left in configfs" "" "$(find $TARGET/core/user_* $TARGET/loopback 2>/dev/null)"
+    same "$1: nor a node" "" "$(ls "$node" "$generic" 2>/dev/null)"
+    same "$1: nor what it kept" "" "$(ls -d scsi-* control 2>/dev/null)"
+}

@@ -121,18 +121,27 @@ fn host(target: &Path) -> PathBuf {
     target.join(format!("core/user_{HOST}"))
 }
 
-/// The numbers of the devices that are named `OWNER-NUMBER`, made to their end or not.
+/// The names of an owner's devices, made to their end or not: `OWNER-NUMBER` and `OWNER-cNUMBER`.
 pub fn left_backstores(
     tree: &dyn ConfigFs,
     target: &Path,
     owner: &str,
-) -> Result<Vec<u32>, TreeError> {
-    let names = tree.names(&host(target))?.into_iter();
-    let numbers = names.filter_map(|name| {
-        let number = name.strip_prefix(owner)?.strip_prefix('-')?;
-        number.parse().ok() // another owner's, whose name begins like this one's
-    });
-    Ok(numbers.collect())
+) -> Result<Vec<String>, TreeError> {
+    let is_own = |name: &String| {
+        let rest = name
+            .strip_prefix(owner)
+            .and_then(|rest| rest.strip_prefix('-'));
+        // Another owner's name can begin like this one's.
+        rest.is_some_and(|rest| {
+            rest.strip_prefix('c')
+                .unwrap_or(rest)
+                .parse::<u32>()
+                .is_ok()
+        })
+    };
+    let mut names = tree.names(&host(target))?;
+    names.retain(is_own);
+    Ok(names)
 }
 
 #[cfg(test)]
@@ -169,9 +178,14 @@ mod tests {
         let other = backstore("other-0");
         assert!(!other.make(&tree, SETTINGS).unwrap());
         let of = |owner| left_backstores(&tree, Path::new(TARGET), owner).unwrap();
-        assert_eq!(of("pseudotape"), [0]);
-        assert_eq!(of("other"), [0]);
-        assert_eq!(of("pseudo"), []);
+        assert_eq!(of("pseudotape"), ["pseudotape-0"]);
+        assert_eq!(of("other"), ["other-0"]);
+        assert_eq!(of("pseudo"), [""; 0]);
+        let changer = backstore("pseudotape-c1");
+        changer.make(&tree, SETTINGS).unwrap();
+        assert_eq!(of("pseudotape"), ["pseudotape-0", "pseudotape-c1"]);
+        assert_eq!(of("pseudotape-c1"), [""; 0]);
+        changer.remove(&tree).unwrap();
         mine.remove(&tree).unwrap();
         assert_eq!(tree.made(), ["core/user_7074", "core/user_7074/other-0"]);
         mine.remove(&tree).unwrap();
