@@ -36,28 +36,39 @@ const HEADER_CRC: usize = 60;
 pub struct Marks {
     /// The archives of its capsules are compressed.
     pub compressed: bool,
+    /// Its capsules lie in folders that follow their titles.
+    pub structured: bool,
 }
 
 impl Marks {
     const COMPRESSED: u32 = 1;
+    const STRUCTURED: u32 = 2;
 
     /// Those of a volume that is made now.
     #[must_use]
     pub fn compressed(compressed: bool) -> Self {
-        Marks { compressed }
-    }
-
-    fn bits(self) -> u32 {
-        match self.compressed {
-            true => Self::COMPRESSED,
-            false => 0,
+        Marks {
+            compressed,
+            structured: false,
         }
     }
 
+    /// The same, of a volume whose capsules lie in folders, or do not.
+    #[must_use]
+    pub fn with_folders(self, structured: bool) -> Self {
+        Marks { structured, ..self }
+    }
+
+    fn bits(self) -> u32 {
+        let bit = |is_set: bool, bit: u32| if is_set { bit } else { 0 };
+        bit(self.compressed, Self::COMPRESSED) | bit(self.structured, Self::STRUCTURED)
+    }
+
     fn of(bits: u32) -> Result<Self, DirectoryError> {
-        match bits & !Self::COMPRESSED {
+        match bits & !(Self::COMPRESSED | Self::STRUCTURED) {
             0 => Ok(Marks {
                 compressed: bits & Self::COMPRESSED != 0,
+                structured: bits & Self::STRUCTURED != 0,
             }),
             unknown => Err(DirectoryError::Marks(unknown)),
         }
@@ -315,8 +326,10 @@ mod tests {
 
     fn directory() -> impl Strategy<Value = Directory> {
         let entries = prop::collection::vec(entries(), 0..6);
-        (entries, any::<bool>()).prop_map(|(entries, compressed)| {
-            let mut directory = Directory::default().marked(Marks::compressed(compressed));
+        let marks = (any::<bool>(), any::<bool>());
+        (entries, marks).prop_map(|(entries, (compressed, structured))| {
+            let marks = Marks::compressed(compressed).with_folders(structured);
+            let mut directory = Directory::default().marked(marks);
             let mut number = Number::FIRST;
             directory.put(entries.into_iter().map(|entry| {
                 number = number.next();

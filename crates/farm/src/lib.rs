@@ -14,10 +14,12 @@ mod error;
 #[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
 mod holder;
+mod names;
 mod place;
 mod source;
 mod standing;
 mod step;
+mod structure;
 mod title;
 mod volume;
 mod waiting;
@@ -33,6 +35,7 @@ pub use error::{Error, Fault};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_capsule, fuzz_directory};
 pub use holder::{Holder, of_lock as lock_holder};
+pub use names::DIRECTORY_NAME;
 pub use pseudotape_pax::Time;
 pub use source::{
     Announced, Arriving, FoundFile, Gone, LeftOut, NotOffered, Origin, Outgoing, Sent, Walk, Walked,
@@ -40,7 +43,7 @@ pub use source::{
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
-    Adding, After, Coming, DIRECTORY_NAME, Damage, Existing, ExportError, Exported, Extracted,
-    Finding, Found, Given, Keeping, Looking, Rebuilt, Registrar, Released, Remedy, Repair, Root,
-    Told, Verb, Volume, annotate, extract, in_the_way, place, rebuild, release, repair,
+    Adding, After, Coming, Damage, Existing, ExportError, Exported, Extracted, Finding, Found,
+    Given, Keeping, Looking, Rebuilt, Registrar, Released, Remedy, Repair, Root, Told, Verb,
+    Volume, annotate, extract, in_the_way, place, rebuild, release, repair,
 };

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, mkdir, open,
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Fault};
 use crate::step::{Step, Steps};
+use crate::structure::Structure;
 
 /// Readable and writable as far as the umask lets it be.
 const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
@@ -24,6 +26,8 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
 
+mod below;
+
 /// A folder with the files of one volume. Names are those of entries: no slash, and no symbolic link is followed.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -31,6 +35,8 @@ pub(crate) struct Place {
     path: PathBuf,
     steps: Steps,
     standing: Standing,
+    /// Where capsules lie, in a structured volume. In others they lie beside the directory.
+    structure: Option<Mutex<Structure>>,
 }
 
 /// Where the folder of a volume stands.
@@ -40,6 +46,13 @@ pub(crate) struct Standing {
     pub(crate) is_redirected: bool,
     /// It is in another file system than the root: something is mounted there, or where the link leads.
     pub(crate) is_elsewhere: bool,
+}
+
+/// Whether folders are made that are not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Making {
+    Folders,
+    No,
 }
 
 /// A folder that was looked for.
@@ -67,6 +80,7 @@ impl Place {
                 is_redirected,
                 is_elsewhere: found.st_dev != root.st_dev,
             },
+            structure: None,
         }))
     }
 
@@ -93,7 +107,8 @@ impl Place {
     }
 
     pub(crate) fn path_of(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        let (folder, name) = self.parts(name);
+        self.path.join(folder).join(name)
     }
 
     pub(crate) fn steps(&self) -> &Steps {
@@ -123,8 +138,12 @@ impl Place {
         Ok(found.st_nlink > 0)
     }
 
-    /// The names of all entries that are text; those of a farm are.
+    /// The names of all entries that are text; those of a farm are. Of a structured volume those in its folders too:
+    /// a capsule that lies where it should has its name alone, and everything else its path.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
+        if self.is_structured() {
+            return self.names_below();
+        }
         let failed = |errno: Errno| Error::host("list", &self.path, errno);
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.folder).map_err(failed)? {
@@ -142,7 +161,9 @@ impl Place {
     /// Opens a regular file for reading.
     pub(crate) fn open(&self, name: &str) -> Result<File, Fault> {
         let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match openat(&self.folder, name, how, Mode::empty()) {
+        let opened = self.within(name, Making::No);
+        let opened = opened.and_then(|(folder, name)| openat(folder, name, how, Mode::empty()));
+        let file = match opened {
             Ok(file) => file,
             Err(Errno::NOENT) => return Err(Fault::Absent),
             Err(Errno::LOOP) => return Err(Fault::Kind("a symbolic link")),
@@ -159,7 +180,10 @@ impl Place {
     /// Makes a file to write and read, under a name that is only used for what is not finished: what has it goes.
     pub(crate) fn create(&self, name: &str) -> Result<File, Error> {
         let how = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let make = || openat(&self.folder, name, how, NEW_FILE);
+        let (folder, last) = self
+            .within(name, Making::Folders)
+            .map_err(|errno| self.failed("make the folder of", name, errno))?;
+        let make = || openat(&folder, last, how, NEW_FILE);
         let file = match make() {
             Err(Errno::EXIST) => {
                 self.remove(name)?;
@@ -188,25 +212,30 @@ impl Place {
 
     /// Puts all names on stable storage.
     pub(crate) fn sync_names(&self) -> Result<(), Error> {
-        let synced = sync_names(&self.folder);
+        let synced = sync_names(&self.folder).and_then(|()| self.sync_touched());
         let told = synced.and_then(|()| self.steps.tell(Step::SyncedNames));
         told.map_err(|error| Error::host("commit the names of", &self.path, error))
     }
 
     /// Gives a file a name that nobody has.
     pub(crate) fn rename_new(&self, from: &str, to: &str) -> Result<(), Error> {
-        let folder = &self.folder;
-        let renamed = match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        let (folder, last) = self
+            .within(to, Making::No)
+            .map_err(|errno| self.failed("open the folder of", to, errno))?;
+        let (_, first) = self.parts(from);
+        let folder = &folder;
+        let renamed = match renameat_with(folder, first, folder, last, RenameFlags::NOREPLACE) {
             // The file system can't; the lock keeps others out.
             Err(Errno::INVAL | Errno::NOSYS) => {
-                match openat(folder, to, OFlags::PATH, Mode::empty()) {
+                match openat(folder, last, OFlags::PATH, Mode::empty()) {
                     Ok(_) => Err(Errno::EXIST),
-                    Err(Errno::NOENT) => renameat(folder, from, folder, to),
+                    Err(Errno::NOENT) => renameat(folder, first, folder, last),
                     Err(errno) => Err(errno),
                 }
             }
             done => done,
         };
+        self.touch(to);
         self.told_renamed(renamed, from, to)
     }
 
@@ -224,7 +253,10 @@ impl Place {
 
     /// Removes a file; it is well if nothing has its name.
     pub(crate) fn remove(&self, name: &str) -> Result<(), Error> {
-        let removed = match unlinkat(&self.folder, name, AtFlags::empty()) {
+        let found = self.within(name, Making::No);
+        self.touch(name);
+        let unlinked = found.and_then(|(folder, last)| unlinkat(folder, last, AtFlags::empty()));
+        let removed = match unlinked {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno.into()),
         };
@@ -235,6 +267,7 @@ impl Place {
     /// Removes the folder itself, which has to be empty. Where something is mounted, or a link leads to it, it stays:
     /// it is not the farm's.
     pub(crate) fn remove_folder(&self) -> Result<(), Error> {
+        self.remove_folders()?;
         self.sync_names()?;
         if self.standing.is_redirected || self.standing.is_elsewhere {
             return Ok(());
@@ -243,7 +276,12 @@ impl Place {
         removed.map_err(|error| Error::host("remove", &self.path, error))
     }
 
-    fn failed(&self, action: &'static str, name: &str, error: impl Into<io::Error>) -> Error {
+    pub(crate) fn failed(
+        &self,
+        action: &'static str,
+        name: &str,
+        error: impl Into<io::Error>,
+    ) -> Error {
         Error::host(action, self.path_of(name), error)
     }
 }

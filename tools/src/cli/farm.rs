@@ -199,6 +199,17 @@ impl FarmCommand {
         }
     }
 
+    /// Whether the capsules of a volume that it makes lie in folders.
+    pub fn structured(&self) -> bool {
+        match self {
+            FarmCommand::Copy(add) | FarmCommand::Add(add) | FarmCommand::CompareAdd(add) => {
+                add.structured
+            }
+            FarmCommand::Merge(merge) => merge.structured,
+            _ => false,
+        }
+    }
+
     /// Whether a volume that it makes is compressed, where somebody says it.
     pub fn compression(&self) -> Option<bool> {
         let said = match self {
@@ -305,6 +316,10 @@ pub(crate) struct AddFiles {
     /// is there stays as it is.
     #[arg(long, value_name = "SWITCH", value_enum)]
     pub compression: Option<Compression>,
+    /// The capsules lie in folders that follow the titles, where this makes the volume. One that is there stays as it
+    /// is.
+    #[arg(long)]
+    pub structured: bool,
     /// A command for /bin/sh that is told of the new capsules, as a line of JSON on its standard input, when they are
     /// in the volume [default: what the configuration says]. '' is none.
     #[arg(long, value_name = "CMD")]
@@ -348,6 +363,10 @@ pub(crate) struct MergeVolumes {
     /// is there stays as it is.
     #[arg(long, value_name = "SWITCH", value_enum)]
     pub compression: Option<Compression>,
+    /// The capsules lie in folders that follow the titles, where this makes the volume. One that is there stays as it
+    /// is.
+    #[arg(long)]
+    pub structured: bool,
     /// A command for /bin/sh that is told of the new capsules, as a line of JSON on its standard input, when they are
     /// in the volume [default: what the configuration says]. '' is none.
     #[arg(long, value_name = "CMD")]

@@ -1,5 +1,6 @@
 //! `copy`, `add` and `compare-add`.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -14,7 +15,7 @@ use pseudotape_vault::Unknown;
 use serde::Serialize;
 
 use super::referring::{Asked, Ledger};
-use super::script::Script;
+use super::script::{Script, ScriptFile};
 use super::shown::{ShownFile, ShownTitle, named};
 use super::tapes::TapeFile;
 use crate::Verdict;
@@ -317,6 +318,7 @@ pub(super) fn run(
         },
         looking: looking(options.check_present),
         compression: options.compression,
+        structured: options.structured,
         script: Script::of(asked.settings)?,
         ledger: Ledger::open(&options.referring, asked, &options.volume, Unknown::Entered)?,
         word: "added",
@@ -368,6 +370,7 @@ pub(super) fn merge(
         keeping: Keeping::Changed,
         looking: looking(options.check_present),
         compression: options.compression,
+        structured: options.structured,
         script: Script::of(asked.settings)?,
         ledger: Ledger::open(&options.referring, asked, &options.volume, unknown)?,
         word: "recorded",
@@ -389,6 +392,7 @@ struct Adds<'a> {
     keeping: Keeping,
     looking: Looking,
     compression: Option<Compression>,
+    structured: bool,
     script: Option<Script>,
     /// Who writes references.
     ledger: Option<Ledger>,
@@ -424,14 +428,29 @@ impl Adds<'_> {
                 "volume {} is {is}, and stays as it was made: say it without --compression {other}; nothing was changed",
                 self.name
             ),
+            _ if self.structured && !volume.directory().marks().structured => bail!(
+                "volume {} is not structured, and stays as it was made: say it without --structured; nothing was changed",
+                self.name
+            ),
             _ => Ok(()),
         }
     }
 
     /// Tells the script of all files that are in the volume now; why it failed. They stay, whatever it does.
-    fn tell_script(&self, path: &str, added: &AddedFiles) -> Option<String> {
+    fn tell_script(
+        &self,
+        path: &str,
+        added: &AddedFiles,
+        capsules: &HashMap<u64, String>,
+    ) -> Option<String> {
         let script = self.script.as_ref()?;
-        let files: Vec<&ShownFile> = added.added.iter().chain(&added.replaced).collect();
+        let files = added.added.iter().chain(&added.replaced);
+        let files: Vec<ScriptFile<'_>> = files
+            .map(|file| ScriptFile {
+                path: capsules.get(&file.number).map_or("", String::as_str),
+                file,
+            })
+            .collect();
         if files.is_empty() {
             return None;
         }
@@ -472,6 +491,12 @@ impl Adds<'_> {
         let done = done.map_err(|error| self.named(error));
         added.stopped = done.as_ref().err().map(|error| format!("{error:#}"));
         let path = volume.path().display().to_string();
+        let entries = volume.directory().entries().iter();
+        let capsules = entries.map(|entry| {
+            let path = volume.capsule_path(entry.number).display().to_string();
+            (entry.number.0.get(), path)
+        });
+        let capsules = self.script.as_ref().map(|_| capsules.collect());
         let discarded = match done {
             // A volume without a file would only be in the way of the next copy.
             Err(_) => volume.discard_if_new(),
@@ -484,7 +509,7 @@ impl Adds<'_> {
         if let Some(ledger) = ledger {
             added.note_references(ledger);
         }
-        added.script = self.tell_script(&path, &added);
+        added.script = self.tell_script(&path, &added, &capsules.unwrap_or_default());
         screen.show(&added)?;
         match (done, discarded) {
             // What stopped the command is what has to be known first.

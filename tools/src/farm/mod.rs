@@ -60,7 +60,8 @@ pub(crate) fn run(
     }
     let root = settings.volumes(options.command.changes())?;
     let root = waiting(root, settings.lock_wait());
-    let root = root.marking(Marks::compressed(settings.compression.value));
+    let marks = Marks::compressed(settings.compression.value);
+    let root = root.marking(marks.with_folders(options.command.structured()));
     let asked = referring::Asked {
         settings: &settings,
         root: &root,

@@ -99,6 +99,7 @@ fn add_files(
     all_there(options, how)?;
     without_script(options.script.as_deref())?;
     without_references(&options.referring)?;
+    without_structure(options.structured)?;
     let tape = options.from.as_ref().map(|from| -> anyhow::Result<_> {
         let mut tape = TapeFile::open(from, options.file)?;
         tape.begin()?;
@@ -148,6 +149,7 @@ fn merge_volumes(
 ) -> anyhow::Result<Verdict> {
     without_script(options.script.as_deref())?;
     without_references(&options.referring)?;
+    without_structure(options.structured)?;
     let how = match options.verb {
         MergeVerb::Copy => How::Copy,
         MergeVerb::Add => How::Add,
@@ -171,6 +173,16 @@ fn without_script(script: Option<&str>) -> anyhow::Result<()> {
     match script {
         Some(_) => bail!("--script is for a farm of this host: none is run for other hosts"),
         None => Ok(()),
+    }
+}
+
+/// The server makes volumes as it always did.
+fn without_structure(structured: bool) -> anyhow::Result<()> {
+    match structured {
+        true => bail!(
+            "--structured is for a farm of this host: a volume that is structured already is used as it is; nothing was changed"
+        ),
+        false => Ok(()),
     }
 }
 

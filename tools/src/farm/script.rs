@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, User, geteuid};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::config::Settings;
@@ -16,6 +17,15 @@ use super::shown::ShownFile;
 
 /// As whom the command runs when root runs this one, and nobody says it.
 const LIMITED_USER: &str = "nobody";
+
+/// A file that a script is told of.
+#[derive(Debug, Serialize)]
+pub(super) struct ScriptFile<'a> {
+    /// Where its capsule is.
+    pub(super) path: &'a str,
+    #[serde(flatten)]
+    pub(super) file: &'a ShownFile,
+}
 
 /// What runs when capsules are stored and listed.
 #[derive(Debug)]
@@ -65,7 +75,7 @@ impl Script {
     }
 
     /// Tells the command of files that are in a volume now, and waits for its end.
-    pub(super) fn tell(&self, volume: &str, path: &str, files: &[&ShownFile]) -> Result<()> {
+    pub(super) fn tell(&self, volume: &str, path: &str, files: &[ScriptFile<'_>]) -> Result<()> {
         let words = json!({ "event": "stored", "volume": volume, "path": path, "files": files });
         let ended = self.run(&words, volume, path)?;
         ensure!(ended.success(), "'{}' ended with {ended}", self.command);

@@ -55,7 +55,7 @@ const BAD: &str = "bad";
 /// A file of a volume.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ShownFile {
-    number: u64,
+    pub number: u64,
     #[serde(flatten)]
     pub title: ShownTitle,
     kind: &'static str,

@@ -379,9 +379,9 @@ impl<'a> Adding<'a> {
             why: None,
             note: self.note(file),
         };
-        let mut archive = self
-            .volume
-            .begin_capsule(number, identity, Some(file.member()))?;
+        let mut archive =
+            self.volume
+                .begin_capsule(number, identity, file.title(), Some(file.member()))?;
         match self.read(file, &mut archive, number, is_last)? {
             Reading::Again => Ok(None),
             Reading::Missing(why) => self.make_missing(number, file, &why).map(Some),
@@ -468,7 +468,9 @@ impl<'a> Adding<'a> {
             why: Some(why.to_owned()),
             note: self.note(file),
         };
-        let archive = self.volume.begin_capsule(number, entry.capsule, None)?;
+        let archive = self
+            .volume
+            .begin_capsule(number, entry.capsule, &entry.title, None)?;
         let (name, made) = self.volume.end_capsule(archive, &mut entry)?;
         Ok((entry, name, made))
     }

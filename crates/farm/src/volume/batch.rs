@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::place::Place;
 use crate::source::Origin;
 use crate::step::Step;
+use crate::title::Title;
 
 /// So many files are committed one by one; of more, the whole file system is, which takes less time.
 const ONE_BY_ONE: usize = 8;
@@ -171,9 +172,11 @@ impl Volume {
         &self,
         number: Number,
         identity: Uuid,
+        title: &Title,
         member: Option<&Member>,
     ) -> Result<Archive, Error> {
         let name = temporary(number);
+        self.place.lies_in(&name, title);
         let file = self.place.create(&name)?;
         let making = Making {
             label: self.name.as_str(),

@@ -24,6 +24,7 @@ use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES, Marks};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::holder::Holder;
+use crate::names::{DIRECTORY_NAME, LOST_AND_FOUND, TEMPORARY};
 use crate::place::{Place, Sought};
 use crate::standing;
 use crate::step::{Steps, Witness};
@@ -41,14 +42,6 @@ pub use rebuilding::{Rebuilt, rebuild};
 pub use registering::{Coming, Registrar};
 pub use releasing::{After, Released, release};
 pub use repairing::{Found, Remedy, Repair, repair};
-
-/// The name of a volume's directory.
-pub const DIRECTORY_NAME: &str = "FILE000.dir";
-/// What is being made has this behind its name; what is left over of it is nothing.
-pub(crate) const TEMPORARY: &str = ".tmp";
-
-/// A folder that a file system makes in its top folder.
-const LOST_AND_FOUND: &str = "lost+found";
 
 /// The root of a farm: a folder with a folder for each volume.
 #[derive(Clone, Debug)]
@@ -273,6 +266,17 @@ impl Root {
     }
 }
 
+/// The folder of a volume that has this directory: it knows where capsules lie.
+fn arranged(mut place: Place, directory: &Directory) -> Place {
+    if directory.marks().structured && !place.is_structured() {
+        place.structure();
+        for entry in directory.entries() {
+            place.lies_in(&capsule_name(entry.number), &entry.title);
+        }
+    }
+    place
+}
+
 /// Why a folder without directory and capsules is no volume. What it has is nothing to be removed.
 fn no_volume(place: &Place) -> Error {
     let path = place.path().to_owned();
@@ -307,9 +311,7 @@ fn read_directory(place: &Place, name: &VolumeName) -> Result<Option<Directory>,
     let file = match place.open(DIRECTORY_NAME) {
         Ok(file) => file,
         Err(Fault::Absent) => {
-            let names = place.names()?;
-            let capsules = names.iter().filter(|name| capsule_number(name).is_some());
-            return match capsules.count() {
+            return match place.count_capsules()? {
                 0 => Ok(None),
                 capsules => Err(Error::NoDirectory {
                     volume: name.clone(),
@@ -350,7 +352,7 @@ impl Volume {
     fn of(name: &VolumeName, place: Place, directory: Directory) -> Self {
         Volume {
             name: name.clone(),
-            place,
+            place: arranged(place, &directory),
             directory,
             is_new: false,
             strays: Vec::new(),
@@ -377,6 +379,7 @@ impl Volume {
 
     /// Clears what a command left over that was killed, and passes the numbers that it used.
     fn to_change(name: &VolumeName, place: Place, mut directory: Directory) -> Result<Self, Error> {
+        let place = arranged(place, &directory);
         let next = directory.next();
         let mut strays = Vec::new();
         for found in place.names()? {

@@ -6,6 +6,7 @@ use crate::directory::{Directory, Marks};
 use crate::entry::Entry;
 use crate::error::{Error, Fault};
 use crate::place::Place;
+use crate::structure::folder_of;
 use crate::title::VolumeName;
 
 /// What a capsule came to.
@@ -31,7 +32,7 @@ pub fn rebuild(
 
 /// The same, in a folder that is locked.
 pub(super) fn rebuild_in(
-    place: Place,
+    mut place: Place,
     name: &VolumeName,
     tell: &mut dyn FnMut(Rebuilt),
 ) -> Result<Volume, Error> {
@@ -43,6 +44,10 @@ pub(super) fn rebuild_in(
         directory.use_numbers_before(readable.next());
         before = readable;
         had_directory = true;
+    }
+    match had_directory {
+        true => place = super::arranged(place, &before),
+        false => find_structure(&mut place)?,
     }
     let mut found = Vec::new();
     for file in place.names()? {
@@ -76,7 +81,7 @@ pub(super) fn rebuild_in(
     let is_compressed = found.iter().any(|entry| entry.stored.is_some());
     let marks = match had_directory {
         true => before.marks(),
-        false => Marks::compressed(is_compressed),
+        false => Marks::compressed(is_compressed).with_folders(place.is_structured()),
     };
     let mut directory = directory.marked(marks);
     directory.put(found.iter().cloned());
@@ -91,4 +96,29 @@ pub(super) fn rebuild_in(
     let mut volume = Volume::to_change(name, place, directory)?;
     volume.write_directory()?;
     Ok(volume)
+}
+
+/// Where no directory tells it: capsules lie in folders where each of them lies in that of its title, and one not
+/// beside the directory.
+fn find_structure(place: &mut Place) -> Result<(), Error> {
+    place.structure();
+    let mut is_structured = false;
+    for file in place.names()? {
+        if capsule_number(&file).is_none() {
+            continue;
+        }
+        let Ok(opened) = place.open(&file).and_then(capsule::open) else {
+            continue;
+        };
+        let folder = place.folder(&file);
+        if folder != folder_of(&opened.entry.title) {
+            is_structured = false;
+            break;
+        }
+        is_structured |= !folder.is_empty();
+    }
+    if !is_structured {
+        place.flatten();
+    }
+    Ok(())
 }

@@ -60,7 +60,7 @@ pub fn release(
         };
         next = next.next();
         let made = volume
-            .begin_capsule(stub.number, stub.capsule, None)
+            .begin_capsule(stub.number, stub.capsule, &stub.title, None)
             .and_then(|archive| volume.end_capsule(archive, &mut stub));
         let (temporary, file) = match made {
             Ok(made) => made,

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::inspecting::read_whole;
 use super::rebuilding::rebuild_in;
 use super::{
-    DIRECTORY_NAME, Damage, Finding, Root, Volume, is_of_file_system, is_temporary, now_ms,
-    read_directory,
+    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_of_file_system, is_temporary,
+    now_ms, read_directory,
 };
 use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::DirectoryError;
@@ -73,10 +73,9 @@ pub fn repair(
         true => root.locked(name)?,
         false => root.place(name)?,
     };
-    let names = place.names()?;
     let directory = match read_directory(&place, name) {
         Ok(Some(directory)) => Ok(directory),
-        Ok(None) => return repair_folder(&place, &names, how, tell),
+        Ok(None) => return repair_folder(&place, &place.names()?, how, tell),
         Err(Error::NoDirectory { .. }) => Err("there is none".to_owned()),
         Err(Error::Directory {
             cause: cause @ (DirectoryError::Foreign | DirectoryError::Damaged(_)),
@@ -84,6 +83,11 @@ pub fn repair(
         }) => Err(cause.to_string()),
         Err(error) => return Err(error),
     };
+    let place = match &directory {
+        Ok(directory) => arranged(place, directory),
+        Err(_) => place,
+    };
+    let mut names = place.names()?;
     let mut volume = match directory {
         Ok(directory) if how.apply => Volume::to_change(name, place, directory)?,
         Ok(directory) => Volume::of(name, place, directory),
@@ -99,7 +103,12 @@ pub fn repair(
                 done: how.apply,
             });
             match rebuilt {
-                Some(volume) => volume,
+                Some(volume) => {
+                    if volume.place.is_structured() {
+                        names = volume.place.names()?;
+                    }
+                    volume
+                }
                 None => return Ok(()),
             }
         }
@@ -301,7 +310,7 @@ impl Plan {
             volume.write_directory()?;
         }
         for stub in &self.fill {
-            let archive = volume.begin_capsule(stub.number, stub.capsule, None)?;
+            let archive = volume.begin_capsule(stub.number, stub.capsule, &stub.title, None)?;
             let (temporary, file) = volume.end_capsule(archive, &mut stub.clone())?;
             volume.place.sync_file(&temporary, &file)?;
             let name = capsule_name(stub.number);
