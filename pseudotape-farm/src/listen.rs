@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, setrlimit};
 use pseudotape_control::Readiness;
-use pseudotape_farm_net::{Accepted, Served, TlsFiles, TlsServer, refuse, serve};
+use pseudotape_farm_net::{Accepted, Served, Serving, TlsFiles, TlsServer, refuse, serve};
 
 use crate::cli::ServeOptions;
 use crate::{PROGRAM, Verdict};
@@ -39,6 +39,10 @@ pub(crate) fn run(options: &ServeOptions, at: SocketAddr, roots: &[PathBuf]) -> 
         .collect();
     log::info!("{} served on {at}", names.join(", "));
     Readiness::default().announce();
+    // Without a right to write into a root its volumes do not become private either.
+    let serving: Vec<_> = roots.iter().map(|root| Serving::begin(root)).collect();
+    let failed = serving.iter().filter_map(|serving| serving.as_ref().err());
+    failed.for_each(|error| log::debug!("{error}"));
     let sessions = Arc::new(());
     loop {
         let (socket, from) = match listener.accept() {

@@ -940,6 +940,7 @@ fn reports_are_those_of_the_document() {
         "script",
         "file_bytes",
         "unsettled[]",
+        "list",
     ];
     seen.compare("FARM.md", &rare);
 }

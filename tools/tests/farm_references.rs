@@ -362,3 +362,52 @@ fn a_reference_says_what_became_of_its_copy() {
     let output = place.run_as("other", "refs");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
+
+/// CW-30, CW-31, CW-35: a verification and a merge write the list of a volume, as the catalog has it or as NULL.
+#[test]
+fn a_list_of_a_volume_is_called_by_name_date_and_serial_number() {
+    let place = Place::new();
+    place.ok("copy V files --catalog --serial S1");
+    let words = place.refused("verify V --list out");
+    assert!(words.contains("needs the serial number"), "{words}");
+    // A capsule that is damaged is not in it.
+    fs::write(place.path("farm/V/FILE0000002.ptape"), "").unwrap();
+    let output = place.run("verify V --serial S1 --list out --json");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let read = |shown: &Value| -> (Vec<String>, Value) {
+        let path = place.path(shown["list"].as_str().unwrap());
+        let list: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let parts = path.strip_prefix(place.path("out/libmaintdir")).unwrap();
+        let parts = parts.iter().map(|part| part.to_str().unwrap().to_owned());
+        (parts.collect(), list)
+    };
+    let (parts, list) = read(&verified);
+    assert_eq!((parts[0].as_str(), parts[2].as_str()), ("V", "S1.json"));
+    assert_eq!(parts[1], list["created"].as_str().unwrap()[..10]);
+    let titles = |list: &Value| -> Vec<String> {
+        let files = list["files"].as_array().unwrap().iter();
+        files
+            .map(|file| file["title"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(titles(&list), ["files/a", "files/c"]);
+
+    // The catalog has it not.
+    place.ok("copy X files --backup --serial S3");
+    place.ok("purge --all --yes --serial S3");
+    let output = place.run("verify X --serial S3 --list out --json");
+    let told = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(told.contains("called NULL"), "{told}");
+    let (parts, list) = read(&serde_json::from_slice(&output.stdout).unwrap());
+    assert_eq!((parts[0].as_str(), parts[2].as_str()), ("NULL", "S3.json"));
+    assert_eq!(titles(&list).len(), 3);
+
+    let words = place.refused("merge M V --list out");
+    assert!(words.contains("needs the serial number"), "{words}");
+    let output = place.run("merge M V --catalog --serial S4 --list out --json");
+    assert_eq!(output.status.code(), Some(1), "one is damaged: {output:?}");
+    let (parts, list) = read(&serde_json::from_slice(&output.stdout).unwrap());
+    assert_eq!((parts[0].as_str(), parts[2].as_str()), ("M", "S4.json"));
+    assert_eq!(titles(&list), ["files/a", "files/c"]);
+}

@@ -40,5 +40,6 @@ pub use packet::{HEADER_BYTES, MAX_BODY_BYTES, PATIENCE, PROTOCOL_VERSION};
 pub use pipe::Pipe;
 pub use place::{BadPlace, Place, TlsHost};
 pub use presence::{NotEnded, Session, end_session, sessions};
+pub use pseudotape_farm::Serving;
 pub use session::{Served, refuse, serve};
 pub use tls::{Accepted, HANDSHAKE, TLS_PORT, TlsFiles, TlsServer, UnfitFile};

@@ -492,6 +492,20 @@ fn who_is_not_on_the_list_is_refused() {
 
 /// CW-63: the second writer is told who holds the volume, and comes in when the first one is gone. CW-64: readers are
 /// not in its way.
+/// CW-43: as long as a session runs, the root is one that is served.
+#[test]
+fn a_root_is_served_until_its_last_session_ends() {
+    let farm = Farm::new();
+    farm.add(How::Copy).unwrap();
+    let (mut client, session) = farm.reach();
+    assert_eq!(client.files(&name("V"), &[]).unwrap().len(), 4);
+    let refused = farm.local().expect_unserved().unwrap_err();
+    assert!(refused.to_string().contains("is served"), "{refused}");
+    drop(client);
+    session.join().unwrap().unwrap();
+    farm.local().expect_unserved().unwrap();
+}
+
 #[test]
 fn a_busy_volume_names_its_holder() {
     let farm = Farm::new();

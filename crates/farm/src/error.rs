@@ -102,6 +102,14 @@ pub enum Error {
     /// Who is told of files that come could not write that down.
     #[error("the references could not be written: {0}")]
     Registrar(String),
+    /// The volumes of a root that is served are those of all hosts.
+    #[error(
+        "{root} is served to other hosts, and its volumes are those of all: volumes = \"private\" can be said when no server runs"
+    )]
+    Served {
+        /// The root.
+        root: PathBuf,
+    },
     /// Another command changes the volume.
     #[error("volume {volume} is busy: {} is changing it", of(holder))]
     Busy {

@@ -16,6 +16,7 @@ mod fuzz;
 mod holder;
 mod names;
 mod place;
+mod serving;
 mod source;
 mod standing;
 mod step;
@@ -37,6 +38,7 @@ pub use fuzz::{fuzz_capsule, fuzz_directory};
 pub use holder::{Holder, of_lock as lock_holder};
 pub use names::DIRECTORY_NAME;
 pub use pseudotape_pax::Time;
+pub use serving::Serving;
 pub use source::{
     Announced, Arriving, FoundFile, Gone, LeftOut, NotOffered, Origin, Outgoing, Sent, Walk, Walked,
 };

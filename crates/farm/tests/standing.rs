@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use common::{Place, add, entries, name};
-use pseudotape_farm::{After, Error, Finding, Root, Verb, release, repair};
+use pseudotape_farm::{After, Error, Finding, Root, Serving, Verb, release, repair};
 
 /// A folder in another file system than the root of a farm.
 fn elsewhere(place: &Place) -> tempfile::TempDir {
@@ -224,4 +224,22 @@ fn a_link_to_a_disk_that_is_not_there_is_listed() {
         error.to_string().contains("is its disk mounted?"),
         "{error}"
     );
+}
+
+/// CW-43: whose volumes are meant does not change while a server runs; any number of them, until the last one ends.
+#[test]
+fn volumes_become_private_only_when_no_server_runs() {
+    let place = Place::in_memory();
+    let root = place.root();
+    root.expect_unserved().expect("nobody serves it");
+    let first = Serving::begin(root.path()).expect("a server");
+    let second = Serving::begin(root.path()).expect("another one");
+    drop(first);
+    let refused = root.expect_unserved().expect_err("one runs");
+    assert!(refused.to_string().contains("no server runs"), "{refused}");
+    // What is shared is used meanwhile.
+    let path = place.file("a", "text");
+    add(&root, "V", Verb::Add, &[&path]).expect("added");
+    drop(second);
+    root.expect_unserved().expect("nobody serves it any more");
 }

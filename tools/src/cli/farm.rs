@@ -355,6 +355,9 @@ pub(crate) struct MergeVolumes {
     /// Which files are added, as the command of that name does.
     #[arg(long, value_name = "VERB", value_enum, default_value_t = MergeVerb::Add)]
     pub verb: MergeVerb,
+    /// Writes a list of the files that were added: DIR/libmaintdir/VOLUME/DATE/SERIAL.json.
+    #[arg(long, value_name = "DIR")]
+    pub list: Option<PathBuf>,
     /// Reads the capsules of files that are present to their ends. Without it they are opened only, which finds those
     /// that are gone or cut off, and no changed bit in their contents.
     #[arg(long)]
@@ -474,6 +477,10 @@ pub(crate) struct VerifyFiles {
     /// Only these files, and those in these folders; nothing else is looked for then.
     #[arg(value_name = "TITLE", value_parser = title())]
     pub titles: Vec<Title>,
+    /// Writes a list of the files whose capsules are whole: DIR/libmaintdir/VOLUME/DATE/SERIAL.json, as the catalog has
+    /// the volume with the serial number --serial.
+    #[arg(long, value_name = "DIR")]
+    pub list: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -11,9 +11,10 @@ use pseudotape_farm::{
     VolumeName,
 };
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
-use pseudotape_vault::Unknown;
+use pseudotape_vault::{Serial, Unknown};
 use serde::Serialize;
 
+use super::listing::ListFile;
 use super::referring::{Asked, Ledger};
 use super::script::{Script, ScriptFile};
 use super::shown::{ShownFile, ShownTitle, named};
@@ -49,6 +50,8 @@ pub(super) struct AddedFiles {
     archived: Vec<ShownTitle>,
     /// Files that the catalog has not, and that got no reference therefore.
     without_entry: Vec<ShownTitle>,
+    /// Where the list of the volume is.
+    list: Option<String>,
     /// Why the script of the farm failed.
     script: Option<String>,
     /// What ended the command before all files were added.
@@ -97,6 +100,7 @@ impl AddedFiles {
             cataloged: Vec::new(),
             archived: Vec::new(),
             without_entry: Vec::new(),
+            list: None,
             script: None,
             stopped: None,
             bytes: 0,
@@ -264,6 +268,9 @@ impl Report for AddedFiles {
             text += &named(&replaced.collect::<Vec<_>>(), true);
         }
         text += &self.reference_words();
+        if let Some(list) = &self.list {
+            text += &format!("list: {}\n", printable(list));
+        }
         if let Some(why) = &self.script {
             let what = screen.paint(Paint::Bad, "the script failed");
             text += &format!("{what}: {}\n", printable(why));
@@ -321,6 +328,8 @@ pub(super) fn run(
         structured: options.structured,
         script: Script::of(asked.settings)?,
         ledger: Ledger::open(&options.referring, asked, &options.volume, Unknown::Entered)?,
+        list: None,
+        asked,
         word: "added",
         tape: tape.as_ref().map(TapeFile::name),
         verbose: options.verbose,
@@ -355,6 +364,11 @@ pub(super) fn merge(
     // All of them are there before a volume is made.
     let sources = options.sources.iter().map(|source| asked.root.look(source));
     let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
+    if options.list.is_some() && asked.serial.is_none() && !options.referring.catalog {
+        bail!(
+            "--list needs the serial number of the volume: say --serial SERIAL; nothing was done"
+        );
+    }
     // CW-37, CW-38: only a copy makes the entry of a file that the catalog has not.
     let unknown = match options.verb {
         MergeVerb::Copy => Unknown::Entered,
@@ -373,6 +387,8 @@ pub(super) fn merge(
         structured: options.structured,
         script: Script::of(asked.settings)?,
         ledger: Ledger::open(&options.referring, asked, &options.volume, unknown)?,
+        list: options.list.as_deref(),
+        asked,
         word: "recorded",
         tape: None,
         verbose: options.verbose,
@@ -396,6 +412,9 @@ struct Adds<'a> {
     script: Option<Script>,
     /// Who writes references.
     ledger: Option<Ledger>,
+    /// The folder of the list of the volume.
+    list: Option<&'a Path>,
+    asked: &'a Asked<'a>,
     /// What is said of each file that was added.
     word: &'static str,
     /// The tape that the archive is read from.
@@ -458,6 +477,18 @@ impl Adds<'_> {
         told.err().map(|error| format!("{error:#}"))
     }
 
+    /// Writes the list of the volume, where somebody wants one.
+    fn listed(&self, serial: Option<&Serial>, entries: &[Entry]) -> anyhow::Result<Option<String>> {
+        let serial = serial.or(self.asked.serial);
+        let list = ListFile::of(self.list, serial, Some(self.name), self.asked.settings)?;
+        let written = list.map(|mut list| {
+            let with_files = entries.iter().filter(|entry| entry.state.has_file());
+            with_files.for_each(|entry| list.add(entry));
+            list.write()
+        });
+        written.transpose()
+    }
+
     /// Opens or makes the volume, and shows what `add` did.
     fn run(
         mut self,
@@ -491,6 +522,11 @@ impl Adds<'_> {
         let done = done.map_err(|error| self.named(error));
         added.stopped = done.as_ref().err().map(|error| format!("{error:#}"));
         let path = volume.path().display().to_string();
+        // CW-35: what is committed is in the directory.
+        let entries_now = match self.list {
+            Some(_) => volume.directory().entries().to_vec(),
+            None => Vec::new(),
+        };
         let entries = volume.directory().entries().iter();
         let capsules = entries.map(|entry| {
             let path = volume.capsule_path(entry.number).display().to_string();
@@ -506,9 +542,14 @@ impl Adds<'_> {
                 Ok(())
             }
         };
+        let serial = ledger.as_ref().map(|ledger| ledger.serial.clone());
         if let Some(ledger) = ledger {
             added.note_references(ledger);
         }
+        let listed = done
+            .is_ok()
+            .then(|| self.listed(serial.as_ref(), &entries_now));
+        added.list = listed.transpose()?.flatten();
         added.script = self.tell_script(&path, &added, &capsules.unwrap_or_default());
         screen.show(&added)?;
         match (done, discarded) {

@@ -249,7 +249,10 @@ impl Settings {
                 "the private volumes of {owner} can be read with --owner, and changed by {owner} only; nothing was changed"
             ),
             (Some(owner), _) => Ok(root.of_host(owner, false)?),
-            (None, Sharing::Private) => Ok(root.of_host(&self.host.value, changes)?),
+            (None, Sharing::Private) => {
+                root.expect_unserved()?;
+                Ok(root.of_host(&self.host.value, changes)?)
+            }
             (None, Sharing::Shared) => Ok(root),
         }
     }
@@ -569,6 +572,24 @@ mod tests {
             error.to_string().contains("can't read /nowhere/farm.toml"),
             "{error}"
         );
+    }
+
+    /// CW-43: a configuration that makes volumes private is refused while the root is served.
+    #[test]
+    fn volumes_are_not_made_private_while_a_server_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_str().unwrap();
+        let private = read(Some("volumes = \"private\""), None, &["--root", root, "ls"]).unwrap();
+        let server = pseudotape_farm::Serving::begin(folder.path()).unwrap();
+        for changes in [false, true] {
+            let refused = private.volumes(changes).unwrap_err();
+            assert!(
+                refused.to_string().contains("is served to other hosts"),
+                "{refused}"
+            );
+        }
+        drop(server);
+        private.volumes(true).unwrap();
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod acl;
 mod adding;
 pub(crate) mod config;
 pub(crate) mod health;
+mod listing;
 mod originals;
 mod reading;
 mod references;
@@ -35,7 +36,7 @@ pub(crate) fn run(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let settings = Settings::read(&options, vault)?;
-    referring::number(&mut options)?;
+    referring::number(&mut options, &settings)?;
     let options = &options;
     if let FarmCommand::Config(config) = &options.command {
         return match config.command {
@@ -84,7 +85,7 @@ pub(crate) fn run(
         FarmCommand::Annotate(annotate) => reading::annotate(annotate, root, screen),
         FarmCommand::Extract(extract) => reading::extract(extract, &root, screen),
         FarmCommand::Write(write) => tapes::write(write, &root, screen),
-        FarmCommand::Verify(verify) => reading::verify(verify, &root, screen),
+        FarmCommand::Verify(verify) => reading::verify(verify, &asked, screen),
         FarmCommand::Release(release) => releasing::run(release, root, screen),
         FarmCommand::Rebuild(rebuild) => reading::rebuild(rebuild, root, screen),
         FarmCommand::Repair(repair) => repairing::run(repair, root, screen),

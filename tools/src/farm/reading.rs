@@ -9,6 +9,8 @@ use pseudotape_farm::{
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
+use super::listing::ListFile;
+use super::referring::Asked;
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList, named};
 use crate::Verdict;
 use crate::cli::{AnnotateFile, ExtractFiles, ListFarm, RebuildVolume, ShowFile, VerifyFiles};
@@ -215,6 +217,8 @@ pub(super) struct Verified {
     whole: u64,
     bytes: u64,
     without_file: u64,
+    /// Where the list of the volume is.
+    list: Option<String>,
     pub findings: Vec<ShownFinding>,
 }
 
@@ -274,6 +278,9 @@ impl Report for Verified {
             text += &format!(" ({} without their files)", self.without_file);
         }
         let bytes = pseudotape_human::HumanBytes(self.bytes);
+        if let Some(list) = &self.list {
+            text = format!("list: {}\n{text}", printable(list));
+        }
         text + &format!(
             "; {bytes}; {}\n",
             counted(self.findings.len() as u64, "finding")
@@ -283,13 +290,19 @@ impl Report for Verified {
 
 pub(super) fn verify(
     options: &VerifyFiles,
-    root: &Root,
+    asked: &Asked<'_>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let volume = root.look(&options.volume)?;
+    let volume = asked.root.look(&options.volume)?;
+    let mut list = ListFile::of(options.list.as_deref(), asked.serial, None, asked.settings)?;
     let mut verified = Verified::of(&options.volume);
     let mut tell = |finding| match finding {
-        Finding::Whole(entry) => verified.note_whole(&entry),
+        Finding::Whole(entry) => {
+            verified.note_whole(&entry);
+            if let Some(list) = &mut list {
+                list.add(&entry);
+            }
+        }
         Finding::Wrong(file, damage) => verified.findings.push(ShownFinding::new(file, damage)),
         _ => {}
     };
@@ -297,6 +310,7 @@ pub(super) fn verify(
     if options.titles.is_empty() {
         volume.find_foreign(&mut tell)?;
     }
+    verified.list = list.map(ListFile::write).transpose()?;
     screen.show(&verified)?;
     Ok(verified.verdict())
 }
@@ -308,6 +322,7 @@ impl Verified {
             whole: 0,
             bytes: 0,
             without_file: 0,
+            list: None,
             findings: Vec::new(),
         }
     }

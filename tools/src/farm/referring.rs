@@ -24,7 +24,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// Gives the volume of the command line the name of its folder, where a serial number was said (CW-12).
-pub(super) fn number(options: &mut FarmOptions) -> anyhow::Result<()> {
+pub(super) fn number(options: &mut FarmOptions, settings: &Settings) -> anyhow::Result<()> {
     let Some(serial) = &options.serial else {
         return Ok(());
     };
@@ -35,12 +35,26 @@ pub(super) fn number(options: &mut FarmOptions) -> anyhow::Result<()> {
     if referring.is_some_and(|referring| referring.catalog && !referring.backup) {
         return Ok(());
     }
+    if referring.is_none() && is_of_archive(volume, serial, settings) {
+        return Ok(());
+    }
     ensure!(
         !volume.as_str().contains(['[', ']']),
         "volume {volume} and --serial {serial}: say the name without brackets, or no --serial"
     );
     *volume = format!("{volume}[{serial}]").parse()?;
     Ok(())
+}
+
+/// Whether the catalog has the serial number for the folder that has the name of the volume alone.
+fn is_of_archive(volume: &VolumeName, serial: &Serial, settings: &Settings) -> bool {
+    let found = || {
+        let root = settings.root().ok()?.canonicalize().ok()?;
+        let vault = Vault::look(&settings.vault().ok()?).ok()?;
+        let place = vault.farm_volume(serial).ok()??.place;
+        Some(place.folder == volume.as_str() && Path::new(&place.root) == root)
+    };
+    found().unwrap_or(false)
 }
 
 /// Writes references as files arrive.

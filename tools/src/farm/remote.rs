@@ -147,6 +147,7 @@ fn merge_volumes(
     mut client: Client,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
+    without_list(options.list.is_some())?;
     without_script(options.script.as_deref())?;
     without_references(&options.referring)?;
     without_structure(options.structured)?;
@@ -173,6 +174,14 @@ fn without_script(script: Option<&str>) -> anyhow::Result<()> {
     match script {
         Some(_) => bail!("--script is for a farm of this host: none is run for other hosts"),
         None => Ok(()),
+    }
+}
+
+/// A list is called as the catalog has the volume, which is at the farm's host.
+fn without_list(list: bool) -> anyhow::Result<()> {
+    match list {
+        true => bail!("--list is for a farm of this host: run the command there; nothing was done"),
+        false => Ok(()),
     }
 }
 
@@ -292,6 +301,7 @@ fn verify_files(
     mut client: Client,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
+    without_list(options.list.is_some())?;
     let mut verified = Verified::of(&options.volume);
     client.verify(&options.volume, &options.titles, |reached| match reached {
         Reached::Sound(entry) => verified.note_whole(&entry),

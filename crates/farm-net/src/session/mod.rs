@@ -189,6 +189,8 @@ fn bytes_of(path: &Path) -> Vec<u8> {
 
 fn commands(link: &mut Link, root: &Path, served: &Served) -> Result<(), Error> {
     let _presence = Presence::begin(root, &served.person, &served.way);
+    // A root that can't be written has no volumes that become private either.
+    let _serving = pseudotape_farm::Serving::begin(root).ok();
     loop {
         let order = match link.receive() {
             Ok(Message::End) => return Ok(()),
