@@ -192,7 +192,7 @@ fn read(file: File, id: u32) -> io::Result<Option<Session>> {
     }))
 }
 
-/// Ends a session at once, as if its link were cut: what was told as added is in its volume, and its locks are free.
+/// Ends a session at once: what was told as added is in its volume, and its locks are free.
 /// Nothing is signalled but the process that holds the file of that session.
 pub fn end_session(root: &Path, id: u32, patience: Duration) -> Result<Session, NotEnded> {
     let none = || NotEnded::None {

@@ -74,6 +74,7 @@ fn whoever_is_not_let_in_hears_why() {
     place.issue_by(&other, "stranger", Of::Client("ada@depot"));
     place.issue("former", Of::Former("ada@depot"));
     place.issue("nobody", Of::Client("Ada Lovelace"));
+    place.issue("everybody", Of::Client("any@depot"));
     for (name, words) in [
         (
             "stranger",
@@ -94,6 +95,8 @@ fn whoever_is_not_let_in_hears_why() {
     let (_, text) = refused(server.refuses(&place.files("nobody")));
     let words = "names 'Ada Lovelace', which is no USER@HOST; one that does has an e-mail address";
     assert!(text.contains(words), "{text}");
+    let (_, text) = refused(server.refuses(&place.files("everybody")));
+    assert!(text.contains("'any' stands for everybody"), "{text}");
 
     // The host is not the one that is meant.
     place.issue_by(&other, "other", Of::Host);

@@ -7,7 +7,7 @@ use x509_cert::der::{Decode, Tag, Tagged};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-use crate::access::Person;
+use crate::access::{ANY, Person};
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -46,10 +46,19 @@ pub(super) fn person(certificate: &CertificateDer<'_>) -> Result<Person, String>
     }
     match names.as_slice() {
         [] => Err(format!("the client's certificate names nobody; {WAY_OUT}")),
-        [name] => name.parse().map_err(|_| {
-            let name = pseudotape_human::printable(name);
-            format!("the client's certificate names '{name}', which is no USER@HOST; {WAY_OUT}")
-        }),
+        [name] => {
+            let said = pseudotape_human::printable(name);
+            let person: Person = name.parse().map_err(|_| {
+                format!("the client's certificate names '{said}', which is no USER@HOST; {WAY_OUT}")
+            })?;
+            // Nobody is to be advised to let everybody in.
+            match name.split('@').any(|part| part == ANY) {
+                true => Err(format!(
+                    "the client's certificate names '{said}', and '{ANY}' stands for everybody; {WAY_OUT}"
+                )),
+                false => Ok(person),
+            }
+        }
         // Whose rights would count?
         several => Err(format!(
             "the client's certificate names {} people, and it has to be one's; {WAY_OUT}",
