@@ -218,6 +218,50 @@ fn the_archive_lists_every_copy_with_a_serial_number() {
     assert!(words.contains("no references of files/nothing"), "{words}");
 }
 
+/// CW-13: a volume of the archive has no second folder, whichever command says its serial number.
+#[test]
+fn the_serial_number_of_a_volume_of_the_archive_means_that_volume() {
+    let place = Place::new();
+    place.ok("copy D files/a --catalog --serial S1");
+    place.ok("add D files/b --serial S1");
+    place.ok("compare-add D files/c --serial S1");
+    place.ok("copy E files --catalog --serial S2");
+    place.ok("merge D E --serial S1");
+    assert!(!place.path("farm/D[S1]").exists());
+    let listed = place.json("ls D --serial S1");
+    assert_eq!(listed["files"].as_array().unwrap().len(), 3);
+}
+
+/// A path and a title can be the same words: nobody's references go by mistake.
+#[test]
+fn a_purge_that_means_files_of_two_kinds_is_refused() {
+    let place = Place::new();
+    place.ok("copy V files --catalog --serial S1");
+    let archive = place.path("archive.tar");
+    let made = Command::new("tar")
+        .current_dir(place.directory.path())
+        .args(["-cf", "archive.tar", "files/a"])
+        .status()
+        .unwrap();
+    assert!(made.success());
+    place.ok(&format!(
+        "copy W --tar {} --catalog --serial S2",
+        archive.display()
+    ));
+    let words = place.refused("purge files/a");
+    assert!(
+        words.contains("1 file of this host and 1 file that came from elsewhere"),
+        "{words}"
+    );
+    let path = place.path("files/a");
+    let purged = place.json(&format!("purge {}", path.display()));
+    assert_eq!(purged["references"], 1);
+    assert_eq!(place.references().len(), 3);
+    // A part of a volume is no list of it.
+    let words = place.refused("verify V files/b --serial S1 --list out");
+    assert!(words.contains("cannot be used with"), "{words}");
+}
+
 /// CW-17: jobs that run at once get different serial numbers.
 #[test]
 fn jobs_that_run_at_once_have_different_serial_numbers() {
@@ -361,9 +405,20 @@ fn a_reference_says_what_became_of_its_copy() {
         .map(|file| file["references"][0]["copy"].as_str().unwrap())
         .collect();
     assert_eq!(copies, ["released", "replaced", "ok"]);
+    let copy_of_c = || {
+        let list = place.json("refs files/c");
+        list["files"][0]["references"][0]["copy"].clone()
+    };
+    // What can't be looked at may have the copy all the same.
+    let directory = fs::read(place.path("farm/V/FILE000.dir")).unwrap();
+    fs::write(place.path("farm/V/FILE000.dir"), "damaged").unwrap();
+    assert_eq!(copy_of_c(), "unknown");
+    fs::write(place.path("farm/V/FILE000.dir"), directory).unwrap();
+    assert_eq!(copy_of_c(), "ok");
     fs::rename(place.path("farm/V"), place.path("V")).unwrap();
-    let list = place.json("refs files/c");
-    assert_eq!(list["files"][0]["references"][0]["copy"], "no volume");
+    assert_eq!(copy_of_c(), "unknown", "perhaps the disk is not mounted");
+    fs::create_dir(place.path("farm/W")).unwrap();
+    assert_eq!(copy_of_c(), "no volume");
     // Another vault knows nothing of all that.
     let output = place.run_as("other", "refs");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -416,4 +471,37 @@ fn a_list_of_a_volume_is_called_by_name_date_and_serial_number() {
     let (parts, list) = read(&serde_json::from_slice(&output.stdout).unwrap());
     assert_eq!((parts[0].as_str(), parts[2].as_str()), ("M", "S4.json"));
     assert_eq!(titles(&list), ["files/a", "files/c"]);
+}
+
+/// A name can neither forge a line nor lose its bytes.
+#[test]
+fn a_dropped_original_is_named_in_one_line_and_by_its_bytes() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    fs::write(
+        place.path("files").join(OsStr::from_bytes(b"x\nb\xff")),
+        "x",
+    )
+    .unwrap();
+    place.ok("copy V files --catalog --serial S1");
+    let drop = |extra: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
+            .current_dir(place.directory.path())
+            .env("PSEUDOTAPE_FARM", place.path("farm"))
+            .env("PSEUDOTAPE_VAULT", place.path("vault"))
+            .args(["farm", "drop-original"])
+            .args(extra)
+            .arg(OsStr::from_bytes(b"files/x\nb\xff"))
+            .output()
+            .expect("the binary was built for this test");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        output.stdout
+    };
+    let text = String::from_utf8(drop(&[])).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("files/x\\nb\\xff: can go"), "{text}");
+    let shown: Value = serde_json::from_slice(&drop(&["--json"])).unwrap();
+    let bytes = shown["same"][0]["file_bytes"].as_str().unwrap();
+    assert!(bytes.ends_with("780a62ff"), "{bytes}");
 }

@@ -355,7 +355,7 @@ pub(crate) struct MergeVolumes {
     /// Which files are added, as the command of that name does.
     #[arg(long, value_name = "VERB", value_enum, default_value_t = MergeVerb::Add)]
     pub verb: MergeVerb,
-    /// Writes a list of the files that were added: DIR/libmaintdir/VOLUME/DATE/SERIAL.json.
+    /// Writes a list of all files of the volume: DIR/libmaintdir/VOLUME/DATE/SERIAL.json.
     #[arg(long, value_name = "DIR")]
     pub list: Option<PathBuf>,
     /// Reads the capsules of files that are present to their ends. Without it they are opened only, which finds those
@@ -479,7 +479,7 @@ pub(crate) struct VerifyFiles {
     pub titles: Vec<Title>,
     /// Writes a list of the files whose capsules are whole: DIR/libmaintdir/VOLUME/DATE/SERIAL.json, as the catalog has
     /// the volume with the serial number --serial.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "titles")]
     pub list: Option<PathBuf>,
 }
 

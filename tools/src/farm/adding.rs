@@ -505,7 +505,7 @@ impl Adds<'_> {
         added.note_adopted(&volume.adopt()?);
         let mut ledger = self.ledger.take();
         if let Some(ledger) = &mut ledger
-            && let Err(error) = ledger.begin(&volume)
+            && let Err(error) = ledger.begin(&mut volume)
         {
             volume.discard_if_new()?;
             return Err(error);

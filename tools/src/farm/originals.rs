@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::config::Settings;
 use super::references::whole;
-use super::shown::named;
+use super::shown::{ShownPath, named};
 use super::this_user;
 use crate::Verdict;
 use crate::cli::DropOriginals;
@@ -30,14 +30,16 @@ struct DroppedOriginals {
 
 #[derive(Debug, Serialize)]
 struct ShownOriginal {
-    file: String,
+    #[serde(flatten)]
+    path: ShownPath,
     serial: String,
     volume: String,
 }
 
 #[derive(Debug, Serialize)]
 struct ShownKept {
-    file: String,
+    #[serde(flatten)]
+    path: ShownPath,
     why: String,
 }
 
@@ -47,14 +49,14 @@ impl Report for DroppedOriginals {
         let same = self.same.iter().map(|one| {
             format!(
                 "{}: {word}: volume {} ({}) has the same",
-                printable(&one.file),
+                one.path.line(),
                 printable(&one.volume),
                 printable(&one.serial)
             )
         });
         let kept = self.kept.iter().map(|one| {
             let what = screen.paint(Paint::Bad, "stays");
-            format!("{}: {what}: {}", printable(&one.file), printable(&one.why))
+            format!("{}: {what}: {}", one.path.line(), printable(&one.why))
         });
         let files = counted(self.same.len() as u64, "file");
         let end = match self.done {
@@ -98,15 +100,15 @@ pub(super) fn run(
                 }
                 Ok(reference)
             });
-        let file = path.display().to_string();
+        let path = ShownPath::new(bytes);
         match done {
             Ok(reference) => dropped.same.push(ShownOriginal {
-                file,
+                path,
                 serial: reference.volume.serial.to_string(),
                 volume: reference.volume.place.name,
             }),
             Err(why) => dropped.kept.push(ShownKept {
-                file,
+                path,
                 why: format!("{why:#}"),
             }),
         }

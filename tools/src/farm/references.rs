@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::config::Settings;
 use super::referring::settle;
-use super::shown::ShownTitle;
+use super::shown::{ShownPath, ShownTitle};
 use super::this_user;
 use crate::Verdict;
 use crate::cli::{CountSerials, ListReferences, PurgeReferences};
@@ -34,8 +34,8 @@ struct ReferenceList {
 
 #[derive(Debug, Serialize)]
 struct ShownReferred {
-    file: String,
-    file_bytes: Option<String>,
+    #[serde(flatten)]
+    path: ShownPath,
     host: String,
     state: &'static str,
     references: Vec<ShownReference>,
@@ -67,9 +67,12 @@ impl Report for ReferenceList {
         for serial in &self.unsettled {
             let what = screen.paint(Paint::Notice, "not certain");
             text += &format!(
-                "{}: {what} which files came last: a command adds to the volume, or it can't be opened here\n",
+                "{}: {what} which files came last: a command adds to the volume, it can't be opened here, or the catalog can't be written\n",
                 printable(serial)
             );
+        }
+        if self.files.is_empty() && !self.unsettled.is_empty() {
+            return text + "no other references\n";
         }
         if self.files.is_empty() {
             return text
@@ -86,7 +89,7 @@ impl Report for ReferenceList {
         ];
         let mut rows = Vec::new();
         for file in &self.files {
-            let mut first = Some((printable(&file.file), file.state));
+            let mut first = Some((file.path.line(), file.state));
             for reference in &file.references {
                 let (name, state) = first.take().unwrap_or_default();
                 let slot = reference.slot.map(|slot| format!(" {slot}"));
@@ -111,17 +114,20 @@ impl Report for ReferenceList {
 /// What this host can say of volumes.
 struct Seen {
     host: String,
-    volumes: HashMap<String, Option<Volume>>,
+    volumes: HashMap<String, Result<Volume, &'static str>>,
 }
 
 impl Seen {
-    fn volume(&mut self, place: &FarmPlace) -> Option<&Volume> {
+    /// The volume, or the word for one that can't be looked at.
+    fn volume(&mut self, place: &FarmPlace) -> Result<&Volume, &'static str> {
         let key = format!("{}/{}", place.root, place.folder);
         let look = || {
             let root = Root::open(Path::new(&place.root)).ok()?;
             root.look(&place.folder.parse().ok()?).ok()
         };
-        self.volumes.entry(key).or_insert_with(look).as_ref()
+        let looked = self.volumes.entry(key);
+        let looked = looked.or_insert_with(|| look().ok_or_else(|| without_volume(place)));
+        looked.as_ref().map_err(|word| *word)
     }
 
     /// Whether the volume still has the copy.
@@ -130,8 +136,9 @@ impl Seen {
         if place.host != self.host {
             return "not here";
         }
-        let Some(volume) = self.volume(place) else {
-            return "no volume";
+        let volume = match self.volume(place) {
+            Ok(volume) => volume,
+            Err(word) => return word,
         };
         let title = Title::new(&reference.title[..]);
         let entry = title.and_then(|title| volume.directory().find(&title));
@@ -160,6 +167,18 @@ impl Seen {
     }
 }
 
+/// What is said of a volume that can't be opened. A root that is gone or empty may be a disk that is not mounted, and a
+/// folder that is there may have the copy all the same.
+fn without_volume(place: &FarmPlace) -> &'static str {
+    let root = Path::new(&place.root);
+    let has_others = std::fs::read_dir(root).is_ok_and(|mut names| names.next().is_some());
+    let folder = root.join(&place.folder).symlink_metadata();
+    match folder {
+        Err(error) if error.kind() == ErrorKind::NotFound && has_others => "no volume",
+        Ok(_) | Err(_) => "unknown",
+    }
+}
+
 pub(super) fn list(
     options: &ListReferences,
     serial: Option<&Serial>,
@@ -171,7 +190,8 @@ pub(super) fn list(
     let vault = Vault::look(&directory)?;
     let mut files = vault.referred_files()?;
     if !options.files.is_empty() {
-        let meant = chosen(&files, &options.files, settings)?;
+        let meant = chosen(&files, &options.files, settings, &unsettled)?;
+        let meant: Vec<_> = meant.into_iter().map(|meant| meant.file).collect();
         files.retain(|file| meant.contains(&(file.host.clone(), file.path.clone())));
     }
     if let Some(serial) = serial {
@@ -217,11 +237,8 @@ fn shown(file: &ReferredFile, seen: &mut Seen) -> ShownReferred {
         }
     });
     let references = references.collect();
-    let text = std::str::from_utf8(&file.path);
-    let bytes = || file.path.iter().map(|byte| format!("{byte:02x}")).collect();
     ShownReferred {
-        file: text.map_or_else(|_| file.path.escape_ascii().to_string(), str::to_owned),
-        file_bytes: text.is_err().then(bytes),
+        path: ShownPath::new(&file.path),
         host: file.host.clone(),
         state: seen.state(file),
         references,
@@ -255,10 +272,10 @@ fn mend_one(
         return None;
     }
     let root = Root::open(Path::new(&place.root)).ok()?;
-    let opened = root.open_volume(&place.folder.parse().ok()?).ok()?;
+    let mut opened = root.open_volume(&place.folder.parse().ok()?).ok()?;
     let surroundings = Surroundings::of_this_machine();
     let mut vault = Vault::open(directory, "pseudotape farm refs", surroundings).ok()?;
-    settle(&mut vault, &volume.serial, &opened, order).ok()
+    settle(&mut vault, &volume.serial, &mut opened, order).ok()
 }
 
 fn known(vault: &Vault, serial: &Serial) -> anyhow::Result<FarmVolume> {
@@ -266,12 +283,20 @@ fn known(vault: &Vault, serial: &Serial) -> anyhow::Result<FarmVolume> {
     found.with_context(|| format!("the catalog has no volume {serial} of a farm"))
 }
 
+/// A file that is meant.
+struct Meant {
+    file: (String, Vec<u8>),
+    /// By its path on this host, and not by a title of what came from elsewhere.
+    by_path: bool,
+}
+
 /// The files that are meant: each FILE is one, or a folder, or a title that came from elsewhere.
 fn chosen(
     files: &[ReferredFile],
     meant: &[PathBuf],
     settings: &Settings,
-) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    unsettled: &[String],
+) -> anyhow::Result<Vec<Meant>> {
     let host = settings.host().as_str();
     let mut all = Vec::new();
     for said in meant {
@@ -280,17 +305,22 @@ fn chosen(
         let path = path.as_os_str().as_bytes();
         let title = Title::of_path(said);
         let title = title.as_ref().map(Title::bytes);
-        let fits = |file: &&ReferredFile| {
-            let here = file.host == host && is_within(&file.path, path);
-            here || title.is_some_and(|title| is_within(&file.path, title))
-        };
-        let found = files.iter().filter(fits);
-        all.extend(found.map(|file| (file.host.clone(), file.path.clone())));
-        ensure!(
-            all.len() > before,
-            "the catalog has no references of {}",
-            printable(&said.to_string_lossy())
-        );
+        for file in files {
+            let by_path = file.host == host && is_within(&file.path, path);
+            if by_path || title.is_some_and(|title| is_within(&file.path, title)) {
+                let file = (file.host.clone(), file.path.clone());
+                all.push(Meant { file, by_path });
+            }
+        }
+        if all.len() == before {
+            let said = printable(&said.to_string_lossy());
+            ensure!(
+                unsettled.is_empty(),
+                "the catalog has no references of {said}, but it is not certain which files came last into {}",
+                unsettled.join(", ")
+            );
+            bail!("the catalog has no references of {said}");
+        }
     }
     Ok(all)
 }
@@ -340,7 +370,7 @@ pub(super) fn purge(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let directory = settings.vault()?;
-    mend(&directory, settings)?;
+    let (_, unsettled) = mend(&directory, settings)?;
     let surroundings = Surroundings::of_this_machine();
     let mut vault = Vault::open(&directory, "pseudotape farm purge", surroundings)?;
     let by = options.by.clone().unwrap_or_else(this_user);
@@ -348,7 +378,24 @@ pub(super) fn purge(
     let files = match (options.all, serial) {
         (true, None) => bail!("of which volume? Say --serial SERIAL; nothing was changed"),
         (true, Some(_)) => None,
-        (false, _) => Some(chosen(&vault.referred_files()?, &options.files, settings)?),
+        (false, _) => {
+            let files = vault.referred_files()?;
+            let meant = chosen(&files, &options.files, settings, &unsettled)?;
+            let by_path = meant.iter().filter(|meant| meant.by_path).count();
+            ensure!(
+                by_path == 0 || by_path == meant.len(),
+                "that means {} of this host and {} that came from elsewhere: say the whole path of the former, or the title of the \
+                 latter in another folder; nothing was changed",
+                counted(by_path as u64, "file"),
+                counted((meant.len() - by_path) as u64, "file"),
+            );
+            Some(
+                meant
+                    .into_iter()
+                    .map(|meant| meant.file)
+                    .collect::<Vec<_>>(),
+            )
+        }
     };
     let purged = vault.purge_references(
         Purging {

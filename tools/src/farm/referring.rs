@@ -35,7 +35,8 @@ pub(super) fn number(options: &mut FarmOptions, settings: &Settings) -> anyhow::
     if referring.is_some_and(|referring| referring.catalog && !referring.backup) {
         return Ok(());
     }
-    if referring.is_none() && is_of_archive(volume, serial, settings) {
+    let is_backup = referring.is_some_and(|referring| referring.backup);
+    if !is_backup && is_of_archive(volume, serial, settings) {
         return Ok(());
     }
     ensure!(
@@ -140,7 +141,7 @@ impl Ledger {
     }
 
     /// The volume is there and locked: it gets into the catalog, and what a killed command left is mended.
-    pub(super) fn begin(&mut self, volume: &Volume) -> anyhow::Result<()> {
+    pub(super) fn begin(&mut self, volume: &mut Volume) -> anyhow::Result<()> {
         self.serial = self.vault.enter_farm_volume(&self.wanted, &self.order)?;
         settle(&mut self.vault, &self.serial, volume, &self.order)?;
         Ok(())
@@ -193,13 +194,15 @@ fn reference_of(coming: &Coming<'_>) -> ComingReference {
     }
 }
 
-/// Makes references certain that a killed command left, as the volume says; how many.
+/// Makes references certain that a killed command left, as the volume says; how many. The directory decides which are
+/// forgotten: so it gets before that what was committed before the kill.
 pub(super) fn settle(
     vault: &mut Vault,
     serial: &Serial,
-    volume: &Volume,
+    volume: &mut Volume,
     order: &Order,
 ) -> anyhow::Result<usize> {
+    volume.adopt()?;
     let entries = volume.directory().entries().iter();
     let with_files = entries.filter(|entry| entry.state.has_file());
     let there = with_files.map(|entry| entry.capsule).collect();

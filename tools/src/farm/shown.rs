@@ -290,3 +290,28 @@ pub(super) fn named(lines: &[String], verbose: bool) -> String {
         }
     }
 }
+
+/// A path as people and programs get it.
+#[derive(Debug, Serialize)]
+pub(super) struct ShownPath {
+    /// Its text; where it is none, with escapes.
+    pub(super) file: String,
+    /// Its bytes in hexadecimal, where it is no text.
+    pub(super) file_bytes: Option<String>,
+}
+
+impl ShownPath {
+    pub(super) fn new(path: &[u8]) -> Self {
+        let text = std::str::from_utf8(path);
+        let bytes = || path.iter().map(|byte| format!("{byte:02x}")).collect();
+        ShownPath {
+            file: text.map_or_else(|_| path.escape_ascii().to_string(), str::to_owned),
+            file_bytes: text.is_err().then(bytes),
+        }
+    }
+
+    /// In a line of its own, whatever it has in it.
+    pub(super) fn line(&self) -> String {
+        printable(&self.file).replace('\n', "\\n")
+    }
+}
