@@ -326,6 +326,28 @@ fn a_tape_that_was_only_begun_is_taken() {
     assert_eq!(objects(&mut tape).len(), 2, "nothing was written");
 }
 
+/// Killed before the filemark behind the description of a new stacked volume: nothing else is on the tape.
+#[test]
+fn a_tape_whose_beginning_was_cut_off_is_begun_anew() {
+    let mut house = House::new(16);
+    house.volume("MON001", b"bytes");
+    let mut tape = blank();
+    let mut other = House::new(17);
+    other.cartridge(&mut tape, Some("STK001")).unwrap();
+    objects(&mut tape).truncate(1);
+    refused(house.cartridge(&mut tape, None), "--new LABEL");
+    let mut begun = house.cartridge(&mut tape, Some("STK001")).unwrap();
+    assert!(begun.begun && !begun.cut_off);
+    assert_eq!(objects(&mut tape).len(), 2);
+    house.stack(&mut tape, &mut begun, "MON001");
+    // A copy at the beginning is no such thing, nor is anything that others follow.
+    let mut strange = blank();
+    let copy = objects(&mut tape)[2].clone();
+    *objects(&mut strange) = vec![copy];
+    refused(house.cartridge(&mut strange, Some("STK002")), "cut off");
+    assert_eq!(objects(&mut strange).len(), 1);
+}
+
 /// Killed between the new description on a tape that was given up and the catalog.
 #[test]
 fn a_tape_that_was_only_begun_anew_is_taken() {

@@ -3,10 +3,10 @@
 use pseudotape_human::shell_word;
 use pseudotape_image::Uuid;
 use pseudotape_stack::{
-    Description, Met, Outcome, Payload, Site, StackedFile, Subject as Kind, VolumeDescription,
-    go_to_end, read_archive, skip_file, write_archive,
+    Description, Error as StackError, Met, Outcome, Payload, Site, StackedFile, Subject as Kind,
+    VolumeDescription, go_to_end, read_archive, skip_file, write_archive,
 };
-use pseudotape_tape::{Drive, make_ready};
+use pseudotape_tape::{Drive, ObjectNumber, make_ready};
 
 use super::{Vault, found};
 use crate::error::Error;
@@ -110,6 +110,7 @@ impl Vault {
     /// |---|---|---|
     /// | the pool's one that fills | `Ok` | behind its last archive |
     /// | blank or the pool's scratch, and nothing fills in the pool | `Ok` | begun with its description |
+    /// | a description that has no filemark, alone on it | as blank | |
     /// | anything else | `Stacking`, which says what it is | unchanged |
     pub fn open_cartridge(
         &mut self,
@@ -123,7 +124,17 @@ impl Vault {
         drive.rewind()?;
         let description = match read_archive(drive)? {
             Met::EndOfData => None,
-            Met::Archive(reading) => Some(reading.skip()?),
+            Met::Archive(reading) => {
+                let is_a_beginning = reading.description().payload.is_none();
+                match reading.skip() {
+                    Err(StackError::CutOff) if is_a_beginning && has_no_mark(drive)? => {
+                        // What a killed command began: it has no filemark yet, and nothing else is on the tape.
+                        drive.rewind()?;
+                        None
+                    }
+                    skipped => Some(skipped?),
+                }
+            }
             Met::Skipped(why) => {
                 return Err(stacking(format!(
                     "what is in the drive is no stacked volume ({why}): put a blank one in ('pseudotape create' makes \
@@ -457,6 +468,11 @@ fn end_of(drive: &mut dyn Drive) -> Result<(u64, u64), Error> {
     }
     go_to_end(drive)?;
     Ok((tail.cut_off, files))
+}
+
+/// Whether no filemark is on the tape.
+fn has_no_mark(drive: &mut dyn Drive) -> Result<bool, Error> {
+    Ok(go_to_end(drive)?.at.object == ObjectNumber(0))
 }
 
 fn new_stacked(label: Label, identity: Uuid, pool: Label, added_ms: u64) -> StackedVolume {
