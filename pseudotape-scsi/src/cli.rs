@@ -13,10 +13,11 @@ Exit codes: 0 all is well; 1 the daemon could not do its work (the reason is on 
 /// Serves tape drives that are SCSI devices of the kernel, by its target core.
 ///
 /// With --local each drive is a SCSI device of this machine: the kernel's own st driver gives it /dev/nstN and
-/// /dev/stN, and sg gives it /dev/sgN, with everything in sysfs that belongs to it. It needs root, and a kernel
-/// with the modules target_core_user and tcm_loop ('pseudotape doctor' tells). SIGTERM finishes the command in
-/// hand, takes the devices away, and commits. A daemon that was killed is started again with the same command
-/// line: it goes on with the commands that wait, and the programs that have the drives open see a pause.
+/// /dev/stN, and sg gives it /dev/sgN, with everything in sysfs that belongs to it. With --iscsi other hosts have
+/// them, and with --vhost guests of this one; these go together. It needs root, and a kernel with the module
+/// target_core_user, and tcm_loop, iscsi_target_mod or vhost_scsi ('pseudotape doctor' tells). SIGTERM finishes the
+/// command in hand, takes the devices away, and commits. A daemon that was killed is started again with the same
+/// command line: it goes on with the commands that wait, and the programs that have the drives open see a pause.
 #[derive(Clone, Debug, Default, Parser)]
 #[command(name = "pseudotape-scsi", version, after_long_help = EXIT_CODES, max_term_width = 100)]
 pub struct Arguments {
@@ -27,6 +28,31 @@ pub struct Arguments {
     /// Drives are SCSI devices of this machine
     #[arg(long)]
     pub local: bool,
+
+    /// Drives are units of an iSCSI target of this machine's kernel, which listens at this address and port [port:
+    /// 3260], such as 192.0.2.1:3260; one of IPv6 stands in brackets. The unit has the number of the drive; changers
+    /// are the units from 64 on
+    #[arg(long, value_name = "PORTAL")]
+    pub iscsi: Option<String>,
+
+    /// Name of the iSCSI target [default: iqn.2026-11.internal.pseudotape:HOST.NAME]
+    #[arg(long, value_name = "IQN")]
+    pub iscsi_name: Option<String>,
+
+    /// File with what an initiator has to know, by CHAP: lines user = "..." and secret = "..." (12 to 255 characters),
+    /// and mutual-user and mutual-secret where the target shall prove itself as well. It must be root's, and nobody
+    /// else may read it. Without it everybody who reaches the portal has the tapes
+    #[arg(long, value_name = "FILE")]
+    pub iscsi_chap: Option<PathBuf>,
+
+    /// Only initiators of these names may log in; may be repeated. A name is no secret: give --iscsi-chap too
+    #[arg(long, value_name = "IQN")]
+    pub iscsi_initiator: Vec<String>,
+
+    /// Drives are units of a SCSI host of guests of this machine, which has this name: naa. and 16 hexadecimal digits.
+    /// What QEMU has to be told is printed
+    #[arg(long, value_name = "WWN")]
+    pub vhost: Option<String>,
 
     /// One drive; may be repeated. IMAGE, or key=value pairs: image, personality (generic, scsi_debug, mhvtl,
     /// lto5 to lto9, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,

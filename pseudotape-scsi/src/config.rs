@@ -10,9 +10,11 @@ use pseudotape_dev::config::{
 };
 use pseudotape_human::{field_meant, read_text_file};
 use pseudotape_rack::ChangerPlace;
+use pseudotape_tcmu::Fabric;
 use serde::Deserialize;
 
 use crate::cli::Arguments;
+use crate::fabrics::Reached;
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 64;
@@ -36,6 +38,8 @@ pub struct Config {
     pub command_timeout_s: u32,
     /// The vault whose volumes are loaded by their labels.
     pub vault: Option<PathBuf>,
+    /// Through what the drives are reached.
+    pub fabrics: Vec<Fabric>,
     /// The drives, in order of their numbers.
     pub drives: Vec<DriveConfig>,
     /// The libraries, whose drives come after these.
@@ -49,6 +53,12 @@ pub struct Config {
 struct FileConfig {
     #[serde(default)]
     local: bool,
+    iscsi: Option<String>,
+    iscsi_name: Option<String>,
+    iscsi_chap: Option<PathBuf>,
+    #[serde(default)]
+    iscsi_initiators: Vec<String>,
+    vhost: Option<String>,
     name: Option<String>,
     #[serde(default)]
     control: ControlSettings,
@@ -70,6 +80,21 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         Some(path) => read_file(path)?,
         None => FileConfig::default(),
     };
+    let name = arguments.name.clone().or(file.name);
+    let name = name.map_or(Ok(DEFAULT_NAME.to_owned()), checked_name)?;
+    let of_line = arguments.clone();
+    let reached = Reached {
+        local: arguments.local || file.local,
+        iscsi: of_line.iscsi.or(file.iscsi),
+        iscsi_name: of_line.iscsi_name.or(file.iscsi_name),
+        iscsi_chap: of_line.iscsi_chap.or(file.iscsi_chap),
+        iscsi_initiators: match of_line.iscsi_initiator.is_empty() {
+            true => file.iscsi_initiators,
+            false => of_line.iscsi_initiator,
+        },
+        vhost: of_line.vhost.or(file.vhost),
+    };
+    let fabrics = reached.fabrics(&name)?;
     let mut tables = file.drive;
     for spec in &arguments.drive {
         tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
@@ -87,8 +112,9 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
     let changers: Vec<ChangerPlace> = changers.collect::<Result<_>>().context("--changer")?;
     if !arguments.clean {
         ensure!(
-            arguments.local || file.local,
-            "nobody would reach the drives: give --local, which makes them SCSI devices of this machine"
+            !fabrics.is_empty(),
+            "nobody would reach the drives: give --local, which makes them SCSI devices of this machine, --iscsi PORTAL \
+             for other hosts, or --vhost WWN for guests"
         );
         ensure!(
             !tables.is_empty() || !libraries.is_empty() || !changers.is_empty(),
@@ -112,8 +138,6 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         scsi_drive(number, table).with_context(|| format!("drive {number}"))
     });
     let mut drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
-    let name = arguments.name.clone().or(file.name);
-    let name = name.map_or(Ok(DEFAULT_NAME.to_owned()), checked_name)?;
     let socket = arguments.control.clone();
     let socket = socket.or(file.control.socket.clone());
     let socket = socket.unwrap_or_else(default_control);
@@ -132,6 +156,7 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
             .or(file.command_timeout)
             .unwrap_or(DEFAULT_COMMAND_TIMEOUT_S),
         vault: vault.map(absolute).transpose()?,
+        fabrics,
         drives,
         libraries,
         changers,
@@ -308,6 +333,24 @@ mod tests {
         let both = config(&words).unwrap();
         assert_eq!((both.name.as_str(), both.command_timeout_s), ("line", 0));
         assert_eq!(both.drives.len(), 2);
+        let iscsi = "iscsi = \"[::1]\"\niscsi-initiators = [\"iqn.2026-11.com.example:a\"]\n\
+                     vhost = \"naa.5001405000000001\"\n";
+        std::fs::write(path, iscsi).unwrap();
+        let of_line = "iqn.2026-11.com.example:b";
+        let words = [
+            "--config",
+            path,
+            "--iscsi-initiator",
+            of_line,
+            "--drive",
+            "",
+        ];
+        let Fabric::Iscsi(iscsi) = &config(&words).unwrap().fabrics[0] else {
+            panic!("no iSCSI")
+        };
+        assert_eq!(iscsi.portal.to_string(), "[::1]:3260");
+        assert_eq!(iscsi.initiators, [of_line]);
+        assert_eq!(config(&words).unwrap().fabrics.len(), 2);
         std::fs::write(path, "locale = true\n").unwrap();
         assert!(refused(&["--config", path]).contains("local"));
         assert!(config(&["--clean"]).unwrap().drives.is_empty());

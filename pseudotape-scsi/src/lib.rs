@@ -6,10 +6,12 @@
 
 mod answering;
 mod changer_note;
+mod chap;
 pub mod cli;
 pub mod completion;
 pub mod config;
 mod event;
+mod fabrics;
 pub mod manual;
 mod note;
 mod operator;

@@ -11,7 +11,6 @@ use pseudotape_dev::library::Libraries;
 use pseudotape_dev::vault::{Desk, Volumes, Wanted};
 use pseudotape_human::explain;
 use pseudotape_sink::Lent;
-use pseudotape_tcmu::Kernel;
 
 use crate::served::Served;
 use crate::served_changer::ServedChanger;
@@ -72,30 +71,23 @@ impl Drives {
 
     /// Where a changer is, and what it has; one line.
     pub(crate) fn changer_in_words(&self, tree: &Tree, served: &ServedChanger) -> Result<String> {
-        let address = tree.host.address(&Kernel)?;
-        let nodes = system::nodes_that_come(&address, Driver::Ch);
-        let names = nodes.iter().map(|node| node.display().to_string());
-        let mut names = names.collect::<Vec<_>>().join(" ");
-        if names.is_empty() {
-            names = format!("SCSI device {address}, without a node: is the module sg loaded?");
-        }
+        let places = tree.places(Driver::Ch)?.join(" ");
         let (name, libraries) = (served.name(), &self.devices.libraries);
         let own = libraries
             .own()
             .iter()
             .find(|library| library.name() == name);
         Ok(match own {
-            Some(library) => format!("library {name}: {names}, {}", library.in_words()),
-            None => format!("{name}: {names}"),
+            Some(library) => format!("library {name}: {places}, {}", library.in_words()),
+            None => format!("{name}: {places}"),
         })
     }
 
     pub(crate) fn status(&self, tree: &Tree, served: &Served) -> DriveStatus {
-        let nodes = tree.host.address(&Kernel);
         // Whoever wants the status sees no nodes where the kernel has none.
-        let nodes = nodes
-            .map(|address| system::nodes(&address))
-            .unwrap_or_default();
+        let address = tree.address().ok().flatten();
+        let nodes = address.map(|address| system::nodes(&address));
+        let nodes = nodes.unwrap_or_default();
         let status = served.drive().status();
         let mode = served.mode().unwrap_or_default();
         let library = self.devices.libraries.of_drive(status.drive);

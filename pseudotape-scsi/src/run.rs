@@ -19,18 +19,19 @@ use pseudotape_dev::tape_drive::TapeDrive;
 use pseudotape_dev::vault::Desk;
 use pseudotape_dev::{slave_sockets, socket_group};
 use pseudotape_human::HumanBytes;
-use pseudotape_tcmu::Kernel;
+use pseudotape_tcmu::Fabric;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::{Config, MAX_DRIVES};
 use crate::event::Event;
+use crate::fabrics;
 use crate::note::Note;
 use crate::operator::{Devices, Drives};
 use crate::served::{Served, note_path, noted_volume};
 use crate::served_changer::{ServedChanger, changer_note_path};
 use crate::system::{self, Driver};
-use crate::trees::{Taken, Tree, clean};
+use crate::trees::{Taken, Tree, clean, open_fabrics};
 
 /// Who has loaded a volume, in the catalog of a vault.
 const PROGRAM: &str = "pseudotape-scsi";
@@ -49,8 +50,12 @@ pub enum Ended {
 
 /// Removes what a killed daemon has left, and says what that was.
 pub fn clean_up(config: &Config) -> Result<String> {
-    system::prepare()?;
-    let left = clean(&config.name, &[])?;
+    system::prepare(&[])?;
+    let mut fabrics = config.fabrics.clone();
+    if !fabrics.contains(&Fabric::Loopback) {
+        fabrics.push(Fabric::Loopback);
+    }
+    let left = clean(&config.name, &[], &fabrics)?;
     remove_state(&config.state);
     Ok(match left {
         None => format!("nothing was left of {}", config.name),
@@ -65,7 +70,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
     listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
-    system::prepare()?;
+    system::prepare(&config.fabrics)?;
     make_state(&config.state)?;
     let desk = config.vault.as_deref();
     let desk = desk.map(|folder| Desk::open(folder, PROGRAM)).transpose()?;
@@ -89,6 +94,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         lent: config.control.lent.clone(),
     });
     let serving = started
+        .and_then(|()| open_fabrics(&config.fabrics))
         .and_then(|()| slave_sockets(&tapes))
         .and_then(|slaves| Ok((slaves, listen_control(&config.control, &operator)?)))
         .and_then(|sockets| announce(config, &operator).map(|()| sockets));
@@ -147,16 +153,16 @@ fn start(daemon: &Daemon<'_>, devices: &mut Devices) -> Result<()> {
 
 /// The devices in their order: the drives by their numbers, then the changers.
 fn trees(config: &Config, libraries: &[TakenLibrary]) -> Vec<Tree> {
-    let owner = &config.name;
+    let (owner, fabrics) = (&config.name, &config.fabrics);
     let drives = (0..)
         .zip(&config.drives)
-        .map(|(number, _)| Tree::drive(owner, number));
+        .map(|(number, _)| Tree::drive(owner, number, fabrics));
     let of_libraries = libraries.iter().enumerate().flat_map(|(library, taken)| {
         let units = taken.numbers().zip(1..);
-        units.map(move |(number, unit)| Tree::library_drive(owner, number, library, unit))
+        units.map(move |(number, unit)| Tree::library_drive(owner, number, library, unit, fabrics))
     });
-    let changers =
-        (0..libraries.len() + config.changers.len()).map(|number| Tree::changer(owner, number));
+    let changers = (0..libraries.len() + config.changers.len())
+        .map(|number| Tree::changer(owner, number, fabrics));
     drives.chain(of_libraries).chain(changers).collect()
 }
 
@@ -169,7 +175,7 @@ fn clean_and_serve(
 ) -> Result<()> {
     let config = daemon.config;
     let names: Vec<&str> = taken.iter().map(|t| t.tree.backstore.name()).collect();
-    if let Some(left) = clean(&config.name, &names)? {
+    if let Some(left) = clean(&config.name, &names, &[Fabric::Loopback])? {
         log::info!("removed {left} of an earlier run");
     }
     for (number, drive) in (0..).zip(&config.drives) {
@@ -400,25 +406,35 @@ fn what_is_behind(status: &DriveStatus) -> String {
     slave.chain(legs).collect()
 }
 
+/// What serves, and where other hosts and guests find it.
+fn frontend(fabrics: &[Fabric]) -> String {
+    let modules = fabrics.iter().map(|fabric| fabric.kind().module());
+    let modules: Vec<_> = ["target_core_user"].into_iter().chain(modules).collect();
+    let whose = match fabrics.contains(&Fabric::Loopback) {
+        true => "scsi, devices of this machine",
+        false => "scsi",
+    };
+    let mut text = format!("frontend: {whose} ({})\n", modules.join(", "));
+    for fabric in fabrics {
+        if let Some(line) = fabrics::in_words(fabric) {
+            text.push_str(&format!("{line}\n"));
+        }
+        if let Fabric::Iscsi(iscsi) = fabric
+            && let Some(warning) = fabrics::exposure(iscsi)
+        {
+            log::warn!("{warning}");
+        }
+    }
+    text
+}
+
 /// Prints where the drives are.
 fn announce(config: &Config, operator: &Drives) -> Result<()> {
-    let mut text =
-        "frontend: scsi, devices of this machine (target_core_user, tcm_loop)\n".to_owned();
+    let mut text = frontend(&config.fabrics);
     for (tree, served) in &operator.devices.drives {
-        let address = tree.host.address(&Kernel)?;
-        let nodes = system::nodes_that_come(&address, Driver::St);
+        let places = tree.places(Driver::St)?;
         let status = operator.status(tree, served);
-        let names: Vec<_> = nodes
-            .iter()
-            .map(|node| node.display().to_string())
-            .collect();
-        write!(text, "drive {}: {}", status.drive, names.join(" "))?;
-        if names.is_empty() {
-            write!(
-                text,
-                "SCSI device {address}, without a node: is the module st loaded?"
-            )?;
-        }
+        write!(text, "drive {}: {}", status.drive, places.join(" "))?;
         match (&status.medium, &status.capacity) {
             (Some(medium), Some(capacity)) => {
                 write!(text, ", {}", medium.image.display())?;

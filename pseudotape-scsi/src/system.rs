@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use pseudotape_tcmu::Fabric;
 
 /// The kernel's tree of targets.
 pub(crate) const TARGET: &str = "/sys/kernel/config/target";
@@ -14,27 +15,28 @@ pub(crate) const UIO_CLASS: &str = "/sys/class/uio";
 /// Where nodes are.
 pub(crate) const NODES: &str = "/dev";
 
-const MODULES: [&str; 6] = [
-    "target_core_mod",
-    "target_core_user",
-    "tcm_loop",
-    "sg",
-    "st",
-    // Of changers.
-    "ch",
-];
+const MODULES: [&str; 2] = ["target_core_mod", "target_core_user"];
+/// The drivers of the devices of this machine; the last one is of changers.
+const DRIVERS: [&str; 3] = ["sg", "st", "ch"];
 /// How long the nodes of a device may take to come: the kernel makes them by itself.
 const NODES_COME: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Loads what is no module of the running kernel yet, and says what is missing.
-pub(crate) fn prepare() -> Result<()> {
+pub(crate) fn prepare(fabrics: &[Fabric]) -> Result<()> {
     ensure!(
         nix::unistd::geteuid().is_root(),
         "SCSI devices are made by root: start this as root, or 'pseudotape-dev' as you are"
     );
-    let is_there = |module: &&str| Path::new("/sys/module").join(module).is_dir();
-    for module in MODULES.iter().filter(|module| !is_there(module)) {
+    let is_there = |module: &str| Path::new("/sys/module").join(module).is_dir();
+    let drivers = match fabrics.contains(&Fabric::Loopback) {
+        true => DRIVERS.as_slice(),
+        false => &[],
+    };
+    let of_fabrics = fabrics.iter().map(|fabric| fabric.kind().module());
+    let modules = MODULES.into_iter().chain(of_fabrics);
+    let modules = modules.chain(drivers.iter().copied());
+    for module in modules.filter(|module| !is_there(module)) {
         let loaded = Command::new("modprobe")
             .arg(module)
             .stdin(Stdio::null())
@@ -53,7 +55,7 @@ pub(crate) fn prepare() -> Result<()> {
     }
     ensure!(
         Path::new(TARGET).is_dir(),
-        "{TARGET} is not there: it needs the modules target_core_user and tcm_loop ('modprobe tcm_loop'), and configfs \
+        "{TARGET} is not there: it needs the module target_core_user ('modprobe target_core_user'), and configfs \
          ('mount -t configfs none /sys/kernel/config')"
     );
     Ok(())
@@ -69,6 +71,14 @@ pub(crate) enum Driver {
 }
 
 impl Driver {
+    /// The driver without which there is no node at all.
+    pub(crate) fn of_nodes(self) -> &'static str {
+        match self {
+            Driver::St => "st",
+            Driver::Ch => "sg",
+        }
+    }
+
     fn is_there(self) -> bool {
         let name = match self {
             Driver::St => "st",

@@ -3,18 +3,20 @@
 //! A device comes before its host, and is served before its host comes: the host asks it who it is. The host goes
 //! first, while the device is still served: commands in hand have to end.
 
+use std::io::ErrorKind;
+use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use pseudotape_human::counted;
 use pseudotape_tcmu::{
-    Backstore, ConfigFs, Device, DeviceError, Entry, Kernel, Loopback, Outcome, Settings, find,
-    left_backstores,
+    Backstore, ConfigFs, Device, DeviceError, Entry, Export, Fabric, Kernel, Kind, Outcome, Seat,
+    Settings, TreeError, exports_of, find, left_backstores,
 };
 
-use crate::config::Config;
-use crate::system::{NODES, TARGET, UIO_CLASS};
+use crate::config::{Config, MAX_DRIVES};
+use crate::system::{Driver, NODES, TARGET, UIO_CLASS, nodes_that_come};
 
 /// Room for the data of the commands in a ring: the longest block, and as much again.
 const DATA_MIB: u32 = 32;
@@ -32,7 +34,8 @@ const NOT_READY: [u8; 18] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) backstore: Backstore,
-    pub(crate) host: Loopback,
+    /// Through what it is reached.
+    pub(crate) exports: Vec<Export>,
 }
 
 /// A device that was taken: it is this process's.
@@ -45,30 +48,82 @@ pub(crate) struct Taken {
 
 impl Tree {
     /// A drive with a host of its own.
-    pub(crate) fn drive(owner: &str, number: u32) -> Tree {
-        Tree::named(&drive_name(owner, number))
+    pub(crate) fn drive(owner: &str, number: u32, fabrics: &[Fabric]) -> Tree {
+        let name = drive_name(owner, number);
+        Tree::at(&name, own_host(&name, number), fabrics)
     }
 
-    /// The changer of a library: unit 0 of the library's host.
-    pub(crate) fn changer(owner: &str, number: usize) -> Tree {
-        Tree::named(&changer_name(owner, number))
+    /// The changer of a library: unit 0 of the library's host. Of a target with all devices it is a unit behind all
+    /// that drives can be, so that it is the same with more drives.
+    pub(crate) fn changer(owner: &str, number: usize, fabrics: &[Fabric]) -> Tree {
+        let name = changer_name(owner, number);
+        let of_all = u32::try_from(MAX_DRIVES + number).unwrap_or(u32::MAX); // a daemon has few
+        Tree::at(&name, own_host(&name, of_all), fabrics)
     }
 
     /// A drive of the library with this number, at a unit of the library's host.
-    pub(crate) fn library_drive(owner: &str, number: u32, library: usize, unit: u16) -> Tree {
-        let (target, name) = (Path::new(TARGET), drive_name(owner, number));
+    pub(crate) fn library_drive(
+        owner: &str,
+        number: u32,
+        library: usize,
+        unit: u32,
+        fabrics: &[Fabric],
+    ) -> Tree {
+        let seat = Seat {
+            host: &changer_name(owner, library),
+            unit,
+            of_all: number,
+        };
+        Tree::at(&drive_name(owner, number), seat, fabrics)
+    }
+
+    /// What an earlier daemon has left by this name, wherever it was shown.
+    fn left(name: &str, fabrics: &[Fabric]) -> Tree {
+        Tree::at(name, own_host(name, 0), fabrics)
+    }
+
+    fn at(name: &str, seat: Seat<'_>, fabrics: &[Fabric]) -> Tree {
+        let target = Path::new(TARGET);
+        let exports = fabrics.iter();
+        let exports = exports.map(|fabric| fabric.export(target, name, seat));
         Tree {
-            host: Loopback::unit_of(target, &changer_name(owner, library), unit, &name),
-            backstore: Backstore::new(target, &name),
+            backstore: Backstore::new(target, name),
+            exports: exports.collect(),
         }
     }
 
-    fn named(name: &str) -> Tree {
-        let target = Path::new(TARGET);
-        Tree {
-            backstore: Backstore::new(target, name),
-            host: Loopback::new(target, name),
+    /// Where it is reached.
+    pub(crate) fn places(&self, driver: Driver) -> Result<Vec<String>> {
+        let mut places = Vec::new();
+        if let Some(address) = self.address()? {
+            let nodes = nodes_that_come(&address, driver);
+            places.extend(nodes.iter().map(|node| node.display().to_string()));
+            if places.is_empty() {
+                places.push(format!(
+                    "SCSI device {address}, without a node: is the module {} loaded?",
+                    driver.of_nodes()
+                ));
+            }
         }
+        let others = self.exports.iter();
+        let others = others.filter(|export| export.kind() != Kind::Loopback);
+        places.extend(others.map(|export| format!("unit {} of {}", export.unit(), export.wwn())));
+        Ok(places)
+    }
+
+    /// Where the nodes of this machine's SCSI device are, if there is one.
+    pub(crate) fn address(&self) -> Result<Option<String>> {
+        for export in &self.exports {
+            if let Some(address) = export.address(&Kernel)? {
+                return Ok(Some(address));
+            }
+        }
+        Ok(None)
+    }
+
+    fn found(&self) -> Result<Vec<Export>> {
+        let name = self.backstore.name();
+        Ok(exports_of(&Kernel, Path::new(TARGET), name)?)
     }
 
     /// Makes the device, or takes over what is there.
@@ -119,40 +174,31 @@ impl Tree {
         }
     }
 
-    /// Lets the kernel have its SCSI device. The device must be served.
+    /// Puts the device behind its fabrics, and takes it from those that an earlier daemon had. The device must be
+    /// served.
     pub(crate) fn show(&self) -> Result<()> {
         // An earlier daemon can have had it in another place: with another library, or with none.
-        for other in self
-            .places()?
-            .iter()
-            .filter(|place| !place.is_at(&self.host))
-        {
-            other.remove(&Kernel)?;
+        for old in self.found()? {
+            if !self.exports.contains(&old) {
+                take_away(&old)?;
+            }
         }
-        Ok(self.host.make(&Kernel, &self.backstore.directory())?)
+        for export in &self.exports {
+            let made = export.make(&Kernel, &self.backstore.directory());
+            made.map_err(|error| in_the_way(export, error))?;
+        }
+        Ok(())
     }
 
-    /// Takes the SCSI device away. The device must be served until this returns.
+    /// Takes the device from all fabrics. It must be served until this returns.
     pub(crate) fn hide(&self) -> Result<()> {
-        Ok(self.host.remove(&Kernel)?)
-    }
-
-    /// Where the device is shown.
-    fn places(&self) -> Result<Vec<Loopback>> {
-        Ok(Loopback::find(
-            &Kernel,
-            Path::new(TARGET),
-            self.backstore.name(),
-        )?)
-    }
-
-    /// Takes the SCSI device away wherever an earlier daemon had it.
-    fn hide_everywhere(&self) -> Result<()> {
-        for place in self.places()? {
-            place.remove(&Kernel)?;
+        let found = self.found()?;
+        // What is half made is not found.
+        let others = self.exports.iter().filter(|export| !found.contains(export));
+        for export in found.iter().chain(others) {
+            take_away(export)?;
         }
-        // What was not made to its end.
-        self.hide()
+        Ok(())
     }
 
     /// Removes the device, which nobody has any more.
@@ -169,12 +215,98 @@ fn changer_name(owner: &str, number: usize) -> String {
     format!("{owner}-c{number}")
 }
 
+/// The first unit of a host of its own, and this one of a target with all devices.
+fn own_host(name: &str, of_all: u32) -> Seat<'_> {
+    Seat {
+        host: name,
+        unit: 0,
+        of_all,
+    }
+}
+
+fn take_away(export: &Export) -> Result<()> {
+    if !export.remove(&Kernel)? {
+        log::warn!(
+            "the host {} is empty, and stays: a guest still has it",
+            export.wwn()
+        );
+    }
+    Ok(())
+}
+
+/// What keeps an export from being made, in words that say what to do.
+fn in_the_way(export: &Export, error: TreeError) -> anyhow::Error {
+    let module = export.kind().module();
+    let why = match (export.kind(), error.kind()) {
+        (Kind::Iscsi | Kind::Vhost, ErrorKind::AlreadyExists) => format!(
+            "unit {} of {} is another daemon's: give this one another name of its target",
+            export.unit(),
+            export.wwn()
+        ),
+        _ if !has_fabric(export.kind()) => {
+            format!(
+                "the kernel's module {module} is missing ('modprobe {module}'; 'pseudotape doctor' tells more)"
+            )
+        }
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(why)
+}
+
+/// Whether the kernel has made the directory of the fabric, which it does when it has the module.
+fn has_fabric(kind: Kind) -> bool {
+    Path::new(TARGET).join(kind.directory()).is_dir()
+}
+
+/// Lets initiators in, when all devices are there.
+pub(crate) fn open_fabrics(fabrics: &[Fabric]) -> Result<()> {
+    for fabric in fabrics {
+        if let Fabric::Iscsi(iscsi) = fabric {
+            warn_of_strange_address(iscsi.portal.ip());
+        }
+        let opened = fabric.open(&Kernel, Path::new(TARGET));
+        opened.map_err(|error| match fabric {
+            // The kernel tells its log alone why.
+            Fabric::Iscsi(iscsi)
+                if error
+                    .path
+                    .parent()
+                    .is_some_and(|above| above.ends_with("np")) =>
+            {
+                anyhow::Error::from(error).context(format!(
+                    "can't listen at {}: something else may ('ss -ltnp'); 'dmesg' tells",
+                    iscsi.portal
+                ))
+            }
+            _ => error.into(),
+        })?;
+    }
+    Ok(())
+}
+
+/// The kernel listens at addresses that the machine does not have, too: they may come later.
+fn warn_of_strange_address(address: IpAddr) {
+    if let Err(error) = TcpListener::bind((address, 0))
+        && error.kind() == ErrorKind::AddrNotAvailable
+    {
+        log::warn!(
+            "{address} is no address of this machine now ('ip address' lists them): nobody reaches the drives there before \
+             it is one"
+        );
+    }
+}
+
 /// Removes what a daemon of this name has left, but these: commands that wait get NOT READY. Says what there was.
-pub(crate) fn clean(owner: &str, but: &[&str]) -> Result<Option<String>> {
+/// `fabrics` may have what is half made.
+pub(crate) fn clean(owner: &str, but: &[&str], fabrics: &[Fabric]) -> Result<Option<String>> {
     let mut names = left_backstores(&Kernel, Path::new(TARGET), owner)?;
     names.retain(|name| !but.contains(&name.as_str()));
     for name in &names {
-        clean_one(&Tree::named(name)).with_context(|| format!("can't remove {name}"))?;
+        clean_one(&Tree::left(name, fabrics)).with_context(|| format!("can't remove {name}"))?;
+    }
+    if but.is_empty() {
+        // A target that was left empty, since somebody had it then.
+        Tree::drive(owner, 0, fabrics).hide()?;
     }
     let is_changer = |name: &&String| name.starts_with(&format!("{owner}-c"));
     let changers = names.iter().filter(is_changer).count();
@@ -193,7 +325,7 @@ fn clean_one(tree: &Tree) -> Result<()> {
         let (over, wake) = std::os::unix::net::UnixStream::pair()?;
         let hidden = std::thread::scope(|scope| {
             let refusing = scope.spawn(move || refuse_all(device, &wake));
-            let hidden = tree.hide_everywhere();
+            let hidden = tree.hide();
             drop(over);
             let refused = refusing.join();
             let refused = refused.unwrap_or_else(|_| bail!("a thread panicked"));
@@ -201,7 +333,7 @@ fn clean_one(tree: &Tree) -> Result<()> {
         });
         hidden?;
     } else {
-        tree.hide_everywhere()?;
+        tree.hide()?;
     }
     tree.remove()
 }
@@ -228,5 +360,53 @@ fn refuse_all(mut device: Device, wake: &std::os::unix::net::UnixStream) -> Resu
         if device.wait(wake.as_fd())? == pseudotape_tcmu::Woken::Caller {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pseudotape_tcmu::Iscsi;
+
+    use super::*;
+
+    const TAPES: &str = "iqn.2026-11.com.example:tapes";
+    const GUEST: &str = "naa.5001405000000001";
+
+    /// A host of this machine for each library; one target with all devices elsewhere, in which a drive is the unit of
+    /// its number, and changers are behind all that drives can be.
+    #[test]
+    fn a_library_is_a_host_here_and_units_of_one_target_elsewhere() {
+        let fabrics = [
+            Fabric::Loopback,
+            Fabric::Iscsi(Iscsi {
+                name: TAPES.to_owned(),
+                portal: "127.0.0.1:3260".parse().unwrap(),
+                initiators: Vec::new(),
+                chap: None,
+            }),
+            Fabric::Vhost(GUEST.to_owned()),
+        ];
+        let trees = [
+            Tree::drive("x", 0, &fabrics),
+            Tree::library_drive("x", 1, 0, 1, &fabrics),
+            Tree::library_drive("x", 2, 1, 1, &fabrics),
+            Tree::changer("x", 0, &fabrics),
+            Tree::changer("x", 1, &fabrics),
+        ];
+        let names = trees.iter().map(|tree| tree.backstore.name());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            ["x-0", "x-1", "x-2", "x-c0", "x-c1"]
+        );
+        let units = |fabric: usize| trees.each_ref().map(|tree| tree.exports[fabric].unit());
+        assert_eq!(units(0), [0, 1, 1, 0, 0]);
+        for (fabric, wwn) in [(1, TAPES), (2, GUEST)] {
+            assert_eq!(units(fabric), [0, 1, 2, 64, 65]);
+            assert!(trees.iter().all(|tree| tree.exports[fabric].wwn() == wwn));
+        }
+        let hosts = trees.each_ref().map(|tree| tree.exports[0].wwn());
+        assert_eq!((hosts[1], hosts[2]), (hosts[3], hosts[4]));
+        let alone = hosts[0];
+        assert!(alone != hosts[3] && alone != hosts[4] && hosts[3] != hosts[4]);
     }
 }

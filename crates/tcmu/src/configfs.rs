@@ -125,6 +125,13 @@ pub(crate) fn ensure(tree: &dyn ConfigFs, path: &Path) -> Result<(), TreeError> 
     }
 }
 
+/// The links in a directory: that of a unit has one, to its device, or none.
+pub(crate) fn links_in(tree: &dyn ConfigFs, path: &Path) -> Result<Vec<String>, TreeError> {
+    let mut names = tree.names(path)?;
+    names.retain(|name| tree.link_target(&path.join(name)).is_some());
+    Ok(names)
+}
+
 /// Removes a directory that may be gone.
 pub(crate) fn remove(tree: &dyn ConfigFs, path: &Path) -> Result<(), TreeError> {
     if !tree.has_directory(path) {
@@ -144,7 +151,7 @@ pub(crate) fn remove_if_unused(tree: &dyn ConfigFs, path: &Path) -> Result<(), T
     }
 }
 
-fn is_used(error: &io::Error) -> bool {
+pub(crate) fn is_used(error: &io::Error) -> bool {
     let used = [Errno::ENOTEMPTY, Errno::EBUSY];
     let code = error.raw_os_error().map(Errno::from_raw);
     code.is_some_and(|code| used.contains(&code))
@@ -178,6 +185,12 @@ pub(crate) mod fake {
     }
 
     const TARGET: &str = "/sys/kernel/config/target";
+    const ACCOUNTS: &[&str] = &[
+        "auth/userid",
+        "auth/password",
+        "auth/userid_mutual",
+        "auth/password_mutual",
+    ];
 
     impl Fake {
         pub(crate) fn new() -> Fake {
@@ -208,6 +221,15 @@ pub(crate) mod fake {
                     .replace(&format!("{TARGET}/"), "")
             })
             .collect()
+        }
+
+        fn is_iscsi(&self, path: &Path) -> bool {
+            path.starts_with(format!("{TARGET}/iscsi"))
+        }
+
+        /// The value of an attribute, for a test.
+        pub(crate) fn value(&self, short: &str) -> String {
+            self.get(&Path::new(TARGET).join(short)).unwrap()
         }
 
         fn change(&self, what: &'static str, path: &Path) -> Result<(), TreeError> {
@@ -242,10 +264,27 @@ pub(crate) mod fake {
                         "wwn/vpd_unit_serial",
                     ],
                 ),
-                ["loopback"] => (&["discovery_auth"], &["version"]),
-                ["loopback", _] => (&["fabric_statistics"], &[]),
-                ["loopback", _, _] => (&["lun", "attrib"], &["nexus", "address"]),
-                ["loopback", _, _, "lun", _] => (&["statistics"], &["alua_tg_pt_gp"]),
+                ["loopback" | "iscsi" | "vhost"] => (&["discovery_auth"], &["version"]),
+                ["loopback" | "iscsi" | "vhost", _] => (&["fabric_statistics"], &[]),
+                ["loopback" | "vhost", _, _] => (&["lun", "attrib"], &["nexus", "address"]),
+                ["iscsi", _, _] => (
+                    &["lun", "attrib", "auth", "np", "acls"],
+                    &[
+                        "enable",
+                        "attrib/authentication",
+                        "attrib/demo_mode_discovery",
+                        "attrib/demo_mode_write_protect",
+                        "attrib/generate_node_acls",
+                        "auth/userid",
+                        "auth/password",
+                        "auth/userid_mutual",
+                        "auth/password_mutual",
+                    ],
+                ),
+                ["iscsi", _, _, "acls", _] => (&["auth"], ACCOUNTS),
+                ["iscsi", _, _, "acls", _, _] => (&["statistics"], &["write_protect"]),
+                ["iscsi", _, _, "np", _] => (&[], &["tcp"]),
+                [_, _, _, "lun", _] => (&["statistics"], &["alua_tg_pt_gp"]),
                 _ => panic!("nothing can be made at {short}"),
             };
             let mut things = self.things.borrow_mut();
@@ -329,7 +368,7 @@ pub(crate) mod fake {
                 return error("open", path, Errno::ENOENT);
             };
             // The kernel refuses to enable a device twice, and changes of one that is exported.
-            if path.ends_with("enable") && old == "1" {
+            if path.ends_with("enable") && old == value {
                 return error("set", path, Errno::EEXIST);
             }
             self.change("set", path)?;
@@ -346,12 +385,19 @@ pub(crate) mod fake {
         }
 
         fn link(&self, to: &Path, at: &Path) -> Result<(), TreeError> {
+            let is_mapped = at.ancestors().any(|above| above.ends_with("acls"));
             let enabled = self.get(&to.join("enable")).is_ok_and(|value| value == "1");
-            let nexus = at.parent().unwrap().parent().unwrap().parent().unwrap();
-            let nexus = self
-                .get(&nexus.join("nexus"))
-                .is_ok_and(|value| value.starts_with("naa."));
-            if !enabled || !nexus {
+            let group = at.parent().unwrap().parent().unwrap().parent().unwrap();
+            let nexus = self.get(&group.join("nexus"));
+            let may = match is_mapped {
+                // The kernel lets no initiator have a unit without a device.
+                true => !links_in(self, to)?.is_empty(),
+                false => {
+                    enabled && nexus.is_ok_and(|value| value.starts_with("naa."))
+                        || self.is_iscsi(at)
+                }
+            };
+            if !may {
                 return error("make", at, Errno::ENODEV);
             }
             if self.things.borrow().contains_key(at) {

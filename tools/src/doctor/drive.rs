@@ -109,11 +109,12 @@ fn fuse(machine: &Machine) -> Check {
     }
 }
 
-/// Whether drives can be SCSI devices of this machine (`pseudotape-scsi --local`).
+/// Whether drives can be SCSI devices of this machine (`pseudotape-scsi --local`), of other hosts and of guests.
 pub(crate) fn scsi(machine: &Machine) -> Check {
     const MODULES: [&str; 3] = ["target_core_user", "tcm_loop", "st"];
-    let is_missing = |module: &&&str| !machine.has_module(module) && !kernel_has(machine, module);
-    let missing: Vec<&str> = MODULES.iter().filter(is_missing).copied().collect();
+    const OTHERS: [(&str, &str); 2] = [("iscsi_target_mod", "--iscsi"), ("vhost_scsi", "--vhost")];
+    let has = |module: &str| machine.has_module(module) || kernel_has(machine, module);
+    let missing: Vec<&str> = MODULES.into_iter().filter(|module| !has(module)).collect();
     if !missing.is_empty() {
         return Check::missing(
             SCSI,
@@ -122,10 +123,19 @@ pub(crate) fn scsi(machine: &Machine) -> Check {
         );
     }
     match machine.is_root_user() {
-        true => Check::ok(
-            SCSI,
-            "yes: /dev/nst0 of the kernel's own st (pseudotape-scsi --local)",
-        ),
+        true => {
+            let others = OTHERS.map(|(module, option)| match has(module) {
+                true => format!("; {option} too"),
+                false => format!("; not {option}, without the module {module}"),
+            });
+            Check::ok(
+                SCSI,
+                format!(
+                    "yes: /dev/nst0 of the kernel's own st (pseudotape-scsi --local){}",
+                    others.concat()
+                ),
+            )
+        }
         false => Check::missing(
             SCSI,
             "the kernel can do it, but not for this user",

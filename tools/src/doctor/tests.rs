@@ -31,6 +31,7 @@ fn whole_machine(root: &Path) {
         ("sys/module/target_core_user/refcnt", "0\n"),
         ("sys/module/tcm_loop/refcnt", "0\n"),
         ("sys/module/st/refcnt", "0\n"),
+        ("sys/module/iscsi_target_mod/refcnt", "0\n"),
         ("sys/module/fuse/parameters/enable_uring", "Y\n"),
         ("usr/bin/tar", ""),
         ("usr/bin/mt", ""),
@@ -290,6 +291,8 @@ fn scsi_devices_need_root_and_three_modules() {
     whole_machine(root.path());
     let told = |uid| drive::scsi(&Machine::under(root.path().to_owned(), uid));
     assert!(told(0).ok && told(0).found.contains("pseudotape-scsi --local"));
+    let others = "; --iscsi too; not --vhost, without the module vhost_scsi";
+    assert!(told(0).found.ends_with(others), "{:?}", told(0));
     assert!(!told(1000).ok && told(1000).advice.unwrap().contains("as root"));
     for module in ["tcm_loop", "st"] {
         fs::remove_dir_all(root.path().join("sys/module").join(module)).unwrap();
