@@ -2,62 +2,30 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
-use nix::unistd::{User, geteuid};
 use serde_json::Value;
 
-struct Place {
-    directory: tempfile::TempDir,
+use crate::place::{Place, me};
+
+/// A place with two files, whose scripts run as who runs the test.
+fn place() -> Place {
+    let place = Place::with(&[("a", "first"), ("b", "second")]);
+    place.scripted("");
+    place
 }
 
 impl Place {
-    fn new() -> Self {
-        let place = Place {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(place.path("farm")).unwrap();
-        fs::write(place.path("a"), "first").unwrap();
-        fs::write(place.path("b"), "second").unwrap();
-        place.configured("");
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
     /// A configuration whose scripts run as who runs the test: another user could not write into its folder.
-    fn configured(&self, text: &str) {
-        let me = User::from_uid(geteuid()).unwrap().expect("a user").name;
-        let root = self.path("farm");
-        let mut text = format!(
-            "root = \"{}\"\nscript-user = \"{me}\"\n{text}",
-            root.display()
-        );
+    fn scripted(&self, text: &str) {
+        let mut text = format!("script-user = \"{}\"\n{text}", me());
         if !text.contains("script-seconds") {
             text += "script-seconds = 600\n";
         }
-        fs::write(self.path("farm.toml"), text).unwrap();
+        self.configured(&text);
     }
 
-    fn run(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(self.directory.path())
-            .env_remove("PSEUDOTAPE_FARM")
-            .args(["farm", "--config", "farm.toml"])
-            .args(words)
-            .output()
-            .expect("the binary was built for this test")
-    }
-
-    fn ended(&self, code: i32, words: &[&str]) -> String {
-        let output = self.run(words);
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn told(&self, name: &str) -> Value {
+    /// What a script wrote down of what it was told.
+    fn heard(&self, name: &str) -> Value {
         let text = fs::read_to_string(self.path(name)).unwrap();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
@@ -67,14 +35,14 @@ impl Place {
 /// can read and change the volume itself.
 #[test]
 fn a_script_hears_of_capsules_that_are_stored_and_listed() {
-    let place = Place::new();
+    let place = place();
     let program = env!("CARGO_BIN_EXE_pseudotape");
     let script = format!(
         "cat >told; {program} farm --config farm.toml verify \"$PSEUDOTAPE_FARM_VOLUME\" >verified && \
          {program} farm --config farm.toml annotate V a 'seen by a script' --lock-wait 0 >&2"
     );
-    place.ended(0, &["copy", "V", "a", "b", "--script", &script]);
-    let told = place.told("told");
+    place.told(0, &["copy", "V", "a", "b", "--script", &script]);
+    let told = place.heard("told");
     assert_eq!(told["event"], "stored");
     assert_eq!(told["volume"], "V");
     let path = PathBuf::from(told["path"].as_str().unwrap());
@@ -92,36 +60,36 @@ fn a_script_hears_of_capsules_that_are_stored_and_listed() {
     );
     // Nothing new is nothing to be told.
     fs::remove_file(place.path("told")).unwrap();
-    place.ended(0, &["add", "V", "a", "--script", &script]);
+    place.told(0, &["add", "V", "a", "--script", &script]);
     assert!(!place.path("told").exists());
 }
 
 /// CW-57: the one in the configuration stays, until another is written there; the command line goes before it.
 #[test]
 fn the_script_of_the_configuration_stays() {
-    let place = Place::new();
-    place.configured("script = \"cat >one\"\n");
-    place.ended(0, &["copy", "V", "a"]);
-    assert_eq!(place.told("one")["files"][0]["title"], "a");
-    place.ended(0, &["add", "V", "b"]);
-    assert_eq!(place.told("one")["files"][0]["title"], "b");
-    place.ended(0, &["merge", "W", "V"]);
-    assert_eq!(place.told("one")["files"].as_array().unwrap().len(), 2);
-    place.configured("script = \"cat >two\"\n");
+    let place = place();
+    place.scripted("script = \"cat >one\"\n");
+    place.told(0, &["copy", "V", "a"]);
+    assert_eq!(place.heard("one")["files"][0]["title"], "a");
+    place.told(0, &["add", "V", "b"]);
+    assert_eq!(place.heard("one")["files"][0]["title"], "b");
+    place.told(0, &["merge", "W", "V"]);
+    assert_eq!(place.heard("one")["files"].as_array().unwrap().len(), 2);
+    place.scripted("script = \"cat >two\"\n");
     fs::remove_file(place.path("one")).unwrap();
-    place.ended(0, &["copy", "X", "a"]);
+    place.told(0, &["copy", "X", "a"]);
     assert!(place.path("two").exists() && !place.path("one").exists());
     fs::remove_file(place.path("two")).unwrap();
-    place.ended(0, &["copy", "Y", "a", "--script", ""]);
+    place.told(0, &["copy", "Y", "a", "--script", ""]);
     assert!(!place.path("two").exists());
-    let shown = place.ended(0, &["config", "show"]);
+    let shown = place.told(0, &["config", "show"]);
     assert!(shown.contains("cat >two"), "{shown}");
 }
 
 /// CW-55, CW-58: a script that fails, is not there, or takes too long is told, and undoes nothing.
 #[test]
 fn a_script_that_fails_undoes_nothing() {
-    let place = Place::new();
+    let place = place();
     for (volume, script, limit, words) in [
         (
             "A",
@@ -137,8 +105,8 @@ fn a_script_that_fails_undoes_nothing() {
             "took longer than 1 s (script-seconds), and was ended",
         ),
     ] {
-        place.configured(limit);
-        let told = place.ended(1, &["copy", volume, "a", "--script", script]);
+        place.scripted(limit);
+        let told = place.told(1, &["copy", volume, "a", "--script", script]);
         assert!(told.contains(words), "{told}");
         assert!(told.contains(&format!("{volume}: 1 file added")), "{told}");
         assert!(
@@ -148,19 +116,19 @@ fn a_script_that_fails_undoes_nothing() {
         );
     }
     // One that does not read what it is told.
-    place.configured("");
+    place.scripted("");
     for number in 0..300 {
         let name = place.path(&format!("many/{number:0200}"));
         fs::create_dir_all(name.parent().unwrap()).unwrap();
         fs::write(name, "").unwrap();
     }
-    place.ended(0, &["copy", "D", "many", "--script", "exec true"]);
+    place.told(0, &["copy", "D", "many", "--script", "exec true"]);
     let text = format!(
         "root = \"{}\"\nscript-user = \"no such user\"\n",
         place.path("farm").display()
     );
     fs::write(place.path("farm.toml"), text).unwrap();
-    let told = place.ended(2, &["copy", "E", "a", "--script", "true"]);
+    let told = place.told(2, &["copy", "E", "a", "--script", "true"]);
     assert!(
         told.contains("this host has no such user; nothing was stored"),
         "{told}"

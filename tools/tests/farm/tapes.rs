@@ -1,57 +1,37 @@
 //! Files of a farm come from tapes and go to tapes.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use pseudotape_image::{CreateParameters, FileStore, Image, VolumeId};
 use pseudotape_tape::Mark;
 use serde_json::Value;
 
-struct Place {
-    directory: tempfile::TempDir,
+use crate::place::{Place, ended};
+
+/// A place with a folder of three files.
+fn place() -> Place {
+    Place::with(&[
+        ("src/a", "first"),
+        ("src/b", &"second\n".repeat(9000)),
+        ("src/empty", ""),
+    ])
 }
 
 impl Place {
-    /// With a root, and a folder of two files.
-    fn new() -> Self {
-        let place = Place {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(place.path("farm")).unwrap();
-        fs::create_dir(place.path("src")).unwrap();
-        fs::write(place.path("src/a"), "first").unwrap();
-        fs::write(place.path("src/b"), "second\n".repeat(9000)).unwrap();
-        fs::write(place.path("src/empty"), "").unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn output(&self, words: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(self.directory.path())
-            .env("PSEUDOTAPE_FARM", self.path("farm"))
-            .args(words.split(' '))
-            .output()
-            .expect("the binary was built for this test")
-    }
-
-    fn ended(&self, code: i32, words: &str) -> String {
-        let output = self.output(words);
-        assert_eq!(output.status.code(), Some(code), "{words}: {output:?}");
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn ok(&self, words: &str) -> String {
-        self.ended(0, words)
+    /// What a command about tapes prints.
+    fn tape(&self, words: &str) -> String {
+        let mut command = self.program();
+        command.args(words.split(' '));
+        ended(command, 0).0
     }
 
     /// The bytes of a tape file.
     fn dumped(&self, file: u32, image: &str) -> Vec<u8> {
-        let output = self.output(&format!("dump --file {file} {image}"));
+        let mut command = self.program();
+        let file = file.to_string();
+        let output = command.args(["dump", "--file", &file, image]).output();
+        let output = output.unwrap();
         assert!(output.status.success(), "{output:?}");
         output.stdout
     }
@@ -79,7 +59,7 @@ impl Place {
         fs::write(self.path("archive.tar"), archive).unwrap();
         let status = Command::new("tar")
             .args(["-xpf", "archive.tar", "-C", "out"])
-            .current_dir(self.directory.path())
+            .current_dir(self.path(""))
             .status();
         assert!(status.expect("GNU tar is there").success());
         for name in ["a", "b", "empty"] {
@@ -96,14 +76,12 @@ impl Place {
 /// CW-05: several images get the same archive behind what they have, with the titles in a folder; tar reads it.
 #[test]
 fn files_are_written_to_several_tapes_at_once() {
-    let place = Place::new();
+    let place = place();
     for compression in ["off", "on"] {
         let volume = format!("V-{compression}");
-        place.ok(&format!(
-            "farm copy {volume} src --compression {compression}"
-        ));
+        place.told(0, &format!("copy {volume} src --compression {compression}"));
         let to = format!("--to {compression}-1.ptape --to image:{compression}-2.ptape,create");
-        let told = place.ok(&format!("farm write {volume} --all {to}"));
+        let told = place.told(0, &format!("write {volume} --all {to}"));
         assert!(told.contains("3 files written"), "{told}");
         let (one, two) = (
             format!("{compression}-1.ptape"),
@@ -113,9 +91,7 @@ fn files_are_written_to_several_tapes_at_once() {
         place.is_source(&place.dumped(0, &one), "src");
         // A second archive, behind the first one, which stays.
         let before = place.dumped(0, &one);
-        place.ok(&format!(
-            "farm write {volume} src --as kept/here --to {one}"
-        ));
+        place.told(0, &format!("write {volume} src --as kept/here --to {one}"));
         assert!(place.dumped(0, &one) == before);
         place.is_source(&place.dumped(1, &one), "kept/here/src");
         assert_eq!(place.dumped(1, &one).len() % 10240, 0);
@@ -126,16 +102,16 @@ fn files_are_written_to_several_tapes_at_once() {
 /// all.
 #[test]
 fn what_can_not_be_written_is_named() {
-    let place = Place::new();
-    place.ok("farm copy V src");
-    place.ok("farm release V src/empty");
+    let place = place();
+    place.told(0, "copy V src");
+    place.told(0, "release V src/empty");
     let capsule = place.path("farm/V/FILE0000001.ptape");
     let mut bytes = fs::read(&capsule).unwrap();
     let at = bytes.windows(5).position(|part| part == b"first").unwrap();
     bytes[at] ^= 1;
     fs::write(&capsule, bytes).unwrap();
-    place.ok("create --capacity 30K small.ptape");
-    let told = place.ended(1, "farm write V --all --to small.ptape --to large.ptape");
+    place.tape("create --capacity 30K small.ptape");
+    let told = place.told(1, "write V --all --to small.ptape --to large.ptape");
     for words in [
         "src/a: its capsule is damaged",
         "src/empty: not on V: released",
@@ -145,67 +121,63 @@ fn what_can_not_be_written_is_named() {
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
-    assert!(place.ok("ls small.ptape").contains("the tape is blank"));
-    let told = place.ended(2, "farm write V src/b --to small.ptape");
+    assert!(place.tape("ls small.ptape").contains("the tape is blank"));
+    let told = place.told(2, "write V src/b --to small.ptape");
     assert!(told.contains("no tape has the archive"), "{told}");
-    let told = place.ended(2, "farm write V src/b --to nothing");
+    let told = place.told(2, "write V src/b --to nothing");
     assert!(told.contains("nothing"), "{told}");
     let shown: Value =
-        serde_json::from_str(&place.ok("farm write V src/b --to large.ptape --json")).unwrap();
+        serde_json::from_str(&place.told(0, "write V src/b --to large.ptape --json")).unwrap();
     assert_eq!(shown["copies"][0]["first_object"], 8);
 }
 
 /// CW-05: an archive of tar on a tape is a source: the tape file that is named, or the one where the tape is.
 #[test]
 fn files_come_from_a_tape_file() {
-    let place = Place::new();
-    place.ok("farm copy V src");
-    place.ok("farm write V src/a --to tape.ptape");
-    place.ok("farm write V src/b --to tape.ptape");
+    let place = place();
+    place.told(0, "copy V src");
+    place.told(0, "write V src/a --to tape.ptape");
+    place.told(0, "write V src/b --to tape.ptape");
     assert!(
         place
-            .ok("farm copy A --from tape.ptape")
+            .ok("copy A --from tape.ptape")
             .contains("A: 1 file added; 5 B")
     );
-    assert!(place.ok("farm ls A").contains("src/a"));
-    place.ok("farm add A --from image:tape.ptape --file 1");
-    assert!(place.ok("farm ls A").contains("src/b"));
-    assert!(
-        place
-            .ok("farm add A --from tape.ptape")
-            .contains("1 present")
-    );
-    assert!(place.ok("farm verify A").contains("0 findings"));
-    let told = place.ended(2, "farm copy N --from tape.ptape --file 7");
+    assert!(place.told(0, "ls A").contains("src/a"));
+    place.told(0, "add A --from image:tape.ptape --file 1");
+    assert!(place.told(0, "ls A").contains("src/b"));
+    assert!(place.ok("add A --from tape.ptape").contains("1 present"));
+    assert!(place.told(0, "verify A").contains("0 findings"));
+    let told = place.told(2, "copy N --from tape.ptape --file 7");
     assert!(
         told.contains("there is no tape file 7: the data end behind 2 filemarks"),
         "{told}"
     );
     assert!(!place.path("farm/N").exists());
     // Behind the last filemark there is nothing, and a capsule is a tape, too.
-    let told = place.ended(2, "farm copy N --from tape.ptape --file 2");
+    let told = place.told(2, "copy N --from tape.ptape --file 2");
     assert!(told.contains("the data end within the archive"), "{told}");
     assert!(!place.path("farm/N").exists());
-    place.ok("farm copy C --from farm/V/FILE0000001.ptape");
-    assert!(place.ok("farm ls C").contains("src/a"));
-    let told = place.ended(2, "farm add C --from tape.ptape --tar x");
+    place.told(0, "copy C --from farm/V/FILE0000001.ptape");
+    assert!(place.told(0, "ls C").contains("src/a"));
+    let told = place.told(2, "add C --from tape.ptape --tar x");
     assert!(told.contains("cannot be used with"), "{told}");
 }
 
 /// CW-05: an archive that was cut off gives what came before, and says so.
 #[test]
 fn a_tape_file_that_is_cut_off_is_told() {
-    let place = Place::new();
-    place.ok("farm copy V src");
-    place.ok("farm write V src/a src/b --to tape.ptape");
+    let place = place();
+    place.told(0, "copy V src");
+    place.told(0, "write V src/a src/b --to tape.ptape");
     // Three blocks of it, and no filemark behind them.
     let archive = place.dumped(0, "tape.ptape");
     place.unfinished("cut.ptape", &archive[..3 * 10240], false, None);
-    let told = place.ended(2, "farm copy W --from cut.ptape");
+    let told = place.told(2, "copy W --from cut.ptape");
     assert!(told.contains("the data end within the archive"), "{told}");
-    let list = place.ok("farm ls W");
+    let list = place.told(0, "ls W");
     assert!(list.contains("src/a") && list.contains("missing"), "{list}");
-    let told = place.ended(1, "farm extract W src/b -C farm");
+    let told = place.told(1, "extract W src/b -C farm");
     assert!(told.contains("src/b: not on W: missing"), "{told}");
 }
 
@@ -213,18 +185,18 @@ fn a_tape_file_that_is_cut_off_is_told() {
 /// could read the second one.
 #[test]
 fn an_archive_behind_an_unfinished_tape_file_is_a_tape_file_of_its_own() {
-    let place = Place::new();
-    place.ok("farm copy V src");
+    let place = place();
+    place.told(0, "copy V src");
     for (image, setmark, first) in [("cut.ptape", false, 3), ("setmark.ptape", true, 4)] {
         place.unfinished(image, &[7; 2 * 10240], setmark, None);
-        let told = place.ok(&format!("farm write V --all --to {image}"));
+        let told = place.told(0, &format!("write V --all --to {image}"));
         let words = format!(
             "from object {first} on; a filemark was put before them: the tape file there had none"
         );
         assert!(told.contains(&words), "{told}");
         place.is_source(&place.dumped(1, image), "src");
         // What ends with a filemark gets no second one.
-        let told = place.ok(&format!("farm write V src/a --to {image} --json"));
+        let told = place.told(0, &format!("write V src/a --to {image} --json"));
         let shown: Value = serde_json::from_str(&told).unwrap();
         assert_eq!(shown["copies"][0]["filemark_before"], false);
         let third = place.dumped(2, image);
@@ -232,25 +204,25 @@ fn an_archive_behind_an_unfinished_tape_file_is_a_tape_file_of_its_own() {
     }
     // Where the archive does not fit, the filemark goes, too.
     place.unfinished("small.ptape", &[7; 2 * 10240], false, Some(40 << 10));
-    let before = place.ok("ls small.ptape");
-    let told = place.ended(2, "farm write V --all --to small.ptape");
+    let before = place.tape("ls small.ptape");
+    let told = place.told(2, "write V --all --to small.ptape");
     assert!(told.contains("small.ptape: it is full"), "{told}");
-    assert_eq!(place.ok("ls small.ptape"), before);
+    assert_eq!(place.tape("ls small.ptape"), before);
 }
 
 /// CW-05: what is no archive is told with the tape; of what zstd packed the way to read it is said, and no volume is
 /// made.
 #[test]
 fn a_tape_file_that_is_no_archive_is_told_with_its_tape() {
-    let place = Place::new();
+    let place = place();
     place.unfinished("noise.ptape", &[7; 2 * 10240], false, None);
-    let told = place.ended(2, "farm copy V --from noise.ptape");
+    let told = place.told(2, "copy V --from noise.ptape");
     assert!(
         told.contains("noise.ptape: byte 0 of the archive"),
         "{told}"
     );
-    place.ok("farm copy Z src --compression on");
-    let told = place.ended(2, "farm copy V --from farm/Z/FILE0000001.ptape");
+    place.told(0, "copy Z src --compression on");
+    let told = place.told(2, "copy V --from farm/Z/FILE0000001.ptape");
     assert!(told.contains("FILE0000001.ptape: compressed: "), "{told}");
     assert!(!place.path("farm/V").exists());
 }

@@ -1,76 +1,24 @@
-//! `pseudotape farm`: what it prints, and how it ends.
-
-mod tables;
+//! Its verbs: what they print, and how they end.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
-use tables::Seen;
 
-struct Place {
-    directory: tempfile::TempDir,
+use crate::place::Place;
+use crate::tables::Seen;
+
+/// A place with two files.
+fn place() -> Place {
+    Place::with(&[("src/a", "first"), ("src/b", "second")])
 }
 
 impl Place {
-    /// With a root, and two files.
-    fn new() -> Self {
-        let place = Place {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(place.path("farm")).unwrap();
-        fs::create_dir(place.path("src")).unwrap();
-        fs::write(place.path("src/a"), "first").unwrap();
-        fs::write(place.path("src/b"), "second").unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(self.directory.path())
-            .env("PSEUDOTAPE_FARM", self.path("farm"))
-            .env_remove("PSEUDOTAPE_VAULT")
-            .arg("farm")
-            .args(arguments)
-            .output()
-            .expect("the binary was built for this test")
-    }
-
-    fn ended(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{arguments:?}: {output:?}"
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn ok(&self, arguments: &[&str]) -> String {
-        self.ended(0, arguments)
-    }
-
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
-        assert!(output.stdout.is_empty(), "{output:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn json(&self, code: i32, arguments: &[&str]) -> Value {
-        let text = self.ended(code, &[arguments, &["--json"]].concat());
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-    }
-
     fn capsule(&self, number: u64) -> PathBuf {
         self.path(&format!("farm/V/FILE{number:07}.ptape"))
     }
@@ -90,7 +38,7 @@ impl Place {
 /// CW-07, CW-08, CW-68, CW-71, CW-72: the verbs, as people see them.
 #[test]
 fn files_are_kept_listed_and_got_back() {
-    let place = Place::new();
+    let place = place();
     assert!(
         place
             .ok(&["copy", "V", "src"])
@@ -133,7 +81,7 @@ fn files_are_kept_listed_and_got_back() {
 /// CW-08: a file whose capsule is gone or damaged is added again, and that is said.
 #[test]
 fn what_is_mended_is_told() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     fs::remove_file(place.capsule(1)).unwrap();
     let told = place.ok(&["add", "V", "src"]);
@@ -162,7 +110,7 @@ fn what_is_mended_is_told() {
 /// CW-74, CW-68: a list tells bad capsules from missing and released files.
 #[test]
 fn a_list_tells_bad_capsules_from_missing_files() {
-    let place = Place::new();
+    let place = place();
     for name in ["c", "d", "e"] {
         fs::write(place.path("src").join(name), name).unwrap();
     }
@@ -201,7 +149,7 @@ fn a_list_tells_bad_capsules_from_missing_files() {
 
 #[test]
 fn an_archive_on_standard_input_is_a_source() {
-    let place = Place::new();
+    let place = place();
     let tar = place.path("src.tar");
     let place_tar = tar.to_str().unwrap();
     let archive = Command::new("tar")
@@ -241,7 +189,7 @@ fn an_archive_on_standard_input_is_a_source() {
 /// CW-29, CW-69: each kind of damage is found and named, and the rest is read.
 #[test]
 fn what_is_wrong_with_a_volume_is_named_and_the_rest_is_read() {
-    let place = Place::new();
+    let place = place();
     for name in ["c", "d", "e", "f"] {
         fs::write(place.path("src").join(name), format!("text of {name}")).unwrap();
     }
@@ -317,7 +265,7 @@ fn what_is_wrong_with_a_volume_is_named_and_the_rest_is_read() {
 /// CW-70: a capsule that is alone is verified as any image is, and its bad block is told.
 #[test]
 fn a_capsule_alone_is_verified_block_by_block() {
-    let place = Place::new();
+    let place = place();
     fs::write(
         place.path("src/a"),
         [&[b'-'; 15_000][..], b"in the second block"].concat(),
@@ -345,7 +293,7 @@ fn a_capsule_alone_is_verified_block_by_block() {
 /// CW-78: what a killed command left is named, and the next one that changes the volume removes it and nothing else.
 #[test]
 fn what_is_left_over_is_removed_by_the_next_change() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src/a"]);
     let left =
         ["FILE0000002.ptape.tmp", "FILE000.dir.tmp"].map(|name| place.path("farm/V").join(name));
@@ -370,7 +318,7 @@ fn what_is_left_over_is_removed_by_the_next_change() {
 /// CW-02, CW-76: the directory is made from the capsules.
 #[test]
 fn a_directory_that_is_gone_is_made_from_the_capsules() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     let directory = place.path("farm/V/FILE000.dir");
     let before = fs::read(&directory).unwrap();
@@ -409,7 +357,7 @@ fn a_directory_that_is_gone_is_made_from_the_capsules() {
 /// CW-23, CW-24, CW-25, CW-26: what is released is gone, and its capsule says what it was; the others go on.
 #[test]
 fn a_release_takes_the_bytes_and_leaves_what_was_known() {
-    let place = Place::new();
+    let place = place();
     fs::create_dir(place.path("src/sub")).unwrap();
     fs::write(place.path("src/sub/c"), "x".repeat(100_000)).unwrap();
     place.ok(&["copy", "V", "src"]);
@@ -467,7 +415,7 @@ fn a_release_takes_the_bytes_and_leaves_what_was_known() {
 /// CW-27, CW-28: a volume of which all is released is deleted, after a confirmation, and with nothing of others in it.
 #[test]
 fn a_volume_of_which_all_is_released_is_deleted() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     assert!(place.refused(&["release", "V", "--all"]).contains("--yes"));
     fs::write(place.path("farm/V/note"), "mine").unwrap();
@@ -510,7 +458,7 @@ fn a_volume_of_which_all_is_released_is_deleted() {
 /// CW-32, CW-40: volumes are merged in the order in which they are said, and stay as they are.
 #[test]
 fn volumes_are_merged_into_one() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "one", "src/a"]);
     fs::write(place.path("src/a"), "changed later").unwrap();
     place.ok(&["copy", "two", "src"]);
@@ -550,7 +498,7 @@ fn volumes_are_merged_into_one() {
 /// CW-73: a note is shown, stays with its title, and with the volume where its folder is copied.
 #[test]
 fn a_note_stays_with_its_file() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     let noted = place.ok(&["annotate", "V", "src/a", "signed by both"]);
     assert!(noted.contains("signed by both"), "{noted}");
@@ -606,7 +554,7 @@ fn a_note_stays_with_its_file() {
 /// CW-63: a second writer waits for the first one and is told for whom, or fails at once where it is not to wait.
 #[test]
 fn a_volume_that_another_command_changes_is_waited_for() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src/a"]);
     let folder = fs::File::open(place.path("farm/V")).unwrap();
     let held = Flock::lock(folder, FlockArg::LockExclusive).unwrap();
@@ -624,10 +572,8 @@ fn a_volume_that_another_command_changes_is_waited_for() {
     // Who only looks waits for nobody.
     place.ok(&["verify", "V"]);
     place.ok(&["repair", "V"]);
-    let mut waiting = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-        .current_dir(place.directory.path())
-        .env("PSEUDOTAPE_FARM", place.path("farm"))
-        .args(["farm", "add", "V", "src/b", "--lock-wait", "1000"])
+    let mut waiting = place
+        .command("add V src/b --lock-wait 1000")
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -647,7 +593,7 @@ fn a_volume_that_another_command_changes_is_waited_for() {
 /// CW-76, CW-77, CW-79: what helps is shown, and done with --yes; a file that is gone is skipped with a notice then.
 #[test]
 fn a_repair_proposes_first_and_says_what_it_did() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     assert!(place.ok(&["repair", "V"]).contains("V: 0 findings"));
     fs::remove_file(place.capsule(1)).unwrap();
@@ -708,7 +654,7 @@ fn a_repair_proposes_first_and_says_what_it_did() {
 /// An archive that can't be read leaves no volume in the way of the next copy; what was there stays.
 #[test]
 fn a_copy_of_an_archive_that_is_none_leaves_no_volume() {
-    let place = Place::new();
+    let place = place();
     fs::write(place.path("a.tar"), vec![b'x'; 2048]).unwrap();
     for verb in ["copy", "add"] {
         let output = place.run(&[verb, "V", "--tar", "a.tar"]);
@@ -727,7 +673,7 @@ fn a_copy_of_an_archive_that_is_none_leaves_no_volume() {
 
 #[test]
 fn bad_input_is_told_with_the_way_out() {
-    let place = Place::new();
+    let place = place();
     for (arguments, words) in [
         (&["add", "../x", "src"][..], "can't be the name of a volume"),
         (&["add", "a/b", "src"], "can't be the name of a volume"),
@@ -788,7 +734,7 @@ fn killed_before_its_directory(place: &Place) {
 /// CW-03, CW-08: the same command again makes no second capsule of a file that a killed one had committed.
 #[test]
 fn what_a_killed_command_committed_is_taken_in() {
-    let place = Place::new();
+    let place = place();
     killed_before_its_directory(&place);
     assert!(
         place
@@ -809,7 +755,7 @@ fn what_a_killed_command_committed_is_taken_in() {
 /// What lies where a capsule should be is no matter of `add`, which could not replace it.
 #[test]
 fn repair_says_what_helps_where_something_else_has_the_name_of_a_capsule() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     fs::rename(place.capsule(1), place.path("moved")).unwrap();
     std::os::unix::fs::symlink(place.path("moved"), place.capsule(1)).unwrap();
@@ -824,7 +770,7 @@ fn repair_says_what_helps_where_something_else_has_the_name_of_a_capsule() {
 
 #[test]
 fn a_folder_that_is_not_there_and_a_tape_that_is_said_twice_are_refused() {
-    let place = Place::new();
+    let place = place();
     place.ok(&["copy", "V", "src"]);
     let words = place.refused(&["extract", "V", "--all", "-C", "nowhere"]);
     assert!(
@@ -839,7 +785,7 @@ fn a_folder_that_is_not_there_and_a_tape_that_is_said_twice_are_refused() {
 /// What is printed is what docs/FARM.md has, by field and by kind; and each field of it is printed by something here.
 #[test]
 fn reports_are_those_of_the_document() {
-    let place = Place::new();
+    let place = place();
     let mut seen = Seen::default();
     let mut see = |name: &str, value: &Value| seen.add(&format!("farm {name}"), value);
     let strange = place.path("src").join(OsStr::from_bytes(b"\xff"));

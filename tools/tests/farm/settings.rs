@@ -1,64 +1,16 @@
 //! The settings of farms, and what they do to volumes.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
 
-use serde_json::Value;
+use crate::place::Place;
 
-struct Place {
-    directory: tempfile::TempDir,
+fn place() -> Place {
+    Place::with(&[("text", &"a line that comes often\n".repeat(500))])
 }
 
 impl Place {
-    fn new() -> Self {
-        let place = Place {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(place.path("farm")).unwrap();
-        fs::write(place.path("text"), "a line that comes often\n".repeat(500)).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn configured(&self, text: &str) {
-        let root = self.path("farm");
-        let text = format!("root = \"{}\"\n{text}", root.display());
-        fs::write(self.path("farm.toml"), text).unwrap();
-    }
-
-    fn run(&self, words: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(self.directory.path())
-            .env_remove("PSEUDOTAPE_FARM")
-            .env_remove("PSEUDOTAPE_VAULT")
-            .args(["farm", "--config", "farm.toml"])
-            .args(words.split(' '))
-            .output()
-            .expect("the binary was built for this test")
-    }
-
-    fn ok(&self, words: &str) -> String {
-        let output = self.run(words);
-        assert_eq!(output.status.code(), Some(0), "{words}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn refused(&self, words: &str) -> String {
-        let output = self.run(words);
-        assert_eq!(output.status.code(), Some(2), "{words}: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn json(&self, words: &str) -> Value {
-        serde_json::from_str(&self.ok(&format!("{words} --json"))).unwrap()
-    }
-
     fn is_compressed(&self, volume: &str) -> bool {
-        let list = self.json("ls");
+        let list = self.json(0, "ls");
         let volumes = list["volumes"].as_array().unwrap();
         let found = volumes.iter().find(|one| one["volume"] == volume);
         found.unwrap()["compressed"].as_bool().unwrap()
@@ -68,7 +20,7 @@ impl Place {
 /// CW-48, CW-49: what the file says, and what the command line says, decide what a new volume is.
 #[test]
 fn a_new_volume_is_compressed_as_the_file_and_the_command_line_say() {
-    let place = Place::new();
+    let place = place();
     for (number, (file, line, compressed)) in [
         ("", "", false),
         ("compression = false\n", " --compression on", true),
@@ -94,7 +46,7 @@ fn a_new_volume_is_compressed_as_the_file_and_the_command_line_say() {
 /// CW-48, CW-50: the file says something else later: the volume stays, both sizes are shown, and the file comes back.
 #[test]
 fn a_volume_that_is_there_stays_as_it_is() {
-    let place = Place::new();
+    let place = place();
     place.configured("compression = true\n");
     place.ok("copy V text");
     place.configured("compression = false\n");
@@ -105,7 +57,7 @@ fn a_volume_that_is_there_stays_as_it_is() {
         refused.contains("volume V is compressed, and stays as it was made"),
         "{refused}"
     );
-    let files = place.json("ls V");
+    let files = place.json(0, "ls V");
     for file in files["files"].as_array().unwrap() {
         let sizes = (
             file["bytes"].as_u64().unwrap(),
@@ -127,9 +79,9 @@ fn a_volume_that_is_there_stays_as_it_is() {
 /// CW-81: all settings, each with who said it.
 #[test]
 fn all_settings_are_shown_with_their_sources() {
-    let place = Place::new();
+    let place = place();
     place.configured("lock-wait = 7\nhost = \"castor\"\n");
-    let shown = place.json("config show --root elsewhere");
+    let shown = place.json(0, "config show --root elsewhere");
     let sources: Vec<String> = shown["settings"]
         .as_array()
         .unwrap()
@@ -171,7 +123,7 @@ fn all_settings_are_shown_with_their_sources() {
 /// are, and changes nothing.
 #[test]
 fn private_volumes_are_read_by_others_and_changed_by_their_host() {
-    let place = Place::new();
+    let place = place();
     let host =
         |name: &str| place.configured(&format!("volumes = \"private\"\nhost = \"{name}\"\n"));
     host("castor");

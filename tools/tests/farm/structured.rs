@@ -1,47 +1,30 @@
 //! Volumes whose capsules lie in folders that follow the titles.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 
 use serde_json::Value;
 
-struct Place {
-    directory: tempfile::TempDir,
+use crate::place::{Place, ended, me};
+
+/// Two places with files: one title is a file in the first, and a folder in the second.
+fn place() -> Place {
+    let place = Place::with(&[("one/U/A", "the file A"), ("other/U/A/B", "the file B")]);
+    fs::create_dir(place.path("out")).unwrap();
+    place
 }
 
 impl Place {
-    /// Two places with files: one title is a file in the first, and a folder in the second.
-    fn new() -> Self {
-        let place = Place {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        for folder in ["farm", "one/U", "other/U/A", "out"] {
-            fs::create_dir_all(place.path(folder)).unwrap();
-        }
-        fs::write(place.path("one/U/A"), "the file A").unwrap();
-        fs::write(place.path("other/U/A/B"), "the file B").unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
     fn run_in(&self, folder: &str, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(self.path(folder))
-            .env("PSEUDOTAPE_FARM", self.path("farm"))
-            .arg("farm")
-            .args(words)
-            .output()
-            .expect("the binary was built for this test")
+        let mut command = self.command(words);
+        command.current_dir(self.path(folder)).output().unwrap()
     }
 
-    fn ok(&self, folder: &str, words: &[&str]) -> String {
-        let output = self.run_in(folder, words);
-        assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
+    fn ok_in(&self, folder: &str, words: &[&str]) -> String {
+        let mut command = self.command(words);
+        command.current_dir(self.path(folder));
+        ended(command, 0).0
     }
 
     fn there(&self, name: &str) -> bool {
@@ -52,27 +35,27 @@ impl Place {
 /// CW-53: the capsules lie where the titles say, later commands need no option, and both forms are verified.
 #[test]
 fn capsules_lie_in_the_folders_of_their_titles() {
-    let place = Place::new();
-    place.ok("one", &["copy", "V", "U", "--structured"]);
-    place.ok("other", &["add", "V", "U"]);
+    let place = place();
+    place.ok_in("one", &["copy", "V", "U", "--structured"]);
+    place.ok_in("other", &["add", "V", "U"]);
     assert!(place.there("FILE000.dir"));
     assert!(place.there("U/FILE0000001.ptape"));
     assert!(place.there("U/A/FILE0000002.ptape"));
-    let whole = place.ok("out", &["verify", "V"]);
+    let whole = place.ok_in("out", &["verify", "V"]);
     assert!(
         whole.contains("2 capsules whole") && whole.contains("0 findings"),
         "{whole}"
     );
-    let shown = place.ok("out", &["show", "V", "U/A/B"]);
+    let shown = place.ok_in("out", &["show", "V", "U/A/B"]);
     assert!(shown.contains("V/U/A/FILE0000002.ptape"), "{shown}");
-    place.ok("out", &["extract", "V", "U/A/B"]);
+    place.ok_in("out", &["extract", "V", "U/A/B"]);
     assert_eq!(fs::read(place.path("out/U/A/B")).unwrap(), b"the file B");
     // A capsule is one as any other.
-    place.ok("one", &["copy", "P", "U"]);
-    assert!(place.ok("out", &["verify", "P"]).contains("0 findings"));
+    place.ok_in("one", &["copy", "P", "U"]);
+    assert!(place.ok_in("out", &["verify", "P"]).contains("0 findings"));
     let refused = place.run_in("one", &["add", "P", "U", "--structured"]);
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-    let merged = place.ok("out", &["merge", "P", "V"]);
+    let merged = place.ok_in("out", &["merge", "P", "V"]);
     assert!(merged.contains("1 file added"), "{merged}");
     assert!(place.path("farm/P/FILE0000002.ptape").exists());
 }
@@ -80,9 +63,9 @@ fn capsules_lie_in_the_folders_of_their_titles() {
 /// CW-53: what is wrong in folders is found, named and repaired, and the directory comes back from them.
 #[test]
 fn damage_in_folders_is_found_and_repaired() {
-    let place = Place::new();
-    place.ok("one", &["copy", "V", "U", "--structured"]);
-    place.ok("other", &["add", "V", "U"]);
+    let place = place();
+    place.ok_in("one", &["copy", "V", "U", "--structured"]);
+    place.ok_in("other", &["add", "V", "U"]);
     fs::write(place.path("farm/V/U/note"), "mine").unwrap();
     fs::rename(
         place.path("farm/V/U/FILE0000001.ptape"),
@@ -104,31 +87,31 @@ fn damage_in_folders_is_found_and_repaired() {
         place.path("farm/V/U/FILE0000001.ptape"),
     )
     .unwrap();
-    assert!(place.ok("out", &["verify", "V"]).contains("0 findings"));
+    assert!(place.ok_in("out", &["verify", "V"]).contains("0 findings"));
 
     // No directory: nobody takes the folder for an empty one.
     fs::remove_file(place.path("farm/V/FILE000.dir")).unwrap();
     let refused = place.run_in("one", &["add", "V", "U"]);
     assert_eq!(refused.status.code(), Some(2), "{refused:?}");
-    place.ok("out", &["rebuild", "V"]);
+    place.ok_in("out", &["rebuild", "V"]);
     assert!(
         place
-            .ok("out", &["verify", "V"])
+            .ok_in("out", &["verify", "V"])
             .contains("2 capsules whole")
     );
     fs::write(place.path("one/U/C"), "another one").unwrap();
-    place.ok("one", &["add", "V", "U"]);
+    place.ok_in("one", &["add", "V", "U"]);
     assert!(place.there("U/FILE0000003.ptape"), "it is structured still");
 
     fs::remove_file(place.path("farm/V/U/A/FILE0000002.ptape")).unwrap();
-    place.ok("out", &["repair", "V", "--yes"]);
+    place.ok_in("out", &["repair", "V", "--yes"]);
     assert!(
         place.there("U/A/FILE0000002.ptape"),
         "one that says that it is missing"
     );
     assert!(
         place
-            .ok("out", &["verify", "V"])
+            .ok_in("out", &["verify", "V"])
             .contains("1 without their files")
     );
 }
@@ -136,16 +119,16 @@ fn damage_in_folders_is_found_and_repaired() {
 /// CW-53: released to the last, nothing is left of the volume; and a link in a folder's place leads nobody anywhere.
 #[test]
 fn a_structured_volume_is_deleted_with_its_folders() {
-    let place = Place::new();
-    place.ok("one", &["copy", "V", "U", "--structured"]);
-    place.ok("other", &["add", "V", "U"]);
-    place.ok("out", &["release", "V", "U/A/B"]);
+    let place = place();
+    place.ok_in("one", &["copy", "V", "U", "--structured"]);
+    place.ok_in("other", &["add", "V", "U"]);
+    place.ok_in("out", &["release", "V", "U/A/B"]);
     assert!(place.there("U/A/FILE0000003.ptape"), "its stub lies there");
     assert!(!place.there("U/A/FILE0000002.ptape"));
-    place.ok("out", &["release", "V", "--all", "--yes"]);
+    place.ok_in("out", &["release", "V", "--all", "--yes"]);
     assert!(!place.path("farm/V").exists());
 
-    place.ok("one", &["copy", "V", "U", "--structured"]);
+    place.ok_in("one", &["copy", "V", "U", "--structured"]);
     fs::create_dir(place.path("elsewhere")).unwrap();
     std::os::unix::fs::symlink(place.path("elsewhere"), place.path("farm/V/U/A")).unwrap();
     let output = place.run_in("other", &["add", "V", "U"]);
@@ -157,29 +140,26 @@ fn a_structured_volume_is_deleted_with_its_folders() {
 /// CW-54, CW-59: a script hears in both forms where the capsules are, and what it writes can lie by them.
 #[test]
 fn a_script_finds_the_capsules_of_both_forms() {
-    let place = Place::new();
+    let place = place();
     let script = place.path("script");
     fs::write(
         &script,
-        "cat >'BASE/heard'".replace("BASE", &place.directory.path().display().to_string()),
+        "cat >'BASE/heard'".replace("BASE", &place.path("").display().to_string()),
     )
     .unwrap();
     for (volume, options) in [("P", &[][..]), ("V", &["--structured"])] {
         let command = format!("sh '{}'", script.display());
         // As this user: the folder of the test is nobody's.
-        let user = nix::unistd::User::from_uid(nix::unistd::getuid())
-            .unwrap()
-            .unwrap();
         fs::write(
-            place.path("farm.toml"),
-            format!("script-user = \"{}\"\n", user.name),
+            place.path("script.toml"),
+            format!("script-user = \"{}\"\n", me()),
         )
         .unwrap();
-        let config = place.path("farm.toml").display().to_string();
+        let config = place.path("script.toml").display().to_string();
         let words = [
             "copy", volume, "U", "--script", &command, "--config", &config,
         ];
-        place.ok("one", &[&words[..], options].concat());
+        place.ok_in("one", &[&words[..], options].concat());
         let heard = fs::read_to_string(place.path("heard")).unwrap();
         let heard: Value = serde_json::from_str(&heard).unwrap();
         let path = Path::new(heard["files"][0]["path"].as_str().unwrap());

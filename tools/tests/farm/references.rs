@@ -1,67 +1,27 @@
 //! References to volumes of farms in the catalog of a vault: `--backup`, `--catalog`, `refs`, `purge`.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 
-struct Place {
-    directory: tempfile::TempDir,
+use crate::place::{Place, ended};
+
+/// A place with three files.
+fn place() -> Place {
+    let place = Place::with(&[
+        ("files/a", "this is a"),
+        ("files/b", "this is b"),
+        ("files/c", "this is c"),
+    ]);
+    fs::create_dir(place.path("out")).unwrap();
+    place
 }
 
 impl Place {
-    fn new() -> Self {
-        let place = Place {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(place.path("farm")).unwrap();
-        fs::create_dir(place.path("files")).unwrap();
-        fs::create_dir(place.path("out")).unwrap();
-        for name in ["a", "b", "c"] {
-            fs::write(place.path("files").join(name), format!("this is {name}")).unwrap();
-        }
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn run_as(&self, vault: &str, words: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(self.directory.path())
-            .env("PSEUDOTAPE_FARM", self.path("farm"))
-            .env("PSEUDOTAPE_VAULT", self.path(vault))
-            .arg("farm")
-            .args(words.split(' '))
-            .output()
-            .expect("the binary was built for this test")
-    }
-
-    fn run(&self, words: &str) -> Output {
-        self.run_as("vault", words)
-    }
-
-    fn ok(&self, words: &str) -> String {
-        let output = self.run(words);
-        assert_eq!(output.status.code(), Some(0), "{words}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn refused(&self, words: &str) -> String {
-        let output = self.run(words);
-        assert_eq!(output.status.code(), Some(2), "{words}: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn json(&self, words: &str) -> Value {
-        serde_json::from_str(&self.ok(&format!("{words} --json"))).unwrap()
-    }
-
     /// File, state, and the serial numbers of its references.
     fn references(&self) -> Vec<(String, String, Vec<String>)> {
-        let list = self.json("refs");
+        let list = self.json(0, "refs");
         let files = list["files"].as_array().unwrap().iter();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let files = files.map(|file| {
@@ -79,9 +39,9 @@ impl Place {
 /// needs it.
 #[test]
 fn a_volume_of_a_backup_has_its_serial_number_in_its_folder() {
-    let place = Place::new();
+    let place = place();
     assert!(!place.path("vault").exists());
-    let added = place.json("copy TEST files --backup --serial TEST01");
+    let added = place.json(0, "copy TEST files --backup --serial TEST01");
     assert_eq!(added["serial"], "TEST01");
     assert_eq!(added["cataloged"].as_array().unwrap().len(), 3);
     assert!(place.path("vault/catalog.sqlite").exists());
@@ -126,7 +86,7 @@ fn a_volume_of_a_backup_has_its_serial_number_in_its_folder() {
 /// CW-11: what does not fit is refused before anything is copied.
 #[test]
 fn what_does_not_fit_the_library_is_refused_before_copying() {
-    let place = Place::new();
+    let place = place();
     let words = place.refused("copy V files --backup");
     assert!(words.contains("needs the serial number"), "{words}");
     place.ok("copy V files/a --backup --serial S1");
@@ -135,8 +95,8 @@ fn what_does_not_fit_the_library_is_refused_before_copying() {
         words.contains("S1 is the serial number of volume V"),
         "{words}"
     );
-    let tape = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-        .current_dir(place.directory.path())
+    let tape = place
+        .program()
         .args("vault add --new --capacity 1M --vault vault".split(' '))
         .output()
         .unwrap();
@@ -150,7 +110,7 @@ fn what_does_not_fit_the_library_is_refused_before_copying() {
 /// CW-10: of five files one fails, and the others have references.
 #[test]
 fn a_file_that_did_not_arrive_has_no_reference() {
-    let place = Place::new();
+    let place = place();
     fs::create_dir(place.path("files/d")).unwrap();
     let socket = std::os::unix::net::UnixListener::bind(place.path("files/bb"));
     let output = place.run("copy V files --backup --serial S1");
@@ -160,7 +120,7 @@ fn a_file_that_did_not_arrive_has_no_reference() {
     assert_eq!(names, ["a", "b", "c"]);
     // A file that is present gets none.
     place.ok("copy W files/a");
-    let added = place.json("add W files/a files/b --catalog --serial S2");
+    let added = place.json(0, "add W files/a files/b --catalog --serial S2");
     let archived = added["archived"].as_array().unwrap();
     assert_eq!(archived.len(), 1, "{added}");
     assert_eq!(archived[0]["title"], "files/b");
@@ -169,7 +129,7 @@ fn a_file_that_did_not_arrive_has_no_reference() {
 /// CW-14, CW-15, CW-17, CW-18: the archive has each copy, with serial numbers that are said or counted.
 #[test]
 fn the_archive_lists_every_copy_with_a_serial_number() {
-    let place = Place::new();
+    let place = place();
     let words = place.refused("copy U files/a --catalog");
     assert!(words.contains("needs a serial number"), "{words}");
     assert!(!place.path("farm/U").exists());
@@ -178,20 +138,26 @@ fn the_archive_lists_every_copy_with_a_serial_number() {
         assert!(words.contains("begins no series"), "{words}");
     }
     assert!(place.ok("serial DF0009").contains("DF0009"));
-    assert_eq!(place.json("copy U files/a --catalog")["serial"], "DF0009");
-    assert_eq!(place.json("copy V files/a --catalog")["serial"], "DF0010");
-    assert_eq!(place.json("add V files/b --catalog")["serial"], "DF0010");
     assert_eq!(
-        place.json("copy W files/a --catalog --serial SAID")["serial"],
+        place.json(0, "copy U files/a --catalog")["serial"],
+        "DF0009"
+    );
+    assert_eq!(
+        place.json(0, "copy V files/a --catalog")["serial"],
+        "DF0010"
+    );
+    assert_eq!(place.json(0, "add V files/b --catalog")["serial"], "DF0010");
+    assert_eq!(
+        place.json(0, "copy W files/a --catalog --serial SAID")["serial"],
         "SAID"
     );
     assert!(
         place.path("farm/W/FILE000.dir").exists(),
         "the archive needs no folder of its own"
     );
-    assert_eq!(place.json("serial")["next"], "DF0011");
+    assert_eq!(place.json(0, "serial")["next"], "DF0011");
 
-    let list = place.json("refs files/a");
+    let list = place.json(0, "refs files/a");
     let references = list["files"][0]["references"].as_array().unwrap();
     let mut shown: Vec<_> = references
         .iter()
@@ -221,25 +187,25 @@ fn the_archive_lists_every_copy_with_a_serial_number() {
 /// CW-13: a volume of the archive has no second folder, whichever command says its serial number.
 #[test]
 fn the_serial_number_of_a_volume_of_the_archive_means_that_volume() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy D files/a --catalog --serial S1");
     place.ok("add D files/b --serial S1");
     place.ok("compare-add D files/c --serial S1");
     place.ok("copy E files --catalog --serial S2");
     place.ok("merge D E --serial S1");
     assert!(!place.path("farm/D[S1]").exists());
-    let listed = place.json("ls D --serial S1");
+    let listed = place.json(0, "ls D --serial S1");
     assert_eq!(listed["files"].as_array().unwrap().len(), 3);
 }
 
 /// A path and a title can be the same words: nobody's references go by mistake.
 #[test]
 fn a_purge_that_means_files_of_two_kinds_is_refused() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy V files --catalog --serial S1");
     let archive = place.path("archive.tar");
     let made = Command::new("tar")
-        .current_dir(place.directory.path())
+        .current_dir(place.path(""))
         .args(["-cf", "archive.tar", "files/a"])
         .status()
         .unwrap();
@@ -254,7 +220,7 @@ fn a_purge_that_means_files_of_two_kinds_is_refused() {
         "{words}"
     );
     let path = place.path("files/a");
-    let purged = place.json(&format!("purge {}", path.display()));
+    let purged = place.json(0, &format!("purge {}", path.display()));
     assert_eq!(purged["references"], 1);
     assert_eq!(place.references().len(), 3);
     // A part of a volume is no list of it.
@@ -265,7 +231,7 @@ fn a_purge_that_means_files_of_two_kinds_is_refused() {
 /// CW-17: jobs that run at once get different serial numbers.
 #[test]
 fn jobs_that_run_at_once_have_different_serial_numbers() {
-    let place = Place::new();
+    let place = place();
     place.ok("serial DF0001");
     // However slow the disk is: each of them waits for the others.
     let path = place.path("vault/vault.toml");
@@ -275,8 +241,9 @@ fn jobs_that_run_at_once_have_different_serial_numbers() {
     fs::write(&path, patient).unwrap();
     let serials: Vec<String> = std::thread::scope(|scope| {
         let place = &place;
-        let job =
-            |job: usize| scope.spawn(move || place.json(&format!("copy V{job} files --catalog")));
+        let job = |job: usize| {
+            scope.spawn(move || place.json(0, &format!("copy V{job} files --catalog")))
+        };
         let jobs: Vec<_> = (0..4).map(job).collect();
         let done = jobs.into_iter().map(|job| job.join().unwrap());
         done.map(|added| added["serial"].as_str().unwrap().to_owned())
@@ -290,7 +257,7 @@ fn jobs_that_run_at_once_have_different_serial_numbers() {
 /// CW-19: a removed file keeps its references until they are purged, and the capsule stays then.
 #[test]
 fn a_removed_file_keeps_its_references_until_they_are_purged() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy V files --catalog --serial S1");
     fs::remove_file(place.path("files/a")).unwrap();
     let files = place.references();
@@ -298,7 +265,7 @@ fn a_removed_file_keeps_its_references_until_they_are_purged() {
         (files[0].1.as_str(), files[1].1.as_str()),
         ("removed", "resident")
     );
-    let purged = place.json("purge files/a");
+    let purged = place.json(0, "purge files/a");
     assert_eq!(
         (purged["references"].as_u64(), purged["files"].as_u64()),
         (Some(1), Some(1))
@@ -320,7 +287,7 @@ fn a_removed_file_keeps_its_references_until_they_are_purged() {
 /// itself.
 #[test]
 fn released_and_removed_files_are_told_apart() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy V files --catalog --serial S1");
     fs::remove_file(place.path("files/b")).unwrap();
     fs::write(place.path("files/c"), "that is c").unwrap();
@@ -367,7 +334,7 @@ fn released_and_removed_files_are_told_apart() {
 /// CW-36, CW-37, CW-38, CW-39: a merge refers to the files whose capsules it copies; only a copy makes entries.
 #[test]
 fn a_merge_refers_to_the_files_of_its_sources() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy KNOWN files/a --catalog --serial S1");
     place.ok("copy UNKNOWN files/b");
     let words = place.refused("merge M KNOWN UNKNOWN --backup");
@@ -378,7 +345,7 @@ fn a_merge_refers_to_the_files_of_its_sources() {
     assert!(text.contains("files/a cataloged on M[M1]"), "{text}");
     assert!(text.contains("files/b not cataloged"), "{text}");
     assert_eq!(place.references().len(), 1);
-    let list = place.json("refs files/a");
+    let list = place.json(0, "refs files/a");
     assert_eq!(list["files"][0]["references"][0]["serial"], "M1");
 
     let text = place.ok("merge N KNOWN UNKNOWN --verb copy --backup --serial N1");
@@ -392,12 +359,12 @@ fn a_merge_refers_to_the_files_of_its_sources() {
 /// CW-18: what the farm did to a copy is shown beside its reference.
 #[test]
 fn a_reference_says_what_became_of_its_copy() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy V files --catalog --serial S1");
     place.ok("release V files/a");
     fs::write(place.path("files/b"), "a longer file b").unwrap();
     place.ok("compare-add V files/b");
-    let list = place.json("refs");
+    let list = place.json(0, "refs");
     let copies: Vec<_> = list["files"]
         .as_array()
         .unwrap()
@@ -406,7 +373,7 @@ fn a_reference_says_what_became_of_its_copy() {
         .collect();
     assert_eq!(copies, ["released", "replaced", "ok"]);
     let copy_of_c = || {
-        let list = place.json("refs files/c");
+        let list = place.json(0, "refs files/c");
         list["files"][0]["references"][0]["copy"].clone()
     };
     // What can't be looked at may have the copy all the same.
@@ -420,14 +387,13 @@ fn a_reference_says_what_became_of_its_copy() {
     fs::create_dir(place.path("farm/W")).unwrap();
     assert_eq!(copy_of_c(), "no volume");
     // Another vault knows nothing of all that.
-    let output = place.run_as("other", "refs");
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    place.refused(&format!("refs --vault {}", place.path("other").display()));
 }
 
 /// CW-30, CW-31, CW-35: a verification and a merge write the list of a volume, as the catalog has it or as NULL.
 #[test]
 fn a_list_of_a_volume_is_called_by_name_date_and_serial_number() {
-    let place = Place::new();
+    let place = place();
     place.ok("copy V files --catalog --serial S1");
     let words = place.refused("verify V --list out");
     assert!(words.contains("needs the serial number"), "{words}");
@@ -478,7 +444,7 @@ fn a_list_of_a_volume_is_called_by_name_date_and_serial_number() {
 fn a_dropped_original_is_named_in_one_line_and_by_its_bytes() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    let place = Place::new();
+    let place = place();
     fs::write(
         place.path("files").join(OsStr::from_bytes(b"x\nb\xff")),
         "x",
@@ -486,22 +452,16 @@ fn a_dropped_original_is_named_in_one_line_and_by_its_bytes() {
     .unwrap();
     place.ok("copy V files --catalog --serial S1");
     let drop = |extra: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_pseudotape"))
-            .current_dir(place.directory.path())
-            .env("PSEUDOTAPE_FARM", place.path("farm"))
-            .env("PSEUDOTAPE_VAULT", place.path("vault"))
-            .args(["farm", "drop-original"])
+        let mut command = place.command("drop-original");
+        command
             .args(extra)
-            .arg(OsStr::from_bytes(b"files/x\nb\xff"))
-            .output()
-            .expect("the binary was built for this test");
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        output.stdout
+            .arg(OsStr::from_bytes(b"files/x\nb\xff"));
+        ended(command, 0).0
     };
-    let text = String::from_utf8(drop(&[])).unwrap();
+    let text = drop(&[]);
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(text.contains("files/x\\nb\\xff: can go"), "{text}");
-    let shown: Value = serde_json::from_slice(&drop(&["--json"])).unwrap();
+    let shown: Value = serde_json::from_str(&drop(&["--json"])).unwrap();
     let bytes = shown["same"][0]["file_bytes"].as_str().unwrap();
     assert!(bytes.ends_with("780a62ff"), "{bytes}");
 }

@@ -1,0 +1,5 @@
+//! `pseudotape vault clone`, and what follows on it.
+
+mod cloning;
+mod place;
+mod settling;
