@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{ControlSettings, default_socket, parse_mode};
-use pseudotape_human::{field_meant, read_text_file};
 use pseudotape_rack::ChangerPlace;
 use pseudotape_sink::Lent;
 use serde::Deserialize;
@@ -21,6 +20,7 @@ pub use values::absolute;
 mod drive;
 mod images;
 mod legs;
+mod tables;
 mod values;
 
 pub use drive::{
@@ -28,6 +28,7 @@ pub use drive::{
 };
 pub(crate) use drive::{default_serial, drive_keys, parse_option};
 pub use legs::LegsConfig;
+pub use tables::{Tables, read_toml};
 
 /// Most drives of one daemon.
 pub const MAX_DRIVES: usize = 256;
@@ -186,39 +187,32 @@ enum FrontendName {
 /// after the file's.
 pub fn read(arguments: &Arguments) -> Result<Config> {
     let file = match &arguments.config {
-        Some(path) => read_file(path)?,
+        Some(path) => read_toml(path)?,
         None => FileConfig::default(),
     };
-    let mut tables = file.drive;
-    for spec in &arguments.drive {
-        tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
-    }
     let FileConfig {
-        library: mut libraries,
+        drive: drives,
+        library: libraries,
+        changers,
         ..
     } = file;
+    let of_file = Tables {
+        drives,
+        libraries,
+        changers,
+    };
     let Arguments {
-        library: folders, ..
+        drive,
+        library,
+        changer,
+        ..
     } = arguments;
-    libraries.extend(folders.iter().cloned().map(LibraryTable::of));
-    let libraries = libraries.into_iter().map(check_library);
-    let libraries: Vec<LibraryConfig> = libraries.collect::<Result<_>>()?;
+    let tables = of_file.with_line(drive, library, changer)?;
     ensure!(
-        !tables.is_empty() || !libraries.is_empty(),
+        !tables.drives.is_empty() || !tables.libraries.is_empty(),
         "no drive to serve: give --drive IMAGE (or --drive '' for an empty one), or [[drive]] in a --config file"
     );
-    ensure!(
-        tables.len() <= MAX_DRIVES,
-        "{} drives: one daemon serves at most {MAX_DRIVES}",
-        tables.len()
-    );
-    let changers = file.changers.iter().chain(&arguments.changer);
-    let changers = changers.map(|text| Ok(text.parse()?));
-    let changers: Vec<ChangerPlace> = changers.collect::<Result<_>>().context("--changer")?;
-    let drives = tables.into_iter().enumerate().map(|(number, table)| {
-        check_drive(number, table).with_context(|| format!("drive {number}"))
-    });
-    let mut drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
+    let (mut drives, libraries, changers) = tables.check(MAX_DRIVES, check_drive, check_library)?;
     let vault = arguments.vault.clone().or(file.vault);
     let mode = arguments.mode.as_ref().or(file.mode.as_ref());
     let node_mode = mode.map_or(Ok(DEFAULT_NODE_MODE), |text| parse_mode(text))?;
@@ -354,15 +348,6 @@ fn check_sockets(drives: &[DriveConfig], control: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn read_file(path: &Path) -> Result<FileConfig> {
-    let text = read_text_file(path)
-        .with_context(|| format!("can't read configuration {}", path.display()))?;
-    // The parser's message shows the line and points at the key.
-    toml::from_str(&text)
-        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
-        .with_context(|| format!("configuration {}", path.display()))
 }
 
 fn choose_frontend(

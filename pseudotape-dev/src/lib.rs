@@ -22,6 +22,7 @@ mod legs_side;
 #[cfg(test)]
 mod legs_test;
 pub mod library;
+pub mod listening;
 mod loading;
 pub mod manual;
 mod one_load;
@@ -39,7 +40,7 @@ mod tape_node_test;
 mod tape_view;
 pub mod vault;
 
-pub use frontend::{slave_sockets, socket_group};
+pub use frontend::slave_sockets;
 
 /// Longest block that the daemon serves, whatever the personality says.
 pub const MAX_BLOCK_BYTES: u32 = 16 << 20;

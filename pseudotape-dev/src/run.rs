@@ -4,29 +4,24 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_control::{
-    ControlServer, Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status,
-    VaultStatus, rights_in_words,
+    Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status, VaultStatus,
 };
 use pseudotape_human::{HumanBytes, explain};
 use pseudotape_sink::Lent;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
-use crate::config::{Config, ControlConfig, MAX_DRIVES};
+use crate::config::{Config, MAX_DRIVES};
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
 use crate::library::{Libraries, ServedLibrary, take_libraries};
+use crate::listening::{control_in_words, listen_control, listen_for_signals};
 use crate::scsi_here;
 use crate::tape_drive::TapeDrive;
 use crate::vault::{Desk, Volumes, Wanted};
-
-/// How another group of the control socket is named.
-const CONTROL_GROUP: &str = "'group' of [control]";
 
 /// How often the throughput of legs is sampled.
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -51,11 +46,9 @@ struct Drives {
 
 /// Serves until a signal asks to end; then closes open files, commits, closes the images and removes the nodes.
 pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
-    // The daemon listens before anything else, so that an early SIGTERM ends it cleanly as well.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
-    listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
+    listen_for_signals(events.clone(), Event::Signal, Arc::clone(&asked_to_end))?;
     scsi_here::tell();
     let desk = config.vault.as_deref();
     let desk = desk
@@ -169,38 +162,6 @@ pub fn of_drives(desk: Option<&Arc<Desk>>) -> Option<Arc<dyn Volumes>> {
     Some(Arc::clone(desk) as Arc<dyn Volumes>)
 }
 
-fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
-    let group = frontend::socket_group(&config.group, CONTROL_GROUP)?;
-    let (socket, operator) = (&config.socket, Arc::clone(operator));
-    let most = config.max_clients;
-    Ok(ControlServer::start(
-        socket,
-        config.mode,
-        group,
-        most,
-        operator,
-    )?)
-}
-
-fn listen(
-    mut signals: Signals,
-    events: Sender<Event>,
-    asked_to_end: Arc<AtomicBool>,
-) -> Result<()> {
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            for signal in signals.forever() {
-                asked_to_end.store(true, Ordering::SeqCst);
-                if events.send(Event::Signal(signal)).is_err() {
-                    return;
-                }
-            }
-        })
-        .context("can't start the signal thread")?;
-    Ok(())
-}
-
 /// Closes files that are still open, commits and closes each image, then removes the nodes. A failure stops none of
 /// these steps; the first one is told.
 fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend) -> Result<Ended> {
@@ -278,16 +239,7 @@ fn announce(config: &Config, operator: &Drives, frontend: &Frontend) -> Result<(
     for (number, changer, place) in operator.libraries.changers().elsewhere() {
         writeln!(text, "{}: pmch{number}, {place}", changer.name())?;
     }
-    let ControlConfig {
-        socket,
-        mode,
-        group,
-        lent,
-        ..
-    } = &config.control;
-    let group = frontend::socket_group(group, CONTROL_GROUP)?;
-    let rights = rights_in_words(group, *mode, &lent.to_string());
-    writeln!(text, "control: {} ({rights})", socket.display())?;
+    writeln!(text, "{}", control_in_words(&config.control)?)?;
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason not to serve.
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

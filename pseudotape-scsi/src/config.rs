@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use pseudotape_control::{ControlSettings, SOCKET_VARIABLE, default_socket};
 use pseudotape_dev::config::{
-    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, LibraryConfig, LibraryTable,
-    absolute, check_control, check_drive, check_library, check_together, parse_spec,
+    ControlConfig, DriveConfig, DriveTable, Group, HeldConfig, LibraryConfig, LibraryTable, Tables,
+    absolute, check_control, check_drive, check_library, check_together, read_toml,
 };
-use pseudotape_human::{field_meant, read_text_file};
 use pseudotape_rack::ChangerPlace;
 use pseudotape_tcmu::Fabric;
 use serde::Deserialize;
@@ -77,7 +76,7 @@ struct FileConfig {
 /// With `--clean` there need be no drives.
 pub fn read(arguments: &Arguments) -> Result<Config> {
     let file = match &arguments.config {
-        Some(path) => read_file(path)?,
+        Some(path) => read_toml(path)?,
         None => FileConfig::default(),
     };
     let name = arguments.name.clone().or(file.name);
@@ -95,21 +94,25 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
         vhost: of_line.vhost.or(file.vhost),
     };
     let fabrics = reached.fabrics(&name)?;
-    let mut tables = file.drive;
-    for spec in &arguments.drive {
-        tables.push(parse_spec(spec).with_context(|| format!("--drive '{spec}'"))?);
-    }
     let FileConfig {
-        library: mut libraries,
+        drive: drives,
+        library: libraries,
+        changers,
         ..
     } = file;
+    let of_file = Tables {
+        drives,
+        libraries,
+        changers,
+    };
     let Arguments {
-        library: folders, ..
+        drive,
+        library,
+        changer,
+        ..
     } = arguments;
-    libraries.extend(folders.iter().cloned().map(LibraryTable::of));
-    let changers = file.changers.iter().chain(&arguments.changer);
-    let changers = changers.map(|text| Ok(text.parse()?));
-    let changers: Vec<ChangerPlace> = changers.collect::<Result<_>>().context("--changer")?;
+    let tables = of_file.with_line(drive, library, changer)?;
+    let of_changers = tables.libraries.len() + tables.changers.len();
     if !arguments.clean {
         ensure!(
             !fabrics.is_empty(),
@@ -117,27 +120,16 @@ pub fn read(arguments: &Arguments) -> Result<Config> {
              for other hosts, or --vhost WWN for guests"
         );
         ensure!(
-            !tables.is_empty() || !libraries.is_empty() || !changers.is_empty(),
+            !tables.drives.is_empty() || of_changers > 0,
             "no drive to serve: give --drive IMAGE (or --drive '' for an empty one), --library FOLDER, or [[drive]] in a \
              --config file"
         );
     }
     ensure!(
-        tables.len() <= MAX_DRIVES,
-        "{} drives: one daemon serves at most {MAX_DRIVES}",
-        tables.len()
+        of_changers <= MAX_DRIVES,
+        "{of_changers} libraries and changers: one daemon serves at most {MAX_DRIVES}"
     );
-    ensure!(
-        libraries.len() + changers.len() <= MAX_DRIVES,
-        "{} libraries and changers: one daemon serves at most {MAX_DRIVES}",
-        libraries.len() + changers.len()
-    );
-    let libraries = libraries.into_iter().map(scsi_library);
-    let libraries = libraries.collect::<Result<_>>()?;
-    let drives = tables.into_iter().enumerate().map(|(number, table)| {
-        scsi_drive(number, table).with_context(|| format!("drive {number}"))
-    });
-    let mut drives: Vec<DriveConfig> = drives.collect::<Result<_>>()?;
+    let (mut drives, libraries, changers) = tables.check(MAX_DRIVES, scsi_drive, scsi_library)?;
     let socket = arguments.control.clone();
     let socket = socket.or(file.control.socket.clone());
     let socket = socket.unwrap_or_else(default_control);
@@ -207,15 +199,6 @@ fn check_driver(drive: &DriveConfig) -> Result<()> {
         "'options' and 'end-of-tape' are of the st driver, which is the kernel's own here: 'mt stsetoptions' sets them"
     );
     Ok(())
-}
-
-fn read_file(path: &Path) -> Result<FileConfig> {
-    let text = read_text_file(path)
-        .with_context(|| format!("can't read configuration {}", path.display()))?;
-    // The parser's message shows the line and points at the key.
-    toml::from_str(&text)
-        .map_err(|error| anyhow::anyhow!("{error}{}", field_meant(&error.to_string())))
-        .with_context(|| format!("configuration {}", path.display()))
 }
 
 #[cfg(test)]

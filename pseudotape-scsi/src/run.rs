@@ -11,17 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use anyhow::{Context, Result};
-use pseudotape_control::{ControlServer, DriveStatus, Readiness, rights_in_words};
-use pseudotape_dev::config::{ControlConfig, DriveConfig, HeldConfig};
+use pseudotape_control::{DriveStatus, Readiness};
+use pseudotape_dev::config::{DriveConfig, HeldConfig};
 use pseudotape_dev::library::{Libraries, TakenLibrary, take_libraries};
+use pseudotape_dev::listening::{control_in_words, listen_control, listen_for_signals};
 use pseudotape_dev::run::{await_event, of_drives};
+use pseudotape_dev::slave_sockets;
 use pseudotape_dev::tape_drive::TapeDrive;
 use pseudotape_dev::vault::Desk;
-use pseudotape_dev::{slave_sockets, socket_group};
 use pseudotape_human::HumanBytes;
 use pseudotape_tcmu::Fabric;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::config::{Config, MAX_DRIVES};
 use crate::event::Event;
@@ -35,9 +34,6 @@ use crate::trees::{Taken, Tree, clean, open_fabrics};
 
 /// Who has loaded a volume, in the catalog of a vault.
 const PROGRAM: &str = "pseudotape-scsi";
-
-/// How another group of the control socket is named.
-const CONTROL_GROUP: &str = "'group' of [control]";
 
 /// How the daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +61,9 @@ pub fn clean_up(config: &Config) -> Result<String> {
 
 /// Serves until a signal asks to end; then takes the SCSI devices away, commits, and closes the images.
 pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
-    // The daemon listens before anything else, so that an early SIGTERM ends it cleanly as well.
-    let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
     let (events, happened) = channel();
     let asked_to_end = Arc::new(AtomicBool::new(false));
-    listen(signals, events.clone(), Arc::clone(&asked_to_end))?;
+    listen_for_signals(events.clone(), Event::Signal, Arc::clone(&asked_to_end))?;
     system::prepare(&config.fabrics)?;
     make_state(&config.state)?;
     let desk = config.vault.as_deref();
@@ -313,38 +307,6 @@ fn remove_state(state: &Path) {
     }
 }
 
-fn listen_control(config: &ControlConfig, operator: &Arc<Drives>) -> Result<ControlServer> {
-    let group = socket_group(&config.group, CONTROL_GROUP)?;
-    let (mode, most) = (config.mode, config.max_clients);
-    let operator = Arc::clone(operator);
-    Ok(ControlServer::start(
-        &config.socket,
-        mode,
-        group,
-        most,
-        operator,
-    )?)
-}
-
-fn listen(
-    mut signals: Signals,
-    events: Sender<Event>,
-    asked_to_end: Arc<AtomicBool>,
-) -> Result<()> {
-    std::thread::Builder::new()
-        .name("signals".into())
-        .spawn(move || {
-            for signal in signals.forever() {
-                asked_to_end.store(true, Ordering::SeqCst);
-                if events.send(Event::Signal(signal)).is_err() {
-                    return;
-                }
-            }
-        })
-        .context("can't start the signal thread")?;
-    Ok(())
-}
-
 /// Takes the SCSI devices away while they are still served, then closes the volumes. A failure stops none of these
 /// steps; the first one is told.
 fn end(drives: &Drives) -> Result<Ended> {
@@ -465,16 +427,7 @@ fn announce(config: &Config, operator: &Drives) -> Result<()> {
     for (tree, served) in &operator.devices.changers {
         writeln!(text, "{}", operator.changer_in_words(tree, served)?)?;
     }
-    let ControlConfig {
-        socket,
-        mode,
-        group,
-        lent,
-        ..
-    } = &config.control;
-    let group = socket_group(group, CONTROL_GROUP)?;
-    let rights = rights_in_words(group, *mode, &lent.to_string());
-    writeln!(text, "control: {} ({rights})", socket.display())?;
+    writeln!(text, "{}", control_in_words(&config.control)?)?;
     let mut out = std::io::stdout().lock();
     // A closed standard output is no reason not to serve.
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
