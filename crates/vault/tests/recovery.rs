@@ -4,13 +4,14 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use pseudotape_image::VolumeId;
 use pseudotape_tape::Access;
 use pseudotape_vault::recovery::{
     Backup, BackupDescription, Restored, Restoring, Step, restore, unpack,
 };
 use pseudotape_vault::{
-    ComingReference, Digest, Error, FarmPlace, FileName, Kinds, Namesakes, Order, Refusal, Serial,
-    Surroundings, Unknown, Vault, WantedVolume,
+    ComingReference, Digest, Error, FarmPlace, FileName, Kinds, LastCopy, Namesakes, Order,
+    Refusal, Serial, Surroundings, Unknown, Vault, WantedVolume,
 };
 
 /// In memory, where that is a folder: these tests commit often, and no power fails.
@@ -314,15 +315,18 @@ fn a_newer_schema_another_vault_and_a_newer_catalog_are_refused() {
 }
 
 /// What takes a catalog back to the schema of an earlier program.
-const SCHEMAS: [(i64, &str); 2] = [
+const SCHEMAS: [(i64, &str); 3] = [
     (
         1,
         "DROP TABLE backup; DROP TABLE recovery; DROP TABLE cloned_file; DROP TABLE clone; \
          DROP TABLE stacked_backup; DROP TABLE copy; DROP TABLE stacked_volume; DROP TABLE archive_number; ",
     ),
     (7, ""),
+    (8, ""),
 ];
-/// Those that came last.
+/// What came last.
+const REMOVALS: &str =
+    "ALTER TABLE event DROP COLUMN identity; ALTER TABLE event DROP COLUMN generation; ";
 const REFERENCES: &str = "DROP TABLE backup_reference; DROP TABLE archive_reference; DROP TABLE pending_reference; \
     DROP TABLE referred_file; DROP TABLE farm_volume; DROP TABLE serial_series; ";
 
@@ -337,13 +341,18 @@ fn an_older_schema_is_converted() {
 fn converted(version: i64, drops: &str) {
     let folder = folder();
     let (home, other) = (folder.path().join("home"), folder.path().join("other"));
-    let mut vault = vault(&home, 1);
+    let mut vault = vault(&home, 2);
+    let gone = "MON002".parse().expect("a label");
+    vault
+        .remove(&gone, LastCopy::Kept, &order())
+        .expect("removed");
     let backup = vault.back_up().expect("a backup");
     drop(vault);
     let path = home.join("catalog.sqlite");
     let connection = rusqlite::Connection::open(&path).expect("a database");
+    let references = if version < 8 { REFERENCES } else { "" };
     let sql = format!(
-        "{drops}{REFERENCES} PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE); \
+        "{drops}{references}{REMOVALS} PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE); \
          PRAGMA journal_mode = DELETE"
     );
     connection.execute_batch(&sql).expect("as it was");
@@ -362,6 +371,12 @@ fn converted(version: i64, drops: &str) {
     let converted = Vault::look(&other).expect("a vault");
     assert_eq!(converted.configuration().name, "mondays");
     assert!(converted.referred_files().expect("tables").is_empty());
+    // That log does not say which volume it was that was removed.
+    let removals = converted.removals().expect("the log");
+    assert_eq!(removals.len(), 1);
+    assert_eq!(removals[0].label, Some(gone));
+    assert_eq!((removals[0].identity, removals[0].generation), (None, None));
+    assert!(!removals[0].covers(VolumeId(pseudotape_image::Uuid::nil()), 0, 0));
     // The catalog at home is converted where it is.
     let mut home = Vault::open(&home, "test", surroundings(3)).expect("a vault");
     let first = "DF0001".parse().expect("a series");

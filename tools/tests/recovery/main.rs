@@ -525,6 +525,49 @@ fn rolling_forward_finds_what_was_written_after_the_backup() {
     assert_eq!(fates["MON001"], "STALE", "{fates:?}");
 }
 
+/// VT-11: what somebody removed from the vault stays removed, although copies of it are on the tapes; what was written
+/// after that comes back.
+#[test]
+fn a_volume_that_was_removed_is_not_brought_back() {
+    let place = Place::new();
+    place.create("a.ptape");
+    place.ok(&["backup", "a.ptape"]);
+    let full = VolumeDescription {
+        closed_ms: 1_000,
+        ..place.described("FULL01", 1)
+    };
+    place.stack("a.ptape", &full, b"payroll");
+    let why = ["--by", "ada", "--reason", "too old"];
+    place.ok(&[&["rm", "FULL01", "--lose-last-copy"], &why[..]].concat());
+    place.ok(&["backup", "a.ptape"]);
+    let saved = fs::read(place.path("a.ptape")).unwrap();
+    place.lose();
+    let arguments = ["a.ptape", "--roll-forward", "--event", "backup"];
+    let recover = [&["recover", "--confirm"], &arguments[..]].concat();
+    let report = place.json(0, &recover);
+    assert_eq!(report["taken"].as_array().unwrap().len(), 0, "{report}");
+    assert!(report["fates"]["CURRENT"] == 2, "{report}");
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("FULL01 was removed from the vault at"),
+        "{warnings}"
+    );
+    assert!(warnings.contains("too old"), "{warnings}");
+    assert_eq!(place.labels(), ["MON001", "MON002"]);
+
+    // It was in the vault again.
+    fs::write(place.path("a.ptape"), saved).unwrap();
+    let later = VolumeDescription {
+        generation: 2,
+        closed_ms: 4_000_000_000_000,
+        ..full
+    };
+    place.stack("a.ptape", &later, b"payroll again");
+    place.lose();
+    let report = place.json(0, &recover);
+    assert_eq!(report["taken"][0], "FULL01", "{report}");
+}
+
 /// VT-11, VT-12: what is foreign at the beginning of a tape hides nothing behind it; one that does not count is named.
 #[test]
 fn a_foreign_beginning_is_named_and_what_lies_behind_it_counts() {

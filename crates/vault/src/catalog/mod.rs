@@ -2,6 +2,7 @@
 
 mod clones;
 mod references;
+mod removals;
 mod rows;
 mod schema;
 mod stacks;

@@ -22,7 +22,7 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry makes one schema from the one before. Released entries are never edited.
-pub(super) const MIGRATIONS: [&str; 8] = [
+pub(super) const MIGRATIONS: [&str; 9] = [
     "
     CREATE TABLE vault (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -76,6 +76,7 @@ pub(super) const MIGRATIONS: [&str; 8] = [
     STACKED_BACKUPS,
     STACK_PLACES,
     FARM_REFERENCES,
+    REMOVALS,
 ];
 
 /// Backups of the catalog, and recoveries from them.
@@ -231,6 +232,12 @@ const FARM_REFERENCES: &str = "
         next TEXT,
         last TEXT
     ) STRICT;
+";
+
+/// Which volume it was that was removed. The lines of earlier programs do not say it.
+const REMOVALS: &str = "
+    ALTER TABLE event ADD COLUMN identity TEXT;
+    ALTER TABLE event ADD COLUMN generation INTEGER;
 ";
 
 /// The tables of a new catalog.

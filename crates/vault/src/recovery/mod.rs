@@ -20,4 +20,4 @@ pub use loss::{
 };
 pub use payload::{PayloadError, unpack};
 pub use restore::{Restored, Restoring, Step, restore};
-pub use rolled::{Rolled, Shelved, Survivor};
+pub use rolled::{Removal, Rolled, Shelved, Survivor};

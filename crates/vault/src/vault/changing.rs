@@ -249,9 +249,7 @@ impl Vault {
             {
                 expect_known(&volume, path, &viewed, last_copy)?;
             }
-            let category = Some(volume.category.word().to_owned());
-            let change = Change::new(Subject::Volume, category, None, order);
-            rows.log(now, Some((key, label)), &change)?;
+            rows.log_removal(now, key, &volume, order)?;
             rows.delete(key)?;
             Ok(Removed { volume, image })
         })?;

@@ -15,7 +15,7 @@ use crate::label::Label;
 use crate::pending::Recovery;
 use crate::pool::{ArchiveCopy, StackState, StackedVolume};
 use crate::recovery::loss::{Copy, DiskImage, Known, Place};
-use crate::recovery::rolled::{Rolled, Shelved, Survivor};
+use crate::recovery::rolled::{Removal, Rolled, Shelved, Survivor};
 use crate::rules::{Refusal, is_as_long};
 use crate::state::{Availability, Category, Opening};
 use crate::volume::{Block, Volume};
@@ -196,13 +196,20 @@ impl Vault {
     }
 
     /// Takes into the catalog what was written after it was saved, as the describing members on tapes say it: copies,
-    /// so that they can be recalled, and volumes. What the catalog knows as new or newer is left alone. Returns the
-    /// labels of the volumes that are newer now.
+    /// so that they can be recalled, and volumes. What the catalog knows as new or newer is left alone, and
+    /// so are copies of volumes from before they were removed. Returns the labels of the volumes that are newer now.
     pub fn roll_forward(&mut self, rolled: &[Rolled], order: &Order) -> Result<Vec<Label>, Error> {
         self.change(|_, rows, now| {
             let mut taken = Vec::new();
+            let removals = rows.removals()?;
             for one in rolled {
                 let Some((key, listed)) = rows.find_identity(one.identity)? else {
+                    let covers = |removal: &Removal| {
+                        removal.covers(one.identity, one.generation, one.closed_ms)
+                    };
+                    if removals.iter().any(covers) {
+                        continue;
+                    }
                     let (key, label) = added(rows, one, now, order)?;
                     note_copy(rows, key, &label, one.copy.as_ref(), now, order)?;
                     taken.push(label);
@@ -235,6 +242,11 @@ impl Vault {
             }
             Ok(taken)
         })
+    }
+
+    /// The volumes that were removed, as the log says it.
+    pub fn removals(&self) -> Result<Vec<Removal>, Error> {
+        self.catalog.rows().removals()
     }
 
     /// Blocks volumes whose data are lost, so that none is mounted as if it were blank (VT-09). What a person has

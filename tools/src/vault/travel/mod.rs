@@ -2,6 +2,7 @@
 
 mod inventory;
 mod recover;
+mod removed;
 mod shelved;
 mod shown;
 mod slots;

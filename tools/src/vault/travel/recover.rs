@@ -9,12 +9,13 @@ use anyhow::{Context, Result, anyhow, bail};
 use pseudotape_human::{Screen, shell_word};
 use pseudotape_tape::ObjectNumber;
 use pseudotape_vault::recovery::{
-    BackupDescription, Evidence, Fate, Inquiry, Medium, Restored, Restoring, Survivor, Warning,
-    loss_report, restore,
+    BackupDescription, Evidence, Fate, Inquiry, LossReport, Medium, Restored, Restoring, Survivor,
+    Warning, loss_report, restore,
 };
-use pseudotape_vault::{Clock, Error, Order, Refusal, Surroundings, System, Vault};
+use pseudotape_vault::{Clock, Error, Label, Order, Refusal, Surroundings, System, Vault};
 
 use super::explained;
+use super::removed::Removed;
 use super::shown::ShownLosses;
 use super::slots::Shelf;
 use super::survey::{Asked, chosen, entries, look_at, reason, shown};
@@ -177,6 +178,7 @@ fn losses(
     order: &Order,
 ) -> Result<ShownLosses> {
     let known = vault.known()?;
+    let mut removed = Removed::new(vault.removals()?, &known);
     let survivors = vault.survivors(options.verify)?;
     let on_disk = survivors
         .iter()
@@ -226,8 +228,9 @@ fn losses(
         match scanned {
             Ok(found) => {
                 let labels = vault.roll_forward(&found.rolled, order)?;
+                removed.note_taken(&labels);
                 shown.taken.extend(labels.iter().map(ToString::to_string));
-                evidence.extend(found.evidence);
+                evidence.extend(removed.without(found.evidence));
                 let notes = found
                     .notes
                     .iter()
@@ -243,6 +246,7 @@ fn losses(
         }
     }
     shown.warnings.extend(absent(vault, &media)?);
+    shown.warnings.extend(removed.words());
     let report = loss_report(&Inquiry {
         known: &known,
         backup_ms: taken.description.written_ms,
@@ -251,6 +255,13 @@ fn losses(
         media: &media,
         evidence: &evidence,
     });
+    vault.block_lost(&lost(&report, &survivors))?;
+    shown.fill(&report);
+    Ok(shown)
+}
+
+/// The volumes whose data are lost, and why.
+fn lost(report: &LossReport, survivors: &[Survivor]) -> Vec<(Label, String)> {
     let lost = report.volumes.iter().filter_map(|loss| match loss.fate {
         // An open volume of which something is left is looked at by hand; it is refused as open.
         Fate::LostUnclosed if loss.readable.is_some() => None,
@@ -264,9 +275,7 @@ fn losses(
         }
         Fate::Current | Fate::Stale { .. } | Fate::UnknownInterval { .. } => None,
     });
-    vault.block_lost(&lost.collect::<Vec<_>>())?;
-    shown.fill(&report);
-    Ok(shown)
+    lost.collect()
 }
 
 /// Stacked volumes that the catalog knows, and that nobody named.

@@ -461,6 +461,7 @@ impl Scan {
                     label,
                     category,
                     generation: volume.generation,
+                    closed_ms: volume.closed_ms,
                     files,
                     copy,
                 });
