@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
 use pseudotape_image::{Access, CreateParameters, FileStore, Image, Uuid, VolumeId};
-use pseudotape_tape::{Mark, PartitionNumber};
+use pseudotape_tape::{Attribute, AttributeFormat, Attributes, Mark, PartitionNumber};
 use serde_json::{Value, json};
 
 /// Held while the command runs and while an image is closed: until its exec is over a child has a copy
@@ -286,6 +286,78 @@ fn info_counts_what_is_on_the_tape() {
     for expected in ["10 objects", "3 of them filemarks", "image is whole"] {
         assert!(text.contains(expected), "'{expected}' is not in:\n{text}");
     }
+}
+
+/// A label as programs write it, filled up to its length, and what LTFS keeps.
+fn with_attributes(image: &mut Image<FileStore>) {
+    four_files(image);
+    let attribute = |format, value: &[u8]| Attribute {
+        format,
+        value: value.to_vec(),
+    };
+    let kept: Attributes = [
+        (0x0803, attribute(AttributeFormat::Text, b"Monday  \0\0")),
+        (0x080c, attribute(AttributeFormat::Binary, &[7; 70])),
+        (0x1400, attribute(AttributeFormat::Ascii, b"own")),
+    ]
+    .into_iter()
+    .collect();
+    image.set_attributes(&kept).unwrap();
+}
+
+#[test]
+fn info_shows_what_programs_keep_beside_the_data() {
+    let place = Place::recorded(with_attributes);
+    let text = place.ok(&["info", "t.ptape"]);
+    let expected = "attributes     3 of programs, 83 bytes: user medium text label 'Monday', \
+                    volume coherency information (70 bytes), 1400h 'own'";
+    assert!(text.contains(expected), "{text}");
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(
+        info["attributes"][0],
+        json!({"id": 0x0803, "name": "user medium text label", "bytes": 10, "text": "Monday"})
+    );
+    assert_eq!(info["attributes"][1]["text"], Value::Null);
+    let place = Place::recorded(four_files);
+    assert!(!place.ok(&["info", "t.ptape"]).contains("attributes"));
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["attributes"], json!([]));
+}
+
+#[test]
+fn verify_tells_of_damaged_attributes_and_what_they_cost() {
+    let place = Place::recorded(with_attributes);
+    let damage = |offset: usize| {
+        let path = place.path("t.ptape");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[offset] ^= 0xFF;
+        fs::write(&path, bytes).unwrap();
+    };
+    place.ok(&["verify", "t.ptape"]);
+    damage(12800 + 50);
+    let output = place.run(&["verify", "t.ptape"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let expected = "attributes of programs at byte 12800: the other place serves, nothing is lost";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("1 damaged place"), "{text}");
+    assert!(place.ok(&["info", "t.ptape"]).contains("'Monday'"));
+    damage(512 + 50);
+    let output = place.run(&["verify", "t.ptape", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        verified["partitions"][0]["attribute_damage"],
+        json!({"offsets": [512, 12800], "lost": true})
+    );
+    assert_eq!(verified["partitions"][0]["damage"], json!([]));
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["attributes"], Value::Null);
+    assert!(
+        place
+            .ok(&["info", "t.ptape"])
+            .contains("attributes     damaged")
+    );
 }
 
 #[test]

@@ -10,13 +10,16 @@ pub(crate) fn sense_of(error: &Error) -> Sense {
         Error::DamagedPayload { .. } | Error::BadBlock { .. } | Error::DamagedFrame { .. } => {
             Sense::MediumError
         }
+        // What is kept beside the data is at fault; the tape stays where it is.
+        Error::AttributesDamaged { .. } | Error::HeaderCopyDamaged { .. } => Sense::MediumError,
         Error::ReadOnly | Error::WriteProtected | Error::DataMissing { .. } => {
             Sense::WriteProtected
         }
         // The caller asked for what no image can do.
-        Error::BlockLength { .. } | Error::NotWholeBlocks { .. } | Error::NotExtendable => {
-            Sense::IllegalRequest
-        }
+        Error::BlockLength { .. }
+        | Error::NotWholeBlocks { .. }
+        | Error::NotExtendable
+        | Error::AttributesTooLong { .. } => Sense::IllegalRequest,
         // The host failed, or has no room. Where something is appended, the drive answers a full host with the
         // physical end instead.
         Error::HostFull { .. } | Error::Host { .. } | Error::CommitFailed { .. } => {
@@ -86,6 +89,18 @@ mod tests {
     }
 
     #[test]
+    fn damage_beside_the_data_is_a_medium_error() {
+        for error in [
+            Error::AttributesDamaged {
+                offsets: [512, 12800],
+            },
+            Error::HeaderCopyDamaged { offset: 0 },
+        ] {
+            assert_eq!(sense_of(&error), Sense::MediumError, "{error}");
+        }
+    }
+
+    #[test]
     fn what_can_not_be_written_is_write_protected() {
         let missing = Missing {
             from_object: 3,
@@ -109,6 +124,7 @@ mod tests {
                 block_size: 4,
             },
             Error::NotExtendable,
+            Error::AttributesTooLong { max: 9 },
         ] {
             assert_eq!(sense_of(&error), Sense::IllegalRequest, "{error}");
         }

@@ -187,7 +187,7 @@ impl<S: Store> Image<S> {
         Ok(())
     }
 
-    fn store_sync(&mut self) -> Result<(), Error> {
+    pub(crate) fn store_sync(&mut self) -> Result<(), Error> {
         let end = self.end.offset;
         let stable = self.store.sync();
         let stable = stable.map_err(|source| Error::host("commit", end, 0, source));

@@ -225,6 +225,30 @@ pub enum Error {
     /// There is no block just written that could be lengthened.
     #[error("the last operation was not the writing of a block, it can't be lengthened")]
     NotExtendable,
+    /// Neither area of attributes is whole.
+    #[error(
+        "the attributes of programs are damaged, at bytes {} and {} of the image: the data are not; writing attributes \
+         anew makes them whole", offsets[0], offsets[1]
+    )]
+    AttributesDamaged {
+        /// Where the areas are.
+        offsets: [u64; 2],
+    },
+    /// Attributes are longer than their place.
+    #[error("attributes of programs: a partition holds at most {max} bytes of them")]
+    AttributesTooLong {
+        /// Most bytes, with 6 for each attribute.
+        max: u64,
+    },
+    /// One of the two copies of the header is not whole, so that nothing may be written beside the other one.
+    #[error(
+        "the header at byte {offset} of the image is damaged, so attributes are not written beside the only whole one: \
+         'pseudotape copy' makes a whole image of this one"
+    )]
+    HeaderCopyDamaged {
+        /// Where the damaged one is.
+        offset: u64,
+    },
     /// A text does not fit.
     #[error("{what} of {length} bytes: at most {max}, and no NUL")]
     TextLength {

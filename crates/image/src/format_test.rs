@@ -2,10 +2,13 @@
 
 use std::mem::offset_of;
 
+use crate::attributes::{AREA_MAGIC, AreaBytes, AttributeBytes, ENTRIES_BYTES};
 use crate::frame::{FRAME_MAGIC, FrameBytes, Kind, Level};
 use crate::header::{HEADER_MAGIC, HeaderBytes};
 use crate::index::{BranchBytes, LeafBytes, RootBytes};
-use crate::layout::{HEADER_COPY_OFFSET, MAX_BLOCK_BYTES, RECORDS_OFFSET, SLOT_OFFSETS};
+use crate::layout::{
+    AREA_OFFSETS, HEADER_COPY_OFFSET, MAX_BLOCK_BYTES, RECORDS_OFFSET, SLOT_OFFSETS,
+};
 use crate::slot::{SLOT_MAGIC, SlotBytes};
 
 const DOCUMENT: &str = include_str!("../../../docs/FORMAT.md");
@@ -64,7 +67,11 @@ fn the_fields_are_where_the_document_says() {
     let branch: Vec<Field> = fields!(BranchBytes: offset, first_file, first_setmark);
     let root: Vec<Field> = fields!(RootBytes: previous_root, node_count, leaf_count, entry_count, setmarks,
         first_file, first_setmark);
+    let area: Vec<Field> = fields!(AreaBytes: magic, length, sequence, reserved, crc);
+    let attribute: Vec<Field> = fields!(AttributeBytes: id, format, reserved, length);
     for (name, fields) in [
+        ("AreaBytes", area),
+        ("AttributeBytes", attribute),
         ("HeaderBytes", header),
         ("SlotBytes", slot),
         ("FrameBytes", frame),
@@ -111,7 +118,12 @@ fn the_places_and_magics_are_those_of_the_document() {
             .collect::<Vec<_>>()
             .join(" ")
     };
+    let [area, area_of_copy] = AREA_OFFSETS;
     for text in [
+        format!("{area}      attributes"),
+        format!("{area_of_copy}    attributes"),
+        format!("at most {ENTRIES_BYTES}"),
+        format!("{AREA_MAGIC:#X}").replace("0X", "0x"),
         format!("{first}     slot A"),
         format!("{second}     slot B"),
         format!("{HEADER_COPY_OFFSET}    copy of the header"),

@@ -6,9 +6,10 @@ use crate::frame::{Frame, Key, Kind, Level};
 use pseudotape_tape::Access;
 use pseudotape_tape::VolumeId;
 
+use crate::attributes::{self, ENTRIES_BYTES};
 use crate::header::CreateParameters;
 use crate::image::{Image, Place, key_of};
-use crate::layout::{LABEL_BYTES, RECORDS_OFFSET, SLOT_OFFSETS};
+use crate::layout::{AREA_OFFSETS, LABEL_BYTES, RECORDS_OFFSET, SLOT_OFFSETS};
 use crate::memory_store::MemoryStore;
 use crate::read::Object;
 use crate::slot::{self, State};
@@ -57,6 +58,9 @@ fn exercise(bytes: &[u8]) -> Option<(Place, MemoryStore)> {
         assert!(image.place().object.0 <= objects);
     }
     drop(image.check_index());
+    let areas = image.check_attributes();
+    let kept = image.attributes();
+    assert_eq!(areas.known, kept.is_ok(), "{areas:?}");
     for object in [objects / 2, objects / 3, objects.saturating_sub(1)] {
         drop(image.locate(ObjectNumber(object)));
         drop(image.objects_since_filemark());
@@ -69,10 +73,12 @@ fn exercise(bytes: &[u8]) -> Option<(Place, MemoryStore)> {
     Some((end, image.finish().ok()?))
 }
 
-/// As [`fuzz_open`], on records whose checks are right but whose numbers are not: the bytes say what they are.
+/// As [`fuzz_open`], on records and attributes whose checks are right but whose numbers are not: the bytes say what
+/// they are.
 ///
 /// Random bytes never get past a CRC; these do, as a forger's would.
 pub fn fuzz_records(bytes: &[u8]) {
+    fuzz_attributes(bytes);
     let parameters = CreateParameters::new(VolumeId(uuid::Uuid::from_u128(1)), 0);
     let key = key_of(&parameters.header);
     let Ok(empty) = Image::create(MemoryStore::default(), &parameters) else {
@@ -97,14 +103,63 @@ pub fn fuzz_records(bytes: &[u8]) {
     }
 }
 
+/// Decodes bytes as the two areas of attributes of an image, as they are and with right checks around them. Panics
+/// where attributes that were read are others when they are written and read again, or where writing does not make
+/// damaged areas whole.
+fn fuzz_attributes(bytes: &[u8]) {
+    let parameters = CreateParameters::new(VolumeId(uuid::Uuid::from_u128(1)), 0);
+    let key = key_of(&parameters.header);
+    let Ok(empty) = Image::create(MemoryStore::default(), &parameters) else {
+        return;
+    };
+    let empty = empty.into_store().into_bytes();
+    let mut source = Source(bytes);
+    let control = source.byte().unwrap_or(0);
+    let sequences = [source.number(), source.number()];
+    let Source(rest) = source;
+    let (one, other) = match control & 1 {
+        0 => (rest, rest),
+        _ => rest.split_at(rest.len() / 2),
+    };
+    let mut image = empty;
+    for ((offset, part), (sequence, forged)) in AREA_OFFSETS
+        .into_iter()
+        .zip([one, other])
+        .zip(sequences.into_iter().zip([control & 2, control & 4]))
+    {
+        let entries = part.get(..part.len().min(ENTRIES_BYTES)).unwrap_or(part);
+        let area = match forged {
+            0 => entries.to_vec(),
+            _ => attributes::encode(sequence, entries, key, offset),
+        };
+        put(&mut image, offset, &area);
+    }
+    let (mut image, report) = Image::open(MemoryStore::new(image), Access::ReadWrite)
+        .expect("attributes are no part of opening");
+    assert!(report.is_clean(), "{report}");
+    let areas = image.check_attributes();
+    let found = image.attributes();
+    assert_eq!(areas.known, found.is_ok(), "{areas:?}");
+    let attributes = found.unwrap_or_default();
+    image
+        .set_attributes(&attributes)
+        .expect("what was read fits again");
+    let whole = image.check_attributes();
+    assert_eq!(whole.damaged().count(), 0, "{whole:?}");
+    assert_eq!(image.attributes().ok(), Some(attributes));
+}
+
 fn put_slot(image: &mut [u8], key: Key, offset: u64, state: Option<State>) {
     let Some(state) = state else {
         return;
     };
+    put(image, offset, &slot::encode(&state, key, offset));
+}
+
+fn put(image: &mut [u8], offset: u64, bytes: &[u8]) {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
-    let bytes = slot::encode(&state, key, offset);
     if let Some(into) = image.get_mut(start..start.saturating_add(bytes.len())) {
-        into.copy_from_slice(&bytes);
+        into.copy_from_slice(bytes);
     }
 }
 
@@ -211,6 +266,32 @@ mod tests {
                 })
                 .collect();
             fuzz_records(&bytes);
+        }
+    }
+
+    #[test]
+    fn areas_of_attributes_of_all_sorts_neither_panic_nor_come_out_wrong() {
+        let entry = [0x0C, 8, 0, 0, 3, 0, 1, 2, 3];
+        let area = |control: u8, entries: &[u8]| [&[control, 5, 6], entries].concat();
+        for control in 0..8 {
+            fuzz_attributes(&area(control, &entry));
+            fuzz_attributes(&area(control, &[entry, entry].concat()));
+            fuzz_attributes(&area(control, &entry[..8]));
+            fuzz_attributes(&area(control, &[0; 64]));
+            fuzz_attributes(&area(control, &[]));
+        }
+        let mut random = 7_u64;
+        for case in 0..2000 {
+            let bytes: Vec<u8> = (0..case % 97)
+                .map(|_| {
+                    random = random
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    // Lengths and formats are small numbers: let some of them be right.
+                    (random >> 56).to_le_bytes()[0] & [0xFF, 3, 9][case % 3]
+                })
+                .collect();
+            fuzz_attributes(&bytes);
         }
     }
 

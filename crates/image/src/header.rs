@@ -257,6 +257,12 @@ pub(crate) fn read<S: Store>(store: &S) -> Result<FoundHeader, Error> {
     }
 }
 
+/// Where a copy of the header lies that is not whole, if one is not.
+pub(crate) fn damaged_copy<S: Store>(store: &S) -> Option<u64> {
+    let mut copies = [HEADER_OFFSET, HEADER_COPY_OFFSET].into_iter();
+    copies.find(|offset| !matches!(candidate(store, *offset), Candidate::Whole(_)))
+}
+
 fn prove(raw: &HeaderBytes, copy_used: bool) -> Result<FoundHeader, Error> {
     if raw.major.get() != MAJOR_VERSION {
         return Err(Error::NewerVersion {

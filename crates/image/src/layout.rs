@@ -14,6 +14,11 @@ pub const HEADER_COPY_OFFSET: u64 = 12288;
 /// Where the first record begins.
 pub const RECORDS_OFFSET: u64 = 16384;
 
+/// Where the two areas of attributes begin: behind the header and behind its copy, in their blocks of 4 KiB.
+pub const AREA_OFFSETS: [u64; 2] = [512, 12800];
+/// Room of an area of attributes.
+pub const AREA_BYTES: usize = 4096 - 512;
+
 /// Length of a frame.
 pub const FRAME_BYTES: u64 = 48;
 /// Longest block.

@@ -11,6 +11,7 @@
 )]
 
 mod append;
+mod attributes;
 mod cache;
 mod check;
 mod commit;
@@ -40,6 +41,7 @@ mod view;
 mod walk;
 mod watch;
 
+pub use attributes::{AreaState, AttributeAreas};
 pub use cache::{CachePolicy, UnknownCachePolicy};
 pub use check::IndexDamage;
 pub use commit::WriteProtect;

@@ -6,14 +6,17 @@
 use std::fmt::Write;
 
 use pseudotape_image::{
-    Access, CreateParameters, Error, Image, IncompleteCause, MemoryStore, Object, Rewriting, Uuid,
-    VolumeId, WriteProtect,
+    Access, AreaState, CreateParameters, Error, Image, IncompleteCause, MemoryStore, Object,
+    Rewriting, Uuid, VolumeId, WriteProtect,
 };
-use pseudotape_tape::{BlockLimits, Mark, ObjectNumber, PartitionNumber};
+use pseudotape_tape::{
+    Attribute, AttributeFormat, Attributes, BlockLimits, Mark, ObjectNumber, PartitionNumber,
+};
 
 const BASIC: &str = include_str!("../../../tests/vectors/v1-basic.hex");
 const INDEX: &str = include_str!("../../../tests/vectors/v1-index.hex");
 const LOST: &str = include_str!("../../../tests/vectors/v1-lost.hex");
+const ATTRIBUTES: &str = include_str!("../../../tests/vectors/v1-attributes.hex");
 const CRASHED: &str = include_str!("../../../tests/vectors/v1-crashed.hex");
 
 /// `offset: bytes`, 32 bytes a line, lines of zeros left out; the last line is the length.
@@ -121,6 +124,39 @@ fn lost() -> Vec<u8> {
     image.finish().unwrap().into_bytes()
 }
 
+fn attribute(format: AttributeFormat, value: &[u8]) -> Attribute {
+    let value = value.to_vec();
+    Attribute { format, value }
+}
+
+fn kept() -> Attributes {
+    [
+        (0x0800, attribute(AttributeFormat::Ascii, b"GNU     ")),
+        (
+            0x0803,
+            attribute(AttributeFormat::Text, "Bänder 7".as_bytes()),
+        ),
+        (0x0805, attribute(AttributeFormat::Binary, &[0x81])),
+        (0x080c, attribute(AttributeFormat::Binary, &[0x5A; 40])),
+    ]
+    .into_iter()
+    .collect()
+}
+
+/// Attributes that were written three times, the last ones shorter: what is left of longer ones lies behind them.
+fn attributes() -> Vec<u8> {
+    let mut image = Image::create(MemoryStore::default(), &parameters()).unwrap();
+    let mut longer = kept();
+    longer.insert(0x0806, attribute(AttributeFormat::Ascii, b"ABC123L8"));
+    image
+        .set_attributes(&longer.common(&Attributes::new()))
+        .unwrap();
+    image.set_attributes(&longer).unwrap();
+    image.append_block(b"block").unwrap();
+    image.set_attributes(&kept()).unwrap();
+    image.finish().unwrap().into_bytes()
+}
+
 #[test]
 fn this_build_writes_the_vectors() {
     if std::env::var_os("PSEUDOTAPE_PRINT_VECTOR").is_some() {
@@ -129,6 +165,7 @@ fn this_build_writes_the_vectors() {
             ("index", index()),
             ("crashed", crashed()),
             ("lost", lost()),
+            ("attributes", attributes()),
         ] {
             println!("=== v1-{name}.hex\n{}", to_hex(&bytes));
         }
@@ -137,6 +174,7 @@ fn this_build_writes_the_vectors() {
     assert_eq!(to_hex(&index()), INDEX);
     assert_eq!(to_hex(&crashed()), CRASHED);
     assert_eq!(to_hex(&lost()), LOST);
+    assert_eq!(to_hex(&attributes()), ATTRIBUTES);
 }
 
 #[test]
@@ -222,6 +260,53 @@ fn the_vector_of_an_accepted_loss_is_read() {
     ));
     assert_eq!(image.read_object(&mut buffer).unwrap(), Object::Filemark);
     assert_eq!(image.read_object(&mut buffer).unwrap(), Object::EndOfData);
+}
+
+#[test]
+fn the_vector_of_attributes_is_read() {
+    let (mut image, report) =
+        Image::open(MemoryStore::new(from_hex(ATTRIBUTES)), Access::ReadWrite).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(image.attributes().unwrap(), kept());
+    let areas = image.check_attributes().areas;
+    assert_eq!(areas, [(512, AreaState::Whole), (12800, AreaState::Whole)]);
+    assert!(matches!(
+        image.read_object(&mut [0; 64]).unwrap(),
+        Object::Block { length: 5, .. }
+    ));
+}
+
+/// What programs that do not know the areas wrote: there are no attributes, and some can be written.
+#[test]
+fn images_of_before_have_no_attributes() {
+    for vector in [BASIC, INDEX, LOST, CRASHED] {
+        let (mut image, _) =
+            Image::open(MemoryStore::new(from_hex(vector)), Access::ReadWrite).unwrap();
+        assert_eq!(image.attributes().unwrap(), Attributes::new());
+        image.set_attributes(&kept()).unwrap();
+        assert_eq!(image.attributes().unwrap(), kept());
+    }
+}
+
+/// To a program that does not know the areas, an image with attributes is what it is without.
+#[test]
+fn outside_of_the_areas_attributes_change_nothing() {
+    let write = |kept: &[Attributes]| {
+        let mut image = Image::create(MemoryStore::default(), &parameters()).unwrap();
+        image.append_block(b"block").unwrap();
+        image.sync().unwrap();
+        for attributes in kept {
+            image.set_attributes(attributes).unwrap();
+        }
+        image.finish().unwrap().into_bytes()
+    };
+    let without = write(&[]);
+    let mut with = write(&[kept(), kept()]);
+    assert!(with != without);
+    for area in [512, 12800] {
+        with[area..area + 3584].fill(0);
+    }
+    assert!(with == without);
 }
 
 #[test]

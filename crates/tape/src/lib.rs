@@ -8,6 +8,7 @@
 //! This crate does no I/O, starts no threads and does not know Linux.
 
 mod adaptor;
+mod attributes;
 mod drive;
 mod each;
 mod motion;
@@ -17,6 +18,7 @@ mod volume;
 mod wide;
 
 pub use adaptor::Bare;
+pub use attributes::{Attribute, AttributeFormat, Attributes};
 pub use drive::{Door, Drive, ModeSelect, Transfer};
 pub use each::read_each;
 pub use motion::{EraseExtent, LoadKind, Mark, Motion, Partitioning, SpaceUnit, WriteMode};

@@ -8,6 +8,7 @@ use pseudotape_sink::{host_room_bytes, left_on_both};
 use pseudotape_vault::time_words;
 use serde::Serialize;
 
+use super::attributes::{self, Shown};
 use super::{IN_USE, Marked, existing_words, look, picture};
 use crate::Verdict;
 use crate::cli::InfoOptions;
@@ -68,6 +69,8 @@ struct Info {
     filemarks: u64,
     used_bytes: u64,
     host_bytes: u64,
+    /// What programs keep beside the data; null where that is damaged.
+    attributes: Option<Vec<Shown>>,
     opened: Found,
     /// A drive has the image: this is what was committed.
     in_use: bool,
@@ -141,6 +144,9 @@ impl Report for Info {
             ),
         );
         field("image size", HumanBytes(self.host_bytes).to_string());
+        if let Some(words) = attributes::words(self.attributes.as_deref()) {
+            field("attributes", words);
+        }
         field("opened", self.opened.words.clone());
         if self.in_use {
             field("note", IN_USE.to_owned());
@@ -190,6 +196,7 @@ impl Info {
             filemarks: image.mark_counts().0,
             used_bytes: image.payload_bytes(),
             host_bytes: image.host_bytes(),
+            attributes: attributes::of(image),
             opened: Found::new(report),
             in_use: image.is_in_use(),
         }

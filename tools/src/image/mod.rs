@@ -1,6 +1,7 @@
 //! The commands on image files.
 
 pub(crate) mod accept_loss;
+mod attributes;
 pub(crate) mod create;
 pub(crate) mod dump;
 pub(crate) mod info;

@@ -6,6 +6,7 @@ use pseudotape_image::{IndexDamage, OpenReport};
 use pseudotape_sink::Sink;
 use serde::Serialize;
 
+use super::attributes::AreaDamage;
 use super::info::Found;
 use super::reading::{Damage, Met, Reading};
 use super::through::{Named, Through};
@@ -34,6 +35,8 @@ struct Partition {
     damage: Vec<Damage>,
     /// Damaged parts of the index: they cost time, no data.
     index_damage: Vec<DamagedPart>,
+    /// Damaged places of the attributes of programs.
+    attribute_damage: AreaDamage,
     #[serde(flatten)]
     marked: Marked,
     opened: Found,
@@ -66,7 +69,12 @@ impl Partition {
     }
 
     fn is_undamaged(&self) -> bool {
-        self.damage.is_empty() && self.index_damage.is_empty() && !self.opened.damaged
+        self.damaged_places() == 0 && !self.opened.damaged
+    }
+
+    fn damaged_places(&self) -> u64 {
+        let attributes = self.attribute_damage.offsets.len();
+        (self.damage.len() + self.index_damage.len() + attributes) as u64
     }
 
     /// Reads what comes out of a filter before the image, instead of what is stored.
@@ -131,10 +139,11 @@ impl Partition {
         if let Some(words) = self.marked.words() {
             line(screen.paint(Paint::Bad, &words));
         }
-        let verdict = match (
-            self.is_undamaged(),
-            (self.damage.len() + self.index_damage.len()) as u64,
-        ) {
+        for offset in &self.attribute_damage.offsets {
+            let words = self.attribute_damage.words(*offset);
+            line(format!("{} {words}", screen.paint(Paint::Bad, "damage")));
+        }
+        let verdict = match (self.is_undamaged(), self.damaged_places()) {
             (true, _) => screen.paint(Paint::Good, "no damage"),
             (false, 0) => screen.paint(Paint::Bad, "damage, see above"),
             (false, count) => screen.paint(Paint::Bad, &counted(count, "damaged place")),
@@ -258,6 +267,7 @@ fn verify(
         bytes: 0,
         damage: Vec::new(),
         index_damage: image.check_index()?.iter().map(DamagedPart::from).collect(),
+        attribute_damage: AreaDamage::of(&image.check_attributes()),
         marked: Marked::on(image),
         opened: Found::new(report),
         in_use: image.is_in_use(),
