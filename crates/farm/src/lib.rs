@@ -47,5 +47,5 @@ pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
     Adding, After, Coming, Damage, Existing, ExportError, Exported, Extracted, Finding, Found,
     Given, Keeping, Looking, Rebuilt, Registrar, Released, Remedy, Repair, Root, Told, Verb,
-    Volume, annotate, extract, in_the_way, place, rebuild, release, repair,
+    Volume, annotate, differences, extract, in_the_way, place, rebuild, release, repair,
 };

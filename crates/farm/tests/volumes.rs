@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::{Place, add, attributes, entries, make_fifo, name, set_attribute, set_times, tar};
-use pseudotape_farm::{Error, Existing, Extracted, State, Title, Told, Verb, extract};
+use pseudotape_farm::{Error, Existing, Extracted, State, Title, Told, Verb, differences, extract};
 
 fn titles(told: &[Told], which: impl Fn(&Told) -> Option<Title>) -> Vec<String> {
     told.iter()
@@ -24,6 +24,55 @@ fn added(told: &[Told]) -> Vec<String> {
         Told::Added(entry) => Some(entry.title.clone()),
         _ => None,
     })
+}
+
+/// CW-20: whoever gives a file up for its copy hears of all that the copy has not.
+#[test]
+fn what_a_file_has_otherwise_than_its_capsule_is_told() {
+    let place = Place::new();
+    let path = place.file("file", "some text\n");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("permissions");
+    set_attribute(&path, "user.kind", b"letter");
+    set_times(&path, 1_234_567_890);
+    let root = place.root();
+    add(&root, "V", Verb::Add, &[&path]).expect("added");
+    let volume = root.look(&name("V")).expect("a volume");
+    let entry = &volume.directory().entries()[0];
+    let found = || differences(&volume, entry, &path).expect("a whole capsule");
+    assert_eq!(found(), [""; 0]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
+    assert_eq!(found(), ["permissions 0600, and 0640 in the capsule"]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("permissions");
+    set_attribute(&path, "user.kind", b"bill");
+    set_attribute(&path, "user.\n", b"");
+    assert_eq!(found(), ["attribute user.\\n", "attribute user.kind"]);
+    set_attribute(&path, "user.kind", b"letter");
+    rustix::fs::removexattr(&path, "user.\n").expect("removed");
+    set_times(&path, 1_234_567_891);
+    let words = "changed at 1234567891.123456789, and at 1234567890.123456789 in the capsule (seconds after 1970)";
+    assert_eq!(found(), [words]);
+    set_times(&path, 1_234_567_890);
+    // user::rw-, user:7:---, group::r--, mask::r--, other::---: the mode stays 0640 with it.
+    let list = [
+        (1, 6, u32::MAX),
+        (2, 0, 7),
+        (4, 4, u32::MAX),
+        (16, 4, u32::MAX),
+        (32, 0, u32::MAX),
+    ];
+    set_attribute(&path, "system.posix_acl_access", &access_list(&list));
+    assert_eq!(found(), ["access list"]);
+}
+
+/// An access list as Linux keeps it.
+fn access_list(list: &[(u16, u16, u32)]) -> Vec<u8> {
+    let mut bytes = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in list {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(permissions.to_le_bytes());
+        bytes.extend(id.to_le_bytes());
+    }
+    bytes
 }
 
 /// CW-04: each capsule is a complete volume: GNU tar gives back the file with all its attributes from it alone.
@@ -48,13 +97,7 @@ fn tar_gets_a_file_with_all_attributes_from_its_capsule_alone() {
         (16, 7, u32::MAX),
         (32, 0, u32::MAX),
     ];
-    let mut bytes = 2u32.to_le_bytes().to_vec();
-    for (tag, permissions, id) in list {
-        bytes.extend(u16::to_le_bytes(tag));
-        bytes.extend(u16::to_le_bytes(permissions));
-        bytes.extend(u32::to_le_bytes(id));
-    }
-    set_attribute(&path, "system.posix_acl_access", &bytes);
+    set_attribute(&path, "system.posix_acl_access", &access_list(&list));
     set_times(&path, 1_234_567_890);
     let root = place.root();
     let told = add(&root, "V", Verb::Add, &[&path]).expect("added");

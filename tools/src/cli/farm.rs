@@ -100,9 +100,10 @@ pub(crate) enum FarmCommand {
     Purge(PurgeReferences),
     /// Shows the serial number that 'copy --catalog' gives next, or begins a series of them.
     Serial(CountSerials),
-    /// Removes files of this host of which a volume has the same contents, and marks them as released.
+    /// Removes files of this host of which a volume has the same, and marks them as released.
     ///
-    /// Each file is compared with what its capsule gives back, byte by byte. Without --yes nothing is removed.
+    /// Each file is compared with what its capsule gives back: byte by byte, and in owner, permissions, time of change,
+    /// extended attributes and access list. Without --yes nothing is removed.
     DropOriginal(DropOriginals),
     /// Is not done for farms: it says how the file comes back.
     Autorestore(RestoreByItself),

@@ -70,6 +70,10 @@ pub(crate) struct DropOriginals {
     /// Removes them.
     #[arg(long)]
     pub yes: bool,
+    /// Also where owner, permissions, time of change, extended attributes or access list are other ones than in the
+    /// capsule: only the contents are compared, and the rest is lost with the file.
+    #[arg(long)]
+    pub contents_only: bool,
 }
 
 #[derive(Debug, Args)]

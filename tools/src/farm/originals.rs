@@ -91,7 +91,7 @@ pub(super) fn run(
             .find(|file| file.host == host && file.path == bytes);
         let done = found
             .context("the catalog has no references of it")
-            .and_then(|file| same(&path, file, host))
+            .and_then(|file| same(&path, file, host, options.contents_only))
             .and_then(|(seen, reference)| {
                 if options.yes {
                     // A file that is there is resident, whatever the catalog says.
@@ -121,12 +121,17 @@ pub(super) fn run(
 }
 
 /// The reference to a copy that is the same as the file, and what the file was then.
-fn same(path: &Path, file: &ReferredFile, host: &str) -> Result<(Metadata, Reference)> {
+fn same(
+    path: &Path,
+    file: &ReferredFile,
+    host: &str,
+    contents_only: bool,
+) -> Result<(Metadata, Reference)> {
     let seen = fs::symlink_metadata(path)?;
     ensure!(seen.is_file(), "only regular files are dropped");
     let mut why = None;
     for reference in &file.references {
-        match is_copy(path, &seen, reference, host) {
+        match is_copy(path, &seen, reference, host, contents_only) {
             Ok(()) => return Ok((seen, reference.clone())),
             Err(error) => {
                 let serial = &reference.volume.serial;
@@ -137,7 +142,13 @@ fn same(path: &Path, file: &ReferredFile, host: &str) -> Result<(Metadata, Refer
     Err(why.unwrap_or_else(|| anyhow::anyhow!("no volume has a copy of it")))
 }
 
-fn is_copy(path: &Path, seen: &Metadata, reference: &Reference, host: &str) -> Result<()> {
+fn is_copy(
+    path: &Path,
+    seen: &Metadata,
+    reference: &Reference,
+    host: &str,
+    contents_only: bool,
+) -> Result<()> {
     let place = &reference.volume.place;
     ensure!(place.host == host, "it is on host {}", place.host);
     let root = Root::open(Path::new(&place.root))?;
@@ -156,9 +167,18 @@ fn is_copy(path: &Path, seen: &Metadata, reference: &Reference, host: &str) -> R
     let is_as_old =
         (modified.seconds, i64::from(modified.nanoseconds)) == (seen.mtime(), seen.mtime_nsec());
     ensure!(
-        entry.length == seen.len() && is_as_old,
+        entry.length == seen.len() && (is_as_old || contents_only),
         "the file was changed since"
     );
+    if !contents_only {
+        let differences = pseudotape_farm::differences(&volume, entry, path)?;
+        ensure!(
+            differences.is_empty(),
+            "the file has something else than the capsule, which would be lost with it: {} (with --contents-only it is dropped \
+             all the same)",
+            differences.join(", ")
+        );
+    }
     let folder = Comparing::beside(path)?;
     let copy = extracted(&volume, entry, &folder.0)?;
     ensure!(

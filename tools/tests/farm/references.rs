@@ -1,6 +1,7 @@
 //! References to volumes of farms in the catalog of a vault: `--backup`, `--catalog`, `refs`, `purge`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -329,6 +330,58 @@ fn released_and_removed_files_are_told_apart() {
     let output = place.run("drop-original files/a --yes");
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(place.path("files/a").exists(), "{output:?}");
+}
+
+/// CW-20: what the capsule keeps beside the contents has to be the same, too, or it would be lost with the file.
+#[test]
+fn a_file_with_other_attributes_than_its_copy_stays() {
+    let place = place();
+    let path = place.path("files/a");
+    let mode = |bits| fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
+    mode(0o640);
+    place.ok("copy V files --catalog --serial S1");
+    let why = |code| {
+        let output = place.run("drop-original files/a --json");
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+        shown["kept"][0]["why"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert_eq!(why(0), "");
+    mode(0o600);
+    let words = why(1);
+    assert!(
+        words.contains("permissions 0600, and 0640 in the capsule"),
+        "{words}"
+    );
+    assert!(words.contains("--contents-only"), "{words}");
+    mode(0o640);
+    let before = fs::metadata(&path).unwrap().modified().unwrap();
+    let time = |time| fs::File::open(&path).unwrap().set_modified(time).unwrap();
+    time(before + std::time::Duration::from_nanos(7));
+    let words = why(1);
+    assert!(words.contains("changed since"), "{words}");
+    time(before);
+    assert_eq!(why(0), "");
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(&path, Some(7), Some(8)).unwrap();
+        let words = why(1);
+        assert!(
+            words.contains("owner 7:8, and 0:0 in the capsule"),
+            "{words}"
+        );
+    }
+    time(before + std::time::Duration::from_secs(7));
+    mode(0o600);
+    place.ok("drop-original files/a --yes --contents-only");
+    assert!(!path.exists());
+    // Other contents are never dropped.
+    fs::write(place.path("files/b"), "that is b").unwrap();
+    let output = place.run("drop-original files/b --yes --contents-only");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(place.path("files/b").exists());
 }
 
 /// CW-36, CW-37, CW-38, CW-39: a merge refers to the files whose capsules it copies; only a copy makes entries.

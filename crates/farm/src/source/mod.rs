@@ -25,6 +25,7 @@ pub(crate) use archive::{Prepared, Sorted, sorted};
 pub use arriving::{Announced, Arriving, Sent};
 pub(crate) use arriving::{Arrival, pass};
 pub(crate) use capsule::OfCapsule;
+pub(crate) use file::OfFolder;
 pub use sending::{FoundFile, Outgoing, Walk, Walked};
 pub(crate) use tree::{Met, Tree};
 
