@@ -438,6 +438,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// A volume of a farm can't come into a catalog: nobody says its serial number, and none is counted.
+    #[must_use]
+    pub fn no_serial() -> Self {
+        Error::Serial(
+            "the volume needs a serial number: say --serial SERIAL, or 'pseudotape farm serial DF0001' to have them counted"
+                .to_owned(),
+        )
+    }
+
     /// The image of a volume has another generation than the catalog knows.
     pub(crate) fn other_generation(volume: &Volume, image: PathBuf, found: u64) -> Self {
         let label = volume.label.clone();

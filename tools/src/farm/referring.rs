@@ -116,7 +116,14 @@ impl Ledger {
                 false => Namesakes::Allowed,
             },
         };
-        let vault = open_or_create(asked.settings)?;
+        let vault = match wanted.serial {
+            Some(_) => open_or_create(asked.settings)?,
+            // A new vault has no series of serial numbers: nothing is made only to find that.
+            None => match opened(asked.settings)? {
+                Some(vault) => vault,
+                None => return Err(pseudotape_vault::Error::no_serial().into()),
+            },
+        };
         vault.check_farm_volume(&wanted)?;
         Ok(Some(Ledger {
             vault,
@@ -209,14 +216,21 @@ pub(super) fn settle(
     Ok(vault.settle_references(serial, &there, order)?.len())
 }
 
+/// The vault, where there is one.
+fn opened(settings: &Settings) -> anyhow::Result<Option<Vault>> {
+    let doing = "pseudotape farm";
+    match Vault::open(&settings.vault()?, doing, Surroundings::of_this_machine()) {
+        Err(pseudotape_vault::Error::NoVault { .. }) => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
 /// The vault, which is made at its first use (CW-16). The folder in which it is has to be there.
 pub(super) fn open_or_create(settings: &Settings) -> anyhow::Result<Vault> {
-    let directory = settings.vault()?;
-    let doing = "pseudotape farm";
-    match Vault::open(&directory, doing, Surroundings::of_this_machine()) {
-        Err(pseudotape_vault::Error::NoVault { .. }) => {}
-        opened => return Ok(opened?),
+    if let Some(vault) = opened(settings)? {
+        return Ok(vault);
     }
+    let directory = settings.vault()?;
     let parent = directory.parent().filter(|parent| parent.is_dir());
     parent.with_context(|| {
         format!(

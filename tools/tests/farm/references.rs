@@ -332,6 +332,24 @@ fn released_and_removed_files_are_told_apart() {
     assert!(place.path("files/a").exists(), "{output:?}");
 }
 
+/// CW-15, CW-16: who is refused for want of a serial number has no vault either.
+#[test]
+fn without_a_serial_number_no_vault_is_made() {
+    let place = place();
+    let words = place.refused("copy V files --catalog");
+    assert!(
+        words.contains("say --serial SERIAL, or 'pseudotape farm serial DF0001'"),
+        "{words}"
+    );
+    assert!(
+        words.contains("nothing was changed") && !words.contains("made a vault"),
+        "{words}"
+    );
+    assert!(!place.path("vault").exists() && !place.path("farm/V").exists());
+    place.ok("serial DF0001");
+    place.ok("copy V files --catalog");
+}
+
 /// CW-20: what the capsule keeps beside the contents has to be the same, too, or it would be lost with the file.
 #[test]
 fn a_file_with_other_attributes_than_its_copy_stays() {

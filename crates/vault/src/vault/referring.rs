@@ -325,9 +325,7 @@ fn counted(rows: Rows<'_>) -> Result<Choice, Error> {
             )));
         }
         None => {
-            return refused(
-                "the volume needs a serial number: say --serial SERIAL, or 'pseudotape farm serial DF0001' to have them counted",
-            );
+            return Err(Error::no_serial());
         }
     };
     loop {
