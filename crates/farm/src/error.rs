@@ -30,6 +30,14 @@ pub enum Error {
         "Files may be added to {0}, but not copied, as a Volume called {0} already exists ('pseudotape farm add' adds)"
     )]
     Exists(VolumeName),
+    /// A volume of that name would be taken for something else.
+    #[error("no volume can be called {volume}: {why}; say another name")]
+    Reserved {
+        /// The name.
+        volume: VolumeName,
+        /// Whose name it is.
+        why: &'static str,
+    },
     /// What has the name is no folder.
     #[error("{path} is no folder that a farm made: it is {what}, which is not followed")]
     NoFolder {

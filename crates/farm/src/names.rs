@@ -1,4 +1,6 @@
-//! What the farm's own files are called, beside capsules.
+//! What the farm's own files are called, beside capsules, and what others call theirs.
+
+use crate::capsule::capsule_number;
 
 /// The name of a volume's directory.
 pub const DIRECTORY_NAME: &str = "FILE000.dir";
@@ -6,3 +8,37 @@ pub const DIRECTORY_NAME: &str = "FILE000.dir";
 pub(crate) const TEMPORARY: &str = ".tmp";
 /// A folder that a file system makes in its top folder.
 pub(crate) const LOST_AND_FOUND: &str = "lost+found";
+
+/// Folders that file systems, operating systems and disks of the network make in the top folder of a disk.
+const MADE_BY_OTHERS: [&str; 9] = [
+    LOST_AND_FOUND,
+    "LOST.DIR",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "@eaDir",
+    "@Recycle",
+    "#recycle",
+    "#snapshot",
+];
+
+/// Whether others make folders of this name: then one in a root is no volume. Most of them mind no capital letters.
+pub(crate) fn is_made_by_others(name: &str) -> bool {
+    let others = MADE_BY_OTHERS.iter();
+    // What a check of a disk found on Windows: FOUND.000 and so on.
+    let is_found = || {
+        let (stem, number) = name.split_once('.').unwrap_or_default();
+        let is_number = number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
+        stem.eq_ignore_ascii_case("FOUND") && is_number
+    };
+    others
+        .into_iter()
+        .any(|other| name.eq_ignore_ascii_case(other))
+        || is_found()
+}
+
+/// Whether a farm gives this name to files of its own.
+pub(crate) fn is_of_farm(name: &str) -> bool {
+    let made = name.strip_suffix(TEMPORARY).unwrap_or(name);
+    made == DIRECTORY_NAME || capsule_number(made).is_some()
+}

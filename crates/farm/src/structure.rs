@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::capsule::capsule_number;
-use crate::names::{DIRECTORY_NAME, TEMPORARY};
+use crate::names::{LOST_AND_FOUND, TEMPORARY, is_of_farm};
 use crate::title::Title;
 
 /// The longest name that file systems take.
@@ -82,9 +82,7 @@ fn folder(component: &[u8]) -> String {
         let others = part.invalid().iter();
         others.for_each(|byte| text.push_str(&format!("%{byte:02X}")));
     }
-    let name = text.strip_suffix(TEMPORARY).unwrap_or(&text);
-    let is_ours = name == DIRECTORY_NAME || capsule_number(name).is_some();
-    if is_ours || text.starts_with('.') || text == "lost+found" {
+    if is_of_farm(&text) || text.starts_with('.') || text == LOST_AND_FOUND {
         let first = text.remove(0);
         text = format!("%{:02X}{text}", u32::from(first));
     }

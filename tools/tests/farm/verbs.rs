@@ -35,6 +35,45 @@ impl Place {
     }
 }
 
+/// CW-01: what file systems and the farm itself call so is no volume, or its files would be taken for a volume's.
+#[test]
+fn names_that_others_give_are_none_of_volumes() {
+    let place = place();
+    for name in [
+        "lost+found",
+        "System Volume Information",
+        "$RECYCLE.BIN",
+        "$recycle.bin",
+        "@eaDir",
+        "#snapshot",
+        "FOUND.000",
+    ] {
+        for verb in ["copy", "add", "compare-add"] {
+            let words = place.refused(&[verb, name, "src"]);
+            assert!(words.contains("make folders of that name"), "{words}");
+        }
+        // Neither where the folder is there already.
+        fs::create_dir(place.path("farm").join(name)).unwrap();
+        place.refused(&["add", name, "src"]);
+        fs::remove_dir(place.path("farm").join(name)).unwrap();
+    }
+    for name in ["FILE000.dir", "FILE0000007.ptape", "FILE0000007.ptape.tmp"] {
+        let words = place.refused(&["add", name, "src"]);
+        assert!(words.contains("a farm calls its own files so"), "{words}");
+    }
+    for name in [".Trash-1000", ".snapshots", ".access"] {
+        let words = place.refused(&["add", name, "src"]);
+        assert!(words.contains("does not begin with a dot"), "{words}");
+    }
+    place.ok(&["copy", "V", "src"]);
+    place.refused(&["merge", "lost+found", "V"]);
+    assert!(place.ok(&["ls"]).contains("V"));
+    // Older programs made some: what is in them can be had.
+    fs::rename(place.path("farm/V"), place.path("farm/lost+found")).unwrap();
+    place.ok(&["extract", "lost+found", "--all", "-C", "farm"]);
+    place.ok(&["add", "lost+found", "src"]);
+}
+
 /// CW-07, CW-08, CW-68, CW-71, CW-72: the verbs, as people see them.
 #[test]
 fn files_are_kept_listed_and_got_back() {

@@ -25,7 +25,7 @@ use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES, Marks};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::holder::Holder;
-use crate::names::{DIRECTORY_NAME, LOST_AND_FOUND, TEMPORARY};
+use crate::names::{DIRECTORY_NAME, LOST_AND_FOUND, TEMPORARY, is_made_by_others, is_of_farm};
 use crate::place::{Place, Sought};
 use crate::standing;
 use crate::step::{Steps, Witness};
@@ -154,7 +154,8 @@ impl Root {
             };
             // The root can be the top folder of a file system.
             let is_folder = is_folder
-                && (entry.file_name() != LOST_AND_FOUND || path.join(DIRECTORY_NAME).exists());
+                && (!entry.file_name().to_str().is_some_and(is_made_by_others)
+                    || path.join(DIRECTORY_NAME).exists());
             let name = entry
                 .file_name()
                 .to_str()
@@ -232,6 +233,7 @@ impl Root {
     pub fn create(&self, name: &VolumeName) -> Result<Volume, Error> {
         self.found(name)?;
         let path = self.path.join(name.as_str());
+        expect_free(name, &path)?;
         if !Place::make(&path)? {
             return Err(Error::Exists(name.clone()));
         }
@@ -247,6 +249,7 @@ impl Root {
     pub fn open_or_create(&self, name: &VolumeName) -> Result<Volume, Error> {
         self.found(name)?;
         let path = self.path.join(name.as_str());
+        expect_free(name, &path)?;
         let (place, is_made) = loop {
             // Whether it made the folder or somebody else did: it is there.
             let is_made = Place::make(&path)?;
@@ -265,6 +268,25 @@ impl Root {
                 }
             }),
         }
+    }
+}
+
+/// Refuses to make a volume whose folder others would take for theirs, or whose name is that of a file of farms.
+fn expect_free(name: &VolumeName, path: &Path) -> Result<(), Error> {
+    let why = match name.as_str() {
+        text if is_made_by_others(text) => {
+            "file systems and disks make folders of that name themselves"
+        }
+        text if is_of_farm(text) => "a farm calls its own files so",
+        _ => return Ok(()),
+    };
+    match path.join(DIRECTORY_NAME).exists() {
+        // An earlier program made it.
+        true => Ok(()),
+        false => Err(Error::Reserved {
+            volume: name.clone(),
+            why,
+        }),
     }
 }
 
@@ -505,8 +527,7 @@ fn is_of_file_system(place: &Place, name: &str) -> bool {
 
 /// Whether a file is what a command leaves over that is killed.
 fn is_temporary(name: &str) -> bool {
-    let made = name.strip_suffix(TEMPORARY);
-    made.is_some_and(|made| made == DIRECTORY_NAME || capsule_number(made).is_some())
+    name.ends_with(TEMPORARY) && is_of_farm(name)
 }
 
 fn now_ms() -> u64 {
