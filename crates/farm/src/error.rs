@@ -249,6 +249,11 @@ pub enum Fault {
     /// What has its name can't be a capsule.
     #[error("it is {0}")]
     Kind(&'static str),
+    /// Its folder in a structured volume is none.
+    #[error(
+        "its folder can't be entered: in its place is something else, and links are not followed"
+    )]
+    Folder,
     /// The host failed.
     #[error("can't read it: {0}")]
     Host(io::Error),
@@ -306,6 +311,7 @@ impl Fault {
             | Fault::Other { .. }
             | Fault::Digest { .. } => true,
             Fault::Kind(_)
+            | Fault::Folder
             | Fault::Host(_)
             | Fault::Reported(_)
             | Fault::Archive(pseudotape_pax::Error::Read(_)) => false,

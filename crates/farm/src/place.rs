@@ -161,9 +161,13 @@ impl Place {
     /// Opens a regular file for reading.
     pub(crate) fn open(&self, name: &str) -> Result<File, Fault> {
         let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = self.within(name, Making::No);
-        let opened = opened.and_then(|(folder, name)| openat(folder, name, how, Mode::empty()));
-        let file = match opened {
+        let (folder, last) = match self.within(name, Making::No) {
+            Ok(within) => within,
+            Err(Errno::NOENT) => return Err(Fault::Absent),
+            Err(Errno::NOTDIR | Errno::LOOP) => return Err(Fault::Folder),
+            Err(errno) => return Err(Fault::Host(errno.into())),
+        };
+        let file = match openat(folder, last, how, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Err(Fault::Absent),
             Err(Errno::LOOP) => return Err(Fault::Kind("a symbolic link")),

@@ -66,13 +66,24 @@ fn words(remedy: Remedy) -> (&'static str, &'static str, &'static str) {
 const IN_THE_WAY: &str = "nothing here helps, and it stays: move it away; then 'pseudotape farm add' makes a new capsule \
     where the file is to be had, and 'pseudotape farm repair --yes' one that says that it is missing";
 
+/// The same where something else has the name of a folder in which capsules lie.
+const NO_FOLDER: &str = "nothing here helps, and it stays: put the folder back, with the capsules that are in it. \
+    Where they are lost, move away what is in its place; then 'pseudotape farm add' makes new capsules where the files \
+    are to be had, and 'pseudotape farm repair --yes' those that say that they are missing";
+
+/// Of a file that no farm made.
+const FOREIGN: &str =
+    "it is nothing of a farm, and stays: move it away where it does not belong there";
+
 impl ShownRemedy {
     fn new(found: Found) -> Self {
-        let (remedy, mut proposed, done) = words(found.remedy);
-        if let (Remedy::Nothing, Damage::Capsule(_, Fault::Kind(_))) = (found.remedy, &found.damage)
-        {
-            proposed = IN_THE_WAY;
-        }
+        let (remedy, proposed, done) = words(found.remedy);
+        let proposed = match (found.remedy, &found.damage) {
+            (Remedy::Nothing, Damage::Capsule(_, Fault::Kind(_))) => IN_THE_WAY,
+            (Remedy::Nothing, Damage::Capsule(_, Fault::Folder)) => NO_FOLDER,
+            (Remedy::Nothing, Damage::Foreign) => FOREIGN,
+            _ => proposed,
+        };
         ShownRemedy {
             remedy,
             words: if found.done { done } else { proposed },

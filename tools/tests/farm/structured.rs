@@ -137,6 +137,41 @@ fn a_structured_volume_is_deleted_with_its_folders() {
     assert_eq!(names.count(), 0, "nothing came there");
 }
 
+/// CW-53, CW-69: a link in the place of a folder is named as that, and the advice leads to a whole volume.
+#[test]
+fn a_link_in_the_place_of_a_folder_is_moved_away() {
+    let place = place();
+    place.ok_in("one", &["copy", "V", "U", "--structured"]);
+    place.ok_in("other", &["add", "V", "U"]);
+    let folder = place.path("farm/V/U/A");
+    fs::rename(&folder, place.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(place.path("elsewhere"), &folder).unwrap();
+    let told = place.told(1, "repair V");
+    assert!(
+        told.contains("FILE0000002.ptape: damaged: U/A/B: its folder can't be entered: in its place is something else"),
+        "{told}"
+    );
+    assert!(
+        told.contains("U/A: foreign; it is nothing of a farm, and stays: move it away"),
+        "{told}"
+    );
+    assert!(!told.contains("--check-present"), "{told}");
+    assert!(told.contains("put the folder back"), "{told}");
+    // As it says: without the folder, the file comes again where it is to be had.
+    fs::remove_file(&folder).unwrap();
+    assert!(
+        place
+            .told(1, "repair V")
+            .contains("a capsule that says so can take its place")
+    );
+    assert!(
+        place
+            .ok_in("other", &["add", "V", "U"])
+            .contains("1 mended")
+    );
+    assert!(place.told(0, "verify V").contains("0 findings"));
+}
+
 /// CW-54, CW-59: a script hears in both forms where the capsules are, and what it writes can lie by them.
 #[test]
 fn a_script_finds_the_capsules_of_both_forms() {
