@@ -21,6 +21,7 @@ mod rescue;
 mod travel;
 mod vault;
 mod volume;
+mod waiting;
 
 pub use everywhere::{Asked, command, parse};
 
@@ -39,7 +40,7 @@ pub(crate) use library::{
 };
 pub(crate) use ordered::Ordered;
 pub(crate) use referring::{
-    CountSerials, DropOriginals, ListReferences, PurgeReferences, Referring,
+    CountSerials, DropOriginals, ListReferences, PurgeReferences, ReferVolume, Referring,
 };
 pub(crate) use rescue::RescueOptions;
 pub(crate) use travel::{

@@ -36,7 +36,10 @@ pub fn command() -> Command {
     let command = command.mut_subcommand("farm", |farm| {
         offer(farm, &[vault_option()], &|path, _| {
             let adds = matches!(path, "copy" | "add" | "compare-add" | "merge");
-            adds || matches!(path, "refs" | "purge" | "serial" | "drop-original")
+            adds || matches!(
+                path,
+                "refs" | "refer" | "purge" | "serial" | "drop-original"
+            )
         })
     });
     command.mut_subcommand("vault", |vault| {

@@ -4,8 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::referring::{
-    CountSerials, DropOriginals, ListReferences, PurgeReferences, Referring, RestoreByItself,
+    CountSerials, DropOriginals, ListReferences, PurgeReferences, ReferVolume, Referring,
+    RestoreByItself,
 };
+use super::waiting::LockWait;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use pseudotape_farm::{Title, VolumeName};
 use pseudotape_farm_net::Person;
@@ -96,6 +98,12 @@ pub(crate) enum FarmCommand {
     /// It also says of each file whether it is there, removed, or released, and of each copy whether the volume still
     /// has it. No capsule is opened.
     Refs(ListReferences),
+    /// Gives the files of a volume the references that the vault's catalog has not, as the directory of the volume
+    /// says.
+    ///
+    /// That is for a catalog that came back from its backup: 'pseudotape vault recover' names the volumes. Of several
+    /// volumes the one that was written first is said first.
+    Refer(ReferVolume),
     /// Deletes references from the vault's catalog. The capsules stay.
     Purge(PurgeReferences),
     /// Shows the serial number that 'copy --catalog' gives next, or begins a series of them.
@@ -121,6 +129,7 @@ impl FarmCommand {
             FarmCommand::Release(release) => &release.wait,
             FarmCommand::Rebuild(rebuild) => &rebuild.wait,
             FarmCommand::Repair(repair) => &repair.wait,
+            FarmCommand::Refer(refer) => &refer.wait,
             FarmCommand::Ls(_)
             | FarmCommand::Show(_)
             | FarmCommand::Extract(_)
@@ -159,7 +168,8 @@ impl FarmCommand {
             | FarmCommand::Merge(_)
             | FarmCommand::Annotate(_)
             | FarmCommand::Release(_)
-            | FarmCommand::Rebuild(_) => true,
+            | FarmCommand::Rebuild(_)
+            | FarmCommand::Refer(_) => true,
         }
     }
 
@@ -170,6 +180,7 @@ impl FarmCommand {
                 (&mut add.volume, Some(&add.referring))
             }
             FarmCommand::Merge(merge) => (&mut merge.volume, Some(&merge.referring)),
+            FarmCommand::Refer(refer) => (&mut refer.volume, Some(&refer.referring)),
             FarmCommand::Ls(list) => (list.volume.as_mut()?, None),
             FarmCommand::Show(show) => (&mut show.volume, None),
             FarmCommand::Annotate(annotate) => (&mut annotate.volume, None),
@@ -266,15 +277,6 @@ pub(crate) struct FarmConfig {
 pub(crate) enum ConfigCommand {
     /// Shows each setting with who said it: the command line, the environment, the file, or nobody.
     Show,
-}
-
-/// For commands that change a volume.
-#[derive(Debug, Args)]
-pub(crate) struct LockWait {
-    /// So long it waits for another command that changes the volume; 0 does not wait [default: what the configuration
-    /// says, else 60].
-    #[arg(long, value_name = "SECONDS")]
-    pub lock_wait: Option<u64>,
 }
 
 /// What becomes of a file that changes while it is read.

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
+use pseudotape_farm::VolumeName;
 use pseudotape_vault::Series;
+
+use super::waiting::LockWait;
 
 /// Which references files get that arrive.
 #[derive(Debug, Args)]
@@ -36,6 +39,25 @@ pub(crate) struct ListReferences {
     /// These files, and those in these folders; or titles, of what came from an archive [default: all].
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("names").required(true).args(["below", "by_title"]))]
+pub(crate) struct ReferVolume {
+    /// The volume.
+    #[arg(value_name = "VOLUME")]
+    pub volume: VolumeName,
+    /// Its files came from this folder of this host: the working directory where their paths were said without a slash
+    /// at the beginning, else /.
+    #[arg(long, value_name = "DIR")]
+    pub below: Option<PathBuf>,
+    /// Its files came from an archive or another host: they are known by their titles.
+    #[arg(long)]
+    pub by_title: bool,
+    #[command(flatten)]
+    pub referring: Referring,
+    #[command(flatten)]
+    pub wait: LockWait,
 }
 
 #[derive(Debug, Args)]

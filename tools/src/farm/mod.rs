@@ -12,6 +12,7 @@ mod referring;
 mod releasing;
 mod remote;
 mod repairing;
+mod rereferring;
 mod script;
 mod shown;
 mod tapes;
@@ -89,6 +90,7 @@ pub(crate) fn run(
         FarmCommand::Release(release) => releasing::run(release, root, screen),
         FarmCommand::Rebuild(rebuild) => reading::rebuild(rebuild, root, screen),
         FarmCommand::Repair(repair) => repairing::run(repair, root, screen),
+        FarmCommand::Refer(refer) => rereferring::run(refer, &asked, screen),
     }
 }
 

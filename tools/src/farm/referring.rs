@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use pseudotape_farm::{Coming, Entry, Origin, Registrar, Root, Volume, VolumeName};
+use pseudotape_image::Uuid;
 use pseudotape_vault::{
-    ComingReference, FarmPlace, FileName, Kinds, Namesakes, Order, Serial, Slots, Surroundings,
-    Unknown, Vault, WantedVolume,
+    ComingReference, FarmPlace, FileName, Kinds, Namesakes, Order, ReferenceKind, Serial, Slots,
+    Surroundings, Unknown, Vault, WantedVolume,
 };
 
 use super::config::Settings;
@@ -145,6 +146,25 @@ impl Ledger {
             archived: Vec::new(),
             without_entry: Vec::new(),
         }))
+    }
+
+    /// The references that the catalog has to the volume, of the kinds that are written: the capsules of files that
+    /// need no other ones.
+    pub(super) fn known(&self) -> anyhow::Result<HashSet<Uuid>> {
+        let files = self.vault.referred_files()?;
+        let all = files.iter().flat_map(|file| &file.references);
+        let (mut backup, mut archive) = (HashSet::new(), HashSet::new());
+        for reference in all.filter(|reference| reference.volume.serial == self.serial) {
+            match reference.kind {
+                ReferenceKind::Backup(_) => backup.insert(reference.capsule),
+                ReferenceKind::Archive => archive.insert(reference.capsule),
+            };
+        }
+        Ok(match (self.kinds.backup, self.kinds.archive) {
+            (Some(_), true) => backup.intersection(&archive).copied().collect(),
+            (Some(_), false) => backup,
+            (None, _) => archive,
+        })
     }
 
     /// The volume is there and locked: it gets into the catalog, and what a killed command left is mended.

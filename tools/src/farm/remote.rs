@@ -61,6 +61,7 @@ pub(super) fn run(
         FarmCommand::Config(_) => here("farm config"),
         FarmCommand::Write(_) => here("farm write"),
         FarmCommand::Refs(_)
+        | FarmCommand::Refer(_)
         | FarmCommand::Purge(_)
         | FarmCommand::Serial(_)
         | FarmCommand::DropOriginal(_)

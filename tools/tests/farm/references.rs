@@ -332,6 +332,77 @@ fn released_and_removed_files_are_told_apart() {
     assert!(place.path("files/a").exists(), "{output:?}");
 }
 
+/// CW-10, CW-14, CW-17: a catalog that comes back from its backup says which volumes got files since, and the
+/// directories of these give the references again.
+#[test]
+fn references_after_the_last_backup_are_told_of_and_come_back() {
+    let place = place();
+    let vault = |code, words: &str| {
+        let mut command = place.program();
+        command.args(words.split(' '));
+        let (printed, told) = ended(command, code);
+        printed + &told
+    };
+    place.ok("serial DF0001");
+    place.ok("copy V files/a --catalog");
+    vault(0, "create safe.ptape");
+    vault(0, "vault backup safe.ptape");
+    // A clock of milliseconds has to go on.
+    let backup = std::time::SystemTime::now();
+    while backup.elapsed().unwrap() < std::time::Duration::from_millis(20) {
+        std::thread::yield_now();
+    }
+    place.ok("add V files/b --catalog");
+    place.ok("copy W files --backup --serial W00001");
+    place.ok("copy X files/c --catalog");
+    place.ok("copy PLAIN files/a");
+    let before = place.references();
+    fs::remove_dir_all(place.path("vault")).unwrap();
+    let told = vault(0, "vault recover safe.ptape --confirm --event backup");
+    let root = fs::canonicalize(place.path("farm")).unwrap();
+    let root = root.display();
+    for words in [
+        format!("volume V in {root} has 1 file that came after the backup"),
+        format!("pseudotape farm refer V --root {root} --catalog --serial DF0001 --below DIR"),
+        format!("volume W[W00001] in {root} has 3 files, and the catalog does not know the volume"),
+        format!("pseudotape farm refer W --root {root} --backup --serial W00001 --below DIR"),
+        format!("volume X in {root} has 1 file that came after the backup"),
+        "'pseudotape farm serial' says DF0002".to_owned(),
+    ] {
+        assert!(told.contains(&words), "{words}: {told}");
+    }
+    assert_eq!(vault(0, "vault report"), told);
+    vault(0, "vault online");
+    assert_eq!(place.references().len(), 1);
+
+    let words = place.refused("refer V --below .");
+    assert!(words.contains("--backup"), "{words}");
+    let words = place.refused("refer NONE --catalog --serial Q1 --below .");
+    assert!(words.contains("there is no volume NONE"), "{words}");
+    let done = place.json(0, "refer V --catalog --below .");
+    assert_eq!((&done["referred"], &done["known"]), (&1.into(), &1.into()));
+    assert_eq!(done["serial"], "DF0001");
+    place.ok("refer W --backup --serial W00001 --below .");
+    place.ok("refer X --catalog --below .");
+    assert_eq!(place.references(), before);
+    let again = place.ok("refer W --backup --serial W00001 --below .");
+    assert!(
+        again.contains("W[W00001]: 0 files have a reference to W00001 now; 3 had one"),
+        "{again}"
+    );
+    // What came from an archive has no path.
+    place.ok("refer PLAIN --catalog --serial P1 --by-title");
+    let states: Vec<_> = place.references().into_iter().map(|file| file.1).collect();
+    assert_eq!(states, ["resident", "resident", "resident", "elsewhere"]);
+    place.ok("purge --all --yes --serial P1");
+
+    // Nothing is told of what the catalog knows.
+    vault(0, "vault backup safe.ptape");
+    fs::remove_dir_all(place.path("vault")).unwrap();
+    let told = vault(0, "vault recover safe.ptape --confirm --event backup");
+    assert!(!told.contains("farm refer"), "{told}");
+}
+
 /// CW-15, CW-16: who is refused for want of a serial number has no vault either.
 #[test]
 fn without_a_serial_number_no_vault_is_made() {

@@ -869,6 +869,10 @@ fn reports_are_those_of_the_document() {
     let drop = ["drop-original", "src/a", "nothing", "--vault", "vault"];
     see("drop-original", &place.json(1, &drop));
     see(
+        "refer",
+        &place.json(0, "refer V --catalog --serial S3 --below . --vault vault"),
+    );
+    see(
         "purge",
         &place.json(0, &["purge", "src/a", "--vault", "vault"]),
     );

@@ -14,12 +14,12 @@ use pseudotape_vault::recovery::{
 };
 use pseudotape_vault::{Clock, Error, Label, Order, Refusal, Surroundings, System, Vault};
 
-use super::explained;
 use super::removed::Removed;
 use super::shown::ShownLosses;
 use super::slots::Shelf;
 use super::survey::{Asked, chosen, entries, look_at, reason, shown};
 use super::tape::{Depth, open_backup, scan};
+use super::{explained, farms};
 use crate::Verdict;
 use crate::cli::RecoverVault;
 use crate::vault::shown::time_words;
@@ -247,6 +247,8 @@ fn losses(
     }
     shown.warnings.extend(absent(vault, &media)?);
     shown.warnings.extend(removed.words());
+    let farms = farms::unreferred(vault, taken.description.written_ms)?;
+    shown.warnings.extend(farms);
     let report = loss_report(&Inquiry {
         known: &known,
         backup_ms: taken.description.written_ms,
