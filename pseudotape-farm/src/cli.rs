@@ -64,6 +64,10 @@ pub(crate) struct ServeOptions {
     /// The folder with the volumes. A client that means another one is refused. Said several times, all are served.
     #[arg(long, value_name = "DIR", required = true)]
     pub root: Vec<PathBuf>,
+    /// Each host has volumes of its own: they are in a folder of the root that has the name of the host, as --user or a
+    /// certificate names it. Others read them (--owner) who are on the access list in that folder.
+    #[arg(long)]
+    pub private: bool,
     /// Who the client is, for a key that is somebody's [default: the user of this process, at the host that ssh names].
     #[arg(long, value_name = "USER@HOST", conflicts_with = "tls")]
     pub user: Option<Person>,

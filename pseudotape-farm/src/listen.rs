@@ -33,16 +33,23 @@ pub(crate) fn run(options: &ServeOptions, at: SocketAddr, roots: &[PathBuf]) -> 
         )
     })?;
     let at = listener.local_addr()?;
+    // Without a right to write into a root its volumes do not become private either.
+    let serve_root = match options.private {
+        true => Serving::begin_privately,
+        false => Serving::begin,
+    };
+    let serving: Vec<_> = roots.iter().map(|root| serve_root(root)).collect();
+    let failed = serving.iter().filter_map(|serving| serving.as_ref().err());
+    failed.for_each(|error| log::debug!("{error}"));
+    for root in roots {
+        Serving::expect_no_other(root, options.private)?;
+    }
     let names: Vec<_> = roots
         .iter()
         .map(|root| root.display().to_string())
         .collect();
     log::info!("{} served on {at}", names.join(", "));
     Readiness::default().announce();
-    // Without a right to write into a root its volumes do not become private either.
-    let serving: Vec<_> = roots.iter().map(|root| Serving::begin(root)).collect();
-    let failed = serving.iter().filter_map(|serving| serving.as_ref().err());
-    failed.for_each(|error| log::debug!("{error}"));
     let sessions = Arc::new(());
     loop {
         let (socket, from) = match listener.accept() {
@@ -80,6 +87,9 @@ fn begin(
     command.arg0(PROGRAM).args(["serve", "--accepted"]);
     for root in roots {
         command.arg("--root").arg(root);
+    }
+    if options.private {
+        command.arg("--private");
     }
     let files = [
         ("--cert", &options.cert),
@@ -144,7 +154,13 @@ pub(crate) fn accepted(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Ve
         Ok(person) => {
             log::info!("{peer}: {person}");
             let way = format!("tls {peer}");
-            let served = Served { roots, person, way };
+            let privately = options.private;
+            let served = Served {
+                roots,
+                person,
+                privately,
+                way,
+            };
             serve(link, &served)
         }
         Err(text) => refuse(link, text),

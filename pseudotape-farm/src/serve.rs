@@ -45,7 +45,14 @@ fn over_stdio(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Verdict> {
         None => "stdio".to_owned(),
     };
     let link = stdio_link().context("can't serve on standard input and output")?;
-    Ok(session(link, &Served { roots, person, way }))
+    let privately = options.private;
+    let served = Served {
+        roots,
+        person,
+        privately,
+        way,
+    };
+    Ok(session(link, &served))
 }
 
 /// The root, with its whole path: clients say which one they mean.

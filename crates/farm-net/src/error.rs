@@ -33,6 +33,22 @@ pub enum Error {
     /// The other side does not speak this protocol, or does so wrongly.
     #[error("the other side does not speak the protocol of farms: {0}")]
     Protocol(String),
+    /// The other side is too old for a command.
+    #[error(
+        "the server there speaks version {spoken} of the protocol of farms, and '{what}' needs version {needed}: put the \
+         pseudotape of this host on that one, or run the command there; nothing was done"
+    )]
+    Older {
+        /// What is not to be had.
+        what: &'static str,
+        /// What the server speaks.
+        spoken: u32,
+        /// The version that has it.
+        needed: u32,
+    },
+    /// An archive is not whole.
+    #[error(transparent)]
+    Archive(#[from] pseudotape_farm::ExportError),
     /// The farm's host refused the command, or could not do it.
     #[error("{text}")]
     Refused {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// The version that this program speaks.
-pub const PROTOCOL_VERSION: u32 = 1;
+/// The newest version that this program speaks.
+pub const PROTOCOL_VERSION: u32 = 2;
+/// The oldest version that it speaks.
+pub const OLDEST_VERSION: u32 = 1;
 /// Length of a packet's header.
 pub const HEADER_BYTES: usize = 24;
 /// So long the other side may be silent before the link counts as cut.

@@ -118,6 +118,17 @@ pub enum Error {
         /// The root.
         root: PathBuf,
     },
+    /// A server serves other volumes of the root.
+    #[error(
+        "another server serves the {is} volumes of {root}: end it first, since whose volumes are meant is not changed while a \
+         server runs"
+    )]
+    ServedOtherwise {
+        /// The root.
+        root: PathBuf,
+        /// Which ones it serves.
+        is: &'static str,
+    },
     /// Another command changes the volume.
     #[error("volume {volume} is busy: {} is changing it", of(holder))]
     Busy {
@@ -199,6 +210,9 @@ pub enum Error {
         /// The volume.
         volume: VolumeName,
     },
+    /// A text that can be no note.
+    #[error("{0}; nothing was changed")]
+    Note(String),
     /// Files are wanted, and no folders.
     #[error(
         "{title} is a folder in volume {volume}, and a file is wanted: name the files in it; nothing was changed"

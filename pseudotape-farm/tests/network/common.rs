@@ -9,13 +9,14 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use pseudotape_farm::{Keeping, Root, VolumeName};
 use pseudotape_farm_net::{AccessList, AddOrder, Client, Error, How, TlsFiles, TlsHost};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     SanType, date_time_ymd,
 };
 use tempfile::TempDir;
+
+use crate::shared::{make_tree, order, whole};
 
 /// So long a test waits for what has to come, on a machine that is busy.
 pub const LONG: Duration = Duration::from_secs(200);
@@ -105,9 +106,7 @@ impl Place {
         };
         fs::create_dir(place.root()).unwrap();
         let tree = place.path("tree");
-        fs::create_dir_all(tree.join("sub")).unwrap();
-        fs::write(tree.join("one"), b"the first").unwrap();
-        fs::write(tree.join("sub/two"), vec![7; 300_000]).unwrap();
+        make_tree(&tree);
         place.write("ca.pem", &place.authority.pem);
         place.issue("host", Of::Host);
         place.issue("ada", Of::Client("ada@depot"));
@@ -187,34 +186,12 @@ impl Place {
     }
 
     pub fn order(&self, volume: &str, how: How) -> AddOrder {
-        AddOrder {
-            volume: volume.parse().unwrap(),
-            how,
-            keeping: Keeping::Changed,
-            lock_wait: 0,
-            check_present: false,
-            compressed: false,
-            paths: vec![self.path("tree")],
-            archive: None,
-        }
+        order(volume, how, &self.path("tree"))
     }
 
     /// How many files are in a volume, all of which are whole; nothing else is in its folder.
     pub fn check(&self, volume: &str) -> usize {
-        use pseudotape_farm::Finding;
-        let volume: VolumeName = volume.parse().unwrap();
-        let volume = Root::open(&self.root()).unwrap().look(&volume).unwrap();
-        let entries = volume.directory().entries().to_vec();
-        let mut wrong = Vec::new();
-        let mut tell = |finding| {
-            if let Finding::Wrong(file, damage) = finding {
-                wrong.push((file, damage));
-            }
-        };
-        volume.verify(&entries, &mut tell);
-        volume.find_foreign(&mut tell).unwrap();
-        assert!(wrong.is_empty(), "{wrong:?}");
-        entries.len()
+        whole(&self.root(), volume).len()
     }
 }
 

@@ -2,4 +2,6 @@
 
 mod common;
 mod sessions;
+#[path = "../../../crates/farm-net/tests/session/shared.rs"]
+mod shared;
 mod tls;

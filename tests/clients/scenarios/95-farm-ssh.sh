@@ -6,6 +6,7 @@ if [ "$FRONT" != fuse ]; then
     return
 fi
 . "$PT_ROOT/tests/lib/hosts.sh"
+. "$PT_ROOT/tests/lib/farm.sh"
 export WORK
 mkdir -p farm tree/sub
 seq 100000 >tree/long && seq 10 >tree/sub/short && ln -s long tree/link
@@ -41,6 +42,22 @@ check "merge, where the farm is" "${far[@]}" merge all V
 mkdir out
 check "extract" "${far[@]}" extract all --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
+far_farm_in_order
+
+# CW-42, CW-44: two hosts with volumes of their own in one root, by their keys
+mkdir own
+for key in ada@depot bob@attic; do
+    ssh_key "${key%@*}" "restrict,command=\"$PSEUDOTAPE_BIN/pseudotape-farm serve --stdio --private --root $WORK/own --user $key\""
+    ssh_host localhost 127.0.0.1 "$port" "${key%@*}" >"ssh_config.${key%@*}"
+    check "$key may come" pseudotape farm acl add "$key" --root own
+    check "$key has a V" env KEY="${key%@*}" "${far[@]}" copy V "tree/$([ "$key" = ada@depot ] && echo long || echo sub)"
+done
+same "each in its folder" "attic/V depot/V" "$(cd own && echo */V)"
+says "ada sees hers" 0 'tree/long' env KEY=ada "${far[@]}" ls V
+says "bob may not read them" 2 'bob@attic may not read private volumes of depot' env KEY=bob "${far[@]}" --owner depot ls V
+check "until the list of depot lets him" pseudotape farm acl add bob@attic --root own/depot
+says "then he may" 0 'tree/long' env KEY=bob "${far[@]}" --owner depot ls V
+says "and changes nothing" 2 'changed by depot only' env KEY=bob "${far[@]}" --owner depot add V tree
 
 # A link that dies while an archive is on its way: the archive waits in the middle of its second member.
 head -c 3000000 /dev/urandom >first && head -c 3000000 /dev/urandom >second

@@ -5,6 +5,7 @@ if [ "$FRONT" != fuse ]; then
     excluded "a farm over TLS" "no node is in it: it is the same everywhere"
     return
 fi
+. "$PT_ROOT/tests/lib/farm.sh"
 mkdir -p farm tree/sub
 seq 100000 >tree/long && seq 10 >tree/sub/short && ln -s long tree/link
 new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365)
@@ -34,6 +35,7 @@ says "verify" 0 '; 0 findings' "${far[@]}" verify V
 mkdir out
 check "extract" "${far[@]}" extract V --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
+far_farm_in_order
 
 check "a tape of this host is written" pseudotape farm --root farm write V --all --to "$WORK/tape.ptape"
 says "its files go to the other one" 0 'T: 3 files added' "${far[@]}" add T --from "$WORK/tape.ptape"

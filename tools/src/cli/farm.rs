@@ -542,15 +542,8 @@ fn title() -> impl clap::builder::TypedValueParser<Value = Title> {
 }
 
 fn note(text: &str) -> Result<String, String> {
-    if text.contains(char::is_control) {
-        return Err("a note is one line, without control characters".to_owned());
-    }
-    match text.chars().count() {
-        0 => Err("a note has words in it; --remove takes one away".to_owned()),
-        1..=pseudotape_farm::MAX_WORDS => Ok(text.to_owned()),
-        length => Err(format!(
-            "it has {length} characters, and a note has at most {}",
-            pseudotape_farm::MAX_WORDS
-        )),
+    match pseudotape_farm::check_note(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }

@@ -120,6 +120,8 @@ impl AddedFiles {
                 title: ShownTitle::new(&title),
                 why: fault.to_string(),
             }),
+            Told::Adopted(entry) => self.adopted.push(ShownFile::new(&entry)),
+            Told::ScriptFailed(why) => self.script = Some(why),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{Root, VolumeName};
-use pseudotape_farm_net::TlsFiles;
+use pseudotape_farm_net::{Client, TlsFiles};
 use pseudotape_human::{Alignment, Report, Screen, field_meant, printable, read_text_file};
 use serde::{Deserialize, Serialize};
 
@@ -257,12 +257,14 @@ impl Settings {
         }
     }
 
-    /// Refuses private volumes, which are not served to other hosts.
-    pub(super) fn shared(&self) -> anyhow::Result<()> {
+    /// Tells the server of another host whose volumes are meant, where somebody says it.
+    pub(super) fn tell_whose(&self, client: &mut Client) -> anyhow::Result<()> {
         match (&self.owner, self.volumes.value) {
-            (None, Sharing::Shared) => Ok(()),
-            _ => bail!("private volumes are not served to other hosts: only shared ones are"),
+            (Some(owner), _) => client.whose(Some(owner))?,
+            (None, Sharing::Private) => client.whose(None)?,
+            (None, Sharing::Shared) => {}
         }
+        Ok(())
     }
 
     /// The files by which a farm is reached over TLS.

@@ -85,7 +85,7 @@ pub(crate) fn run(
         FarmCommand::Show(show) => reading::show(show, &root, screen),
         FarmCommand::Annotate(annotate) => reading::annotate(annotate, root, screen),
         FarmCommand::Extract(extract) => reading::extract(extract, &root, screen),
-        FarmCommand::Write(write) => tapes::write(write, &root, screen),
+        FarmCommand::Write(write) => tapes::write_here(write, &root, screen),
         FarmCommand::Verify(verify) => reading::verify(verify, &asked, screen),
         FarmCommand::Release(release) => releasing::run(release, root, screen),
         FarmCommand::Rebuild(rebuild) => reading::rebuild(rebuild, root, screen),

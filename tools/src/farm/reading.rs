@@ -345,7 +345,7 @@ impl Verified {
 
 /// What a directory was made of.
 #[derive(Debug, Serialize)]
-struct RebuiltVolume {
+pub(super) struct RebuiltVolume {
     volume: String,
     listed: u64,
     not_listed: Vec<ShownNotListed>,
@@ -381,27 +381,41 @@ pub(super) fn rebuild(
     root: Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let mut rebuilt = RebuiltVolume {
-        volume: options.volume.to_string(),
-        listed: 0,
-        not_listed: Vec::new(),
-    };
-    let mut tell = |told| match told {
-        Rebuilt::Listed(_) => rebuilt.listed += 1,
-        Rebuilt::Older(entry) => rebuilt.not_listed.push(ShownNotListed {
-            file: pseudotape_farm::capsule_name(entry.number),
-            why: format!("a capsule with a higher number has {}", entry.title),
-        }),
-        Rebuilt::Unusable(file, fault) => rebuilt.not_listed.push(ShownNotListed {
-            file,
-            why: fault.to_string(),
-        }),
-        _ => {}
-    };
+    let mut rebuilt = RebuiltVolume::of(&options.volume);
+    let mut tell = |told| rebuilt.note(told);
     let _: Volume = pseudotape_farm::rebuild(&root, &options.volume, &mut tell)?;
     screen.show(&rebuilt)?;
-    Ok(match rebuilt.not_listed.is_empty() {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+    Ok(rebuilt.verdict())
+}
+
+impl RebuiltVolume {
+    pub(super) fn of(volume: &VolumeName) -> Self {
+        RebuiltVolume {
+            volume: volume.to_string(),
+            listed: 0,
+            not_listed: Vec::new(),
+        }
+    }
+
+    pub(super) fn note(&mut self, told: Rebuilt) {
+        match told {
+            Rebuilt::Listed(_) => self.listed += 1,
+            Rebuilt::Older(entry) => self.not_listed.push(ShownNotListed {
+                file: pseudotape_farm::capsule_name(entry.number),
+                why: format!("a capsule with a higher number has {}", entry.title),
+            }),
+            Rebuilt::Unusable(file, fault) => self.not_listed.push(ShownNotListed {
+                file,
+                why: fault.to_string(),
+            }),
+            _ => {}
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.not_listed.is_empty() {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::cell::RefCell;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
-use pseudotape_farm::{Existing, Keeping};
+use pseudotape_farm::{Entry, Existing, Keeping, VolumeName};
 use pseudotape_farm_net::How as Verb;
 use pseudotape_farm_net::{
     AddOrder, Client, Error, MergeOrder, Place, Reached, ReleaseOrder, WrongFile,
@@ -15,14 +15,16 @@ use pseudotape_human::{Screen, printable};
 
 use super::adding::{AddedFiles, How, all_there, open};
 use super::config::Settings;
-use super::reading::{ExtractedFiles, ShownFinding, Verified, ensure_folder};
+use super::reading::{ExtractedFiles, RebuiltVolume, ShownFinding, Verified, ensure_folder};
 use super::releasing::ReleasedFiles;
+use super::repairing::RepairedVolume;
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
-use super::tapes::TapeFile;
+use super::tapes::{self, TapeFile};
 use crate::Verdict;
 use crate::cli::{
-    AddFiles, Changing, ExtractFiles, FarmCommand, FarmOptions, ListFarm, MergeVerb, MergeVolumes,
-    Referring, ReleaseFiles, ShowFile, VerifyFiles,
+    AddFiles, AnnotateFile, Changing, Compression, ExtractFiles, FarmCommand, FarmOptions,
+    ListFarm, MergeVerb, MergeVolumes, RebuildVolume, Referring, ReleaseFiles, RepairVolume,
+    ShowFile, VerifyFiles, WriteFiles,
 };
 
 /// The other host, where the root is one of another host.
@@ -39,8 +41,11 @@ pub(super) fn run(
     place: &Place,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    settings.shared().with_context(|| place.to_string())?;
-    let client = || reach(options, settings, place);
+    let client = || {
+        let mut client = reach(options, settings, place)?;
+        settings.tell_whose(&mut client)?;
+        Ok(client)
+    };
     let here = |what: &str| {
         bail!("'{what}' is for the farm's host: run it there, with --root and the path there")
     };
@@ -54,12 +59,12 @@ pub(super) fn run(
         FarmCommand::Extract(extract) => extract_files(extract, client()?, screen),
         FarmCommand::Verify(verify) => verify_files(verify, client()?, screen),
         FarmCommand::Release(release) => release_files(release, settings, client()?, screen),
-        FarmCommand::Annotate(_) => here("farm annotate"),
-        FarmCommand::Rebuild(_) => here("farm rebuild"),
-        FarmCommand::Repair(_) => here("farm repair"),
+        FarmCommand::Annotate(note) => annotate_file(note, settings, client()?, screen),
+        FarmCommand::Rebuild(rebuild) => rebuild_volume(rebuild, settings, client()?, screen),
+        FarmCommand::Repair(repair) => repair_volume(repair, settings, client()?, screen),
         FarmCommand::Acl(_) => here("farm acl"),
         FarmCommand::Config(_) => here("farm config"),
-        FarmCommand::Write(_) => here("farm write"),
+        FarmCommand::Write(write) => write_files(write, client()?, screen),
         FarmCommand::Refs(_)
         | FarmCommand::Refer(_)
         | FarmCommand::Purge(_)
@@ -100,7 +105,6 @@ fn add_files(
     all_there(options, how)?;
     without_script(options.script.as_deref())?;
     without_references(&options.referring)?;
-    without_structure(options.structured)?;
     let tape = options.from.as_ref().map(|from| -> anyhow::Result<_> {
         let mut tape = TapeFile::open(from, options.file)?;
         tape.begin()?;
@@ -125,7 +129,9 @@ fn add_files(
         },
     };
     let mut added = AddedFiles::of(&options.volume, "added", options.verbose);
-    let done = client()?.add(order, &mut |told| added.note(told));
+    let mut client = client()?;
+    making(&mut client, options.structured, options.compression)?;
+    let done = client.add(order, &mut |told| added.note(told));
     let verdict = show_added(added, done, how, screen)?;
     if let Some(tape) = tape.and_then(Rc::into_inner) {
         tape.into_inner().finish()?;
@@ -151,7 +157,7 @@ fn merge_volumes(
     without_list(options.list.is_some())?;
     without_script(options.script.as_deref())?;
     without_references(&options.referring)?;
-    without_structure(options.structured)?;
+    making(&mut client, options.structured, options.compression)?;
     let how = match options.verb {
         MergeVerb::Copy => How::Copy,
         MergeVerb::Add => How::Add,
@@ -186,14 +192,17 @@ fn without_list(list: bool) -> anyhow::Result<()> {
     }
 }
 
-/// The server makes volumes as it always did.
-fn without_structure(structured: bool) -> anyhow::Result<()> {
-    match structured {
-        true => bail!(
-            "--structured is for a farm of this host: a volume that is structured already is used as it is; nothing was changed"
-        ),
-        false => Ok(()),
+/// Says what is wanted of the volume, where somebody says it.
+fn making(
+    client: &mut Client,
+    structured: bool,
+    compression: Option<Compression>,
+) -> anyhow::Result<()> {
+    let compression = compression.map(|said| said == Compression::On);
+    if structured || compression.is_some() {
+        client.making(structured, compression, None)?;
     }
+    Ok(())
 }
 
 /// References are in the catalog of a vault, which is asked before and behind each batch of files.
@@ -246,24 +255,102 @@ fn list(options: &ListFarm, mut client: Client, screen: &Screen) -> anyhow::Resu
             })?;
         }
         Some(name) => {
-            let files = client.files(name, &options.titles)?;
+            let mut verdict = Verdict::Well;
+            let files = match options.check {
+                true => client.check(name, &options.titles)?,
+                false => {
+                    let files = client.files(name, &options.titles)?.into_iter();
+                    files.map(|entry| (entry, None)).collect()
+                }
+            };
+            let files = files.into_iter().map(|(entry, bad)| {
+                let mut file = ShownFile::new(&entry);
+                if let Some(why) = bad {
+                    file.set_bad(why);
+                    verdict = Verdict::Found;
+                }
+                file
+            });
             screen.show(&FileList {
                 volume: name.to_string(),
-                files: files.iter().map(ShownFile::new).collect(),
+                files: files.collect(),
             })?;
+            return Ok(verdict);
         }
     }
     Ok(Verdict::Well)
 }
 
 fn show_file(options: &ShowFile, mut client: Client, screen: &Screen) -> anyhow::Result<Verdict> {
-    let (path, entry) = client.show(&options.volume, &options.title)?;
+    let shown = client.show(&options.volume, &options.title)?;
+    show_one(&options.volume, &shown, screen)
+}
+
+fn show_one(
+    volume: &VolumeName,
+    (path, entry): &(PathBuf, Entry),
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
     screen.show(&OneFile {
-        volume: options.volume.to_string(),
+        volume: volume.to_string(),
         path: path.display().to_string(),
-        file: ShownFile::new(&entry),
+        file: ShownFile::new(entry),
     })?;
     Ok(Verdict::Well)
+}
+
+fn annotate_file(
+    options: &AnnotateFile,
+    settings: &Settings,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let (volume, wait) = (&options.volume, settings.lock_wait().as_secs());
+    let noted = client.annotate(volume, &options.title, options.note.clone(), wait)?;
+    show_one(volume, &noted, screen)
+}
+
+fn rebuild_volume(
+    options: &RebuildVolume,
+    settings: &Settings,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let mut rebuilt = RebuiltVolume::of(&options.volume);
+    let wait = settings.lock_wait().as_secs();
+    client.rebuild(&options.volume, wait, |told| rebuilt.note(told))?;
+    screen.show(&rebuilt)?;
+    Ok(rebuilt.verdict())
+}
+
+fn repair_volume(
+    options: &RepairVolume,
+    settings: &Settings,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let mut repaired = RepairedVolume::of(options);
+    let wait = settings.lock_wait().as_secs();
+    client.repair(&options.volume, repaired.how(), wait, |found| {
+        let (remedy, done) = (found.remedy, found.done);
+        repaired.note(finding(found.wrong), remedy, found.obstacle, done);
+    })?;
+    screen.show(&repaired)?;
+    Ok(repaired.verdict())
+}
+
+/// The archive goes to tapes of this host.
+fn write_files(
+    options: &WriteFiles,
+    mut client: Client,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    // What is wrong with the titles is said before a tape is touched.
+    client.files(&options.volume, &options.titles)?;
+    tapes::write(options, screen, |put, tell| {
+        let (volume, titles) = (&options.volume, &options.titles);
+        client.write(volume, titles, options.prefix.as_ref(), put, tell)
+    })
 }
 
 fn extract_files(

@@ -1,6 +1,7 @@
 //! `repair`.
 
-use pseudotape_farm::{Damage, Fault, Found, Remedy, Repair, Root};
+use pseudotape_farm::{Found, Remedy, Repair, Root};
+use pseudotape_farm_net::Obstacle;
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::cli::RepairVolume;
 
 /// What is wrong, and what helps.
 #[derive(Debug, Serialize)]
-struct RepairedVolume {
+pub(super) struct RepairedVolume {
     volume: String,
     findings: Vec<ShownRemedy>,
     #[serde(skip)]
@@ -76,19 +77,19 @@ const FOREIGN: &str =
     "it is nothing of a farm, and stays: move it away where it does not belong there";
 
 impl ShownRemedy {
-    fn new(found: Found) -> Self {
-        let (remedy, proposed, done) = words(found.remedy);
-        let proposed = match (found.remedy, &found.damage) {
-            (Remedy::Nothing, Damage::Capsule(_, Fault::Kind(_))) => IN_THE_WAY,
-            (Remedy::Nothing, Damage::Capsule(_, Fault::Folder)) => NO_FOLDER,
-            (Remedy::Nothing, Damage::Foreign) => FOREIGN,
+    fn new(finding: ShownFinding, remedy: Remedy, obstacle: Obstacle, is_done: bool) -> Self {
+        let (word, proposed, done) = words(remedy);
+        let proposed = match (remedy, obstacle) {
+            (Remedy::Nothing, Obstacle::Capsule) => IN_THE_WAY,
+            (Remedy::Nothing, Obstacle::Folder) => NO_FOLDER,
+            (Remedy::Nothing, Obstacle::None) if finding.what == "foreign" => FOREIGN,
             _ => proposed,
         };
         ShownRemedy {
-            remedy,
-            words: if found.done { done } else { proposed },
-            finding: ShownFinding::new(found.file, found.damage),
-            done: found.done,
+            remedy: word,
+            words: if is_done { done } else { proposed },
+            finding,
+            done: is_done,
         }
     }
 }
@@ -120,21 +121,49 @@ impl Report for RepairedVolume {
 }
 
 pub(super) fn run(options: &RepairVolume, root: Root, screen: &Screen) -> anyhow::Result<Verdict> {
-    let how = Repair {
-        apply: options.yes,
-        drop_replaced: options.drop_replaced,
+    let mut repaired = RepairedVolume::of(options);
+    let how = repaired.how();
+    let mut tell = |found: Found| {
+        let obstacle = Obstacle::of(&found.damage);
+        let finding = ShownFinding::new(found.file, found.damage);
+        repaired.note(finding, found.remedy, obstacle, found.done);
     };
-    let mut findings = Vec::new();
-    let mut tell = |found| findings.push(ShownRemedy::new(found));
     pseudotape_farm::repair(&root, &options.volume, how, &mut tell)?;
-    let repaired = RepairedVolume {
-        volume: options.volume.to_string(),
-        findings,
-        how,
-    };
     screen.show(&repaired)?;
-    Ok(match repaired.findings.iter().all(|found| found.done) {
-        true => Verdict::Well,
-        false => Verdict::Found,
-    })
+    Ok(repaired.verdict())
+}
+
+impl RepairedVolume {
+    pub(super) fn of(options: &RepairVolume) -> Self {
+        RepairedVolume {
+            volume: options.volume.to_string(),
+            findings: Vec::new(),
+            how: Repair {
+                apply: options.yes,
+                drop_replaced: options.drop_replaced,
+            },
+        }
+    }
+
+    pub(super) fn how(&self) -> Repair {
+        self.how
+    }
+
+    pub(super) fn note(
+        &mut self,
+        finding: ShownFinding,
+        remedy: Remedy,
+        obstacle: Obstacle,
+        done: bool,
+    ) {
+        let shown = ShownRemedy::new(finding, remedy, obstacle, done);
+        self.findings.push(shown);
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        match self.findings.iter().all(|found| found.done) {
+            true => Verdict::Well,
+            false => Verdict::Found,
+        }
+    }
 }

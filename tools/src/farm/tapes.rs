@@ -368,10 +368,31 @@ impl Report for WrittenFiles {
     }
 }
 
-/// `farm write`.
-pub(super) fn write(options: &WriteFiles, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
+/// `farm write`, of a farm of this host.
+pub(super) fn write_here(
+    options: &WriteFiles,
+    root: &Root,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
     let volume = root.look(&options.volume)?;
     let entries = volume.chosen(&options.titles)?;
+    write(options, screen, |put, tell| {
+        volume.export(&entries, options.prefix.as_ref(), put, tell)
+    })
+}
+
+/// Who takes the bytes of an archive.
+type Put<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
+
+/// The archive that `export` makes, on all tapes.
+pub(super) fn write<E>(
+    options: &WriteFiles,
+    screen: &Screen,
+    export: impl FnOnce(Put<'_>, &mut dyn FnMut(Exported)) -> Result<(), E>,
+) -> anyhow::Result<Verdict>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
     for (at, sink) in options.to.iter().enumerate() {
         ensure!(
             !options.to.iter().take(at).any(|other| other == sink),
@@ -401,8 +422,7 @@ pub(super) fn write(options: &WriteFiles, root: &Root, screen: &Screen) -> anyho
         }),
         _ => {}
     };
-    let put = &mut |bytes: &[u8]| targets.put(bytes);
-    let done = volume.export(&entries, options.prefix.as_ref(), put, &mut tell);
+    let done = export(&mut |bytes: &[u8]| targets.put(bytes), &mut tell);
     match &done {
         Ok(()) => targets.end(),
         Err(error) => {

@@ -91,13 +91,7 @@ fn one(
         Message::Refused { refusal, text } => return Err(Error::Refused { refusal, text }),
         _ => return Err(out_of_turn()),
     };
-    let mut given = GivenFile {
-        link,
-        ready: headers,
-        at: 0,
-        end: None,
-        cut: None,
-    };
+    let mut given = GivenFile::with(link, headers);
     let mut extracted = place(entry, &mut given, folder, existing);
     // What was not wanted of it comes all the same.
     let mut rest = vec![0; 64 << 10];
@@ -123,7 +117,7 @@ fn damaged(why: String) -> Extracted {
 }
 
 /// The headers and the contents of a file that comes.
-struct GivenFile<'a> {
+pub(super) struct GivenFile<'a> {
     link: &'a mut Link,
     ready: Vec<u8>,
     at: usize,
@@ -131,6 +125,26 @@ struct GivenFile<'a> {
     end: Option<Option<String>>,
     /// Why nothing more comes.
     cut: Option<Error>,
+}
+
+impl<'a> GivenFile<'a> {
+    pub(super) fn with(link: &'a mut Link, headers: Vec<u8>) -> Self {
+        GivenFile {
+            link,
+            ready: headers,
+            at: 0,
+            end: None,
+            cut: None,
+        }
+    }
+
+    /// How it ended, as far as it was read: by the end of the link, or with the reason for which it is not to be used.
+    pub(super) fn into_end(self) -> Result<Option<String>, Error> {
+        match self.cut {
+            Some(error) => Err(error),
+            None => Ok(self.end.flatten()),
+        }
+    }
 }
 
 impl Read for GivenFile<'_> {

@@ -3,7 +3,11 @@
 mod adding;
 #[cfg(test)]
 mod adding_test;
+mod caring;
 mod extracting;
+#[cfg(test)]
+mod peers_test;
+mod writing;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -20,7 +24,7 @@ use crate::host::Host;
 use crate::how::How;
 use crate::link::Link;
 use crate::message::{Message, VolumeLine, Wrong};
-use crate::packet::{PATIENCE, PROTOCOL_VERSION};
+use crate::packet::{OLDEST_VERSION, PATIENCE, PROTOCOL_VERSION};
 use crate::place::TlsHost;
 use crate::tls::{self, TlsFiles};
 
@@ -36,6 +40,8 @@ pub struct Greeting {
     pub root: PathBuf,
     /// Who it takes this client for.
     pub person: String,
+    /// The version of the protocol that is spoken.
+    pub version: u32,
 }
 
 /// What is to be merged.
@@ -158,6 +164,7 @@ impl Client {
             greeting: Greeting {
                 root: PathBuf::new(),
                 person: String::new(),
+                version: 0,
             },
             waiting: Box::new(waiting),
         };
@@ -171,18 +178,19 @@ impl Client {
         sent.map_err(|error| client.explained(error))?;
         match welcome {
             Message::Welcome {
-                version: PROTOCOL_VERSION,
+                version: version @ OLDEST_VERSION..=PROTOCOL_VERSION,
                 root,
                 person,
             } => {
                 client.greeting = Greeting {
                     root: PathBuf::from(OsStr::from_bytes(&root)),
                     person,
+                    version,
                 };
                 Ok(client)
             }
             Message::Welcome { version, .. } => Err(Error::protocol(format!(
-                "the server speaks version {version}, and this program {PROTOCOL_VERSION}: use programs of one version"
+                "the server speaks version {version}, and this program {OLDEST_VERSION} to {PROTOCOL_VERSION}: use programs of one version"
             ))),
             Message::Refused { refusal, text } => Err(Error::Refused { refusal, text }),
             _ => Err(out_of_turn()),
@@ -193,6 +201,19 @@ impl Client {
     #[must_use]
     pub fn greeting(&self) -> &Greeting {
         &self.greeting
+    }
+
+    /// Refuses what the server does not know yet.
+    pub(crate) fn needs(&self, needed: u32, what: &'static str) -> Result<(), Error> {
+        let spoken = self.greeting.version;
+        match spoken < needed {
+            true => Err(Error::Older {
+                what,
+                spoken,
+                needed,
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Why the other side went, where a command says so.
@@ -371,6 +392,8 @@ impl Client {
 /// What became of a file.
 pub(crate) fn told(message: Message) -> Result<Told, Error> {
     Ok(match message {
+        Message::Adopted(entry) => Told::Adopted(entry),
+        Message::ScriptFailed { why } => Told::ScriptFailed(why),
         Message::Added(entry) => Told::Added(entry),
         Message::Replaced(entry) => Told::Replaced(entry),
         Message::Present(title) => Told::Present(title),

@@ -1,28 +1,43 @@
 //! `copy`, `add`, `compare-add` and `merge` at the farm's host.
 
-use pseudotape_farm::{Adding, Announced, Keeping, Looking, Root, Told, Verb, Volume, VolumeName};
+use pseudotape_farm::{
+    Adding, Announced, Keeping, Looking, Marks, Root, Told, Verb, Volume, VolumeName,
+};
 
 use super::coming::{Coming, ComingArchive};
-use super::{Trouble, bytes_of};
+use super::trouble::{Trouble, bytes_of};
 use crate::error::Error;
 use crate::how::How;
 use crate::link::{Input, Link, Output};
 use crate::message::Message;
 
+/// What a client says of volumes that its commands make.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Making {
+    pub structured: bool,
+    pub compression: Option<bool>,
+    /// Whether the client hears of files that a killed command had committed.
+    pub tells_adopted: bool,
+}
+
+/// How files are added.
+pub(super) struct Manner<'a> {
+    pub how: How,
+    pub looking: Looking,
+    pub making: &'a Making,
+}
+
 pub(super) fn add(
     link: &mut Link,
     root: &Root,
     name: &VolumeName,
-    how: How,
-    looking: Looking,
+    manner: &Manner<'_>,
 ) -> Result<(), Trouble> {
-    let volume = opened(root, name, how)?;
+    let volume = opened(root, name, manner)?;
     link.send(&Message::Ready)?;
     link.flush()?;
     let (input, output) = (&mut link.input, &link.output);
-    added(volume, (how, looking), output, |adding| {
-        take(input, output, adding)
-    })
+    added(volume, manner, output, |adding| take(input, output, adding))
 }
 
 pub(super) fn merge(
@@ -30,8 +45,7 @@ pub(super) fn merge(
     root: &Root,
     name: &VolumeName,
     sources: &[VolumeName],
-    how: How,
-    looking: Looking,
+    manner: &Manner<'_>,
 ) -> Result<(), Trouble> {
     if sources.contains(name) {
         let text = format!("volume {name} can't be merged into itself: nothing was done");
@@ -40,8 +54,8 @@ pub(super) fn merge(
     // All of them are there before a volume is made.
     let sources = sources.iter().map(|source| root.look(source));
     let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
-    let volume = opened(root, name, how)?;
-    added(volume, (how, looking), &link.output, |adding| {
+    let volume = opened(root, name, manner)?;
+    added(volume, manner, &link.output, |adding| {
         for source in &sources {
             adding.volume(source, source.directory().entries())?;
         }
@@ -49,21 +63,48 @@ pub(super) fn merge(
     })
 }
 
-fn opened(root: &Root, name: &VolumeName, how: How) -> Result<Volume, pseudotape_farm::Error> {
-    match how {
-        How::Copy => root.create(name),
-        How::Add | How::CompareAdd => root.open_or_create(name),
+fn opened(root: &Root, name: &VolumeName, manner: &Manner<'_>) -> Result<Volume, Trouble> {
+    let volume = match manner.how {
+        How::Copy => root.create(name)?,
+        How::Add | How::CompareAdd => root.open_or_create(name)?,
+    };
+    match unlike(name, volume.directory().marks(), manner.making) {
+        Some(text) => Err(Trouble::Words(text)),
+        None => Ok(volume),
+    }
+}
+
+/// A volume stays as it was made, and who asks for something else is to know that.
+fn unlike(name: &VolumeName, marks: Marks, making: &Making) -> Option<String> {
+    let (is, other) = match marks.compressed {
+        true => ("compressed", "off"),
+        false => ("not compressed", "on"),
+    };
+    match making.compression {
+        Some(said) if said != marks.compressed => Some(format!(
+            "volume {name} is {is}, and stays as it was made: say it without --compression {other}; nothing was changed"
+        )),
+        _ if making.structured && !marks.structured => Some(format!(
+            "volume {name} is not structured, and stays as it was made: say it without --structured; nothing was changed"
+        )),
+        _ => None,
     }
 }
 
 /// Adds what `add` adds. What came whole is committed, however the rest ends.
 fn added(
     mut volume: Volume,
-    (how, looking): (How, Looking),
+    manner: &Manner<'_>,
     output: &Output,
     add: impl FnOnce(&mut Adding<'_>) -> Result<(), Trouble>,
 ) -> Result<(), Trouble> {
-    let verb = match how {
+    let adopted = volume.adopt()?;
+    if manner.making.tells_adopted {
+        for entry in adopted {
+            output.send(&Message::Adopted(entry))?;
+        }
+    }
+    let verb = match manner.how {
         How::Copy | How::Add => Verb::Add,
         How::CompareAdd => Verb::AddAndCompare,
     };
@@ -74,7 +115,7 @@ fn added(
         }
     };
     let mut adding = Adding::to(&mut volume, verb, Keeping::Changed, &mut tell);
-    adding = adding.looking(looking);
+    adding = adding.looking(manner.looking);
     let done = match add(&mut adding) {
         Ok(()) => adding.finish().map_err(Trouble::Farm),
         Err(Trouble::Link(error)) => {

@@ -5,7 +5,7 @@ use std::io;
 
 use pseudotape_farm::{Damage, Entry, Finding, Given, Root, Title, Volume, VolumeName};
 
-use super::Trouble;
+use super::trouble::Trouble;
 use crate::error::Error;
 use crate::link::Link;
 use crate::message::{Message, Wrong};
@@ -93,14 +93,48 @@ pub(super) fn verify(
     Ok(heard?)
 }
 
-fn wrong(file: String, damage: Damage) -> Wrong {
+/// Gives files for an archive. Each capsule is read to its end before anything of it goes.
+pub(super) fn write(
+    link: &Link,
+    root: &Root,
+    name: &VolumeName,
+    titles: &[Title],
+) -> Result<(), Trouble> {
+    let volume = root.look(name)?;
+    for entry in volume.chosen(titles)? {
+        if !entry.state.has_file() {
+            link.send(&Message::NotThere(entry))?;
+            continue;
+        }
+        let mut why = None;
+        volume.verify(std::slice::from_ref(&entry), &mut |finding| {
+            if let Finding::Wrong(_, Damage::Capsule(_, fault)) = finding {
+                why = Some(fault.to_string());
+            }
+        });
+        match why {
+            Some(why) => link.send(&Message::Bad { entry, why })?,
+            None => {
+                link.send(&Message::Next(entry.clone()))?;
+                give(link, &volume, &entry)?;
+            }
+        }
+        link.output.is_broken()?;
+    }
+    Ok(())
+}
+
+pub(super) fn wrong(file: String, damage: Damage) -> Wrong {
     let (what, title, why) = match damage {
         Damage::Capsule(title, fault) => ("damaged", Some(title), Some(fault.to_string())),
         Damage::Unlisted(Ok(title)) => ("unlisted", Some(title), None),
         Damage::Unlisted(Err(fault)) => ("unlisted", None, Some(fault.to_string())),
         Damage::Leftover => ("leftover", None, None),
         Damage::Directory(why) => ("directory", None, Some(why)),
-        Damage::NeverMade => ("folder", None, None),
+        Damage::NeverMade => {
+            let why = "neither directory nor capsules are in it: no volume was made";
+            ("folder", None, Some(why.to_owned()))
+        }
         _ => ("foreign", None, None),
     };
     Wrong {

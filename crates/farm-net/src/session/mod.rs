@@ -1,19 +1,27 @@
 //! A session: the commands of one client, done at the farm's host.
 
 mod adding;
+mod caring;
 mod coming;
 mod giving;
+mod standing;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pseudotape_farm::{After, Looking, Marks, Released, Root, Title, VolumeName};
+use pseudotape_farm::{After, Looking, Marks, Released, Repair, Root, Title, VolumeName};
+
+use adding::{Making, Manner};
+use standing::Whose;
+use trouble::{Trouble, bytes_of};
 
 use crate::access::{AccessList, Person};
 use crate::error::{Error, Refusal};
+use crate::how::How;
 use crate::link::Link;
 use crate::message::{Inside, Message, VolumeLine};
-use crate::packet::PROTOCOL_VERSION;
+use crate::packet::{OLDEST_VERSION, PROTOCOL_VERSION};
 use crate::presence::{Presence, who};
 
 /// So long a client that was refused may take to hang up: what it was just sending would else take the refusal away.
@@ -26,37 +34,17 @@ pub struct Served {
     pub roots: Vec<PathBuf>,
     /// Who the client is, by whom sshd or TLS let in.
     pub person: Person,
+    /// Each host has volumes of its own, and not those of all.
+    pub privately: bool,
     /// By which way it came, for people who look at the sessions.
     pub way: String,
-}
-
-/// Why a command was not done.
-enum Trouble {
-    /// The farm says why, and the client is told.
-    Farm(pseudotape_farm::Error),
-    /// The same in other words.
-    Words(String),
-    /// The link is of no more use.
-    Link(Error),
-}
-
-impl From<pseudotape_farm::Error> for Trouble {
-    fn from(error: pseudotape_farm::Error) -> Self {
-        Trouble::Farm(error)
-    }
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Self {
-        Trouble::Link(error)
-    }
 }
 
 /// Serves a client until it has said all. An error is one of the link, or a refusal that the client was told.
 pub fn serve(link: Link, served: &Served) -> Result<(), Error> {
     told(link, |link| {
-        let root = greet(link, served)?;
-        commands(link, &root, served)
+        let (root, version) = greet(link, served)?;
+        commands(link, root, version, served)
     })
 }
 
@@ -93,28 +81,29 @@ fn refused<T>(refusal: Refusal, text: String) -> Result<T, Error> {
     Err(Error::Refused { refusal, text })
 }
 
-/// Hears what the client is, and tells it which root it has.
-fn greet(link: &mut Link, served: &Served) -> Result<PathBuf, Error> {
+/// Hears what the client is, and tells it which root it has, and which version is spoken.
+fn greet(link: &mut Link, served: &Served) -> Result<(PathBuf, u32), Error> {
     let (version, root) = match link.receive()? {
         Message::Hello { version, root } => (version, root),
         _ => return Err(Error::protocol("it did not begin with a greeting")),
     };
-    if version < PROTOCOL_VERSION {
+    if version < OLDEST_VERSION {
         return refused(
             Refusal::Version,
             format!(
-                "the client speaks version {version} of the protocol, and this server {PROTOCOL_VERSION}: \
+                "the client speaks version {version} of the protocol, and this server {OLDEST_VERSION} to {PROTOCOL_VERSION}: \
                  use programs of one version"
             ),
         );
     }
+    let version = version.min(PROTOCOL_VERSION);
     let root = chosen(served, &root)?;
     link.send(&Message::Welcome {
-        version: PROTOCOL_VERSION,
+        version,
         root: bytes_of(&root),
         person: served.person.to_string(),
     })?;
-    Ok(root)
+    Ok((root, version))
 }
 
 /// The root that is meant. Whoever may use none of those that are served does not hear of them.
@@ -182,15 +171,34 @@ fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
-fn bytes_of(path: &Path) -> Vec<u8> {
-    use std::os::unix::ffi::OsStrExt;
-    path.as_os_str().as_bytes().to_vec()
+/// What a session knows of its client.
+struct Client<'a> {
+    served: &'a Served,
+    /// The root that is served to it.
+    root: PathBuf,
+    whose: Whose,
+    making: Making,
 }
 
-fn commands(link: &mut Link, root: &Path, served: &Served) -> Result<(), Error> {
-    let _presence = Presence::begin(root, &served.person, &served.way);
+fn commands(link: &mut Link, root: PathBuf, version: u32, served: &Served) -> Result<(), Error> {
+    let _presence = Presence::begin(&root, &served.person, &served.way);
     // A root that can't be written has no volumes that become private either.
-    let _serving = pseudotape_farm::Serving::begin(root).ok();
+    let _serving = match served.privately {
+        true => pseudotape_farm::Serving::begin_privately(&root).ok(),
+        false => pseudotape_farm::Serving::begin(&root).ok(),
+    };
+    if let Err(error) = pseudotape_farm::Serving::expect_no_other(&root, served.privately) {
+        return refused(Refusal::Command, error.to_string());
+    }
+    let mut client = Client {
+        served,
+        root,
+        whose: Whose::default(),
+        making: Making {
+            tells_adopted: version >= 2,
+            ..Making::default()
+        },
+    };
     loop {
         let order = match link.receive() {
             Ok(Message::End) => return Ok(()),
@@ -198,7 +206,7 @@ fn commands(link: &mut Link, root: &Path, served: &Served) -> Result<(), Error> 
             Err(Error::Cut(_)) => return Ok(()),
             order => order?,
         };
-        let done = command(link, root, &served.person, order);
+        let done = client.command(link, order);
         let text = match done {
             Ok(()) => {
                 link.send(&Message::Done)?;
@@ -208,7 +216,7 @@ fn commands(link: &mut Link, root: &Path, served: &Served) -> Result<(), Error> 
             Err(Trouble::Link(error)) => return Err(error),
             Err(Trouble::Words(text)) => text,
             Err(Trouble::Farm(pseudotape_farm::Error::Busy { volume, holder })) => {
-                let who = who(root, holder.as_ref());
+                let who = who(&client.root, holder.as_ref());
                 format!("volume {volume} is busy, held by {who}")
             }
             Err(Trouble::Farm(error)) => error.to_string(),
@@ -218,66 +226,181 @@ fn commands(link: &mut Link, root: &Path, served: &Served) -> Result<(), Error> 
     }
 }
 
-fn command(link: &mut Link, root: &Path, person: &Person, order: Message) -> Result<(), Trouble> {
-    let root = Root::open(root)?;
-    match order {
-        Message::Volumes => volumes(link, &root),
-        Message::Files { volume, titles } => {
-            for entry in root.look(&volume)?.chosen(&titles)? {
-                link.send(&Message::Entry(entry))?;
+impl Client<'_> {
+    fn command(&mut self, link: &mut Link, order: Message) -> Result<(), Trouble> {
+        match order {
+            Message::Volumes => volumes(link, &self.reading()?),
+            Message::Files { volume, titles } => {
+                for entry in self.reading()?.look(&volume)?.chosen(&titles)? {
+                    link.send(&Message::Entry(entry))?;
+                }
+                Ok(())
             }
-            Ok(())
+            Message::Show { volume, title } => show(link, &self.reading()?, &volume, title),
+            Message::Extract { volume } => giving::extract(link, &self.reading()?, &volume),
+            Message::Verify { volume, titles } => {
+                giving::verify(link, &self.reading()?, &volume, &titles)
+            }
+            Message::Write { volume, titles } => {
+                giving::write(link, &self.reading()?, &volume, &titles)
+            }
+            Message::Check { volume, titles } => {
+                caring::check(link, &self.reading()?, &volume, &titles)
+            }
+            Message::Repair {
+                volume,
+                apply,
+                drop_replaced,
+                lock_wait,
+            } => {
+                let root = match apply {
+                    true => self.changing(link, lock_wait)?,
+                    false => self.reading()?,
+                };
+                let how = Repair {
+                    apply,
+                    drop_replaced,
+                };
+                caring::repair(link, &root, &volume, how)
+            }
+            Message::Making {
+                structured,
+                compression,
+                script,
+            } => {
+                if script.is_some() {
+                    let text =
+                        "--script: this server runs nothing for other hosts; nothing was changed";
+                    return Err(Trouble::Words(text.to_owned()));
+                }
+                self.making = Making {
+                    structured,
+                    compression,
+                    ..self.making.clone()
+                };
+                Ok(())
+            }
+            Message::Whose { host } => {
+                self.whose = Whose::said(host, self.served.privately)?;
+                Ok(())
+            }
+            order => self.change(link, order),
         }
-        Message::Show { volume, title } => {
-            let volume = root.look(&volume)?;
-            let entry = volume.directory().find(&title);
-            let entry = entry.ok_or_else(|| pseudotape_farm::Error::NoTitle {
+    }
+
+    /// A command that changes a volume.
+    fn change(&mut self, link: &mut Link, order: Message) -> Result<(), Trouble> {
+        match order {
+            Message::Release {
+                volume,
+                titles,
+                by,
+                lock_wait,
+            } => {
+                let person = &self.served.person;
+                let by = match by {
+                    Some(by) => format!("{by} ({person})"),
+                    None => person.to_string(),
+                };
+                release(
+                    link,
+                    &self.changing(link, lock_wait)?,
+                    &volume,
+                    &titles,
+                    &by,
+                )
+            }
+            Message::Merge {
+                volume,
+                sources,
+                how,
+                lock_wait,
+                check_present,
+                compressed,
+            } => {
+                let root = self.marking(link, lock_wait, compressed)?;
+                adding::merge(
+                    link,
+                    &root,
+                    &volume,
+                    &sources,
+                    &self.manner(how, check_present),
+                )
+            }
+            Message::Add {
+                volume,
+                how,
+                lock_wait,
+                check_present,
+                compressed,
+            } => {
+                let root = self.marking(link, lock_wait, compressed)?;
+                adding::add(link, &root, &volume, &self.manner(how, check_present))
+            }
+            Message::Annotate {
+                volume,
                 title,
-                volume: volume.name().clone(),
-            })?;
-            let path = bytes_of(&volume.capsule_path(entry.number));
-            let entry = entry.clone();
-            Ok(link.send(&Message::Shown { path, entry })?)
+                note,
+                lock_wait,
+            } => caring::annotate(
+                link,
+                &self.changing(link, lock_wait)?,
+                &volume,
+                &title,
+                note,
+            ),
+            Message::Rebuild { volume, lock_wait } => {
+                caring::rebuild(link, &self.changing(link, lock_wait)?, &volume)
+            }
+            _ => Err(Error::protocol("it is no command").into()),
         }
-        Message::Extract { volume } => giving::extract(link, &root, &volume),
-        Message::Verify { volume, titles } => giving::verify(link, &root, &volume, &titles),
-        Message::Release {
-            volume,
-            titles,
-            by,
-            lock_wait,
-        } => {
-            let root = waiting(root, link, lock_wait);
-            let by = match by {
-                Some(by) => format!("{by} ({person})"),
-                None => person.to_string(),
-            };
-            release(link, &root, &volume, &titles, &by)
-        }
-        Message::Merge {
-            volume,
-            sources,
+    }
+
+    fn manner(&self, how: How, check_present: bool) -> Manner<'_> {
+        Manner {
             how,
-            lock_wait,
-            check_present,
-            compressed,
-        } => {
-            let root = waiting(root, link, lock_wait);
-            let root = root.marking(Marks::compressed(compressed));
-            adding::merge(link, &root, &volume, &sources, how, looking(check_present))
+            looking: looking(check_present),
+            making: &self.making,
         }
-        Message::Add {
-            volume,
-            how,
-            lock_wait,
-            check_present,
-            compressed,
-        } => {
-            let root = waiting(root, link, lock_wait);
-            let root = root.marking(Marks::compressed(compressed));
-            adding::add(link, &root, &volume, how, looking(check_present))
-        }
-        _ => Err(Error::protocol("it is no command").into()),
+    }
+
+    /// The root whose volumes are meant.
+    fn root(&self, changes: bool) -> Result<Root, Trouble> {
+        let Served {
+            person, privately, ..
+        } = self.served;
+        let root = Root::open(&self.root)?;
+        self.whose.root(root, person, *privately, changes)
+    }
+
+    /// The root for a command that reads.
+    fn reading(&self) -> Result<Root, Trouble> {
+        self.root(false)
+    }
+
+    /// The root for a command that changes a volume, and waits for it. The client hears what is waited for.
+    fn changing(&self, link: &Link, seconds: u64) -> Result<Root, Trouble> {
+        let root = self.root(true)?;
+        let output = link.output.clone();
+        let at = self.root.clone();
+        Ok(
+            root.waiting(Duration::from_secs(seconds), move |volume, holder| {
+                let who = who(&at, holder);
+                let text = format!(
+                    "{who} is changing volume {volume}: waiting for it, {seconds} s at most"
+                );
+                let told = output.send(&Message::Waiting { text });
+                if let Err(error) = told.and_then(|()| output.flush()) {
+                    log::debug!("{error}");
+                }
+            }),
+        )
+    }
+
+    /// The same, for one that can make a volume.
+    fn marking(&self, link: &Link, seconds: u64, compressed: bool) -> Result<Root, Trouble> {
+        let marks = Marks::compressed(compressed).with_folders(self.making.structured);
+        Ok(self.changing(link, seconds)?.marking(marks))
     }
 }
 
@@ -288,19 +411,16 @@ fn looking(check_present: bool) -> Looking {
     }
 }
 
-/// The root, for a command that waits for volumes. The client hears what is waited for.
-fn waiting(root: Root, link: &Link, seconds: u64) -> Root {
-    let output = link.output.clone();
-    let at = root.path().to_owned();
-    root.waiting(Duration::from_secs(seconds), move |volume, holder| {
-        let who = who(&at, holder);
-        let text =
-            format!("{who} is changing volume {volume}: waiting for it, {seconds} s at most");
-        let told = output.send(&Message::Waiting { text });
-        if let Err(error) = told.and_then(|()| output.flush()) {
-            log::debug!("{error}");
-        }
-    })
+fn show(link: &Link, root: &Root, volume: &VolumeName, title: Title) -> Result<(), Trouble> {
+    let volume = root.look(volume)?;
+    let entry = volume.directory().find(&title);
+    let entry = entry.ok_or_else(|| pseudotape_farm::Error::NoTitle {
+        title,
+        volume: volume.name().clone(),
+    })?;
+    let path = bytes_of(&volume.capsule_path(entry.number));
+    let entry = entry.clone();
+    Ok(link.send(&Message::Shown { path, entry })?)
 }
 
 fn volumes(link: &Link, root: &Root) -> Result<(), Trouble> {

@@ -57,6 +57,10 @@ pub enum Told {
     LeftOut(LeftOut),
     /// The capsule that the title had was gone or damaged, why; it is told as added or replaced, too.
     Mended(Title, Fault),
+    /// A killed command had committed it, and the directory has it now.
+    Adopted(Entry),
+    /// It is all there, but what was to be told of it failed.
+    ScriptFailed(String),
 }
 
 /// Files that are being added to a volume.

@@ -1,14 +1,14 @@
 //! Files of a volume as one archive, for who has a tape for it.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read};
 
-use pseudotape_pax::{END, padding};
+use pseudotape_pax::{END, Reader, padding};
 
 use super::Volume;
 use super::inspecting::read_whole;
 use crate::capsule::PAX_NAME;
-use crate::entry::Entry;
+use crate::entry::{Digest, Entry};
 use crate::error::Fault;
 use crate::title::Title;
 
@@ -56,8 +56,7 @@ impl Volume {
                 continue;
             }
             let Some(name) = renamed(&entry.title, prefix) else {
-                let fault = Fault::Form("its name would be longer than 4095 bytes");
-                tell(Exported::LeftOut(entry.clone(), fault));
+                tell(Exported::LeftOut(entry.clone(), too_long()));
                 continue;
             };
             let whole = self.open_capsule(entry);
@@ -110,6 +109,89 @@ impl Volume {
             (Err(fault), None) => Err(capsule(fault)),
         }
     }
+}
+
+/// An archive of files that another host gives.
+pub struct Archive<'a> {
+    prefix: Option<&'a Title>,
+    put: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+}
+
+impl<'a> Archive<'a> {
+    /// Begins one, as [`Volume::export`] does.
+    pub fn begin(
+        prefix: Option<&'a Title>,
+        put: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Self {
+        Archive { prefix, put }
+    }
+
+    /// Puts one file. `contents` has its headers, and then what follows them, and is read to its end. What is not as
+    /// its record says ends the archive: a part of it is put already.
+    pub fn file(
+        &mut self,
+        entry: &Entry,
+        contents: &mut dyn Read,
+    ) -> Result<Exported, ExportError> {
+        let capsule = |fault| ExportError::Capsule {
+            title: entry.title.clone(),
+            fault,
+        };
+        let Some(name) = renamed(&entry.title, self.prefix) else {
+            io::copy(contents, &mut io::sink()).map_err(|error| capsule(Fault::Host(error)))?;
+            return Ok(Exported::LeftOut(entry.clone(), too_long()));
+        };
+        let mut reader = Reader::new(contents);
+        let member = reader
+            .next_member()
+            .map_err(|error| capsule(error.into()))?;
+        let mut member = member.ok_or_else(|| capsule(Fault::Form("its archive is empty")))?;
+        if member.name != entry.title.bytes() {
+            let what = "another file came than its record says";
+            return Err(capsule(Fault::Form(what)));
+        }
+        member.name = name.bytes().to_vec();
+        (self.put)(&member.headers(PAX_NAME)).map_err(ExportError::Put)?;
+        let mut digest = blake3::Hasher::new();
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let read = reader.read_contents(&mut buffer);
+            let bytes = read.map_err(|error| capsule(error.into()))?;
+            if bytes == 0 {
+                break;
+            }
+            let part = buffer.get(..bytes).unwrap_or_default();
+            digest.update(part);
+            (self.put)(part).map_err(ExportError::Put)?;
+        }
+        let more = reader.source_mut().read(&mut [0]);
+        let more = more.map_err(|error| capsule(Fault::Host(error)))?;
+        if more > 0 {
+            return Err(capsule(Fault::Form("more came than its headers say")));
+        }
+        let found = Digest(*digest.finalize().as_bytes());
+        match entry.digest {
+            Some(expected) if expected == found => {}
+            Some(expected) => {
+                return Err(capsule(Fault::Digest {
+                    found: found.to_string(),
+                    expected: expected.to_string(),
+                }));
+            }
+            None => return Err(capsule(Fault::Form("its record has no digest"))),
+        }
+        (self.put)(&vec![0; padding(member.length)]).map_err(ExportError::Put)?;
+        Ok(Exported::Done(entry.clone()))
+    }
+
+    /// Ends it as `tar` does.
+    pub fn end(self) -> Result<(), ExportError> {
+        (self.put)(&END).map_err(ExportError::Put)
+    }
+}
+
+fn too_long() -> Fault {
+    Fault::Form("its name would be longer than 4095 bytes")
 }
 
 /// The name of a file in the archive.

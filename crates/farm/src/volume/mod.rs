@@ -33,10 +33,10 @@ use crate::title::{Title, VolumeName};
 use crate::waiting::Waiting;
 
 pub use adding::{Adding, Keeping, Told, Verb};
-pub use annotating::annotate;
+pub use annotating::{annotate, check_note};
 pub use arriving::{Given, place};
 pub use comparing::differences;
-pub use exporting::{ExportError, Exported};
+pub use exporting::{Archive, ExportError, Exported};
 pub use extracting::{Existing, Extracted, extract, in_the_way};
 pub use inspecting::{Damage, Finding};
 pub use presence::Looking;

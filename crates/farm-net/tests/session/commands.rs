@@ -1,238 +1,19 @@
-//! Commands over a link: what they do, and what is left where the link is cut or faulty at any place.
+//! The commands of version 1.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
-use pseudotape_farm::{
-    Existing, Extracted, Finding, Keeping, Released, Root, Title, Told, VolumeName,
-};
+use pseudotape_farm::{Existing, Extracted, Released, Told};
 use pseudotape_farm_net::{
-    AccessList, AddOrder, Client, Error, HEADER_BYTES, How, Link, MergeOrder, Pipe, Reached,
-    Refusal, ReleaseOrder, Served, serve,
+    AccessList, Client, Error, HEADER_BYTES, How, Link, MergeOrder, Pipe, Reached, Refusal,
+    ReleaseOrder, Served, serve,
 };
-use tempfile::TempDir;
 
-/// What is done to the bytes of one way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meddling {
-    Nothing,
-    /// Nothing comes from this byte on.
-    Cut(usize),
-    /// The lowest bit of this byte is another one.
-    Flip(usize),
-}
-
-/// A way out that counts the bytes and meddles with them.
-struct Meddler {
-    to: Pipe,
-    seen: Arc<Mutex<Vec<u8>>>,
-    meddling: Meddling,
-}
-
-impl Write for Meddler {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let before = self.seen.lock().unwrap().len();
-        let mut sent = bytes.to_vec();
-        match self.meddling {
-            Meddling::Cut(at) if at < before + bytes.len() => {
-                sent.truncate(at.saturating_sub(before));
-                self.to.write_all(&sent)?;
-                // The way is shut with the last byte.
-                self.to.shut()?;
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
-            Meddling::Flip(at) if (before..before + bytes.len()).contains(&at) => {
-                sent[at - before] ^= 1;
-            }
-            _ => {}
-        }
-        self.to.write_all(&sent)?;
-        self.seen.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Farm {
-    folder: TempDir,
-}
-
-/// In memory, where there is such a folder: hundreds of farms are made, and each file of them is committed.
-fn memory() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    match memory.is_dir() {
-        true => memory,
-        false => std::env::temp_dir(),
-    }
-}
-
-/// The bytes that went each way.
-#[derive(Clone, Default)]
-struct Ways {
-    to_server: Arc<Mutex<Vec<u8>>>,
-    to_client: Arc<Mutex<Vec<u8>>>,
-}
-
-type Serving = JoinHandle<Result<(), Error>>;
-
-impl Farm {
-    fn new() -> Self {
-        let farm = Farm {
-            folder: tempfile::tempdir_in(memory()).unwrap(),
-        };
-        fs::create_dir(farm.root()).unwrap();
-        let person = "ada@depot".parse().unwrap();
-        AccessList::change(&farm.root(), |access| access.add(person)).unwrap();
-        let tree = farm.path("tree");
-        fs::create_dir_all(tree.join("sub")).unwrap();
-        fs::write(tree.join("one"), b"the first").unwrap();
-        fs::write(tree.join("sub/two"), vec![7; 300_000]).unwrap();
-        fs::write(tree.join("sub/empty"), b"").unwrap();
-        std::os::unix::fs::symlink("one", tree.join("link")).unwrap();
-        fs::set_permissions(tree.join("one"), fs::Permissions::from_mode(0o640)).unwrap();
-        farm
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn root(&self) -> PathBuf {
-        self.path("root")
-    }
-
-    fn local(&self) -> Root {
-        Root::open(&self.root()).unwrap()
-    }
-
-    fn try_reach(
-        &self,
-        person: &str,
-        root: &str,
-        ways: &Ways,
-        (to_server, to_client): (Meddling, Meddling),
-    ) -> (Result<Client, Error>, Serving) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let served = Served {
-            roots: vec![self.root()],
-            way: "test".into(),
-            person: person.parse().unwrap(),
-        };
-        let link = |end: UnixStream, seen: &Arc<Mutex<Vec<u8>>>, meddling| {
-            let read = Pipe::new(end).unwrap();
-            let to = read.sender().unwrap();
-            let seen = Arc::clone(seen);
-            (read, Meddler { to, seen, meddling })
-        };
-        let (read, write) = link(theirs, &ways.to_client, to_client);
-        let serving = std::thread::spawn(move || serve(Link::new(read, write), &served));
-        let (read, write) = link(ours, &ways.to_server, to_server);
-        let client = Client::over(Link::new(read, write), "here", root, |_| {});
-        (client, serving)
-    }
-
-    fn reach(&self) -> (Client, Serving) {
-        let no = (Meddling::Nothing, Meddling::Nothing);
-        let (client, serving) = self.try_reach("ada@depot", "", &Ways::default(), no);
-        (client.unwrap(), serving)
-    }
-
-    fn order(&self, how: How) -> AddOrder {
-        AddOrder {
-            volume: name("V"),
-            how,
-            keeping: Keeping::Changed,
-            lock_wait: 0,
-            check_present: false,
-            compressed: false,
-            paths: vec![self.path("tree")],
-            archive: None,
-        }
-    }
-
-    fn add(&self, how: How) -> Result<Vec<String>, Error> {
-        let (client, serving) = self.reach();
-        let mut told = Vec::new();
-        let added = client.add(self.order(how), &mut |what| told.push(words(&what)));
-        drop(serving.join().unwrap());
-        added.map(|()| told)
-    }
-
-    /// Everything in the volume is whole and as it is in the tree, and nothing half is beside it. How many files there
-    /// are.
-    fn check(&self) -> usize {
-        let folder = self.root().join("V");
-        if !folder.exists() {
-            return 0;
-        }
-        let names = fs::read_dir(&folder).unwrap();
-        for name in names.map(|entry| entry.unwrap().file_name()) {
-            let name = name.to_str().unwrap().to_owned();
-            assert!(!name.ends_with(".tmp"), "{name} is left");
-        }
-        let volume = self.local().look(&name("V")).unwrap();
-        let entries = volume.directory().entries().to_vec();
-        let mut wrong = Vec::new();
-        let mut tell = |finding| {
-            if let Finding::Wrong(file, damage) = finding {
-                wrong.push((file, damage));
-            }
-        };
-        volume.verify(&entries, &mut tell);
-        volume.find_foreign(&mut tell).unwrap();
-        assert!(wrong.is_empty(), "{wrong:?}");
-        let out = tempfile::tempdir().unwrap();
-        for entry in &entries {
-            let done = pseudotape_farm::extract(&volume, entry, out.path(), Existing::Kept);
-            assert!(matches!(done, Extracted::Done(_)), "{done:?}");
-            let path = entry.title.path();
-            let inside = path.strip_prefix(self.path("tree").strip_prefix("/").unwrap());
-            let source = self.path("tree").join(inside.unwrap());
-            same(&source, &out.path().join(&path));
-        }
-        entries.len()
-    }
-}
-
-fn same(one: &Path, other: &Path) {
-    let kind = fs::symlink_metadata(one).unwrap().file_type();
-    assert_eq!(kind, fs::symlink_metadata(other).unwrap().file_type());
-    match kind.is_symlink() {
-        true => assert_eq!(fs::read_link(one).unwrap(), fs::read_link(other).unwrap()),
-        false => assert!(
-            fs::read(one).unwrap() == fs::read(other).unwrap(),
-            "{one:?}"
-        ),
-    }
-}
-
-fn name(text: &str) -> VolumeName {
-    text.parse().unwrap()
-}
-
-fn words(told: &Told) -> String {
-    match told {
-        Told::Added(entry) => format!("added {}", last(&entry.title)),
-        Told::Replaced(entry) => format!("replaced {}", last(&entry.title)),
-        Told::Present(title) => format!("present {}", last(title)),
-        Told::NotBetter(title) => format!("not better {}", last(title)),
-        Told::LeftOut(left_out) => format!("left out: {}", left_out.why),
-        other => format!("{other:?}"),
-    }
-}
-
-fn last(title: &Title) -> String {
-    let path = title.path();
-    path.file_name().unwrap().to_str().unwrap().to_owned()
-}
+use crate::common::{Farm, Meddling, Serving, Ways, boundaries, last, name, out_of, same, words};
 
 /// CW-06: what one host adds, another one lists, verifies and gets back.
 #[test]
@@ -537,6 +318,7 @@ fn a_busy_volume_names_its_holder() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let served = Served {
         roots: vec![farm.root()],
+        privately: false,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };
@@ -558,18 +340,6 @@ fn a_busy_volume_names_its_holder() {
     client.unwrap().add(order, &mut |_| present += 1).unwrap();
     assert_eq!(present, 4);
     serving.join().unwrap().unwrap();
-}
-
-/// Where each packet begins, and where they end.
-fn boundaries(bytes: &[u8]) -> Vec<usize> {
-    let mut at = 0;
-    let mut all = vec![0];
-    while at < bytes.len() {
-        let length = u32::from_le_bytes(bytes[at + 12..at + 16].try_into().unwrap());
-        at += HEADER_BYTES + length as usize;
-        all.push(at);
-    }
-    all
 }
 
 /// The packets of a command both ways, without meddling.
@@ -703,18 +473,13 @@ fn an_archive_goes_through() {
     assert!(text.contains("of the archive"), "{text}");
 }
 
-fn out_of(command: &mut std::process::Command) -> Vec<u8> {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    output.stdout
-}
-
 /// What is no client is told so, and harms nobody.
 #[test]
 fn what_does_not_speak_the_protocol_is_refused() {
     let farm = Farm::new();
     let served = Served {
         roots: vec![farm.root()],
+        privately: false,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };

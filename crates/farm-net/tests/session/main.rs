@@ -1,0 +1,7 @@
+//! Commands over a link: what they do, and what is left where the link is cut or faulty at any place.
+
+mod commands;
+mod common;
+mod later;
+mod private;
+mod shared;

@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# A farm of another host, which the words in the array `far` reach and the folder `farm` has: what its volume V, with
+# the files of `tree`, is kept in order by.
+
+# the title of a file of the tree
+title() { echo "tree/$1"; }
+
+far_farm_in_order() {
+    check "annotate" "${far[@]}" annotate V "$(title long)" 'of Ada'
+    same "both hosts show the note" "$(pseudotape farm --root "$WORK/farm" show V "$(title long)")" \
+        "$("${far[@]}" show V "$(title long)")"
+    says "a note of two lines is none" 2 'one line, without control characters' "${far[@]}" annotate V "$(title long)" $'a\nb'
+    check "write to a tape of this host" "${far[@]}" write V --all --as META --to "$WORK/far.ptape"
+    check "write it where the farm is" pseudotape farm --root farm write V --all --as META --to "$WORK/near.ptape"
+    check "both tapes are the same" pseudotape compare "$WORK/far.ptape" "$WORK/near.ptape"
+    says "a title that is not there leaves the tapes alone" 2 'nothing is not in volume V' \
+        "${far[@]}" write V nothing --to "$WORK/none.ptape"
+    same "no tape was made" 1 "$([ -e "$WORK/none.ptape" ]; echo $?)"
+    check "nothing is wrong" "${far[@]}" repair V
+    mv farm/V/FILE0000002.ptape second
+    says "ls --check opens capsules there" 1 'bad' "${far[@]}" ls V --check
+    says "repair shows" 1 '--yes does what helps' "${far[@]}" repair V
+    same "as where the farm is" "$(pseudotape farm --root farm repair V)" "$("${far[@]}" repair V)"
+    check "repair does it" "${far[@]}" repair V --yes
+    rm farm/V/FILE0000002.ptape farm/V/FILE000.dir
+    mv second farm/V/FILE0000002.ptape
+    says "rebuild" 0 'V: a directory of 3 capsules' "${far[@]}" rebuild V
+    says "and all is well" 0 '3 capsules whole; .*; 0 findings' "${far[@]}" verify V
+    check "a structured volume is made" "${far[@]}" copy S tree --structured
+    same "its capsules lie in folders" 0 "$(find farm/S -maxdepth 1 -name '*.ptape' | wc -l)"
+    says "V is none, and stays so" 2 'volume V is not structured, and stays' "${far[@]}" add V tree --structured
+}
