@@ -33,7 +33,8 @@ pub struct Arguments {
     /// slave-timeout=SECONDS (how long it may be silent in an operation [default: 60]), slave-group=GROUP and
     /// slave-mode=OCTAL (who else than the daemon's user may be it [default: 0600, with a group 0660]).
     /// legs=NAME=SINK;NAME=SINK instead: a drive that is several at once, with the sinks and the options of
-    /// 'pseudotape-mirror run --leg' (its commas with a backslash), min-legs, verify-reads, queue and serial
+    /// 'pseudotape-mirror run --leg' (its commas with a backslash), min-legs, verify-reads, queue, end-wait and
+    /// serial
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 

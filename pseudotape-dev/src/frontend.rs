@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use pseudotape_chardev::{CharDevice, Reach};
@@ -11,7 +12,7 @@ use pseudotape_control::{FILE_NODE_LIMITS, SocketGroup, can_give, find_group, na
 use pseudotape_cuse::{IoctlMode, NodeOptions};
 
 use crate::changer_node::ChangerNode;
-use crate::config::{self, Config, Group};
+use crate::config::{self, Config, Group, Modes};
 use crate::event::Event;
 use crate::fuse::{self, MountOptions, Mounted};
 use crate::library::Changers;
@@ -19,6 +20,11 @@ use crate::slave_end::SlaveSocket;
 use crate::slave_node::SlaveNode;
 use crate::tape_drive::TapeDrive;
 use crate::tape_node::TapeNode;
+
+/// How long the other nodes may take to go where a call in hand does not end.
+const ABANDON_MAX: Duration = Duration::from_secs(5);
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The nodes of all drives, being served.
 pub struct Frontend {
@@ -146,12 +152,15 @@ impl Frontend {
         self.sockets.clear();
     }
 
-    /// Closes files that programs have closed already, as far as the kernel has not said so yet.
-    pub fn settle(&self) {
+    /// What closes the files of a drive that programs have closed already, as far as the kernel has not said so yet.
+    pub fn settling(&self, drive: &TapeDrive) -> Box<dyn FnOnce() + Send> {
         match &self.serving {
             // Here a close(2) returns only after the daemon has answered, so nothing is on its way.
-            Serving::Cuse(_) => {}
-            Serving::Fuse(mounted, _) => mounted.settle(),
+            Serving::Cuse(_) => Box::new(|| {}),
+            Serving::Fuse(mounted, _) => {
+                let nodes = drive.nodes(Modes::All).into_iter();
+                Box::new(mounted.settling(nodes.map(|(name, _)| name).collect()))
+            }
         }
     }
 
@@ -171,6 +180,29 @@ impl Frontend {
                 .with_context(|| format!("can't unmount {}", directory.display())),
         }
     }
+
+    /// The same for a daemon that ends with a call in hand that does not.
+    pub fn abandon(self) -> Result<()> {
+        match self.serving {
+            Serving::Cuse(nodes) => {
+                nodes.iter().for_each(pseudotape_cuse::CuseNode::stop);
+                abandon(nodes);
+                Ok(())
+            }
+            Serving::Fuse(mounted, directory) => mounted
+                .abandon()
+                .with_context(|| format!("can't unmount {}", directory.display())),
+        }
+    }
+}
+
+/// Waits until the nodes are gone that can go: one with a call in hand that does not end goes with the process.
+fn abandon(nodes: Vec<pseudotape_cuse::CuseNode>) {
+    let since = Instant::now();
+    while nodes.iter().any(|node| !node.has_ended()) && since.elapsed() < ABANDON_MAX {
+        std::thread::sleep(LOOK_EVERY);
+    }
+    std::mem::forget(nodes);
 }
 
 /// Warns of calls that are not exact where `/proc` does not show the callers' tasks.

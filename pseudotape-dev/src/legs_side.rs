@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Result, anyhow, bail};
 use pseudotape_control::mirror::{Request, Response};
 use pseudotape_control::{DriveLegStatus, DriveMirrorStatus, Operator, Peer};
-use pseudotape_mirror::{Desk, Holder, MirrorDrive, Place, Public, Served};
+use pseudotape_mirror::{
+    Asked, Desk, GivenUp, Holder, MirrorDrive, Overtime, Place, Public, Served,
+};
 use pseudotape_tape::{BlockLimits, Drive};
 
 use crate::config::LegsConfig;
@@ -14,8 +16,9 @@ use crate::config::LegsConfig;
 /// The operators' side of the mirror that a drive is.
 pub(crate) struct LegsSide {
     number: u32,
-    desk: Desk,
+    desk: Arc<Desk>,
     public: Arc<Public>,
+    overtime: Arc<Overtime>,
 }
 
 /// The drive itself has the mirror: `st` asks it for its limits whenever they matter, and nobody has to be told.
@@ -45,15 +48,21 @@ impl LegsSide {
             &config.legs,
             mirror.block_limits(),
         ));
-        let desk = Desk::new(
+        let desk = Arc::new(Desk::new(
             mirror,
             &config.legs,
             Arc::clone(&public),
             Arc::new(ThisDrive),
             config.lent.clone(),
-            ending,
-        );
-        if !desk.load_first()? {
+            Arc::clone(&ending),
+        ));
+        let overtime = Overtime::new(Arc::clone(&public), config.end_wait);
+        let asked = Asked {
+            once: &ending,
+            twice: &AtomicBool::new(false),
+        };
+        let loads = Arc::clone(&desk);
+        if !overtime.attempt(asked, move || loads.load_first())?? {
             log::info!(
                 "drive {number}: no volumes yet: 'pseudotape-mirror --drive {number} load' puts them in"
             );
@@ -63,6 +72,7 @@ impl LegsSide {
             number,
             desk,
             public,
+            overtime,
         };
         Ok((served, Arc::new(side)))
     }
@@ -124,6 +134,15 @@ impl LegsSide {
     /// What ends meets no fault, and waits for none.
     pub(crate) fn end_faults(&self) {
         self.desk.end_faults();
+    }
+
+    /// Does something of the end of the drive, and waits for it as long as the legs do something.
+    pub(crate) fn attempt<R: Send + 'static>(
+        &self,
+        asked: Asked<'_>,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, GivenUp> {
+        self.overtime.attempt(asked, work)
     }
 
     /// Brings all legs to stable storage and closes them; a volume that is no copy then is an error.

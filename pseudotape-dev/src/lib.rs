@@ -14,6 +14,7 @@ pub mod config;
 pub mod drive_options;
 mod drive_status;
 mod dying;
+pub mod ends;
 mod event;
 mod faults;
 mod frontend;

@@ -1,7 +1,7 @@
 //! What a daemon of drives listens to: signals that ask it to end, and its control socket.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 
 use anyhow::{Context, Result};
@@ -10,17 +10,18 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::config::ControlConfig;
+use crate::ends::Ends;
 use crate::frontend::socket_group;
 
 /// How another group of the control socket is named.
 const CONTROL_GROUP: &str = "'group' of [control]";
 
-/// Listens for the signals that ask the daemon to end; the flag tells what takes long of the first one. To be called
-/// before anything else, so that an early SIGTERM ends the daemon cleanly as well.
+/// Listens for the signals that ask the daemon to end. To be called before anything else, so that an early SIGTERM ends
+/// the daemon cleanly as well.
 pub fn listen_for_signals<E: Send + 'static>(
     events: Sender<E>,
     event: impl Fn(i32) -> E + Send + 'static,
-    asked_to_end: Arc<AtomicBool>,
+    ends: Ends,
 ) -> Result<()> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGHUP]).context("can't listen for signals")?;
@@ -28,7 +29,9 @@ pub fn listen_for_signals<E: Send + 'static>(
         .name("signals".into())
         .spawn(move || {
             for signal in signals.forever() {
-                asked_to_end.store(true, Ordering::SeqCst);
+                if ends.once.swap(true, Ordering::SeqCst) {
+                    ends.twice.store(true, Ordering::SeqCst);
+                }
                 if events.send(event(signal)).is_err() {
                     return;
                 }

@@ -3,18 +3,20 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use pseudotape_control::{
     Conversation, DriveStatus, Operator, Peer, Readiness, Request, Response, Status, VaultStatus,
 };
 use pseudotape_human::{HumanBytes, explain};
+use pseudotape_mirror::GivenUp;
 use pseudotape_sink::Lent;
 
 use crate::config::{Config, MAX_DRIVES};
+use crate::ends::Ends;
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
 use crate::library::{Libraries, ServedLibrary, take_libraries};
@@ -47,8 +49,8 @@ struct Drives {
 /// Serves until a signal asks to end; then closes open files, commits, closes the images and removes the nodes.
 pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let (events, happened) = channel();
-    let asked_to_end = Arc::new(AtomicBool::new(false));
-    listen_for_signals(events.clone(), Event::Signal, Arc::clone(&asked_to_end))?;
+    let ends = Ends::default();
+    listen_for_signals(events.clone(), Event::Signal, ends.clone())?;
     scsi_here::tell();
     let desk = config.vault.as_deref();
     let desk = desk
@@ -61,11 +63,11 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         match TapeDrive::with_vault(
             number,
             drive,
-            Arc::clone(&asked_to_end),
+            Arc::clone(&ends.once),
             of_drives(desk.as_ref()),
         ) {
             Ok(drive) => drives.push(Arc::new(drive)),
-            Err(error) if asked_to_end.load(Ordering::SeqCst) => {
+            Err(error) if ends.once.load(Ordering::SeqCst) && !error.is::<GivenUp>() => {
                 log::info!(
                     "ends before its drives are there: {}",
                     explain(error.chain())
@@ -75,7 +77,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
             Err(error) => return Err(error.context(format!("drive {number}"))),
         }
     }
-    let libraries = start_libraries(config, &mut drives, &desk, &asked_to_end)?;
+    let libraries = start_libraries(config, &mut drives, &desk, &ends)?;
     let libraries = Libraries::new(libraries, &config.changers);
     let frontend = frontend::start(config, &drives, libraries.changers(), &events)?;
     let operator = Arc::new(Drives {
@@ -106,7 +108,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     operator.drives.iter().for_each(|drive| drive.end_faults());
     // A move in hand goes on to its end.
     operator.libraries.settle();
-    let ended = end(&operator.drives, frontend);
+    let ended = end(&operator.drives, frontend, &ends);
     if let Some(desk) = &operator.desk {
         desk.settle();
     }
@@ -137,7 +139,7 @@ fn start_libraries(
     config: &Config,
     drives: &mut Vec<Arc<TapeDrive>>,
     desk: &Option<Arc<Desk>>,
-    asked_to_end: &Arc<AtomicBool>,
+    ends: &Ends,
 ) -> Result<Vec<Arc<ServedLibrary>>> {
     let mut served = Vec::new();
     for library in take_libraries(&config.libraries, drives.len(), MAX_DRIVES)? {
@@ -145,7 +147,7 @@ fn start_libraries(
             TapeDrive::with_vault(
                 number,
                 drive,
-                Arc::clone(asked_to_end),
+                Arc::clone(&ends.once),
                 of_drives(desk.as_ref()),
             )
         })?;
@@ -162,27 +164,51 @@ pub fn of_drives(desk: Option<&Arc<Desk>>) -> Option<Arc<dyn Volumes>> {
     Some(Arc::clone(desk) as Arc<dyn Volumes>)
 }
 
-/// Closes files that are still open, commits and closes each image, then removes the nodes. A failure stops none of
-/// these steps; the first one is told.
-fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend) -> Result<Ended> {
+/// Closes files that are still open, commits and closes each image, then removes the nodes. The drives end beside each
+/// other: one that is waited for keeps no other from its end. A failure stops none of these steps; the first one is
+/// told.
+fn end(drives: &[Arc<TapeDrive>], mut frontend: Frontend, ends: &Ends) -> Result<Ended> {
     frontend.close_sockets();
-    frontend.settle();
+    let ended: Vec<_> = std::thread::scope(|scope| {
+        let threads = drives.iter().map(|drive| {
+            let (settle, ending) = (frontend.settling(drive), Arc::clone(drive));
+            let end = move || {
+                settle();
+                ending.end()
+            };
+            scope.spawn(move || drive.within_end_wait(ends, end))
+        });
+        let threads: Vec<_> = threads.collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.collect()
+    });
     let mut result = Ok(Ended::Done);
-    for drive in drives {
+    let mut is_given_up = false;
+    for (drive, ended) in drives.iter().zip(ended) {
         let number = drive.number();
-        match drive.end() {
-            Ok(None) => {}
-            Ok(Some(cut)) => {
+        let ended = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        is_given_up |= ended.is_err();
+        match ended {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(cut))) => {
                 log::error!("drive {number}: {cut}");
                 result = result.map(|_| Ended::ProgramCut);
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 log::error!("drive {number}: {error:#}");
                 result = result.and(Err(error.context(format!("drive {number}"))));
             }
+            // It has told what it left.
+            Err(error) => {
+                result = result.and(Err(Error::new(error).context(format!("drive {number}"))));
+            }
         }
     }
-    frontend.stop().and(result)
+    let stopped = match is_given_up {
+        true => frontend.abandon(),
+        false => frontend.stop(),
+    };
+    stopped.and(result)
 }
 
 /// Prints where the drives are.

@@ -11,9 +11,11 @@ use pseudotape_bay::{Bay, BayGuard, BayState, Seen, Sighting, Slot, Transferred}
 use pseudotape_chardev::{Handle, LastClose, News};
 use pseudotape_drive::Overrides;
 use pseudotape_fault::Faults;
+use pseudotape_mirror::{Asked, GivenUp};
 use pseudotape_st::{Errno, Node, OpenFlags, Options};
 
 use crate::config::{DriveConfig, HeldConfig, Modes};
+use crate::ends::Ends;
 use crate::legs_side::LegsSide;
 use crate::one_load::OneLoad;
 use crate::opener::Opener;
@@ -185,6 +187,12 @@ impl TapeDrive {
     /// The mirror, where the drive is one of legs in this daemon.
     pub(crate) fn legs_side(&self) -> Option<&Arc<LegsSide>> {
         self.legs.as_ref()
+    }
+
+    /// Whether the drive is a mirror of legs in this daemon.
+    #[must_use]
+    pub fn is_mirror(&self) -> bool {
+        self.legs.is_some()
     }
 
     /// Notes how much each leg has stored, where the drive is a mirror. To be called once a second.
@@ -378,6 +386,29 @@ impl TapeDrive {
         let closed = self.while_parting(|| self.close_for_program(&mut self.last_call(deadline)));
         side.end();
         Ok(closed?)
+    }
+
+    /// Does something of the end of the drive. Where the drive is a mirror, it is left behind when the legs do nothing
+    /// for as long as the configuration says: then nothing that touches the drive returns any more.
+    pub fn within_end_wait<R: Send + 'static>(
+        &self,
+        ends: &Ends,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, GivenUp> {
+        let Some(legs) = &self.legs else {
+            return Ok(work());
+        };
+        let asked = Asked {
+            once: &ends.once,
+            twice: &ends.twice,
+        };
+        let done = legs.attempt(asked, work);
+        if let Err(GivenUp { lines }) = &done {
+            for line in lines {
+                log::error!("drive {}: {line}", self.number);
+            }
+        }
+        done
     }
 
     /// Does something that waits for the call in hand. A slave that takes too long over it is cut off.

@@ -58,7 +58,8 @@ pub struct Arguments {
     /// lto5 to lto9, dds), serial, capacity, early-warning, min-block, max-block, announces-medium,
     /// cache (auto, keep, drop), faults. A comma in a path: \, (and \\ for a backslash before a comma). Empty: a drive
     /// without cartridge. slave=SOCKET: the drive is the process that connects there, with slave-timeout, slave-mode
-    /// and slave-group. legs=NAME=SINK;NAME=SINK: the drive is a mirror of these, with min-legs, verify-reads and queue
+    /// and slave-group. legs=NAME=SINK;NAME=SINK: the drive is a mirror of these, with min-legs, verify-reads, queue
+    /// and end-wait
     #[arg(long, value_name = "SPEC")]
     pub drive: Vec<String>,
 

@@ -6,13 +6,14 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use pseudotape_control::{DriveStatus, Readiness};
 use pseudotape_dev::config::{DriveConfig, HeldConfig};
+use pseudotape_dev::ends::Ends;
 use pseudotape_dev::library::{Libraries, TakenLibrary, take_libraries};
 use pseudotape_dev::listening::{control_in_words, listen_control, listen_for_signals};
 use pseudotape_dev::run::{await_event, of_drives};
@@ -62,8 +63,8 @@ pub fn clean_up(config: &Config) -> Result<String> {
 /// Serves until a signal asks to end; then takes the SCSI devices away, commits, and closes the images.
 pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let (events, happened) = channel();
-    let asked_to_end = Arc::new(AtomicBool::new(false));
-    listen_for_signals(events.clone(), Event::Signal, Arc::clone(&asked_to_end))?;
+    let ends = Ends::default();
+    listen_for_signals(events.clone(), Event::Signal, ends.clone())?;
     system::prepare(&config.fabrics)?;
     make_state(&config.state)?;
     let desk = config.vault.as_deref();
@@ -72,7 +73,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let daemon = Daemon {
         config,
         desk: desk.as_ref(),
-        asked_to_end: &asked_to_end,
+        asked_to_end: &ends.once,
         events: &events,
     };
     let mut devices = Devices::default();
@@ -107,8 +108,8 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
             }
         }
     };
-    asked_to_end.store(true, Ordering::SeqCst);
-    let ended = end(&operator);
+    ends.once.store(true, Ordering::SeqCst);
+    let ended = end(&operator, &ends);
     if let Some(desk) = &operator.desk {
         desk.settle();
     }
@@ -309,13 +310,13 @@ fn remove_state(state: &Path) {
 
 /// Takes the SCSI devices away while they are still served, then closes the volumes. A failure stops none of these
 /// steps; the first one is told.
-fn end(drives: &Drives) -> Result<Ended> {
+fn end(operator: &Arc<Drives>, ends: &Ends) -> Result<Ended> {
     let mut result = Ok(Ended::Done);
     let Devices {
         drives,
         changers,
         libraries,
-    } = &drives.devices;
+    } = &operator.devices;
     // A move in hand goes on to its end.
     libraries.settle();
     for (tree, served) in changers {
@@ -327,30 +328,65 @@ fn end(drives: &Drives) -> Result<Ended> {
             }
         }
     }
-    for (tree, served) in drives {
-        let drive = Arc::clone(served.drive());
-        let number = drive.number();
-        // What ends meets no fault, and waits for none.
-        drive.end_faults();
-        let hidden = drive.while_parting(|| tree.hide());
-        let stopped = served.stop();
-        let removed = tree.remove();
-        let closed = drive.end();
-        if let Ok(true) = stopped {
+    // Beside each other: one that is waited for keeps no other from its end. But drives can share a target, and the
+    // kernel's tree is changed by one at a time.
+    let tree_lock = Arc::new(Mutex::new(()));
+    let ended: Vec<_> = std::thread::scope(|scope| {
+        let threads = drives.iter().enumerate().map(|(place, (_, served))| {
+            let (operator, tree_lock) = (Arc::clone(operator), Arc::clone(&tree_lock));
+            let end = move || {
+                let served = operator.devices.drives.get(place);
+                served.map(|(tree, served)| end_drive(tree, served, &tree_lock))
+            };
+            scope.spawn(move || served.drive().within_end_wait(ends, end))
+        });
+        let threads: Vec<_> = threads.collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined.collect()
+    });
+    for ((_, served), ended) in drives.iter().zip(ended) {
+        let number = served.drive().number();
+        let ended = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (steps, is_cut) = match ended {
+            Ok(ended) => ended.unwrap_or_default(),
+            // It has told what it left. Its device stays as after a kill: to take it away would wait for its command.
+            Err(error) => {
+                result = result.and(Err(Error::new(error).context(format!("drive {number}"))));
+                continue;
+            }
+        };
+        if is_cut {
             log::error!(
                 "drive {number}: a program had written and was not done: its tape file has no filemark at its end, and \
                  whatever the program had still to write is not on the tape"
             );
             result = result.map(|_| Ended::ProgramCut);
         }
-        for step in [hidden, stopped.map(drop), removed, closed.map(drop)] {
-            if let Err(error) = step {
-                log::error!("drive {number}: {error:#}");
-                result = result.and(Err(error.context(format!("drive {number}"))));
-            }
+        for error in steps {
+            log::error!("drive {number}: {error:#}");
+            result = result.and(Err(error.context(format!("drive {number}"))));
         }
     }
     result
+}
+
+/// Takes the SCSI device of a drive away, and closes its volume. Says what failed, and whether a program was not done.
+fn end_drive(tree: &Tree, served: &Served, tree_lock: &Mutex<()>) -> (Vec<Error>, bool) {
+    let drive = served.drive();
+    // What ends meets no fault, and waits for none.
+    drive.end_faults();
+    // The kernel waits for the command in hand before it takes a device away, and nothing wakes it. So legs are closed
+    // first, which is given up when they do nothing; commands that come later are told that the drive is not ready.
+    let legs = drive.is_mirror().then(|| drive.end());
+    let changes = tree_lock.lock().unwrap_or_else(PoisonError::into_inner);
+    let hidden = drive.while_parting(|| tree.hide());
+    let stopped = served.stop();
+    let removed = tree.remove();
+    drop(changes);
+    let closed = legs.unwrap_or_else(|| drive.end());
+    let is_cut = matches!(stopped, Ok(true));
+    let steps = [hidden, stopped.map(drop), removed, closed.map(drop)];
+    (steps.into_iter().filter_map(Result::err).collect(), is_cut)
 }
 
 /// Where the slave of a drive comes to, and its legs; a line each.

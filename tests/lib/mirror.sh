@@ -76,3 +76,24 @@ mirror_kill() {
     kill -KILL "$MIRROR" 2>/dev/null
     mirror_gone 120
 }
+
+# server_up: a server at $WORK/rmt.socket that gives other hosts the tape $WORK/far.ptape, as `far`
+server_up() {
+    : >"$WORK/server.out" # what an earlier server said must not pass for this one's word
+    "$PSEUDOTAPE_BIN/pseudotape-rmt" --listen "$WORK/rmt.socket" --allow "far=$WORK/far.ptape" \
+        >"$WORK/server.out" 2>>"$WORK/server.log" &
+    RMT_SERVER=$!
+    until grep -q '^listening' "$WORK/server.out"; do
+        kill -0 $RMT_SERVER || {
+            fail "start pseudotape-rmt" "$(tail -n 3 "$WORK/server.log")"
+            return 1
+        }
+        sleep 0.05
+    done
+}
+
+server_kill() {
+    kill -KILL $RMT_SERVER
+    wait $RMT_SERVER 2>/dev/null
+    rm -f "$WORK/rmt.socket"
+}

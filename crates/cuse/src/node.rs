@@ -111,6 +111,12 @@ impl CuseNode {
         self.stop.stop();
     }
 
+    /// Whether its serving has ended: the node is gone.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Waits until the node is gone.
     pub fn join(mut self) -> Result<(), CuseError> {
         self.wait()

@@ -15,7 +15,7 @@ mod legs;
 mod mirror;
 mod set;
 
-pub use desk::{Desk, EXIT_IMPATIENT, Holder, Overtime, Place, Public, Served};
+pub use desk::{Asked, Desk, EXIT_IMPATIENT, GivenUp, Holder, Overtime, Place, Public, Served};
 pub use leg::{
     Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, NewLeg, When, words_of_drop,
 };

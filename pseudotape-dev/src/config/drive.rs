@@ -101,6 +101,7 @@ pub struct DriveTable {
     min_legs: Option<Count>,
     verify_reads: Option<Switch>,
     queue: Option<Size>,
+    end_wait: Option<Seconds>,
     slave: Option<PathBuf>,
     slave_wait: Option<Seconds>,
     slave_timeout: Option<Seconds>,
@@ -236,6 +237,7 @@ impl DriveTable {
             ("min-legs", self.min_legs.is_some()),
             ("verify-reads", self.verify_reads.is_some()),
             ("queue", self.queue.is_some()),
+            ("end-wait", self.end_wait.is_some()),
         ];
         keys.iter().find(|(_, given)| *given).map(|(key, _)| *key)
     }
@@ -258,6 +260,7 @@ fn check_legs(number: usize, table: DriveTable) -> Result<LegsConfig> {
         verify_reads: table.verify_reads,
         queue: table.queue,
         serial: table.serial,
+        end_wait: table.end_wait,
     };
     legs::check(table.legs.unwrap_or_default(), keys, default_serial(number))
 }

@@ -1,12 +1,17 @@
 //! A drive that is a mirror of legs.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail, ensure};
 use pseudotape_human::{Size, field_meant, parse_serial};
 use pseudotape_mirror::{LegConfig, LegTable, MirrorOptions, check_leg, check_legs, parse_leg};
 use pseudotape_sink::Lent;
 use serde::{Deserialize, Deserializer, de};
 
-use super::values::{Count, Switch};
+use super::values::{Count, Seconds, Switch};
+
+/// Less than TimeoutStopSec of the units, so that the log can say what was waited for.
+const DEFAULT_END_WAIT: Duration = Duration::from_secs(240);
 
 /// A drive that is several: each copy is a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +20,8 @@ pub struct LegsConfig {
     pub legs: Vec<LegConfig>,
     /// How they are one drive.
     pub options: MirrorOptions,
+    /// At the end of the daemon, how long to wait for legs that do nothing.
+    pub end_wait: Duration,
     /// The volumes that users other than root and the daemon's own may put in.
     pub lent: Lent,
 }
@@ -67,6 +74,7 @@ pub(super) struct OfLegs {
     pub(super) verify_reads: Option<Switch>,
     pub(super) queue: Option<Size>,
     pub(super) serial: Option<String>,
+    pub(super) end_wait: Option<Seconds>,
 }
 
 pub(super) fn check(legs: Legs, keys: OfLegs, default_serial: String) -> Result<LegsConfig> {
@@ -91,9 +99,15 @@ pub(super) fn check(legs: Legs, keys: OfLegs, default_serial: String) -> Result<
     });
     let legs = checked.collect::<Result<Vec<_>>>()?;
     check_legs(&legs, &options)?;
+    let end_wait = keys.end_wait.map_or(DEFAULT_END_WAIT, |wait| wait.0);
+    ensure!(
+        !end_wait.is_zero(),
+        "end-wait is 0: legs need some time to store what they have got"
+    );
     Ok(LegsConfig {
         legs,
         options,
+        end_wait,
         lent: Lent::default(),
     })
 }

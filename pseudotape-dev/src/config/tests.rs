@@ -414,16 +414,19 @@ fn legs(config: &Config) -> &LegsConfig {
 /// PT-07.
 #[test]
 fn legs_are_texts_or_tables_and_one_text_on_the_command_line() {
-    let line = r"legs=a=image:/d/a.ptape\,create;b=/d/b.ptape\,class=spare\,when=deferred,min-legs=2,verify-reads=true,queue=1M";
+    let line = r"legs=a=image:/d/a.ptape\,create;b=/d/b.ptape\,class=spare\,when=deferred,min-legs=2,verify-reads=true,queue=1M,end-wait=2.5";
     let said = config(&["--drive", line]).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pseudotape.toml");
     let text = "[[drive]]\nlegs = [\"a=image:/d/a.ptape,create\", { name = \"b\", sink = \"/d/b.ptape\", class = \"spare\", \
-                when = \"deferred\" }]\nmin-legs = 2\nverify-reads = true\nqueue = \"1M\"\n[control]\nfolders = [\"/d\"]\n";
+                when = \"deferred\" }]\nmin-legs = 2\nverify-reads = true\nqueue = \"1M\"\nend-wait = 2.5\n\
+                [control]\nfolders = [\"/d\"]\n";
     std::fs::write(&path, text).unwrap();
     let written = config(&["--config", path.to_str().unwrap()]).unwrap();
     assert_eq!(legs(&said).legs, legs(&written).legs);
     assert_eq!(legs(&said).options, legs(&written).options);
+    assert_eq!(legs(&said).end_wait, Duration::from_millis(2500));
+    assert_eq!(legs(&written).end_wait, Duration::from_millis(2500));
     let LegsConfig {
         legs: two, options, ..
     } = legs(&said);
@@ -441,6 +444,12 @@ fn legs_are_texts_or_tables_and_one_text_on_the_command_line() {
     let own = config(&["--drive", "legs=a=null,serial=TWO"]).unwrap();
     assert_eq!(legs(&own).options.serial, "TWO");
     assert_eq!(legs(&own).options.min_legs, 1);
+    // Less than the units give the daemons.
+    let unit = include_str!("../../../packaging/systemd/pseudotape.service");
+    let most = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("TimeoutStopSec="));
+    assert!(legs(&own).end_wait.as_secs() < most.unwrap().parse().unwrap());
 }
 
 #[test]
@@ -507,6 +516,11 @@ fn wrong_legs_name_the_leg_and_the_way_out() {
         ),
         (vec!["legs=a=null;b".to_owned()], "leg b has none"),
         (vec!["min-legs=1".to_owned()], "'min-legs' needs 'legs'"),
+        (vec!["end-wait=1".to_owned()], "'end-wait' needs 'legs'"),
+        (
+            vec!["legs=a=null,end-wait=0".to_owned()],
+            "end-wait is 0: legs need some time",
+        ),
         (vec!["slave=/s,queue=1M".to_owned()], "'queue' needs 'legs'"),
     ] {
         let arguments: Vec<&str> = specs

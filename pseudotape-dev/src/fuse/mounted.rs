@@ -267,15 +267,32 @@ impl Mounted {
         }
     }
 
-    /// Closes what programs have closed: RELEASE comes after `close(2)` has returned, and is perhaps not here yet.
-    pub fn settle(&self) {
-        self.nodes.settle();
+    /// What closes the files of these nodes that programs have closed: RELEASE comes after `close(2)` has returned, and
+    /// is perhaps not here yet.
+    pub fn settling(&self, names: Vec<String>) -> impl FnOnce() + Send + use<> {
+        let nodes = Arc::clone(&self.nodes);
+        move || nodes.settle(&names)
     }
 
     /// Finishes the system calls in hand, unmounts, and closes what is still open.
     ///
     /// Programs that have a file open get `ECONNABORTED` or `ENOTCONN` from then on.
     pub fn unmount(mut self) -> Result<()> {
+        let unmounted = self.take_away();
+        self.openings.end(&self.nodes);
+        let joined = join(self.thread, &self.directory);
+        self.nodes.close_all();
+        drop(self.point);
+        unmounted.and(joined)
+    }
+
+    /// The same for a daemon that ends with a call in hand that does not: what waits for that call is left behind.
+    pub fn abandon(mut self) -> Result<()> {
+        self.take_away()
+    }
+
+    /// Unmounts, behind the calls in hand as far as they end soon.
+    fn take_away(&mut self) -> Result<()> {
         self.ending.store(true, Ordering::Release);
         let since = Instant::now();
         // The event would be the end of a call: to tell it would cost every record something, for the sake of the last.
@@ -292,12 +309,7 @@ impl Mounted {
         {
             log::warn!("a call in hand does not end: its caller gets an error");
         }
-        let unmounted = self.mount.take_away();
-        self.openings.end(&self.nodes);
-        let joined = join(self.thread, &self.directory);
-        self.nodes.close_all();
-        drop(self.point);
-        unmounted.and(joined)
+        self.mount.take_away()
     }
 }
 

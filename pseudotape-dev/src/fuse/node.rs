@@ -117,12 +117,13 @@ impl Nodes {
         flushed
     }
 
-    /// Closes the files that no program has open any more: `close(2)` has returned, and RELEASE is on its way.
-    pub(super) fn settle(&self) {
+    /// Closes the files of these nodes that no program has open any more: `close(2)` has returned, and RELEASE is on
+    /// its way.
+    pub(super) fn settle(&self, names: &[String]) {
         let Some(holders) = self.holders.get() else {
             return;
         };
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| names.contains(&node.name)) {
             let open = node.open_files().clone();
             if !open.is_empty()
                 && !node.pieces.in_hand()

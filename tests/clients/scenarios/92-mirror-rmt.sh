@@ -78,25 +78,6 @@ for command in rmt-tar rmt-dump "pseudotape-rmt --allow node=${NODES[1]}"; do
 done
 
 # kill -9 of the server, in the middle of a job
-server_up() {
-    : >server.out # what an earlier server said must not pass for this one's word
-    pseudotape-rmt --listen "$WORK/rmt.socket" --allow "far=$WORK/far.ptape" >server.out 2>>server.log &
-    RMT_SERVER=$!
-    until grep -q '^listening' server.out; do
-        kill -0 $RMT_SERVER || {
-            fail "start pseudotape-rmt" "$(tail -n 3 server.log)"
-            return 1
-        }
-        sleep 0.05
-    done
-}
-
-server_kill() {
-    kill -KILL $RMT_SERVER
-    wait $RMT_SERVER 2>/dev/null
-    rm -f rmt.socket
-}
-
 far="far=rmt:localhost:far,command=$PSEUDOTAPE_BIN/pseudotape-rmt --via $WORK/rmt.socket"
 for class in required spare; do
     cartridge near --force --capacity 60M --early-warning 256K

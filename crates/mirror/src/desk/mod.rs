@@ -13,6 +13,6 @@ mod sink_leg;
 
 pub use holder::Holder;
 pub use operator::Desk;
-pub use overtime::{EXIT_IMPATIENT, Overtime};
+pub use overtime::{Asked, EXIT_IMPATIENT, GivenUp, Overtime};
 pub use public::{Place, Public};
 pub use served::Served;

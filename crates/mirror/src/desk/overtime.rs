@@ -1,12 +1,14 @@
 //! The end of the daemon has an end: a leg that does not answer is not waited for without limit.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use pseudotape_human::{HumanBytes, counted};
 
-use crate::desk::public::{LeftBehind, Public};
+use crate::desk::public::{LeftBehind, Place, Public};
 
 /// Exit code of a daemon that ended before everything was stored.
 pub const EXIT_IMPATIENT: i32 = 1;
@@ -18,6 +20,15 @@ pub struct Overtime {
     public: Arc<Public>,
     limit: Duration,
     is_watching: AtomicBool,
+}
+
+/// What asks for the end of a daemon that has other work than one mirror.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The daemon is to end.
+    pub once: &'a AtomicBool,
+    /// It was told so again: no leg is waited for any more.
+    pub twice: &'a AtomicBool,
 }
 
 impl Overtime {
@@ -45,27 +56,69 @@ impl Overtime {
     }
 
     fn watch(&self) -> ! {
-        let mut seen = self.public.done();
-        let mut since = Instant::now();
-        while since.elapsed() < self.limit {
+        let mut silence = Silence::of(&self.public);
+        while silence.lasts() < self.limit {
             std::thread::sleep(LOOK);
-            let now = self.public.done();
-            if now.is_some() && now != seen {
-                (seen, since) = (now, Instant::now());
-            }
         }
-        for line in self.last_words() {
+        for line in self.last_words(self.waited()) {
             log::error!("{line}");
         }
         std::process::exit(EXIT_IMPATIENT);
     }
 
+    /// Does something that may have to wait for legs, for a daemon that must not end with them: in a thread of its own,
+    /// which is left behind when no leg has done anything for the limit since the daemon was asked to end.
+    pub fn attempt<R: Send + 'static>(
+        &self,
+        asked: Asked<'_>,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, GivenUp> {
+        let (done, is_done) = sync_channel(1);
+        let thread = std::thread::Builder::new().name("end".into());
+        let spawned = thread.spawn(move || drop(done.send(work())));
+        let thread = spawned.map_err(|error| GivenUp {
+            lines: vec![format!("can't start a thread: {error}")],
+        })?;
+        let mut silence: Option<Silence<'_>> = None;
+        loop {
+            match is_done.recv_timeout(LOOK) {
+                Ok(done) => return Ok(done),
+                Err(RecvTimeoutError::Timeout) => {}
+                // It told nothing because it panicked.
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let why = if asked.twice.load(Ordering::SeqCst) {
+                "was told twice to end".to_owned()
+            } else if asked.once.load(Ordering::SeqCst) {
+                let silence = silence.get_or_insert_with(|| Silence::of(&self.public));
+                if silence.lasts() < self.limit {
+                    continue;
+                }
+                self.waited()
+            } else {
+                continue;
+            };
+            return Err(GivenUp {
+                lines: self.last_words(why),
+            });
+        }
+        match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => unreachable!("it tells before it ends"),
+        }
+    }
+
+    fn waited(&self) -> String {
+        format!(
+            "for {} s no leg did anything ('end-wait' is how long to wait)",
+            self.limit.as_secs()
+        )
+    }
+
     /// What is said where something was waited for in vain.
-    fn last_words(&self) -> Vec<String> {
-        let seconds = self.limit.as_secs();
+    fn last_words(&self, why: String) -> Vec<String> {
         let mut lines = vec![format!(
-            "ends at once: for {seconds} s no leg did anything, and something is not done yet; what every leg has stored \
-             stays, as after a kill ('end-wait' is how long to wait)"
+            "ends at once: {why}, and something is not done yet; what every leg has stored stays, as after a kill"
         )];
         let Some((busy, legs)) = self.public.left_behind() else {
             lines.push("the state of the legs can't be told".to_owned());
@@ -75,12 +128,53 @@ impl Overtime {
             lines.push(format!("it waited for: {what}"));
         }
         lines.extend(legs.iter().filter_map(words));
-        lines.push(
-            "start the mirror again: where the volumes disagree then, 'pseudotape-mirror trust LEG' says which is right, \
-             and 'pseudotape-mirror resync LEG' brings another one in step"
-                .to_owned(),
-        );
+        let (again, command) = match self.public.place() {
+            Place::SlaveEnd(_) => ("the mirror", "pseudotape-mirror".to_owned()),
+            Place::Drive(number) => ("the daemon", format!("pseudotape-mirror --drive {number}")),
+        };
+        lines.push(format!(
+            "start {again} again: where the volumes disagree then, '{command} trust LEG' says which is \
+             right, and '{command} resync LEG' brings another one in step"
+        ));
         lines
+    }
+}
+
+/// How long no leg has done anything.
+struct Silence<'a> {
+    public: &'a Public,
+    seen: Option<Vec<[u64; 3]>>,
+    since: Instant,
+}
+
+impl<'a> Silence<'a> {
+    fn of(public: &'a Public) -> Self {
+        Silence {
+            public,
+            seen: public.done(),
+            since: Instant::now(),
+        }
+    }
+
+    fn lasts(&mut self) -> Duration {
+        let now = self.public.done();
+        if now.is_some() && now != self.seen {
+            (self.seen, self.since) = (now, Instant::now());
+        }
+        self.since.elapsed()
+    }
+}
+
+/// Legs were not waited for any longer.
+#[derive(Debug, thiserror::Error)]
+pub struct GivenUp {
+    /// Why, what was waited for, what each leg has not got, and what to do.
+    pub lines: Vec<String>,
+}
+
+impl fmt::Display for GivenUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.lines.first().map_or("ends at once", String::as_str))
     }
 }
 
