@@ -11,6 +11,8 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::cli::StatusOptions;
 use crate::client::Daemon;
+use crate::doctor::Machine;
+use crate::doctor::switches::log_of;
 
 /// Cells of the bar that shows how full a medium is.
 const BAR_CELLS: u64 = 20;
@@ -52,6 +54,13 @@ impl Report for Shown {
             let directory = vault.directory.display().to_string();
             let words = vault.trouble.as_ref().unwrap_or(&directory);
             line(&mut text, format_args!("vault {}", printable(words)));
+        }
+        if let Some(log) = log_of(&Machine::this(), self.0.pid) {
+            let words = printable(&log);
+            line(
+                &mut text,
+                format_args!("log RUST_LOG={words}: more or less than ordinarily is logged"),
+            );
         }
         for drive in &self.0.drives {
             text.push('\n');

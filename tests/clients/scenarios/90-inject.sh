@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# PT-18. Faults on command: what tar, dd and mt see of a drive that fails when it is told to, and what is on the tape then.
+# PT-18, CW-80. Faults on command: what tar, dd and mt see of a drive that fails when it is told to, and what is on the tape then.
 # docs/FAULTS.md has the faults; the rules are those of docs/SEMANTICS.md.
 
 bs=10240
@@ -47,6 +47,14 @@ says "a drive that is not there" 2 'no drive 9' pseudotape inject 9 reset
 says "a block behind the end" 2 'object 9 is behind the end: partition 0 holds 9 objects' pseudotape inject 0 read-error,at=9
 says "a fault that is not listed" 2 'no fault 5' pseudotape inject 0 --remove 5
 says "nothing of that was injected" 0 'no faults' pseudotape inject 0
+# CW-80: off by default, and shown when on.
+switches() { env -u RUST_LOG pseudotape doctor | grep -A1 ' switches '; }
+says "no switch for tests is on" 0 '^ok  *switches  *none' switches
+check "a fault is injected" pseudotape inject 0 read-error,at=7
+says "the doctor names it" 0 '^note  *switches  *on.*drive 0: read-error,at=7' switches
+says "and what to do" 0 "pseudotape inject DRIVE --remove all" switches
+clear_faults
+says "it is off again" 0 '^ok  *switches  *none' switches
 
 # ST-READ-11
 check "a read error at object 3" pseudotape inject 0 read-error,at=3

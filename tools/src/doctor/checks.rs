@@ -2,11 +2,10 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
-use pseudotape_control::FILE_NODE_LIMITS;
+use pseudotape_control::{FILE_NODE_LIMITS, Status};
 use pseudotape_human::{HumanBytes, counted, explain, printable};
 
-use super::{Check, DAEMON_TIMEOUT, Machine, drive};
-use crate::client::Daemon;
+use super::{Check, Machine, drive};
 use crate::farm::health::Health;
 
 /// The oldest kernel that pseudotape is tested on.
@@ -238,9 +237,9 @@ pub(crate) fn farm(health: Health) -> Check {
     }
 }
 
-pub(crate) fn daemon(daemon: &Daemon) -> Check {
+pub(crate) fn daemon(status: anyhow::Result<Status>) -> Check {
     const NAME: &str = "daemon";
-    match daemon.clone().within(DAEMON_TIMEOUT).status() {
+    match status {
         Ok(status) => Check::ok(
             NAME,
             format!(

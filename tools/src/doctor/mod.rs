@@ -3,6 +3,7 @@
 mod checks;
 mod drive;
 mod machine;
+pub(crate) mod switches;
 mod trial;
 
 use std::fmt::Write;
@@ -132,7 +133,11 @@ pub(crate) fn run(
     }
     checks.push(checks::images(&options.images));
     checks.push(checks::farm(health()));
-    checks.push(checks::daemon(daemon));
+    let status = daemon.clone().within(DAEMON_TIMEOUT).status();
+    let told = status.as_ref().ok().map(switches::Told::by);
+    let log = std::env::var("RUST_LOG").ok();
+    checks.push(switches::check(&machine, log.as_deref(), told.as_ref()));
+    checks.push(checks::daemon(status));
     let diagnosis = diagnose(checks);
     screen.show(&diagnosis)?;
     Ok(match diagnosis.ok {

@@ -343,6 +343,39 @@ fn the_directory_for_images_has_to_be_there() {
     );
 }
 
+/// CW-80: what is on is said, here and in the daemon; by default nothing is.
+#[test]
+fn switches_for_tests_are_off_and_shown_when_they_are_on() {
+    let root = tempfile::tempdir().unwrap();
+    whole_machine(root.path());
+    let machine = Machine::under(root.path().to_owned(), 0);
+    let process = root.path().join("proc/77");
+    fs::create_dir_all(&process).unwrap();
+    fs::write(process.join("environ"), "PATH=/bin\0RUST_LOG=\0").unwrap();
+    let mut told = switches::Told {
+        pid: 77,
+        faults: vec![(3, Vec::new())],
+    };
+    for log in [None, Some("")] {
+        let check = switches::check(&machine, log, Some(&told));
+        assert!(check.ok, "{check:?}");
+        assert!(switches::check(&machine, log, None).ok);
+    }
+    fs::write(process.join("environ"), "PATH=/bin\0RUST_LOG=debug\0").unwrap();
+    let fault = |number, over| pseudotape_control::FaultStatus {
+        number,
+        fault: format!("read-error,at={number}"),
+        met: 0,
+        over,
+        seconds_left: None,
+    };
+    told.faults = vec![(3, vec![fault(1, false), fault(2, true)])];
+    let check = switches::check(&machine, Some("trace"), Some(&told));
+    assert!(!check.ok && check.need == Need::Optional);
+    let words = "RUST_LOG=trace here; RUST_LOG=debug of the daemon; drive 3: read-error,at=1";
+    assert!(check.found.ends_with(words), "{}", check.found);
+}
+
 #[test]
 fn each_line_says_ok_or_what_to_do() {
     let root = tempfile::tempdir().unwrap();
