@@ -47,14 +47,6 @@ says "a drive that is not there" 2 'no drive 9' pseudotape inject 9 reset
 says "a block behind the end" 2 'object 9 is behind the end: partition 0 holds 9 objects' pseudotape inject 0 read-error,at=9
 says "a fault that is not listed" 2 'no fault 5' pseudotape inject 0 --remove 5
 says "nothing of that was injected" 0 'no faults' pseudotape inject 0
-# CW-80: off by default, and shown when on.
-switches() { env -u RUST_LOG pseudotape doctor | grep -A1 ' switches '; }
-says "no switch for tests is on" 0 '^ok  *switches  *none' switches
-check "a fault is injected" pseudotape inject 0 read-error,at=7
-says "the doctor names it" 0 '^note  *switches  *on.*drive 0: read-error,at=7' switches
-says "and what to do" 0 "pseudotape inject DRIVE --remove all" switches
-clear_faults
-says "it is off again" 0 '^ok  *switches  *none' switches
 
 # ST-READ-11
 check "a read error at object 3" pseudotape inject 0 read-error,at=3
@@ -174,6 +166,17 @@ drive_up "image=$WORK/one.ptape,faults=read-error\\,at=1\\,times=1;slow\\,delay=
 says "faults of the configuration are listed" 0 'slow,delay=1ms,on=read: met never yet' pseudotape inject 0
 exits "and met" 1 dd if="$NODE" of=/dev/null bs=$bs
 same "once" "once, over" "$(met 1)"
+
+# CW-80: off by default, and shown when on.
+switches() { env -u RUST_LOG pseudotape doctor | grep -A1 ' switches ' | xargs; }
+has() { [[ $2 == *"$3"* ]] && ok "$1" || fail "$1" "$2"; }
+clear_faults
+has "no switch for tests is on" "$(switches)" "ok switches none"
+check "a fault is injected" pseudotape inject 0 slow,delay=1ms
+has "the doctor names it" "$(switches)" "note switches on, and can make a drive slow or fail: drive 0: slow,delay=1ms"
+has "and what to do" "$(switches)" "pseudotape inject DRIVE --remove all"
+clear_faults
+has "it is off again" "$(switches)" "ok switches none"
 drive_down
 says "a configuration with what is no fault" 2 "no fault 'fire'" pseudotape-dev --drive "image=$WORK/one.ptape,faults=fire"
 says "or with a block behind the end" 1 'object 99 is behind the end' \
