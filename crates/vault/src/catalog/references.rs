@@ -245,16 +245,7 @@ impl Rows<'_> {
             self.put_backup(file, volume, reference, slots, at_ms)?;
         }
         if reference.kinds.archive {
-            self.connection.execute(
-                "INSERT OR REPLACE INTO archive_reference (file, volume, title, capsule, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    file.0,
-                    volume.0,
-                    reference.title,
-                    reference.capsule.to_string(),
-                    signed(at_ms)?
-                ],
-            )?;
+            self.insert_reference(file, volume, reference, None, at_ms)?;
         }
         Ok(())
     }
@@ -291,18 +282,31 @@ impl Rows<'_> {
         };
         self.connection.execute(older, [file.0])?;
         for slot in places {
-            self.connection.execute(
-                "INSERT INTO backup_reference (file, slot, volume, title, capsule, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![
-                    file.0,
-                    slot,
-                    volume.0,
-                    reference.title,
-                    reference.capsule.to_string(),
-                    signed(at_ms)?
-                ],
-            )?;
+            self.insert_reference(file, volume, reference, Some(*slot), at_ms)?;
         }
+        Ok(())
+    }
+
+    /// Stores a reference in its table: one for a backup has a slot.
+    fn insert_reference(
+        &self,
+        file: FileKey,
+        volume: FarmKey,
+        reference: &PendingReference,
+        slot: Option<u8>,
+        at_ms: u64,
+    ) -> Result<(), Error> {
+        let (table, column, value) = match slot {
+            None => ("archive_reference", "", String::new()),
+            Some(slot) => ("backup_reference", "slot, ", format!("{slot}, ")),
+        };
+        let sql = format!(
+            "INSERT OR REPLACE INTO {table} ({column}file, volume, title, capsule, at_ms) \
+             VALUES ({value}?1, ?2, ?3, ?4, ?5)"
+        );
+        let capsule = reference.capsule.to_string();
+        let values = params![file.0, volume.0, reference.title, capsule, signed(at_ms)?];
+        self.connection.execute(&sql, values)?;
         Ok(())
     }
 
