@@ -84,6 +84,17 @@ pub struct Directory {
     by_title: HashMap<Title, usize>,
 }
 
+/// Where a record stands in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    /// The first of its bytes.
+    pub(crate) offset: u64,
+    /// How many.
+    pub(crate) length: u32,
+    /// Their CRC-32.
+    pub(crate) crc: u32,
+}
+
 /// Why bytes are no directory.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -149,7 +160,7 @@ impl Directory {
     }
 
     /// Puts files in, in the place of those that have their titles.
-    pub(crate) fn put(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub fn put(&mut self, entries: impl IntoIterator<Item = Entry>) {
         let mut added: HashMap<Title, Entry> = HashMap::new();
         for entry in entries {
             self.next = self.next.max(entry.number.next());
@@ -165,11 +176,22 @@ impl Directory {
     /// The bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_with_spots().0
+    }
+
+    /// The bytes, and where in them the record of each file stands.
+    pub(crate) fn encode_with_spots(&self) -> (Vec<u8>, Vec<Spot>) {
         let mut bytes = vec![0; HEADER_BYTES];
+        let mut spots = Vec::with_capacity(self.entries.len());
         for entry in &self.entries {
             let record = entry.encode();
             let length = u32::try_from(record.len()).expect("a record has a longest length");
             bytes.extend_from_slice(&length.to_le_bytes());
+            spots.push(Spot {
+                offset: bytes.len() as u64,
+                length,
+                crc: crc32fast::hash(&record),
+            });
             bytes.extend_from_slice(&record);
         }
         let (header, body) = bytes.split_at_mut(HEADER_BYTES);
@@ -196,23 +218,88 @@ impl Directory {
         place
             .expect("a field within the header")
             .copy_from_slice(&crc.to_le_bytes());
-        bytes
+        (bytes, spots)
     }
 
     /// Reads one. It is taken whole or not at all.
     pub fn parse(bytes: &[u8]) -> Result<Self, DirectoryError> {
-        let damaged = |what: &str| DirectoryError::Damaged(what.to_owned());
+        let header = Header::parse(bytes)?;
+        let body = bytes.get(HEADER_BYTES..).unwrap_or_default();
+        if header.length != body.len() as u64 {
+            return Err(damaged("it is shorter or longer than its header says"));
+        }
+        if header.body_crc != crc32fast::hash(body) {
+            return Err(damaged("its records have a wrong checksum"));
+        }
+        // No more than there can be: of a count that is wrong no memory is taken.
+        let most = usize::try_from(header.count).unwrap_or(0);
+        let most = most.min(body.len() / LEAST_RECORD_BYTES);
+        let mut entries: Vec<Entry> = Vec::with_capacity(most);
+        let mut rest = body;
+        while !rest.is_empty() {
+            let (entry, behind) = record_at(rest, entries.len())?;
+            let before = entries.last().map(|entry| entry.number);
+            if before.is_some_and(|before| before >= entry.number) {
+                return Err(damaged("its records are not in the order of their numbers"));
+            }
+            entries.push(entry);
+            rest = behind;
+        }
+        let directory = Directory::of(&header, entries)?;
+        match directory.entries.len() as u64 == header.count {
+            true => Ok(directory),
+            false => Err(damaged("it has not as many files as its header says")),
+        }
+    }
+
+    /// Some files of a directory with this header.
+    pub(crate) fn part(header: &Header, entries: Vec<Entry>) -> Option<Self> {
+        Directory::of(header, entries).ok()
+    }
+
+    /// Files in the order of their numbers, each with a title of its own.
+    fn of(header: &Header, entries: Vec<Entry>) -> Result<Self, DirectoryError> {
+        if entries
+            .last()
+            .is_some_and(|last| last.number >= header.next)
+        {
+            return Err(damaged("a number is in use that is not used yet"));
+        }
+        let by_title = places(&entries);
+        if by_title.len() != entries.len() {
+            return Err(damaged("it has not as many files as its header says"));
+        }
+        Ok(Directory {
+            marks: header.marks,
+            next: header.next,
+            entries,
+            by_title,
+        })
+    }
+}
+
+/// What stands before the records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    marks: Marks,
+    next: Number,
+    /// How many records there are.
+    pub(crate) count: u64,
+    /// How many bytes are behind it.
+    pub(crate) length: u64,
+    body_crc: u32,
+}
+
+impl Header {
+    /// Reads the one at the beginning of these bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, DirectoryError> {
         if !bytes.starts_with(&DIRECTORY_MAGIC) {
             return Err(DirectoryError::Foreign);
         }
-        let (header, body) = bytes
-            .split_at_checked(HEADER_BYTES)
-            .ok_or_else(|| damaged("its header is cut off"))?;
-        if u32_at(header, HEADER_CRC)
-            != Some(crc32fast::hash(
-                header.get(..HEADER_CRC).unwrap_or_default(),
-            ))
-        {
+        let header = bytes.get(..HEADER_BYTES);
+        let header = header.ok_or_else(|| damaged("its header is cut off"))?;
+        let crc = crc32fast::hash(header.get(..HEADER_CRC).unwrap_or_default());
+        if u32_at(header, HEADER_CRC) != Some(crc) {
             return Err(damaged("its header has a wrong checksum"));
         }
         let bits = u32_at(header, MARKS).unwrap_or(0);
@@ -225,43 +312,19 @@ impl Directory {
         if u64_at(header, RESERVED_TOO) != Some(0) {
             return Err(damaged("reserved bytes of its header are in use"));
         }
-        if u64_at(header, LENGTH) != Some(body.len() as u64) {
-            return Err(damaged("it is shorter or longer than its header says"));
-        }
-        if u32_at(header, BODY_CRC) != Some(crc32fast::hash(body)) {
-            return Err(damaged("its records have a wrong checksum"));
-        }
-        // No more than there can be: of a count that is wrong no memory is taken.
-        let most = u64_at(header, COUNT).and_then(|count| usize::try_from(count).ok());
-        let most = most.unwrap_or(0).min(body.len() / LEAST_RECORD_BYTES);
-        let mut entries: Vec<Entry> = Vec::with_capacity(most);
-        let mut rest = body;
-        while !rest.is_empty() {
-            let (entry, behind) = record_at(rest, entries.len())?;
-            let before = entries.last().map(|entry| entry.number);
-            if before.is_some_and(|before| before >= entry.number) {
-                return Err(damaged("its records are not in the order of their numbers"));
-            }
-            entries.push(entry);
-            rest = behind;
-        }
         let next = u64_at(header, NEXT).and_then(NonZeroU64::new).map(Number);
-        let next = next.ok_or_else(|| damaged("it has no next number"))?;
-        let count = entries.len();
-        if entries.last().is_some_and(|last| last.number >= next) {
-            return Err(damaged("a number is in use that is not used yet"));
-        }
-        let by_title = places(&entries);
-        if u64_at(header, COUNT) != Some(count as u64) || by_title.len() != count {
-            return Err(damaged("it has not as many files as its header says"));
-        }
-        Ok(Directory {
+        Ok(Header {
             marks,
-            next,
-            entries,
-            by_title,
+            next: next.ok_or_else(|| damaged("it has no next number"))?,
+            count: u64_at(header, COUNT).unwrap_or(0),
+            length: u64_at(header, LENGTH).unwrap_or(0),
+            body_crc: u32_at(header, BODY_CRC).unwrap_or(0),
         })
     }
+}
+
+fn damaged(what: &str) -> DirectoryError {
+    DirectoryError::Damaged(what.to_owned())
 }
 
 /// Where each title is.

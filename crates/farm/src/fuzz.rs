@@ -1,22 +1,29 @@
 //! Trying everything on bytes of unknown origin: the entries of the fuzz targets.
 
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 
 use pseudotape_image::{CreateParameters, Image, MemoryStore, VolumeId};
 use pseudotape_tape::Mark;
+use uuid::Uuid;
 
 use crate::capsule::{self, BLOCK_BYTES, Opened};
-use crate::directory::{Directory, with_checksums};
-use crate::entry::Entry;
+use crate::directory::{Directory, HEADER_BYTES, with_checksums};
+use crate::entry::{Entry, FileKind, Number, Stamp, State};
+use crate::index;
 use crate::source::sparse::Placing;
+use crate::title::Title;
 
-/// Takes bytes for a directory: as they are, and with the checksums that would keep a fuzzer out.
+/// Takes bytes for a directory, and for the index of one: as they are, and with the checksums that would keep a fuzzer
+/// out.
 ///
 /// # Panics
 ///
-/// Where a directory that was read is not the same when it is written and read again.
+/// Where a directory that was read is not the same when it is written and read again, or an index leads to another file
+/// than the one that was meant.
 pub fn fuzz_directory(bytes: &[u8]) {
+    fuzz_index(bytes);
     for bytes in [bytes.to_vec(), with_checksums(bytes)] {
         let Ok(directory) = Directory::parse(&bytes) else {
             continue;
@@ -28,6 +35,56 @@ pub fn fuzz_directory(bytes: &[u8]) {
             assert!(entry.number < directory.next());
         }
     }
+}
+
+/// Takes bytes for the index of a directory with a few files.
+fn fuzz_index(bytes: &[u8]) {
+    let (directory, header, titles) = few_files();
+    let mut own = bytes.to_vec();
+    // Its header is at hand for whoever has the directory.
+    if let Some(place) = own.get_mut(32..32 + HEADER_BYTES) {
+        place.copy_from_slice(header.get(..HEADER_BYTES).unwrap_or_default());
+    }
+    for index in [bytes.to_vec(), index::with_checksums(&own)] {
+        for title in &titles {
+            let meant = std::slice::from_ref(title);
+            let Some(found) = index::find(&&header[..], &&index[..], meant) else {
+                continue;
+            };
+            for entry in found.entries() {
+                assert!(entry.title.is_within(title));
+                assert_eq!(directory.find(&entry.title), Some(entry));
+            }
+        }
+    }
+}
+
+/// A directory, its bytes, and what can be looked for in it.
+fn few_files() -> (Directory, Vec<u8>, Vec<Title>) {
+    let texts = [
+        "a", "d/x", "d/y", "d0", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p",
+    ];
+    let mut directory = Directory::default();
+    directory.put(texts.into_iter().zip(1u64..).filter_map(|(text, number)| {
+        Some(Entry {
+            number: Number(NonZeroU64::new(number)?),
+            capsule: Uuid::from_u128(number.into()),
+            title: Title::new(text.as_bytes())?,
+            kind: FileKind::File,
+            state: State::Ok,
+            length: number,
+            stamp: Stamp::default(),
+            digest: None,
+            stored: None,
+            added_ms: 0,
+            why: None,
+            note: None,
+        })
+    }));
+    let bytes = directory.encode();
+    let meant = ["a", "d", "d/x", "p", "q", "0"].into_iter();
+    let titles = meant.filter_map(|text| Title::new(text.as_bytes()));
+    (directory, bytes, titles.collect())
 }
 
 /// Takes bytes for what is in a capsule: the length of a record in two bytes, the record, and then the archive. The
@@ -165,6 +222,24 @@ mod tests {
             }
         }
         fuzz_capsule(b"");
+    }
+
+    #[test]
+    fn any_bytes_are_an_index_that_leads_to_what_is_meant_or_none() {
+        let (directory, bytes, titles) = few_files();
+        let (_, spots) = directory.encode_with_spots();
+        let sample = index::encode(&directory, &bytes[..HEADER_BYTES], &spots);
+        let found = index::find(&&bytes[..], &&sample[..], &titles[..3]).expect("an index");
+        assert_eq!(found.entries().len(), 3);
+        // Behind the places of the files there is nothing but zeros.
+        for at in (0..400).step_by(3).chain([1000, 4000, sample.len() - 1]) {
+            fuzz_index(&sample[..at]);
+            let mut other = sample.clone();
+            for byte in [0, 0xff, 1, 0x80] {
+                other[at] = byte;
+                fuzz_index(&other);
+            }
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod error;
 #[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
 mod holder;
+mod index;
 mod names;
 mod place;
 mod serving;
@@ -36,7 +37,7 @@ pub use error::{Error, Fault};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::{fuzz_capsule, fuzz_directory};
 pub use holder::{Holder, of_lock as lock_holder};
-pub use names::DIRECTORY_NAME;
+pub use names::{DIRECTORY_NAME, INDEX_NAME};
 pub use pseudotape_pax::Time;
 pub use serving::Serving;
 pub use source::{

@@ -4,6 +4,8 @@ use crate::capsule::capsule_number;
 
 /// The name of a volume's directory.
 pub const DIRECTORY_NAME: &str = "FILE000.dir";
+/// The name of its index. No folder of a structured volume has it: none begins with a dot.
+pub const INDEX_NAME: &str = ".FILE000.idx";
 /// What is being made has this behind its name; what is left over of it is nothing.
 pub(crate) const TEMPORARY: &str = ".tmp";
 /// A folder that a file system makes in its top folder.
@@ -40,5 +42,5 @@ pub(crate) fn is_made_by_others(name: &str) -> bool {
 /// Whether a farm gives this name to files of its own.
 pub(crate) fn is_of_farm(name: &str) -> bool {
     let made = name.strip_suffix(TEMPORARY).unwrap_or(name);
-    made == DIRECTORY_NAME || capsule_number(made).is_some()
+    matches!(made, DIRECTORY_NAME | INDEX_NAME) || capsule_number(made).is_some()
 }

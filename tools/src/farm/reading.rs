@@ -38,7 +38,7 @@ pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::
         screen.show(&VolumeList { volumes })?;
         return Ok(Verdict::Well);
     };
-    let volume = root.look(name)?;
+    let volume = root.look_for(name, &options.titles)?;
     let mut files = Vec::new();
     let mut verdict = Verdict::Well;
     for entry in volume.chosen(&options.titles)? {
@@ -57,7 +57,7 @@ pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::
 }
 
 pub(super) fn show(options: &ShowFile, root: &Root, screen: &Screen) -> anyhow::Result<Verdict> {
-    let volume = root.look(&options.volume)?;
+    let volume = root.look_for(&options.volume, std::slice::from_ref(&options.title))?;
     let entry = volume.directory().find(&options.title);
     let entry =
         entry.with_context(|| format!("{} is not in volume {}", options.title, options.volume))?;
@@ -142,7 +142,7 @@ pub(super) fn extract(
     root: &Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let volume = root.look(&options.volume)?;
+    let volume = root.look_for(&options.volume, &options.titles)?;
     ensure_folder(&options.directory)?;
     let existing = match options.overwrite {
         true => Existing::Replaced,

@@ -25,7 +25,7 @@ pub(super) fn check(
     name: &VolumeName,
     titles: &[Title],
 ) -> Result<(), Trouble> {
-    let volume = root.look(name)?;
+    let volume = root.look_for(name, titles)?;
     for entry in volume.chosen(titles)? {
         let message = match volume.look_at(&entry) {
             Ok(()) => Message::Entry(entry),

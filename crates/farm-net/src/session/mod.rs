@@ -231,7 +231,11 @@ impl Client<'_> {
         match order {
             Message::Volumes => volumes(link, &self.reading()?),
             Message::Files { volume, titles } => {
-                for entry in self.reading()?.look(&volume)?.chosen(&titles)? {
+                for entry in self
+                    .reading()?
+                    .look_for(&volume, &titles)?
+                    .chosen(&titles)?
+                {
                     link.send(&Message::Entry(entry))?;
                 }
                 Ok(())
@@ -412,7 +416,7 @@ fn looking(check_present: bool) -> Looking {
 }
 
 fn show(link: &Link, root: &Root, volume: &VolumeName, title: Title) -> Result<(), Trouble> {
-    let volume = root.look(volume)?;
+    let volume = root.look_for(volume, std::slice::from_ref(&title))?;
     let entry = volume.directory().find(&title);
     let entry = entry.ok_or_else(|| pseudotape_farm::Error::NoTitle {
         title,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DIRECTORY_NAME, Volume, is_of_file_system, is_temporary};
+use super::{Volume, is_of_file_system, is_of_volume, is_temporary};
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
 use crate::entry::{Entry, FileKind};
 use crate::error::{Error, Fault};
@@ -69,7 +69,7 @@ impl Volume {
                     let opened = self.place.open(&name).and_then(capsule::open);
                     Damage::Unlisted(opened.map(|opened| opened.entry.title))
                 }
-                None if name == DIRECTORY_NAME || is_of_file_system(&self.place, &name) => continue,
+                None if is_of_volume(&name) || is_of_file_system(&self.place, &name) => continue,
                 None if is_temporary(&name) => Damage::Leftover,
                 None => Damage::Foreign,
             };

@@ -21,11 +21,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
-use crate::directory::{Directory, DirectoryError, MAX_DIRECTORY_BYTES, Marks};
+use crate::directory::{Directory, DirectoryError, HEADER_BYTES, MAX_DIRECTORY_BYTES, Marks};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::holder::Holder;
-use crate::names::{DIRECTORY_NAME, LOST_AND_FOUND, TEMPORARY, is_made_by_others, is_of_farm};
+use crate::index;
+use crate::names::{
+    DIRECTORY_NAME, INDEX_NAME, LOST_AND_FOUND, TEMPORARY, is_made_by_others, is_of_farm,
+};
 use crate::place::{Place, Sought};
 use crate::standing;
 use crate::step::{Steps, Witness};
@@ -221,6 +224,16 @@ impl Root {
         Ok(Volume::of(name, place, directory))
     }
 
+    /// Looks at a volume for the files with these titles, and for those in the folders with these names; for all where
+    /// none is said. Where the index of the volume leads to them, its directory has no other files here.
+    pub fn look_for(&self, name: &VolumeName, titles: &[Title]) -> Result<Volume, Error> {
+        let place = self.place(name)?;
+        match (titles, indexed(&place, titles)) {
+            ([_, ..], Some(directory)) => Ok(Volume::of(name, place, directory)),
+            _ => self.look(name),
+        }
+    }
+
     /// Opens a volume to change it; nobody else does so meanwhile.
     pub fn open_volume(&self, name: &VolumeName) -> Result<Volume, Error> {
         let place = self.locked(name)?;
@@ -307,7 +320,8 @@ fn no_volume(place: &Place) -> Error {
     if standing::has_volumes(&path, DIRECTORY_NAME) {
         return Error::Unflagged { path };
     }
-    let is_nothing = |name: &str| is_temporary(name) || is_of_file_system(place, name);
+    let is_nothing =
+        |name: &str| name == INDEX_NAME || is_temporary(name) || is_of_file_system(place, name);
     let is_other = |entry: fs::DirEntry| !entry.file_name().to_str().is_some_and(is_nothing);
     // Where it can't be read, nobody knows that it is empty.
     let has_others = fs::read_dir(&path).map_or(true, |found| {
@@ -358,6 +372,14 @@ fn read_directory(place: &Place, name: &VolumeName) -> Result<Option<Directory>,
         ))));
     }
     Directory::parse(&bytes).map(Some).map_err(unusable)
+}
+
+/// The files to which the index leads, where it leads to all that are meant. Whatever is wrong with it, the directory
+/// is read then, and says what is wrong with itself.
+fn indexed(place: &Place, titles: &[Title]) -> Option<Directory> {
+    let directory = place.open(DIRECTORY_NAME).ok()?;
+    let index = place.open(INDEX_NAME).ok()?;
+    index::find(&directory, &index, titles)
 }
 
 /// A volume.
@@ -504,18 +526,44 @@ impl Volume {
     /// Writes it beside the one before, which is the directory still. Where that fails, nothing of it is left.
     fn stage_directory(&mut self) -> Result<(), Error> {
         let name = format!("{DIRECTORY_NAME}{TEMPORARY}");
-        let bytes = self.directory.encode();
+        let (bytes, spots) = self.directory.encode_with_spots();
         let file = self.place.create(&name)?;
         let written = batch::write_all(&self.place, &name, &file, &bytes);
         let synced = written.and_then(|()| self.place.sync_file(&name, &file));
         let named = synced.and_then(|()| self.place.sync_names());
-        named.inspect_err(|_| drop(self.place.remove(&name)))
+        named.inspect_err(|_| drop(self.place.remove(&name)))?;
+        if self.directory.entries().len() >= index::LEAST_FILES {
+            self.stage_index(&index::encode(
+                &self.directory,
+                bytes.get(..HEADER_BYTES).unwrap_or_default(),
+                &spots,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Writes the index beside the one before. Without one, or with one that was lost in a crash, the directory is read
+    /// whole: so it is not put on stable storage, and where it can't be written nothing is wrong.
+    fn stage_index(&self, bytes: &[u8]) {
+        let name = format!("{INDEX_NAME}{TEMPORARY}");
+        let file = self.place.create(&name);
+        let written = file.and_then(|file| batch::write_all(&self.place, &name, &file, bytes));
+        if written.is_err() {
+            drop(self.place.remove(&name));
+        }
     }
 
     /// Puts what was written in the place of the one before.
     fn put_directory(&mut self) -> Result<(), Error> {
         let name = format!("{DIRECTORY_NAME}{TEMPORARY}");
         self.place.rename_over(&name, DIRECTORY_NAME)?;
+        if self.directory.entries().len() >= index::LEAST_FILES {
+            // Where it could not be written there is none, and the one before fits no more.
+            drop(
+                self.place
+                    .rename_over(&format!("{INDEX_NAME}{TEMPORARY}"), INDEX_NAME),
+            );
+        }
         self.place.sync_names()
     }
 }
@@ -523,6 +571,11 @@ impl Volume {
 /// Whether a file is no farm's and belongs there nevertheless: what a file system has in its top folder.
 fn is_of_file_system(place: &Place, name: &str) -> bool {
     place.standing().is_elsewhere && name == LOST_AND_FOUND
+}
+
+/// Whether a file is the directory or its index.
+fn is_of_volume(name: &str) -> bool {
+    matches!(name, DIRECTORY_NAME | INDEX_NAME)
 }
 
 /// Whether a file is what a command leaves over that is killed.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::batch::{Batch, Pending};
-use super::{DIRECTORY_NAME, Root, Volume, is_of_file_system, now_ms};
+use super::{DIRECTORY_NAME, INDEX_NAME, Root, Volume, is_of_file_system, is_of_volume, now_ms};
 use crate::capsule::capsule_name;
 use crate::entry::{Entry, State};
 use crate::error::Error;
@@ -119,8 +119,9 @@ fn delete(volume: Volume) -> Result<After, Error> {
         .map(|entry| capsule_name(entry.number))
         .collect();
     let mut foreign = volume.place.names()?;
+    let has_index = foreign.iter().any(|name| name == INDEX_NAME);
     foreign.retain(|name| {
-        let is_known = is_of_file_system(&volume.place, name) || name == DIRECTORY_NAME;
+        let is_known = is_of_file_system(&volume.place, name) || is_of_volume(name);
         !is_known && !capsules.contains(name)
     });
     if !foreign.is_empty() {
@@ -130,6 +131,9 @@ fn delete(volume: Volume) -> Result<After, Error> {
         volume.place.remove(capsule)?;
     }
     volume.place.sync_names()?;
+    if has_index {
+        volume.place.remove(INDEX_NAME)?;
+    }
     volume.place.remove(DIRECTORY_NAME)?;
     volume.place.remove_folder()?;
     Ok(After::Deleted)

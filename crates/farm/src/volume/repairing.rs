@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::inspecting::read_whole;
 use super::rebuilding::rebuild_in;
 use super::{
-    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_of_file_system, is_temporary,
-    now_ms, read_directory,
+    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_of_file_system, is_of_volume,
+    is_temporary, now_ms, read_directory,
 };
 use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::DirectoryError;
@@ -130,7 +130,9 @@ fn repair_folder(
 ) -> Result<(), Error> {
     let foreign: Vec<&String> = names
         .iter()
-        .filter(|name| !is_temporary(name) && !is_of_file_system(place, name))
+        .filter(|name| {
+            !is_temporary(name) && !is_of_volume(name) && !is_of_file_system(place, name)
+        })
         .collect();
     // A mount point, or what a link leads to, is nobody's to remove.
     let standing = place.standing();
@@ -244,7 +246,7 @@ impl Plan {
                 None if is_temporary(name) => {
                     self.found(name.clone(), Damage::Leftover, Remedy::Clear);
                 }
-                None if name == DIRECTORY_NAME || is_of_file_system(&volume.place, name) => {}
+                None if is_of_volume(name) || is_of_file_system(&volume.place, name) => {}
                 None => self.found(name.clone(), Damage::Foreign, Remedy::Nothing),
             }
         }
