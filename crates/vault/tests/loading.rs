@@ -355,6 +355,54 @@ fn an_image_that_is_looked_at_after_it_was_written_keeps_no_digest_that_nobody_c
     assert_eq!(look(&mut place), None);
 }
 
+/// A program that was killed in a tape file has committed nothing, and the image has no further generation. What it
+/// wrote is the volume's all the same. An image in which a known file is another one still is none of this volume.
+#[test]
+fn what_a_killed_program_has_added_is_taken_in_without_a_further_generation() {
+    let mut place = Place::new(&["A"]);
+    let a = label("A");
+    let look = |place: &mut Place| {
+        let image = place.image("A");
+        let contents =
+            pseudotape_vault::read_contents(&image, pseudotape_vault::Depth::Frames, &mut |_| {});
+        let taking = pseudotape_vault::Taking {
+            image,
+            contents: contents.expect("readable"),
+            label: None,
+            category: None,
+            replace: false,
+        };
+        place.vault.take(taking, &ada())
+    };
+    let append = |path: &Path, block: &[u8]| {
+        let store = FileStore::open(path, Access::ReadWrite).expect("nobody has it");
+        let (mut image, _) = Image::open(store, Access::ReadWrite).expect("an image");
+        image.to_end_of_data();
+        image.append_marks(Mark::Filemark, 1).expect("room");
+        image.append_block(block).expect("room");
+        // It dies without a commit.
+    };
+    let other = place.folder.path().join("other");
+    fs::copy(place.image("A"), &other).expect("room");
+    append(&other, b"elsewhere");
+    for (files, block) in [(2, b"one"), (3, b"two")] {
+        let granted = place.vault.grant(&a, Access::ReadWrite, &drive(0));
+        granted.expect("free");
+        append(&place.image("A"), block);
+        let taken = look(&mut place).expect("it has more than the catalog knew");
+        assert_eq!(taken.volume.opening, Opening::Closed);
+        assert_eq!(place.vault.files(&a).expect("known").len(), files);
+    }
+    let granted = place.vault.grant(&a, Access::ReadWrite, &drive(0));
+    granted.expect("free");
+    fs::copy(&other, place.image("A")).expect("room");
+    let refused = look(&mut place).expect_err("the catalog knows other files");
+    assert!(
+        matches!(&refused, Error::OlderImage { gone, .. } if gone.contains("tape file 1")),
+        "{refused}"
+    );
+}
+
 #[test]
 fn a_volume_is_known_by_any_path_of_its_image_and_a_copy_is_none() {
     let place = Place::new(&["A"]);

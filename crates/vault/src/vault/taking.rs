@@ -231,13 +231,16 @@ const OTHER: &str = "it was written as often as the catalog knows, and has somet
 /// An image of before.
 const OLDER: &str = "the catalog knows of writings after it";
 
-/// Why an image may not be the last that was written of a volume.
+/// Why an image may not be the last that was written of a volume. One that a program had and did not close can have
+/// more on it than the catalog knows without a further generation, which comes with the first commit.
 fn doubt(volume: &Volume, known: &[TapeFile], contents: &Contents) -> Option<&'static str> {
     match volume.image_generation?.cmp(&contents.generation) {
         Ordering::Less => None,
         Ordering::Equal => {
             let is_whole = contents.missing_from.is_none();
-            (is_whole && is_other(known, &contents.files)).then_some(OTHER)
+            let has_more =
+                volume.opening == Opening::Open && dropped(known, &contents.files).is_empty();
+            (is_whole && is_other(known, &contents.files) && !has_more).then_some(OTHER)
         }
         Ordering::Greater => Some(OLDER),
     }
