@@ -12,6 +12,8 @@ pub mod completion;
 pub mod config;
 mod event;
 mod fabrics;
+mod held;
+mod left;
 pub mod manual;
 mod note;
 mod operator;

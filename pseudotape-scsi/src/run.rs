@@ -23,15 +23,18 @@ use pseudotape_dev::vault::Desk;
 use pseudotape_human::HumanBytes;
 use pseudotape_tcmu::Fabric;
 
+use crate::changer_note::{ChangerNote, MoveInHand};
 use crate::config::{Config, MAX_DRIVES};
 use crate::event::Event;
 use crate::fabrics;
+use crate::held::{Held, held_path};
+use crate::left::Left;
 use crate::note::Note;
 use crate::operator::{Devices, Drives};
-use crate::served::{Served, note_path, noted_volume};
+use crate::served::{Notes, Served, note_path, noted_volume};
 use crate::served_changer::{ServedChanger, changer_note_path};
 use crate::system::{self, Driver};
-use crate::trees::{Taken, Tree, clean, open_fabrics};
+use crate::trees::{Taken, Tree, are_there, clean, open_fabrics};
 
 /// Who has loaded a volume, in the catalog of a vault.
 const PROGRAM: &str = "pseudotape-scsi";
@@ -93,6 +96,7 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         .and_then(|()| slave_sockets(&tapes))
         .and_then(|slaves| Ok((slaves, listen_control(&config.control, &operator)?)))
         .and_then(|sockets| announce(config, &operator).map(|()| sockets));
+    let has_started = serving.is_ok();
     let reason = match serving {
         Err(error) => Err(error),
         Ok(sockets) => {
@@ -109,11 +113,12 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
         }
     };
     ends.once.store(true, Ordering::SeqCst);
-    let ended = end(&operator, &ends);
+    let ended = end(&operator, &ends, has_started);
     if let Some(desk) = &operator.desk {
         desk.settle();
     }
-    if ended.is_ok() {
+    // What a start that failed has not touched waits for the next one.
+    if ended.is_ok() && !are_there(&config.name)? {
         remove_state(&config.state);
     }
     reason.and(ended)
@@ -188,30 +193,49 @@ fn clean_and_serve(
     let own: Vec<_> = devices.libraries.own().to_vec();
     for drive in own.iter().flat_map(|library| library.drives()) {
         let number = drive.number();
-        serve_one(taken, devices, |taken_one| {
-            serve_drive(daemon, Arc::clone(drive), taken_one)
+        let is_whose = devices
+            .libraries
+            .of_drive(number)
+            .map(|library| library.name());
+        let is_whose = Held::named(format!(
+            "a drive of the library {}",
+            is_whose.unwrap_or_default()
+        ));
+        serve_one(taken, devices, |mut taken_one| {
+            let left = Left::of_drive(&config.state, number, &mut taken_one, is_whose)?;
+            serve_drive(daemon, Arc::clone(drive), taken_one, left)
         })
         .with_context(|| format!("drive {number}"))?;
     }
     let changers: Vec<_> = devices.libraries.changers().named().collect();
     for (number, (name, owner)) in changers.into_iter().enumerate() {
+        let is_whose = changer_held(config, number);
         let path = changer_note_path(&config.state, number);
-        serve_one(
-            taken,
-            devices,
-            |Taken {
-                 device, was_there, ..
-             }| {
-                let events = daemon.events.clone();
-                ServedChanger::start(name.clone(), owner, device, &path, was_there, events)
-            },
-        )
+        serve_one(taken, devices, |mut taken_one| {
+            let forget = || {
+                ChangerNote::open(&path)?.set(MoveInHand::Nothing);
+                Ok(())
+            };
+            let left = Left::by(&path, &mut taken_one, is_whose, forget)?;
+            let Taken { tree, device } = taken_one;
+            let events = daemon.events.clone();
+            let is_strange = tree.was_there && !left.is_same;
+            ServedChanger::start(name.clone(), owner, device, &path, is_strange, events)
+        })
         .with_context(|| format!("changer {name}"))?;
     }
-    Ok(())
+    show(devices)
 }
 
-/// Serves the next device, and lets the kernel have it.
+/// Which changer has this number: a library of this daemon, or one of elsewhere.
+fn changer_held(config: &Config, number: usize) -> Held {
+    let libraries = config.libraries.iter();
+    let libraries = libraries.map(|library| library.folder.display().to_string());
+    let changers = config.changers.iter().map(ToString::to_string);
+    Held::named(libraries.chain(changers).nth(number).unwrap_or_default())
+}
+
+/// Serves the next device, which the kernel does not have before [`show`].
 fn serve_one<S>(
     taken: &mut VecDeque<Taken>,
     devices: &mut Devices,
@@ -221,15 +245,17 @@ where
     Devices: Extend<(Tree, S)>,
 {
     let next = taken.pop_front().context("no device is left")?;
-    let (tree, was_there) = (next.tree.clone(), next.was_there);
+    let tree = next.tree.clone();
     match serve(next) {
         Ok(served) => {
-            devices.extend([(tree.clone(), served)]);
-            tree.show()
+            devices.extend([(tree, served)]);
+            Ok(())
         }
         Err(error) => {
             // What waits in the ring of an earlier run can still be done by the next one.
-            if !was_there && let Err(error) = tree.remove() {
+            if !tree.was_there
+                && let Err(error) = tree.remove()
+            {
                 log::warn!("{error:#}");
             }
             Err(error)
@@ -237,16 +263,29 @@ where
     }
 }
 
+/// Lets the kernel have all devices, since each is served. What an earlier daemon had in other places leaves these
+/// first: with another configuration one's place can be another's.
+fn show(devices: &Devices) -> Result<()> {
+    let drives = devices.drives.iter().map(|(tree, _)| tree);
+    let changers = devices.changers.iter().map(|(tree, _)| tree);
+    let trees: Vec<_> = drives.chain(changers).collect();
+    let told = |tree: &Tree, done: Result<()>| done.with_context(|| tree.name().to_owned());
+    for tree in &trees {
+        told(tree, tree.leave_old_places())?;
+    }
+    for tree in &trees {
+        told(tree, tree.show())?;
+    }
+    Ok(())
+}
+
 /// Removes devices that nothing was done with. Those of an earlier run stay for the next one.
 fn give_back(taken: impl IntoIterator<Item = Taken>) {
-    for Taken {
-        tree,
-        device,
-        was_there,
-    } in taken
-    {
+    for Taken { tree, device } in taken {
         drop(device);
-        if !was_there && let Err(error) = tree.remove() {
+        if !tree.was_there
+            && let Err(error) = tree.remove()
+        {
             log::warn!("{error:#}");
         }
     }
@@ -259,27 +298,55 @@ impl Daemon<'_> {
     }
 }
 
-fn serve(daemon: &Daemon<'_>, number: u32, drive: &DriveConfig, taken: Taken) -> Result<Served> {
+fn serve(
+    daemon: &Daemon<'_>,
+    number: u32,
+    drive: &DriveConfig,
+    mut taken: Taken,
+) -> Result<Served> {
+    let left = Left::of_drive(
+        &daemon.config.state,
+        number,
+        &mut taken,
+        Held::of_drive(drive),
+    )?;
     let (note, is_found) = note_of(daemon.config, number)?;
-    let goes_on = taken.was_there && is_found;
     let mut drive = drive.clone();
-    if goes_on && let HeldConfig::Image(image) = &mut drive.held {
-        // An operator may have put in another one since.
-        image.image = noted_volume(&note).map(PathBuf::from);
+    if left.is_same && is_found {
+        left.held.put_into(&mut drive)?;
+        if let HeldConfig::Image(image) = &mut drive.held {
+            // An operator may have put in another one since.
+            image.image = noted_volume(&note).map(PathBuf::from);
+        }
     }
     let drive = daemon.make_drive(number, &drive)?;
-    serve_drive(daemon, Arc::new(drive), taken)
+    serve_drive(daemon, Arc::new(drive), taken, left)
 }
 
 /// Serves a drive that holds what it has to.
-fn serve_drive(daemon: &Daemon<'_>, drive: Arc<TapeDrive>, taken: Taken) -> Result<Served> {
+fn serve_drive(
+    daemon: &Daemon<'_>,
+    drive: Arc<TapeDrive>,
+    taken: Taken,
+    left: Left,
+) -> Result<Served> {
     let number = drive.number();
     let (note, is_found) = note_of(daemon.config, number)?;
-    if taken.was_there {
+    let Left {
+        is_same,
+        held,
+        note: held_note,
+    } = left;
+    if is_same {
         log::info!("drive {number}: goes on where a daemon that was killed has stopped");
     }
-    let goes_on = taken.was_there && is_found;
-    Served::start(drive, taken.device, goes_on, note, daemon.events.clone())
+    let notes = Notes {
+        note,
+        held,
+        held_note,
+    };
+    let events = daemon.events.clone();
+    Served::start(drive, taken.device, is_same && is_found, notes, events)
 }
 
 /// The note of a drive, and whether there is anything in it.
@@ -296,12 +363,14 @@ fn make_state(state: &Path) -> Result<()> {
 
 /// Only what this daemon has put there.
 fn remove_state(state: &Path) {
-    for number in 0..u32::try_from(MAX_DRIVES).unwrap_or(0) {
+    let drives = (0..)
+        .take(MAX_DRIVES)
+        .map(|number| note_path(state, number));
+    let changers = (0..MAX_DRIVES).map(|number| changer_note_path(state, number));
+    for note in drives.chain(changers) {
         // Most are not there.
-        drop(fs::remove_file(note_path(state, number)));
-    }
-    for number in 0..MAX_DRIVES {
-        drop(fs::remove_file(changer_note_path(state, number)));
+        drop(fs::remove_file(held_path(&note)));
+        drop(fs::remove_file(note));
     }
     if let Err(error) = fs::remove_dir(state) {
         log::debug!("{}: {error}", state.display());
@@ -309,8 +378,10 @@ fn remove_state(state: &Path) {
 }
 
 /// Takes the SCSI devices away while they are still served, then closes the volumes. A failure stops none of these
-/// steps; the first one is told.
-fn end(operator: &Arc<Drives>, ends: &Ends) -> Result<Ended> {
+/// steps; the first one is told. Where the daemon has not started, what an earlier one has made stays for the next one:
+/// programs wait for it.
+fn end(operator: &Arc<Drives>, ends: &Ends, has_started: bool) -> Result<Ended> {
+    let stays = move |tree: &Tree| tree.was_there && !has_started;
     let mut result = Ok(Ended::Done);
     let Devices {
         drives,
@@ -320,7 +391,11 @@ fn end(operator: &Arc<Drives>, ends: &Ends) -> Result<Ended> {
     // A move in hand goes on to its end.
     libraries.settle();
     for (tree, served) in changers {
-        for step in [tree.hide(), served.stop(), tree.remove()] {
+        let steps = match stays(tree) {
+            true => vec![served.stop()],
+            false => vec![tree.hide(), served.stop(), tree.remove()],
+        };
+        for step in steps {
             if let Err(error) = step {
                 let name = served.name();
                 log::error!("changer {name}: {error:#}");
@@ -336,7 +411,7 @@ fn end(operator: &Arc<Drives>, ends: &Ends) -> Result<Ended> {
             let (operator, tree_lock) = (Arc::clone(operator), Arc::clone(&tree_lock));
             let end = move || {
                 let served = operator.devices.drives.get(place);
-                served.map(|(tree, served)| end_drive(tree, served, &tree_lock))
+                served.map(|(tree, served)| end_drive(tree, served, &tree_lock, stays(tree)))
             };
             scope.spawn(move || served.drive().within_end_wait(ends, end))
         });
@@ -370,11 +445,21 @@ fn end(operator: &Arc<Drives>, ends: &Ends) -> Result<Ended> {
     result
 }
 
-/// Takes the SCSI device of a drive away, and closes its volume. Says what failed, and whether a program was not done.
-fn end_drive(tree: &Tree, served: &Served, tree_lock: &Mutex<()>) -> (Vec<Error>, bool) {
+/// Takes the SCSI device of a drive away unless it stays, and closes its volume. Says what failed, and whether a program
+/// was not done.
+fn end_drive(
+    tree: &Tree,
+    served: &Served,
+    tree_lock: &Mutex<()>,
+    stays: bool,
+) -> (Vec<Error>, bool) {
     let drive = served.drive();
     // What ends meets no fault, and waits for none.
     drive.end_faults();
+    if stays {
+        let steps = [served.leave(), drive.end().map(drop)];
+        return (steps.into_iter().filter_map(Result::err).collect(), false);
+    }
     // The kernel waits for the command in hand before it takes a device away, and nothing wakes it. So legs are closed
     // first, which is given up when they do nothing; commands that come later are told that the drive is not ready.
     let legs = drive.is_mirror().then(|| drive.end());

@@ -17,7 +17,9 @@ use pseudotape_tcmu::{Command, Device, Outcome, Ring, Task, Way};
 
 use crate::answering::{Answering, Answers, in_words};
 use crate::event::Event;
+use crate::held::{Held, HeldNote};
 use crate::note::{Answered, InHand, Note, Place};
+use crate::trees::refuse_waiting;
 
 /// The target core does not say which initiator has sent a command: all of them are one.
 const INITIATOR: Nexus = Nexus(0);
@@ -35,7 +37,16 @@ pub(crate) struct Served {
     unit: Arc<Mutex<Unit>>,
     /// How it reads and writes, as it was seen last: a command that lasts has the unit.
     mode: Arc<Mutex<Option<Mode>>>,
+    held: Mutex<(Held, HeldNote)>,
     answering: Answering,
+}
+
+/// What the next daemon has to know of a drive.
+pub(crate) struct Notes {
+    pub(crate) note: Note,
+    /// What is in it.
+    pub(crate) held: Held,
+    pub(crate) held_note: HeldNote,
 }
 
 /// What a drive's commands change beside the drive. Its lock is taken with the drive's own, behind it.
@@ -44,6 +55,8 @@ struct Unit {
     note: Note,
     /// For who asks while a command lasts.
     mode: Arc<Mutex<Option<Mode>>>,
+    /// The next daemon is to find the note as it is.
+    is_left: bool,
 }
 
 impl Unit {
@@ -51,13 +64,18 @@ impl Unit {
     fn settle(&mut self, slot: &mut Slot, looks: bool) {
         let settled = &mut self.note.settled;
         settled.position = slot.known_position();
+        if is_fixed(slot) {
+            // Of another hand's drive it is known whether it says where the tape is. Before its first command it does
+            // not.
+            settled.is_ready = settled.position.is_some();
+        }
         if !looks {
             return;
         }
         let loaded = slot.loaded();
-        let is_ready = loaded.as_ref().map(|loaded| loaded.ready);
-        // Of another hand's drive it is known whether it says where the tape is.
-        settled.is_ready = is_ready.unwrap_or(is_fixed(slot) && settled.position.is_some());
+        if !is_fixed(slot) {
+            settled.is_ready = loaded.as_ref().is_some_and(|loaded| loaded.ready);
+        }
         settled.volume = loaded.map(|loaded| loaded.name.to_string_lossy().into_owned());
         settled.mode = slot.drive().mode().ok(); // without it the next daemon leaves it as it is
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner) = settled.mode;
@@ -79,12 +97,18 @@ impl Served {
     /// Begins to serve a drive. One whose device was there goes on where the tape was, as far as that is noted.
     pub(crate) fn start(
         drive: Arc<TapeDrive>,
-        device: Device,
+        mut device: Device,
         goes_on: bool,
-        note: Note,
+        notes: Notes,
         events: Sender<Event>,
     ) -> Result<Served> {
         let number = drive.number();
+        let Notes {
+            note,
+            held,
+            held_note,
+        } = notes;
+        let mut refuses = false;
         let mode = Arc::default();
         let made = drive.with_slot(|slot, _| {
             let personality = slot.personality();
@@ -100,11 +124,13 @@ impl Served {
                 unit: TapeUnit::new(features),
                 note,
                 mode: Arc::clone(&mode),
+                is_left: false,
             };
             if goes_on && is_another(slot, &unit.note) {
-                // The drive tells of its new cartridge itself, and a command in hand is not for that one.
+                // The drive tells of its new cartridge itself, and a command that waits is not for that one.
                 unit.unit.greet(INITIATOR);
                 unit.note.clear();
+                refuses = true;
             } else if goes_on {
                 match go_on(slot, &unit.note) {
                     // The initiators hear of no reset: for them nothing has happened.
@@ -124,6 +150,9 @@ impl Served {
             unit.note.write();
             unit
         });
+        if refuses {
+            refuse_waiting(&mut device)?;
+        }
         if let Some(unit) = &made {
             drive.set_unfinished(unit.note.settled.is_file_open);
         }
@@ -133,6 +162,9 @@ impl Served {
         // Whoever moves cartridges, this one knows at once what the next daemon has to know.
         drive.on_exchange(move |slot| {
             let mut unit = lock(&changed);
+            if unit.is_left {
+                return;
+            }
             unit.settle(slot, true);
             unit.note.settled.is_file_open = false;
             unit.note.write();
@@ -146,12 +178,15 @@ impl Served {
             device,
         };
         let answering = Answering::start(server, events)?;
-        Ok(Served {
+        let served = Served {
             drive,
             unit,
             mode,
+            held: Mutex::new((held, held_note)),
             answering,
-        })
+        };
+        served.look_at_legs();
+        Ok(served)
     }
 
     pub(crate) fn drive(&self) -> &Arc<TapeDrive> {
@@ -163,8 +198,19 @@ impl Served {
         *self.mode.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes which volumes are in the legs, where the drive has legs.
+    fn look_at_legs(&self) {
+        if let Some(mirror) = self.drive.status().mirror {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let (held, note) = &mut *held;
+            held.look_at(&mirror);
+            note.write(held);
+        }
+    }
+
     /// After what an operator did.
     pub(crate) fn look_again(&self) {
+        self.look_at_legs();
         self.drive.with_slot(|slot, _| {
             let mut unit = lock(&self.unit);
             unit.settle(slot, true);
@@ -180,6 +226,13 @@ impl Served {
             let mut unit = lock(&self.unit);
             reset(&mut unit.unit, slot, self.drive.number());
         });
+    }
+
+    /// Stops answering, and leaves the device and the note to the next daemon.
+    pub(crate) fn leave(&self) -> Result<()> {
+        self.answering.stop()?;
+        lock(&self.unit).is_left = true;
+        Ok(())
     }
 
     /// Stops answering, and gives the device back; says whether a program was in the middle of a tape file.

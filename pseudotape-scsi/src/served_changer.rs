@@ -25,22 +25,20 @@ pub(crate) struct ServedChanger {
 }
 
 impl ServedChanger {
-    /// Begins to serve a changer. The note is that of the last daemon, where its device was there.
+    /// Begins to serve a changer. The note is that of the last daemon, where it is the same changer. One that is
+    /// strange to the programs of its device tells them that they have to look again.
     pub(crate) fn start(
         name: String,
         owner: Arc<dyn LendsChanger>,
         device: Device,
         note: &Path,
-        goes_on: bool,
+        is_strange: bool,
         events: Sender<Event>,
     ) -> Result<ServedChanger> {
-        let mut note = ChangerNote::open(note).with_context(|| format!("{}", note.display()))?;
-        if !goes_on {
-            note.set(MoveInHand::Nothing);
-        }
+        let note = ChangerNote::open(note).with_context(|| format!("{}", note.display()))?;
         let server = Server {
             name: name.clone(),
-            work: Work::new(owner, note),
+            work: Work::new(owner, note, is_strange),
             device,
         };
         let answering = Answering::start(server, events)?;
@@ -113,9 +111,11 @@ struct Work {
 }
 
 impl Work {
-    fn new(owner: Arc<dyn LendsChanger>, note: ChangerNote) -> Work {
+    fn new(owner: Arc<dyn LendsChanger>, note: ChangerNote, is_strange: bool) -> Work {
         let unit = LentUnit::new(owner);
-        unit.greet(PROGRAM);
+        if !is_strange {
+            unit.greet(PROGRAM);
+        }
         Work { unit, note }
     }
 
@@ -291,7 +291,11 @@ mod tests {
         /// The next daemon.
         fn work(&self) -> Work {
             let note = changer_note_path(self.directory.path(), 0);
-            Work::new(self.served.clone(), ChangerNote::open(&note).unwrap())
+            Work::new(
+                self.served.clone(),
+                ChangerNote::open(&note).unwrap(),
+                false,
+            )
         }
 
         fn places(&self) -> Vec<u16> {

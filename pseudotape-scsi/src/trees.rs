@@ -36,14 +36,14 @@ pub(crate) struct Tree {
     pub(crate) backstore: Backstore,
     /// Through what it is reached.
     pub(crate) exports: Vec<Export>,
+    /// An earlier daemon has made it.
+    pub(crate) was_there: bool,
 }
 
 /// A device that was taken: it is this process's.
 pub(crate) struct Taken {
     pub(crate) tree: Tree,
     pub(crate) device: Device,
-    /// An earlier daemon has made it: commands may wait in its ring.
-    pub(crate) was_there: bool,
 }
 
 impl Tree {
@@ -89,6 +89,7 @@ impl Tree {
         Tree {
             backstore: Backstore::new(target, name),
             exports: exports.collect(),
+            was_there: false,
         }
     }
 
@@ -126,21 +127,19 @@ impl Tree {
         Ok(exports_of(&Kernel, Path::new(TARGET), name)?)
     }
 
-    /// Makes the device, or takes over what is there.
-    pub(crate) fn take(self, config: &Config) -> Result<Taken> {
+    /// Makes the device, or takes over what is there: then commands may wait in its ring.
+    pub(crate) fn take(mut self, config: &Config) -> Result<Taken> {
         let settings = Settings {
             command_timeout_s: config.command_timeout_s,
             data_mib: DATA_MIB,
         };
-        let was_there = self.backstore.make(&Kernel, settings)?;
+        self.was_there = self.backstore.make(&Kernel, settings)?;
         match self.open() {
-            Ok(device) => Ok(Taken {
-                tree: self,
-                device,
-                was_there,
-            }),
+            Ok(device) => Ok(Taken { tree: self, device }),
             Err(error) => {
-                if !was_there && let Err(error) = self.backstore.remove(&Kernel) {
+                if !self.was_there
+                    && let Err(error) = self.backstore.remove(&Kernel)
+                {
                     log::warn!("{error}");
                 }
                 Err(error)
@@ -174,15 +173,24 @@ impl Tree {
         }
     }
 
-    /// Puts the device behind its fabrics, and takes it from those that an earlier daemon had. The device must be
-    /// served.
-    pub(crate) fn show(&self) -> Result<()> {
-        // An earlier daemon can have had it in another place: with another library, or with none.
+    /// Its name in the kernel's tree.
+    pub(crate) fn name(&self) -> &str {
+        self.backstore.name()
+    }
+
+    /// Takes the device from where an earlier daemon had it, and this one does not: with another fabric, another
+    /// library or none. It must be served.
+    pub(crate) fn leave_old_places(&self) -> Result<()> {
         for old in self.found()? {
             if !self.exports.contains(&old) {
                 take_away(&old)?;
             }
         }
+        Ok(())
+    }
+
+    /// Puts the device behind its fabrics, where nothing else is. It must be served.
+    pub(crate) fn show(&self) -> Result<()> {
         for export in &self.exports {
             let made = export.make(&Kernel, &self.backstore.directory());
             made.map_err(|error| in_the_way(export, error))?;
@@ -296,6 +304,11 @@ fn warn_of_strange_address(address: IpAddr) {
     }
 }
 
+/// Whether devices of a daemon of this name are there.
+pub(crate) fn are_there(owner: &str) -> Result<bool> {
+    Ok(!left_backstores(&Kernel, Path::new(TARGET), owner)?.is_empty())
+}
+
 /// Removes what a daemon of this name has left, but these: commands that wait get NOT READY. Says what there was.
 /// `fabrics` may have what is half made.
 pub(crate) fn clean(owner: &str, but: &[&str], fabrics: &[Fabric]) -> Result<Option<String>> {
@@ -342,25 +355,31 @@ fn clean_one(tree: &Tree) -> Result<()> {
 fn refuse_all(mut device: Device, wake: &std::os::unix::net::UnixStream) -> Result<()> {
     use std::os::fd::AsFd;
     loop {
-        let mut has_answered = false;
-        while let Some(entry) = device.ring().take()? {
-            if let Entry::Command(command) = entry {
-                let outcome = Outcome {
-                    status: CHECK_CONDITION,
-                    sense: &NOT_READY,
-                    read_bytes: None,
-                };
-                device.ring().answer(command, outcome);
-                has_answered = true;
-            }
-        }
-        if has_answered {
-            device.tell()?;
-        }
+        refuse_waiting(&mut device)?;
         if device.wait(wake.as_fd())? == pseudotape_tcmu::Woken::Caller {
             return Ok(());
         }
     }
+}
+
+/// Answers every command that waits in the ring with NOT READY, and says how many these were.
+pub(crate) fn refuse_waiting(device: &mut Device) -> Result<u64> {
+    let mut refused = 0;
+    while let Some(entry) = device.ring().take()? {
+        if let Entry::Command(command) = entry {
+            let outcome = Outcome {
+                status: CHECK_CONDITION,
+                sense: &NOT_READY,
+                read_bytes: None,
+            };
+            device.ring().answer(command, outcome);
+            refused += 1;
+        }
+    }
+    if refused > 0 {
+        device.tell()?;
+    }
+    Ok(refused)
 }
 
 #[cfg(test)]

@@ -20,11 +20,12 @@ target_core_up() {
     }
 }
 
-# scsi_up ARGUMENT...: starts the daemon; returns when it serves. Then $node and $generic are the nodes of drive 0.
+# scsi_up ARGUMENT...: starts the daemon for this machine, or for whom $REACHED says; returns when it serves. Then $node and
+# $generic are the nodes of drive 0.
 scsi_up() {
     mkfifo ready
     # shellcheck disable=SC2086
-    ${BEFORE:-} pseudotape-scsi --local --ready-fd 3 "$@" >daemon.out 2>>daemon.err 3>ready </dev/null &
+    ${BEFORE:-} pseudotape-scsi ${REACHED:---local} --ready-fd 3 "$@" >daemon.out 2>>daemon.err 3>ready </dev/null &
     daemon=$!
     # its end closes the descriptor, too
     local line=
@@ -36,6 +37,12 @@ scsi_up() {
     }
     node=$(sed -n 's|^drive 0: .*\(/dev/nst[0-9]*\).*|\1|p' daemon.out)
     generic=$(sed -n 's|^drive 0: .*\(/dev/sg[0-9]*\).*|\1|p' daemon.out)
+}
+
+# scsi_killed: SIGKILL
+scsi_killed() {
+    kill -KILL "$daemon"
+    wait "$daemon" 2>/dev/null
 }
 
 # scsi_down NAME CODE: SIGTERM ends the daemon with this code, and nothing is left of it
