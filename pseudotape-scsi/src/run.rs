@@ -445,8 +445,8 @@ fn end(operator: &Arc<Drives>, ends: &Ends, has_started: bool) -> Result<Ended> 
     result
 }
 
-/// Takes the SCSI device of a drive away unless it stays, and closes its volume. Says what failed, and whether a program
-/// was not done.
+/// Takes the SCSI device of a drive away unless it stays, and closes its volume. Says what failed, and whether a
+/// program was not done.
 fn end_drive(
     tree: &Tree,
     served: &Served,

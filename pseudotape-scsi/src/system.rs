@@ -1,6 +1,7 @@
 //! What the machine must have, and what it has made of a drive.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -58,7 +59,27 @@ pub(crate) fn prepare(fabrics: &[Fabric]) -> Result<()> {
         "{TARGET} is not there: it needs the module target_core_user ('modprobe target_core_user'), and configfs \
          ('mount -t configfs none /sys/kernel/config')"
     );
+    make_place_of_reservations();
     Ok(())
+}
+
+/// Makes the folder where the kernel writes down persistent reservations. Without it each PERSISTENT RESERVE OUT that
+/// registers ends with NOT READY, also where nothing is to outlive a loss of power.
+fn make_place_of_reservations() {
+    let root = fs::read_to_string(Path::new(TARGET).join("dbroot"));
+    // Kernels before 4.9 do not tell it.
+    let root = root.unwrap_or_else(|_| "/var/target".to_owned());
+    let folder = Path::new(root.trim_end()).join("pr");
+    let mut builder = fs::DirBuilder::new();
+    if !folder.is_dir()
+        && let Err(error) = builder.recursive(true).mode(0o700).create(&folder)
+    {
+        log::warn!(
+            "can't make {folder}, without which the kernel refuses to register for persistent reservations: {error} \
+             ('mkdir -p {folder}' as root)",
+            folder = folder.display()
+        );
+    }
 }
 
 /// The driver of the kernel that a device has, beside sg.

@@ -282,7 +282,8 @@ pub(crate) fn open_fabrics(fabrics: &[Fabric]) -> Result<()> {
                     .is_some_and(|above| above.ends_with("np")) =>
             {
                 anyhow::Error::from(error).context(format!(
-                    "can't listen at {}: something else may ('ss -ltnp'); 'dmesg' tells",
+                    "can't listen at {}: something else may ('ss -ltnp'), or its port is below 1024 and this \
+                     process lacks the capability NET_BIND_SERVICE; 'dmesg' tells",
                     iscsi.portal
                 ))
             }

@@ -99,6 +99,9 @@ impl Backstore {
         ] {
             tree.set(&control, &value)?;
         }
+        // The kernel keeps reservations of several drives in files of these names. Initiators are told another one by
+        // the process that serves the device.
+        tree.set(&directory.join("wwn/vpd_unit_serial"), &self.name)?;
         // Before anything uses the device: later the kernel refuses it.
         let timeout = settings.command_timeout_s.to_string();
         tree.set(&directory.join("attrib/cmd_time_out"), &timeout)?;
@@ -172,6 +175,10 @@ mod tests {
         let place = |what: &str| log.iter().position(|step| step == what).unwrap();
         assert!(place(timeout) < place(enable));
         assert_eq!(
+            tree.value("core/user_7074/pseudotape-0/wwn/vpd_unit_serial"),
+            "pseudotape-0"
+        );
+        assert_eq!(
             mine.device_name(),
             "tcm-user/7074/pseudotape-0/pseudotape/pseudotape-0"
         );
@@ -200,12 +207,12 @@ mod tests {
         mine.make(&tree, SETTINGS).unwrap();
         assert!(mine.make(&tree, SETTINGS).unwrap());
         mine.remove(&tree).unwrap();
-        for steps in 0..9 {
+        for steps in 0..10 {
             tree.fail_after(steps);
             assert!(mine.make(&tree, SETTINGS).is_err(), "{steps}");
             tree.fail_after(usize::MAX);
             assert!(
-                !mine.make(&tree, SETTINGS).unwrap_or(true) || steps == 8,
+                !mine.make(&tree, SETTINGS).unwrap_or(true) || steps == 9,
                 "{steps}"
             );
             mine.remove(&tree).unwrap();

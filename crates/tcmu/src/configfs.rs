@@ -260,6 +260,7 @@ pub(crate) mod fake {
                         "enable",
                         "attrib/cmd_time_out",
                         "attrib/tmr_notification",
+                        "wwn/vpd_unit_serial",
                         "action/reset_ring",
                         "wwn/vpd_unit_serial",
                     ],
