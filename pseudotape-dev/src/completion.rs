@@ -2,7 +2,9 @@
 
 use clap::CommandFactory;
 use pseudotape_drive::Personality;
+use pseudotape_human::list::parts;
 use pseudotape_human::{Candidate, Place, paths};
+use pseudotape_mirror::continued_legs;
 use pseudotape_mtio::Booleans;
 
 use crate::cli::Arguments;
@@ -39,10 +41,9 @@ pub fn changer() -> Vec<Candidate> {
 /// `IMAGE`, or `key=value,key=value`.
 #[must_use]
 pub fn drive(prefix: &str) -> Vec<Candidate> {
-    let (head, last) = match prefix.rfind(',') {
-        Some(at) => prefix.split_at(at + 1),
-        None => ("", prefix),
-    };
+    // A comma with a backslash is of a value.
+    let last = parts(prefix, ',').last().unwrap_or_default();
+    let head = prefix.strip_suffix(last).unwrap_or_default();
     let Some((key, value)) = last.split_once('=') else {
         let is_new = |key: &&&str| !format!(",{head}").contains(&format!(",{key}="));
         let keys = drive_keys().iter().filter(is_new);
@@ -57,11 +58,16 @@ pub fn drive(prefix: &str) -> Vec<Candidate> {
         "personality" => Personality::ALL.iter().map(|p| p.name.to_owned()).collect(),
         "cache" => ["auto", "keep", "drop"].map(str::to_owned).to_vec(),
         "end-of-tape" => ["linux", "bsd"].map(str::to_owned).to_vec(),
-        "announces-medium" => ["true", "false"].map(str::to_owned).to_vec(),
+        "verify-reads" | "announces-medium" => ["true", "false"].map(str::to_owned).to_vec(),
         "options" | "options-l" | "options-m" | "options-a" => {
             let before = value.rfind(';').map_or("", |at| &value[..=at]);
             let names = Booleans::named();
             names.map(|(_, name)| format!("{before}{name}")).collect()
+        }
+        "legs" => {
+            let legs = continued_legs(value).into_iter();
+            let legs = legs.map(|leg| Candidate::new(format!("{head}{}", leg.word), leg.about));
+            return legs.collect();
         }
         "faults" => pseudotape_fault::continued(value),
         "image" | "slave" => return paths(&head, value, false),
@@ -102,6 +108,12 @@ mod tests {
             ["options=sili;sysv"]
         );
         assert_eq!(offered(&["--changer", "remote-"]), ["remote-socket:"]);
+        let legs = r"legs=a=image:/x\,create;b=imag";
+        assert_eq!(offered(&["--drive", legs]), [format!("{legs}e:")]);
+        let legs = r"queue=1M,legs=a=image:/x\,create;b=image:/y\,class=s";
+        assert_eq!(offered(&["--drive", legs]), [format!("{legs}pare")]);
+        let legs = r"legs=a=image:/x\,create,min-l";
+        assert_eq!(offered(&["--drive", legs]), [format!("{legs}egs=")]);
         assert!(offered(&["--frob", "x", "--frob="]).is_empty());
     }
 
@@ -114,6 +126,9 @@ mod tests {
             "end-of-tape",
             "announces-medium",
             "options",
+            "legs=a=/x,verify-reads",
+            r"legs=a=/x;b=/y\,class",
+            r"legs=a=/x;b=/y\,when",
         ] {
             let all = offered(&["--drive", &format!("{key}=")]);
             assert!(all.len() > 1, "{key}");

@@ -7,6 +7,7 @@
 //! reach the drive as a [`Served`], operators by the messages of `pseudotape_control::mirror`.
 
 mod change;
+mod completion;
 mod crew;
 mod desk;
 mod leg;
@@ -15,6 +16,7 @@ mod legs;
 mod mirror;
 mod set;
 
+pub use completion::{continued_assignment, continued_leg, continued_legs};
 pub use desk::{Asked, Desk, EXIT_IMPATIENT, GivenUp, Holder, Overtime, Place, Public, Served};
 pub use leg::{
     Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, NewLeg, When, words_of_drop,

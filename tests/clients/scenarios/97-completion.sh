@@ -7,10 +7,10 @@ if [ "$FRONT" = cuse ]; then
     return
 fi
 PATH=$PSEUDOTAPE_BIN:$PATH
-for program in pseudotape pseudotape-mirror pseudotape-dev; do
+for program in pseudotape pseudotape-mirror pseudotape-dev pseudotape-scsi; do
     for shell in bash zsh fish; do
         case $program in
-            pseudotape-dev) pseudotape-dev --completions $shell >"$program.$shell" ;;
+            pseudotape-dev | pseudotape-scsi) "$program" --completions $shell >"$program.$shell" ;;
             *) "$program" completions $shell >"$program.$shell" ;;
         esac
         check "the script of $program is $shell" "$shell" -n "$program.$shell"
@@ -43,7 +43,11 @@ for shell in bash zsh; do
         'copy zstd+image:one.ptape,cap' 'copy zstd+image:one.ptape,capacity=' \
         'vault show --vault shelf ' 'vault show --vault shelf MON001 ' 'inject 0 read-error,pos' 'inject 0 read-error,position='
     completes $shell pseudotape-mirror 'run --leg a=image:x,class=sp' 'run --leg a=image:x,class=spare '
-    completes $shell pseudotape-dev '--drive image=x,personality=dd' '--drive image=x,personality=dds '
+    completes $shell pseudotape-dev '--drive image=x,personality=dd' '--drive image=x,personality=dds ' \
+        '--drive legs=a=imag' '--drive legs=a=image:' \
+        "--drive 'legs=a=image:x\\,create;b=image:on" "--drive legs=a=image:x\\,create;b=image:one.ptape " \
+        "--drive 'legs=a=image:x\\,create;b=image:y\\,class=sp" "--drive legs=a=image:x\\,create;b=image:y\\,class=spare "
+    completes $shell pseudotape-scsi "--drive 'legs=a=image:x\\,class=sp" "--drive legs=a=image:x\\,class=spare "
 done
 # fish says what it would offer
 offers() {
@@ -51,6 +55,10 @@ offers() {
 }
 same "fish offers the number of a drive" 0 "$(offers pseudotape 'pseudotape unload ')"
 same "fish offers an option of a sink" image:one.ptape,create "$(offers pseudotape 'pseudotape copy image:one.ptape,cre')"
+for program in pseudotape-dev pseudotape-scsi; do
+    same "fish offers an option of a leg ($program)" 'legs=a=image:x\,class=spare' \
+        "$(offers $program "$program --drive \\'legs=a=image:x\\\\,class=sp")"
+done
 same "fish offers a personality" personality=dds "$(offers pseudotape-dev 'pseudotape-dev --drive personality=dd')"
 
 # ask WORD...: what the program itself answers, its messages too

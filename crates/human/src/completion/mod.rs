@@ -100,17 +100,20 @@ pub fn answers_shell(command: Command, values: Values<'_>) -> bool {
     let Ok(shell) = Shell::from_str(&shell.unwrap_or_default(), false) else {
         return false;
     };
-    let words = std::env::args_os().skip(1);
-    let words: Vec<String> = words
-        .map(|word| unquoted(shell, &word.to_string_lossy()))
+    let said = std::env::args_os().skip(1);
+    let said: Vec<String> = said
+        .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let answer = answer(shell, candidates(command, &words, values));
+    // Behind an open quote bash takes each character as it is.
+    let is_open = said.last().is_some_and(|word| word.starts_with('\''));
+    let words: Vec<String> = said.iter().map(|word| unquoted(shell, word)).collect();
+    let answer = answer(shell, is_open, candidates(command, &words, values));
     // A shell that hears nothing has nothing to offer.
     std::io::stdout().write_all(answer.as_bytes()).ok();
     true
 }
 
-fn answer(shell: Shell, candidates: Vec<Candidate>) -> String {
+fn answer(shell: Shell, is_open: bool, candidates: Vec<Candidate>) -> String {
     let mut answer = String::new();
     for Candidate { word, about } in candidates {
         // A line is a candidate, and a tab ends its word.
@@ -119,6 +122,7 @@ fn answer(shell: Shell, candidates: Vec<Candidate>) -> String {
         }
         let about = about.replace(['\n', '\t'], " ");
         match shell {
+            Shell::Bash if is_open => writeln!(answer, "{word}"),
             Shell::Bash => writeln!(answer, "{}", quoted(&word)),
             Shell::Zsh | Shell::Fish => writeln!(answer, "{word}\t{about}"),
         }

@@ -20,6 +20,8 @@ FUNCTION() {
         [[ $COMP_WORDBREAKS != *"$sign"* ]] || signs+=$sign
     done
     piece=${words[${#words[@]} - 1]}
+    # In quotes nothing breaks a word.
+    [[ $piece != "'"* ]] || signs=
     [[ -z $signs || $piece != *[$signs]* ]] || kept=${piece%"${piece##*[$signs]}"}
     mapfile -t COMPREPLY < <(VARIABLE=bash "${COMP_WORDS[0]}" "${words[@]:1}" 2>/dev/null </dev/null)
     COMPREPLY=("${COMPREPLY[@]#"$kept"}")
@@ -34,8 +36,10 @@ const ZSH: &str = r#"#compdef NAME
 # Completion of NAME for zsh: the program says what can stand at a place.
 FUNCTION() {
     local -a lines whole whole_about part part_about
-    local line word
-    lines=("${(@f)$(VARIABLE=zsh "${(Q)words[1]}" "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null </dev/null)}")
+    local line word=$PREFIX
+    # In quotes a backslash is one.
+    [[ -n ${compstate[quote]} ]] || word=${(Q)PREFIX}
+    lines=("${(@f)$(VARIABLE=zsh "${(Q)words[1]}" "${(@Q)words[2,CURRENT-1]}" "$word" 2>/dev/null </dev/null)}")
     for line in "${lines[@]}"; do
         [[ -n $line ]] || continue
         word=${line%%$'\t'*}
@@ -59,16 +63,16 @@ else
 fi
 "#;
 
-const FISH: &str = r"# Completion of NAME for fish: the program says what can stand at a place.
+const FISH: &str = r#"# Completion of NAME for fish: the program says what can stand at a place.
 function FUNCTION
     set -l words (commandline -opc)
     set -l program $words[1]
     set -e words[1]
-    set -l current (commandline -ct)
+    set -l current (string replace -r '^[\'\"]' '' -- (commandline -ct))
     env VARIABLE=fish $program $words $FISHcurrent 2>/dev/null </dev/null
 end
 complete -c NAME -f -k -a '(FUNCTION)'
-";
+"#;
 
 /// The script with which a shell completes the words behind a program.
 #[must_use]

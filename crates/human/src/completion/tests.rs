@@ -123,3 +123,11 @@ fn a_script_asks_its_program() {
         }
     }
 }
+
+#[test]
+fn bash_gets_a_word_behind_an_open_quote_as_it_is() {
+    let word = || vec![Candidate::new(r"legs=a=x\,create;b=y", "")];
+    let quoted = answer(Shell::Bash, false, word());
+    assert_eq!(quoted, "legs=a=x\\\\,create\\;b=y\n");
+    assert_eq!(answer(Shell::Bash, true, word()), "legs=a=x\\,create;b=y\n");
+}
