@@ -2,8 +2,9 @@
 
 use pseudotape_drive::{FileMedium, ImageDrive, Overrides};
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
-    ObjectNumber, Position, ReadDone, Transfer, Volume, VolumeError, VolumeIdentity, Writability,
+    Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode,
+    ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Transfer, Volume,
+    VolumeError, VolumeIdentity, Writability,
 };
 
 use crate::guest::Guest;
@@ -183,6 +184,18 @@ impl Volume for Contents {
 
     fn writability(&mut self) -> Writability {
         self.volume_mut().writability()
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        self.volume_mut().attributes(partition)
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        self.volume_mut().set_attributes(partition, attributes)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -1,8 +1,9 @@
 //! The medium in another drive, as an opened volume.
 
 use pseudotape_tape::{
-    Done, Drive, Failed, Noted, ObjectNumber, Position, Sense, Volume, VolumeError, VolumeIdentity,
-    Writability, commit_before_end, writability_by_mode,
+    Attributes, AttributesError, Done, Drive, Failed, Noted, ObjectNumber, PartitionNumber,
+    Position, Sense, Volume, VolumeError, VolumeIdentity, Writability, commit_before_end,
+    writability_by_mode,
 };
 
 use crate::state::DeviceDrive;
@@ -44,6 +45,18 @@ impl Volume for DeviceDrive {
                 told => told,
             },
         }
+    }
+
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

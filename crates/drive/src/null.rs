@@ -1,10 +1,10 @@
 //! A drive that counts and forgets.
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
-    LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Partitioning,
-    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError, VolumeIdentity,
-    Writability, WriteMode,
+    Address, Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, EraseExtent,
+    Failed, FileNumber, Identity, LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber,
+    PartitionNumber, Partitioning, Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume,
+    VolumeError, VolumeIdentity, Writability, WriteMode,
 };
 
 use crate::personality::{MARK_BYTES, MARKS_AT_END_MAX};
@@ -519,6 +519,18 @@ impl Volume for NullDrive {
             true => Writability::Writable,
             false => Writability::Unknown,
         }
+    }
+
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

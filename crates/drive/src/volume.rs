@@ -1,11 +1,50 @@
 //! An image in its drive as an opened volume.
 
+use pseudotape_image::{Error, Image};
 use pseudotape_tape::{
-    Done, Failed, Noted, ObjectNumber, Position, Volume, VolumeError, VolumeIdentity, Writability,
+    Attributes, AttributesError, Done, Failed, Noted, ObjectNumber, PartitionNumber, Position,
+    Volume, VolumeError, VolumeIdentity, Writability,
 };
 
 use crate::cartridge::Medium;
 use crate::image_drive::ImageDrive;
+
+impl<M: Medium> ImageDrive<M> {
+    /// The image of a partition of the loaded cartridge, for what is kept beside its data.
+    fn beside(
+        &mut self,
+        partition: PartitionNumber,
+    ) -> Result<&mut Image<M::Store>, AttributesError> {
+        let loaded = self.require_loaded();
+        loaded.map_err(|failed| AttributesError::Failed(VolumeError::new(failed)))?;
+        let cartridge = self.cartridge_in();
+        match partition.0 < cartridge.partition_count() {
+            true => Ok(cartridge.image_mut(partition.0)),
+            false => Err(AttributesError::NoPartition),
+        }
+    }
+
+    /// What an error of an image is to who asks for attributes.
+    fn beside_error(&mut self, error: Error) -> AttributesError {
+        match error {
+            Error::AttributesTooLong { .. } => AttributesError::TooLong(VolumeError::new(error)),
+            Error::ReadOnly | Error::WriteProtected | Error::DataMissing { .. } => {
+                AttributesError::Protected
+            }
+            Error::AttributesDamaged { .. } => {
+                self.trouble = Some(error.to_string());
+                AttributesError::Damaged {
+                    left: Attributes::new(),
+                    error: VolumeError::new(error),
+                }
+            }
+            _ => {
+                self.trouble = Some(error.to_string());
+                AttributesError::Failed(VolumeError::new(error))
+            }
+        }
+    }
+}
 
 impl<M: Medium> Volume for ImageDrive<M> {
     fn take_trouble(&mut self) -> Option<String> {
@@ -58,6 +97,25 @@ impl<M: Medium> Volume for ImageDrive<M> {
             Some(cartridge) => cartridge.writability(),
             None => Writability::Unknown,
         }
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        let kept = self.beside(partition)?.attributes();
+        kept.map_err(|error| self.beside_error(error))
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        // A protected cartridge is protected in all its partitions.
+        if self.beside(partition).is_ok() && self.tape().is_write_protected() {
+            return Err(AttributesError::Protected);
+        }
+        let kept = self.beside(partition)?.set_attributes(attributes);
+        self.extendable = None;
+        kept.map_err(|error| self.beside_error(error))
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

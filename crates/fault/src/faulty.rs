@@ -1,7 +1,7 @@
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
-    ObjectNumber, Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError,
-    VolumeIdentity, Writability, WriteMode, read_each,
+    Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode,
+    ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, SpaceUnit,
+    Stop, Transfer, Volume, VolumeError, VolumeIdentity, Writability, WriteMode, read_each,
 };
 
 use crate::fault::After;
@@ -570,6 +570,18 @@ impl<V: Volume> Volume for Faulty<V> {
             true => Writability::Protected,
             false => self.volume.writability(),
         }
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        self.volume.attributes(partition)
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        self.volume.set_attributes(partition, attributes)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -3,6 +3,7 @@
 use pseudotape_drive::Personality;
 use pseudotape_fault::{Fault, Faulty};
 use pseudotape_tape::{Bare, Drive};
+use pseudotape_testkit::attributes_suite::keeps_attributes;
 use pseudotape_testkit::{SuiteMedium, drive_suite, image_drive, recovering};
 
 /// One of each kind that can stay unmet.
@@ -43,4 +44,12 @@ mod without {
     }
 
     drive_suite!(unarmed);
+}
+
+#[test]
+fn a_drive_behind_faults_keeps_attributes() {
+    let faults = UNMET.map(|text| text.parse::<Fault>().expect("a fault"));
+    let mut drive = Faulty::new(image_drive(Personality::default(), SuiteMedium::default()));
+    drive.faults().inject(faults.into()).expect("there is room");
+    keeps_attributes(&mut drive);
 }

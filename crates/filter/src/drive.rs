@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    Noted, ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
-    Writability, read_each, wide,
+    Address, Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed,
+    Identity, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone,
+    Sense, Transfer, Volume, VolumeError, VolumeIdentity, Writability, read_each, wide,
 };
 
 use crate::codec::{Binding, Decoder, Encoder, Filter};
@@ -383,6 +383,18 @@ impl<V: Volume> Volume for FilterDrive<V> {
 
     fn writability(&mut self) -> Writability {
         self.below.writability()
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        self.below.attributes(partition)
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        self.below.set_attributes(partition, attributes)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -7,9 +7,10 @@ use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_fault::Faulty;
 use pseudotape_filter::{Binding, Compression, Filter, FilterDrive, Key};
 use pseudotape_tape::{
-    Address, Done, Drive, EraseExtent, Failed, Mark, ModeSelect, ObjectNumber, Sense, SpaceUnit,
-    Stop, Transfer, Volume, WriteMode,
+    Address, Done, Drive, EraseExtent, Failed, Mark, ModeSelect, ObjectNumber, PartitionNumber,
+    Sense, SpaceUnit, Stop, Transfer, Volume, WriteMode,
 };
+use pseudotape_testkit::attributes_suite::attributes_of;
 use pseudotape_testkit::{
     ModelCartridge, ModelDrive, ModelObject, Operation, SUITE, SuiteMedium, block_of, compare,
     image_drive, operation, recovering,
@@ -654,4 +655,20 @@ fn a_damaged_block_below_is_passed_on() {
     );
     let done = drive.read(Transfer::Variable, &mut buffer).unwrap();
     assert_eq!(&buffer[..done.bytes], b"two");
+}
+
+/// A filter has nothing to do with them: they are stored as they are.
+#[test]
+fn attributes_of_programs_are_those_of_the_drive_below() {
+    for filter in filters() {
+        let mut drive = FilterDrive::new(
+            image_drive(Personality::default(), SuiteMedium::default()),
+            filter,
+        );
+        let kept = attributes_of(1);
+        drive.set_attributes(PartitionNumber(0), &kept).unwrap();
+        assert_eq!(drive.attributes(PartitionNumber(0)).unwrap(), kept);
+        let mut below = drive.into_below();
+        assert_eq!(below.attributes(PartitionNumber(0)).unwrap(), kept);
+    }
 }

@@ -7,9 +7,9 @@ use std::os::unix::net::UnixStream;
 use pseudotape_device::DeviceDrive;
 use pseudotape_st::{AccessMode, OpenFlags};
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
-    ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
-    Writability, commit_before_end,
+    Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode,
+    ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, Transfer,
+    Volume, VolumeError, VolumeIdentity, Writability, commit_before_end,
 };
 
 use crate::channel::Channel;
@@ -357,6 +357,18 @@ impl Volume for RmtDrive {
             _ if self.gone => Writability::Unknown,
             told => told,
         }
+    }
+
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

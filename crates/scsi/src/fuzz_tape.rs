@@ -5,9 +5,10 @@
 )]
 
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, FileNumber, Identity, Mode, ModeSelect,
-    Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense as Tape, Stop,
-    Transfer, Volume, VolumeError, VolumeIdentity, Writability,
+    Attribute, AttributeFormat, Attributes, AttributesError, BlockLimits, Capacity, Done, Door,
+    Drive, Failed, FileNumber, Identity, Mode, ModeSelect, Motion, Noted, ObjectNumber,
+    PartitionNumber, Position, ReadDone, Sense as Tape, Stop, Transfer, Volume, VolumeError,
+    VolumeIdentity, Writability,
 };
 
 use crate::changer_unit::Nexus;
@@ -219,6 +220,39 @@ impl Volume for Moody {
             0 => Writability::AppendOnly,
             1 => Writability::Protected,
             _ => Writability::Writable,
+        }
+    }
+
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        match self.next() & 7 {
+            0 => Err(AttributesError::NoPlace),
+            1 => Err(AttributesError::NoPartition),
+            2 => Err(AttributesError::Failed(VolumeError::new("failed"))),
+            3 => Err(AttributesError::Damaged {
+                left: Attributes::new(),
+                error: VolumeError::new("damaged"),
+            }),
+            length => {
+                let value = vec![0x41; 200 << (length & 3)];
+                let format = AttributeFormat::Text;
+                Ok([(0x0803, Attribute { format, value })]
+                    .into_iter()
+                    .collect())
+            }
+        }
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        match self.next() & 7 {
+            0 => Err(AttributesError::NoPlace),
+            1 => Err(AttributesError::TooLong(VolumeError::new("too long"))),
+            2 => Err(AttributesError::Failed(VolumeError::new("failed"))),
+            3 => Err(AttributesError::Protected),
+            _ => Ok(()),
         }
     }
 

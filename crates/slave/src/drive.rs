@@ -5,9 +5,10 @@ use std::sync::{Arc, MutexGuard};
 use std::thread;
 
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, Stop, Transfer, Volume,
-    VolumeError, VolumeIdentity, Writability, commit_before_end, writability_by_mode,
+    Address, Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed,
+    Identity, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone,
+    Sense, Stop, Transfer, Volume, VolumeError, VolumeIdentity, Writability, commit_before_end,
+    writability_by_mode,
 };
 
 use crate::check::Asked;
@@ -400,6 +401,18 @@ impl Volume for SlaveDrive {
             true => writability_by_mode(self),
             false => Writability::Unknown,
         }
+    }
+
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

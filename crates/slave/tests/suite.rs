@@ -6,6 +6,7 @@ use common::{greet, master, on_socket, on_stream};
 use pseudotape_drive::Personality;
 use pseudotape_slave::{Checksums, Options, ServeOptions};
 use pseudotape_tape::{Bare, Drive};
+use pseudotape_testkit::attributes_suite::has_no_place_for_attributes;
 use pseudotape_testkit::{
     ModelCartridge, ModelDrive, SuiteMedium, drive_suite, image_drive, recovering,
 };
@@ -113,4 +114,14 @@ mod image_over_a_stream {
     }
 
     drive_suite!(make);
+}
+
+/// The protocol has no request for them: whatever serves, the master's drive has no place.
+#[test]
+fn a_slave_has_no_place_for_attributes() {
+    let served = Box::new(image_drive(Personality::default(), SuiteMedium::default()));
+    let (mut drive, port) = master(Options::default());
+    drop(on_socket(&port, served, ServeOptions::default()));
+    greet(&mut drive);
+    has_no_place_for_attributes(&mut drive);
 }

@@ -1,11 +1,15 @@
 //! Adaptors: a volume behind a pointer, and a drive with nothing beside.
 
+use crate::attributes::Attributes;
 use crate::drive::{Door, Drive, ModeSelect, Transfer};
 use crate::motion::Motion;
-use crate::numbers::{BlockLimits, Capacity, Identity, Mode, ObjectNumber, Position};
+use crate::numbers::{
+    BlockLimits, Capacity, Identity, Mode, ObjectNumber, PartitionNumber, Position,
+};
 use crate::outcome::{Done, Failed, ReadDone, Sense};
 use crate::volume::{
-    Noted, Volume, VolumeError, VolumeIdentity, Writability, commit_before_end, writability_by_mode,
+    AttributesError, Noted, Volume, VolumeError, VolumeIdentity, Writability, commit_before_end,
+    writability_by_mode,
 };
 
 /// A drive that has nothing of a volume beside its operations.
@@ -103,6 +107,18 @@ impl<D: Drive> Volume for Bare<D> {
         writability_by_mode(&mut self.0)
     }
 
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
     fn lost_when_closed(&mut self) -> Option<VolumeError> {
         None
     }
@@ -197,6 +213,18 @@ impl Volume for Box<dyn Volume> {
 
     fn writability(&mut self) -> Writability {
         (**self).writability()
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        (**self).attributes(partition)
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        (**self).set_attributes(partition, attributes)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -28,7 +28,7 @@ pub use numbers::{
 };
 pub use outcome::{Done, Failed, ReadDone, Sense, Stop};
 pub use volume::{
-    Access, Noted, Volume, VolumeError, VolumeId, VolumeIdentity, Writability, commit_before_end,
-    make_ready, writability_by_mode,
+    Access, AttributesError, Noted, Volume, VolumeError, VolumeId, VolumeIdentity, Writability,
+    commit_before_end, make_ready, writability_by_mode,
 };
 pub use wide::wide;

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::attributes::Attributes;
 use crate::drive::Drive;
 use crate::motion::WriteMode;
-use crate::numbers::{ObjectNumber, Position};
+use crate::numbers::{ObjectNumber, PartitionNumber, Position};
 use crate::outcome::{Done, Failed, Sense};
 
 /// Identity of a volume; every format of a medium makes a new one. Text form: as a UUID.
@@ -126,6 +127,43 @@ impl Error for VolumeError {
     }
 }
 
+/// Why attributes are not given, or not taken.
+#[derive(Debug)]
+pub enum AttributesError {
+    /// The volume has no place for them. A mirror has none where one of its required legs has none.
+    NoPlace,
+    /// They are longer than their place.
+    TooLong(VolumeError),
+    /// The medium has no such partition.
+    NoPartition,
+    /// The volume can't be written.
+    Protected,
+    /// What was written last is not known any more. Writing some makes it known again.
+    Damaged {
+        /// Those that are known all the same.
+        left: Attributes,
+        /// What is wrong.
+        error: VolumeError,
+    },
+    /// There is no medium, or the drive failed. What is kept is what was kept before, or what was to be written.
+    Failed(VolumeError),
+}
+
+impl fmt::Display for AttributesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AttributesError::NoPlace => f.write_str("the volume has no place for attributes"),
+            AttributesError::NoPartition => f.write_str("the volume has no such partition"),
+            AttributesError::Protected => f.write_str("the volume is write protected"),
+            AttributesError::TooLong(error)
+            | AttributesError::Damaged { error, .. }
+            | AttributesError::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for AttributesError {}
+
 /// A volume that was opened: a drive with a medium in it, and what the holder of the drive needs beside the operations.
 ///
 /// No method has a default: an adaptor that forgets one does not compile.
@@ -155,6 +193,28 @@ pub trait Volume: Drive {
 
     /// Whether the volume can be written at all. Asks the drive where only the drive knows.
     fn writability(&mut self) -> Writability;
+
+    /// What programs keep beside the data of a partition. Moves nothing.
+    ///
+    /// | condition | result |
+    /// |---|---|
+    /// | some were set | those that were set last |
+    /// | none were set since the volume was made | none |
+    /// | the volume has no place for them | [`AttributesError::NoPlace`] |
+    /// | no such partition | [`AttributesError::NoPartition`] |
+    /// | it is not known what was set last | [`AttributesError::Damaged`], never other ones |
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError>;
+
+    /// Keeps these beside the data of a partition, in the place of all that were kept there. They are on stable
+    /// storage when this returns, and so is what was written before. Moves nothing.
+    ///
+    /// They stay whatever is written or erased, as long as the volume is the same one. Where this fails, those of
+    /// before are kept or these.
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError>;
 
     /// Why nobody finds the volume once it is closed, and how what it holds can still be copied: its file was removed
     /// while it was open, for instance. `None` where it is not known to be so. Asks no drive.

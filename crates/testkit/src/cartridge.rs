@@ -1,5 +1,7 @@
 //! What a model drive holds.
 
+use pseudotape_tape::Attributes;
+
 /// One object of the model tape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelObject {
@@ -26,6 +28,8 @@ pub struct ModelCartridge {
     pub write_protected: bool,
     /// Append-only medium.
     pub worm: bool,
+    /// What programs keep beside the data of the first partitions.
+    pub attributes: Vec<Attributes>,
 }
 
 impl Default for ModelCartridge {
@@ -36,6 +40,7 @@ impl Default for ModelCartridge {
             early_warning_bytes: 0,
             write_protected: false,
             worm: false,
+            attributes: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What tests need: a model tape, the suite of every drive, faulty stores, a look at man pages.
 
+pub mod attributes_suite;
 mod cartridge;
 pub mod changer_model;
 #[expect(missing_docs, reason = "the names of the cases are sentences")]

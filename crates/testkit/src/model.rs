@@ -2,10 +2,10 @@
 
 use pseudotape_drive::{ErasePolicy, MARKS_AT_END_MAX, OversizedPartition, Personality};
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, EraseExtent, Failed, FileNumber, Identity,
-    LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Partitioning,
-    Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError, VolumeIdentity,
-    Writability, WriteMode,
+    Address, Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, EraseExtent,
+    Failed, FileNumber, Identity, LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber,
+    PartitionNumber, Partitioning, Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume,
+    VolumeError, VolumeIdentity, Writability, WriteMode,
 };
 
 use crate::cartridge::{ModelCartridge, ModelObject};
@@ -620,6 +620,21 @@ impl Drive for ModelDrive {
     }
 }
 
+impl ModelDrive {
+    /// The cartridge, and a partition of it by its place in the list.
+    fn beside(
+        &mut self,
+        partition: PartitionNumber,
+    ) -> Result<(&mut ModelCartridge, usize), AttributesError> {
+        let number = usize::from(partition.0);
+        match &mut self.cartridge {
+            Some(tape) if self.loaded && number < tape.partitions.len() => Ok((tape, number)),
+            Some(_) if self.loaded => Err(AttributesError::NoPartition),
+            Some(_) | None => Err(AttributesError::Failed(VolumeError::new("no medium"))),
+        }
+    }
+}
+
 impl Volume for ModelDrive {
     fn take_trouble(&mut self) -> Option<String> {
         None
@@ -657,6 +672,27 @@ impl Volume for ModelDrive {
             Some(_) => Writability::Writable,
             None => Writability::Unknown,
         }
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        let (tape, number) = self.beside(partition)?;
+        Ok(tape.attributes.get(number).cloned().unwrap_or_default())
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        let (tape, number) = self.beside(partition)?;
+        if tape.write_protected {
+            return Err(AttributesError::Protected);
+        }
+        tape.attributes
+            .resize_with(tape.partitions.len(), Attributes::new);
+        tape.attributes[number] = attributes.clone();
+        self.extendable = false;
+        Ok(())
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -2,6 +2,7 @@
 
 use pseudotape_drive::Personality;
 use pseudotape_tape::{Bare, Drive};
+use pseudotape_testkit::attributes_suite::keeps_attributes;
 use pseudotape_testkit::{ModelCartridge, ModelDrive, SuiteMedium, drive_suite, recovering};
 
 fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
@@ -18,3 +19,10 @@ fn model(personality: Personality, medium: SuiteMedium) -> Box<dyn Drive> {
 }
 
 drive_suite!(model);
+
+#[test]
+fn the_model_keeps_attributes() {
+    let mut drive = ModelDrive::new(Personality::default());
+    drive.insert(ModelCartridge::default());
+    keeps_attributes(&mut drive);
+}

@@ -1,9 +1,9 @@
 //! What is in the place of a leg that was closed: nobody.
 
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion, Noted,
-    ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
-    Writability,
+    Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode,
+    ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, Transfer,
+    Volume, VolumeError, VolumeIdentity, Writability,
 };
 
 /// A drive that is not there.
@@ -87,6 +87,18 @@ impl Volume for Gone {
     fn writability(&mut self) -> Writability {
         Writability::Unknown
     }
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
     fn lost_when_closed(&mut self) -> Option<VolumeError> {
         None
     }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use pseudotape_tape::{
-    BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mode, ModeSelect, Motion,
-    Noted, ObjectNumber, Position, ReadDone, Sense, Transfer, Volume, VolumeError, VolumeIdentity,
-    Writability, writability_by_mode,
+    Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity,
+    LoadKind, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone,
+    Sense, Transfer, Volume, VolumeError, VolumeIdentity, Writability, writability_by_mode,
 };
 
 use crate::desk::deck::Deck;
@@ -63,6 +63,18 @@ impl Served {
         run: impl FnOnce(&mut MirrorDrive) -> Result<Done, Failed>,
     ) -> Result<Done, Failed> {
         self.call(|result| Effect::Settled(place(result)), run)
+    }
+
+    /// Keeps why attributes are not known or not kept.
+    fn note_attributes<T>(
+        &mut self,
+        kept: Result<T, AttributesError>,
+    ) -> Result<T, AttributesError> {
+        if let Err(AttributesError::Damaged { error, .. } | AttributesError::Failed(error)) = &kept
+        {
+            self.trouble = Some(error.to_string());
+        }
+        kept
     }
 
     /// Loads; where nothing is in, the volumes that were in last are opened again.
@@ -227,6 +239,24 @@ impl Volume for Served {
 
     fn writability(&mut self) -> Writability {
         writability_by_mode(self)
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        let kept = self.deck.for_program().mirror.attributes(partition);
+        self.note_attributes(kept)
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        self.public.begin_call();
+        let mut deck = self.deck.for_program();
+        let kept = deck.mirror.set_attributes(partition, attributes);
+        drop(deck);
+        self.public.end_call(Effect::None);
+        self.note_attributes(kept)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -231,6 +231,12 @@ pub enum Cause {
         /// Why.
         error: Arc<VolumeError>,
     },
+    /// The volume does not keep what programs keep beside the data, and those of other legs do.
+    #[error("it does not keep the attributes of programs: {error}")]
+    AttributesNotKept {
+        /// Why.
+        error: Arc<VolumeError>,
+    },
     /// The volume could not be closed without an error.
     #[error("{error}")]
     NotClosed {

@@ -4,6 +4,7 @@
 //! ([`crate::leg`]); here is what legs do together.
 
 mod agree;
+mod attributes;
 mod besides;
 mod capacity;
 mod compare;

@@ -12,6 +12,7 @@ use pseudotape_tape::{
 };
 
 use super::MirrorDrive;
+use super::attributes::bring_attributes;
 use super::compare::{USUAL_BLOCK_BYTES, end_of};
 use super::error::LegError;
 use crate::leg::{Cause, Core, NewLeg, grow};
@@ -185,6 +186,7 @@ fn bring_in_step(
     for partition in &partitions {
         bring_partition(from, to, partition, ending, &mut total)?;
     }
+    bring_attributes(source, from, to, needs)?;
     Ok(total)
 }
 

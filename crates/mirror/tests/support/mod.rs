@@ -5,6 +5,7 @@ pub mod job;
 pub mod objects;
 pub mod plan;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use objects::{be_ready, rest};
 use pseudotape_drive::{ImageDrive, MemoryMedium, Personality};
 use pseudotape_mirror::{Class, LegOptions, NewLeg, When};
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, LoadKind, Mark, Mode,
-    ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone, Sense, SpaceUnit,
-    Transfer, Volume, VolumeError, VolumeIdentity, Writability, WriteMode,
+    Address, Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed,
+    Identity, LoadKind, Mark, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber,
+    Position, ReadDone, Sense, SpaceUnit, Transfer, Volume, VolumeError, VolumeIdentity,
+    Writability, WriteMode,
 };
 use pseudotape_testkit::{
     ModelCartridge, ModelDrive, ModelObject, SuiteMedium, image_drive, recovering,
@@ -87,6 +89,10 @@ pub struct Faults {
     pub removed: bool,
     /// Erasing is refused.
     pub no_erase: bool,
+    /// What programs keep beside the data is not taken.
+    pub no_attributes: bool,
+    /// What programs kept beside the data is not known any more.
+    pub lost_attributes: bool,
 }
 
 struct Inside {
@@ -97,6 +103,8 @@ struct Inside {
     motions: u64,
     noted: Vec<Option<ObjectNumber>>,
     writability: Writability,
+    /// What programs keep beside the data, by partition; `None`: no place for it.
+    attributes: Option<BTreeMap<u8, Attributes>>,
 }
 
 /// A leg that the test keeps a handle of.
@@ -130,6 +138,7 @@ impl Watched {
                 motions: 0,
                 noted: Vec::new(),
                 writability: Writability::Writable,
+                attributes: Some(BTreeMap::new()),
             })),
             Arc::default(),
         )
@@ -145,6 +154,26 @@ impl Watched {
     pub fn marked(self, from: u64) -> Self {
         self.inside().noted.push(Some(ObjectNumber(from)));
         self
+    }
+
+    /// It has no place for what programs keep beside the data.
+    pub fn without_attributes(self) -> Self {
+        self.inside().attributes = None;
+        self
+    }
+
+    /// It keeps this beside the data of the first partition.
+    pub fn keeping(self, attributes: &Attributes) -> Self {
+        let kept = [(0, attributes.clone())].into_iter().collect();
+        self.inside().attributes = Some(kept);
+        self
+    }
+
+    /// What it keeps beside the data of the first partition.
+    pub fn kept(&self) -> Option<Attributes> {
+        let inside = self.inside();
+        let kept = inside.attributes.as_ref()?;
+        Some(kept.get(&0).cloned().unwrap_or_default())
     }
 
     /// Lets changes wait, or go on.
@@ -419,6 +448,35 @@ impl Volume for Handle {
 
     fn writability(&mut self) -> Writability {
         self.0.inside().writability
+    }
+
+    fn attributes(&mut self, partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        let inside = self.0.inside();
+        match &inside.attributes {
+            Some(_) if inside.faults.lost_attributes => Err(AttributesError::Damaged {
+                left: Attributes::new(),
+                error: VolumeError::new("its attributes are damaged"),
+            }),
+            Some(kept) => Ok(kept.get(&partition.0).cloned().unwrap_or_default()),
+            None => Err(AttributesError::NoPlace),
+        }
+    }
+
+    fn set_attributes(
+        &mut self,
+        partition: PartitionNumber,
+        attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        let mut inside = self.0.inside();
+        if inside.faults.no_attributes {
+            return Err(AttributesError::Failed(VolumeError::new("its disk failed")));
+        }
+        inside.faults.lost_attributes = false;
+        match &mut inside.attributes {
+            Some(kept) => drop(kept.insert(partition.0, attributes.clone())),
+            None => return Err(AttributesError::NoPlace),
+        }
+        Ok(())
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {

@@ -11,9 +11,9 @@ use pseudotape_rescue::{
     BadObject, Error, Events, Map, Options, Outcome, Progress, SourceName, State, Workplace, rescue,
 };
 use pseudotape_tape::{
-    Address, BlockLimits, Capacity, Done, Door, Drive, Failed, Identity, Mode, ModeSelect, Motion,
-    Noted, ObjectNumber, Position, ReadDone, Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError,
-    VolumeId, VolumeIdentity, Writability,
+    Address, Attributes, AttributesError, BlockLimits, Capacity, Done, Door, Drive, Failed,
+    Identity, Mode, ModeSelect, Motion, Noted, ObjectNumber, PartitionNumber, Position, ReadDone,
+    Sense, SpaceUnit, Stop, Transfer, Volume, VolumeError, VolumeId, VolumeIdentity, Writability,
 };
 use pseudotape_testkit::store::FaultyStore;
 use pseudotape_testkit::{ModelCartridge, ModelDrive, ModelObject, block_of};
@@ -316,6 +316,18 @@ impl Volume for Damaged {
 
     fn writability(&mut self) -> Writability {
         Writability::OpenedReadOnly
+    }
+
+    fn attributes(&mut self, _partition: PartitionNumber) -> Result<Attributes, AttributesError> {
+        Err(AttributesError::NoPlace)
+    }
+
+    fn set_attributes(
+        &mut self,
+        _partition: PartitionNumber,
+        _attributes: &Attributes,
+    ) -> Result<(), AttributesError> {
+        Err(AttributesError::NoPlace)
     }
 
     fn lost_when_closed(&mut self) -> Option<VolumeError> {
