@@ -344,6 +344,11 @@ impl Answers for Server {
                 return answered.clone();
             }
             let answered = unit.execute(ring, &command, place, slot);
+            if !answered.sense.is_empty()
+                && let Some(trouble) = slot.take_trouble()
+            {
+                log::error!("drive {}: {trouble}", self.drive.number());
+            }
             self.drive.set_unfinished(unit.note.settled.is_file_open);
             let counters = unit.unit.counters();
             transferred.written_bytes = counters.written_bytes;

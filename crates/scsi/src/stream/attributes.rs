@@ -1,13 +1,14 @@
 //! READ and WRITE ATTRIBUTE: what is kept with a medium (SPC-4 §7.4, "MAM").
 
-use std::collections::BTreeMap;
-
-use pseudotape_tape::{Capacity, Identity, VolumeIdentity, Writability};
+use pseudotape_tape::{
+    Attribute, AttributeFormat, Attributes, AttributesError, Capacity, Identity, PartitionNumber,
+    Volume, VolumeIdentity, Writability,
+};
 
 use super::command::AttributeRequest;
 use crate::bytes::{Put, be16, be32, length32};
 use crate::cdb::flag;
-use crate::sense::{FieldPointer, Reason, Sense};
+use crate::sense::{FieldPointer, Reason, Sense, SenseKey};
 
 /// How a value is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,16 @@ enum Format {
     Binary = 0,
     Ascii = 1,
     Text = 2,
+}
+
+impl From<Format> for AttributeFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Binary => AttributeFormat::Binary,
+            Format::Ascii => AttributeFormat::Ascii,
+            Format::Text => AttributeFormat::Text,
+        }
+    }
 }
 
 /// An attribute that programs write.
@@ -56,13 +67,17 @@ const HOST: [Host; 13] = [
     host(0x0821, Format::Binary, 36),
 ];
 
-/// The partition under which those are kept that are of the whole medium.
-const WHOLE: u8 = 0;
+/// The partition with which those are kept that are of the whole medium.
+const WHOLE: PartitionNumber = PartitionNumber(0);
 
-/// What programs wrote, of every medium that was in the drive.
-#[derive(Debug, Default)]
-pub(super) struct Attributes {
-    media: BTreeMap<String, BTreeMap<(u16, u8), Vec<u8>>>,
+/// What programs keep with a medium.
+pub(super) struct Kept {
+    /// Of the whole medium.
+    whole: Attributes,
+    /// Of the partition that was asked for.
+    of_partition: Attributes,
+    /// The volume has a place for them.
+    has_place: bool,
 }
 
 /// What the drive and the medium say of themselves, when it is asked.
@@ -82,13 +97,6 @@ struct Value {
     format: Format,
     read_only: bool,
     bytes: Vec<u8>,
-}
-
-fn name_of(volume: &VolumeIdentity) -> String {
-    match volume.id {
-        Some(id) => id.to_string(),
-        None => format!("{}\0{}", volume.barcode, volume.label),
-    }
 }
 
 fn padded(text: &str, length: usize) -> Vec<u8> {
@@ -143,19 +151,77 @@ fn name_of_medium(volume: &VolumeIdentity) -> String {
     }
 }
 
-impl Attributes {
-    fn of(&self, told: &Told, partition: u8) -> Vec<Value> {
+/// Why something kept with the medium can't be read.
+fn unreadable(error: &AttributesError) -> Sense {
+    match error {
+        AttributesError::NoPartition => no_partition(),
+        AttributesError::NoPlace
+        | AttributesError::TooLong(_)
+        | AttributesError::Protected
+        | AttributesError::Damaged { .. }
+        | AttributesError::Failed(_) => {
+            Sense::new(SenseKey::MediumError, Reason::MEMORY_READ_ERROR)
+        }
+    }
+}
+
+/// Why something is not kept with the medium.
+fn unwritten(error: &AttributesError) -> Sense {
+    match error {
+        AttributesError::NoPlace | AttributesError::TooLong(_) => {
+            Sense::illegal(Reason::MEMORY_OUT_OF_SPACE)
+        }
+        AttributesError::NoPartition => no_partition(),
+        AttributesError::Protected => Sense::new(SenseKey::DataProtect, Reason::WRITE_PROTECTED),
+        AttributesError::Damaged { .. } | AttributesError::Failed(_) => {
+            Sense::new(SenseKey::MediumError, Reason::MEMORY_WRITE_ERROR)
+        }
+    }
+}
+
+fn no_partition() -> Sense {
+    const PARTITION_BYTE: u16 = 7;
+    Sense::invalid_field(FieldPointer::command(PARTITION_BYTE))
+}
+
+impl Kept {
+    /// Asks the volume. What it can't say is an error, and never less than it keeps.
+    fn of(volume: &mut dyn Volume, partition: u8) -> Result<Self, Sense> {
+        let mut has_place = true;
+        let mut ask = |partition| match volume.attributes(partition) {
+            Ok(kept) => Ok(kept),
+            Err(AttributesError::NoPlace) => {
+                has_place = false;
+                Ok(Attributes::new())
+            }
+            Err(error) => Err(unreadable(&error)),
+        };
+        let whole = ask(WHOLE)?;
+        let of_partition = match PartitionNumber(partition) {
+            WHOLE => whole.clone(),
+            partition => ask(partition)?,
+        };
+        Ok(Kept {
+            whole,
+            of_partition,
+            has_place,
+        })
+    }
+
+    fn all(&self, told: &Told) -> Vec<Value> {
         let mut out = own(told);
-        let written = self.media.get(&name_of(&told.volume));
         for known in &HOST {
-            let of = if known.by_partition { partition } else { WHOLE };
-            let bytes = written.and_then(|medium| medium.get(&(known.id, of)));
+            let of = match known.by_partition {
+                true => &self.of_partition,
+                false => &self.whole,
+            };
+            let written = of.get(known.id).map(|kept| kept.value.clone());
             // A barcode that nobody wrote is the one that the volume has.
             let barcode = || {
                 let has = known.id == 0x0806 && !told.volume.barcode.is_empty();
                 has.then(|| padded(&told.volume.barcode, known.most))
             };
-            if let Some(bytes) = bytes.cloned().or_else(barcode) {
+            if let Some(bytes) = written.or_else(barcode) {
                 out.push(Value {
                     id: known.id,
                     format: known.format,
@@ -166,105 +232,138 @@ impl Attributes {
         }
         out
     }
+}
 
-    /// The parameter data of READ ATTRIBUTE.
-    pub(super) fn read(
-        &self,
-        request: AttributeRequest,
-        partition: u8,
-        first: u16,
-        told: &Told,
-    ) -> Result<Vec<u8>, Sense> {
-        const PARTITION_BYTE: u16 = 7;
-        const FIRST_BYTE: u16 = 8;
-        if partition > told.last_partition {
-            return Err(Sense::invalid_field(FieldPointer::command(PARTITION_BYTE)));
-        }
-        let mut body = Vec::new();
-        match request {
-            AttributeRequest::Values => {
-                let all = self.of(told, partition);
-                if first > 0 && all.iter().all(|value| value.id < first) {
-                    return Err(Sense::invalid_field(FieldPointer::command(FIRST_BYTE)));
-                }
-                for value in all.iter().filter(|value| value.id >= first) {
-                    body.put16(value.id);
-                    body.push(flag(value.read_only, 7) | value.format as u8);
-                    body.put16(crate::bytes::length16(value.bytes.len()));
-                    body.extend_from_slice(&value.bytes);
-                }
-            }
-            AttributeRequest::List => {
-                for value in self.of(told, partition) {
-                    body.put16(value.id);
-                }
-            }
-            AttributeRequest::Supported => {
-                for value in own(told) {
-                    body.put16(value.id);
-                }
-                for known in &HOST {
-                    body.put16(known.id);
-                }
-            }
-            // The first one, and how many.
-            AttributeRequest::Volumes => return Ok(vec![0, 2, 0, 1]),
-            AttributeRequest::Partitions => {
-                let count = told.last_partition.saturating_add(1);
-                return Ok(vec![0, 2, 0, count]);
-            }
-        }
-        let mut out = Vec::with_capacity(4 + body.len());
-        out.put32(length32(body.len()));
-        out.extend_from_slice(&body);
-        Ok(out)
+/// The parameter data of READ ATTRIBUTE.
+pub(super) fn read(
+    request: AttributeRequest,
+    partition: u8,
+    first: u16,
+    told: &Told,
+    volume: &mut dyn Volume,
+) -> Result<Vec<u8>, Sense> {
+    const FIRST_BYTE: u16 = 8;
+    if partition > told.last_partition {
+        return Err(no_partition());
     }
+    let mut body = Vec::new();
+    match request {
+        AttributeRequest::Values => {
+            let all = Kept::of(volume, partition)?.all(told);
+            if first > 0 && all.iter().all(|value| value.id < first) {
+                return Err(Sense::invalid_field(FieldPointer::command(FIRST_BYTE)));
+            }
+            for value in all.iter().filter(|value| value.id >= first) {
+                body.put16(value.id);
+                body.push(flag(value.read_only, 7) | value.format as u8);
+                body.put16(crate::bytes::length16(value.bytes.len()));
+                body.extend_from_slice(&value.bytes);
+            }
+        }
+        AttributeRequest::List => {
+            for value in Kept::of(volume, partition)?.all(told) {
+                body.put16(value.id);
+            }
+        }
+        AttributeRequest::Supported => {
+            for value in own(told) {
+                body.put16(value.id);
+            }
+            // What is damaged now can be written.
+            let has_place = Kept::of(volume, partition).map_or(true, |kept| kept.has_place);
+            for known in HOST.iter().filter(|_| has_place) {
+                body.put16(known.id);
+            }
+        }
+        // The first one, and how many.
+        AttributeRequest::Volumes => return Ok(vec![0, 2, 0, 1]),
+        AttributeRequest::Partitions => {
+            let count = told.last_partition.saturating_add(1);
+            return Ok(vec![0, 2, 0, count]);
+        }
+    }
+    let mut out = Vec::with_capacity(4 + body.len());
+    out.put32(length32(body.len()));
+    out.extend_from_slice(&body);
+    Ok(out)
+}
 
-    /// WRITE ATTRIBUTE: all of the list or nothing. A value of no bytes takes an attribute away.
-    pub(super) fn write(&mut self, data: &[u8], partition: u8, told: &Told) -> Result<(), Sense> {
-        const PARTITION_BYTE: u16 = 7;
-        const HEAD_BYTES: usize = 5;
-        if partition > told.last_partition {
-            return Err(Sense::invalid_field(FieldPointer::command(PARTITION_BYTE)));
+/// What a list of WRITE ATTRIBUTE asks for: values by their identifiers, one of no bytes to take an attribute away.
+fn asked(data: &[u8]) -> Result<Vec<(&'static Host, Vec<u8>)>, Sense> {
+    const HEAD_BYTES: usize = 5;
+    let refused =
+        |at: usize| Sense::invalid_field(FieldPointer::data(u16::try_from(at).unwrap_or(u16::MAX)));
+    let length_error = Sense::illegal(Reason::PARAMETER_LIST_LENGTH);
+    let length = usize::try_from(be32(data, 0)).unwrap_or(usize::MAX);
+    let Some(list) = length.checked_add(4).and_then(|end| data.get(4..end)) else {
+        return Err(length_error);
+    };
+    let mut asked = Vec::new();
+    let mut at = 0;
+    while at < list.len() {
+        let size = usize::from(be16(list, at + 3));
+        let value = list.get(at + HEAD_BYTES..at + HEAD_BYTES + size);
+        let value = value.ok_or(length_error)?;
+        let id = be16(list, at);
+        let known = HOST.iter().find(|known| known.id == id);
+        let known = known.ok_or(refused(4 + at))?;
+        if list
+            .get(at + 2)
+            .is_none_or(|format| format & 3 != known.format as u8)
+        {
+            return Err(refused(4 + at + 2));
         }
-        let refused = |at: usize| {
-            Sense::invalid_field(FieldPointer::data(u16::try_from(at).unwrap_or(u16::MAX)))
-        };
-        let length_error = Sense::illegal(Reason::PARAMETER_LIST_LENGTH);
-        let length = usize::try_from(be32(data, 0)).unwrap_or(usize::MAX);
-        let Some(list) = length.checked_add(4).and_then(|end| data.get(4..end)) else {
-            return Err(length_error);
-        };
-        let mut asked = Vec::new();
-        let mut at = 0;
-        while at < list.len() {
-            let size = usize::from(be16(list, at + 3));
-            let value = list.get(at + HEAD_BYTES..at + HEAD_BYTES + size);
-            let value = value.ok_or(length_error)?;
-            let id = be16(list, at);
-            let known = HOST.iter().find(|known| known.id == id);
-            let known = known.ok_or(refused(4 + at))?;
-            if list
-                .get(at + 2)
-                .is_none_or(|format| format & 3 != known.format as u8)
-            {
-                return Err(refused(4 + at + 2));
-            }
-            if size > known.most {
-                return Err(refused(4 + at + 3));
-            }
-            let of = if known.by_partition { partition } else { WHOLE };
-            asked.push(((id, of), value.to_vec()));
-            at += HEAD_BYTES + size;
+        if size > known.most {
+            return Err(refused(4 + at + 3));
         }
-        let medium = self.media.entry(name_of(&told.volume)).or_default();
-        for (key, value) in asked {
-            if value.is_empty() {
-                medium.remove(&key);
-            } else {
-                medium.insert(key, value);
-            }
-        }
-        Ok(())
+        asked.push((known, value.to_vec()));
+        at += HEAD_BYTES + size;
     }
+    Ok(asked)
+}
+
+/// WRITE ATTRIBUTE: all of the list or nothing, on stable storage when this returns. Where a list for another partition
+/// has attributes of the whole medium too, these are kept first.
+pub(super) fn write(
+    data: &[u8],
+    partition: u8,
+    told: &Told,
+    volume: &mut dyn Volume,
+) -> Result<(), Sense> {
+    if partition > told.last_partition {
+        return Err(no_partition());
+    }
+    let partition = PartitionNumber(partition);
+    let (own, whole): (Vec<_>, Vec<_>) = asked(data)?
+        .into_iter()
+        .partition(|(known, _)| known.by_partition && partition != WHOLE);
+    for (place, changes) in [(WHOLE, whole), (partition, own)] {
+        if !changes.is_empty() {
+            change(volume, place, changes)?;
+        }
+    }
+    Ok(())
+}
+
+fn change(
+    volume: &mut dyn Volume,
+    partition: PartitionNumber,
+    changes: Vec<(&'static Host, Vec<u8>)>,
+) -> Result<(), Sense> {
+    let mut kept = match volume.attributes(partition) {
+        Ok(kept) => kept,
+        // Those that are still known stay, and the others are gone already: reading told of them.
+        Err(AttributesError::Damaged { left, .. }) => left,
+        Err(error) => return Err(unwritten(&error)),
+    };
+    for (known, value) in changes {
+        if value.is_empty() {
+            kept.remove(known.id);
+        } else {
+            let format = known.format.into();
+            kept.insert(known.id, Attribute { format, value });
+        }
+    }
+    let set = volume.set_attributes(partition, &kept);
+    set.map_err(|error| unwritten(&error))
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pseudotape_tape::{Capacity, PartitionNumber, Partitioning, Volume};
 
-use super::attributes::Attributes;
 use super::outcome::failed;
 use super::segments::Segments;
 use crate::changer_unit::Nexus;
@@ -103,7 +102,6 @@ pub struct TapeUnit {
     pub(super) sense_format: SenseFormat,
     /// What the mode page says that FORMAT MEDIUM is to do.
     pub(super) partitioning: Option<Partitioning>,
-    pub(super) attributes: Attributes,
     /// What was seen of the partitions of this medium.
     pub(super) capacities: BTreeMap<u8, Capacity>,
     /// The drive's block size, while nothing can have changed it.

@@ -2,7 +2,7 @@
 
 use pseudotape_tape::{Partitioning, Volume, wide};
 
-use super::attributes::Told;
+use super::attributes::{self, Told};
 use super::command::StreamCommand;
 use super::outcome::{data_missing, failed};
 use super::segments::Segments;
@@ -180,7 +180,7 @@ impl TapeUnit {
                 allocation,
             } => {
                 let told = self.told(volume)?;
-                let data = self.attributes.read(request, partition, first, &told)?;
+                let data = attributes::read(request, partition, first, &told, volume)?;
                 (data, allocation)
             }
             StreamCommand::WriteAttribute { partition, length } => {
@@ -190,7 +190,7 @@ impl TapeUnit {
                 }
                 let data = segments.outgoing(&mut self.scratch, wide(length));
                 let data = data.ok_or(data_missing())?;
-                self.attributes.write(data, partition, &told)?;
+                attributes::write(data, partition, &told, volume)?;
                 return Ok(TapeReply::good(wide(length)));
             }
             StreamCommand::ReportDensity {
