@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pseudotape_image::{Access, CreateParameters, FileStore, Image, Uuid, VolumeId};
-use pseudotape_tape::Mark;
+use pseudotape_tape::{Attribute, AttributeFormat, Attributes, Mark};
 use serde_json::{Value, json};
 
 /// Held while the command is started and while an image is closed: until its exec is over a child has a
@@ -151,6 +151,66 @@ fn a_comma_in_a_path_has_a_backslash_before_it() {
     assert!(place.path("c,d.ptape").exists());
     // A path alone has no options, and needs no backslash.
     place.ends(0, &["compare", "a,b.ptape", "c,d.ptape"]);
+}
+
+/// What a program keeps beside the data.
+fn kept(number: u8) -> Attributes {
+    let value = vec![number; 70];
+    let format = AttributeFormat::Binary;
+    [(0x080c, Attribute { format, value })]
+        .into_iter()
+        .collect()
+}
+
+#[test]
+fn a_whole_copy_has_the_attributes_of_its_source_and_another_has_none() {
+    let place = Place::new();
+    place.image("a.ptape", |image| {
+        two_files(image);
+        image.set_attributes(&kept(1)).unwrap();
+    });
+    place.image("b.ptape", |image| image.set_attributes(&kept(2)).unwrap());
+    let attributes = |name: &str| open(&place.path(name)).attributes().unwrap();
+    place.ends(0, &["copy", "a.ptape", "b.ptape"]);
+    assert_eq!(attributes("b.ptape"), kept(1));
+    place.ends(0, &["copy", "a.ptape", "new.ptape"]);
+    assert_eq!(attributes("new.ptape"), kept(1));
+    place.ends(0, &["copy", "a.ptape", "b.ptape", "--resume"]);
+    assert_eq!(attributes("b.ptape"), kept(1));
+    // From the second file on it is another recording.
+    place.image("rest.ptape", |image| {
+        image.set_attributes(&kept(2)).unwrap();
+    });
+    place.ends(0, &["copy", "a.ptape", "rest.ptape", "--continue", "4"]);
+    assert_eq!(attributes("rest.ptape"), Attributes::new());
+    // One block is recorded as unreadable.
+    place.damage("a.ptape", &[3; 1000]);
+    place.image("damaged.ptape", |image| {
+        image.set_attributes(&kept(2)).unwrap();
+    });
+    place.ends(
+        1,
+        &["copy", "a.ptape", "damaged.ptape", "--damaged", "record"],
+    );
+    assert_eq!(attributes("damaged.ptape"), Attributes::new());
+}
+
+#[test]
+fn a_source_that_lost_its_attributes_is_copied_without_them() {
+    let place = Place::new();
+    place.image("a.ptape", |image| {
+        two_files(image);
+        image.set_attributes(&kept(1)).unwrap();
+    });
+    let mut bytes = fs::read(place.path("a.ptape")).unwrap();
+    (bytes[600], bytes[12888]) = (0, 0);
+    fs::write(place.path("a.ptape"), bytes).unwrap();
+    let output = place.run(&["copy", "a.ptape", "b.ptape"]);
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("the copy has none"), "{told}");
+    let copy = open(&place.path("b.ptape"));
+    assert_eq!(copy.attributes().unwrap(), Attributes::new());
 }
 
 #[test]

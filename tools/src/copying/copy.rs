@@ -8,9 +8,10 @@ use pseudotape_copy::{
 use pseudotape_drive::make_volume;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted};
 use pseudotape_sink::{Access, Location, Sink};
-use pseudotape_tape::{EraseExtent, ObjectNumber, Sense, Stop, Transfer};
+use pseudotape_tape::{Attributes, EraseExtent, ObjectNumber, Sense, Stop, Transfer};
 use serde::Serialize;
 
+use super::attributes;
 use super::meter::{Meter, rate};
 use super::tape::{Tape, ensure_different, explained, name_of};
 use crate::Verdict;
@@ -206,6 +207,8 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
 
     // From here on the target is no whole copy, until it is one. A kill at any moment leaves it marked.
     mark(&mut target, Some(ObjectNumber(begin)))?;
+    // What programs kept beside what was there is not about what comes.
+    attributes::keep(&mut target, &Attributes::new())?;
     let left = known_bytes.map(|bytes| bytes.saturating_sub(already.map_or(0, |a| a.bytes)));
     let mut meter = Meter::new("copied", left, screen);
     let copied = copy(
@@ -231,6 +234,9 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         erased.map_err(|failed| anyhow!("{name}: can't erase what is on it: {failed}"))?;
     }
     let missing = first_missing(&source, options, &copied, lost.as_deref());
+    if missing.is_none() && is_whole(options, &copied) {
+        attributes::carry(&mut source, partition, &mut target)?;
+    }
     let has_mark = mark(&mut target, missing)?;
     let mut report = CopyReport::new(&source, &target, &copied, lost);
     report.is_marked = has_mark && missing.is_some();
@@ -244,6 +250,11 @@ pub(crate) fn run(options: &CopyOptions, screen: &Screen) -> Result<Verdict> {
         true => Verdict::Well,
         false => Verdict::Found,
     })
+}
+
+/// Whether the copy holds what the source holds, object by object.
+fn is_whole(options: &CopyOptions, copied: &Copied) -> bool {
+    options.from == 0 && copied.ending == Ending::Complete && copied.unreadable.is_empty()
 }
 
 /// Marks the target as a copy that is not whole, or (`None`) as one that is. What was written before is committed
