@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use pseudotape_farm_net::{Person, TLS_PORT};
+use pseudotape_farm_net::{Commands, NoCommands, Person, TLS_PORT};
 use pseudotape_human::Shell;
 
 pub(crate) const EXIT_CODES: &str = "\
@@ -36,7 +37,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serves a farm: one client on standard input and output, as sshd starts it, or all that come over TLS.
     #[command(after_help = EXAMPLES)]
-    Serve(ServeOptions),
+    Serve(Box<ServeOptions>),
     /// Lists who uses a farm from other hosts at this moment.
     Sessions(SessionsOptions),
     /// Ends a session, as if its link were cut. What its client was told as added is in the volume.
@@ -68,6 +69,16 @@ pub(crate) struct ServeOptions {
     /// certificate names it. Others read them (--owner) who are on the access list in that folder.
     #[arg(long)]
     pub private: bool,
+    /// Clients who are on the access list can have the executable files of this folder run, by their names and without
+    /// a shell ('pseudotape farm remote'). The folder and its files have to be root's or of the user who serves.
+    #[arg(long, value_name = "DIR")]
+    pub commands: Option<PathBuf>,
+    /// As whom these run, where root serves [default: nobody].
+    #[arg(long, value_name = "USER", requires = "commands")]
+    pub commands_user: Option<String>,
+    /// How long one of them may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds, requires = "commands")]
+    pub command_seconds: u64,
     /// Who the client is, for a key that is somebody's [default: the user of this process, at the host that ssh names].
     #[arg(long, value_name = "USER@HOST", conflicts_with = "tls")]
     pub user: Option<Person>,
@@ -87,6 +98,16 @@ pub(crate) struct ServeOptions {
     pub sessions: usize,
 }
 
+impl ServeOptions {
+    /// What clients may have run.
+    pub fn allowed_commands(&self) -> Result<Option<Commands>, NoCommands> {
+        let limit = Duration::from_secs(self.command_seconds);
+        let user = self.commands_user.as_deref();
+        let open = |folder: &PathBuf| Commands::open(folder, user, limit);
+        self.commands.as_ref().map(open).transpose()
+    }
+}
+
 /// An address with or without a port.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let bare = text
@@ -97,6 +118,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     address.or_else(|_| text.parse()).map_err(|_| {
         "it is no address of a host: 192.0.2.7, [2001:db8::7], with or without a :PORT; 0.0.0.0 are all".to_owned()
     })
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=86_400) => Ok(seconds),
+        _ => Err("it is a number from 1 to 86400".to_owned()),
+    }
 }
 
 fn sessions(text: &str) -> Result<usize, String> {

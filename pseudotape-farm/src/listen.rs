@@ -27,6 +27,7 @@ pub(crate) fn run(options: &ServeOptions, at: SocketAddr, roots: &[PathBuf]) -> 
     let files = files(options)?;
     // Whoever starts the service hears of it, and not the first client.
     TlsServer::new(&files)?;
+    options.allowed_commands()?;
     let listener = TcpListener::bind(at).with_context(|| {
         format!(
             "can't listen on {at}: another service may have the port, or the host not the address"
@@ -91,7 +92,15 @@ fn begin(
     if options.private {
         command.arg("--private");
     }
+    if options.commands.is_some() {
+        let seconds = options.command_seconds.to_string();
+        command.args(["--command-seconds", &seconds]);
+    }
+    if let Some(user) = &options.commands_user {
+        command.args(["--commands-user", user]);
+    }
     let files = [
+        ("--commands", &options.commands),
         ("--cert", &options.cert),
         ("--key", &options.key),
         ("--client-ca", &options.client_ca),
@@ -159,6 +168,7 @@ pub(crate) fn accepted(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Ve
                 roots,
                 person,
                 privately,
+                commands: options.allowed_commands()?,
                 way,
             };
             serve(link, &served)

@@ -50,6 +50,7 @@ fn over_stdio(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Verdict> {
         roots,
         person,
         privately,
+        commands: options.allowed_commands()?,
         way,
     };
     Ok(session(link, &served))

@@ -17,6 +17,7 @@ mod farm;
 mod library;
 mod ordered;
 mod referring;
+mod remote;
 mod rescue;
 mod travel;
 mod vault;
@@ -42,6 +43,7 @@ pub(crate) use ordered::Ordered;
 pub(crate) use referring::{
     CountSerials, DropOriginals, ListReferences, PurgeReferences, ReferVolume, Referring,
 };
+pub(crate) use remote::RunRemote;
 pub(crate) use rescue::RescueOptions;
 pub(crate) use travel::{
     BackUpVault, CatalogOf, GoOnline, InventoryForm, InventoryOf, ListInventory, RecoverVault,

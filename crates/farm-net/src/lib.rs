@@ -11,6 +11,7 @@
 mod access;
 mod client;
 mod codec;
+mod commands;
 mod error;
 #[cfg(any(test, feature = "fuzz"))]
 mod fuzz;
@@ -29,6 +30,7 @@ mod tls;
 
 pub use access::{ACCESS_NAME, ANY, AccessError, AccessList, BadPerson, Person};
 pub use client::{AddOrder, Client, Greeting, MergeOrder, Reached, ReleaseOrder, WrongFile};
+pub use commands::{Commands, MAX_OUTPUT, NoCommands};
 pub use error::{Error, Refusal};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::fuzz_packets;

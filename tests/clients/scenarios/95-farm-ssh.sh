@@ -43,6 +43,7 @@ mkdir out
 check "extract" "${far[@]}" extract all --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 far_farm_in_order
+says "CW-66: nothing is run where the server does not allow it" 2 "this server runs no commands" "${far[@]}" remote true
 
 # CW-42, CW-44: two hosts with volumes of their own in one root, by their keys
 mkdir own

@@ -19,7 +19,16 @@ for key in cert:ada.pem key:ada.key ca:ca.pem; do
     echo "tls-${key%%:*} = \"$WORK/${key##*:}\""
 done >farm.toml
 
+mkdir -m 755 commands
+cat >commands/hello <<'END'
+#!/bin/sh
+[ "$1" != --fail ] || exit "$2"
+echo "<$1> for $PSEUDOTAPE_FARM_PERSON"
+END
+chmod 755 commands/hello
+: >serve.log
 RUST_LOG=info pseudotape-farm serve --listen 127.0.0.1:0 --cert nas.pem --key nas.key --client-ca ca.pem --root farm \
+    --commands commands --commands-user "$(id -un)" \
     2>serve.log &
 server=$!
 trap 'kill $server 2>/dev/null; clean_up' EXIT
@@ -36,6 +45,13 @@ mkdir out
 check "extract" "${far[@]}" extract V --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 far_farm_in_order
+# CW-66: commands of the farm's host, of one folder
+says "a command answers" 0 "<a b> for ada@depot" "${far[@]}" remote hello 'a b'
+says "its exit status is told" 1 'pseudotape: hello ended with exit status 7' "${far[@]}" remote hello --fail 7
+says "a path is none" 2 "there is no such command '../hello' here" "${far[@]}" remote ../hello
+says "nor is what is not there" 2 "there is no such command 'rm' here" "${far[@]}" remote rm
+says "the server has it in its log" 0 'ada@depot: hello ended with exit status 7' cat serve.log
+says "a farm of this host has none" 2 "'farm remote' is for a farm of another host" pseudotape farm --root farm remote hello
 
 check "a tape of this host is written" pseudotape farm --root farm write V --all --to "$WORK/tape.ptape"
 says "its files go to the other one" 0 'T: 3 files added' "${far[@]}" add T --from "$WORK/tape.ptape"

@@ -7,6 +7,7 @@ use super::referring::{
     CountSerials, DropOriginals, ListReferences, PurgeReferences, ReferVolume, Referring,
     RestoreByItself,
 };
+use super::remote::RunRemote;
 use super::waiting::LockWait;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use pseudotape_farm::{Title, VolumeName};
@@ -93,6 +94,10 @@ pub(crate) enum FarmCommand {
     Config(FarmConfig),
     /// Says who may use this farm from other hosts. Nobody may before somebody is on the list.
     Acl(AclOptions),
+    /// Has a command run on the farm's host: one of those that its server allows, as the user that it says.
+    ///
+    /// What the command prints is printed here; its exit status is told. A server allows none by itself.
+    Remote(RunRemote),
     /// Lists which volumes have copies of which files, as the vault's catalog has it.
     ///
     /// It also says of each file whether it is there, removed, or released, and of each copy whether the volume still
@@ -137,6 +142,7 @@ impl FarmCommand {
             | FarmCommand::Verify(_)
             | FarmCommand::Config(_)
             | FarmCommand::Acl(_)
+            | FarmCommand::Remote(_)
             | FarmCommand::Refs(_)
             | FarmCommand::Purge(_)
             | FarmCommand::Serial(_)
@@ -156,6 +162,7 @@ impl FarmCommand {
             | FarmCommand::Verify(_)
             | FarmCommand::Config(_)
             | FarmCommand::Acl(_)
+            | FarmCommand::Remote(_)
             | FarmCommand::Refs(_)
             | FarmCommand::Purge(_)
             | FarmCommand::Serial(_)
@@ -192,6 +199,7 @@ impl FarmCommand {
             FarmCommand::Repair(repair) => (&mut repair.volume, None),
             FarmCommand::Config(_)
             | FarmCommand::Acl(_)
+            | FarmCommand::Remote(_)
             | FarmCommand::Refs(_)
             | FarmCommand::Purge(_)
             | FarmCommand::Serial(_)

@@ -13,6 +13,7 @@ mod releasing;
 mod remote;
 mod repairing;
 mod rereferring;
+mod running;
 mod script;
 mod shown;
 mod tapes;
@@ -20,6 +21,7 @@ mod tapes;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::bail;
 use nix::unistd::{User, getuid};
 use pseudotape_farm::{Marks, Root};
 use pseudotape_human::Screen;
@@ -56,6 +58,11 @@ pub(crate) fn run(
     if let Some(place) = remote::place(settings.root()?)? {
         return remote::run(options, &settings, &place, screen);
     }
+    if let FarmCommand::Remote(_) = &options.command {
+        bail!(
+            "'farm remote' is for a farm of another host (--root ssh:HOST: or tls:HOST:): a command of this one is run by its name"
+        );
+    }
     if let FarmCommand::Acl(acl) = &options.command {
         // Who may come in is said of a root, whoever has its volumes.
         return acl::run(acl, &Root::open(settings.root()?)?, screen);
@@ -72,6 +79,7 @@ pub(crate) fn run(
     match &options.command {
         FarmCommand::Config(_)
         | FarmCommand::Acl(_)
+        | FarmCommand::Remote(_)
         | FarmCommand::Refs(_)
         | FarmCommand::Purge(_)
         | FarmCommand::Serial(_)

@@ -18,6 +18,7 @@ use super::config::Settings;
 use super::reading::{ExtractedFiles, RebuiltVolume, ShownFinding, Verified, ensure_folder};
 use super::releasing::ReleasedFiles;
 use super::repairing::RepairedVolume;
+use super::running;
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
 use super::tapes::{self, TapeFile};
 use crate::Verdict;
@@ -62,6 +63,7 @@ pub(super) fn run(
         FarmCommand::Annotate(note) => annotate_file(note, settings, client()?, screen),
         FarmCommand::Rebuild(rebuild) => rebuild_volume(rebuild, settings, client()?, screen),
         FarmCommand::Repair(repair) => repair_volume(repair, settings, client()?, screen),
+        FarmCommand::Remote(command) => running::run(command, client()?, screen),
         FarmCommand::Acl(_) => here("farm acl"),
         FarmCommand::Config(_) => here("farm config"),
         FarmCommand::Write(write) => write_files(write, client()?, screen),

@@ -8,7 +8,7 @@ use pseudotape_farm::{Entry, Fault, Rebuilt, Repair, Title, VolumeName};
 
 use super::{Client, out_of_turn};
 use crate::error::Error;
-use crate::message::{Message, Remedied};
+use crate::message::{Ended, Message, Remedied};
 
 impl Client {
     /// Says how volumes are made by the commands that follow, and what is expected of those that are there.
@@ -44,6 +44,27 @@ impl Client {
         self.needs(2, what)?;
         let host = host.cloned();
         self.ordered(&Message::Whose { host }, |_| Err(out_of_turn()))
+    }
+
+    /// Has a command of the server run. `print` gets what it prints; standard error with `true`.
+    pub fn run(
+        &mut self,
+        name: &str,
+        arguments: Vec<Vec<u8>>,
+        mut print: impl FnMut(bool, &[u8]),
+    ) -> Result<Ended, Error> {
+        self.needs(2, "farm remote")?;
+        let name = name.to_owned();
+        let mut over = None;
+        self.ordered(&Message::Run { name, arguments }, |message| {
+            match message {
+                Message::Output { is_error, bytes } => print(is_error, &bytes),
+                Message::Ended(ended) => over = Some(ended),
+                _ => return Err(out_of_turn()),
+            }
+            Ok(())
+        })?;
+        over.ok_or_else(out_of_turn)
     }
 
     /// Notes something about a file, or takes the note away: the entry of the file, and where its capsule is.

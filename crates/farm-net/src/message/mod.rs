@@ -1,5 +1,7 @@
 //! What the packets say. Most kinds go one way only; contents of files go both ways.
 
+use std::fmt;
+
 use pseudotape_farm::{Damage, Entry, Fault, Remedy, Stamp, Title, VolumeName};
 
 use crate::error::Refusal;
@@ -402,6 +404,17 @@ pub enum Ended {
     TooLong(u32),
     /// It printed more than so many bytes, and was ended.
     TooMuch(u32),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Exited(status) => write!(f, "ended with exit status {status}"),
+            Ended::Killed(signal) => write!(f, "was ended by signal {signal}"),
+            Ended::TooLong(seconds) => write!(f, "took longer than {seconds} s, and was ended"),
+            Ended::TooMuch(bytes) => write!(f, "printed more than {bytes} bytes, and was ended"),
+        }
+    }
 }
 
 impl Ended {

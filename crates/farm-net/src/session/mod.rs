@@ -4,6 +4,7 @@ mod adding;
 mod caring;
 mod coming;
 mod giving;
+mod running;
 mod standing;
 mod trouble;
 
@@ -17,6 +18,7 @@ use standing::Whose;
 use trouble::{Trouble, bytes_of};
 
 use crate::access::{AccessList, Person};
+use crate::commands::Commands;
 use crate::error::{Error, Refusal};
 use crate::how::How;
 use crate::link::Link;
@@ -36,6 +38,8 @@ pub struct Served {
     pub person: Person,
     /// Each host has volumes of its own, and not those of all.
     pub privately: bool,
+    /// What clients may have run here, if anything.
+    pub commands: Option<Commands>,
     /// By which way it came, for people who look at the sessions.
     pub way: String,
 }
@@ -287,6 +291,11 @@ impl Client<'_> {
             Message::Whose { host } => {
                 self.whose = Whose::said(host, self.served.privately)?;
                 Ok(())
+            }
+            Message::Run { name, arguments } => {
+                let whom = (&self.served.person, self.root.as_path());
+                let commands = self.served.commands.as_ref();
+                running::run(link, commands, (&name, arguments), whom)
             }
             order => self.change(link, order),
         }

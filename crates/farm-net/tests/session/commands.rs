@@ -319,6 +319,7 @@ fn a_busy_volume_names_its_holder() {
     let served = Served {
         roots: vec![farm.root()],
         privately: false,
+        commands: None,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };
@@ -480,6 +481,7 @@ fn what_does_not_speak_the_protocol_is_refused() {
     let served = Served {
         roots: vec![farm.root()],
         privately: false,
+        commands: None,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use pseudotape_farm::{Existing, Extracted, Root, Title, Told, VolumeName};
 use pseudotape_farm_net::{
-    AccessList, AddOrder, Client, Error, HEADER_BYTES, How, Link, Pipe, Served, serve,
+    AccessList, AddOrder, Client, Commands, Error, HEADER_BYTES, How, Link, Pipe, Served, serve,
 };
 use tempfile::TempDir;
 
@@ -64,6 +64,8 @@ pub struct Farm {
     pub folder: TempDir,
     /// Each host has volumes of its own.
     pub privately: bool,
+    /// What clients may have run.
+    pub commands: Option<Commands>,
 }
 
 /// In memory, where there is such a folder: hundreds of farms are made, and each file of them is committed.
@@ -89,6 +91,7 @@ impl Farm {
         let farm = Farm {
             folder: tempfile::tempdir_in(memory()).unwrap(),
             privately: false,
+            commands: None,
         };
         fs::create_dir(farm.root()).unwrap();
         let person = "ada@depot".parse().unwrap();
@@ -124,6 +127,7 @@ impl Farm {
         let served = Served {
             roots: vec![self.root()],
             privately: self.privately,
+            commands: self.commands.clone(),
             way: "test".into(),
             person: person.parse().unwrap(),
         };

@@ -4,4 +4,5 @@ mod commands;
 mod common;
 mod later;
 mod private;
+mod remote;
 mod shared;
