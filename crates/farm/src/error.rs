@@ -1,5 +1,8 @@
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User, geteuid};
 
 use crate::directory::DirectoryError;
 use crate::entry::{Number, RecordError};
@@ -202,6 +205,25 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// What the command wants belongs to somebody else.
+    #[error(
+        "can't {action} {path}: {source}. {place} belongs to {owner}, and this is {user}: run this as {owner} or as root, or let \
+         root say 'chown -R {user} {place}'"
+    )]
+    NotOwner {
+        /// What.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What is there of that.
+        place: PathBuf,
+        /// Whose that is.
+        owner: String,
+        /// Who wants it.
+        user: String,
+        /// Why not.
+        source: io::Error,
+    },
     /// No file has the title.
     #[error("{title} is not in volume {volume}")]
     NoTitle {
@@ -366,6 +388,16 @@ impl Error {
         let (path, source) = (path.as_ref().to_owned(), source.into());
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path },
+            io::ErrorKind::PermissionDenied if let Some((place, owner)) = of_another(&path) => {
+                Error::NotOwner {
+                    action,
+                    path,
+                    place,
+                    owner: name_of(owner),
+                    user: name_of(geteuid()),
+                    source,
+                }
+            }
             _ => Error::Host {
                 action,
                 path,
@@ -383,4 +415,18 @@ impl Error {
             other => Error::host("write", path, io::Error::other(other)),
         }
     }
+}
+
+/// What is there of a path, and whose it is, where that is somebody else than this user.
+fn of_another(path: &Path) -> Option<(PathBuf, Uid)> {
+    let found = path.ancestors().find_map(|place| {
+        let found = std::fs::symlink_metadata(place).ok()?;
+        Some((place.to_owned(), Uid::from_raw(found.uid())))
+    });
+    found.filter(|(_, owner)| *owner != geteuid())
+}
+
+fn name_of(user: Uid) -> String {
+    let found = User::from_uid(user).ok().flatten();
+    found.map_or_else(|| user.to_string(), |user| user.name)
 }

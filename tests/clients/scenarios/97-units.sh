@@ -5,7 +5,7 @@
 # A place that this user can reach, and programs that he can start.
 place=$(mktemp -d /tmp/pseudotape-units.XXXXXX)
 trap 'clean_up; rm -rf "$place"' EXIT
-for program in pseudotape-dev pseudotape-mirror pseudotape-rmt; do cp "$PSEUDOTAPE_BIN/$program" "$place"; done
+for program in pseudotape-dev pseudotape-mirror pseudotape-rmt pseudotape-farm; do cp "$PSEUDOTAPE_BIN/$program" "$place"; done
 for name in own far; do check "create $name" pseudotape create "$place/$name.ptape"; done
 chown -R nobody:tape "$place"
 chmod 750 "$place"
@@ -20,7 +20,7 @@ rights() {
         "--bounding-set=$ambient" "--inh-caps=$ambient" "--ambient-caps=$ambient"
 }
 
-for unit in pseudotape pseudotape-mirror pseudotape-rmt; do
+for unit in pseudotape pseudotape-mirror pseudotape-rmt pseudotape-farm; do
     same "the unit $unit runs as its user, in group tape" "User=pseudotape Group=tape" \
         "$(grep -E '^(User|Group)=' "$PT_ROOT/packaging/systemd/$unit.service" | sort -r | paste -sd' ')"
 done
@@ -86,6 +86,42 @@ check "a remote tape takes a copy" pseudotape copy "$place/a.ptape" "rmt:vault:t
 check "and has it" pseudotape compare "$place/a.ptape" "rmt:vault:tape,rsh=$WORK/rsh"
 kill $server && wait $server 2>/dev/null
 drive_down
+
+# A farm is served by its user, in a root of that user's.
+mkdir "$place/served" few && seq 1000 >few/one && seq 10 >few/two
+new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365)
+by=(-CA "$place/ca.pem" -CAkey ca.key -addext "basicConstraints=critical,CA:FALSE")
+{
+    "${new[@]}" -subj "/CN=An authority" -keyout ca.key -out "$place/ca.pem"
+    "${new[@]}" "${by[@]}" -subj /CN=nas -addext subjectAltName=IP:127.0.0.1 -keyout "$place/nas.key" -out "$place/nas.pem"
+    "${new[@]}" "${by[@]}" -subj /CN=ada@depot -keyout ada.key -out ada.pem
+} 2>openssl.log || fail "make certificates" "$(cat openssl.log)"
+printf 'tls-cert = "%s"\ntls-key = "%s"\ntls-ca = "%s"\n' "$WORK/ada.pem" "$WORK/ada.key" "$place/ca.pem" >farm.toml
+chown -R nobody:tape "$place/served" "$place"/nas.* "$place/ca.pem"
+: >farm.err
+# shellcheck disable=SC2046
+(umask 077 && RUST_LOG=info exec setpriv $(rights pseudotape-farm) "$place/pseudotape-farm" serve --listen 127.0.0.1:0 \
+    --cert "$place/nas.pem" --key "$place/nas.key" --client-ca "$place/ca.pem" --root "$place/served") 2>farm.err &
+server=$!
+until grep -q 'served on 127.0.0.1:' farm.err || ! kill -0 $server 2>/dev/null; do sleep 0.05; done
+far=(pseudotape farm --config farm.toml --root "tls:127.0.0.1:$(sed -n 's/.*served on 127.0.0.1://p' farm.err):")
+check "ada comes in" pseudotape farm acl add ada@depot --root "$place/served"
+check "the service adds" "${far[@]}" add V few
+same "as its user" nobody "$(stat -c %U "$place/served/V")"
+says "lists" 0 'few/' "${far[@]}" ls V
+mkdir out
+check "gives back" "${far[@]}" extract V --all -C out
+check "all of it" diff -r --no-dereference few out/few
+rm "$place/served/V/FILE000.dir"
+check "and repairs" "${far[@]}" repair V --yes
+says "so that all is well" 0 '; 0 findings' "${far[@]}" verify V
+says "root hears that the service can't change what root makes" 0 'belongs to nobody, who can.t change a volume that root makes' \
+    pseudotape farm copy R few --root "$place/served"
+seq 5 >few/three
+says "nor can it" 2 "R belongs to root, and this is nobody: .*chown -R nobody $place/served/R" "${far[@]}" add R few
+check "the way out" chown -R nobody "$place/served/R"
+says "is one" 0 '1 file added' "${far[@]}" add R few
+kill $server && wait $server 2>/dev/null
 if [ "$FRONT" = cuse ]; then
     chown "${cuse% *}" /dev/cuse && chmod "${cuse#* }" /dev/cuse
 fi

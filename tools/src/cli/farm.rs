@@ -180,6 +180,17 @@ impl FarmCommand {
         }
     }
 
+    /// Whether it can make a volume.
+    pub fn makes(&self) -> bool {
+        matches!(
+            self,
+            FarmCommand::Copy(_)
+                | FarmCommand::Add(_)
+                | FarmCommand::CompareAdd(_)
+                | FarmCommand::Merge(_)
+        )
+    }
+
     /// The volume that a serial number is said of, and the references that its files get.
     pub fn numbered(&mut self) -> Option<(&mut VolumeName, Option<&Referring>)> {
         Some(match self {

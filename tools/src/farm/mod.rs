@@ -18,13 +18,14 @@ mod script;
 mod shown;
 mod tapes;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
-use nix::unistd::{User, getuid};
-use pseudotape_farm::{Marks, Root};
-use pseudotape_human::Screen;
+use nix::unistd::{Uid, User, geteuid, getuid};
+use pseudotape_farm::{Marks, Root, VolumeName};
+use pseudotape_human::{Screen, printable, shell_word};
 
 use crate::Verdict;
 use crate::cli::{ConfigCommand, FarmCommand, FarmOptions};
@@ -40,6 +41,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<Verdict> {
     let settings = Settings::read(&options, vault)?;
     referring::number(&mut options, &settings)?;
+    let volume = options.command.numbered().map(|(name, _)| name.clone());
     let options = &options;
     if let FarmCommand::Config(config) = &options.command {
         return match config.command {
@@ -68,6 +70,9 @@ pub(crate) fn run(
         return acl::run(acl, &Root::open(settings.root()?)?, screen);
     }
     let root = settings.volumes(options.command.changes())?;
+    if let (true, Some(volume)) = (options.command.makes(), &volume) {
+        warn_of_owner(&root, volume);
+    }
     let root = waiting(root, settings.lock_wait());
     let marks = Marks::compressed(settings.compression.value);
     let root = root.marking(marks.with_folders(options.command.structured()));
@@ -100,6 +105,24 @@ pub(crate) fn run(
         FarmCommand::Repair(repair) => repairing::run(repair, root, screen),
         FarmCommand::Refer(refer) => rereferring::run(refer, &asked, screen),
     }
+}
+
+/// A volume that root makes in the root of another user is not that user's: a service that serves it could not change
+/// it. It stays root's all the same: files that only root could read would else become that user's.
+fn warn_of_owner(root: &Root, volume: &VolumeName) {
+    let owner = std::fs::metadata(root.path()).map_or(0, |found| found.uid());
+    let place = root.path().join(volume.as_str());
+    if !geteuid().is_root() || owner == 0 || std::fs::symlink_metadata(&place).is_ok() {
+        return;
+    }
+    let user = User::from_uid(Uid::from_raw(owner)).ok().flatten();
+    let user = user.map_or_else(|| owner.to_string(), |user| user.name);
+    eprintln!(
+        "pseudotape: the farm {} belongs to {user}, who can't change a volume that root makes: run this as {user} \
+         ('runuser -u {user} -- pseudotape farm ...'), or say afterwards: chown -R {user} {}",
+        printable(&root.path().display().to_string()),
+        shell_word(place.display().to_string())
+    );
 }
 
 /// Who runs this command.
