@@ -17,7 +17,7 @@ use pseudotape_control::{
 };
 use pseudotape_human::offered::leaves;
 use pseudotape_image::{Access, FileStore, Image};
-use pseudotape_tape::Mark;
+use pseudotape_tape::{Attribute, AttributeFormat, Attributes, Mark};
 use serde_json::Value;
 
 /// Held while a command runs and while an image is closed: until its exec is over a child has a copy of every
@@ -72,6 +72,24 @@ impl Place {
             image.append_block(text).unwrap();
             image.append_marks(Mark::Filemark, 1).unwrap();
         }
+        finish(image);
+    }
+
+    /// The same, with what programs keep beside the data: text, and bytes that are none and have no name.
+    fn with_attributes(&self, name: &str) {
+        self.image(name);
+        let attribute = |format, value: &[u8]| Attribute {
+            format,
+            value: value.to_vec(),
+        };
+        let attributes: Attributes = [
+            (0x0803, attribute(AttributeFormat::Text, b"monday")),
+            (0x1400, attribute(AttributeFormat::Binary, &[7; 9])),
+        ]
+        .into_iter()
+        .collect();
+        let mut image = open(&self.path(name));
+        image.set_attributes(&attributes).unwrap();
         finish(image);
     }
 
@@ -388,7 +406,8 @@ fn images(place: &Place, see: &mut impl FnMut(&str, Value)) {
     place.damaged("bad.ptape");
     see("create", place.json(0, "create new.ptape --capacity 1M"));
     see("create", place.json(0, "create endless.ptape"));
-    for name in ["a.ptape", "bad.ptape", "endless.ptape"] {
+    place.with_attributes("kept.ptape");
+    for name in ["a.ptape", "kept.ptape", "bad.ptape", "endless.ptape"] {
         see("info", place.json(0, &format!("info {name}")));
         see("ls", place.json(0, &format!("ls {name}")));
     }
