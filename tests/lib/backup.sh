@@ -243,6 +243,8 @@ bacula_kill() {
 amanda_library() {
     if [ "$FRONT" = cuse ]; then
         example amanda-library.conf
+    elif [ "$FRONT" = scsi ]; then
+        example amanda-library.conf | here
     else
         # what is special for a FUSE mount takes the place of the node
         example amanda-mtx.conf >special.conf

@@ -73,7 +73,8 @@ scsi_nodes() {
         NODE=${NODES[0]-} REWIND=${REWINDING[0]-}
     }
     # as udev does it, which no guest has
-    [ -z "$NODE" ] || { chgrp tape "${NODES[@]}" "${REWINDING[@]}" && chmod 660 "${NODES[@]}" "${REWINDING[@]}"; }
+    local all=("${NODES[@]}" "${REWINDING[@]}" "${CHANGERS[@]}")
+    [ -z "$NODE" ] || { chgrp tape "${all[@]}" && chmod 660 "${all[@]}"; }
 }
 
 # daemon_gone SECONDS: waits for the daemon's end; its exit code is in $daemon_code

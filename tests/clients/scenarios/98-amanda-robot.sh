@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # PT-13, PT-17. Amanda's chg-robot with a library of two drives: amlabel and amtape, an amdump over three cartridges,
-# amfetchdump by the changer, and amrestore from a drive's node, cartridge by cartridge. On CUSE it has the node and mtx. On a
-# FUSE mount it has `pseudotape changer` as its mtx.
+# amfetchdump by the changer, and amrestore from a drive's node, cartridge by cartridge. On CUSE and on a SCSI library
+# it has the node and mtx. On a FUSE mount it has `pseudotape changer` as its mtx.
 
 . "$PT_ROOT/tests/lib/backup.sh"
 export CHECK_SECONDS=600 # in a guest beside other work a step takes a minute
@@ -59,7 +59,7 @@ for drive in 0 1; do check "amtape eject of drive $drive" "${amanda[@]}" amtape 
 same "each cartridge is in its own slot again" "slot1 PT0001L5 slot2 PT0002L5 slot3 PT0003L5" \
     "$(pseudotape library show | grep -o 'slot[0-9] \[PT[^]]*' | tr -d '[' | xargs)"
 device=tape:${NODES[0]}
-[ "$FRONT" = cuse ] || device=tape:/mnt/nodes/npmtm0
+[ "$FRONT" != fuse ] || device=tape:/mnt/nodes/npmtm0
 for number in 1 2 3; do
     check "cartridge $number comes into drive 0" pseudotape library move "PT000${number}L5" drive0
     says "amrestore of cartridge $number" 0 "Restoring from tape DAILY-$number" "${amanda[@]}" sh -c "cd restored && exec amrestore $device"
