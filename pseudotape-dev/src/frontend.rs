@@ -125,6 +125,19 @@ impl Frontend {
         }
     }
 
+    /// The nodes of changers, by their numbers.
+    #[must_use]
+    pub fn changer_nodes(&self, changers: &Changers) -> Vec<PathBuf> {
+        match self.serving {
+            Serving::Cuse(_) => {
+                let names = (0..).zip(changers.owners());
+                let nodes = names.map(|(number, _)| Path::new("/dev").join(changer_node(number)));
+                nodes.collect()
+            }
+            Serving::Fuse(..) => Vec::new(),
+        }
+    }
+
     /// For a person: which frontend serves and why, and to which programs its nodes are no tapes.
     #[must_use]
     pub fn description(&self) -> String {
@@ -290,10 +303,15 @@ fn slave_nodes(drives: &[Arc<TapeDrive>]) -> BTreeMap<String, (u32, Option<u32>)
         .collect()
 }
 
+/// The name of a changer's node.
+fn changer_node(number: u32) -> String {
+    format!("pmch{number}")
+}
+
 /// The nodes of changers: `pmch0` and so on. Only CUSE can carry the requests that programs send to a changer.
 fn changer_nodes(changers: &Changers) -> impl Iterator<Item = (String, Arc<dyn CharDevice>)> {
     (0..).zip(changers.owners()).map(|(number, changer)| {
-        let name = format!("pmch{number}");
+        let name = changer_node(number);
         let node = ChangerNode::new(name.clone(), number, Arc::clone(changer));
         let node: Arc<dyn CharDevice> = Arc::new(node);
         (name, node)

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -19,7 +20,7 @@ use crate::config::{Config, MAX_DRIVES};
 use crate::ends::Ends;
 use crate::event::Event;
 use crate::frontend::{self, Frontend};
-use crate::library::{Libraries, ServedLibrary, take_libraries};
+use crate::library::{Libraries, ServedLibrary, ServesNodes, take_libraries};
 use crate::listening::{control_in_words, listen_control, listen_for_signals};
 use crate::scsi_here;
 use crate::tape_drive::TapeDrive;
@@ -43,6 +44,7 @@ struct Drives {
     libraries: Libraries,
     desk: Option<Arc<Desk>>,
     frontend: &'static str,
+    changer_nodes: Vec<PathBuf>,
     lent: Lent,
 }
 
@@ -80,11 +82,13 @@ pub fn run(config: &Config, mut readiness: Readiness) -> Result<Ended> {
     let libraries = start_libraries(config, &mut drives, &desk, &ends)?;
     let libraries = Libraries::new(libraries, &config.changers);
     let frontend = frontend::start(config, &drives, libraries.changers(), &events)?;
+    let changer_nodes = frontend.changer_nodes(libraries.changers());
     let operator = Arc::new(Drives {
         drives,
         libraries,
         desk,
         frontend: frontend.name(),
+        changer_nodes,
         lent: config.control.lent.clone(),
     });
     let control = listen_control(&config.control, &operator)
@@ -356,11 +360,26 @@ impl Drives {
                 return Ok(Response::Faults(drive.inject(&remove, &faults)?));
             }
             Request::Libraries { .. } | Request::Library { .. } | Request::Changer { .. } => {
-                let done = self.libraries.act(&request, peer);
+                let done = self.libraries.act(&request, peer, self);
                 return done.unwrap_or_else(|| bail!("it is no request of a library"));
             }
         };
         Ok(Response::Done { message })
+    }
+}
+
+impl ServesNodes for Drives {
+    fn of_changer(&self, number: usize) -> Vec<PathBuf> {
+        self.changer_nodes
+            .get(number)
+            .cloned()
+            .into_iter()
+            .collect()
+    }
+
+    fn of_drive(&self, number: u32) -> Vec<PathBuf> {
+        let drive = self.find(number).map(|drive| drive.status().nodes);
+        drive.unwrap_or_default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The drives, as the control socket sees them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
@@ -7,7 +8,7 @@ use pseudotape_control::{
     Conversation, DriveStatus, Operator, Peer, PositionStatus, Request, Response, Status,
     VaultStatus, mirror,
 };
-use pseudotape_dev::library::Libraries;
+use pseudotape_dev::library::{Libraries, ServesNodes};
 use pseudotape_dev::vault::{Desk, Volumes, Wanted};
 use pseudotape_human::explain;
 use pseudotape_sink::Lent;
@@ -84,16 +85,12 @@ impl Drives {
     }
 
     pub(crate) fn status(&self, tree: &Tree, served: &Served) -> DriveStatus {
-        // Whoever wants the status sees no nodes where the kernel has none.
-        let address = tree.address().ok().flatten();
-        let nodes = address.map(|address| system::nodes(&address));
-        let nodes = nodes.unwrap_or_default();
         let status = served.drive().status();
         let mode = served.mode().unwrap_or_default();
         let library = self.devices.libraries.of_drive(status.drive);
         DriveStatus {
             library: library.map(|library| library.name().to_owned()),
-            nodes,
+            nodes: nodes(tree),
             // The driver is the kernel's: only the tape is known here.
             flags: Vec::new(),
             position: status.position.map(|position| PositionStatus {
@@ -189,12 +186,31 @@ impl Drives {
                 return Ok(Response::Mirror { drive, told });
             }
             Request::Libraries { .. } | Request::Library { .. } | Request::Changer { .. } => {
-                let done = self.devices.libraries.act(&request, peer);
+                let done = self.devices.libraries.act(&request, peer, self);
                 return done.unwrap_or_else(|| bail!("it is no request of a library"));
             }
         };
         Ok(Response::Done { message })
     }
+}
+
+impl ServesNodes for Drives {
+    fn of_changer(&self, number: usize) -> Vec<PathBuf> {
+        let served = self.devices.changers.get(number);
+        served.map_or_else(Vec::new, |(tree, _)| nodes(tree))
+    }
+
+    fn of_drive(&self, number: u32) -> Vec<PathBuf> {
+        let mut drives = self.devices.drives.iter();
+        let served = drives.find(|(_, served)| served.drive().number() == number);
+        served.map_or_else(Vec::new, |(tree, _)| nodes(tree))
+    }
+}
+
+/// The nodes of a device. Whoever wants the status sees none where the kernel has none.
+fn nodes(tree: &Tree) -> Vec<PathBuf> {
+    let address = tree.address().ok().flatten();
+    address.map_or_else(Vec::new, |address| system::nodes(&address))
 }
 
 impl Operator for Drives {

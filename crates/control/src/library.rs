@@ -90,6 +90,9 @@ pub struct LibraryStatus {
     /// Its folder.
     #[serde(default)]
     pub folder: PathBuf,
+    /// The nodes of its changer; none where programs reach it by the control socket only.
+    #[serde(default)]
+    pub nodes: Vec<PathBuf>,
     /// The transports.
     pub transports: SpanStatus,
     /// The slots.
@@ -151,6 +154,9 @@ pub struct ElementStatus {
     /// A drive: the program that has it open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
+    /// A drive: its nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<PathBuf>,
     /// A drive: a program has locked it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub locked: bool,

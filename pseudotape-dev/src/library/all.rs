@@ -1,13 +1,22 @@
 //! All libraries and changers of a daemon, as the control socket sees them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use pseudotape_control::{Conversation, Peer, Request, Response};
+use pseudotape_control::{Conversation, LibraryStatus, Peer, Request, Response};
 use pseudotape_rack::ChangerPlace;
 
 use super::changers::Changers;
 use super::served::ServedLibrary;
+
+/// What a daemon knows of its nodes.
+pub trait ServesNodes {
+    /// The nodes of the changer with this number.
+    fn of_changer(&self, number: usize) -> Vec<PathBuf>;
+    /// The nodes of the drive with this number.
+    fn of_drive(&self, number: u32) -> Vec<PathBuf>;
+}
 
 /// The libraries that a daemon serves, and the changers of elsewhere.
 #[derive(Default)]
@@ -90,9 +99,14 @@ impl Libraries {
     }
 
     /// Does what is asked of libraries and changers; `None`: the request is about something else.
-    pub fn act(&self, request: &Request, peer: Peer) -> Option<Result<Response>> {
+    pub fn act(
+        &self,
+        request: &Request,
+        peer: Peer,
+        nodes: &dyn ServesNodes,
+    ) -> Option<Result<Response>> {
         match request {
-            Request::Libraries { library } => Some(self.status(library.as_deref())),
+            Request::Libraries { library } => Some(self.status(library.as_deref(), nodes)),
             Request::Library { library, order } => {
                 let name = library.as_deref();
                 Some(match self.changers.other(name) {
@@ -112,13 +126,31 @@ impl Libraries {
         }
     }
 
-    fn status(&self, name: Option<&str>) -> Result<Response> {
-        let libraries = match (self.changers.other(name), name) {
+    fn status(&self, name: Option<&str>, nodes: &dyn ServesNodes) -> Result<Response> {
+        let mut libraries = match (self.changers.other(name), name) {
             (Some(other), _) => vec![other.status()?],
             (None, None) => self.own.iter().map(|library| library.status()).collect(),
             (None, Some(_)) => vec![self.find(name)?.status()],
         };
+        for library in &mut libraries {
+            self.name_nodes(library, nodes);
+        }
         Ok(Response::Libraries { libraries })
+    }
+
+    /// Says where programs find a changer, and the drives of one that is this daemon's.
+    fn name_nodes(&self, library: &mut LibraryStatus, nodes: &dyn ServesNodes) {
+        let mut named = self.changers.named();
+        if let Some(number) = named.position(|(name, _)| name == library.name) {
+            library.nodes = nodes.of_changer(number);
+        }
+        if self.own.iter().any(|own| own.name() == library.name) {
+            for element in &mut library.elements {
+                if let Some(number) = library.drives.number(element.at) {
+                    element.nodes = nodes.of_drive(library.first_drive + u32::from(number));
+                }
+            }
+        }
     }
 
     /// Speaks the protocol of remote changers, where that is asked for.

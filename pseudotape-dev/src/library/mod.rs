@@ -9,7 +9,7 @@ mod served;
 mod show;
 mod taken;
 
-pub use all::Libraries;
+pub use all::{Libraries, ServesNodes};
 pub use changers::Changers;
 pub use delay::Times;
 pub use served::ServedLibrary;

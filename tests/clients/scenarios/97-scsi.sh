@@ -35,6 +35,7 @@ same "nothing has moved" 2/0 "$(position)"
 mt-st -f "$NODE" rewind
 check "the data are what was written" cmp data <(dd if="$NODE" bs=10000 status=none)
 
+says "the library's status names its node" 0 '"nodes": *\[[[:space:]]*"/dev/pmch0"' pseudotape library list --json
 check "sg_reset of the changer" sg_reset --device /dev/pmch0
 timeout 400 python3 "$PT_ROOT/tests/clients/tools/scsi.py" "$NODE" /dev/pmch0 | tee -a "$RESULTS"
 same "it was tried to its end" 0 "${PIPESTATUS[0]}"

@@ -82,6 +82,7 @@ fn as_library(layout: &Layout) -> LibraryStatus {
         name: String::new(),
         identity: Default::default(),
         folder: Default::default(),
+        nodes: Vec::new(),
         transports: span(ElementKind::Transport),
         slots: span(ElementKind::Storage),
         import_export: span(ElementKind::ImportExport),

@@ -77,6 +77,11 @@ fn cabinet(library: &LibraryStatus, screen: &Screen) -> String {
         "  folder   {}",
         printable(&library.folder.display().to_string())
     ));
+    if !library.nodes.is_empty() {
+        let nodes = library.nodes.iter().map(|node| node.display().to_string());
+        let nodes: Vec<String> = nodes.collect();
+        line(format!("  nodes    {}", printable(&nodes.join(" "))));
+    }
     let size = match library.capacity_bytes {
         Some(bytes) => format!("of {}", HumanBytes(bytes)),
         None => "without a limit".to_owned(),
@@ -100,9 +105,10 @@ fn cabinet(library: &LibraryStatus, screen: &Screen) -> String {
     for number in 0..library.drives.count {
         let at = library.drives.first.saturating_add(number);
         let element = full.get(&at).copied();
-        let drive = library.first_drive + u32::from(number);
         let what = drive_words(library, element, screen);
-        let node = format!("pmtm{drive}");
+        // The one that rewinds.
+        let node = element.and_then(|element| element.nodes.first()?.file_name());
+        let node = printable(&node.unwrap_or_default().to_string_lossy());
         let cell = cell(element, width);
         line(
             format!("  drive{number:<3} {cell} {node:<7} {what}")
@@ -286,6 +292,7 @@ mod tests {
                 "S1".into(),
             ],
             folder: "/srv/vault".into(),
+            nodes: vec!["/dev/pmch0".into()],
             transports: span(1, 1),
             slots: span(1025, 5),
             import_export: span(769, 1),
@@ -297,6 +304,7 @@ mod tests {
             elements: vec![
                 ElementStatus {
                     source: Some(1026),
+                    nodes: vec!["/dev/pmtm4".into(), "/dev/npmtm4".into()],
                     open: Some("tar (pid 7)".into()),
                     ..element(257, "PT0002L5")
                 },
@@ -311,6 +319,7 @@ mod tests {
             text.contains("drive0") && text.contains("pmtm4   from slot2, open by tar (pid 7)\n"),
             "{text}"
         );
+        assert!(text.contains("\n  nodes    /dev/pmch0\n"), "{text}");
         assert!(text.contains("  slot1 [PT0001L5"), "{text}");
         assert!(!text.contains('\x1b'), "{text}");
         assert_eq!(text.matches("slot").count(), 6, "{text}");

@@ -180,6 +180,7 @@ mod tests {
             name: "vault".into(),
             identity: Default::default(),
             folder: "/srv".into(),
+            nodes: Vec::new(),
             transports: span(1, 1),
             slots: span(1025, 3),
             import_export: span(769, 1),
