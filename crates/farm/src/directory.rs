@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 
 use crate::entry::{Entry, MAX_RECORD_BYTES, Number};
 use crate::title::Title;
+use crate::titles::Titles;
 
 /// Its first bytes.
 pub const DIRECTORY_MAGIC: [u8; 16] = *b"pseudotape farm\n";
@@ -76,13 +77,23 @@ impl Marks {
 }
 
 /// All that a volume has, by title and in the order of numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Directory {
     marks: Marks,
     next: Number,
     entries: Vec<Entry>,
-    by_title: HashMap<Title, usize>,
+    by_title: Titles,
 }
+
+impl PartialEq for Directory {
+    /// Where the titles are follows from the files.
+    fn eq(&self, other: &Self) -> bool {
+        let of = |one: &Self| (one.marks, one.next);
+        of(self) == of(other) && self.entries == other.entries
+    }
+}
+
+impl Eq for Directory {}
 
 /// Where a record stands in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +130,7 @@ impl Default for Directory {
             marks: Marks::default(),
             next: Number::FIRST,
             entries: Vec::new(),
-            by_title: HashMap::new(),
+            by_title: Titles::default(),
         }
     }
 }
@@ -156,7 +167,7 @@ impl Directory {
     /// The file with this title.
     #[must_use]
     pub fn find(&self, title: &Title) -> Option<&Entry> {
-        self.entries.get(*self.by_title.get(title)?)
+        self.by_title.find(title, &self.entries)
     }
 
     /// Puts files in, in the place of those that have their titles.
@@ -170,7 +181,7 @@ impl Directory {
             .retain(|entry| !added.contains_key(&entry.title));
         self.entries.extend(added.into_values());
         self.entries.sort_by_key(|entry| entry.number);
-        self.by_title = places(&self.entries);
+        self.by_title = Titles::of(&self.entries).expect("each title once");
     }
 
     /// The bytes.
@@ -265,10 +276,8 @@ impl Directory {
         {
             return Err(damaged("a number is in use that is not used yet"));
         }
-        let by_title = places(&entries);
-        if by_title.len() != entries.len() {
-            return Err(damaged("it has not as many files as its header says"));
-        }
+        let by_title = Titles::of(&entries);
+        let by_title = by_title.ok_or_else(|| damaged("it has two files of one title"))?;
         Ok(Directory {
             marks: header.marks,
             next: header.next,
@@ -325,14 +334,6 @@ impl Header {
 
 fn damaged(what: &str) -> DirectoryError {
     DirectoryError::Damaged(what.to_owned())
-}
-
-/// Where each title is.
-fn places(entries: &[Entry]) -> HashMap<Title, usize> {
-    let titles = entries.iter().enumerate();
-    titles
-        .map(|(at, entry)| (entry.title.clone(), at))
-        .collect()
 }
 
 /// The bytes with the checksums and the length that a header of theirs should have.

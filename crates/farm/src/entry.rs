@@ -7,6 +7,7 @@ use std::num::NonZeroU64;
 use pseudotape_pax::{Records, Time, pairs};
 use uuid::Uuid;
 
+pub use crate::digest::Digest;
 use crate::title::Title;
 
 /// The latest version of the record that this program writes: that of a capsule whose archive is compressed.
@@ -140,22 +141,6 @@ impl Stamp {
     }
 }
 
-/// A BLAKE3 digest.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Digest(pub [u8; 32]);
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        blake3::Hash::from_bytes(self.0).to_hex().fmt(f)
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// What a volume knows of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -270,12 +255,8 @@ impl Entry {
         let state = STATES.iter().find(|(_, known)| *known == state);
         let number = NonZeroU64::new(fields.number("number")?);
         let title = fields.value("title").and_then(Title::new);
-        let digest = match fields.text("blake3") {
-            Some(text) => {
-                let hash = blake3::Hash::from_hex(text);
-                let hash = hash.map_err(|_| RecordError::Value("blake3"))?;
-                Some(Digest(*hash.as_bytes()))
-            }
+        let digest = match fields.value("blake3") {
+            Some(text) => Some(Digest::from_hex(text).ok_or(RecordError::Value("blake3"))?),
             None => None,
         };
         let created = match fields.text("created") {
@@ -337,13 +318,20 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn of(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let mut fields = Fields::default();
+        let mut next = 0;
         for pair in pairs(bytes) {
             let (key, value) = pair.map_err(RecordError::Malformed)?;
             fields.first.get_or_insert(key);
-            let at = KEYS.iter().position(|known| known.as_bytes() == key);
-            if let Some(place) = at.and_then(|at| fields.values.get_mut(at)) {
+            // As they are written, each comes behind the one before; but in whichever order they come, they are found.
+            let behind = KEYS.iter().enumerate().skip(next);
+            let mut known = behind.chain(KEYS.iter().enumerate());
+            let at = known.find(|(_, known)| known.as_bytes() == key);
+            if let Some(at) = at.map(|(at, _)| at)
+                && let Some(place) = fields.values.get_mut(at)
+            {
                 // Of a key that stands twice the last one counts.
                 *place = Some(value);
+                next = at + 1;
             }
         }
         Ok(fields)

@@ -8,6 +8,7 @@
 )]
 
 mod capsule;
+mod digest;
 mod directory;
 mod entry;
 mod error;
@@ -23,6 +24,7 @@ mod standing;
 mod step;
 mod structure;
 mod title;
+mod titles;
 mod volume;
 mod waiting;
 

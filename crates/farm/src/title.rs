@@ -69,6 +69,10 @@ impl Title {
 /// For people: what a terminal would obey, and what is no text, is shown in escapes.
 impl fmt::Display for Title {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+        if let Some(text) = self.text().filter(|_| self.0.iter().all(is_plain)) {
+            return f.write_str(text);
+        }
         for chunk in self.0.utf8_chunks() {
             for c in chunk.valid().chars() {
                 match c.is_control() {

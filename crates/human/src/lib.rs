@@ -47,7 +47,7 @@ pub use manual::{Manual, Page, PagesError, file_page, pages_of, write_pages};
 pub use nearest::{did_you_mean, field_meant, nearest};
 pub use process::program_name;
 #[cfg(feature = "commands")]
-pub use screen::{Alignment, Paint, Report, Screen, json_line, json_text};
+pub use screen::{Alignment, Cells, Paint, Report, Screen, json_line, json_text};
 pub use size::{
     CapacityBytes, HumanBytes, Portion, SizeError, parse_capacity, parse_portion, parse_size,
 };

@@ -1,7 +1,9 @@
 //! What is printed of a farm. The JSON forms are the tables of docs/FARM.md.
 
+use std::fmt::Display;
+
 use pseudotape_farm::{Entry, Number, Time, Title};
-use pseudotape_human::{Alignment, HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_human::{Alignment, Cells, HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_vault::time_words;
 use serde::Serialize;
 
@@ -101,10 +103,14 @@ impl ShownFile {
     }
 
     pub(super) fn state_words(&self, screen: &Screen) -> String {
-        match self.state {
-            "ok" => "ok".to_owned(),
-            state => screen.paint(Paint::Bad, state),
-        }
+        state_words(self.state, screen)
+    }
+}
+
+fn state_words(state: &str, screen: &Screen) -> String {
+    match state {
+        "ok" => "ok".to_owned(),
+        state => screen.paint(Paint::Bad, state),
     }
 }
 
@@ -190,36 +196,88 @@ impl Report for FileList {
             return format!("no file is in {}\n", printable(&self.volume));
         }
         let is_compressed = self.files.iter().any(|file| file.stored.is_some());
-        let mut columns = vec![
-            ("number", Alignment::Right),
-            ("state", Alignment::Left),
-            ("size", Alignment::Right),
-            ("stored", Alignment::Right),
-            ("modified", Alignment::Left),
-            ("title", Alignment::Left),
-        ];
-        if !is_compressed {
-            columns.retain(|(name, _)| *name != "stored");
+        let mut cells = Cells::default();
+        for file in &self.files {
+            let state = file.state_words(screen);
+            add_row(
+                &mut cells,
+                is_compressed,
+                &RowOf {
+                    number: file.number,
+                    state: &state,
+                    bytes: file.bytes,
+                    stored: file.stored,
+                    modified: &file.modified,
+                    title: &file.title.words(),
+                },
+            );
         }
-        let row = |file: &ShownFile| {
-            let stored = file.stored.map(|stored| HumanBytes(stored).to_string());
-            let mut row = vec![
-                file.number.to_string(),
-                file.state_words(screen),
-                HumanBytes(file.bytes).to_string(),
-            ];
-            row.extend(is_compressed.then(|| stored.unwrap_or_default()));
-            row.extend([file.modified.clone(), file.title.words()]);
-            row
-        };
         let bad = self.files.iter().filter(|file| file.state == BAD);
         let bad = bad.map(|file| {
             let why = file.why.as_deref().unwrap_or_default();
             format!("{}: {}", file.title.words(), printable(why))
         });
         let bad = named(&bad.collect::<Vec<_>>(), true);
-        screen.table(&columns, self.files.iter().map(row).collect()) + &bad
+        screen.long_table(&columns(is_compressed), &cells) + &bad
     }
+}
+
+/// The same text for files of which nothing is wrong, which can be a million: of none of them more is made than that.
+pub(super) fn text_of(volume: &str, entries: &[Entry], screen: &Screen) -> String {
+    if entries.is_empty() {
+        return format!("no file is in {}\n", printable(volume));
+    }
+    let is_compressed = entries.iter().any(|entry| entry.stored.is_some());
+    let mut cells = Cells::default();
+    for entry in entries {
+        add_row(
+            &mut cells,
+            is_compressed,
+            &RowOf {
+                number: of(entry.number),
+                state: &state_words(entry.state.word(), screen),
+                bytes: entry.length,
+                stored: entry.stored,
+                modified: &words_of(entry.stamp.modified),
+                title: &entry.title,
+            },
+        );
+    }
+    screen.long_table(&columns(is_compressed), &cells)
+}
+
+struct RowOf<'a, T: ?Sized> {
+    number: u64,
+    state: &'a str,
+    bytes: u64,
+    stored: Option<u64>,
+    modified: &'a str,
+    title: &'a T,
+}
+
+fn columns(is_compressed: bool) -> Vec<(&'static str, Alignment)> {
+    let mut columns = vec![
+        ("number", Alignment::Right),
+        ("state", Alignment::Left),
+        ("size", Alignment::Right),
+        ("stored", Alignment::Right),
+        ("modified", Alignment::Left),
+        ("title", Alignment::Left),
+    ];
+    columns.retain(|(name, _)| is_compressed || *name != "stored");
+    columns
+}
+
+fn add_row<T: Display + ?Sized>(cells: &mut Cells, is_compressed: bool, row: &RowOf<'_, T>) {
+    cells.add(row.number);
+    cells.add(row.state);
+    cells.add(HumanBytes(row.bytes));
+    if is_compressed {
+        let stored = row.stored.map(|stored| HumanBytes(stored).to_string());
+        cells.add(stored.unwrap_or_default());
+    }
+    cells.add(row.modified);
+    cells.add(row.title);
 }
 
 /// All that is known of a file.
