@@ -212,6 +212,8 @@ impl Header {
 pub(crate) struct FoundHeader {
     pub header: Header,
     pub copy_used: bool,
+    /// The header served, and its copy is damaged or says something else.
+    pub copy_damaged: bool,
     /// Unknown read-only compatible features: writing is not for this program.
     pub unknown_read_only: u64,
 }
@@ -243,7 +245,12 @@ fn candidate<S: Store>(store: &S, offset: u64) -> Candidate {
 pub(crate) fn read<S: Store>(store: &S) -> Result<FoundHeader, Error> {
     let first = candidate(store, HEADER_OFFSET);
     if let Candidate::Whole(raw) = first {
-        return prove(&raw, false);
+        let mut found = prove(&raw, false)?;
+        // It is needed when this one rots, and then it is too late to learn of it.
+        let copy = candidate(store, HEADER_COPY_OFFSET);
+        found.copy_damaged =
+            !matches!(copy, Candidate::Whole(copy) if copy.as_bytes() == raw.as_bytes());
+        return Ok(found);
     }
     match (first, candidate(store, HEADER_COPY_OFFSET)) {
         (_, Candidate::Whole(raw)) => prove(&raw, true),
@@ -295,6 +302,7 @@ fn prove(raw: &HeaderBytes, copy_used: bool) -> Result<FoundHeader, Error> {
     Ok(FoundHeader {
         header,
         copy_used,
+        copy_damaged: false,
         unknown_read_only: raw.read_only_compatible.get() & !KNOWN_READ_ONLY_COMPATIBLE,
     })
 }

@@ -50,6 +50,7 @@ impl<S: Store> Image<S> {
         let slots = slot::read(&store, key);
         let mut report = OpenReport {
             header_copy_used: found.copy_used,
+            header_copy_damaged: found.copy_damaged,
             damaged_slots: u8::from(slots.newest.is_none()) + u8::from(slots.older.is_none()),
             ..OpenReport::default()
         };

@@ -78,6 +78,8 @@ pub struct OpenReport {
     pub scanned_records: u64,
     /// The header was damaged, its copy served.
     pub header_copy_used: bool,
+    /// The header was whole, and its copy was not, or says something else: the next damage would cost the image.
+    pub header_copy_damaged: bool,
     /// How many of the two slots of mutable state were unreadable; with 2, label and barcode are
     /// lost and the image counts as write protected until told otherwise.
     pub damaged_slots: u8,
@@ -98,6 +100,7 @@ impl OpenReport {
     pub fn is_damaged(&self) -> bool {
         !self.gaps.is_empty()
             || self.header_copy_used
+            || self.header_copy_damaged
             || self.damaged_slots == 2
             || self.end_unknown
             || self.missing.is_some()
@@ -110,6 +113,7 @@ impl OpenReport {
             && self.gaps.is_empty()
             && !self.index_rebuilt
             && !self.header_copy_used
+            && !self.header_copy_damaged
             && self.damaged_slots == 0
             && self.missing.is_none()
     }
@@ -145,7 +149,21 @@ impl fmt::Display for OpenReport {
             )?;
         }
         if self.header_copy_used {
-            part(f, format_args!("header damaged, its copy used"))?;
+            part(
+                f,
+                format_args!(
+                    "header damaged, its copy used: 'pseudotape copy' makes a whole image"
+                ),
+            )?;
+        }
+        if self.header_copy_damaged {
+            part(
+                f,
+                format_args!(
+                    "the copy of the header is damaged or another volume's, the header used: 'pseudotape copy' makes a \
+                     whole image"
+                ),
+            )?;
         }
         if self.damaged_slots == 1 {
             part(

@@ -291,6 +291,27 @@ fn a_damaged_header_is_read_from_its_copy() {
 }
 
 #[test]
+fn a_copy_of_the_header_that_is_damaged_or_anothers_is_told() {
+    let whole = finished(5);
+    assert!(!open(whole.clone()).unwrap().1.header_copy_damaged);
+    for at in 0..128 {
+        let mut bytes = whole.clone();
+        bytes[12288 + at] ^= 1;
+        let (mut image, report) = open(bytes).unwrap();
+        assert!(report.header_copy_damaged && report.is_damaged(), "{at}");
+        assert_eq!(read_all(&mut image), all_expected(5));
+    }
+    // Whole, and of another volume.
+    let parameters = CreateParameters::new(VolumeId(Uuid::from_u128(0x0193)), 0);
+    let other = Image::create(MemoryStore::default(), &parameters).unwrap();
+    let other = other.finish().unwrap().into_bytes();
+    let mut bytes = whole;
+    bytes[12288..12288 + 128].copy_from_slice(&other[..128]);
+    let (_, report) = open(bytes).unwrap();
+    assert!(report.header_copy_damaged && report.is_damaged());
+}
+
+#[test]
 fn one_damaged_slot_costs_nothing_and_two_leave_the_volume_write_protected() {
     let mut one = finished(5);
     one[8192 + 30] ^= 1;
