@@ -637,17 +637,7 @@ fn blocks_longer_than_any_buffer_are_read_whole() {
 #[test]
 fn a_second_partition_is_shown_by_its_number_and_verified_with_the_first() {
     let place = Place::new();
-    let volume = VolumeId(Uuid::now_v7());
-    for (partition, words) in [(0, b"front"), (1, b"after")] {
-        let mut parameters = CreateParameters::new(volume, 0);
-        parameters.header.partition = PartitionNumber(partition);
-        parameters.header.partition_count = 2;
-        let name = ["t.ptape", "t.ptape.p1"][usize::from(partition)];
-        let store = FileStore::create(&place.path(name)).unwrap();
-        let mut image = Image::create(store, &parameters).unwrap();
-        image.append_block(words).unwrap();
-        finish(image);
-    }
+    two_partitions(&place, "t.ptape", [b"front", b"after"]);
     let dumped = |arguments: &[&str]| {
         let output = place.run(arguments);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -691,6 +681,76 @@ fn a_second_partition_is_shown_by_its_number_and_verified_with_the_first() {
 
     place.ok(&["create", "t.ptape", "--force"]);
     assert!(!place.path("t.ptape.p1").exists());
+}
+
+/// A volume of two partitions, and a word in each.
+fn two_partitions(place: &Place, name: &str, words: [&[u8]; 2]) {
+    let volume = VolumeId(Uuid::now_v7());
+    for (partition, words) in (0..).zip(words) {
+        let mut parameters = CreateParameters::new(volume, 0);
+        parameters.header.partition = PartitionNumber(partition);
+        parameters.header.partition_count = 2;
+        let file = match partition {
+            0 => name.to_owned(),
+            _ => format!("{name}.p{partition}"),
+        };
+        let store = FileStore::create(&place.path(&file)).unwrap();
+        let mut image = Image::create(store, &parameters).unwrap();
+        image.append_block(words).unwrap();
+        finish(image);
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_partition_is_not_taken_for_it() {
+    let place = Place::new();
+    two_partitions(&place, "t.ptape", [b"front", b"after"]);
+    two_partitions(&place, "other.ptape", [b"OTHER", b"ELSE!"]);
+    let own = fs::read(place.path("t.ptape.p1")).unwrap();
+    for foreign in ["other.ptape", "other.ptape.p1", "t.ptape"] {
+        fs::copy(place.path(foreign), place.path("t.ptape.p1")).unwrap();
+        for command in [
+            &["info", "t.ptape", "--partition", "1"][..],
+            &["ls", "t.ptape", "--partition", "1"],
+            &["dump", "t.ptape", "--partition", "1"],
+            &["verify", "t.ptape", "--partition", "1"],
+        ] {
+            let error = place.refused(command);
+            assert!(
+                error.contains("t.ptape.p1: this is not partition 1 of volume"),
+                "{foreign}: {command:?}: {error}"
+            );
+        }
+        // The partition that is there is judged all the same.
+        let output = place.run(&["verify", "t.ptape"]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("partition 0: 1 file, 1 block, 5"), "{text}");
+    }
+    fs::remove_file(place.path("t.ptape.p1")).unwrap();
+    let output = place.run(&["verify", "t.ptape", "--json"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["partitions"][0]["bytes"], 5);
+    fs::write(place.path("t.ptape.p1"), own).unwrap();
+    place.ok(&["verify", "t.ptape"]);
+}
+
+#[test]
+fn a_damaged_copy_of_the_header_is_told_while_the_header_holds() {
+    let place = Place::recorded(four_files);
+    let path = place.path("t.ptape");
+    let whole = fs::read(&path).unwrap();
+    let mut other = whole.clone();
+    other[12288 + 40] ^= 1;
+    fs::write(&path, other).unwrap();
+    let output = place.run(&["verify", "t.ptape"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("the copy of the header is damaged"), "{text}");
+    place.ok(&["copy", "t.ptape", "whole.ptape"]);
+    place.ok(&["verify", "whole.ptape"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{anyhow, bail, ensure};
 use pseudotape_drive::{FileMedium, Medium};
 use pseudotape_human::counted;
-use pseudotape_image::{Access, Error, Image, IncompleteCause, OpenReport, View};
+use pseudotape_image::{Access, Error, Header, Image, IncompleteCause, OpenReport, View, VolumeId};
 use serde::Serialize;
 
 use reading::Reading;
@@ -38,9 +38,9 @@ impl Opened {
     /// Opens one partition of a volume to look at it, and changes nothing in it. Where a drive has the volume,
     /// the image shows what was committed.
     pub(crate) fn for_reading(image: &Path, partition: u8) -> anyhow::Result<Self> {
-        let path = partition_path(image, partition);
-        if partition > 0 && !path.exists() {
-            let count = Self::for_reading(image, 0)?.image.header().partition_count;
+        let (path, first) = partition_of(image, partition)?;
+        if let Some(first) = &first {
+            let count = first.partition_count;
             ensure!(
                 partition < count,
                 "{}: no partition {partition} on this volume: it has {}, counted from 0",
@@ -48,13 +48,15 @@ impl Opened {
                 counted(count.into(), "partition")
             );
         }
+        let volume = first.map(|first| first.volume);
         let (bar, watch) = progress::opening(&path);
         let viewed = Image::view_watched(&path, watch);
         bar.finish_and_clear();
-        match viewed {
-            Ok((image, report)) => Ok(Opened { image, report }),
-            Err(error) => Err(explained(&path, error)),
+        let (image, report) = viewed.map_err(|error| explained(&path, error))?;
+        if let Some(volume) = volume {
+            expect_partition(&path, image.header(), volume, partition)?;
         }
+        Ok(Opened { image, report })
     }
 
     /// As [`Opened::for_reading`], of a volume that nobody writes: its blocks go to somebody who can't be
@@ -62,7 +64,7 @@ impl Opened {
     pub(crate) fn of_image_at_rest(image: &Path, partition: u8) -> anyhow::Result<Self> {
         let opened = Self::for_reading(image, partition)?;
         if opened.image.is_in_use() {
-            let path = partition_path(image, partition);
+            let (path, _) = partition_of(image, partition)?;
             return Err(in_use(&Error::InUse { path }));
         }
         Ok(opened)
@@ -154,16 +156,42 @@ pub(crate) fn lost_end(image: &Image<View>) -> Option<String> {
 /// Whether a drive has the image, in words.
 pub(crate) const IN_USE: &str = "in use: shown up to its last commit";
 
-fn partition_path(image: &Path, partition: u8) -> PathBuf {
+/// The file of a partition; of a later one with what the first says of the volume.
+fn partition_of(image: &Path, partition: u8) -> anyhow::Result<(PathBuf, Option<Header>)> {
     let mut medium = FileMedium::new(image, Access::ReadOnly);
-    // A program that was killed while it made partitions can have left the file under another name.
-    if partition > 0
-        && let Ok(first) = medium.open(0)
-        && let Ok(header) = first.header()
-    {
-        medium.settle(&first, &header);
+    if partition == 0 {
+        return Ok((medium.path_of(0), None));
     }
-    medium.path_of(partition)
+    let header = match medium.open(0) {
+        Ok(first) => {
+            let header = first.header().map_err(|error| explained(image, error))?;
+            // A program that was killed while it made partitions can have left the file under another name.
+            medium.settle(&first, &header);
+            header
+        }
+        // Whoever has it has put its files in order.
+        Err(Error::InUse { .. }) => Opened::for_reading(image, 0)?.image.header().clone(),
+        Err(error) => return Err(explained(image, error)),
+    };
+    Ok((medium.path_of(partition), Some(header)))
+}
+
+/// A file that has a partition's name can have been put there by somebody.
+fn expect_partition(
+    path: &Path,
+    header: &Header,
+    volume: VolumeId,
+    partition: u8,
+) -> anyhow::Result<()> {
+    let found = header.partition.0;
+    ensure!(
+        header.volume == volume && found == partition,
+        "{}: this is not partition {partition} of volume {volume}, but partition {found} of volume {}: put back the file \
+         of that partition, or look at this one by its own name",
+        path.display(),
+        header.volume
+    );
+    Ok(())
 }
 
 /// Adds the path where the image crate does not know it, and the way out where this command knows one.

@@ -228,25 +228,34 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
             }
         }
     };
-    let checked: anyhow::Result<Vec<_>> = partitions
-        .into_iter()
-        .map(|partition| {
-            let mut verified = look(path, partition, |reading, report| {
-                verify(reading, report, screen)
-            })?;
-            if let Some(sink) = &named.filtered {
-                verified.read_through(sink, screen)?;
-            }
-            Ok(verified)
-        })
-        .collect();
-    let partitions = checked?;
+    let check = |partition| {
+        let mut verified = look(path, partition, |reading, report| {
+            verify(reading, report, screen)
+        })?;
+        if let Some(sink) = &named.filtered {
+            verified.read_through(sink, screen)?;
+        }
+        anyhow::Ok(verified)
+    };
+    // One that can't be opened hides nothing of the others.
+    let (mut checked, mut failed) = (Vec::new(), None);
+    for partition in partitions {
+        match check(partition) {
+            Ok(partition) => checked.push(partition),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
     let verified = Verified {
         image: options.image.clone(),
-        ok: partitions.iter().all(Partition::is_ok),
-        partitions,
+        ok: failed.is_none() && checked.iter().all(Partition::is_ok),
+        partitions: checked,
     };
-    screen.show(&verified)?;
+    if !verified.partitions.is_empty() {
+        screen.show(&verified)?;
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
     Ok(match verified.ok {
         true => Verdict::Well,
         false => Verdict::Found,
