@@ -186,6 +186,17 @@ pub enum Error {
         /// Why.
         cause: DirectoryError,
     },
+    /// A later program made the directory. What that knows of the volume is not thrown away.
+    #[error(
+        "can't use {path}: {cause}. Use a newer pseudotape: this one changes nothing there, and 'farm rebuild' would lose what \
+         the newer one wrote"
+    )]
+    LaterDirectory {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        cause: DirectoryError,
+    },
     /// The disk is full. Nothing of what was at hand is in the volume.
     #[error(
         "can't write {path}: the disk is full; what was not told as added is not in the volume. Make room on that disk, and \
@@ -275,6 +286,22 @@ fn touch(folder: &Path) -> String {
     format!("'touch {}'", pseudotape_human::shell_word(flag))
 }
 
+/// Where a capsule lies, and where it belongs.
+fn misplaced(folder: &str, wanted: &str, is_taken: bool) -> String {
+    let words = |folder: &str| match folder.is_empty() {
+        true => "the top of the volume".to_owned(),
+        false => format!("folder {}", pseudotape_human::printable(folder)),
+    };
+    let (folder, wanted) = (words(folder), words(wanted));
+    let way_out = match is_taken {
+        false => "move it there, and say 'pseudotape farm rebuild'",
+        true => {
+            "something has its name there, so compare the two, and move the one that is too many out of the volume"
+        }
+    };
+    format!("it lies in {folder}, and its title says {wanted}: {way_out}")
+}
+
 /// What is wrong with a capsule.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -290,6 +317,30 @@ pub enum Fault {
         "its folder can't be entered: in its place is something else, and links are not followed"
     )]
     Folder,
+    /// It lies in another folder of the volume than its title says.
+    #[error("{}", misplaced(folder, wanted, *is_taken))]
+    Misplaced {
+        /// Where it lies; nothing for the top of the volume.
+        folder: String,
+        /// Where it should.
+        wanted: String,
+        /// Something has its name there.
+        is_taken: bool,
+    },
+    /// Another capsule of the volume has its number.
+    #[error(
+        "another capsule of the volume has its number: move this one into a new folder of the root; 'pseudotape farm rebuild' makes \
+         a volume of that, and 'pseudotape farm merge' brings its file back"
+    )]
+    Twice,
+    /// The directory of another volume is in a folder of this one.
+    #[error(
+        "it is the directory of another volume: move its folder, with all that is in it, into the root of a farm"
+    )]
+    Inner,
+    /// The directory had it.
+    #[error("it is not there: its file was {0}")]
+    Gone(Title),
     /// The host failed.
     #[error("can't read it: {0}")]
     Host(io::Error),
@@ -341,6 +392,7 @@ impl Fault {
         use pseudotape_image::Error as Image;
         match self {
             Fault::Absent
+            | Fault::Gone(_)
             | Fault::CutOff
             | Fault::Form(_)
             | Fault::Packed(_)
@@ -348,6 +400,9 @@ impl Fault {
             | Fault::Digest { .. } => true,
             Fault::Kind(_)
             | Fault::Folder
+            | Fault::Misplaced { .. }
+            | Fault::Twice
+            | Fault::Inner
             | Fault::Host(_)
             | Fault::Reported(_)
             | Fault::Archive(pseudotape_pax::Error::Read(_)) => false,

@@ -14,6 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::error::{Error, Fault};
+use crate::names::LOST_AND_FOUND;
 use crate::step::{Step, Steps};
 use crate::structure::Structure;
 
@@ -139,7 +140,8 @@ impl Place {
     }
 
     /// The names of all entries that are text; those of a farm are. Of a structured volume those in its folders too:
-    /// a capsule that lies where it should has its name alone, and everything else its path.
+    /// a capsule that lies where it should has its name alone, and everything else its path. Of others, a folder with
+    /// capsules gives their paths.
     pub(crate) fn names(&self) -> Result<Vec<String>, Error> {
         if self.is_structured() {
             return self.names_below();
@@ -148,10 +150,18 @@ impl Place {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            if let Ok(name) = entry.file_name().to_str()
-                && !matches!(name, "." | "..")
-            {
-                names.push(name.to_owned());
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            let is_folder = match entry.file_type() {
+                FileType::Directory => true,
+                FileType::Unknown => openat(&self.folder, name, FOLDER, Mode::empty()).is_ok(),
+                _ => false,
+            };
+            match name {
+                "." | ".." => {}
+                name if is_folder && name != LOST_AND_FOUND => names.extend(self.names_in(name)?),
+                name => names.push(name.to_owned()),
             }
         }
         names.sort_unstable();

@@ -29,13 +29,14 @@ impl Structure {
     /// Where a file lies: nothing for what lies beside the directory.
     pub(crate) fn folder(&self, name: &str) -> String {
         match name.rsplit_once('/') {
+            Some((".", _)) => String::new(),
             Some((folder, _)) => folder.to_owned(),
             None => self.folders.get(made(name)).cloned().unwrap_or_default(),
         }
     }
 
     /// Notes a file that was found in a folder, and says what it is called: a capsule by its name alone, where it lies
-    /// where it should.
+    /// where it should. Beside the directory, `./` stands before the name of a capsule that should lie elsewhere.
     pub(crate) fn met(&mut self, folder: &str, name: &str) -> String {
         let is_capsule = capsule_number(made(name)).is_some();
         if is_capsule {
@@ -45,10 +46,16 @@ impl Structure {
             }
         }
         match folder.is_empty() {
+            true if is_capsule => format!("./{name}"),
             true => name.to_owned(),
             false => format!("{folder}/{name}"),
         }
     }
+}
+
+/// The name of a file without its folder.
+pub(crate) fn last_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
 /// The name that a file gets, of one that is being made.

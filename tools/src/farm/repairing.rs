@@ -76,6 +76,9 @@ const NO_FOLDER: &str = "nothing here helps, and it stays: put the folder back, 
 const FOREIGN: &str =
     "it is nothing of a farm, and stays: move it away where it does not belong there";
 
+/// Of a capsule that can't get into the directory as it is: what is said of it names the way out.
+const NOT_LISTED: &str = "it stays; where it is damaged and its file is to be had, 'pseudotape farm add' makes a new capsule";
+
 impl ShownRemedy {
     fn new(finding: ShownFinding, remedy: Remedy, obstacle: Obstacle, is_done: bool) -> Self {
         let (word, proposed, done) = words(remedy);
@@ -83,6 +86,11 @@ impl ShownRemedy {
             (Remedy::Nothing, Obstacle::Capsule) => IN_THE_WAY,
             (Remedy::Nothing, Obstacle::Folder) => NO_FOLDER,
             (Remedy::Nothing, Obstacle::None) if finding.what == "foreign" => FOREIGN,
+            (Remedy::Nothing, Obstacle::None)
+                if finding.what == "unlisted" && finding.title.is_none() =>
+            {
+                NOT_LISTED
+            }
             _ => proposed,
         };
         ShownRemedy {

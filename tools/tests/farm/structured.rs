@@ -76,7 +76,7 @@ fn damage_in_folders_is_found_and_repaired() {
     let text = String::from_utf8(found.stdout).unwrap();
     for words in [
         "FILE0000001.ptape: damaged",
-        "U/A/FILE0000001.ptape: foreign",
+        "U/A/FILE0000001.ptape: unlisted: it lies in folder U/A, and its title says folder U: move it there",
         "U/note: foreign",
     ] {
         assert!(text.contains(words), "{text}");
@@ -114,6 +114,41 @@ fn damage_in_folders_is_found_and_repaired() {
             .ok_in("out", &["verify", "V"])
             .contains("1 without their files")
     );
+}
+
+/// CW-53: with a directory and without one, a rebuild names the capsules of a renamed folder, and changes none.
+#[test]
+fn a_rebuild_names_capsules_that_lie_elsewhere() {
+    for has_directory in [true, false] {
+        let place = place();
+        place.ok_in("one", &["copy", "V", "U", "--structured"]);
+        place.ok_in("other", &["add", "V", "U"]);
+        let (right, wrong) = (place.path("farm/V/U/A"), place.path("farm/V/U/A2"));
+        fs::rename(&right, &wrong).unwrap();
+        if !has_directory {
+            fs::remove_file(place.path("farm/V/FILE000.dir")).unwrap();
+        }
+        let said = "U/A2/FILE0000002.ptape: not listed: it lies in folder U/A2, and its title says folder U/A: move it there";
+        let told = place.told(1, "rebuild V");
+        assert!(
+            told.contains(said) && told.contains("a directory of 1 capsule"),
+            "{told}"
+        );
+        let told = place.told(1, "repair V --yes");
+        assert!(
+            told.contains("FILE0000002.ptape: unlisted: it lies in folder U/A2"),
+            "{told}"
+        );
+        assert!(!told.contains("nothing of a farm"), "{told}");
+        // Its number is in use.
+        place.ok_in("other", &["add", "V", "U"]);
+        assert!(place.there("U/A/FILE0000003.ptape"));
+        fs::remove_dir_all(&right).unwrap();
+        fs::rename(&wrong, &right).unwrap();
+        // Its title is in the new directory, by the capsule that was put back.
+        let told = place.told(0, "rebuild V");
+        assert!(told.contains("a directory of 2 capsules"), "{told}");
+    }
 }
 
 /// CW-53: released to the last, nothing is left of the volume; and a link in a folder's place leads nobody anywhere.

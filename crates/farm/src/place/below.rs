@@ -9,9 +9,9 @@ use rustix::io::Errno;
 
 use super::{FOLDER, Making, NEW_FOLDER, Place, sync_names};
 use crate::capsule::capsule_number;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::names::{DIRECTORY_NAME, LOST_AND_FOUND};
-use crate::structure::{Structure, folder_of};
+use crate::structure::{Structure, folder_of, last_of};
 use crate::title::Title;
 
 /// Of so many folders each is put on stable storage alone; of more the whole file system is.
@@ -38,11 +38,6 @@ impl Place {
         self.structure = Some(Default::default());
     }
 
-    /// From now on they lie beside the directory.
-    pub(crate) fn flatten(&mut self) {
-        self.structure = None;
-    }
-
     /// Whether they lie in folders.
     pub(crate) fn is_structured(&self) -> bool {
         self.structure.is_some()
@@ -62,14 +57,37 @@ impl Place {
 
     /// The folder of a file, from that of the volume on.
     pub(crate) fn folder(&self, name: &str) -> String {
-        self.known()
-            .map_or_else(String::new, |known| known.folder(name))
+        match self.known() {
+            Some(known) => known.folder(name),
+            None => Structure::default().folder(name),
+        }
+    }
+
+    /// Why a capsule that was found here can't be one of the volume: it lies in another folder than its title says,
+    /// or another capsule has its number.
+    pub(crate) fn misplaced(&self, name: &str, title: &Title) -> Option<Fault> {
+        let (folder, last) = self.parts(name);
+        let wanted = match self.is_structured() {
+            true => folder_of(title),
+            false => String::new(),
+        };
+        if folder == wanted {
+            return name.contains('/').then_some(Fault::Twice);
+        }
+        let own = match wanted.is_empty() {
+            true => format!("./{last}"),
+            false => format!("{wanted}/{last}"),
+        };
+        Some(Fault::Misplaced {
+            folder,
+            wanted,
+            is_taken: !matches!(self.open(&own), Err(Fault::Absent)),
+        })
     }
 
     /// The folder of a file, and its name there.
     pub(super) fn parts<'n>(&self, name: &'n str) -> (String, &'n str) {
-        let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
-        (self.folder(name), last)
+        (self.folder(name), last_of(name))
     }
 
     pub(super) fn touch(&self, name: &str) {
@@ -139,10 +157,19 @@ impl Place {
 
     /// All files, and all folders, each behind those in which it is.
     fn walk(&self, met: &mut dyn FnMut(&str, &str, FileType)) -> Result<(), Error> {
+        self.walk_from("", met)
+    }
+
+    /// The same, in a folder of the volume.
+    fn walk_from(&self, top: &str, met: &mut dyn FnMut(&str, &str, FileType)) -> Result<(), Error> {
         let failed = |errno: Errno| Error::host("list", &self.path, errno);
-        let mut folders = vec![String::new()];
+        let mut folders = vec![top.to_owned()];
         while let Some(folder) = folders.pop() {
-            let within = self.descend(&folder, Making::No).map_err(failed)?;
+            let within = match self.descend(&folder, Making::No) {
+                // A foreign folder, which was none of a capsule's.
+                Err(Errno::ACCESS | Errno::NOENT) if !top.is_empty() => continue,
+                within => within.map_err(failed)?,
+            };
             let mut inner = Vec::new();
             for entry in Dir::read_from(&within).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
@@ -189,23 +216,45 @@ impl Place {
         Ok(names)
     }
 
-    /// How many capsules there are, wherever they lie. Another volume in a folder has its own.
+    /// The paths of what is in a folder of a volume that is not structured, where capsules or other volumes are in it;
+    /// else the folder.
+    pub(super) fn names_in(&self, top: &str) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        self.walk_from(top, &mut |folder, name, kind| {
+            let is_file = kind != FileType::Directory;
+            if is_file && (capsule_number(name).is_some() || name == DIRECTORY_NAME) {
+                names.push(format!("{folder}/{name}"));
+            }
+        })?;
+        if names.is_empty() {
+            names.push(top.to_owned());
+        }
+        Ok(names)
+    }
+
+    /// How many capsules there are, wherever they lie.
     pub(crate) fn count_capsules(&self) -> Result<usize, Error> {
+        Ok(self.capsules()?.len())
+    }
+
+    /// The paths of all capsules, wherever they lie. Another volume in a folder has its own.
+    pub(crate) fn capsules(&self) -> Result<Vec<String>, Error> {
         let mut capsules = Vec::new();
         let mut volumes = Vec::new();
         self.walk(&mut |folder, name, _| {
             if capsule_number(name).is_some() {
-                capsules.push(folder.to_owned());
+                capsules.push(match folder.is_empty() {
+                    true => format!("./{name}"),
+                    false => format!("{folder}/{name}"),
+                });
             }
             if name == DIRECTORY_NAME && !folder.is_empty() {
                 volumes.push(format!("{folder}/"));
             }
         })?;
-        let is_own = |folder: &&String| {
-            let folder = format!("{folder}/");
-            !volumes.iter().any(|volume| folder.starts_with(volume))
-        };
-        Ok(capsules.iter().filter(is_own).count())
+        capsules.retain(|path| !volumes.iter().any(|volume| path.starts_with(volume)));
+        capsules.sort_unstable();
+        Ok(capsules)
     }
 
     /// Removes the folders of capsules, which have to be empty.

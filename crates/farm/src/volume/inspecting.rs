@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Volume, is_of_file_system, is_of_volume, is_temporary};
+use super::{DIRECTORY_NAME, Volume, is_of_file_system, is_of_volume, is_temporary};
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
-use crate::entry::{Entry, FileKind};
+use crate::entry::{Entry, FileKind, Number};
 use crate::error::{Error, Fault};
+use crate::place::Place;
 use crate::source::sparse::Placing;
+use crate::structure::last_of;
 use crate::title::Title;
 
 /// What is wrong.
@@ -67,15 +69,49 @@ impl Volume {
                 Some(number) if listed.contains_key(&number) => continue,
                 Some(_) => {
                     let opened = self.place.open(&name).and_then(capsule::open);
-                    Damage::Unlisted(opened.map(|opened| opened.entry.title))
+                    Damage::Unlisted(opened.and_then(|opened| {
+                        let title = opened.entry.title;
+                        let misplaced = self.place.misplaced(&name, &title);
+                        misplaced.map_or(Ok(title), Err)
+                    }))
                 }
                 None if is_of_volume(&name) || is_of_file_system(&self.place, &name) => continue,
                 None if is_temporary(&name) => Damage::Leftover,
-                None => Damage::Foreign,
+                None => foreign(&self.place, &name),
             };
             tell(Finding::Wrong(name, damage));
         }
         Ok(())
+    }
+}
+
+/// What is wrong with a file that the volume does not have by its name alone.
+pub(super) fn foreign(place: &Place, name: &str) -> Damage {
+    let last = last_of(name);
+    if !name.contains('/') {
+        return Damage::Foreign;
+    }
+    match capsule_number(last) {
+        Some(_) => Damage::Unlisted(match place.open(name).and_then(capsule::open) {
+            Ok(opened) => Err(place
+                .misplaced(name, &opened.entry.title)
+                .unwrap_or(Fault::Twice)),
+            Err(fault) => Err(fault),
+        }),
+        None if last == DIRECTORY_NAME => Damage::Unlisted(Err(Fault::Inner)),
+        None => Damage::Foreign,
+    }
+}
+
+/// A capsule is the one that its name says.
+pub(super) fn expect_number(entry: &Entry, number: Number) -> Result<(), Fault> {
+    match entry.number == number {
+        true => Ok(()),
+        false => Err(Fault::Other {
+            what: "its number",
+            found: entry.number.to_string(),
+            expected: number.to_string(),
+        }),
     }
 }
 

@@ -32,6 +32,7 @@ use crate::names::{
 use crate::place::{Place, Sought};
 use crate::standing;
 use crate::step::{Steps, Witness};
+use crate::structure::last_of;
 use crate::title::{Title, VolumeName};
 use crate::waiting::Waiting;
 
@@ -342,9 +343,15 @@ fn remove_empty(path: &Path) {
 /// Reads the directory; `None` where there is none, and no capsule either.
 fn read_directory(place: &Place, name: &VolumeName) -> Result<Option<Directory>, Error> {
     let path = || place.path_of(DIRECTORY_NAME);
-    let unusable = |cause| Error::Directory {
-        path: path(),
-        cause,
+    let unusable = |cause| match cause {
+        DirectoryError::Newer(_) | DirectoryError::Marks(_) => Error::LaterDirectory {
+            path: path(),
+            cause,
+        },
+        DirectoryError::Foreign | DirectoryError::Damaged(_) => Error::Directory {
+            path: path(),
+            cause,
+        },
     };
     let file = match place.open(DIRECTORY_NAME) {
         Ok(file) => file,
@@ -432,9 +439,11 @@ impl Volume {
             if is_temporary(&found) {
                 place.remove(&found)?;
             }
-            if let Some(number) = capsule_number(&found) {
+            // Wherever it lies: its number is in use.
+            if let Some(number) = capsule_number(last_of(&found)) {
                 directory.use_numbers_before(number.next());
-                strays.extend((number >= next).then_some(number));
+                let is_stray = number >= next && !found.contains('/');
+                strays.extend(is_stray.then_some(number));
             }
         }
         Ok(Volume {

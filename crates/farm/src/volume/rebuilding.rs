@@ -1,12 +1,17 @@
 //! The directory made again from the capsules.
 
+use std::collections::HashSet;
+
+use nix::libc::EIO;
+
+use super::inspecting::expect_number;
 use super::{Root, Volume};
-use crate::capsule::{self, capsule_number};
+use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::{Directory, Marks};
-use crate::entry::Entry;
+use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::place::Place;
-use crate::structure::folder_of;
+use crate::structure::{folder_of, last_of};
 use crate::title::VolumeName;
 
 /// What a capsule came to.
@@ -17,11 +22,13 @@ pub enum Rebuilt {
     Listed(Entry),
     /// It is not: a capsule with a higher number has the same title. It stays where it is.
     Older(Entry),
-    /// It is not: it can't be read, or is another capsule than its name says. It stays where it is.
+    /// It is not: it can't be read, is another capsule than its name says, or lies in another folder than it should. It
+    /// stays where it is.
     Unusable(String, Fault),
 }
 
-/// Makes the directory of a volume from its capsules, whatever directory it had. No capsule is changed or removed.
+/// Makes the directory of a volume from its capsules, whatever directory it had, but that of a later program. None of
+/// the capsules is changed or removed.
 pub fn rebuild(
     root: &Root,
     name: &VolumeName,
@@ -32,59 +39,45 @@ pub fn rebuild(
 
 /// The same, in a folder that is locked.
 pub(super) fn rebuild_in(
-    mut place: Place,
+    place: Place,
     name: &VolumeName,
     tell: &mut dyn FnMut(Rebuilt),
 ) -> Result<Volume, Error> {
-    let mut directory = Directory::default();
-    // A directory that can be read knows which numbers were used.
-    let mut before = Directory::default();
-    let mut had_directory = false;
-    if let Ok(Some(readable)) = super::read_directory(&place, name) {
-        directory.use_numbers_before(readable.next());
-        before = readable;
-        had_directory = true;
-    }
-    match had_directory {
-        true => place = super::arranged(place, &before),
-        false => find_structure(&mut place)?,
-    }
-    let mut found = Vec::new();
-    for file in place.names()? {
-        let Some(number) = capsule_number(&file) else {
-            continue;
-        };
-        directory.use_numbers_before(number.next());
-        let opened = place.open(&file).and_then(capsule::open);
-        match opened.map(|opened| opened.entry) {
-            Ok(mut entry) if entry.number == number => {
-                // A note that was made later stands in no capsule.
-                let noted = before.find(&entry.title);
-                if let Some(noted) = noted.filter(|noted| noted.number == number) {
-                    entry.note = noted.note.clone();
-                }
-                found.push(entry);
-            }
-            Ok(entry) => {
-                let fault = Fault::Other {
-                    what: "its number",
-                    found: entry.number.to_string(),
-                    expected: number.to_string(),
-                };
-                tell(Rebuilt::Unusable(file, fault));
-            }
-            Err(fault) => tell(Rebuilt::Unusable(file, fault)),
-        }
+    let before = match super::read_directory(&place, name) {
+        Ok(before) => before,
+        Err(Error::NoDirectory { .. } | Error::Directory { .. }) => None,
+        // A bad sector: the capsules can be read nevertheless.
+        Err(Error::Host { source, .. }) if source.raw_os_error() == Some(EIO) => None,
+        Err(error) => return Err(error),
+    };
+    let through = Through::of(place, before.as_ref())?;
+    let Through {
+        place,
+        mut found,
+        unusable,
+        next,
+    } = through;
+    let mut named = HashSet::new();
+    for (file, fault) in unusable {
+        named.extend(capsule_number(last_of(&file)));
+        tell(Rebuilt::Unusable(file, fault));
     }
     found.sort_by_key(|entry| entry.number);
     // Where no directory tells it, a capsule does.
     let is_compressed = found.iter().any(|entry| entry.stored.is_some());
-    let marks = match had_directory {
-        true => before.marks(),
-        false => Marks::compressed(is_compressed).with_folders(place.is_structured()),
+    let marks = match &before {
+        Some(before) => before.marks(),
+        None => Marks::compressed(is_compressed).with_folders(place.is_structured()),
     };
-    let mut directory = directory.marked(marks);
+    let mut directory = Directory::default().marked(marks);
+    directory.use_numbers_before(next);
     directory.put(found.iter().cloned());
+    for entry in before.iter().flat_map(Directory::entries) {
+        if directory.find(&entry.title).is_none() && !named.contains(&entry.number) {
+            let fault = Fault::Gone(entry.title.clone());
+            tell(Rebuilt::Unusable(capsule_name(entry.number), fault));
+        }
+    }
     for entry in found {
         let listed = directory.find(&entry.title);
         let is_listed = listed.is_some_and(|listed| listed.number == entry.number);
@@ -98,27 +91,89 @@ pub(super) fn rebuild_in(
     Ok(volume)
 }
 
-/// Where no directory tells it: capsules lie in folders where each of them lies in that of its title, and one not
-/// beside the directory.
-fn find_structure(place: &mut Place) -> Result<(), Error> {
-    place.structure();
-    let mut is_structured = false;
-    for file in place.names()? {
-        if capsule_number(&file).is_none() {
-            continue;
+/// What all folders of a volume have.
+pub(super) struct Through {
+    place: Place,
+    /// Capsules that can be in the directory.
+    found: Vec<Entry>,
+    /// Others, with their paths where they lie elsewhere than they should.
+    pub(super) unusable: Vec<(String, Fault)>,
+    /// No number before it is given again.
+    next: Number,
+}
+
+impl Through {
+    /// Looks through the folder of a volume that had this directory.
+    pub(super) fn of(place: Place, before: Option<&Directory>) -> Result<Self, Error> {
+        let place = find_structure(place, before)?;
+        let mut through = Through {
+            found: Vec::new(),
+            unusable: Vec::new(),
+            next: before.map_or(Number::FIRST, Directory::next),
+            place,
+        };
+        for file in through.place.names()? {
+            let Some(number) = capsule_number(last_of(&file)) else {
+                continue;
+            };
+            through.next = through.next.max(number.next());
+            match through.open(&file, number) {
+                Ok(mut entry) => {
+                    // A note that was made later stands in no capsule.
+                    let noted = before.and_then(|before| before.find(&entry.title));
+                    if let Some(noted) = noted.filter(|noted| noted.number == number) {
+                        entry.note = noted.note.clone();
+                    }
+                    through.found.push(entry);
+                }
+                Err(fault) => through.unusable.push((file, fault)),
+            }
         }
-        let Ok(opened) = place.open(&file).and_then(capsule::open) else {
+        Ok(through)
+    }
+
+    fn open(&self, file: &str, number: Number) -> Result<Entry, Fault> {
+        let entry = self.place.open(file).and_then(capsule::open)?.entry;
+        expect_number(&entry, number)?;
+        match self.place.misplaced(file, &entry.title) {
+            Some(fault) => Err(fault),
+            None => Ok(entry),
+        }
+    }
+}
+
+/// The folder of a volume that knows where its capsules belong. Where no directory tells whether they lie in folders,
+/// most of those do whose titles have one: each of them lies in that folder, or beside the directory.
+fn find_structure(mut place: Place, before: Option<&Directory>) -> Result<Place, Error> {
+    let (mut in_folders, mut right, mut at_top) = (0, 0, 0);
+    let mut titles = Vec::new();
+    for path in place.capsules()? {
+        let Ok(opened) = place.open(&path).and_then(capsule::open) else {
             continue;
         };
-        let folder = place.folder(&file);
-        if folder != folder_of(&opened.entry.title) {
-            is_structured = false;
-            break;
+        let title = opened.entry.title;
+        let (folder, wanted) = (place.folder(&path), folder_of(&title));
+        if !wanted.is_empty() {
+            at_top += usize::from(folder.is_empty());
+            in_folders += usize::from(!folder.is_empty());
+            right += usize::from(folder == wanted);
         }
-        is_structured |= !folder.is_empty();
+        titles.push((folder == wanted, last_of(&path).to_owned(), title));
     }
-    if !is_structured {
-        place.flatten();
+    let is_structured = match before {
+        Some(before) => before.marks().structured,
+        None => in_folders > 0 && right >= at_top,
+    };
+    if is_structured {
+        place.structure();
+        // Of several with one number, the last one that is said: the directory's, else one that lies where it should.
+        titles.sort_by_key(|(is_right, ..)| *is_right);
+        for (_, name, title) in &titles {
+            place.lies_in(name, title);
+        }
+        for entry in before.iter().flat_map(|before| before.entries()) {
+            place.lies_in(&capsule_name(entry.number), &entry.title);
+        }
     }
-    Ok(())
+    Ok(place)
 }

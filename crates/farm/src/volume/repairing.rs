@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::inspecting::read_whole;
-use super::rebuilding::rebuild_in;
+use super::inspecting::{expect_number, foreign, read_whole};
+use super::rebuilding::{Through, rebuild_in};
 use super::{
     DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_of_file_system, is_of_volume,
     is_temporary, now_ms, read_directory,
@@ -92,9 +92,9 @@ pub fn repair(
         Ok(directory) if how.apply => Volume::to_change(name, place, directory)?,
         Ok(directory) => Volume::of(name, place, directory),
         Err(why) => {
-            let rebuilt = match how.apply {
-                true => Some(rebuild_in(place, name, &mut |_| {})?),
-                false => None,
+            let (rebuilt, mut left) = match how.apply {
+                true => (Some(rebuild_in(place, name, &mut |_| {})?), Vec::new()),
+                false => (None, Through::of(place, None)?.unusable),
             };
             tell(Found {
                 file: DIRECTORY_NAME.to_owned(),
@@ -109,7 +109,18 @@ pub fn repair(
                     }
                     volume
                 }
-                None => return Ok(()),
+                None => {
+                    // What will not be in the directory that is made.
+                    left.drain(..).for_each(|(file, fault)| {
+                        tell(Found {
+                            file,
+                            damage: Damage::Unlisted(Err(fault)),
+                            remedy: Remedy::Nothing,
+                            done: false,
+                        });
+                    });
+                    return Ok(());
+                }
             }
         }
     };
@@ -151,7 +162,7 @@ fn repair_folder(
     for name in foreign {
         tell(Found {
             file: name.clone(),
-            damage: Damage::Foreign,
+            damage: super::inspecting::foreign(place, name),
             remedy: Remedy::Nothing,
             done: false,
         });
@@ -247,7 +258,10 @@ impl Plan {
                     self.found(name.clone(), Damage::Leftover, Remedy::Clear);
                 }
                 None if is_of_volume(name) || is_of_file_system(&volume.place, name) => {}
-                None => self.found(name.clone(), Damage::Foreign, Remedy::Nothing),
+                None => {
+                    let damage = foreign(&volume.place, name);
+                    self.found(name.clone(), damage, Remedy::Nothing);
+                }
             }
         }
         // The one with the highest number first: of several with one title it gets into the directory.
@@ -359,13 +373,10 @@ impl Volume {
     fn open_unlisted(&self, number: Number) -> Result<Entry, Fault> {
         let opened = self.place.open(&capsule_name(number));
         let entry = opened.and_then(capsule::open)?.entry;
-        match entry.number == number {
-            true => Ok(entry),
-            false => Err(Fault::Other {
-                what: "its number",
-                found: entry.number.to_string(),
-                expected: number.to_string(),
-            }),
+        expect_number(&entry, number)?;
+        match self.place.misplaced(&capsule_name(number), &entry.title) {
+            Some(fault) => Err(fault),
+            None => Ok(entry),
         }
     }
 
