@@ -272,7 +272,13 @@ fn after_a_recovery_copies_count_and_are_recalled() {
     place.ok(&[&["stack", "LATER"], &to[..]].concat());
     assert_eq!(
         fates(&["--roll-forward"]),
-        ["CURRENT", "CURRENT", "LOST-MEDIUM", "LOST-MEDIUM"]
+        [
+            "UNKNOWN-INTERVAL",
+            "UNKNOWN-INTERVAL",
+            "LOST-MEDIUM",
+            "LOST-MEDIUM"
+        ],
+        "LATER contradicts --event backup"
     );
     place.ok(&["online"]);
     for (label, bytes) in [("LATER", &later), ("MON001", &bytes[0])] {

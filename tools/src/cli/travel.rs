@@ -59,7 +59,8 @@ pub(crate) struct RecoverVault {
     pub site: Option<Uuid>,
     /// After this time nothing was written in the vault any more: as 2026-11-30T08:00:00Z, not before the backup that
     /// is restored, or 'backup' for the time of the newest one. Where that is restored, volumes that nothing else is
-    /// known of are CURRENT then [default: now].
+    /// known of are CURRENT then. Where something that was found was written later, it is now, and a warning says so
+    /// [default: now].
     #[arg(long, value_name = "TIME")]
     pub event: Option<String>,
     /// Reads all describing members on the tapes: what was written after the backup comes into the catalog.

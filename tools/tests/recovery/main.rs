@@ -16,6 +16,9 @@ use pseudotape_tape::{Access, Drive, EraseExtent};
 
 use place::{Place, append, flip_last, word};
 
+/// The second in which the copies were closed that a test describes.
+const CLOSED: &str = "2096-10-02T07:06:40Z";
+
 /// VT-01, VT-03.
 #[test]
 fn a_survey_shows_for_each_tape_the_backup_none_damaged_or_absent() {
@@ -455,7 +458,7 @@ fn rolling_forward_finds_what_was_written_after_the_backup() {
     let (full, mon) = (place.described("FULL01", 1), place.described("MON001", 3));
     let older = VolumeDescription {
         generation: 2,
-        closed_ms: mon.closed_ms - 1000,
+        closed_ms: mon.closed_ms - 1,
         ..mon.clone()
     };
     let unknown = VolumeDescription {
@@ -476,13 +479,13 @@ fn rolling_forward_finds_what_was_written_after_the_backup() {
         fs::write(place.path("a.ptape"), &saved).unwrap();
         place.stack_cut("a.ptape", cut, &vec![9; 700_000]);
         place.lose();
-        let fates = place.fates(1, &["a.ptape", "--roll-forward", "--event", "backup"]);
+        let fates = place.fates(1, &["a.ptape", "--roll-forward", "--event", CLOSED]);
         let of = |label: &str| fates.get(label).map(String::as_str);
         assert_eq!(of("FULL01"), Some("CURRENT"), "{fates:?}");
         assert_eq!(
             of("MON002"),
-            Some("CURRENT"),
-            "blank, and nothing was written later"
+            Some("UNKNOWN-INTERVAL"),
+            "blank, and nothing says whether it was written later"
         );
         assert_eq!(of("NEW001"), Some("CURRENT"), "{fates:?}");
         match cut.label.as_str() {
@@ -500,7 +503,7 @@ fn rolling_forward_finds_what_was_written_after_the_backup() {
         assert_eq!(place.json(0, &["show", "MON001"])["generation"], 2);
         let again = place.fates(
             1,
-            &["a.ptape", "--roll-forward", "--verify", "--event", "backup"],
+            &["a.ptape", "--roll-forward", "--verify", "--event", CLOSED],
         );
         assert_eq!(again, fates, "verified, the same");
     }
@@ -515,14 +518,96 @@ fn rolling_forward_finds_what_was_written_after_the_backup() {
     bytes[middle + 400_000] ^= 1;
     fs::write(place.path("a.ptape"), bytes).unwrap();
     place.lose();
-    let arguments = ["a.ptape", "--roll-forward", "--event", "backup"];
+    let arguments = ["a.ptape", "--roll-forward", "--event", CLOSED];
     assert_eq!(
-        place.fates(0, &arguments)["MON001"],
+        place.fates(1, &arguments)["MON001"],
         "CURRENT",
         "its blocks are there"
     );
     let fates = place.fates(1, &[&arguments[..], &["--verify"]].concat());
     assert_eq!(fates["MON001"], "STALE", "{fates:?}");
+}
+
+/// VT-08, VT-12: what is on the tapes proves that something was written after the time that was named.
+#[test]
+fn an_event_that_the_tapes_contradict_does_not_hold() {
+    let place = Place::new();
+    place.backups(&["a.ptape", "b.ptape"]);
+    place.stack("b.ptape", &place.described("MON001", 1), b"monday");
+    let written = word(&place.json(0, &["catalog-of", "b.ptape"])["backup"]["written"]);
+    let recover = [
+        "recover",
+        "a.ptape",
+        "b.ptape",
+        "--confirm",
+        "--roll-forward",
+    ];
+    for event in ["backup", &written] {
+        place.lose();
+        let report = place.json(1, &[&recover[..], &["--event", event]].concat());
+        let fate = |at: usize| word(&report["volumes"][at]["fate"]);
+        // MON002 can have been written when MON001 was.
+        assert_eq!(fate(0), "LOST-MEDIUM", "{report}");
+        assert_eq!(fate(1), "CURRENT", "{report}");
+        assert_eq!(fate(2), "UNKNOWN-INTERVAL", "{report}");
+        assert_eq!(report["event"], CLOSED, "{report}");
+        let found = &report["contradictions"][0];
+        assert_eq!(found["place"], "b.ptape", "{report}");
+        assert_eq!(found["what"], "MON001 generation 1", "{report}");
+        assert_eq!(found["written"], CLOSED, "{report}");
+        let told = format!("--event {event} does not hold: on b.ptape something was written later");
+        assert!(report["warnings"].to_string().contains(&told), "{report}");
+        assert_eq!(
+            place.json(1, &["report"])["contradictions"],
+            report["contradictions"]
+        );
+    }
+    // The time of the newest that was met is none before it.
+    place.lose();
+    let report = place.json(1, &[&recover[..], &["--event", CLOSED]].concat());
+    assert_eq!(report["contradictions"], serde_json::json!([]), "{report}");
+    assert_eq!(report["volumes"][2]["fate"], "UNKNOWN-INTERVAL", "{report}");
+    // Where no tape says otherwise, it holds.
+    place.lose();
+    let holds = [
+        "recover",
+        "a.ptape",
+        "--confirm",
+        "--roll-forward",
+        "--event",
+        "backup",
+    ];
+    let report = place.json(1, &holds);
+    assert_eq!(report["contradictions"], serde_json::json!([]), "{report}");
+    assert_eq!(report["volumes"][2]["fate"], "CURRENT", "{report}");
+}
+
+/// VT-12: all images are there, and the exit code is still that of a warning.
+#[test]
+fn an_event_that_does_not_hold_is_told_of_where_all_is_current() {
+    let place = Place::new();
+    place.backups(&["a.ptape"]);
+    let unknown = VolumeDescription {
+        identity: "00000000-0000-7000-8000-000000000001".parse().unwrap(),
+        label: "NEW001".to_owned(),
+        ..place.described("MON001", 1)
+    };
+    place.stack("a.ptape", &unknown, b"came later");
+    let recover = [
+        "recover",
+        "a.ptape",
+        "--confirm",
+        "--replace",
+        "--roll-forward",
+        "--event",
+    ];
+    let report = place.json(1, &[&recover[..], &["backup"]].concat());
+    assert_eq!(report["all_current"], true, "{report}");
+    assert_eq!(
+        report["contradictions"][0]["what"], "NEW001 generation 1",
+        "{report}"
+    );
+    place.json(1, &["report"]);
 }
 
 /// VT-11: what somebody removed from the vault stays removed, although copies of it are on the tapes; what was written
@@ -564,8 +649,12 @@ fn a_volume_that_was_removed_is_not_brought_back() {
     };
     place.stack("a.ptape", &later, b"payroll again");
     place.lose();
-    let report = place.json(0, &recover);
+    let report = place.json(1, &recover);
     assert_eq!(report["taken"][0], "FULL01", "{report}");
+    assert_eq!(
+        report["contradictions"][0]["what"], "FULL01 generation 2",
+        "{report}"
+    );
 }
 
 /// VT-11, VT-12: what is foreign at the beginning of a tape hides nothing behind it; one that does not count is named.

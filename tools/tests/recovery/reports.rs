@@ -50,6 +50,12 @@ fn reports_are_those_of_the_document() {
         "recover",
         &place.json(0, &["recover", "a.ptape", "--confirm", "--event", "backup"]),
     );
+    let event = ["--confirm", "--roll-forward", "--event", "backup"];
+    see(
+        "recover",
+        &place.json(1, &[&["recover", "a.ptape"], &event[..]].concat()),
+    );
+    see("report", &place.json(1, &["report"]));
     fs::write(place.path("v/catalog.sqlite"), "torn").unwrap();
     place.lose();
     see(

@@ -89,6 +89,15 @@ pub struct Evidence {
     pub whole: bool,
 }
 
+impl Evidence {
+    /// Whether it says that something was written after a catalog was saved, and not only that a copy was made of what
+    /// the catalog has. The generation decides: clocks of two machines differ.
+    #[must_use]
+    pub fn is_newer(&self, known: Option<&Known>) -> bool {
+        known.is_none_or(|known| self.generation > known.generation)
+    }
+}
+
 /// All that the report follows from.
 #[derive(Clone, Copy, Debug)]
 pub struct Inquiry<'a> {

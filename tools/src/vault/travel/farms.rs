@@ -8,14 +8,23 @@ use pseudotape_farm::{Root, Volume, VolumeName};
 use pseudotape_human::{counted, printable, shell_word};
 use pseudotape_vault::{FarmVolume, Vault};
 
+/// What the farms say of the time after a backup.
+pub(super) struct Unreferred {
+    /// What should be known.
+    pub(super) words: Vec<String>,
+    /// Volumes with files that came after the backup: the root, the volume, when the last one came.
+    pub(super) later: Vec<(String, String, u64)>,
+}
+
 /// What should be known of references that the catalog has lost. Only the roots are looked at that it knows.
-pub(super) fn unreferred(vault: &Vault, backup_ms: u64) -> Result<Vec<String>> {
+pub(super) fn unreferred(vault: &Vault, backup_ms: u64) -> Result<Unreferred> {
     let volumes = vault.farm_volumes()?;
     let files = vault.referred_files()?;
     let all = files.iter().flat_map(|file| &file.references);
     let referred: HashSet<_> = all.map(|reference| reference.capsule).collect();
     let roots: BTreeSet<&str> = volumes.iter().map(|one| &one.place.root[..]).collect();
     let mut words = Vec::new();
+    let mut later = Vec::new();
     for root in roots {
         let looked = Root::open(Path::new(root)).and_then(|opened| Ok((opened.volumes()?, opened)));
         let (names, opened) = match looked {
@@ -38,16 +47,18 @@ pub(super) fn unreferred(vault: &Vault, backup_ms: u64) -> Result<Vec<String>> {
                 |one: &&FarmVolume| one.place.root == root && one.place.folder == name.as_str();
             let known = volumes.iter().find(place);
             let newer = |added_ms: u64| added_ms > backup_ms;
-            words.extend(of_volume(
-                root,
-                &name,
-                &volume,
-                known,
-                |capsule, added_ms| {
-                    let is_own = known.is_none() && serial_in(&name).is_some();
-                    !referred.contains(&capsule) && (is_own || newer(added_ms))
-                },
-            ));
+            let is_lost = |capsule, added_ms| {
+                let is_own = known.is_none() && serial_in(&name).is_some();
+                !referred.contains(&capsule) && (is_own || newer(added_ms))
+            };
+            words.extend(of_volume(root, &name, &volume, known, is_lost));
+            let entries = volume.directory().entries().iter();
+            let unknown = entries
+                .filter(|entry| entry.state.has_file() && !referred.contains(&entry.capsule));
+            let last = unknown.map(|entry| entry.added_ms).max();
+            if let Some(last) = last.filter(|last| newer(*last)) {
+                later.push((root.to_owned(), name.to_string(), last));
+            }
         }
     }
     if let (Some(series), false) = (vault.series()?, words.is_empty()) {
@@ -56,7 +67,7 @@ pub(super) fn unreferred(vault: &Vault, backup_ms: u64) -> Result<Vec<String>> {
              begins a series behind them"
         ));
     }
-    Ok(words)
+    Ok(Unreferred { words, later })
 }
 
 /// The serial number in the name of a folder.

@@ -1,5 +1,6 @@
 //! The catalog's backups on tapes, and the recovery from them.
 
+mod event;
 mod farms;
 mod inventory;
 mod recover;

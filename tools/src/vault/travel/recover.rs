@@ -5,15 +5,16 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use pseudotape_human::{Screen, shell_word};
 use pseudotape_tape::ObjectNumber;
 use pseudotape_vault::recovery::{
     BackupDescription, Evidence, Fate, Inquiry, LossReport, Medium, Restored, Restoring, Survivor,
     Warning, loss_report, restore,
 };
-use pseudotape_vault::{Clock, Error, Label, Order, Refusal, Surroundings, System, Vault};
+use pseudotape_vault::{Error, Label, Order, Refusal, Surroundings, Vault};
 
+use super::event::{Claim, Event};
 use super::removed::Removed;
 use super::shown::ShownLosses;
 use super::slots::Shelf;
@@ -22,7 +23,6 @@ use super::tape::{Depth, open_backup, scan};
 use super::{explained, farms};
 use crate::Verdict;
 use crate::cli::RecoverVault;
-use crate::vault::shown::time_words;
 use crate::vault::{Place, order};
 
 /// The loss report, in the vault's directory.
@@ -33,8 +33,8 @@ struct Taken {
     description: BackupDescription,
     tape: String,
     restored: Restored,
-    /// After this nothing was written any more.
-    event_ms: u64,
+    /// When nothing was written any more, and what says otherwise.
+    claim: Claim,
     warnings: Vec<String>,
 }
 
@@ -58,14 +58,14 @@ pub(in crate::vault) fn run(
         );
     }
     let order = order(&options.order);
-    let taken = restored(&directory, options, &mut shelf, &mut asked, &event, &order)?;
+    let mut taken = restored(&directory, options, &mut shelf, &mut asked, &event, &order)?;
     let doing = "pseudotape vault recover";
     let mut vault = Vault::open(&directory, doing, Surroundings::of_this_machine())?;
-    let losses = losses(&mut vault, options, &mut shelf, &asked, &taken, &order)?;
+    let losses = losses(&mut vault, options, &mut shelf, &asked, &mut taken, &order)?;
     keep(&directory, &losses)?;
     // Killed before this, the recovery can't be ended, and is repeated.
     vault.set_reported()?;
-    let is_well = losses.all_current;
+    let is_well = losses.is_well();
     screen.show(&losses)?;
     shelf.finish()?;
     Ok(match is_well {
@@ -94,7 +94,8 @@ fn restored(
         let is_newest = newest == (sequence, written_ms)
             && choice.highest <= sequence
             && !choice.warnings.iter().any(may_be_newer);
-        let (event_ms, note) = event.after(choice.description, is_newest)?;
+        let (mut claim, note) = event.after(choice.description, is_newest)?;
+        claim.weigh_backups(&entries.surveyed, choice.description);
         let place = choice.places.first().and_then(|at| entries.places.get(*at));
         let Some((tape, Some(object))) = place.copied() else {
             bail!("a backup was chosen that is nowhere");
@@ -116,7 +117,7 @@ fn restored(
                     description: choice.description.clone(),
                     tape: one.name.clone(),
                     restored,
-                    event_ms,
+                    claim,
                     warnings: warnings.chain(note).collect(),
                 });
             }
@@ -174,7 +175,7 @@ fn losses(
     options: &RecoverVault,
     shelf: &mut Shelf,
     asked: &[Asked],
-    taken: &Taken,
+    taken: &mut Taken,
     order: &Order,
 ) -> Result<ShownLosses> {
     let known = vault.known()?;
@@ -230,7 +231,10 @@ fn losses(
                 let labels = vault.roll_forward(&found.rolled, order)?;
                 removed.note_taken(&labels);
                 shown.taken.extend(labels.iter().map(ToString::to_string));
-                evidence.extend(removed.without(found.evidence));
+                let met = removed.without(found.evidence);
+                let later = met.iter().filter(|copy| !removed.may_be(copy));
+                taken.claim.weigh_copies(&one.name, later, &known);
+                evidence.extend(met);
                 let notes = found
                     .notes
                     .iter()
@@ -248,11 +252,14 @@ fn losses(
     shown.warnings.extend(absent(vault, &media)?);
     shown.warnings.extend(removed.words());
     let farms = farms::unreferred(vault, taken.description.written_ms)?;
-    shown.warnings.extend(farms);
+    taken.claim.weigh_farms(&farms);
+    shown.warnings.extend(farms.words);
+    shown.warnings.extend(taken.claim.settle());
+    shown.contradictions = taken.claim.shown();
     let report = loss_report(&Inquiry {
         known: &known,
         backup_ms: taken.description.written_ms,
-        event_ms: taken.event_ms,
+        event_ms: taken.claim.event_ms,
         on_disk: &on_disk,
         media: &media,
         evidence: &evidence,
@@ -312,61 +319,6 @@ fn doubt(one: &Survivor) -> Option<String> {
     ))
 }
 
-/// When nothing was written any more, as a person says it.
-enum Event {
-    /// Nobody says it.
-    Now,
-    /// At the newest backup.
-    Backup,
-    /// At this time.
-    At(u64),
-}
-
-impl Event {
-    fn parse(text: Option<&str>) -> Result<Self> {
-        match text {
-            None => Ok(Event::Now),
-            Some("backup") => Ok(Event::Backup),
-            Some(text) => {
-                let time: jiff::Timestamp = text.parse().map_err(|_| {
-                    anyhow!("--event {text}: that is a time as 2026-11-30T08:00:00Z, or 'backup'")
-                })?;
-                u64::try_from(time.as_millisecond())
-                    .map(Event::At)
-                    .map_err(|_| anyhow!("--event {text}: that is before 1970"))
-            }
-        }
-    }
-
-    /// The time of it, for the backup that is restored, and what should be known of that. A time before the backup
-    /// would leave no interval in which something can have been written, and make all volumes current.
-    fn after(&self, backup: &BackupDescription, is_newest: bool) -> Result<(u64, Option<String>)> {
-        // A clock that is behind the backup's says nothing of what came after it.
-        let now_ms = || System.now_ms().max(backup.written_ms.saturating_add(1));
-        match self {
-            Event::Now => Ok((now_ms(), None)),
-            Event::Backup if is_newest => Ok((backup.written_ms, None)),
-            // Nothing was written after the newest one, and that is another.
-            Event::Backup => {
-                let note = format!(
-                    "--event backup: backup {} is perhaps not the newest, and what was written after it is not known",
-                    backup.sequence
-                );
-                Ok((now_ms(), Some(note)))
-            }
-            // Times are shown in whole seconds.
-            Event::At(event_ms) if event_ms / 1000 < backup.written_ms / 1000 => bail!(
-                "--event {}: backup {} was made later, at {}, and the vault was written until then at least: say a later \
-                 time, or 'backup'; nothing was changed",
-                time_words(*event_ms),
-                backup.sequence,
-                time_words(backup.written_ms)
-            ),
-            Event::At(event_ms) => Ok(((*event_ms).max(backup.written_ms), None)),
-        }
-    }
-}
-
 /// Whether something was there that may be a newer backup than the one that was chosen.
 fn may_be_newer(warning: &Warning) -> bool {
     match warning {
@@ -407,7 +359,7 @@ pub(in crate::vault) fn report(place: &Place, screen: &Screen) -> Result<Verdict
     let losses: ShownLosses = serde_json::from_str(&text)
         .with_context(|| format!("{} is no report of a recovery", path.display()))?;
     screen.show(&losses)?;
-    Ok(match losses.all_current {
+    Ok(match losses.is_well() {
         true => Verdict::Well,
         false => Verdict::Found,
     })

@@ -49,6 +49,16 @@ impl Removed {
         kept
     }
 
+    /// Whether a copy may be one of a removed volume, of which an earlier program did not write down which one it was.
+    pub(super) fn may_be(&self, one: &Evidence) -> bool {
+        let is_it = |removal: &Removal| {
+            removal.identity.is_none()
+                && removal.label.as_ref() == Some(&one.label)
+                && one.closed_ms <= removal.at_ms
+        };
+        !self.known.contains(&one.identity) && self.removals.iter().any(is_it)
+    }
+
     /// What should be known of them.
     pub(super) fn words(&self) -> Vec<String> {
         let label = |removal: &Removal| {

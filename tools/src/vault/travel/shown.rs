@@ -281,6 +281,15 @@ impl ShownLoss {
     }
 }
 
+/// Something that was written after the event that a person named.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ShownContradiction {
+    /// The tape, or the root of a farm.
+    pub place: String,
+    pub what: String,
+    pub written: String,
+}
+
 /// What was lost.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ShownLosses {
@@ -298,6 +307,9 @@ pub(super) struct ShownLosses {
     /// The catalog that was there before.
     pub kept: Option<String>,
     pub warnings: Vec<String>,
+    /// What says that the event that was named is wrong. Reports of earlier programs have none.
+    #[serde(default)]
+    pub contradictions: Vec<ShownContradiction>,
     pub all_current: bool,
     pub fates: BTreeMap<String, u64>,
     volumes: Vec<ShownLoss>,
@@ -315,6 +327,11 @@ impl ShownLosses {
         }
     }
 
+    /// Whether nothing was lost, and what the person said holds.
+    pub(super) fn is_well(&self) -> bool {
+        self.all_current && self.contradictions.is_empty()
+    }
+
     pub(super) fn new(vault: String, description: &BackupDescription, tape: String) -> Self {
         ShownLosses {
             vault,
@@ -328,6 +345,7 @@ impl ShownLosses {
             taken: Vec::new(),
             kept: None,
             warnings: Vec::new(),
+            contradictions: Vec::new(),
             all_current: true,
             fates: BTreeMap::new(),
             volumes: Vec::new(),
