@@ -65,8 +65,21 @@ impl Mount {
         self.directory.path().join(name)
     }
 
+    /// Opens the slave end. The kernel tells the mount of a last close when it comes to it (RELEASE), so on a busy machine
+    /// an open right behind a close can be busy for longer than the mount waits.
     fn slave(&self) -> File {
-        open(&self.path("pmts0"))
+        let since = Instant::now();
+        loop {
+            let mut options = OpenOptions::new();
+            match options.read(true).write(true).open(self.path("pmts0")) {
+                Err(error)
+                    if error.raw_os_error() == Some(libc::EBUSY) && since.elapsed() < LONG =>
+                {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                opened => return opened.expect("it opens"),
+            }
+        }
     }
 }
 
