@@ -65,8 +65,8 @@ impl Mount {
         self.directory.path().join(name)
     }
 
-    /// Opens the slave end. The kernel tells the mount of a last close when it comes to it (RELEASE), so on a busy machine
-    /// an open right behind a close can be busy for longer than the mount waits.
+    /// Opens the slave end. The kernel tells the mount of a last close when it comes to it (RELEASE), so on a busy
+    /// machine an open right behind a close can be busy for longer than the mount waits.
     fn slave(&self) -> File {
         let since = Instant::now();
         loop {
