@@ -42,15 +42,20 @@ impl LegsSide {
         ending: Arc<AtomicBool>,
     ) -> Result<(Served, Arc<LegsSide>)> {
         let mirror = MirrorDrive::new(config.options.clone());
+        let place = Place::Drive(number);
+        let mut legs = config.legs.clone();
+        for leg in &mut legs {
+            leg.options.command = place.command();
+        }
         let public = Arc::new(Public::new(
-            Place::Drive(number),
+            place,
             &config.options,
-            &config.legs,
+            &legs,
             mirror.block_limits(),
         ));
         let desk = Arc::new(Desk::new(
             mirror,
-            &config.legs,
+            &legs,
             Arc::clone(&public),
             Arc::new(ThisDrive),
             config.lent.clone(),

@@ -8,7 +8,7 @@ use pseudotape_human::{Size, counted, did_you_mean, list, parse_size};
 use pseudotape_sink::Sink;
 use serde::Deserialize;
 
-use crate::leg::{Class, Keeps, LegOptions, When};
+use crate::leg::{Class, Keeps, LegOptions, MirrorCommand, When};
 use crate::mirror::{MAX_LEGS, MirrorOptions};
 
 /// A leg, and what is in it at the start.
@@ -101,6 +101,7 @@ pub fn check_leg(table: LegTable) -> Result<LegConfig> {
         keeps: Keeps::default(),
         reserve_bytes: table.reserve.map(|size| size.0),
         faults: injected(&table.faults).context("faults")?,
+        command: MirrorCommand::default(),
     };
     let sink = table.sink.as_deref().map(parse_sink).transpose()?;
     if let Some(path) = sink.as_ref().and_then(Sink::image_path)

@@ -19,7 +19,8 @@ mod set;
 pub use completion::{continued_assignment, continued_leg, continued_legs};
 pub use desk::{Asked, Desk, EXIT_IMPATIENT, GivenUp, Holder, Overtime, Place, Public, Served};
 pub use leg::{
-    Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, NewLeg, When, words_of_drop,
+    Cause, Class, Keeps, LegBoard, LegFailure, LegOptions, LegState, MirrorCommand, NewLeg, When,
+    words_of_drop,
 };
 pub use leg_config::{LegConfig, LegTable, check_leg, check_legs, parse_assignment, parse_leg};
 pub use mirror::{

@@ -1,6 +1,6 @@
 //! What a running mirror is asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -55,6 +55,12 @@ impl Client {
                 Some(number) => self.ask_drive(number, request, timeout),
                 None => Err(error.into()),
             },
+            Err(Error::Malformed(_)) | Ok(Response::Error { .. }) if is_device_daemon(&socket) => {
+                bail!(
+                    "{} is the socket of a device daemon: say which of its drives is meant by --drive N",
+                    printable(&socket.display().to_string())
+                )
+            }
             answer => Ok(answer?),
         }
     }
@@ -119,6 +125,12 @@ impl Client {
         }
         Ok(Verdict::Well)
     }
+}
+
+/// Whether a device daemon answers there. It can't read what a mirror daemon is asked, and does nothing then.
+fn is_device_daemon(socket: &Path) -> bool {
+    let answer = call(socket, &pseudotape_control::Request::Status, QUESTION);
+    matches!(answer, Ok(pseudotape_control::Response::Status(_)))
 }
 
 /// The only drive of the device daemon that is a mirror; `None` where none is, or no daemon says so. Where a drive has

@@ -44,7 +44,7 @@ check "dd reads it" bash -c "dd if='$NODE' bs=$bs status=none | cmp - stream"
 check "leg b fails" pseudotape-mirror inject b write-error,times=1
 check "dd goes on with leg a" dd if=stream of="$NODE" bs=$bs status=none
 same "leg b is out of step" out-of-step "$(leg b state)"
-says "the mirror is degraded" 1 'to do +pseudotape-mirror resync b' pseudotape-mirror status
+says "the mirror is degraded" 1 'to do +pseudotape-mirror --drive 0 resync b' pseudotape-mirror status
 says "a resync brings it back" 0 'leg b is in step' pseudotape-mirror resync b
 check "the mirror is well" pseudotape-mirror status
 
@@ -65,4 +65,23 @@ check "others are loaded" pseudotape-mirror load "a=image:$WORK/a2.ptape,create"
 check "tar writes to them" tar cf "$NODE" files
 says "pseudotape unload takes them out" 0 'unloaded' pseudotape unload 0
 says "and they are the same" 0 '^identical: ' pseudotape compare a2.ptape b2.ptape
+drive_down
+
+# two such drives in one daemon: each command says which one is meant, and so does each advice
+drive_up "${legs//.ptape/3.ptape}" "${legs//.ptape/4.ptape}"
+says "which drive is meant must be said" 2 'drives 0, 1 of the device daemon are mirrors: say which one by --drive N' \
+    pseudotape-mirror status
+for order in status "unload" "drop b" "trust a" "resync b" "load a=image:$WORK/x.ptape,create"; do
+    # shellcheck disable=SC2086
+    says "so must it with the daemon's socket: ${order%% *}" 2 'is the socket of a device daemon: say .* --drive N' \
+        pseudotape-mirror --control "$PSEUDOTAPE_CONTROL" $order
+done
+check "nothing was done" pseudotape-mirror status --drive 1
+check "a leg of drive 1 fails" pseudotape-mirror --drive 1 inject b write-error,times=1
+check "dd writes with the other one" dd if=stream of="${NODES[1]}" bs=$bs status=none
+says "the log names the drive in its advice" 0 "'pseudotape-mirror --drive 1 resync b'" cat daemon.err
+says "and so does the status" 1 'to do +pseudotape-mirror --drive 1 resync b' pseudotape-mirror status --drive 1
+check "drive 0 is well" pseudotape-mirror status --drive 0
+says "a leg that is dropped" 0 "'pseudotape-mirror --drive 1 return b' brings it back" pseudotape-mirror --drive 1 drop b
+says "comes back" 0 'leg b is in step' pseudotape-mirror --drive 1 return b
 drive_down

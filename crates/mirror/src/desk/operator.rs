@@ -209,9 +209,10 @@ impl Desk {
             .iter()
             .filter(|leg| leg.not_mirrored_from.is_some());
         let lost: Vec<_> = lost.map(|leg| leg.name.as_str()).collect();
+        let command = self.public.place().command();
         ensure!(
             lost.is_empty(),
-            "unloaded, but not every volume is a copy: {} (see 'pseudotape-mirror status')",
+            "unloaded, but not every volume is a copy: {} (see '{command} status')",
             lost.join(", ")
         );
         Ok("unloaded".into())
@@ -219,6 +220,7 @@ impl Desk {
 
     fn resync(&self, leg: &str) -> Result<String> {
         let _going_on = self.public.operation(format!("resync {leg}"));
+        let command = self.public.place().command();
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
         let done = deck.mirror.resync(leg).map_err(|error| {
@@ -226,7 +228,7 @@ impl Desk {
                 // To open it anew would be refused for the same reason.
                 true => "can't resync".to_owned(),
                 false => {
-                    format!("can't resync (to open it anew: 'pseudotape-mirror return {leg}')")
+                    format!("can't resync (to open it anew: '{command} return {leg}')")
                 }
             };
             Error::new(error).context(text)
@@ -236,12 +238,13 @@ impl Desk {
 
     fn drop_leg(&self, leg: &str) -> Result<String> {
         let _going_on = self.public.operation(format!("drop {leg}"));
+        let command = self.public.place().command();
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
         deck.mirror.drop_leg(leg)?;
         deck.part_with(leg)?;
         Ok(format!(
-            "leg {leg} is out of the mirror and closed; 'pseudotape-mirror return {leg}' brings it back"
+            "leg {leg} is out of the mirror and closed; '{command} return {leg}' brings it back"
         ))
     }
 
@@ -280,18 +283,19 @@ impl Desk {
 
     fn trust(&self, leg: &str, rest: Rest) -> Result<String> {
         let _going_on = self.public.operation(format!("trust {leg}"));
+        let command = self.public.place().command();
         let mut deck = self.deck.for_operator();
         expect_volumes(&deck)?;
         let lost = deck.mirror.trust(leg, rest)?;
         self.public.set_refused(deck.mirror.refusal());
         let lost: Vec<_> = lost
             .iter()
-            .map(|other| format!("pseudotape-mirror resync {other}"))
+            .map(|other| format!("{command} resync {other}"))
             .collect();
         let same = deck.mirror.in_step_beside(leg);
         if lost.is_empty() && same.is_empty() {
             return Ok(format!(
-                "leg {leg} is right: no other leg is in step ('pseudotape-mirror status' shows what brings one back)"
+                "leg {leg} is right: no other leg is in step ('{command} status' shows what brings one back)"
             ));
         }
         if lost.is_empty() {

@@ -128,9 +128,10 @@ impl Overtime {
             lines.push(format!("it waited for: {what}"));
         }
         lines.extend(legs.iter().filter_map(words));
-        let (again, command) = match self.public.place() {
-            Place::SlaveEnd(_) => ("the mirror", "pseudotape-mirror".to_owned()),
-            Place::Drive(number) => ("the daemon", format!("pseudotape-mirror --drive {number}")),
+        let command = self.public.place().command();
+        let again = match self.public.place() {
+            Place::SlaveEnd(_) => "the mirror",
+            Place::Drive(_) => "the daemon",
         };
         lines.push(format!(
             "start {again} again: where the volumes disagree then, '{command} trust LEG' says which is \

@@ -13,7 +13,7 @@ use pseudotape_sink::{Sink, left_on_both};
 use pseudotape_tape::{BlockLimits, Position};
 
 use crate::desk::faults::statuses;
-use crate::leg::{Keeps, LegBoard, LegOptions, LegState};
+use crate::leg::{Keeps, LegBoard, LegOptions, LegState, MirrorCommand};
 use crate::leg_config::LegConfig;
 use crate::mirror::MirrorOptions;
 
@@ -109,6 +109,17 @@ pub(crate) enum Effect {
     Settled(Option<Position>),
     /// At this place, after something was read.
     At(Option<Position>),
+}
+
+impl Place {
+    /// The command by which an operator reaches the mirror.
+    #[must_use]
+    pub fn command(&self) -> MirrorCommand {
+        match self {
+            Place::SlaveEnd(_) => MirrorCommand::Daemon,
+            Place::Drive(number) => MirrorCommand::Drive(*number),
+        }
+    }
 }
 
 impl Public {
@@ -428,22 +439,22 @@ impl PublicLeg {
 
     /// The command that brings the leg back, where there is one.
     fn advice(&self, condition: LegCondition, is_whole: bool, others: Others) -> Option<String> {
-        let name = &self.options.name;
+        let LegOptions { name, command, .. } = &self.options;
         let is_damaged = self.board.first_error().is_some();
         match condition {
             LegCondition::OutOfStep | LegCondition::Dropped if others == Others::Gone => Some(
-                "no leg is in step: pseudotape-mirror unload --force, then load the volumes again".to_owned(),
+                format!("no leg is in step: {command} unload --force, then load the volumes again"),
             ),
             LegCondition::OutOfStep | LegCondition::Dropped if self.board.is_kept_back() => Some(
                 "it may hold what the leg in step can't read: unload, and save what each volume holds with 'pseudotape copy --damaged record'"
                     .to_owned(),
             ),
             LegCondition::OutOfStep => Some(format!(
-                "pseudotape-mirror resync {name} (or, to open it anew, return {name})"
+                "{command} resync {name} (or, to open it anew, return {name})"
             )),
-            LegCondition::Dropped => Some(format!("pseudotape-mirror return {name}")),
+            LegCondition::Dropped => Some(format!("{command} return {name}")),
             LegCondition::Empty if !is_whole => Some(format!(
-                "load the volumes again, then pseudotape-mirror resync {name}"
+                "load the volumes again, then {command} resync {name}"
             )),
             LegCondition::InStep if is_damaged && others == Others::Gone => Some(
                 "no other leg is in step: unload, and save what can be read with 'pseudotape copy --damaged record'"
@@ -454,7 +465,7 @@ impl PublicLeg {
                     .to_owned(),
             ),
             LegCondition::InStep if is_damaged => Some(format!(
-                "pseudotape-mirror drop {name}, then return {name} (which copies from what is damaged on)"
+                "{command} drop {name}, then return {name} (which copies from what is damaged on)"
             )),
             LegCondition::InStep | LegCondition::Leaving | LegCondition::Empty => None,
         }

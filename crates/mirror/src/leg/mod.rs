@@ -32,7 +32,7 @@ pub(crate) use fault::LegResult;
 pub use fault::{Cause, LegFailure};
 pub(crate) use judge::{Verdict, is_incapable, judge};
 use late::{Late, LateFailure};
-pub use options::{Class, Keeps, LegOptions, NewLeg, When};
+pub use options::{Class, Keeps, LegOptions, MirrorCommand, NewLeg, When};
 pub(crate) use place::{just_behind, object_before, same_place};
 pub(crate) use seat::{AtWork, Seat};
 pub use state::words_of_drop;

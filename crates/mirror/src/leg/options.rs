@@ -60,6 +60,25 @@ macro_rules! names {
 names!(Class: Required "required", Spare "spare");
 names!(When: Sync "sync", Unload "unload", Deferred "deferred");
 
+/// The command by which an operator reaches the mirror of a leg: the words of every advice begin with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MirrorCommand {
+    /// The mirror is a daemon of its own.
+    #[default]
+    Daemon,
+    /// The mirror is the drive of this number in the device daemon.
+    Drive(u32),
+}
+
+impl fmt::Display for MirrorCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MirrorCommand::Daemon => f.write_str("pseudotape-mirror"),
+            MirrorCommand::Drive(number) => write!(f, "pseudotape-mirror --drive {number}"),
+        }
+    }
+}
+
 /// How a leg is treated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LegOptions {
@@ -75,6 +94,8 @@ pub struct LegOptions {
     pub reserve_bytes: Option<u64>,
     /// What goes wrong on command with whatever is in the leg.
     pub faults: Faults,
+    /// The command that advice to the operator names.
+    pub command: MirrorCommand,
 }
 
 impl LegOptions {

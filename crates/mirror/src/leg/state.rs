@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pseudotape_tape::{Noted, ObjectNumber};
 
-use super::{Cause, Class, Leg, LegState};
+use super::{Cause, Class, Leg, LegOptions, LegState};
 
 /// What an operator hears of a leg that is dropped with the tape at this object. At the beginning the leg may hold all
 /// that the others hold, until something is written.
@@ -36,13 +36,13 @@ impl Leg {
 
     fn end_in_step(&mut self, from: ObjectNumber, cause: &Cause) {
         let reason = cause.to_string();
-        let name = &self.options.name;
+        let LegOptions { name, command, .. } = &self.options;
         let what = match self.options.class {
             Class::Required => "required: what writes fails until then",
             Class::Spare => "spare: the job goes on without it",
         };
         log::error!(
-            "leg {name}: not mirrored from object {from} on: {reason} ({what}; where another leg is in step, 'pseudotape-mirror resync {name}', or 'return {name}' to open it anew, brings it back, and 'drop {name}' goes on without it)"
+            "leg {name}: not mirrored from object {from} on: {reason} ({what}; where another leg is in step, '{command} resync {name}', or 'return {name}' to open it anew, brings it back, and 'drop {name}' goes on without it)"
         );
         self.end.lost();
         self.board().note_error(&reason);

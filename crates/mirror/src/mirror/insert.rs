@@ -180,9 +180,11 @@ impl MirrorDrive {
             })
             .collect::<Vec<_>>();
         let differ = self.refused.as_ref().map_or("", |_| "; they differ");
+        let mut commands = self.legs.of(marked).map(|leg| leg.options().command);
+        let command = commands.next().unwrap_or_default();
         format!(
-            "every volume is marked as not mirrored ({}){differ}: 'pseudotape-mirror trust LEG' says which is right, \
-             'pseudotape-mirror resync LEG' brings another one in step then",
+            "every volume is marked as not mirrored ({}){differ}: '{command} trust LEG' says which is right, \
+             '{command} resync LEG' brings another one in step then",
             marks.join(", ")
         )
     }

@@ -34,9 +34,10 @@ impl MirrorDrive {
                 Ok(_) => {
                     let (first, leg) = (self.legs[self.reader].name(), &self.legs[number]);
                     let text = format!(
-                        "object {}: legs {first} and {} hold different things: 'pseudotape-mirror drop' the wrong one, then 'return' it",
+                        "object {}: legs {first} and {} hold different things: '{} drop' the wrong one, then 'return' it",
                         at.object,
-                        leg.name()
+                        leg.name(),
+                        leg.options().command
                     );
                     log::error!("{text}");
                     leg.note_damage(&text, false);

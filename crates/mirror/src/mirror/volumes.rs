@@ -37,8 +37,9 @@ impl MirrorDrive {
         let first_leg = &self.legs[first];
         for other in self.legs.of(keeping.without(first)) {
             if let Some(difference) = difference(first_leg, other)? {
+                let command = other.options().command;
                 let text = format!(
-                    "legs {} and {} disagree: {difference}; 'pseudotape-mirror trust LEG' says which is right, 'pseudotape-mirror resync LEG' brings the other one in step then",
+                    "legs {} and {} disagree: {difference}; '{command} trust LEG' says which is right, '{command} resync LEG' brings the other one in step then",
                     first_leg.name(),
                     other.name()
                 );
