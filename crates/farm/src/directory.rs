@@ -170,6 +170,14 @@ impl Directory {
         self.by_title.find(title, &self.entries)
     }
 
+    /// Whether a capsule with this number is in it.
+    pub(crate) fn has(&self, number: Number) -> bool {
+        let found = self
+            .entries
+            .binary_search_by_key(&number, |entry| entry.number);
+        found.is_ok()
+    }
+
     /// Puts files in, in the place of those that have their titles.
     pub fn put(&mut self, entries: impl IntoIterator<Item = Entry>) {
         let mut added: HashMap<Title, Entry> = HashMap::new();

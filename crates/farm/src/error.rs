@@ -341,6 +341,9 @@ pub enum Fault {
     /// The directory had it.
     #[error("it is not there: its file was {0}")]
     Gone(Title),
+    /// It was replaced since the directory was read.
+    #[error("another file took its place meanwhile: the same command again gets that one")]
+    Replaced,
     /// The host failed.
     #[error("can't read it: {0}")]
     Host(io::Error),
@@ -403,6 +406,7 @@ impl Fault {
             | Fault::Misplaced { .. }
             | Fault::Twice
             | Fault::Inner
+            | Fault::Replaced
             | Fault::Host(_)
             | Fault::Reported(_)
             | Fault::Archive(pseudotape_pax::Error::Read(_)) => false,

@@ -132,6 +132,34 @@ impl Place {
         }
     }
 
+    /// Whether a writer is in. It asks who holds the lock first, since a try could be in the way of a writer that waits
+    /// for nothing; by this place the lock must not be held.
+    pub(crate) fn is_locked(&self) -> Result<bool, Error> {
+        if crate::holder::of_lock(self.identity()?).is_some() {
+            return Ok(true);
+        }
+        match flock(&self.folder, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {
+                let free = flock(&self.folder, FlockOperation::Unlock);
+                free.map_err(|errno| Error::host("unlock", &self.path, errno))?;
+                Ok(false)
+            }
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(errno) => Err(Error::host("lock", &self.path, errno)),
+        }
+    }
+
+    /// The same folder, opened once more: without the lock, and without what is known of its inner folders.
+    pub(crate) fn again(&self) -> io::Result<Place> {
+        Ok(Place {
+            folder: openat(&self.folder, ".", FOLDER, Mode::empty())?,
+            path: self.path.clone(),
+            steps: self.steps.clone(),
+            standing: self.standing,
+            structure: None,
+        })
+    }
+
     /// Whether the folder is there; who held its lock may have deleted it.
     pub(crate) fn is_there(&self) -> Result<bool, Error> {
         let found =

@@ -207,9 +207,7 @@ impl ExtractedFiles {
                 }
                 return;
             }
-            Extracted::NotThere => {
-                format!("not on {}: {}", self.volume, entry.state.word())
-            }
+            Extracted::NotThere(state) => format!("not on {}: {}", self.volume, state.word()),
             Extracted::InTheWay => {
                 "something has its name, and stays (--overwrite replaces it)".to_owned()
             }
@@ -237,6 +235,8 @@ pub(super) struct Verified {
     without_file: u64,
     /// Where the list of the volume is.
     list: Option<String>,
+    /// Who changes the volume meanwhile: what is not finished is no finding.
+    changing: Option<String>,
     pub findings: Vec<ShownFinding>,
 }
 
@@ -299,6 +299,12 @@ impl Report for Verified {
         if let Some(list) = &self.list {
             text = format!("list: {}\n{text}", printable(list));
         }
+        if let Some(who) = &self.changing {
+            text += &format!(
+                "{} is changing it: what that has not finished was left out\n",
+                printable(who)
+            );
+        }
         text + &format!(
             "; {bytes}; {}\n",
             counted(self.findings.len() as u64, "finding")
@@ -322,6 +328,10 @@ pub(super) fn verify(
             }
         }
         Finding::Wrong(file, damage) => verified.findings.push(ShownFinding::new(file, damage)),
+        Finding::Changing(holder) => {
+            let who = holder.map_or_else(|| "another command".to_owned(), |who| who.to_string());
+            verified.changing = Some(who);
+        }
         _ => {}
     };
     volume.verify(&volume.chosen(&options.titles)?, &mut tell);
@@ -341,6 +351,7 @@ impl Verified {
             bytes: 0,
             without_file: 0,
             list: None,
+            changing: None,
             findings: Vec::new(),
         }
     }

@@ -329,6 +329,32 @@ fn a_capsule_alone_is_verified_block_by_block() {
     assert!(code == Some(1) && text.contains("object 1"), "{text}");
 }
 
+/// CW-64, CW-78: what a running command has not finished is no finding; who runs it is told.
+#[test]
+fn a_verification_beside_a_running_command_finds_nothing_wrong() {
+    let place = place();
+    place.ok(&["copy", "V", "src/a"]);
+    fs::write(place.path("farm/V/FILE0000002.ptape.tmp"), "half").unwrap();
+    fs::copy(place.capsule(1), place.capsule(3)).unwrap();
+    let folder = fs::File::open(place.path("farm/V")).unwrap();
+    let held = Flock::lock(folder, FlockArg::LockExclusive).unwrap();
+    let told = place.ok(&["verify", "V"]);
+    assert!(
+        told.contains(" is changing it: what that has not finished was left out\n"),
+        "{told}"
+    );
+    assert!(told.contains("0 findings"), "{told}");
+    assert!(place.ok(&["repair", "V"]).contains("0 findings"));
+    let report = place.json(0, &["verify", "V"]);
+    assert!(report["changing"].is_string(), "{report}");
+    held.unlock().map_err(|(_, errno)| errno).unwrap();
+    let told = place.ended(1, &["verify", "V"]);
+    assert!(
+        told.contains("2 findings") && !told.contains("changing"),
+        "{told}"
+    );
+}
+
 /// CW-78: what a killed command left is named, and the next one that changes the volume removes it and nothing else.
 #[test]
 fn what_is_left_over_is_removed_by_the_next_change() {
@@ -930,6 +956,7 @@ fn reports_are_those_of_the_document() {
         "file_bytes",
         "unsettled[]",
         "list",
+        "changing",
     ];
     seen.compare("FARM.md", &rare);
 }

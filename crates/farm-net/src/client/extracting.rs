@@ -51,7 +51,7 @@ impl Client {
                     break;
                 };
                 if !entry.state.has_file() {
-                    tell(entry, Extracted::NotThere);
+                    tell(entry, Extracted::NotThere(entry.state));
                 } else if existing == Existing::Kept && in_the_way(&entry.title, folder) {
                     tell(entry, Extracted::InTheWay);
                 } else {
@@ -86,7 +86,7 @@ fn one(
 ) -> Result<Extracted, Error> {
     let headers = match link.receive()? {
         Message::File { headers, .. } => headers,
-        Message::NoFile => return Ok(Extracted::NotThere),
+        Message::NoFile => return Ok(Extracted::NotThere(entry.state)),
         Message::Failed { why } => return Ok(damaged(why)),
         Message::Refused { refusal, text } => return Err(Error::Refused { refusal, text }),
         _ => return Err(out_of_turn()),

@@ -54,7 +54,10 @@ impl Volume {
         entry: &Entry,
         mut to: impl FnMut(Given<'_>) -> io::Result<()>,
     ) -> Result<bool, Fault> {
-        let opened = self.open_capsule(entry)?;
+        let (now, opened) = self.open_current(entry)?;
+        if now.capsule != entry.capsule {
+            return Err(Fault::Replaced);
+        }
         let to = std::cell::RefCell::new(&mut to);
         let given = opened.read(
             |member| (to.borrow_mut())(Given::Headers(&member.headers(PAX_NAME))),

@@ -1,5 +1,6 @@
 //! Files of a volume as one archive, for who has a tape for it.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io::{self, Read};
 
@@ -7,7 +8,7 @@ use pseudotape_pax::{END, Reader, padding};
 
 use super::Volume;
 use super::inspecting::read_whole;
-use crate::capsule::PAX_NAME;
+use crate::capsule::{Opened, PAX_NAME};
 use crate::entry::{Digest, Entry};
 use crate::error::Fault;
 use crate::title::Title;
@@ -59,55 +60,71 @@ impl Volume {
                 tell(Exported::LeftOut(entry.clone(), too_long()));
                 continue;
             };
-            let whole = self.open_capsule(entry);
-            if let Err(fault) = whole.and_then(|opened| read_whole(opened, entry)) {
-                tell(Exported::LeftOut(entry.clone(), fault));
-                continue;
+            // Opened twice before it is read: nothing takes its place between the two.
+            let found = self.open_twice(entry).and_then(|(now, first, second)| {
+                read_whole(first, &now)?;
+                Ok((now, second))
+            });
+            match found {
+                Ok((now, _)) if !now.state.has_file() => tell(Exported::NotThere(now)),
+                Ok((now, opened)) => {
+                    put_file(&now, opened, &name, put)?;
+                    tell(Exported::Done(now));
+                }
+                Err(fault) => tell(Exported::LeftOut(entry.clone(), fault)),
             }
-            self.put(entry, &name, put)?;
-            tell(Exported::Done(entry.clone()));
         }
         put(&END).map_err(ExportError::Put)
     }
 
-    fn put(
-        &self,
-        entry: &Entry,
-        name: &Title,
-        put: &mut dyn FnMut(&[u8]) -> io::Result<()>,
-    ) -> Result<(), ExportError> {
-        let capsule = |fault| ExportError::Capsule {
-            title: entry.title.clone(),
-            fault,
-        };
-        // Which of the two failed, a fault does not say.
-        let mut refused = None;
-        let try_put = |bytes: &[u8]| {
-            put(bytes).map_err(|error| {
-                let text = error.to_string();
-                refused = Some(error);
-                io::Error::other(text)
-            })
-        };
-        let put = RefCell::new(try_put);
-        let mut length = 0;
-        let read = self.open_capsule(entry).and_then(|opened| {
-            opened.read(
-                |member| {
-                    length = member.length;
-                    let mut member = member.clone();
-                    member.name = name.bytes().to_vec();
-                    put.borrow_mut()(&member.headers(PAX_NAME))
-                },
-                |(), bytes| put.borrow_mut()(bytes),
-            )?;
-            put.borrow_mut()(&vec![0; padding(length)]).map_err(Fault::Host)
-        });
-        match (read, refused) {
-            (Ok(()), _) => Ok(()),
-            (Err(_), Some(error)) => Err(ExportError::Put(error)),
-            (Err(fault), None) => Err(capsule(fault)),
+    /// The capsule of a file as [`Volume::open_current`] finds it, for two readings.
+    fn open_twice(&self, entry: &Entry) -> Result<(Entry, Opened, Opened), Fault> {
+        let (mut now, mut first) = self.open_current(entry)?;
+        loop {
+            let (again, second) = self.open_current(&now)?;
+            if again.capsule == now.capsule {
+                return Ok((now.into_owned(), first, second));
+            }
+            (now, first) = (Cow::Owned(again.into_owned()), second);
         }
+    }
+}
+
+fn put_file(
+    entry: &Entry,
+    opened: Opened,
+    name: &Title,
+    put: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), ExportError> {
+    let capsule = |fault| ExportError::Capsule {
+        title: entry.title.clone(),
+        fault,
+    };
+    // Which of the two failed, a fault does not say.
+    let mut refused = None;
+    let try_put = |bytes: &[u8]| {
+        put(bytes).map_err(|error| {
+            let text = error.to_string();
+            refused = Some(error);
+            io::Error::other(text)
+        })
+    };
+    let put = RefCell::new(try_put);
+    let mut length = 0;
+    let read = opened.read(
+        |member| {
+            length = member.length;
+            let mut member = member.clone();
+            member.name = name.bytes().to_vec();
+            put.borrow_mut()(&member.headers(PAX_NAME))
+        },
+        |(), bytes| put.borrow_mut()(bytes),
+    );
+    let read = read.and_then(|_| put.borrow_mut()(&vec![0; padding(length)]).map_err(Fault::Host));
+    match (read, refused) {
+        (Ok(()), _) => Ok(()),
+        (Err(_), Some(error)) => Err(ExportError::Put(error)),
+        (Err(fault), None) => Err(capsule(fault)),
     }
 }
 

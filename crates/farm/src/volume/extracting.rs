@@ -19,7 +19,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::Volume;
-use crate::entry::{Entry, FileKind};
+use crate::entry::{Entry, FileKind, State};
 use crate::error::Fault;
 use crate::source::attributes::path_of;
 use crate::source::{acl, keyword, sparse};
@@ -40,8 +40,8 @@ pub enum Existing {
 pub enum Extracted {
     /// It is there; what of its attributes could not be given to it.
     Done(Vec<String>),
-    /// Its capsule has no file.
-    NotThere,
+    /// Its capsule has no file, but this state.
+    NotThere(State),
     /// Something has its name, which stays.
     InTheWay,
     /// The capsule is damaged; nothing was extracted.
@@ -59,13 +59,16 @@ fn unfinished() -> String {
 /// what was written. Symbolic links in its path are not followed.
 pub fn extract(volume: &Volume, entry: &Entry, folder: &Path, existing: Existing) -> Extracted {
     if !entry.state.has_file() {
-        return Extracted::NotThere;
+        return Extracted::NotThere(entry.state);
     }
-    let opened = match volume.open_capsule(entry) {
-        Ok(opened) => opened,
+    let (entry, opened) = match volume.open_current(entry) {
+        Ok(found) => found,
         Err(fault) => return Extracted::Damaged(fault),
     };
-    placed(entry, folder, existing, |begin, keep| {
+    if !entry.state.has_file() {
+        return Extracted::NotThere(entry.state);
+    }
+    placed(&entry, folder, existing, |begin, keep| {
         opened.read(begin, keep)
     })
 }
@@ -114,7 +117,7 @@ pub(super) fn placed(
     );
     let finished = match read {
         Ok(Some(unfinished)) => unfinished.finish(&parent, &name, existing),
-        Ok(None) => return Extracted::NotThere,
+        Ok(None) => return Extracted::NotThere(entry.state),
         Err(Fault::Host(error)) => Err(error),
         Err(fault) => {
             return match clear() {

@@ -6,6 +6,7 @@ use super::{DIRECTORY_NAME, Volume, is_of_file_system, is_of_volume, is_temporar
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
 use crate::entry::{Entry, FileKind, Number};
 use crate::error::{Error, Fault};
+use crate::holder::Holder;
 use crate::place::Place;
 use crate::source::sparse::Placing;
 use crate::structure::last_of;
@@ -37,16 +38,19 @@ pub enum Finding {
     Whole(Entry),
     /// Something wrong, with the name of the file.
     Wrong(String, Damage),
+    /// A command changes the volume; who, where that is known. What it has not finished was not looked at.
+    Changing(Option<Holder>),
 }
 
 impl Volume {
-    /// Reads every capsule of these files in full.
+    /// Reads every capsule of these files in full. Of a file that another command has replaced meanwhile it is the one
+    /// that is there now.
     pub fn verify(&self, entries: &[Entry], tell: &mut dyn FnMut(Finding)) {
         for entry in entries {
-            let read = self.open_capsule(entry);
-            let read = read.and_then(|opened| read_whole(opened, entry));
+            let read = self.open_current(entry);
+            let read = read.and_then(|(now, opened)| read_whole(opened, &now).map(|()| now));
             tell(match read {
-                Ok(()) => Finding::Whole(entry.clone()),
+                Ok(now) => Finding::Whole(now.into_owned()),
                 Err(fault) => {
                     let damage = Damage::Capsule(entry.title.clone(), fault);
                     Finding::Wrong(capsule_name(entry.number), damage)
@@ -57,14 +61,18 @@ impl Volume {
 
     /// Opens the capsule of a file and compares its record with the directory, without a look at the contents.
     pub fn look_at(&self, entry: &Entry) -> Result<(), Fault> {
-        self.open_capsule(entry).map(drop)
+        self.open_current(entry).map(drop)
     }
 
-    /// Looks for files that the directory does not have.
+    /// Looks for files that the directory does not have, and no command is making.
     pub fn find_foreign(&self, tell: &mut dyn FnMut(Finding)) -> Result<(), Error> {
         let entries = self.directory.entries().iter();
         let listed: BTreeMap<_, _> = entries.map(|entry| (entry.number, entry)).collect();
-        for name in self.place.names()? {
+        let settled = self.settled(self.place.names()?)?;
+        if let Some(holder) = settled.changing {
+            tell(Finding::Changing(holder));
+        }
+        for name in settled.names {
             let damage = match capsule_number(&name) {
                 Some(number) if listed.contains_key(&number) => continue,
                 Some(_) => {

@@ -5,9 +5,11 @@ mod annotating;
 mod arriving;
 mod batch;
 mod comparing;
+mod current;
 mod exporting;
 mod extracting;
 mod inspecting;
+mod listed;
 mod presence;
 mod rebuilding;
 mod registering;
@@ -16,12 +18,13 @@ mod repairing;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
-use crate::directory::{Directory, DirectoryError, HEADER_BYTES, MAX_DIRECTORY_BYTES, Marks};
+use crate::directory::{Directory, HEADER_BYTES, Marks};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
 use crate::holder::Holder;
@@ -35,6 +38,7 @@ use crate::step::{Steps, Witness};
 use crate::structure::last_of;
 use crate::title::{Title, VolumeName};
 use crate::waiting::Waiting;
+use listed::{indexed, read_directory};
 
 pub use adding::{Adding, Keeping, Told, Verb};
 pub use annotating::{annotate, check_note};
@@ -340,54 +344,8 @@ fn remove_empty(path: &Path) {
     drop(fs::remove_dir(path));
 }
 
-/// Reads the directory; `None` where there is none, and no capsule either.
-fn read_directory(place: &Place, name: &VolumeName) -> Result<Option<Directory>, Error> {
-    let path = || place.path_of(DIRECTORY_NAME);
-    let unusable = |cause| match cause {
-        DirectoryError::Newer(_) | DirectoryError::Marks(_) => Error::LaterDirectory {
-            path: path(),
-            cause,
-        },
-        DirectoryError::Foreign | DirectoryError::Damaged(_) => Error::Directory {
-            path: path(),
-            cause,
-        },
-    };
-    let file = match place.open(DIRECTORY_NAME) {
-        Ok(file) => file,
-        Err(Fault::Absent) => {
-            return match place.count_capsules()? {
-                0 => Ok(None),
-                capsules => Err(Error::NoDirectory {
-                    volume: name.clone(),
-                    capsules,
-                }),
-            };
-        }
-        Err(Fault::Host(error)) => return Err(Error::host("open", path(), error)),
-        Err(fault) => return Err(unusable(DirectoryError::Damaged(fault.to_string()))),
-    };
-    let length = file.metadata().map_or(0, |found| found.len());
-    // One more, by which the end is seen without asking for more memory.
-    let length = usize::try_from(length.min(MAX_DIRECTORY_BYTES) + 1).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(length);
-    let read = file.take(MAX_DIRECTORY_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Error::host("read", path(), error))?;
-    if bytes.len() as u64 > MAX_DIRECTORY_BYTES {
-        return Err(unusable(DirectoryError::Damaged(format!(
-            "it is longer than {MAX_DIRECTORY_BYTES} bytes"
-        ))));
-    }
-    Directory::parse(&bytes).map(Some).map_err(unusable)
-}
-
-/// The files to which the index leads, where it leads to all that are meant. Whatever is wrong with it, the directory
-/// is read then, and says what is wrong with itself.
-fn indexed(place: &Place, titles: &[Title]) -> Option<Directory> {
-    let directory = place.open(DIRECTORY_NAME).ok()?;
-    let index = place.open(INDEX_NAME).ok()?;
-    index::find(&directory, &index, titles)
-}
+/// Which file is the directory: its number, and when it was changed.
+type Seen = (u64, i64, i64);
 
 /// A volume.
 #[derive(Debug)]
@@ -399,6 +357,8 @@ pub struct Volume {
     is_new: bool,
     /// Capsules in the folder whose numbers are not used yet, as the directory has it.
     strays: Vec<Number>,
+    /// By the directory that another command put in the place of this one.
+    latest: Mutex<Option<(Seen, Arc<Volume>)>>,
 }
 
 impl Volume {
@@ -409,6 +369,7 @@ impl Volume {
             directory,
             is_new: false,
             strays: Vec::new(),
+            latest: Mutex::default(),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn rebuild_in(
     name: &VolumeName,
     tell: &mut dyn FnMut(Rebuilt),
 ) -> Result<Volume, Error> {
-    let before = match super::read_directory(&place, name) {
+    let before = match super::listed::read_directory(&place, name) {
         Ok(before) => before,
         Err(Error::NoDirectory { .. } | Error::Directory { .. }) => None,
         // A bad sector: the capsules can be read nevertheless.

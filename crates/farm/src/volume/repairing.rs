@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::inspecting::{expect_number, foreign, read_whole};
+use super::listed::read_directory;
 use super::rebuilding::{Through, rebuild_in};
 use super::{
     DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_of_file_system, is_of_volume,
-    is_temporary, now_ms, read_directory,
+    is_temporary, now_ms,
 };
 use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::DirectoryError;
@@ -124,6 +125,9 @@ pub fn repair(
             }
         }
     };
+    if !how.apply {
+        names = volume.settled(names)?.names;
+    }
     let plan = Plan::of(&volume, &names, how);
     if how.apply {
         plan.apply(&mut volume)?;
