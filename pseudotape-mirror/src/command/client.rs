@@ -127,10 +127,13 @@ impl Client {
     }
 }
 
-/// Whether a device daemon answers there. It can't read what a mirror daemon is asked, and does nothing then.
+/// Whether a device daemon answers there. It can't read what a mirror daemon is asked, and does nothing then. The
+/// status of a mirror daemon can be read as one of a device daemon, but not the other way round.
 fn is_device_daemon(socket: &Path) -> bool {
-    let answer = call(socket, &pseudotape_control::Request::Status, QUESTION);
-    matches!(answer, Ok(pseudotape_control::Response::Status(_)))
+    let as_mirror: Result<Response, Error> = call(socket, &Request::Status, QUESTION);
+    let as_device = call(socket, &pseudotape_control::Request::Status, QUESTION);
+    matches!(as_mirror, Err(Error::Malformed(_)))
+        && matches!(as_device, Ok(pseudotape_control::Response::Status(_)))
 }
 
 /// The only drive of the device daemon that is a mirror; `None` where none is, or no daemon says so. Where a drive has
