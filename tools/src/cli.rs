@@ -220,8 +220,8 @@ pub(crate) struct InfoOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyOptions {
-    /// The image file, or one behind a filter: aes=KEYFILE+IMAGE, zstd+IMAGE or lz4+IMAGE. Then each block
-    /// is also decrypted and decompressed.
+    /// The image file, which can be a capsule of a disk farm, or one behind a filter: aes=KEYFILE+IMAGE, zstd+IMAGE or
+    /// lz4+IMAGE. Then each block is also decrypted and decompressed.
     #[arg(value_name = "IMAGE")]
     pub image: PathBuf,
     /// Only this partition of the volume [default: all of them].

@@ -415,6 +415,17 @@ fn images(place: &Place, see: &mut impl FnMut(&str, Value)) {
     }
     see("verify", place.json(0, "verify a.ptape"));
     see("verify", place.json(1, "verify bad.ptape"));
+    fs::create_dir(place.path("farm")).unwrap();
+    place.json(0, "farm --root farm copy V a.ptape");
+    for capsule in ["farm/V/FILE0000001.ptape", "FILE0000002.ptape"] {
+        let code = i32::from(capsule.starts_with("FILE"));
+        fs::copy(
+            place.path("farm/V/FILE0000001.ptape"),
+            place.path("FILE0000002.ptape"),
+        )
+        .unwrap();
+        see("verify", place.json(code, &format!("verify {capsule}")));
+    }
     see("dump", place.json(0, "dump a.ptape -o out"));
     see("copy", place.json(0, "copy a.ptape copy.ptape"));
     see("copy", place.json(0, "copy a.ptape copy.ptape --resume"));

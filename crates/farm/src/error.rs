@@ -391,6 +391,15 @@ pub enum Fault {
 impl Fault {
     /// Whether the capsule is gone or not what was written. Else nothing is known of it: the host failed, a later
     /// program wrote it, or something that is no file has its name.
+    /// Whether only a capsule can have it: its record was read, and something else is not as that says.
+    #[must_use]
+    pub fn is_of_capsule(&self) -> bool {
+        matches!(
+            self,
+            Fault::Other { .. } | Fault::Digest { .. } | Fault::Packed(_)
+        )
+    }
+
     pub(crate) fn is_damage(&self) -> bool {
         use pseudotape_image::Error as Image;
         match self {

@@ -51,5 +51,5 @@ pub use volume::{
     Adding, After, Archive, Coming, Damage, Existing, ExportError, Exported, Extracted, Finding,
     Found, Given, Keeping, Looking, Rebuilt, Registrar, Released, Remedy, Repair, Root, Told, Verb,
     Volume, annotate, check_note, differences, extract, in_the_way, place, rebuild, release,
-    repair,
+    repair, verify_capsule,
 };

@@ -426,6 +426,9 @@ pub(crate) struct ShowFile {
     /// The file.
     #[arg(value_name = "TITLE", value_parser = title())]
     pub title: Title,
+    /// Also what is 0 or not set.
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -503,6 +506,9 @@ pub(crate) struct VerifyFiles {
     /// the volume with the serial number --serial.
     #[arg(long, value_name = "DIR", conflicts_with = "titles")]
     pub list: Option<PathBuf>,
+    /// Keeps what was found in this file, as --json prints it, in place of what is there.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

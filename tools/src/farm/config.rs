@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{Root, VolumeName};
-use pseudotape_farm_net::{Client, TlsFiles};
+use pseudotape_farm_net::{AccessList, Client, TlsFiles};
 use pseudotape_human::{Alignment, Report, Screen, field_meant, printable, read_text_file};
 use serde::{Deserialize, Serialize};
 
@@ -475,11 +475,42 @@ pub(super) fn show(settings: &Settings, screen: &Screen) -> anyhow::Result<Verdi
             ShownSetting::new(name, setting, setting.value.as_ref().map(path))
         }),
     );
+    shown.push(access(settings));
     screen.show(&ShownSettings {
         file: settings.file.as_ref().map(path),
         settings: shown,
     })?;
     Ok(Verdict::Well)
+}
+
+/// Who comes in from other hosts, which the root itself says. Of a root elsewhere its host knows it.
+fn access(settings: &Settings) -> ShownSetting {
+    let root = settings.root.value.as_deref().filter(|root| root.is_dir());
+    let read = root.map(AccessList::read);
+    let said = |value: String| ShownSetting {
+        name: "access",
+        value: Some(value),
+        source: "root",
+    };
+    match read {
+        None => ShownSetting {
+            name: "access",
+            value: None,
+            source: Source::Default.word(),
+        },
+        Some(Err(error)) => said(error.to_string()),
+        Some(Ok(list)) => {
+            let people: Vec<String> = list.people().iter().map(ToString::to_string).collect();
+            match people.is_empty() {
+                true => ShownSetting {
+                    name: "access",
+                    value: Some("nobody".to_owned()),
+                    source: Source::Default.word(),
+                },
+                false => said(people.join(", ")),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use pseudotape_farm::{Entry, VolumeName};
+use pseudotape_human::{Report, json_text};
 use pseudotape_vault::{Serial, Vault, time_words};
 use serde::Serialize;
 
@@ -108,15 +109,63 @@ impl ListFile {
         };
         let path = folder.join(format!("{}.json", self.serial));
         let making = folder.join(format!("{}.json.tmp", self.serial));
-        let write = || -> Result<()> {
-            let mut file = File::create(&making)?;
-            serde_json::to_writer(&mut file, &listing)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&making, &path)?;
-            Ok(File::open(&folder)?.sync_all()?)
+        let write = || {
+            let mut text = serde_json::to_string(&listing)?;
+            text.push('\n');
+            put(&File::create(&making)?, &text, &making, &path)
         };
         write().with_context(|| format!("can't write {}", path.display()))?;
         Ok(path.display().to_string())
+    }
+}
+
+/// Puts a text on stable storage, and in the place of the file that has the name.
+fn put(mut file: &File, text: &str, making: &Path, path: &Path) -> Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(making, path)?;
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    Ok(File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?)
+}
+
+/// A report that is to be kept in a file: the old or the new one.
+#[derive(Debug)]
+pub(super) struct KeptReport {
+    path: PathBuf,
+    making: PathBuf,
+    file: File,
+}
+
+impl KeptReport {
+    /// Says before anything is read that it can't be written.
+    pub(super) fn begin(path: Option<&Path>) -> Result<Option<Self>> {
+        let Some(path) = path else {
+            return Ok(None);
+        };
+        let mut making = path.as_os_str().to_owned();
+        making.push(".tmp");
+        let making = PathBuf::from(making);
+        let file = File::create(&making);
+        let file =
+            file.with_context(|| format!("can't make {}; nothing was verified", making.display()))?;
+        Ok(Some(KeptReport {
+            path: path.to_owned(),
+            making,
+            file,
+        }))
+    }
+
+    /// Keeps what was found.
+    pub(super) fn keep(self, report: &impl Report) -> Result<()> {
+        let text = json_text(report)?;
+        put(&self.file, &text, &self.making, &self.path)
+            .with_context(|| format!("can't write {}", self.path.display()))
+    }
+}
+
+impl Drop for KeptReport {
+    /// What was not kept goes.
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.making));
     }
 }

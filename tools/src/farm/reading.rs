@@ -10,7 +10,7 @@ use pseudotape_farm::{
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
-use super::listing::ListFile;
+use super::listing::{KeptReport, ListFile};
 use super::referring::Asked;
 use super::shown::{
     FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList, named, text_of,
@@ -79,19 +79,21 @@ pub(super) fn show(options: &ShowFile, root: &Root, screen: &Screen) -> anyhow::
     let entry = volume.directory().find(&options.title);
     let entry =
         entry.with_context(|| format!("{} is not in volume {}", options.title, options.volume))?;
-    show_one(&options.volume, &volume, entry, screen)
+    show_one(&options.volume, &volume, entry, options.all, screen)
 }
 
 fn show_one(
     name: &VolumeName,
     volume: &Volume,
     entry: &Entry,
+    all: bool,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     screen.show(&OneFile {
         volume: name.to_string(),
         path: volume.capsule_path(entry.number).display().to_string(),
         file: ShownFile::new(entry),
+        all,
     })?;
     Ok(Verdict::Well)
 }
@@ -103,7 +105,7 @@ pub(super) fn annotate(
 ) -> anyhow::Result<Verdict> {
     let (volume, note) = (&options.volume, options.note.clone());
     let entry = pseudotape_farm::annotate(&root, volume, &options.title, note)?;
-    show_one(volume, &root.look(volume)?, &entry, screen)
+    show_one(volume, &root.look(volume)?, &entry, false, screen)
 }
 
 /// What became of the files.
@@ -318,6 +320,7 @@ pub(super) fn verify(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let volume = asked.root.look(&options.volume)?;
+    let report = KeptReport::begin(options.report.as_deref())?;
     let mut list = ListFile::of(options.list.as_deref(), asked.serial, None, asked.settings)?;
     let mut verified = Verified::of(&options.volume);
     let mut tell = |finding| match finding {
@@ -339,8 +342,7 @@ pub(super) fn verify(
         volume.find_foreign(&mut tell)?;
     }
     verified.list = list.map(ListFile::write).transpose()?;
-    screen.show(&verified)?;
-    Ok(verified.verdict())
+    verified.told(report, screen)
 }
 
 impl Verified {
@@ -356,6 +358,19 @@ impl Verified {
         }
     }
 
+    /// Shows it, and keeps it where that is asked for.
+    pub(super) fn told(
+        &self,
+        report: Option<KeptReport>,
+        screen: &Screen,
+    ) -> anyhow::Result<Verdict> {
+        if let Some(report) = report {
+            report.keep(self)?;
+        }
+        screen.show(self)?;
+        Ok(self.verdict())
+    }
+
     pub(super) fn note_whole(&mut self, entry: &Entry) {
         self.whole += 1;
         match entry.state.has_file() {
@@ -364,7 +379,7 @@ impl Verified {
         }
     }
 
-    pub(super) fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Verdict {
         match self.findings.is_empty() {
             true => Verdict::Well,
             false => Verdict::Found,

@@ -15,6 +15,7 @@ use pseudotape_human::{Screen, printable};
 
 use super::adding::{AddedFiles, How, all_there, open};
 use super::config::Settings;
+use super::listing::KeptReport;
 use super::reading::{ExtractedFiles, RebuiltVolume, ShownFinding, Verified, ensure_folder};
 use super::releasing::ReleasedFiles;
 use super::repairing::RepairedVolume;
@@ -285,18 +286,20 @@ fn list(options: &ListFarm, mut client: Client, screen: &Screen) -> anyhow::Resu
 
 fn show_file(options: &ShowFile, mut client: Client, screen: &Screen) -> anyhow::Result<Verdict> {
     let shown = client.show(&options.volume, &options.title)?;
-    show_one(&options.volume, &shown, screen)
+    show_one(&options.volume, &shown, options.all, screen)
 }
 
 fn show_one(
     volume: &VolumeName,
     (path, entry): &(PathBuf, Entry),
+    all: bool,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     screen.show(&OneFile {
         volume: volume.to_string(),
         path: path.display().to_string(),
         file: ShownFile::new(entry),
+        all,
     })?;
     Ok(Verdict::Well)
 }
@@ -309,7 +312,7 @@ fn annotate_file(
 ) -> anyhow::Result<Verdict> {
     let (volume, wait) = (&options.volume, settings.lock_wait().as_secs());
     let noted = client.annotate(volume, &options.title, options.note.clone(), wait)?;
-    show_one(volume, &noted, screen)
+    show_one(volume, &noted, false, screen)
 }
 
 fn rebuild_volume(
@@ -392,13 +395,13 @@ fn verify_files(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     without_list(options.list.is_some())?;
+    let report = KeptReport::begin(options.report.as_deref())?;
     let mut verified = Verified::of(&options.volume);
     client.verify(&options.volume, &options.titles, |reached| match reached {
         Reached::Sound(entry) => verified.note_whole(&entry),
         Reached::Wrong(wrong) => verified.findings.push(finding(wrong)),
     })?;
-    screen.show(&verified)?;
-    Ok(verified.verdict())
+    verified.told(report, screen)
 }
 
 fn finding(wrong: WrongFile) -> ShownFinding {

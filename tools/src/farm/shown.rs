@@ -287,6 +287,9 @@ pub(super) struct OneFile {
     pub path: String,
     #[serde(flatten)]
     pub file: ShownFile,
+    /// Also what is 0 or not set.
+    #[serde(skip)]
+    pub all: bool,
 }
 
 impl Report for OneFile {
@@ -299,32 +302,37 @@ impl Report for OneFile {
         line("volume", &self.volume);
         line("capsule", &format!("{} ({})", self.path, file.capsule));
         line("state", file.state);
-        if let Some(why) = &file.why {
-            line("why", why);
-        }
-        if let Some(note) = &file.note {
-            line("note", note);
-        }
+        // An attribute that is not set says nothing.
+        let mut optional = |name: &str, value: Option<&str>| match value {
+            Some(value) => line(name, value),
+            None if self.all => line(name, "-"),
+            None => {}
+        };
+        optional("why", file.why.as_deref());
+        optional("note", file.note.as_deref());
         line("kind", file.kind);
         line("size", &pseudotape_human::counted(file.bytes, "byte"));
-        if let Some(stored) = file.stored {
-            let bytes = pseudotape_human::counted(stored, "byte");
-            line("stored", &format!("{bytes}, compressed by zstd"));
+        match file.stored {
+            Some(stored) => {
+                let bytes = pseudotape_human::counted(stored, "byte");
+                line("stored", &format!("{bytes}, compressed by zstd"));
+            }
+            None if self.all => line("stored", "as it is"),
+            None => {}
         }
-        // An attribute that is not set says nothing.
-        if file.generation > 0 {
-            line("generation", &file.generation.to_string());
+        for (name, number) in [("generation", file.generation), ("version", file.version)] {
+            if self.all || number > 0 {
+                line(name, &number.to_string());
+            }
         }
-        if file.version > 0 {
-            line("version", &file.version.to_string());
-        }
-        if let Some(created) = &file.created {
-            line("created", created);
-        }
-        line("modified", &file.modified);
-        if let Some(digest) = &file.blake3 {
-            line("blake3", digest);
-        }
+        let mut optional = |name: &str, value: Option<&str>| match value {
+            Some(value) => line(name, value),
+            None if self.all => line(name, "-"),
+            None => {}
+        };
+        optional("created", file.created.as_deref());
+        optional("modified", Some(&file.modified));
+        optional("blake3", file.blake3.as_deref());
         line("added", &file.added);
         text
     }

@@ -1,5 +1,5 @@
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_image::{IndexDamage, OpenReport};
@@ -24,6 +24,60 @@ struct Verified {
     /// Nothing is damaged or missing.
     ok: bool,
     partitions: Vec<Partition>,
+    /// Where it is a capsule of a disk farm.
+    capsule: Option<Capsule>,
+}
+
+/// What a capsule of a disk farm says that it is.
+#[derive(Debug, Serialize)]
+struct Capsule {
+    number: Option<u64>,
+    title: Option<String>,
+    state: Option<&'static str>,
+    /// What is wrong with it beyond the image.
+    damage: Option<String>,
+}
+
+impl Capsule {
+    /// Looks whether an image is one, and reads it to its end as the farm does. What neither reads as one nor has the
+    /// name of one is something else.
+    fn of(image: &Path) -> Option<Self> {
+        let name = image.file_name().and_then(|name| name.to_str());
+        let is_called_so = name.and_then(pseudotape_farm::capsule_number).is_some();
+        match pseudotape_farm::verify_capsule(image) {
+            Ok(entry) => Some(Capsule {
+                number: Some(entry.number.0.get()),
+                title: Some(entry.title.to_string()),
+                state: Some(entry.state.word()),
+                damage: None,
+            }),
+            Err(fault) if is_called_so || fault.is_of_capsule() => Some(Capsule {
+                number: None,
+                title: None,
+                state: None,
+                damage: Some(fault.to_string()),
+            }),
+            Err(_) => None,
+        }
+    }
+
+    fn text(&self, screen: &Screen) -> String {
+        match (&self.damage, self.number, &self.title, self.state) {
+            (None, Some(number), Some(title), Some(state)) => {
+                let words = match state {
+                    "ok" => screen.paint(Paint::Good, "its file is whole"),
+                    "changed" => "its file is as it was read, and changed meanwhile".to_owned(),
+                    state => format!("it has no file: {state}"),
+                };
+                format!("capsule {number} of a disk farm: {title}: {words}\n")
+            }
+            (damage, ..) => {
+                let why = damage.as_deref().unwrap_or_default();
+                let what = screen.paint(Paint::Bad, "damage");
+                format!("capsule of a disk farm: {what}: {}\n", printable(why))
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -210,6 +264,10 @@ impl Report for Verified {
         for partition in &self.partitions {
             text += &partition.text(screen);
         }
+        text += &self
+            .capsule
+            .as_ref()
+            .map_or_else(String::new, |capsule| capsule.text(screen));
         text
     }
 }
@@ -245,10 +303,19 @@ pub(crate) fn run(options: &VerifyOptions, screen: &Screen) -> anyhow::Result<Ve
             Err(error) => failed = failed.or(Some(error)),
         }
     }
+    // A capsule has one partition and no filter, and no drive writes one.
+    let capsule = match &checked[..] {
+        [one] if named.filtered.is_none() && !one.in_use => Capsule::of(path),
+        _ => None,
+    };
+    let is_well = |capsule: &Capsule| capsule.damage.is_none();
     let verified = Verified {
         image: options.image.clone(),
-        ok: failed.is_none() && checked.iter().all(Partition::is_ok),
+        ok: failed.is_none()
+            && checked.iter().all(Partition::is_ok)
+            && capsule.as_ref().is_none_or(is_well),
         partitions: checked,
+        capsule,
     };
     if !verified.partitions.is_empty() {
         screen.show(&verified)?;

@@ -106,8 +106,29 @@ fn all_settings_are_shown_with_their_sources() {
             "tls-cert - default",
             "tls-key - default",
             "tls-ca - default",
+            "access - default",
         ]
     );
+    let access = |args: &str| {
+        let shown = place.json(0, args);
+        let last = shown["settings"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()
+            .clone();
+        (last["value"].clone(), last["source"].clone())
+    };
+    assert_eq!(access("config show"), ("nobody".into(), "default".into()));
+    place.ok("acl add ada@depot");
+    place.ok("acl add bob@any");
+    assert_eq!(
+        access("config show"),
+        ("ada@depot, bob@any".into(), "root".into())
+    );
+    fs::write(place.path("farm/.access"), "ada depot\n").unwrap();
+    let (value, _) = access("config show");
+    assert!(value.as_str().unwrap().contains("line 1"), "{value}");
     assert_eq!(shown["file"], "farm.toml");
     let text = place.ok("config show");
     assert!(

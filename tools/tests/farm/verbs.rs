@@ -103,6 +103,15 @@ fn files_are_kept_listed_and_got_back() {
         shown.contains("FILE0000002.ptape") && !shown.contains("generation"),
         "{shown}"
     );
+    let shown = place.ok(&["show", "V", "src/b", "--all"]);
+    for words in [
+        "note       -",
+        "stored     as it is",
+        "generation 0",
+        "version    0",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
     let kept = place.ended(1, &["extract", "V", "src/a"]);
     assert!(kept.contains("src/a: something has its name"), "{kept}");
     fs::remove_dir_all(place.path("src")).unwrap();
@@ -294,6 +303,20 @@ fn what_is_wrong_with_a_volume_is_named_and_the_rest_is_read() {
         );
     }
     assert_eq!(found["whole"], 1);
+    // The report is kept, in place of the one before; where it can't be, nothing is read.
+    let kept = || -> Value {
+        let text = fs::read_to_string(place.path("report")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    fs::write(place.path("report"), "of yesterday").unwrap();
+    place.ended(1, &["verify", "V", "--report", "report"]);
+    assert_eq!(kept(), found);
+    assert!(!place.path("report.tmp").exists());
+    let refused = place.refused(&["verify", "V", "--report", "nowhere/report"]);
+    assert!(
+        refused.contains("can't make nowhere/report.tmp"),
+        "{refused}"
+    );
     // CW-71: what is damaged is not extracted, and the others are.
     fs::create_dir(place.path("out")).unwrap();
     let got = place.json(1, &["extract", "V", "--all", "-C", "out"]);
@@ -324,9 +347,61 @@ fn a_capsule_alone_is_verified_block_by_block() {
     };
     let (code, text) = verify();
     assert!(code == Some(0) && text.contains("no damage"), "{text}");
+    let words = "capsule 1 of a disk farm: src/a: its file is whole";
+    assert!(text.contains(words), "{text}");
     place.spoil(1, "in the second block");
     let (code, text) = verify();
     assert!(code == Some(1) && text.contains("object 1"), "{text}");
+}
+
+/// CW-70, CW-69: each block is good, and it is no capsule of the file that it should be: that is seen without a volume.
+#[test]
+fn a_capsule_alone_is_verified_as_one() {
+    let place = place();
+    place.ok(&["copy", "V", "src"]);
+    place.ok(&["copy", "P", "src", "--compression", "on"]);
+    place.ok(&["release", "V", "src/a"]);
+    let verify = |path: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pseudotape"));
+        let output = command
+            .arg("verify")
+            .arg(place.path(path))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = verify("farm/V/FILE0000003.ptape");
+    assert!(code == Some(0), "{text}");
+    assert!(text.contains("src/a: it has no file: released"), "{text}");
+    let (code, text) = verify("farm/P/FILE0000002.ptape");
+    assert!(
+        code == Some(0) && text.contains("src/b: its file is whole"),
+        "{text}"
+    );
+    fs::copy(place.capsule(2), place.path("FILE0000007.ptape")).unwrap();
+    let (code, text) = verify("FILE0000007.ptape");
+    let words = "damage: it is another capsule: its number is 2, and should be 7";
+    assert!(code == Some(1) && text.contains(words), "{text}");
+    // An image with the name of a capsule, and the same under another name.
+    let make = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pseudotape"));
+        let output = command
+            .arg("create")
+            .arg(place.path(name))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    make("FILE0000008.ptape");
+    let (code, text) = verify("FILE0000008.ptape");
+    assert!(
+        code == Some(1) && text.contains("damage: it is no capsule"),
+        "{text}"
+    );
+    make("monday.ptape");
+    let (code, text) = verify("monday.ptape");
+    assert!(code == Some(0) && !text.contains("capsule"), "{text}");
 }
 
 /// CW-64, CW-78: what a running command has not finished is no finding; who runs it is told.

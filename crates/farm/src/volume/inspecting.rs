@@ -1,6 +1,8 @@
 //! Verifying: all capsules of the directory, and all files of the folder.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
 
 use super::{DIRECTORY_NAME, Volume, is_of_file_system, is_of_volume, is_temporary};
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
@@ -121,6 +123,19 @@ pub(super) fn expect_number(entry: &Entry, number: Number) -> Result<(), Fault> 
             expected: number.to_string(),
         }),
     }
+}
+
+/// Reads a capsule that lies anywhere to its end, without a directory; what it says that it is. Where its name is that
+/// of a capsule, it has to be the one with that number.
+pub fn verify_capsule(path: &Path) -> Result<Entry, Fault> {
+    let opened = capsule::open(File::open(path).map_err(Fault::Host)?)?;
+    let entry = opened.entry.clone();
+    let name = path.file_name().and_then(|name| name.to_str());
+    if let Some(number) = name.and_then(capsule_number) {
+        expect_number(&entry, number)?;
+    }
+    read_whole(opened, &entry)?;
+    Ok(entry)
 }
 
 /// Reads a capsule to its end; its file has to be as long as its record says.

@@ -46,7 +46,7 @@ pub use arriving::{Given, place};
 pub use comparing::differences;
 pub use exporting::{Archive, ExportError, Exported};
 pub use extracting::{Existing, Extracted, extract, in_the_way};
-pub use inspecting::{Damage, Finding};
+pub use inspecting::{Damage, Finding, verify_capsule};
 pub use presence::Looking;
 pub use rebuilding::{Rebuilt, rebuild};
 pub use registering::{Coming, Registrar};
