@@ -37,7 +37,7 @@ pub use entry::{
 };
 pub use error::{Error, Fault};
 #[cfg(any(test, feature = "fuzz"))]
-pub use fuzz::{fuzz_capsule, fuzz_directory};
+pub use fuzz::{fuzz_capsule, fuzz_directory, fuzz_index};
 pub use holder::{Holder, of_lock as lock_holder};
 pub use names::{DIRECTORY_NAME, INDEX_NAME};
 pub use pseudotape_pax::Time;
