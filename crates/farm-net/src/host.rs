@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::str::FromStr;
 
+use pseudotape_human::printable;
 use pseudotape_rmt::Reach;
 
 /// The program that serves there.
@@ -20,35 +20,61 @@ pub struct Host {
     pub root: String,
 }
 
-/// A text that names no farm of another host.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "'{0}' names no farm of another host: that is ssh:[USER@]HOST:DIR, or ssh:[USER@]HOST: for the one that is served there"
-)]
-pub struct BadHost(String);
+/// The host, which may stand in brackets, and what is behind its colon; else which part is wrong.
+pub(crate) fn host_and_rest(place: &str) -> Result<(&str, &str), String> {
+    let (host, rest) = match place.strip_prefix('[') {
+        Some(rest) => rest
+            .split_once("]:")
+            .ok_or("a bracket is opened, and ']:' does not follow")?,
+        None if place.is_empty() => ("", ""),
+        None => place
+            .split_once(':')
+            .ok_or_else(|| format!("behind the host '{}' stands no colon", printable(place)))?,
+    };
+    match host.is_empty() {
+        true => Err("it has no host".to_owned()),
+        false => Ok((host, rest)),
+    }
+}
 
-impl FromStr for Host {
-    type Err = BadHost;
+/// A root is a whole path, or nothing.
+pub(crate) fn fit_root(root: &str) -> Result<(), String> {
+    if root.contains(['\n', '\0']) {
+        return Err("its path has a line end or a NUL".to_owned());
+    }
+    match root.is_empty() || root.starts_with('/') {
+        true => Ok(()),
+        false => Err(format!(
+            "'{}' is no path: it has to begin with '/'",
+            printable(root)
+        )),
+    }
+}
 
-    fn from_str(text: &str) -> Result<Self, BadHost> {
-        let bad = || BadHost(text.to_owned());
-        let place = text.strip_prefix("ssh:").ok_or_else(bad)?;
+impl Host {
+    /// `ssh:[USER@]HOST:DIR`; else which part is wrong.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let place = text
+            .strip_prefix("ssh:")
+            .ok_or("it begins with neither 'ssh:' nor 'tls:'")?;
         let (user, rest) = match place.split_once('@') {
             Some((user, rest)) if !user.contains([':', '/']) => (Some(user), rest),
             _ => (None, place),
         };
-        let (host, root) = match rest.strip_prefix('[') {
-            Some(rest) => rest.split_once("]:").ok_or_else(bad)?,
-            None => rest.split_once(':').ok_or_else(bad)?,
-        };
         // ssh would take these for options.
-        let unfit = |name: &str| {
-            name.is_empty() || name.starts_with('-') || name.contains(char::is_whitespace)
-        };
-        let is_path = root.is_empty() || root.starts_with('/');
-        if unfit(host) || user.is_some_and(unfit) || root.contains(['\n', '\0']) || !is_path {
-            return Err(bad());
+        let unfit = |name: &str| name.starts_with('-') || name.contains(char::is_whitespace);
+        match user {
+            Some("") => return Err("before the '@' stands no user".to_owned()),
+            Some(user) if unfit(user) => {
+                return Err(format!("'{}' can't be a user", printable(user)));
+            }
+            _ => {}
         }
+        let (host, root) = host_and_rest(rest)?;
+        if unfit(host) {
+            return Err(format!("'{}' can't be a host", printable(host)));
+        }
+        fit_root(root)?;
         Ok(Host {
             user: user.map(str::to_owned),
             host: host.to_owned(),
@@ -105,7 +131,7 @@ mod tests {
     #[test]
     fn a_farm_of_another_host_is_read_and_written() {
         for text in ["ssh:ada@far:/srv/farm", "ssh:far:", "ssh:[2001:db8::1]:/f"] {
-            assert_eq!(text.parse::<Host>().expect(text).to_string(), text);
+            assert_eq!(Host::parse(text).expect(text).to_string(), text);
         }
         for text in [
             "/srv/farm",
@@ -116,13 +142,13 @@ mod tests {
             "ssh:far:relative",
             "ssh:far:/a\nb",
         ] {
-            assert!(text.parse::<Host>().is_err(), "{text}");
+            assert!(Host::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn the_command_for_the_other_shell_quotes_the_root() {
-        let host: Host = "ssh:far:/srv/my farm".parse().expect("a farm");
+        let host = Host::parse("ssh:far:/srv/my farm").expect("a farm");
         let Reach::Ssh { server, .. } = host.reach(&"ssh".into()) else {
             panic!("not by ssh");
         };

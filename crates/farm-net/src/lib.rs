@@ -34,7 +34,7 @@ pub use commands::{Commands, MAX_OUTPUT, NoCommands};
 pub use error::{Error, Refusal};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::fuzz_packets;
-pub use host::{BadHost, Host};
+pub use host::Host;
 pub use how::How;
 pub use link::{ALIVE_EVERY, Link};
 pub use message::{Ended, Inside, Message, Obstacle, Remedied, VolumeLine, Wrong};
