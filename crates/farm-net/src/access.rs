@@ -89,6 +89,11 @@ pub enum AccessError {
     },
 }
 
+/// Whether two names are those of one host, which has no case (RFC 6125). What stands for every host is none.
+fn is_same_host(one: &str, other: &str) -> bool {
+    one == other || (one != ANY && other != ANY && one.eq_ignore_ascii_case(other))
+}
+
 /// The list: for each user the hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessList(BTreeMap<String, BTreeSet<String>>);
@@ -140,7 +145,12 @@ impl AccessList {
 
     /// Puts somebody on the list; `false` where he is on it.
     pub fn add(&mut self, person: Person) -> bool {
-        self.0.entry(person.user).or_default().insert(person.host)
+        let hosts = self.0.entry(person.user).or_default();
+        let is_new = !hosts.iter().any(|host| is_same_host(host, &person.host));
+        if is_new {
+            hosts.insert(person.host);
+        }
+        is_new
     }
 
     /// Takes somebody off; `false` where he is not on it.
@@ -148,7 +158,9 @@ impl AccessList {
         let Some(hosts) = self.0.get_mut(&person.user) else {
             return false;
         };
-        let removed = hosts.remove(&person.host);
+        let before = hosts.len();
+        hosts.retain(|host| !is_same_host(host, &person.host));
+        let removed = hosts.len() < before;
         if hosts.is_empty() {
             self.0.remove(&person.user);
         }
@@ -173,7 +185,8 @@ impl AccessList {
     pub fn admits(&self, person: &Person) -> bool {
         let among = |user: &str| {
             let hosts = self.0.get(user);
-            hosts.is_some_and(|hosts| hosts.contains(ANY) || hosts.contains(&person.host))
+            let is_meant = |host: &String| host == ANY || is_same_host(host, &person.host);
+            hosts.is_some_and(|hosts| hosts.iter().any(is_meant))
         };
         among(ANY) || among(&person.user)
     }
@@ -259,6 +272,23 @@ mod tests {
         AccessList::change(root.path(), |access| access.add(person("any@any"))).expect("a list");
         let access = AccessList::read(root.path()).expect("a list");
         assert!(access.admits(&person("u@h")));
+    }
+
+    /// The name of a host has no case, and that of a user has. `any` stands for every host in this spelling only.
+    #[test]
+    fn hosts_are_compared_without_case() {
+        let mut access = AccessList::default();
+        assert!(access.add(person("ada@Depot.Example")));
+        assert!(!access.add(person("ada@depot.example")));
+        assert!(access.admits(&person("ada@DEPOT.EXAMPLE")));
+        assert!(!access.admits(&person("Ada@depot.example")));
+        assert!(access.add(person("ada@ANY")));
+        assert!(!access.admits(&person("ada@elsewhere")));
+        assert!(access.add(person("ada@any")));
+        assert!(access.remove(&person("ada@any")));
+        assert!(!access.admits(&person("ada@elsewhere")));
+        assert!(access.remove(&person("ada@DEPOT.example")));
+        assert_eq!(access.people(), [person("ada@ANY")]);
     }
 
     /// CW-47: what is added and removed counts for whoever reads the list next.

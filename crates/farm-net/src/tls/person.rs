@@ -52,7 +52,7 @@ pub(super) fn person(certificate: &CertificateDer<'_>) -> Result<Person, String>
                 format!("the client's certificate names '{said}', which is no USER@HOST; {WAY_OUT}")
             })?;
             // Nobody is to be advised to let everybody in.
-            match name.split('@').any(|part| part == ANY) {
+            match name.split('@').any(|part| part.eq_ignore_ascii_case(ANY)) {
                 true => Err(format!(
                     "the client's certificate names '{said}', and '{ANY}' stands for everybody; {WAY_OUT}"
                 )),
