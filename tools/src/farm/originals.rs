@@ -152,8 +152,8 @@ fn is_copy(
     let place = &reference.volume.place;
     ensure!(place.host == host, "it is on host {}", place.host);
     let root = Root::open(Path::new(&place.root))?;
-    let volume = root.look(&place.folder.parse()?)?;
     let title = Title::new(&reference.title[..]).context("its title is none")?;
+    let volume = root.look_for(&place.folder.parse()?, std::slice::from_ref(&title))?;
     let entry = volume.directory().find(&title);
     let entry = entry.context("the volume has it no more")?;
     ensure!(entry.capsule == reference.capsule, "it was replaced there");

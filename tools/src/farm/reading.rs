@@ -319,7 +319,7 @@ pub(super) fn verify(
     asked: &Asked<'_>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let volume = asked.root.look(&options.volume)?;
+    let volume = asked.root.look_for(&options.volume, &options.titles)?;
     let report = KeptReport::begin(options.report.as_deref())?;
     let mut list = ListFile::of(options.list.as_deref(), asked.serial, None, asked.settings)?;
     let mut verified = Verified::of(&options.volume);

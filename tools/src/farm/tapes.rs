@@ -374,7 +374,7 @@ pub(super) fn write_here(
     root: &Root,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    let volume = root.look(&options.volume)?;
+    let volume = root.look_for(&options.volume, &options.titles)?;
     let entries = volume.chosen(&options.titles)?;
     write(options, screen, |put, tell| {
         volume.export(&entries, options.prefix.as_ref(), put, tell)

@@ -15,7 +15,8 @@ pub(super) fn annotate(
     note: Option<String>,
 ) -> Result<(), Trouble> {
     let entry = pseudotape_farm::annotate(root, name, title, note)?;
-    let path = bytes_of(&root.look(name)?.capsule_path(entry.number));
+    let volume = root.look_for(name, std::slice::from_ref(title))?;
+    let path = bytes_of(&volume.capsule_path(entry.number));
     Ok(link.send(&Message::Shown { path, entry })?)
 }
 

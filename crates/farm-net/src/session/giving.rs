@@ -11,15 +11,26 @@ use crate::link::Link;
 use crate::message::{Message, Wrong};
 use crate::packet::MAX_BODY_BYTES;
 
-pub(super) fn extract(link: &mut Link, root: &Root, name: &VolumeName) -> Result<(), Trouble> {
-    let volume = root.look(name)?;
-    let entries = volume.directory().entries().iter();
-    let entries: HashMap<u64, &Entry> =
-        entries.map(|entry| (entry.number.0.get(), entry)).collect();
+/// Gives files. `titles` are those that the client asked for before: where the index leads to them, the directory is
+/// not read for the others.
+pub(super) fn extract(
+    link: &mut Link,
+    root: &Root,
+    name: &VolumeName,
+    titles: &[Title],
+) -> Result<(), Trouble> {
+    let mut volume = root.look_for(name, titles)?;
+    let mut entries = by_number(&volume);
+    let mut has_all = titles.is_empty();
     link.send(&Message::Ready)?;
     loop {
         match link.receive()? {
             Message::Get { number, capsule } => {
+                if !has_all && !entries.contains_key(&number) {
+                    volume = root.look(name)?;
+                    entries = by_number(&volume);
+                    has_all = true;
+                }
                 let entry = entries.get(&number);
                 match entry.filter(|entry| entry.capsule.as_bytes() == &capsule) {
                     Some(entry) => give(link, &volume, entry)?,
@@ -32,6 +43,13 @@ pub(super) fn extract(link: &mut Link, root: &Root, name: &VolumeName) -> Result
             _ => return Err(Error::protocol("a message came amid files").into()),
         }
     }
+}
+
+fn by_number(volume: &Volume) -> HashMap<u64, Entry> {
+    let entries = volume.directory().entries().iter();
+    entries
+        .map(|entry| (entry.number.0.get(), entry.clone()))
+        .collect()
 }
 
 fn give(link: &Link, volume: &Volume, entry: &Entry) -> Result<(), Error> {
@@ -70,7 +88,7 @@ pub(super) fn verify(
     name: &VolumeName,
     titles: &[Title],
 ) -> Result<(), Trouble> {
-    let volume = root.look(name)?;
+    let volume = root.look_for(name, titles)?;
     let mut heard = Ok(());
     let mut tell = |finding| {
         let message = match finding {
@@ -100,7 +118,7 @@ pub(super) fn write(
     name: &VolumeName,
     titles: &[Title],
 ) -> Result<(), Trouble> {
-    let volume = root.look(name)?;
+    let volume = root.look_for(name, titles)?;
     for entry in volume.chosen(titles)? {
         if !entry.state.has_file() {
             link.send(&Message::NotThere(entry))?;

@@ -182,6 +182,8 @@ struct Client<'a> {
     root: PathBuf,
     whose: Whose,
     making: Making,
+    /// Of which volume and files the client has asked for the entries: it mostly wants those files next.
+    asked: Option<(VolumeName, Vec<Title>)>,
 }
 
 fn commands(link: &mut Link, root: PathBuf, version: u32, served: &Served) -> Result<(), Error> {
@@ -202,6 +204,7 @@ fn commands(link: &mut Link, root: PathBuf, version: u32, served: &Served) -> Re
             tells_adopted: version >= 2,
             ..Making::default()
         },
+        asked: None,
     };
     loop {
         let order = match link.receive() {
@@ -235,6 +238,7 @@ impl Client<'_> {
         match order {
             Message::Volumes => volumes(link, &self.reading()?),
             Message::Files { volume, titles } => {
+                self.asked = Some((volume.clone(), titles.clone()));
                 for entry in self
                     .reading()?
                     .look_for(&volume, &titles)?
@@ -245,7 +249,11 @@ impl Client<'_> {
                 Ok(())
             }
             Message::Show { volume, title } => show(link, &self.reading()?, &volume, title),
-            Message::Extract { volume } => giving::extract(link, &self.reading()?, &volume),
+            Message::Extract { volume } => {
+                let asked = self.asked.take().filter(|(of, _)| *of == volume);
+                let titles = asked.map_or_else(Vec::new, |(_, titles)| titles);
+                giving::extract(link, &self.reading()?, &volume, &titles)
+            }
             Message::Verify { volume, titles } => {
                 giving::verify(link, &self.reading()?, &volume, &titles)
             }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use pseudotape_farm::{Exported, Rebuilt, Remedy, Repair, Title};
-use pseudotape_farm_net::{Client, Error, How, Message};
+use pseudotape_farm::{Existing, Exported, Extracted, Rebuilt, Remedy, Repair, Title};
+use pseudotape_farm_net::{Client, Error, How, Message, Reached};
 
 use crate::common::{Farm, Meddling, Ways, boundaries, name, out_of, words};
 use crate::shared::whole;
@@ -333,4 +333,62 @@ fn messages_of_version_2_are_not_taken_for_others() {
         assert!(Message::decode(kind, b"x").is_err(), "{kind}");
     }
     assert!(Message::decode(60, b"").is_err());
+}
+
+/// One title of a large volume is extracted, verified and written by the index: that the record of another file is
+/// damaged does not matter, and would where the directory were read.
+#[test]
+fn one_title_is_found_by_the_index() {
+    let farm = Farm::new();
+    let tree = farm.path("tree");
+    for number in 0..4200 {
+        fs::write(tree.join(format!("many{number}")), b"").unwrap();
+    }
+    farm.add(How::Copy).unwrap();
+    let path = farm.root().join(DIRECTORY);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() - 20;
+    bytes[at] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let (mut client, serving) = farm.reach();
+    let titles = [farm.title("one")];
+    let entries = client.files(&name("V"), &titles).unwrap();
+    let out = farm.path("out");
+    fs::create_dir(&out).unwrap();
+    let mut done = 0;
+    let mut tell = |_: &_, extracted| {
+        assert!(matches!(extracted, Extracted::Done(_)), "{extracted:?}");
+        done += 1;
+    };
+    client
+        .extract(&name("V"), &entries, &out, Existing::Kept, &mut tell)
+        .unwrap();
+    client
+        .verify(&name("V"), &titles, |reached| match reached {
+            Reached::Sound(_) => done += 1,
+            Reached::Wrong(wrong) => panic!("{wrong:?}"),
+        })
+        .unwrap();
+    let mut archive = 0;
+    client
+        .write(
+            &name("V"),
+            &titles,
+            None,
+            &mut |bytes| {
+                archive += bytes.len();
+                Ok(())
+            },
+            &mut |_| done += 1,
+        )
+        .unwrap();
+    assert!(done == 3 && archive > 0, "{done} {archive}");
+    drop(client);
+    serving.join().unwrap().unwrap();
+
+    let (mut client, serving) = farm.reach();
+    let whole = client.verify(&name("V"), &[], |_| {}).unwrap_err();
+    assert!(whole.to_string().contains("damaged"), "{whole}");
+    drop(client);
+    drop(serving.join().unwrap());
 }
