@@ -85,7 +85,8 @@ fn whoever_started(connection: Option<&str>) -> Result<Person> {
 fn stdio_link() -> Result<Link> {
     let input = Pipe::new(stdin().as_fd().try_clone_to_owned()?)?;
     let output = Pipe::new(stdout().as_fd().try_clone_to_owned()?)?;
-    Ok(Link::new(input, output))
+    let watched = stdin().as_fd().try_clone_to_owned()?;
+    Ok(Link::watching(input, output, watched))
 }
 
 /// One session, and how it ended.

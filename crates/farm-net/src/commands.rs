@@ -180,12 +180,12 @@ impl Commands {
             // Nothing is left to be ended, or it is.
             killpg(Pid::from_raw(id), Signal::SIGKILL).ok();
         }
-        let status = child.wait();
+        if let Err(error) = child.wait() {
+            log::error!("{person}: command {name} can't be waited for: {error}");
+        }
         match &ended {
             Ok(ended) => log::info!("{person}: {name} {ended}"),
-            Err(_) => {
-                log::warn!("{person}: {name} was ended, since its client is gone: {status:?}")
-            }
+            Err(_) => log::warn!("{person}: {name} was ended, since its client is gone"),
         }
         ended.map_err(NotRun::Link)
     }

@@ -1,9 +1,12 @@
 //! A link: packets both ways, and a sign of life from time to time.
 
 use std::io::{BufReader, BufWriter, Read, Write};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::Error;
 use crate::message::Message;
@@ -32,15 +35,41 @@ pub(crate) struct Input {
 
 /// What goes out; several hands have it.
 #[derive(Clone)]
-pub(crate) struct Output(Arc<Mutex<Writing>>);
+pub(crate) struct Output {
+    writing: Arc<Mutex<Writing>>,
+    /// The end of the connection from which the other side is read, where somebody looks whether that is gone.
+    watched: Option<Arc<OwnedFd>>,
+}
 
 impl Link {
     /// A link over a connection whose reads end with `TimedOut` when nothing comes for [`crate::PATIENCE`].
     #[must_use]
     pub fn new(read: impl Read + Send + 'static, write: impl Write + Send + 'static) -> Self {
+        Link::of(read, write, None)
+    }
+
+    /// The same, over a connection from whose end `watched` is read. A command that reads nothing of the other side
+    /// meanwhile finds by it that this side is gone, long before a sign of life can't be sent.
+    #[must_use]
+    pub fn watching(
+        read: impl Read + Send + 'static,
+        write: impl Write + Send + 'static,
+        watched: impl Into<OwnedFd>,
+    ) -> Self {
+        Link::of(read, write, Some(Arc::new(watched.into())))
+    }
+
+    fn of(
+        read: impl Read + Send + 'static,
+        write: impl Write + Send + 'static,
+        watched: Option<Arc<OwnedFd>>,
+    ) -> Self {
         let write: Box<dyn Write + Send> = Box::new(write);
         let writer = PacketWriter::new(BufWriter::with_capacity(BUFFER_BYTES, write));
-        let output = Output(Arc::new(Mutex::new(writer)));
+        let output = Output {
+            writing: Arc::new(Mutex::new(writer)),
+            watched,
+        };
         let read: Box<dyn Read + Send> = Box::new(read);
         let input = Input {
             packets: PacketReader::new(BufReader::with_capacity(BUFFER_BYTES, read)),
@@ -100,7 +129,7 @@ impl Input {
 
 impl Output {
     fn lock(&self) -> MutexGuard<'_, Writing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn send(&self, message: &Message) -> Result<(), Error> {
@@ -122,9 +151,28 @@ impl Output {
         *self.lock() = PacketWriter::closed(BufWriter::new(Box::new(std::io::sink())));
     }
 
-    /// Whether nothing goes out any more.
+    /// Whether nothing goes out any more, or nobody is there to take it.
     pub(crate) fn is_broken(&self) -> Result<(), Error> {
-        self.lock().is_broken()
+        match &self.watched {
+            Some(end) if is_gone(end) => {
+                let gone = std::io::ErrorKind::ConnectionAborted;
+                Err(Error::Cut(std::io::Error::new(
+                    gone,
+                    "the other side is gone",
+                )))
+            }
+            _ => self.lock().is_broken(),
+        }
+    }
+}
+
+/// Whether whoever writes at the other end of a connection is gone, also where not all of its bytes are read yet.
+fn is_gone(end: &OwnedFd) -> bool {
+    let over = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+    let mut ends = [PollFd::new(end, PollFlags::RDHUP)];
+    match poll(&mut ends, Some(&Timespec::default())) {
+        Ok(1..) => ends.iter().any(|end| end.revents().intersects(over)),
+        _ => false,
     }
 }
 
@@ -151,5 +199,34 @@ fn tick(stopped: &Receiver<()>, output: &Output) {
         if said.and_then(|()| output.flush()).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// What the other side wrote before it went, and nobody has read, hides nothing.
+    #[test]
+    fn a_side_that_is_gone_is_seen_without_writing_to_it() {
+        let (ours, theirs) = UnixStream::pair().expect("a connection");
+        let twin = || ours.try_clone().expect("a descriptor");
+        let link = Link::watching(twin(), twin(), twin());
+        (&theirs).write_all(b"unread").expect("it goes");
+        link.output.is_broken().expect("it is there");
+        drop(theirs);
+        link.output.is_broken().expect_err("it is gone");
+
+        let (read, write) = nix::unistd::pipe().expect("a pipe");
+        let file = std::fs::File::from(read.try_clone().expect("a descriptor"));
+        let link = Link::watching(file, std::io::sink(), read);
+        std::fs::File::from(write.try_clone().expect("a descriptor"))
+            .write_all(b"unread")
+            .expect("it goes");
+        link.output.is_broken().expect("it is there");
+        drop(write);
+        link.output.is_broken().expect_err("it is gone");
     }
 }

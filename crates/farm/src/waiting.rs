@@ -19,6 +19,8 @@ type Tell = dyn Fn(&VolumeName, Option<&Holder>) + Send + Sync;
 pub(crate) struct Waiting {
     longest: Duration,
     tell: Option<Arc<Tell>>,
+    /// Whether whoever waits is gone.
+    is_over: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl fmt::Debug for Waiting {
@@ -35,6 +37,15 @@ impl Waiting {
         Waiting {
             longest,
             tell: Some(Arc::new(tell)),
+            is_over: None,
+        }
+    }
+
+    /// The same, until nobody waits any more.
+    pub(crate) fn until(self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Waiting {
+            is_over: Some(Arc::new(is_over)),
+            ..self
         }
     }
 
@@ -56,7 +67,8 @@ impl Waiting {
                 }
             }
             let holder = holder::of_lock(place.identity()?);
-            if begun.elapsed() >= self.longest {
+            let is_over = self.is_over.as_ref().is_some_and(|is_over| is_over());
+            if is_over || begun.elapsed() >= self.longest {
                 return Err(Error::Busy {
                     volume: name.clone(),
                     holder,

@@ -11,6 +11,9 @@ use crate::how::How;
 use crate::link::{Input, Link, Output};
 use crate::message::Message;
 
+/// After so many files of a merge it is looked whether the client is still there.
+const AT_ONCE: usize = 256;
+
 /// What a client says of volumes that its commands make.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Making {
@@ -34,8 +37,12 @@ pub(super) fn add(
     manner: &Manner<'_>,
 ) -> Result<(), Trouble> {
     let volume = opened(root, name, manner)?;
-    link.send(&Message::Ready)?;
-    link.flush()?;
+    let ready = link.send(&Message::Ready).and_then(|()| link.flush());
+    if let Err(error) = ready {
+        // The client went while it waited: a volume without a file would be in the way of its next copy.
+        volume.discard_if_new()?;
+        return Err(error.into());
+    }
     let (input, output) = (&mut link.input, &link.output);
     added(volume, manner, output, |adding| take(input, output, adding))
 }
@@ -55,9 +62,14 @@ pub(super) fn merge(
     let sources = sources.iter().map(|source| root.look(source));
     let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
     let volume = opened(root, name, manner)?;
-    added(volume, manner, &link.output, |adding| {
+    let output = &link.output;
+    added(volume, manner, output, |adding| {
         for source in &sources {
-            adding.volume(source, source.directory().entries())?;
+            for some in source.directory().entries().chunks(AT_ONCE) {
+                adding.volume(source, some)?;
+                // What is merged stays, and nobody waits for the rest.
+                output.is_broken()?;
+            }
         }
         Ok(())
     })

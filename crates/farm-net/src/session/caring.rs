@@ -36,6 +36,7 @@ pub(super) fn check(
             },
         };
         link.send(&message)?;
+        link.output.is_broken()?;
     }
     Ok(())
 }

@@ -403,9 +403,10 @@ impl Client<'_> {
     fn changing(&self, link: &Link, seconds: u64) -> Result<Root, Trouble> {
         let root = self.root(true)?;
         let output = link.output.clone();
+        let client = link.output.clone();
         let at = self.root.clone();
-        Ok(
-            root.waiting(Duration::from_secs(seconds), move |volume, holder| {
+        Ok(root
+            .waiting(Duration::from_secs(seconds), move |volume, holder| {
                 let who = who(&at, holder);
                 let text = format!(
                     "{who} is changing volume {volume}: waiting for it, {seconds} s at most"
@@ -414,8 +415,8 @@ impl Client<'_> {
                 if let Err(error) = told.and_then(|()| output.flush()) {
                     log::debug!("{error}");
                 }
-            }),
-        )
+            })
+            .waiting_until(move || client.is_broken().is_err()))
     }
 
     /// The same, for one that can make a volume.

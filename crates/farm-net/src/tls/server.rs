@@ -59,6 +59,7 @@ impl TlsServer {
 
     /// Shakes hands with a client, for [`HANDSHAKE`] at most.
     pub fn accept(&self, socket: TcpStream) -> io::Result<Accepted> {
+        let watched = socket.try_clone()?;
         let connection =
             ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;
         let authority = self.files.authority.clone();
@@ -69,7 +70,7 @@ impl TlsServer {
             Some([certificate, ..]) => person(certificate),
             _ => Err("the client has no certificate".to_owned()),
         };
-        let link = Link::new(Incoming(Arc::clone(&secure)), Outgoing(secure));
+        let link = Link::watching(Incoming(Arc::clone(&secure)), Outgoing(secure), watched);
         Ok(Accepted { link, person })
     }
 }

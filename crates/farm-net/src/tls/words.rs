@@ -127,7 +127,17 @@ pub(super) fn for_server(error: &Error, authority: &Path) -> String {
         Error::AlertReceived(AlertDescription::UnknownCA) => {
             "it does not know the authority that signed this server's certificate".to_owned()
         }
-        Error::AlertReceived(alert) => format!("it does not go on: {alert:?}"),
+        Error::AlertReceived(AlertDescription::CertificateExpired) => {
+            "it says that this server's certificate has expired, or is not valid yet".to_owned()
+        }
+        Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate,
+        ) => "it does not take this server's certificate: the host that it was asked for may be another one".to_owned(),
+        Error::AlertReceived(alert) => {
+            format!("it does not go on, by alert {} of TLS", u8::from(*alert))
+        }
         Error::PeerIncompatible(_) => "it speaks no TLS 1.3".to_owned(),
         Error::InvalidMessage(_) => "it speaks no TLS".to_owned(),
         error => error.to_string(),

@@ -137,8 +137,10 @@ impl Farm {
             let seen = Arc::clone(seen);
             (read, Meddler { to, seen, meddling })
         };
+        let watched = theirs.try_clone().unwrap();
         let (read, write) = link(theirs, &ways.to_client, to_client);
-        let serving = std::thread::spawn(move || serve(Link::new(read, write), &served));
+        let link_there = Link::watching(read, write, watched);
+        let serving = std::thread::spawn(move || serve(link_there, &served));
         let (read, write) = link(ours, &ways.to_server, to_server);
         let client = Client::over(Link::new(read, write), "here", root, |_| {});
         (client, serving)

@@ -1,13 +1,15 @@
 //! Commands of the server, by their names.
 
 use std::fs::{self, Permissions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pseudotape_farm_net::{Commands, Ended, MAX_OUTPUT};
+use pseudotape_farm_net::{Commands, Ended, Error, How, Link, MAX_OUTPUT, Pipe, Served, serve};
 
-use crate::common::{Farm, Meddling, Ways, boundaries};
+use crate::common::{Farm, Meddling, Ways, boundaries, name};
 
 /// So long a command may take that is to be ended by something else.
 const LONG: Duration = Duration::from_secs(300);
@@ -188,6 +190,59 @@ fn a_command_has_no_rights_of_the_session() {
         lines[3..],
         ["PATH", "PSEUDOTAPE_FARM", "PSEUDOTAPE_FARM_PERSON", "PWD"]
     );
+}
+
+/// How a session ends whose client has said this, and went then. Nothing that the server writes fails: so nothing but a
+/// look at the connection shows that the client is gone.
+fn said_and_gone(farm: &Farm, bytes: &[u8]) -> Result<(), Error> {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let served = Served {
+        roots: vec![farm.root()],
+        privately: false,
+        commands: farm.commands.clone(),
+        way: "test".into(),
+        person: "ada@depot".parse().unwrap(),
+    };
+    let read = Pipe::new(theirs.try_clone().unwrap()).unwrap();
+    let serving =
+        std::thread::spawn(move || serve(Link::watching(read, std::io::sink(), theirs), &served));
+    (&ours).write_all(bytes).unwrap();
+    drop(ours);
+    serving.join().unwrap()
+}
+
+/// CW-66: a command that prints nothing is ended when its client goes, and not when a sign of life can't be sent.
+#[test]
+fn a_silent_command_ends_when_its_client_goes() {
+    let farm = Farm::with_commands(LONG);
+    farm.command("wait", "exit 0");
+    let ways = Ways::default();
+    let no = (Meddling::Nothing, Meddling::Nothing);
+    let (client, serving) = farm.try_reach("ada@depot", "", &ways, no);
+    client.unwrap().run("wait", Vec::new(), |_, _| {}).unwrap();
+    serving.join().unwrap().unwrap();
+    farm.command("wait", "exec sleep 1000");
+    let said = ways.to_server.lock().unwrap().clone();
+    let error = said_and_gone(&farm, &said).unwrap_err().to_string();
+    assert!(error.ends_with("the other side is gone"), "{error}");
+}
+
+/// CW-63: nobody waits for a volume for a client that is gone, and no volume is left that it would have made.
+#[test]
+fn a_session_waits_no_longer_than_its_client() {
+    let farm = Farm::new();
+    let ways = Ways::default();
+    let no = (Meddling::Nothing, Meddling::Nothing);
+    let (client, serving) = farm.try_reach("ada@depot", "", &ways, no);
+    let mut order = farm.order(How::Add);
+    order.lock_wait = 1_000_000;
+    client.unwrap().add(order, &mut |_| {}).unwrap();
+    serving.join().unwrap().unwrap();
+    let held = farm.local().open_volume(&name("V")).unwrap();
+    let said = ways.to_server.lock().unwrap().clone();
+    let error = said_and_gone(&farm, &said).unwrap_err().to_string();
+    assert!(error.contains("volume V is busy"), "{error}");
+    drop(held);
 }
 
 /// CW-66: a command whose client is gone is ended.

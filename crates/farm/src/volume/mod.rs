@@ -100,6 +100,13 @@ impl Root {
         self
     }
 
+    /// Waits no longer than until `is_over` says that nobody waits any more.
+    #[must_use]
+    pub fn waiting_until(mut self, is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.waiting = self.waiting.until(is_over);
+        self
+    }
+
     /// Volumes that are made get these marks.
     #[must_use]
     pub fn marking(mut self, marks: Marks) -> Self {
