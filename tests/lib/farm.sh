@@ -26,6 +26,21 @@ far_farm_in_order() {
     mv second farm/V/FILE0000002.ptape
     says "rebuild" 0 'V: a directory of 3 capsules' "${far[@]}" rebuild V
     says "and all is well" 0 '3 capsules whole; .*; 0 findings' "${far[@]}" verify V
+    # CW-55, CW-58: the script of a client runs on the client, and reaches the farm by what it has in its environment
+    mkdir told
+    # shellcheck disable=SC2016
+    says "a script runs when the file is there" 0 'N: 1 file added' "${far[@]}" copy N tree/long \
+        --script 'cat >told.json && pseudotape farm --config farm.toml extract N --all -C told >&2'
+    check "it had the file" cmp tree/long told/tree/long
+    says "it is told of the root, and of no path" 0 '"path":null,"root":"(ssh|tls):' cat told.json
+    says "one that fails is told" 1 "the script failed: 'exit 3' ended with exit status: 3" \
+        "${far[@]}" add N tree/sub --script 'exit 3'
+    check "it undoes nothing" "${far[@]}" show N "$(title sub/short)"
+    { cat farm.toml && echo 'script-seconds = 1'; } >hang.toml
+    says "one that hangs is ended" 1 'took longer than 1 s .script-seconds., and was ended' \
+        "${far[@]/farm.toml/hang.toml}" add N tree/link --script 'exec sleep 1000'
+    says "where nothing is new it does not run" 0 '0 files added, 4 present' "${far[@]}" add N tree tree/sub --script 'exit 3'
+    says "a merge tells it, too" 0 'told of M' "${far[@]}" merge M N --script 'echo "told of $PSEUDOTAPE_FARM_VOLUME"'
     check "a structured volume is made" "${far[@]}" copy S tree --structured
     same "its capsules lie in folders" 0 "$(find farm/S -maxdepth 1 -name '*.ptape' | wc -l)"
     says "V is none, and stays so" 2 'volume V is not structured, and stays' "${far[@]}" add V tree --structured

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# CW-06, CW-32, CW-46, CW-47, CW-62, CW-63, CW-67: a farm of another host over a real ssh, by a key that is tied to it.
+# CW-06, CW-32, CW-46, CW-47, CW-55, CW-58, CW-62, CW-63, CW-67: a farm of another host over a real ssh, by a key that is tied to it.
 
 if [ "$FRONT" != fuse ]; then
     excluded "a farm over ssh" "no node is in it: it is the same everywhere"
@@ -27,7 +27,8 @@ chmod +x tools/ssh
 PATH=$WORK/tools:$PATH
 trap 'hosts_down; clean_up' EXIT
 
-far=(pseudotape farm --root ssh:localhost:)
+echo "script-user = \"$(id -un)\"" >farm.toml
+far=(pseudotape farm --config farm.toml --root ssh:localhost:)
 says "nobody comes in before somebody is on the list" 2 'ada@depot may not use this farm' "${far[@]}" ls
 check "ada comes in" pseudotape farm acl add ada@depot --root farm
 says "bob does not" 2 'bob@depot may not use this farm' env KEY=other "${far[@]}" ls

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# CW-06, CW-60, CW-61, CW-65, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
+# CW-06, CW-55, CW-58, CW-60, CW-61, CW-65, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
 
 if [ "$FRONT" != fuse ]; then
     excluded "a farm over TLS" "no node is in it: it is the same everywhere"
@@ -18,6 +18,7 @@ by=(-CA ca.pem -CAkey ca.key -addext "basicConstraints=critical,CA:FALSE")
 for key in cert:ada.pem key:ada.key ca:ca.pem; do
     echo "tls-${key%%:*} = \"$WORK/${key##*:}\""
 done >farm.toml
+echo "script-user = \"$(id -un)\"" >>farm.toml
 
 mkdir -m 755 commands
 cat >commands/hello <<'END'

@@ -1,6 +1,5 @@
 //! `copy`, `add` and `compare-add`.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
@@ -16,7 +15,7 @@ use serde::Serialize;
 
 use super::listing::ListFile;
 use super::referring::{Asked, Ledger};
-use super::script::{Script, ScriptFile};
+use super::script::{At, Script};
 use super::shown::{ShownFile, ShownTitle, named};
 use super::tapes::TapeFile;
 use crate::Verdict;
@@ -173,6 +172,15 @@ impl AddedFiles {
             .iter()
             .map(|lines| named(lines, self.verbose))
             .collect()
+    }
+
+    /// Tells a script of all files that are in the volume now.
+    pub(super) fn tell(&mut self, script: Option<&Script>, at: At<'_>) {
+        let files = self.added.iter().chain(&self.replaced);
+        let failed = script.and_then(|script| script.tell(&self.volume, at, files));
+        if failed.is_some() {
+            self.script = failed;
+        }
     }
 
     /// Whether nothing became of any file.
@@ -457,28 +465,6 @@ impl Adds<'_> {
         }
     }
 
-    /// Tells the script of all files that are in the volume now; why it failed. They stay, whatever it does.
-    fn tell_script(
-        &self,
-        path: &str,
-        added: &AddedFiles,
-        capsules: &HashMap<u64, String>,
-    ) -> Option<String> {
-        let script = self.script.as_ref()?;
-        let files = added.added.iter().chain(&added.replaced);
-        let files: Vec<ScriptFile<'_>> = files
-            .map(|file| ScriptFile {
-                path: capsules.get(&file.number).map_or("", String::as_str),
-                file,
-            })
-            .collect();
-        if files.is_empty() {
-            return None;
-        }
-        let told = script.tell(&added.volume, path, &files);
-        told.err().map(|error| format!("{error:#}"))
-    }
-
     /// Writes the list of the volume, where somebody wants one.
     fn listed(&self, serial: Option<&Serial>, entries: &[Entry]) -> anyhow::Result<Option<String>> {
         let serial = serial.or(self.asked.serial);
@@ -552,7 +538,8 @@ impl Adds<'_> {
             .is_ok()
             .then(|| self.listed(serial.as_ref(), &entries_now));
         added.list = listed.transpose()?.flatten();
-        added.script = self.tell_script(&path, &added, &capsules.unwrap_or_default());
+        let capsules = capsules.unwrap_or_default();
+        added.tell(self.script.as_ref(), At::Here(&path, &capsules));
         screen.show(&added)?;
         match (done, discarded) {
             // What stopped the command is what has to be known first.

@@ -20,6 +20,7 @@ use super::reading::{ExtractedFiles, RebuiltVolume, ShownFinding, Verified, ensu
 use super::releasing::ReleasedFiles;
 use super::repairing::RepairedVolume;
 use super::running;
+use super::script::{At, Script};
 use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
 use super::tapes::{self, TapeFile};
 use crate::Verdict;
@@ -52,10 +53,12 @@ pub(super) fn run(
         bail!("'{what}' is for the farm's host: run it there, with --root and the path there")
     };
     match &options.command {
-        FarmCommand::Copy(add) => add_files(add, How::Copy, settings, client, screen),
-        FarmCommand::Add(add) => add_files(add, How::Add, settings, client, screen),
-        FarmCommand::CompareAdd(add) => add_files(add, How::CompareAdd, settings, client, screen),
-        FarmCommand::Merge(merge) => merge_volumes(merge, settings, client()?, screen),
+        FarmCommand::Copy(add) => add_files(add, How::Copy, settings, place, client, screen),
+        FarmCommand::Add(add) => add_files(add, How::Add, settings, place, client, screen),
+        FarmCommand::CompareAdd(add) => {
+            add_files(add, How::CompareAdd, settings, place, client, screen)
+        }
+        FarmCommand::Merge(merge) => merge_volumes(merge, settings, place, client()?, screen),
         FarmCommand::Ls(ls) => list(ls, client()?, screen),
         FarmCommand::Show(show) => show_file(show, client()?, screen),
         FarmCommand::Extract(extract) => extract_files(extract, client()?, screen),
@@ -102,11 +105,12 @@ fn add_files(
     options: &AddFiles,
     how: How,
     settings: &Settings,
+    place: &Place,
     client: impl FnOnce() -> anyhow::Result<Client>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     all_there(options, how)?;
-    without_script(options.script.as_deref())?;
+    let script = Script::of(settings)?;
     without_references(&options.referring)?;
     let tape = options.from.as_ref().map(|from| -> anyhow::Result<_> {
         let mut tape = TapeFile::open(from, options.file)?;
@@ -135,6 +139,7 @@ fn add_files(
     let mut client = client()?;
     making(&mut client, options.structured, options.compression)?;
     let done = client.add(order, &mut |told| added.note(told));
+    tell(&mut added, script.as_ref(), place);
     let verdict = show_added(added, done, how, screen)?;
     if let Some(tape) = tape.and_then(Rc::into_inner) {
         tape.into_inner().finish()?;
@@ -154,11 +159,12 @@ impl Read for OnItsWay {
 fn merge_volumes(
     options: &MergeVolumes,
     settings: &Settings,
+    place: &Place,
     mut client: Client,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     without_list(options.list.is_some())?;
-    without_script(options.script.as_deref())?;
+    let script = Script::of(settings)?;
     without_references(&options.referring)?;
     making(&mut client, options.structured, options.compression)?;
     let how = match options.verb {
@@ -176,15 +182,17 @@ fn merge_volumes(
     };
     let mut added = AddedFiles::of(&options.volume, "recorded", options.verbose);
     let done = client.merge(&order, |told| added.note(told));
+    // The script finds the volume free, and nobody waits for a client that waits for it.
+    drop(client);
+    tell(&mut added, script.as_ref(), place);
     show_added(added, done, how, screen)
 }
 
-/// A script is run on the farm's host, for which its own configuration speaks.
-fn without_script(script: Option<&str>) -> anyhow::Result<()> {
-    match script {
-        Some(_) => bail!("--script is for a farm of this host: none is run for other hosts"),
-        None => Ok(()),
-    }
+/// Tells the script of this host of what is in the volume now, also where the link was cut. It runs here: a client has
+/// nothing run at the farm's host but what that offers ('farm remote').
+fn tell(added: &mut AddedFiles, script: Option<&Script>, place: &Place) {
+    let root = place.to_string();
+    added.tell(script, At::There(&root));
 }
 
 /// A list is called as the catalog has the volume, which is at the farm's host.

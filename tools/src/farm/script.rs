@@ -1,5 +1,6 @@
 //! A command that is told of new capsules.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,7 +13,7 @@ use nix::unistd::{Pid, User, geteuid};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::config::Settings;
+use super::config::{Settings, VARIABLE};
 use super::shown::ShownFile;
 
 /// As whom the command runs when root runs this one, and nobody says it.
@@ -21,16 +22,25 @@ const LIMITED_USER: &str = "nobody";
 /// A file that a script is told of.
 #[derive(Debug, Serialize)]
 pub(super) struct ScriptFile<'a> {
-    /// Where its capsule is.
-    pub(super) path: &'a str,
+    /// Where its capsule is; nothing where that is another host.
+    path: Option<&'a str>,
     #[serde(flatten)]
-    pub(super) file: &'a ShownFile,
+    file: &'a ShownFile,
+}
+
+/// Where the capsules are that a script is told of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum At<'a> {
+    /// In this folder of this host; the path of each capsule by its number.
+    Here(&'a str, &'a HashMap<u64, String>),
+    /// In the farm of another host that this root means.
+    There(&'a str),
 }
 
 /// What runs when capsules are stored and listed.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub(super) command: String,
+    command: String,
     user: Option<User>,
     limit: Duration,
 }
@@ -74,24 +84,59 @@ impl Script {
         }))
     }
 
-    /// Tells the command of files that are in a volume now, and waits for its end.
-    pub(super) fn tell(&self, volume: &str, path: &str, files: &[ScriptFile<'_>]) -> Result<()> {
-        let words = json!({ "event": "stored", "volume": volume, "path": path, "files": files });
-        let ended = self.run(&words, volume, path)?;
+    /// Tells the command of all files that are in a volume now, and waits for its end; why it failed. They stay,
+    /// whatever it does.
+    pub(super) fn tell<'a>(
+        &self,
+        volume: &str,
+        at: At<'_>,
+        files: impl Iterator<Item = &'a ShownFile>,
+    ) -> Option<String> {
+        let path_of = |file: &ShownFile| match at {
+            At::Here(_, capsules) => Some(capsules.get(&file.number).map_or("", String::as_str)),
+            At::There(_) => None,
+        };
+        let files = files.map(|file| ScriptFile {
+            path: path_of(file),
+            file,
+        });
+        let files: Vec<ScriptFile<'_>> = files.collect();
+        if files.is_empty() {
+            return None;
+        }
+        let told = self.tell_of(volume, at, &files);
+        told.err().map(|error| format!("{error:#}"))
+    }
+
+    fn tell_of(&self, volume: &str, at: At<'_>, files: &[ScriptFile<'_>]) -> Result<()> {
+        let (path, root) = match at {
+            At::Here(path, _) => (Some(path), None),
+            At::There(root) => (None, Some(root)),
+        };
+        let words = json!({
+            "event": "stored", "volume": volume, "path": path, "root": root, "files": files
+        });
+        let ended = self.run(&words, volume, at)?;
         ensure!(ended.success(), "'{}' ended with {ended}", self.command);
         Ok(())
     }
 
-    fn run(&self, words: &Value, volume: &str, path: &str) -> Result<ExitStatus> {
+    fn run(&self, words: &Value, volume: &str, at: At<'_>) -> Result<ExitStatus> {
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")
             .arg(&self.command)
             .env("PSEUDOTAPE_FARM_VOLUME", volume)
-            .env("PSEUDOTAPE_FARM_PATH", path)
             .stdin(Stdio::piped())
             .stdout(Stdio::from(std::io::stderr()))
             .process_group(0);
+        match at {
+            At::Here(path, _) => command.env("PSEUDOTAPE_FARM_PATH", path),
+            // Its own commands for farms mean that one.
+            At::There(root) => command
+                .env(VARIABLE, root)
+                .env_remove("PSEUDOTAPE_FARM_PATH"),
+        };
         if let Some(user) = &self.user {
             // Its further groups go with that.
             command.gid(user.gid.as_raw()).uid(user.uid.as_raw());
