@@ -12,7 +12,7 @@ new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 
 by=(-CA ca.pem -CAkey ca.key -addext "basicConstraints=critical,CA:FALSE")
 {
     "${new[@]}" -subj "/CN=The farm's authority" -keyout ca.key -out ca.pem
-    "${new[@]}" "${by[@]}" -subj /CN=nas -addext subjectAltName=DNS:nas,IP:127.0.0.1 -keyout nas.key -out nas.pem
+    "${new[@]}" "${by[@]}" -subj /CN=nas -addext subjectAltName=DNS:nas,DNS:localhost,IP:127.0.0.1 -keyout nas.key -out nas.pem
     "${new[@]}" "${by[@]}" -subj /CN=ada@depot -keyout ada.key -out ada.pem
 } 2>openssl.log || fail "make certificates" "$(cat openssl.log)"
 for key in cert:ada.pem key:ada.key ca:ca.pem; do
@@ -26,7 +26,8 @@ cat >commands/hello <<'END'
 [ "$1" != --fail ] || exit "$2"
 echo "<$1> for $PSEUDOTAPE_FARM_PERSON"
 END
-chmod 755 commands/hello
+printf '#!/bin/sh\nexec sleep 1000\n' >commands/slow
+chmod 755 commands/hello commands/slow
 : >serve.log
 RUST_LOG=info pseudotape-farm serve --listen 127.0.0.1:0 --cert nas.pem --key nas.key --client-ca ca.pem --root farm \
     --commands commands --commands-user "$(id -un)" \
@@ -37,7 +38,9 @@ until grep -q 'served on 127.0.0.1:' serve.log || ! kill -0 $server 2>/dev/null;
 port=$(sed -n 's/.*served on 127.0.0.1://p' serve.log)
 far=(pseudotape farm --config farm.toml --root "tls:127.0.0.1:$port:")
 says "nobody comes in before somebody is on the list" 2 'ada@depot may not use this farm' "${far[@]}" ls
-check "ada comes in" pseudotape farm acl add ada@depot --root farm
+check "ada comes in, however her host is spelt" pseudotape farm acl add ada@Depot --root farm
+check "the server's name has no case" pseudotape farm --config farm.toml --root "tls:LocalHost:$port:" ls
+says "a root with a colon too many is named" 2 "':' is no path" pseudotape farm --config farm.toml --root "tls:localhost:$port::" ls
 check "copy" "${far[@]}" copy V tree
 says "add finds all present" 0 'V: 0 files added, .* present' "${far[@]}" add V tree
 same "both hosts list the same" "$(pseudotape farm --root farm ls V)" "$("${far[@]}" ls V)"
@@ -52,6 +55,14 @@ says "its exit status is told" 1 'pseudotape: hello ended with exit status 7' "$
 says "a path is none" 2 "there is no such command '../hello' here" "${far[@]}" remote ../hello
 says "nor is what is not there" 2 "there is no such command 'rm' here" "${far[@]}" remote rm
 says "the server has it in its log" 0 'ada@depot: hello ended with exit status 7' cat serve.log
+"${far[@]}" remote slow >slow.out 2>&1 &
+slow=$!
+until grep -q 'ada@depot: runs slow' serve.log || ! kill -0 $slow 2>/dev/null; do sleep 0.05; done
+kill -KILL $slow
+{ wait $slow; } 2>/dev/null
+for _ in $(seq 2000); do ! grep -q 'slow was ended' serve.log || break; sleep 0.05; done
+says "a client that is killed takes its command with it" 0 'ada@depot: slow was ended, since its client is gone' cat serve.log
+same "and the log says it in plain words" 0 "$(grep -c ExitStatus serve.log)"
 says "a farm of this host has none" 2 "'farm remote' is for a farm of another host" pseudotape farm --root farm remote hello
 
 check "a tape of this host is written" pseudotape farm --root farm write V --all --to "$WORK/tape.ptape"
