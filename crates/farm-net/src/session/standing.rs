@@ -46,7 +46,7 @@ impl Whose {
             ))),
             Whose::Of(owner) => of_owner(root, owner, person, privately),
             Whose::Served if privately => {
-                let host = person.host.parse::<VolumeName>();
+                let host = folder_of(&root, &person.host).parse::<VolumeName>();
                 let host = host.map_err(|_| {
                     Trouble::Words(format!(
                         "{person}: '{}' can't be the name of a folder, in which the private volumes of a host are: give the \
@@ -59,6 +59,18 @@ impl Whose {
             Whose::Served => Ok(root),
         }
     }
+}
+
+/// The name of the folder of a host: as it was spelt when the folder was made, for names of hosts have no case.
+fn folder_of(root: &Root, host: &str) -> String {
+    // Where it can't be read, no folder in it is found either.
+    let found = std::fs::read_dir(root.path()).into_iter().flatten();
+    let names = found.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut spelt: Vec<String> = names
+        .filter(|name| name.eq_ignore_ascii_case(host))
+        .collect();
+    spelt.sort_by_key(|name| (name != host, name.clone()));
+    spelt.into_iter().next().unwrap_or_else(|| host.to_owned())
 }
 
 /// The private volumes of a host, for those who may read them.
@@ -75,8 +87,10 @@ fn of_owner(
              {word} --root DIR' on the farm's host lets them read, with the folder of {owner} as DIR"
         ))
     };
-    let is_own = privately && owner.as_str() == person.host;
-    let root = match root.of_host(owner, false) {
+    let is_own = privately && owner.as_str().eq_ignore_ascii_case(&person.host);
+    let folder = folder_of(&root, owner.as_str()).parse::<VolumeName>();
+    let folder = folder.as_ref().unwrap_or(owner);
+    let root = match root.of_host(folder, false) {
         Err(pseudotape_farm::Error::NoHost { .. }) if !is_own => return Err(refusal()),
         root => root?,
     };

@@ -54,6 +54,22 @@ fn of_owner(mut client: Client, owner: &str) -> Result<usize, Error> {
     Ok(client.files(&name("V"), &[])?.len())
 }
 
+/// CW-42: a host is one host, however a certificate spells it: what it had is not hidden, and not beside it.
+#[test]
+fn the_folder_of_a_host_has_no_case() {
+    let farm = Farm::private();
+    assert_eq!(farm.add_of("ada@Depot"), Ok(4));
+    assert!(farm.root().join("Depot/V/FILE000.dir").exists());
+    assert_eq!(farm.of("ada@depot", volumes), Ok(1));
+    assert_eq!(
+        farm.of("ada@depot", |client| of_owner(client, "DEPOT")),
+        Ok(4)
+    );
+    let refused = farm.add_of("ada@DEPOT").unwrap_err();
+    assert!(refused.contains("but not copied"), "{refused}");
+    assert!(!farm.root().join("DEPOT").exists());
+}
+
 /// CW-42: one name on two hosts is two volumes, in the folders of the hosts that the server knows; what a client says
 /// of its host counts for nothing.
 #[test]
