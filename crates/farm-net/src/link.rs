@@ -101,20 +101,42 @@ impl Link {
 impl Input {
     pub(crate) fn receive(&mut self) -> Result<Message, Error> {
         loop {
-            // Whoever waits for an answer has asked before.
-            if self.packets.source().buffer().is_empty() {
-                self.output.flush()?;
-            }
-            let kind = self.packets.read(&mut self.body)?;
-            let hung_up = std::io::ErrorKind::ConnectionAborted;
-            let kind = kind.ok_or_else(|| {
-                Error::Cut(std::io::Error::new(hung_up, "the other side hung up"))
-            })?;
+            let kind = self.receive_packet()?;
             match Message::decode(kind, &self.body)? {
                 Message::Alive => {}
                 message => return Ok(message),
             }
         }
+    }
+
+    /// The same, where contents are expected: they are put behind what `contents` has, and `None` says so.
+    pub(crate) fn receive_contents(
+        &mut self,
+        contents: &mut Vec<u8>,
+    ) -> Result<Option<Message>, Error> {
+        loop {
+            match self.receive_packet()? {
+                Message::DATA => {
+                    contents.extend_from_slice(&self.body);
+                    return Ok(None);
+                }
+                kind => match Message::decode(kind, &self.body)? {
+                    Message::Alive => {}
+                    message => return Ok(Some(message)),
+                },
+            }
+        }
+    }
+
+    /// The next packet, whose body is kept; its kind.
+    fn receive_packet(&mut self) -> Result<u16, Error> {
+        // Whoever waits for an answer has asked before.
+        if self.packets.source().buffer().is_empty() {
+            self.output.flush()?;
+        }
+        let kind = self.packets.read(&mut self.body)?;
+        let hung_up = std::io::ErrorKind::ConnectionAborted;
+        kind.ok_or_else(|| Error::Cut(std::io::Error::new(hung_up, "the other side hung up")))
     }
 
     /// Passes what comes, whatever it is.

@@ -121,7 +121,7 @@ impl<R: Read> PacketReader<R> {
         }
         self.next = self.next.wrapping_add(1);
         let length = usize::try_from(header.length).unwrap_or(0);
-        body.clear();
+        // What is left of the packet before is written over: only what is longer is zeroed.
         body.resize(length, 0);
         self.source.read_exact(body).map_err(cut)?;
         match crc32fast::hash(body) == header.body_crc {

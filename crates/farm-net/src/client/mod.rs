@@ -5,6 +5,7 @@ mod adding;
 mod adding_test;
 mod caring;
 mod extracting;
+mod given;
 #[cfg(test)]
 mod peers_test;
 mod writing;

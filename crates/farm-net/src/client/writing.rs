@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use pseudotape_farm::{Archive, Entry, Exported, Fault, Title, VolumeName};
 
-use super::extracting::GivenFile;
+use super::given::GivenFile;
 use super::{Client, out_of_turn};
 use crate::error::Error;
 use crate::link::Link;
@@ -66,14 +66,14 @@ fn one(link: &mut Link, archive: &mut Archive<'_>, entry: &Entry) -> Result<Expo
         Message::Refused { refusal, text } => return Err(Error::Refused { refusal, text }),
         _ => return Err(out_of_turn()),
     };
-    let mut given = GivenFile::with(link, headers);
+    let mut given = GivenFile::here(link, headers);
     let put = archive.file(entry, &mut given);
     // Whatever failed here, what the other side says of it comes behind the contents.
     if put.is_ok() {
         // It was read to its end already, or its name was too long: an error is the link's, which is looked at below.
         io::copy(&mut given.by_ref(), &mut io::sink()).ok();
     }
-    match given.into_end() {
+    match given.into_end_so_far() {
         Err(error) => Err(error),
         Ok(Some(why)) if put.is_ok() => Err(pseudotape_farm::ExportError::Capsule {
             title: entry.title.clone(),
