@@ -2,13 +2,50 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
+use rustix::fs::{Advice, fadvise};
+
 /// So many writes are under way at most.
 const UNDER_WAY: usize = 3;
+
+/// So much is written before the disk is asked to store it: enough that the asking costs nothing, little enough that
+/// the disk is never idle. The step of an image's file (docs/decisions/0017-page-cache.md).
+const STEP_BYTES: u64 = 8 << 20;
+
+/// What was written and is not on its way to the disk.
+#[derive(Debug, Default)]
+struct Early {
+    stretch: Range<u64>,
+}
+
+impl Early {
+    /// Notes a write; says what is to go to the disk.
+    fn wrote(&mut self, offset: u64, bytes: u64) -> Option<Range<u64>> {
+        if offset != self.stretch.end {
+            self.stretch = offset..offset;
+        }
+        self.stretch.end = offset.saturating_add(bytes);
+        if self.stretch.end - self.stretch.start < STEP_BYTES {
+            return None;
+        }
+        let end = self.stretch.end;
+        Some(std::mem::replace(&mut self.stretch, end..end))
+    }
+}
+
+/// Has the disk begin with what is in the page cache alone: the commit of a long capsule would wait for all of it. What
+/// is on its way stays in the cache. Without this a host begins when a tenth of its memory waits, or after 30 s.
+fn begin_storing(file: &File, stretch: &Range<u64>) {
+    let length = NonZeroU64::new(stretch.end.saturating_sub(stretch.start));
+    // An advice that is not taken changes nothing but speed.
+    fadvise(file, stretch.start, length, Advice::DontNeed).unwrap_or_default();
+}
 
 /// Bytes, and where they go.
 struct Write {
@@ -34,8 +71,12 @@ impl Behind {
         let (tell, done) = channel();
         let thread = thread::Builder::new().name("capsule".into());
         let thread = thread.spawn(move || {
+            let mut early = Early::default();
             for Write { bytes, offset } in work {
                 let written = file.write_all_at(&bytes, offset);
+                if let Some(stretch) = early.wrote(offset, bytes.len() as u64) {
+                    begin_storing(&file, &stretch);
+                }
                 if tell.send(written.map(|()| bytes)).is_err() {
                     return;
                 }
@@ -145,6 +186,20 @@ mod tests {
             let from = usize::from(number) * 1000;
             assert_eq!(found[from..from + 1000], [number; 1000]);
         }
+    }
+
+    #[test]
+    fn each_byte_of_a_long_file_is_sent_to_the_disk_once() {
+        let mut early = Early::default();
+        let mut sent = Vec::new();
+        for megabyte in 0..40 {
+            sent.extend(early.wrote(megabyte << 20, 1 << 20));
+        }
+        let steps = (0..5).map(|n| n * STEP_BYTES..(n + 1) * STEP_BYTES);
+        assert_eq!(sent, steps.collect::<Vec<_>>());
+        // Elsewhere in the file, as the header is.
+        assert_eq!(early.wrote(64, 100), None);
+        assert_eq!(early.wrote(40 << 20, STEP_BYTES), Some(40 << 20..48 << 20));
     }
 
     #[test]
