@@ -338,6 +338,12 @@ pub enum Fault {
         "it is the directory of another volume: move its folder, with all that is in it, into the root of a farm"
     )]
     Inner,
+    /// It was the directory, and could not be read.
+    #[error(
+        "it is the damaged directory that was here, and is kept: notes that no capsule has can be found in it, and nowhere else; \
+         remove it when nobody misses any"
+    )]
+    DamagedDirectory,
     /// The directory had it.
     #[error("it is not there: its file was {0}")]
     Gone(Title),
@@ -415,6 +421,7 @@ impl Fault {
             | Fault::Misplaced { .. }
             | Fault::Twice
             | Fault::Inner
+            | Fault::DamagedDirectory
             | Fault::Replaced
             | Fault::Host(_)
             | Fault::Reported(_)

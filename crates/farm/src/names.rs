@@ -6,6 +6,8 @@ use crate::capsule::capsule_number;
 pub const DIRECTORY_NAME: &str = "FILE000.dir";
 /// The name of its index. No folder of a structured volume has it: none begins with a dot.
 pub const INDEX_NAME: &str = ".FILE000.idx";
+/// What a damaged directory is called that a new one was made beside; further ones have a number behind it.
+pub(crate) const DAMAGED_NAME: &str = "FILE000.dir.damaged";
 /// What is being made has this behind its name; what is left over of it is nothing.
 pub(crate) const TEMPORARY: &str = ".tmp";
 /// A folder that a file system makes in its top folder.
@@ -39,8 +41,19 @@ pub(crate) fn is_made_by_others(name: &str) -> bool {
         || is_found()
 }
 
+/// Whether a file is a damaged directory that was kept.
+pub(crate) fn is_damaged_directory(name: &str) -> bool {
+    let behind = name.strip_prefix(DAMAGED_NAME);
+    behind.is_some_and(|behind| {
+        let number = behind.strip_prefix('.').unwrap_or_default();
+        behind.is_empty() || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// Whether a farm gives this name to files of its own.
 pub(crate) fn is_of_farm(name: &str) -> bool {
     let made = name.strip_suffix(TEMPORARY).unwrap_or(name);
-    matches!(made, DIRECTORY_NAME | INDEX_NAME) || capsule_number(made).is_some()
+    matches!(made, DIRECTORY_NAME | INDEX_NAME)
+        || is_damaged_directory(made)
+        || capsule_number(made).is_some()
 }

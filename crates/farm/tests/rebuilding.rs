@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use common::{Place, add, entries, name};
 use pseudotape_farm::{
-    DIRECTORY_NAME, Error, Finding, Marks, Rebuilt, Repair, Verb, VolumeName, rebuild, repair,
+    After, DIRECTORY_NAME, Error, Finding, Marks, Rebuilt, Repair, Verb, VolumeName, rebuild,
+    release, repair,
 };
 
 /// Seven files in three folders, in a volume whose capsules lie in folders or do not.
@@ -220,4 +221,63 @@ fn a_directory_of_a_later_program_stays() {
         }
         assert_eq!(fs::read(directory(&place)).expect("a directory"), bytes);
     }
+}
+
+/// A directory that can't be read is kept beside the new one, by `rebuild` and by `repair`: notes stand in it alone.
+/// What a farm kept is a farm's: nothing is wrong with it, and it goes with the volume.
+#[test]
+fn a_damaged_directory_is_kept() {
+    let place = seven(false);
+    let mut kept = Vec::new();
+    for round in 0..4 {
+        let mut bytes = fs::read(directory(&place)).expect("a directory");
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::write(directory(&place), &bytes).expect("damaged");
+        let told = match round % 2 {
+            0 => {
+                let (listed, told) = rebuilt(&place);
+                assert_eq!(listed, 7);
+                told
+            }
+            _ => {
+                let shown = repaired(&place, false);
+                assert_eq!(shown.len(), 1, "nothing is done yet: {shown:?}");
+                repaired(&place, true).split_off(1)
+            }
+        };
+        let behind = match round {
+            0 => String::new(),
+            more => format!(".{}", more + 1),
+        };
+        let file = format!("{DIRECTORY_NAME}.damaged{behind}");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with(&format!("{file}: ")), "{told:?}");
+        kept.push((place.path("farm/V").join(file), bytes));
+        for (file, bytes) in &kept {
+            assert_eq!(&fs::read(file).expect("it is there"), bytes);
+        }
+        assert_eq!(repaired(&place, true), Vec::<String>::new());
+    }
+    let volume = place.root().look(&name("V")).expect("a volume");
+    let mut wrong = Vec::new();
+    let mut tell = |finding: Finding| wrong.push(format!("{finding:?}"));
+    volume.find_foreign(&mut tell).expect("looked");
+    assert_eq!(wrong, Vec::<String>::new());
+    drop(volume);
+    let after = release(&place.root(), &name("V"), &[], "ada", &mut |_| {}).expect("released");
+    assert!(matches!(after, After::Deleted), "{after:?}");
+    assert!(!place.path("farm/V").exists());
+}
+
+/// Without a capsule there is no volume; what is left of its directory is not thrown away all the same.
+#[test]
+fn a_damaged_directory_alone_keeps_its_folder() {
+    let place = Place::in_memory();
+    let folder = place.path("farm/V");
+    fs::create_dir_all(&folder).expect("made");
+    let kept = folder.join(format!("{DIRECTORY_NAME}.damaged"));
+    fs::write(&kept, "notes").expect("written");
+    assert_eq!(repaired(&place, true).len(), 2);
+    assert_eq!(fs::read(&kept).expect("it is there"), b"notes");
 }

@@ -1,6 +1,6 @@
 //! `repair`.
 
-use pseudotape_farm::{Found, Remedy, Repair, Root};
+use pseudotape_farm::{Found, Remedy, Repair, Root, capsule_number};
 use pseudotape_farm_net::Obstacle;
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
@@ -89,7 +89,11 @@ impl ShownRemedy {
             (Remedy::Nothing, Obstacle::None)
                 if finding.what == "unlisted" && finding.title.is_none() =>
             {
-                NOT_LISTED
+                let name = finding.file.rsplit('/').next().unwrap_or_default();
+                match capsule_number(name) {
+                    Some(_) => NOT_LISTED,
+                    None => "it stays",
+                }
             }
             _ => proposed,
         };

@@ -471,13 +471,23 @@ fn a_directory_that_is_gone_is_made_from_the_capsules() {
         let refused = place.refused(&["ls", "V"]);
         assert!(refused.contains("farm rebuild"), "{damage}: {refused}");
         assert!(place.ok(&["ls"]).contains('V'), "{damage}");
-        assert!(
-            place
-                .ok(&["rebuild", "V"])
-                .contains("a directory of 2 capsules")
-        );
+        let (code, kept) = match damage {
+            "gone" => (0, None),
+            "cut" => (1, Some("FILE000.dir.damaged")),
+            _ => (1, Some("FILE000.dir.damaged.2")),
+        };
+        let found = fs::read(&directory).ok();
+        let rebuilt = place.ended(code, &["rebuild", "V"]);
+        assert!(rebuilt.contains("a directory of 2 capsules"), "{rebuilt}");
         assert_eq!(fs::read(&directory).unwrap(), before, "{damage}");
+        // Notes can stand in it that no capsule has.
+        if let Some(kept) = kept {
+            let told = format!("{kept}: not listed: it is the damaged directory");
+            assert!(rebuilt.contains(&told), "{rebuilt}");
+            assert_eq!(fs::read(place.path("farm/V").join(kept)).ok(), found);
+        }
     }
+    assert!(place.ok(&["verify", "V"]).contains("0 findings"));
     fs::copy(place.capsule(1), place.capsule(3)).unwrap();
     let rebuilt = place.ended(1, &["rebuild", "V"]);
     assert!(
@@ -777,8 +787,11 @@ fn a_repair_proposes_first_and_says_what_it_did() {
         proposed.contains("FILE000.dir: directory: it is no directory of a disk farm"),
         "{proposed}"
     );
-    place.ok(&["repair", "V", "--yes"]);
+    let done = place.ended(1, &["repair", "V", "--yes"]);
+    assert!(done.contains("notes that no capsule has"), "{done}");
+    assert!(done.contains("; it stays\n"), "{done}");
     assert!(place.ok(&["ls", "V"]).contains("src/b"));
+    assert!(place.ok(&["repair", "V"]).contains("V: 0 findings"));
 
     fs::create_dir(place.path("farm/E")).unwrap();
     let proposed = place.ended(1, &["repair", "E"]);

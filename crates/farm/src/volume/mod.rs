@@ -30,7 +30,8 @@ use crate::error::{Error, Fault};
 use crate::holder::Holder;
 use crate::index;
 use crate::names::{
-    DIRECTORY_NAME, INDEX_NAME, LOST_AND_FOUND, TEMPORARY, is_made_by_others, is_of_farm,
+    DIRECTORY_NAME, INDEX_NAME, LOST_AND_FOUND, TEMPORARY, is_damaged_directory, is_made_by_others,
+    is_of_farm,
 };
 use crate::place::{Place, Sought};
 use crate::standing;
@@ -550,9 +551,9 @@ fn is_of_file_system(place: &Place, name: &str) -> bool {
     place.standing().is_elsewhere && name == LOST_AND_FOUND
 }
 
-/// Whether a file is the directory or its index.
+/// Whether a file is the directory or its index, or a directory that was here before.
 fn is_of_volume(name: &str) -> bool {
-    matches!(name, DIRECTORY_NAME | INDEX_NAME)
+    matches!(name, DIRECTORY_NAME | INDEX_NAME) || is_damaged_directory(name)
 }
 
 /// Whether a file is what a command leaves over that is killed.

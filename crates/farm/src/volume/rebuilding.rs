@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use nix::libc::EIO;
+use nix::libc::{EEXIST, EIO};
 
 use super::inspecting::expect_number;
 use super::{Root, Volume};
@@ -10,6 +10,7 @@ use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::{Directory, Marks};
 use crate::entry::{Entry, Number};
 use crate::error::{Error, Fault};
+use crate::names::{DAMAGED_NAME, DIRECTORY_NAME};
 use crate::place::Place;
 use crate::structure::{folder_of, last_of};
 use crate::title::VolumeName;
@@ -43,11 +44,19 @@ pub(super) fn rebuild_in(
     name: &VolumeName,
     tell: &mut dyn FnMut(Rebuilt),
 ) -> Result<Volume, Error> {
+    let mut is_damaged = false;
     let before = match super::listed::read_directory(&place, name) {
         Ok(before) => before,
-        Err(Error::NoDirectory { .. } | Error::Directory { .. }) => None,
+        Err(Error::NoDirectory { .. }) => None,
+        Err(Error::Directory { .. }) => {
+            is_damaged = true;
+            None
+        }
         // A bad sector: the capsules can be read nevertheless.
-        Err(Error::Host { source, .. }) if source.raw_os_error() == Some(EIO) => None,
+        Err(Error::Host { source, .. }) if source.raw_os_error() == Some(EIO) => {
+            is_damaged = true;
+            None
+        }
         Err(error) => return Err(error),
     };
     let through = Through::of(place, before.as_ref())?;
@@ -87,8 +96,27 @@ pub(super) fn rebuild_in(
         });
     }
     let mut volume = Volume::to_change(name, place, directory)?;
+    if is_damaged {
+        let kept = keep_directory(&volume.place)?;
+        tell(Rebuilt::Unusable(kept, Fault::DamagedDirectory));
+    }
     volume.write_directory()?;
     Ok(volume)
+}
+
+/// Gives a damaged directory another name, since it may have what no capsule has: notes. It is there under one of its
+/// names at each moment; a command that comes between finds none, and asks for a rebuild.
+fn keep_directory(place: &Place) -> Result<String, Error> {
+    let numbered = (2..=u32::MAX).map(|number| format!("{DAMAGED_NAME}.{number}"));
+    let mut names = std::iter::once(DAMAGED_NAME.to_owned()).chain(numbered);
+    loop {
+        let name = names.next().unwrap_or_default();
+        match place.rename_new(DIRECTORY_NAME, &name) {
+            Ok(()) => return Ok(name),
+            Err(Error::Host { source, .. }) if source.raw_os_error() == Some(EEXIST) => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// What all folders of a volume have.

@@ -3,7 +3,10 @@
 use uuid::Uuid;
 
 use super::batch::{Batch, Pending};
-use super::{DIRECTORY_NAME, INDEX_NAME, Root, Volume, is_of_file_system, is_of_volume, now_ms};
+use super::{
+    DIRECTORY_NAME, INDEX_NAME, Root, Volume, is_damaged_directory, is_of_file_system,
+    is_of_volume, now_ms,
+};
 use crate::capsule::capsule_name;
 use crate::entry::{Entry, State};
 use crate::error::Error;
@@ -120,6 +123,11 @@ fn delete(volume: Volume) -> Result<After, Error> {
         .collect();
     let mut foreign = volume.place.names()?;
     let has_index = foreign.iter().any(|name| name == INDEX_NAME);
+    let earlier: Vec<String> = foreign
+        .iter()
+        .filter(|name| is_damaged_directory(name))
+        .cloned()
+        .collect();
     foreign.retain(|name| {
         let is_known = is_of_file_system(&volume.place, name) || is_of_volume(name);
         !is_known && !capsules.contains(name)
@@ -133,6 +141,9 @@ fn delete(volume: Volume) -> Result<After, Error> {
     volume.place.sync_names()?;
     if has_index {
         volume.place.remove(INDEX_NAME)?;
+    }
+    for directory in &earlier {
+        volume.place.remove(directory)?;
     }
     volume.place.remove(DIRECTORY_NAME)?;
     volume.place.remove_folder()?;

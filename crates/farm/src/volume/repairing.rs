@@ -6,10 +6,10 @@ use uuid::Uuid;
 
 use super::inspecting::{expect_number, foreign, read_whole};
 use super::listed::read_directory;
-use super::rebuilding::{Through, rebuild_in};
+use super::rebuilding::{Rebuilt, Through, rebuild_in};
 use super::{
-    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_of_file_system, is_of_volume,
-    is_temporary, now_ms,
+    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_damaged_directory,
+    is_of_file_system, is_of_volume, is_temporary, now_ms,
 };
 use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::DirectoryError;
@@ -93,8 +93,12 @@ pub fn repair(
         Ok(directory) if how.apply => Volume::to_change(name, place, directory)?,
         Ok(directory) => Volume::of(name, place, directory),
         Err(why) => {
+            let mut kept: Option<(String, Fault)> = None;
             let (rebuilt, mut left) = match how.apply {
-                true => (Some(rebuild_in(place, name, &mut |_| {})?), Vec::new()),
+                true => {
+                    let mut note = |told| kept = kept.take().or(kept_directory(told));
+                    (Some(rebuild_in(place, name, &mut note)?), Vec::new())
+                }
                 false => (None, Through::of(place, None)?.unusable),
             };
             tell(Found {
@@ -103,6 +107,14 @@ pub fn repair(
                 remedy: Remedy::Rebuild,
                 done: how.apply,
             });
+            if let Some((file, fault)) = kept {
+                tell(Found {
+                    file,
+                    damage: Damage::Unlisted(Err(fault)),
+                    remedy: Remedy::Nothing,
+                    done: false,
+                });
+            }
             match rebuilt {
                 Some(volume) => {
                     if volume.place.is_structured() {
@@ -136,6 +148,14 @@ pub fn repair(
     Ok(())
 }
 
+/// The damaged directory that a rebuild kept; what else it could not use is looked at behind it.
+fn kept_directory(told: Rebuilt) -> Option<(String, Fault)> {
+    match told {
+        Rebuilt::Unusable(file, fault @ Fault::DamagedDirectory) => Some((file, fault)),
+        _ => None,
+    }
+}
+
 /// A folder that has neither directory nor capsules.
 fn repair_folder(
     place: &Place,
@@ -146,7 +166,8 @@ fn repair_folder(
     let foreign: Vec<&String> = names
         .iter()
         .filter(|name| {
-            !is_temporary(name) && !is_of_volume(name) && !is_of_file_system(place, name)
+            let is_known = is_of_volume(name) && !is_damaged_directory(name);
+            !is_temporary(name) && !is_known && !is_of_file_system(place, name)
         })
         .collect();
     // A mount point, or what a link leads to, is nobody's to remove.
