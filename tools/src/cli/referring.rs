@@ -51,6 +51,9 @@ pub(crate) struct ReferVolume {
     /// at the beginning, else /.
     #[arg(long, value_name = "DIR")]
     pub below: Option<PathBuf>,
+    /// All of them were removed from that folder since. Without this it is refused when none of them is there.
+    #[arg(long, requires = "below")]
+    pub removed: bool,
     /// Its files came from an archive or another host: they are known by their titles.
     #[arg(long)]
     pub by_title: bool,

@@ -1,12 +1,13 @@
 //! `refer`: references that a catalog has lost come again from the directory of a volume.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use pseudotape_farm::{Coming, Entry, Origin, Registrar};
-use pseudotape_human::{Report, Screen, counted, printable};
+use pseudotape_human::{Report, Screen, counted, printable, shell_word};
 use pseudotape_vault::Unknown;
 use serde::Serialize;
 
@@ -27,6 +28,10 @@ struct ReferredVolume {
     referred: usize,
     /// Files that had one.
     known: usize,
+    /// Files of those with a reference now that are not in the folder.
+    removed: usize,
+    /// That folder.
+    below: Option<String>,
 }
 
 impl Report for ReferredVolume {
@@ -34,10 +39,21 @@ impl Report for ReferredVolume {
         let files = counted(self.referred as u64, "file");
         let have = if self.referred == 1 { "has" } else { "have" };
         let (volume, serial) = (printable(&self.volume), printable(&self.serial));
-        format!(
+        let mut text = format!(
             "{volume}: {files} {have} a reference to {serial} now; {} had one\n",
             self.known
-        )
+        );
+        if let Some(folder) = self.below.as_deref().filter(|_| self.removed > 0) {
+            let files = counted(self.removed as u64, "file");
+            let are = if self.removed == 1 { "is" } else { "are" };
+            text.push_str(&format!(
+                "{files} of these {are} not below {shown}, and count as removed. Where that is the wrong folder: \
+                 'pseudotape farm purge {word}' forgets them\n",
+                shown = printable(folder),
+                word = shell_word(folder)
+            ));
+        }
+        text
     }
 }
 
@@ -64,11 +80,26 @@ pub(super) fn run(
     let (have, miss): (Vec<&Entry>, Vec<&Entry>) = entries
         .filter(|entry| entry.state.has_file())
         .partition(|entry| known.contains(&entry.capsule));
+    let removed = match &below {
+        Some(folder) => miss.iter().filter(|entry| !is_below(folder, entry)).count(),
+        None => 0,
+    };
+    if let (Some(folder), Some(first), false) = (&below, miss.first(), options.removed)
+        && removed == miss.len()
+    {
+        bail!(
+            "none of {} is below {}: there is no {}. Nothing was changed. Say the folder from which their titles begin, or \
+             --removed where all of them were removed since",
+            counted(miss.len() as u64, "file"),
+            folder.display(),
+            path_below(folder, first).display()
+        );
+    }
     for part in miss.chunks(AT_ONCE) {
         let origins: Vec<Origin> = part
             .iter()
             .map(|entry| match &below {
-                Some(folder) => Origin::Path(folder.join(OsStr::from_bytes(entry.title.bytes()))),
+                Some(folder) => Origin::Path(path_below(folder, entry)),
                 None => Origin::Elsewhere,
             })
             .collect();
@@ -84,6 +115,19 @@ pub(super) fn run(
         serial: ledger.serial.to_string(),
         referred: miss.len(),
         known: have.len(),
+        removed,
+        below: below.map(|folder| folder.display().to_string()),
     })?;
     Ok(Verdict::Well)
+}
+
+fn path_below(folder: &Path, entry: &Entry) -> PathBuf {
+    folder.join(OsStr::from_bytes(entry.title.bytes()))
+}
+
+/// Whether something is there by the name of a file. One that can't be looked at is there.
+fn is_below(folder: &Path, entry: &Entry) -> bool {
+    let found = path_below(folder, entry).symlink_metadata();
+    !found
+        .is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
 }

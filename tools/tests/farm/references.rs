@@ -382,10 +382,32 @@ fn references_after_the_last_backup_are_told_of_and_come_back() {
     assert!(words.contains("--backup"), "{words}");
     let words = place.refused("refer NONE --catalog --serial Q1 --below .");
     assert!(words.contains("there is no volume NONE"), "{words}");
+    // A folder in which none of the files is: most likely the wrong one.
+    let count = place.references().len();
+    let words = place.refused("refer V --catalog --below vault");
+    assert!(words.contains("none of 1 file is below"), "{words}");
+    assert!(
+        words.contains("vault/files/b. Nothing was changed"),
+        "{words}"
+    );
+    assert_eq!(place.references().len(), count);
+    let done = place.json(0, "refer V --catalog --below vault --removed");
+    assert_eq!(
+        (&done["referred"], &done["removed"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(place.references().len(), count + 1);
+    place.ok("purge vault");
+    assert_eq!(place.references().len(), count);
     let done = place.json(0, "refer V --catalog --below .");
+    assert_eq!(done["removed"], 0);
     assert_eq!((&done["referred"], &done["known"]), (&1.into(), &1.into()));
     assert_eq!(done["serial"], "DF0001");
-    place.ok("refer W --backup --serial W00001 --below .");
+    fs::rename(place.path("files/a"), place.path("a")).unwrap();
+    let words = place.ok("refer W --backup --serial W00001 --below .");
+    assert!(words.contains("1 file of these is not below"), "{words}");
+    assert!(words.contains("'pseudotape farm purge "), "{words}");
+    fs::rename(place.path("a"), place.path("files/a")).unwrap();
     place.ok("refer X --catalog --below .");
     assert_eq!(place.references(), before);
     let again = place.ok("refer W --backup --serial W00001 --below .");
