@@ -726,8 +726,14 @@ fn a_file_in_the_place_of_a_partition_is_not_taken_for_it() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(text.contains("partition 0: 1 file, 1 block, 5"), "{text}");
+        let info = place.ok(&["info", "t.ptape"]);
+        assert!(info.contains("lost           partition 1: "), "{info}");
     }
     fs::remove_file(place.path("t.ptape.p1")).unwrap();
+    let info = place.json(&["info", "t.ptape", "--json"]);
+    assert_eq!(info["lost_partitions"][0]["partition"], 1);
+    let why = info["lost_partitions"][0]["why"].as_str().unwrap();
+    assert!(why.contains("t.ptape.p1"), "{why}");
     let output = place.run(&["verify", "t.ptape", "--json"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -735,6 +741,15 @@ fn a_file_in_the_place_of_a_partition_is_not_taken_for_it() {
     assert_eq!(report["partitions"][0]["bytes"], 5);
     fs::write(place.path("t.ptape.p1"), own).unwrap();
     place.ok(&["verify", "t.ptape"]);
+    // The file of a later partition, by itself, says nothing of the first one.
+    for arguments in [
+        &["t.ptape"][..],
+        &["t.ptape", "--partition", "1"],
+        &["t.ptape.p1"],
+    ] {
+        let info = place.json(&[&["info", "--json"], arguments].concat());
+        assert_eq!(info["lost_partitions"].as_array().unwrap().len(), 0);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use pseudotape_control::{
     TransferStatus, VaultStatus, receive, send,
 };
 use pseudotape_human::offered::leaves;
-use pseudotape_image::{Access, FileStore, Image};
+use pseudotape_image::{Access, CreateParameters, FileStore, Image, Uuid, VolumeId};
 use pseudotape_tape::{Attribute, AttributeFormat, Attributes, Mark};
 use serde_json::Value;
 
@@ -93,7 +93,15 @@ impl Place {
         finish(image);
     }
 
-    /// The same, with a block that can't be read.
+    /// The first of two partitions, without the second one.
+    fn half(&self, name: &str) {
+        let mut parameters = CreateParameters::new(VolumeId(Uuid::now_v7()), 0);
+        parameters.header.partition_count = 2;
+        let store = FileStore::create(&self.path(name)).unwrap();
+        finish(Image::create(store, &parameters).unwrap());
+    }
+
+    /// The image of `image`, with a block that can't be read.
     fn damaged(&self, name: &str) {
         self.image(name);
         let mut bytes = fs::read(self.path(name)).unwrap();
@@ -409,6 +417,8 @@ fn images(place: &Place, see: &mut impl FnMut(&str, Value)) {
     see("create", place.json(0, "create new.ptape --capacity 1M"));
     see("create", place.json(0, "create endless.ptape"));
     place.with_attributes("kept.ptape");
+    place.half("half.ptape");
+    see("info", place.json(0, "info half.ptape"));
     for name in ["a.ptape", "kept.ptape", "bad.ptape", "endless.ptape"] {
         see("info", place.json(0, &format!("info {name}")));
         see("ls", place.json(0, &format!("ls {name}")));

@@ -9,7 +9,7 @@ use pseudotape_vault::time_words;
 use serde::Serialize;
 
 use super::attributes::{self, Shown};
-use super::{IN_USE, Marked, existing_words, look, picture};
+use super::{IN_USE, Marked, Opened, existing_words, look, picture};
 use crate::Verdict;
 use crate::cli::InfoOptions;
 
@@ -65,6 +65,8 @@ struct Info {
     worm: bool,
     partition: u8,
     partitions: u8,
+    /// Those of the volume that can't be opened: their files are gone, damaged, or other ones.
+    lost_partitions: Vec<LostPartition>,
     objects: u64,
     filemarks: u64,
     used_bytes: u64,
@@ -74,6 +76,13 @@ struct Info {
     opened: Found,
     /// A drive has the image: this is what was committed.
     in_use: bool,
+}
+
+/// A partition that can't be opened.
+#[derive(Debug, Serialize)]
+struct LostPartition {
+    partition: u8,
+    why: String,
 }
 
 impl Report for Info {
@@ -129,6 +138,12 @@ impl Report for Info {
                 ),
             );
         }
+        for lost in &self.lost_partitions {
+            field(
+                "lost",
+                format!("partition {}: {}", lost.partition, lost.why),
+            );
+        }
         field(
             "recorded",
             format!(
@@ -160,9 +175,10 @@ pub(crate) fn run(options: &InfoOptions, screen: &Screen) -> anyhow::Result<Verd
         image: options,
         picture,
     } = options;
-    let info = look(&options.image, options.partition, |reading, report| {
+    let mut info = look(&options.image, options.partition, |reading, report| {
         Ok(Info::of(&options.image, reading.image(), report))
     })?;
+    info.lost_partitions = lost_partitions(&options.image, &info);
     screen.show(&info)?;
     if let Some(file) = picture {
         let title = options.image.display().to_string();
@@ -192,6 +208,7 @@ impl Info {
             worm: header.rewriting == Rewriting::AppendOnly,
             partition: header.partition.0,
             partitions: header.partition_count,
+            lost_partitions: Vec::new(),
             objects: end.object.0,
             filemarks: image.mark_counts().0,
             used_bytes: image.payload_bytes(),
@@ -201,6 +218,24 @@ impl Info {
             in_use: image.is_in_use(),
         }
     }
+}
+
+/// The other partitions of a volume that can't be opened. The file of a later partition, by itself, says nothing of
+/// them.
+fn lost_partitions(path: &Path, shown: &Info) -> Vec<LostPartition> {
+    let first = Opened::for_reading(path, 0);
+    if first.is_ok_and(|first| first.image.header().partition.0 != 0) {
+        return Vec::new();
+    }
+    let others = (0..shown.partitions).filter(|partition| *partition != shown.partition);
+    let lost = others.filter_map(|partition| {
+        let why = look(path, partition, |_, _| Ok(())).err()?;
+        Some(LostPartition {
+            partition,
+            why: format!("{why:#}"),
+        })
+    });
+    lost.collect()
 }
 
 /// As a drive counts it that has no other rules: the bytes of blocks, and 64 for a filemark.
