@@ -206,6 +206,16 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// A folder has the name of a file that the farm makes, and is not the farm's to remove.
+    #[error(
+        "can't {action} {path}: it is a folder, and a farm has a file of that name: move it away, and say the command again"
+    )]
+    FolderInTheWay {
+        /// What.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+    },
     /// The host failed.
     #[error("can't {action} {path}: {source}")]
     Host {
@@ -463,6 +473,7 @@ impl Error {
         let (path, source) = (path.as_ref().to_owned(), source.into());
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path },
+            io::ErrorKind::IsADirectory => Error::FolderInTheWay { action, path },
             io::ErrorKind::PermissionDenied if let Some((place, owner)) = of_another(&path) => {
                 Error::NotOwner {
                     action,

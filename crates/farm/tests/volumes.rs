@@ -655,3 +655,42 @@ fn a_file_that_gives_more_bytes_than_its_length_is_not_kept_as_an_empty_one() {
     let why = entry.why.as_deref().unwrap_or_default();
     assert!(why.contains("more bytes than its length"), "{why}");
 }
+
+/// What a killed command left goes by its name. A link of that name goes as well, and what it leads to is not touched;
+/// a folder stays, and is named with the way out.
+#[test]
+fn what_has_the_name_of_an_unfinished_file_loses_nothing() {
+    let place = Place::in_memory();
+    let root = place.root();
+    add(&root, "V", Verb::Add, &[&place.file("a", "a")]).expect("added");
+    let names = [
+        "FILE000.dir.tmp",
+        ".FILE000.idx.tmp",
+        "FILE0000002.ptape.tmp",
+    ];
+    for (number, name) in (0..).zip(names) {
+        let path = place.path("farm/V").join(name);
+        let precious = place.file("precious", "precious");
+        symlink(&precious, &path).expect("a link");
+        let file = place.file(&format!("link{number}"), "x");
+        add(&root, "V", Verb::Add, &[&file]).expect("added");
+        assert_eq!(fs::read(&precious).expect("it is there"), b"precious");
+        assert!(path.symlink_metadata().is_err(), "{name} is a leftover");
+
+        fs::create_dir(&path).expect("a folder");
+        fs::write(path.join("mine"), "mine").expect("written");
+        let file = place.file(&format!("folder{number}"), "x");
+        let before = entries(&root, "V").len();
+        let error = add(&root, "V", Verb::Add, &[&file]).expect_err("it is in the way");
+        let told = error.to_string();
+        assert!(
+            told.contains(name) && told.contains("move it away"),
+            "{told}"
+        );
+        assert_eq!(entries(&root, "V").len(), before);
+        assert_eq!(fs::read(path.join("mine")).expect("it is there"), b"mine");
+        fs::rename(&path, place.path("away")).expect("moved");
+        add(&root, "V", Verb::Add, &[&file]).expect("added");
+        fs::remove_dir_all(place.path("away")).expect("removed");
+    }
+}
