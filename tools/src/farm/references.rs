@@ -440,8 +440,9 @@ pub(super) fn count(
         None => Vault::look(&directory)?.series()?,
         Some(first) => {
             let order = Order::person(this_user(), "pseudotape farm serial");
-            super::referring::open_or_create(settings)?.set_series(first, &order)?;
-            Some(first.clone())
+            let mut vault = super::referring::open_or_create(settings)?;
+            vault.set_series(first, &order)?;
+            vault.series()?
         }
     };
     screen.show(&NextSerial {

@@ -230,9 +230,14 @@ impl Vault {
         })
     }
 
-    /// The serial number that is given next, where there is a series that is not at its end.
+    /// The serial number that is given next, where there is a series that is not at its end: the first one that no
+    /// volume has.
     pub fn series(&self) -> Result<Option<Series>, Error> {
-        Ok(self.catalog.rows().series()?.and_then(Result::ok))
+        let rows = self.catalog.rows();
+        match rows.series()?.and_then(Result::ok) {
+            Some(series) => first_free(rows, series),
+            None => Ok(None),
+        }
     }
 
     /// Begins a series of serial numbers.
@@ -316,7 +321,7 @@ fn is_same(one: &FarmPlace, other: &FarmPlace) -> bool {
 /// The next serial number that no volume has.
 fn counted(rows: Rows<'_>) -> Result<Choice, Error> {
     let refused = |words: &str| Err(Error::Serial(words.to_owned()));
-    let mut series = match rows.series()? {
+    let series = match rows.series()? {
         Some(Ok(series)) => series,
         Some(Err(last)) => {
             return Err(Error::Serial(format!(
@@ -328,21 +333,26 @@ fn counted(rows: Rows<'_>) -> Result<Choice, Error> {
             return Err(Error::no_serial());
         }
     };
-    loop {
+    match first_free(rows, series)? {
+        Some(series) => Ok(Choice::Counted(series)),
+        None => refused(
+            "all serial numbers that are left are in use: 'pseudotape farm serial DF0001' begins another series, --serial \
+             SERIAL says one",
+        ),
+    }
+}
+
+/// The series from its first serial number on that neither a volume of a farm nor a tape has.
+fn first_free(rows: Rows<'_>, series: Series) -> Result<Option<Series>, Error> {
+    let mut next = Some(series);
+    while let Some(series) = next {
         let serial = series.serial();
         if rows.farm_volume(&serial)?.is_none() && !rows.is_label_of_tape(serial.as_str())? {
-            return Ok(Choice::Counted(series));
+            return Ok(Some(series));
         }
-        series = match series.rest() {
-            Some(rest) => rest,
-            None => {
-                return refused(
-                    "all serial numbers that are left are in use: 'pseudotape farm serial DF0001' begins another series, --serial \
-                     SERIAL says one",
-                );
-            }
-        };
+        next = series.rest();
     }
+    Ok(None)
 }
 
 fn known(rows: Rows<'_>, serial: &Serial) -> Result<(crate::catalog::FarmKey, FarmVolume), Error> {
