@@ -1,7 +1,7 @@
 //! The command line of `pseudotape farm`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use super::referring::{
     CountSerials, DropOriginals, ListReferences, PurgeReferences, ReferVolume, Referring,
@@ -490,7 +490,7 @@ pub(crate) struct WriteFiles {
     #[arg(long, value_name = "TAPE", required = true)]
     pub to: Vec<Sink>,
     /// Puts all files into this folder of the archive.
-    #[arg(long = "as", value_name = "FOLDER", value_parser = title())]
+    #[arg(long = "as", value_name = "FOLDER", value_parser = folder())]
     pub prefix: Option<Title>,
 }
 
@@ -558,6 +558,20 @@ pub(crate) struct ReleaseFiles {
 }
 
 /// A title, or a path of which one is made as it is when the file is added.
+/// A folder of an archive: nothing is taken out of its path, since whoever says '..' means something else.
+fn folder() -> impl clap::builder::TypedValueParser<Value = Title> {
+    use clap::builder::{OsStringValueParser, TypedValueParser};
+    OsStringValueParser::new().try_map(|text: OsString| {
+        let path = Path::new(&text);
+        let goes_up = path.components().any(|part| part == Component::ParentDir);
+        match Title::of_path(path) {
+            Some(title) if !goes_up => Ok(title),
+            Some(_) => Err("a folder of an archive has no '..' in its path"),
+            None => Err("a folder is a path with a name in it, of at most 4095 bytes"),
+        }
+    })
+}
+
 fn title() -> impl clap::builder::TypedValueParser<Value = Title> {
     use clap::builder::{OsStringValueParser, TypedValueParser};
     OsStringValueParser::new().try_map(|text: OsString| {

@@ -92,6 +92,14 @@ fn files_are_written_to_several_tapes_at_once() {
         // A second archive, behind the first one, which stays.
         let before = place.dumped(0, &one);
         place.told(0, &format!("write {volume} src --as kept/here --to {one}"));
+        for wrong in ["../up", "kept/../here", ".."] {
+            let command = format!("write {volume} src --as {wrong} --to {one}");
+            let told = place.refused(&command.split(' ').collect::<Vec<_>>());
+            assert!(
+                told.contains("'..'") || told.contains("a name in it"),
+                "{told}"
+            );
+        }
         assert!(place.dumped(0, &one) == before);
         place.is_source(&place.dumped(1, &one), "kept/here/src");
         assert_eq!(place.dumped(1, &one).len() % 10240, 0);
