@@ -57,7 +57,11 @@ pub(crate) fn run(
         FarmCommand::Autorestore(one) => return references::restore_by_itself(&one.file),
         _ => {}
     }
+    let new = volume
+        .as_ref()
+        .filter(|_| options.command.makes() && serial.is_none());
     if let Some(place) = remote::place(settings.root()?)? {
+        new.map_or(Ok(()), |name| referring::check_new_name(name, false))?;
         return remote::run(options, &settings, &place, screen);
     }
     if let FarmCommand::Remote(_) = &options.command {
@@ -70,6 +74,9 @@ pub(crate) fn run(
         return acl::run(acl, &Root::open(settings.root()?)?, screen);
     }
     let root = settings.volumes(options.command.changes())?;
+    if let Some(name) = new {
+        referring::check_new_name(name, root.look(name).is_ok())?;
+    }
     if let (true, Some(volume)) = (options.command.makes(), &volume) {
         warn_of_owner(&root, volume);
     }

@@ -12,6 +12,8 @@ use pseudotape_vault::{
     Surroundings, Unknown, Vault, WantedVolume,
 };
 
+use pseudotape_human::shell_word;
+
 use super::config::Settings;
 use super::this_user;
 use crate::cli::{FarmOptions, Referring};
@@ -45,6 +47,25 @@ pub(super) fn number(options: &mut FarmOptions, settings: &Settings) -> anyhow::
         "volume {volume} and --serial {serial}: say the name without brackets, or no --serial"
     );
     *volume = format!("{volume}[{serial}]").parse()?;
+    Ok(())
+}
+
+/// Refuses a new volume with the name of one that has a serial number, where none was said: `--serial` would find it,
+/// and no catalog has it.
+pub(super) fn check_new_name(volume: &VolumeName, is_there: bool) -> anyhow::Result<()> {
+    let text = volume.as_str();
+    let parts = text
+        .strip_suffix(']')
+        .and_then(|text| text.rsplit_once('['));
+    if let Some((name, serial)) = parts
+        .filter(|(name, serial)| !is_there && !name.is_empty() && serial.parse::<Serial>().is_ok())
+    {
+        bail!(
+            "{volume} is the folder of a volume {} with the serial number {serial}: say --serial {serial} and the name without \
+             brackets, or another name; nothing was changed",
+            shell_word(name)
+        );
+    }
     Ok(())
 }
 

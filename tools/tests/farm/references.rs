@@ -59,6 +59,18 @@ fn a_volume_of_a_backup_has_its_serial_number_in_its_folder() {
     assert_eq!(fs::read(place.path("out/files/a")).unwrap(), b"this is a");
     place.ok("verify TEST --serial TEST01");
 
+    // The name of its folder is no name for a new volume; what is there is found by it.
+    for verb in ["add", "copy", "compare-add"] {
+        let words = place.refused(&format!("{verb} NEW[TEST09] files"));
+        assert!(
+            words.contains("say --serial TEST09 and the name"),
+            "{words}"
+        );
+        assert!(!place.path("farm/NEW[TEST09]").exists());
+    }
+    assert!(place.ok("add TEST[TEST01] files").contains("3 present"));
+    place.ok("add BRACKETS[a,b] files/a");
+
     // Two serial numbers of one name live side by side.
     let words = place.refused("copy TEST files --backup --serial TEST02");
     assert!(words.contains("--namesake"), "{words}");
