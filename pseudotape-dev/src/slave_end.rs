@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use pseudotape_chardev::{Errno, News};
 use pseudotape_control::{HolderStatus, Peer, Purpose, SlaveStatus, SlaveWay, Socket, SocketGroup};
 use pseudotape_human::program_name;
+use pseudotape_human::time_words;
 use pseudotape_slave::{AttachError, Options, SlaveDrive, SlavePort, StreamEnd};
-use pseudotape_vault::time_words;
 
 use crate::config::SlaveConfig;
 

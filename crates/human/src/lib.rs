@@ -1,7 +1,8 @@
 //! What the programs share when they deal with people: sizes, lists with commas, files they name, messages, screens.
 //!
 //! The default is what a library needs to read a specification. The feature `configuration` adds sizes in configuration
-//! files, the feature `manual` man pages and completions, the feature `commands` what a command prints.
+//! files, the feature `manual` man pages and completions, the feature `times` times, the feature `commands` what a
+//! command prints.
 
 #[cfg(feature = "commands")]
 mod beginning;
@@ -25,6 +26,8 @@ mod process;
 mod screen;
 mod size;
 mod text;
+#[cfg(feature = "times")]
+mod times;
 
 #[cfg(feature = "commands")]
 pub use beginning::Beginning;
@@ -54,3 +57,5 @@ pub use size::{
 pub use text::{
     LabelError, SerialError, counted, explain, parse_label, parse_serial, printable, shell_word,
 };
+#[cfg(feature = "times")]
+pub use times::time_words;

@@ -49,7 +49,7 @@ pub use reference::{
 pub use rules::{LastCopy, Refusal, may_be_used};
 pub use serial::{BadSerial, BadSeries, Serial, Series};
 pub use state::{Availability, Category, FileState, Illegal, Opening};
-pub use surroundings::{Chance, Clock, Seeded, Surroundings, System, time_words};
+pub use surroundings::{Chance, Clock, Seeded, Surroundings, System};
 pub use vault::{
     Cartridge, Cloning, Emptying, Granted, Inspection, Moved, Purging, Recalled, Removed, Stacked,
     Swapped, Taking, Vault, WantedCopies, may_be_cloned, may_become_clone, unlike,

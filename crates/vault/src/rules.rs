@@ -8,8 +8,8 @@ use crate::label::Label;
 use crate::pending::Recovery;
 use crate::pool::{ArchiveCopy, places};
 use crate::state::{Availability, Category, FileState, Opening};
-use crate::surroundings::time_words;
 use crate::volume::{Listed, TapeFile, Volume};
+use pseudotape_human::time_words;
 
 /// Why something is not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

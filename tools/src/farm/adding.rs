@@ -9,14 +9,15 @@ use pseudotape_farm::{
     Adding, Entry, Keeping, LeftOut, Looking, Registrar, Root, State, Title, Told, Verb, Volume,
     VolumeName,
 };
+use pseudotape_farm_script::{At, FileWords, Script, TitleWords};
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_vault::{Serial, Unknown};
 use serde::Serialize;
 
 use super::listing::ListFile;
 use super::referring::{Asked, Ledger};
-use super::script::{At, Script};
-use super::shown::{ShownFile, ShownTitle, named};
+use super::script;
+use super::shown::named;
 use super::tapes::TapeFile;
 use crate::Verdict;
 use crate::cli::{AddFiles, Changing, Compression, MergeVerb, MergeVolumes};
@@ -33,22 +34,22 @@ pub(super) enum How {
 #[derive(Debug, Serialize)]
 pub(super) struct AddedFiles {
     volume: String,
-    added: Vec<ShownFile>,
-    replaced: Vec<ShownFile>,
-    present: Vec<ShownTitle>,
-    not_better: Vec<ShownTitle>,
+    added: Vec<FileWords>,
+    replaced: Vec<FileWords>,
+    present: Vec<TitleWords>,
+    not_better: Vec<TitleWords>,
     left_out: Vec<ShownLeftOut>,
     mended: Vec<ShownMended>,
     /// Files that a killed command had committed, and that are in the directory now.
-    adopted: Vec<ShownFile>,
+    adopted: Vec<FileWords>,
     /// The serial number of the volume, where files got references to it.
     serial: Option<String>,
     /// Files with a reference to the volume as a backup.
-    cataloged: Vec<ShownTitle>,
+    cataloged: Vec<TitleWords>,
     /// Files with a reference to the volume in the archive.
-    archived: Vec<ShownTitle>,
+    archived: Vec<TitleWords>,
     /// Files that the catalog has not, and that got no reference therefore.
-    without_entry: Vec<ShownTitle>,
+    without_entry: Vec<TitleWords>,
     /// Where the list of the volume is.
     list: Option<String>,
     /// Why the script of the farm failed.
@@ -74,7 +75,7 @@ struct ShownLeftOut {
 #[derive(Debug, Serialize)]
 struct ShownMended {
     #[serde(flatten)]
-    title: ShownTitle,
+    title: TitleWords,
     why: String,
 }
 
@@ -112,14 +113,14 @@ impl AddedFiles {
         match told {
             Told::Added(entry) => self.note_there(&entry, false),
             Told::Replaced(entry) => self.note_there(&entry, true),
-            Told::Present(title) => self.present.push(ShownTitle::new(&title)),
-            Told::NotBetter(title) => self.not_better.push(ShownTitle::new(&title)),
+            Told::Present(title) => self.present.push(TitleWords::new(&title)),
+            Told::NotBetter(title) => self.not_better.push(TitleWords::new(&title)),
             Told::LeftOut(left_out) => self.left_out.push(shown_left_out(&left_out)),
             Told::Mended(title, fault) => self.mended.push(ShownMended {
-                title: ShownTitle::new(&title),
+                title: TitleWords::new(&title),
                 why: fault.to_string(),
             }),
-            Told::Adopted(entry) => self.adopted.push(ShownFile::new(&entry)),
+            Told::Adopted(entry) => self.adopted.push(FileWords::new(&entry)),
             Told::ScriptFailed(why) => self.script = Some(why),
             _ => {}
         }
@@ -134,11 +135,11 @@ impl AddedFiles {
         } else {
             &mut self.added
         };
-        list.push(ShownFile::new(entry));
+        list.push(FileWords::new(entry));
     }
 
     fn note_adopted(&mut self, entries: &[Entry]) {
-        self.adopted = entries.iter().map(ShownFile::new).collect();
+        self.adopted = entries.iter().map(FileWords::new).collect();
     }
 
     /// What became of references.
@@ -147,7 +148,7 @@ impl AddedFiles {
             let titles = titles
                 .into_iter()
                 .filter_map(|title| Title::new(&title[..]));
-            titles.map(|title| ShownTitle::new(&title)).collect()
+            titles.map(|title| TitleWords::new(&title)).collect()
         };
         self.serial = Some(ledger.serial.to_string());
         self.cataloged = shown(ledger.cataloged);
@@ -158,8 +159,8 @@ impl AddedFiles {
     /// The messages of each reference (CW-34, CW-36, CW-39).
     fn reference_words(&self) -> String {
         let volume = printable(&self.volume);
-        let lines = |titles: &[ShownTitle], words: &str| -> Vec<String> {
-            let line = |title: &ShownTitle| format!("{} {words}", title.words());
+        let lines = |titles: &[TitleWords], words: &str| -> Vec<String> {
+            let line = |title: &TitleWords| format!("{} {words}", title.words());
             titles.iter().map(line).collect()
         };
         let cataloged = lines(&self.cataloged, &format!("cataloged on {volume}"));
@@ -177,9 +178,9 @@ impl AddedFiles {
     /// Tells a script of all files that are in the volume now.
     pub(super) fn tell(&mut self, script: Option<&Script>, at: At<'_>) {
         let files = self.added.iter().chain(&self.replaced);
-        let failed = script.and_then(|script| script.tell(&self.volume, at, files));
-        if failed.is_some() {
-            self.script = failed;
+        let told = script.map_or(Ok(()), |script| script.tell(&self.volume, at, files));
+        if let Err(failed) = told {
+            self.script = Some(failed.to_string());
         }
     }
 
@@ -190,7 +191,7 @@ impl AddedFiles {
     }
 
     pub(super) fn verdict(&self) -> Verdict {
-        let whole = |file: &ShownFile| file.state == State::Ok.word();
+        let whole = |file: &FileWords| file.state == State::Ok.word();
         let all = self.added.iter().chain(&self.replaced).all(whole);
         match all && self.left_out.is_empty() && self.script.is_none() {
             true => Verdict::Well,
@@ -254,7 +255,7 @@ impl Report for AddedFiles {
             format!("{} {words}", file.title.words())
         });
         text += &named(&adopted.collect::<Vec<_>>(), self.verbose);
-        let lines = |titles: &[ShownTitle], why: &str| -> Vec<String> {
+        let lines = |titles: &[TitleWords], why: &str| -> Vec<String> {
             titles
                 .iter()
                 .map(|title| format!("{} not added: {why}", title.words()))
@@ -336,7 +337,7 @@ pub(super) fn run(
         looking: looking(options.check_present),
         compression: options.compression,
         structured: options.structured,
-        script: Script::of(asked.settings)?,
+        script: script::of(asked.settings)?,
         ledger: Ledger::open(&options.referring, asked, &options.volume, Unknown::Entered)?,
         list: None,
         asked,
@@ -395,7 +396,7 @@ pub(super) fn merge(
         looking: looking(options.check_present),
         compression: options.compression,
         structured: options.structured,
-        script: Script::of(asked.settings)?,
+        script: script::of(asked.settings)?,
         ledger: Ledger::open(&options.referring, asked, &options.volume, unknown)?,
         list: options.list.as_deref(),
         asked,
@@ -539,7 +540,12 @@ impl Adds<'_> {
             .then(|| self.listed(serial.as_ref(), &entries_now));
         added.list = listed.transpose()?.flatten();
         let capsules = capsules.unwrap_or_default();
-        added.tell(self.script.as_ref(), At::Here(&path, &capsules));
+        let at = At::Here {
+            path: &path,
+            capsules: &capsules,
+            served: None,
+        };
+        added.tell(self.script.as_ref(), at);
         screen.show(&added)?;
         match (done, discarded) {
             // What stopped the command is what has to be known first.

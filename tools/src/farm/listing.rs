@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use pseudotape_farm::{Entry, VolumeName};
+use pseudotape_farm_script::FileWords;
+use pseudotape_human::time_words;
 use pseudotape_human::{Report, json_text};
-use pseudotape_vault::{Serial, Vault, time_words};
+use pseudotape_vault::{Serial, Vault};
 use serde::Serialize;
 
 use super::config::Settings;
-use super::shown::ShownFile;
 
 /// The name in lists of volumes that the catalog has not.
 const UNKNOWN: &str = "NULL";
@@ -26,7 +27,7 @@ struct Listing<'a> {
     volume: &'a str,
     serial: &'a str,
     created: &'a str,
-    files: Vec<ShownFile>,
+    files: Vec<FileWords>,
 }
 
 /// A list that is to be written.
@@ -105,7 +106,7 @@ impl ListFile {
             volume: &self.volume,
             serial: self.serial.as_str(),
             created: &self.created,
-            files: self.entries.iter().map(ShownFile::new).collect(),
+            files: self.entries.iter().map(FileWords::new).collect(),
         };
         let path = folder.join(format!("{}.json", self.serial));
         let making = folder.join(format!("{}.json.tmp", self.serial));

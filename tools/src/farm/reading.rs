@@ -7,14 +7,13 @@ use anyhow::{Context, ensure};
 use pseudotape_farm::{
     Damage, Entry, Existing, Extracted, Finding, Rebuilt, Root, Volume, VolumeName,
 };
+use pseudotape_farm_script::{FileWords, TitleWords};
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
 use super::listing::{KeptReport, ListFile};
 use super::referring::Asked;
-use super::shown::{
-    FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList, named, text_of,
-};
+use super::shown::{FileList, OneFile, ShownVolume, VolumeList, named, set_bad, text_of};
 use crate::Verdict;
 use crate::cli::{AnnotateFile, ExtractFiles, ListFarm, RebuildVolume, ShowFile, VerifyFiles};
 
@@ -60,11 +59,11 @@ pub(super) fn list(options: &ListFarm, root: &Root, screen: &Screen) -> anyhow::
     let mut files = Vec::new();
     let mut verdict = Verdict::Well;
     for entry in entries {
-        let mut file = ShownFile::new(entry);
+        let mut file = FileWords::new(entry);
         if options.check
             && let Err(fault) = volume.look_at(entry)
         {
-            file.set_bad(fault.to_string());
+            set_bad(&mut file, fault.to_string());
             verdict = Verdict::Found;
         }
         files.push(file);
@@ -92,7 +91,7 @@ fn show_one(
     screen.show(&OneFile {
         volume: name.to_string(),
         path: volume.capsule_path(entry.number).display().to_string(),
-        file: ShownFile::new(entry),
+        file: FileWords::new(entry),
         all,
     })?;
     Ok(Verdict::Well)
@@ -112,7 +111,7 @@ pub(super) fn annotate(
 #[derive(Debug, Serialize)]
 pub(super) struct ExtractedFiles {
     volume: String,
-    extracted: Vec<ShownTitle>,
+    extracted: Vec<TitleWords>,
     /// Some of their attributes could not be given to them.
     incomplete: Vec<Failed>,
     failed: Vec<Failed>,
@@ -123,7 +122,7 @@ pub(super) struct ExtractedFiles {
 #[derive(Debug, Serialize)]
 struct Failed {
     #[serde(flatten)]
-    title: ShownTitle,
+    title: TitleWords,
     why: String,
 }
 
@@ -142,7 +141,7 @@ impl Report for ExtractedFiles {
             .map(|failed| line(Paint::Notice, failed));
         text += &named(&notes.collect::<Vec<_>>(), self.verbose);
         if self.verbose {
-            let titles = self.extracted.iter().map(ShownTitle::words);
+            let titles = self.extracted.iter().map(TitleWords::words);
             text += &named(&titles.collect::<Vec<_>>(), true);
         }
         let volume = screen.paint(Paint::Heading, &printable(&self.volume));
@@ -199,7 +198,7 @@ impl ExtractedFiles {
     }
 
     pub(super) fn note(&mut self, entry: &Entry, extracted: Extracted) {
-        let title = ShownTitle::new(&entry.title);
+        let title = TitleWords::new(&entry.title);
         let why = match extracted {
             Extracted::Done(notes) => {
                 self.extracted.push(title.clone());
@@ -246,7 +245,7 @@ pub(super) struct Verified {
 pub(super) struct ShownFinding {
     pub file: String,
     pub what: &'static str,
-    pub title: Option<ShownTitle>,
+    pub title: Option<TitleWords>,
     pub why: Option<String>,
 }
 
@@ -267,7 +266,7 @@ impl ShownFinding {
         ShownFinding {
             file,
             what,
-            title: title.as_ref().map(ShownTitle::new),
+            title: title.as_ref().map(TitleWords::new),
             why,
         }
     }

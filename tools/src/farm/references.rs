@@ -8,16 +8,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use pseudotape_farm::{Root, State, Title, Volume};
-use pseudotape_human::{Alignment, Paint, Report, Screen, counted, printable, shell_word};
+use pseudotape_farm_script::TitleWords;
+use pseudotape_human::{
+    Alignment, Paint, Report, Screen, counted, printable, shell_word, time_words,
+};
 use pseudotape_vault::{
     FarmPlace, FarmVolume, Order, Purging, Reference, ReferenceKind, ReferredFile, Serial,
-    Surroundings, Vault, time_words,
+    Surroundings, Vault,
 };
 use serde::Serialize;
 
 use super::config::Settings;
 use super::referring::settle;
-use super::shown::{ShownPath, ShownTitle};
+use super::shown::ShownPath;
 use super::this_user;
 use crate::Verdict;
 use crate::cli::{CountSerials, ListReferences, PurgeReferences};
@@ -51,7 +54,7 @@ struct ShownReference {
     root: String,
     folder: String,
     #[serde(flatten)]
-    title: ShownTitle,
+    title: TitleWords,
     capsule: String,
     since: String,
     copy: &'static str,
@@ -230,7 +233,7 @@ fn shown(file: &ReferredFile, seen: &mut Seen) -> ShownReferred {
             site: volume.place.host.clone(),
             root: volume.place.root.clone(),
             folder: volume.place.folder.clone(),
-            title: title.map_or_else(ShownTitle::unknown, |title| ShownTitle::new(&title)),
+            title: title.map_or_else(TitleWords::unknown, |title| TitleWords::new(&title)),
             capsule: reference.capsule.to_string(),
             since: time_words(reference.at_ms),
             copy: seen.copy(reference),

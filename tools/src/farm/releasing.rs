@@ -1,10 +1,11 @@
 //! `release`.
 
 use pseudotape_farm::{After, Released, Root};
+use pseudotape_farm_script::{FileWords, TitleWords};
 use pseudotape_human::{Paint, Report, Screen, counted, printable};
 use serde::Serialize;
 
-use super::shown::{ShownFile, ShownTitle, named};
+use super::shown::named;
 use super::this_user;
 use crate::Verdict;
 use crate::cli::ReleaseFiles;
@@ -13,9 +14,9 @@ use crate::cli::ReleaseFiles;
 #[derive(Debug, Serialize)]
 pub(super) struct ReleasedFiles {
     volume: String,
-    released: Vec<ShownFile>,
+    released: Vec<FileWords>,
     /// Their capsules had no file.
-    before: Vec<ShownTitle>,
+    before: Vec<TitleWords>,
     deleted: bool,
     /// What keeps the folder of a volume from being deleted.
     foreign: Vec<String>,
@@ -77,8 +78,8 @@ impl ReleasedFiles {
 
     pub(super) fn note(&mut self, told: Released) {
         match told {
-            Released::Done(entry) => self.released.push(ShownFile::new(&entry)),
-            Released::Before(entry) => self.before.push(ShownTitle::new(&entry.title)),
+            Released::Done(entry) => self.released.push(FileWords::new(&entry)),
+            Released::Before(entry) => self.before.push(TitleWords::new(&entry.title)),
             _ => {}
         }
     }

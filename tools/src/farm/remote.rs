@@ -11,6 +11,7 @@ use pseudotape_farm_net::How as Verb;
 use pseudotape_farm_net::{
     AddOrder, Client, Error, MergeOrder, Place, Reached, ReleaseOrder, WrongFile,
 };
+use pseudotape_farm_script::{At, FileWords, Script, TitleWords};
 use pseudotape_human::{Screen, printable};
 
 use super::adding::{AddedFiles, How, all_there, open};
@@ -20,8 +21,8 @@ use super::reading::{ExtractedFiles, RebuiltVolume, ShownFinding, Verified, ensu
 use super::releasing::ReleasedFiles;
 use super::repairing::RepairedVolume;
 use super::running;
-use super::script::{At, Script};
-use super::shown::{FileList, OneFile, ShownFile, ShownTitle, ShownVolume, VolumeList};
+use super::script;
+use super::shown::{FileList, OneFile, ShownVolume, VolumeList, set_bad};
 use super::tapes::{self, TapeFile};
 use crate::Verdict;
 use crate::cli::{
@@ -110,7 +111,7 @@ fn add_files(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     all_there(options, how)?;
-    let script = Script::of(settings)?;
+    let script = script::of(settings)?;
     without_references(&options.referring)?;
     let tape = options.from.as_ref().map(|from| -> anyhow::Result<_> {
         let mut tape = TapeFile::open(from, options.file)?;
@@ -164,7 +165,7 @@ fn merge_volumes(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     without_list(options.list.is_some())?;
-    let script = Script::of(settings)?;
+    let script = script::of(settings)?;
     without_references(&options.referring)?;
     making(&mut client, options.structured, options.compression)?;
     let how = match options.verb {
@@ -275,9 +276,9 @@ fn list(options: &ListFarm, mut client: Client, screen: &Screen) -> anyhow::Resu
                 }
             };
             let files = files.into_iter().map(|(entry, bad)| {
-                let mut file = ShownFile::new(&entry);
+                let mut file = FileWords::new(&entry);
                 if let Some(why) = bad {
-                    file.set_bad(why);
+                    set_bad(&mut file, why);
                     verdict = Verdict::Found;
                 }
                 file
@@ -306,7 +307,7 @@ fn show_one(
     screen.show(&OneFile {
         volume: volume.to_string(),
         path: path.display().to_string(),
-        file: ShownFile::new(entry),
+        file: FileWords::new(entry),
         all,
     })?;
     Ok(Verdict::Well)
@@ -418,7 +419,7 @@ fn finding(wrong: WrongFile) -> ShownFinding {
     ShownFinding {
         file: wrong.file,
         what: what.unwrap_or("foreign"),
-        title: wrong.title.as_ref().map(ShownTitle::new),
+        title: wrong.title.as_ref().map(TitleWords::new),
         why: wrong.why,
     }
 }

@@ -2,109 +2,20 @@
 
 use std::fmt::Display;
 
-use pseudotape_farm::{Entry, Number, Time, Title};
+use pseudotape_farm::{Entry, Number};
+use pseudotape_farm_script::{FileWords, file_time_words};
 use pseudotape_human::{Alignment, Cells, HumanBytes, Paint, Report, Screen, counted, printable};
-use pseudotape_vault::time_words;
 use serde::Serialize;
 
 use super::NAMED;
 
-/// A title. Of one that is no text the JSON has the bytes as well.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct ShownTitle {
-    pub title: String,
-    title_bytes: Option<String>,
-}
-
-impl ShownTitle {
-    pub(super) fn new(title: &Title) -> Self {
-        let bytes = || {
-            let bytes = title.bytes().iter();
-            bytes.map(|byte| format!("{byte:02x}")).collect()
-        };
-        match title.text() {
-            Some(text) => ShownTitle {
-                title: text.to_owned(),
-                title_bytes: None,
-            },
-            None => ShownTitle {
-                title: title.to_string(),
-                title_bytes: Some(bytes()),
-            },
-        }
-    }
-
-    /// Of what can't be one: the catalog is not what this program wrote.
-    pub(super) fn unknown() -> Self {
-        ShownTitle {
-            title: "?".to_owned(),
-            title_bytes: None,
-        }
-    }
-
-    /// On one line, whatever is in it.
-    pub(super) fn words(&self) -> String {
-        match Title::new(self.title.as_bytes()) {
-            Some(title) => title.to_string(),
-            None => printable(&self.title),
-        }
-    }
-}
-
 /// The state of a file whose capsule is gone, damaged, or another one.
 const BAD: &str = "bad";
 
-/// A file of a volume.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct ShownFile {
-    pub number: u64,
-    #[serde(flatten)]
-    pub title: ShownTitle,
-    kind: &'static str,
-    pub state: &'static str,
-    bytes: u64,
-    stored: Option<u64>,
-    generation: u64,
-    version: u64,
-    created: Option<String>,
-    modified: String,
-    blake3: Option<String>,
-    capsule: String,
-    added: String,
-    pub why: Option<String>,
-    note: Option<String>,
-}
-
-impl ShownFile {
-    pub(super) fn new(entry: &Entry) -> Self {
-        ShownFile {
-            number: of(entry.number),
-            title: ShownTitle::new(&entry.title),
-            kind: entry.kind.word(),
-            state: entry.state.word(),
-            bytes: entry.length,
-            stored: entry.stored,
-            generation: entry.stamp.generation,
-            version: entry.stamp.version,
-            created: entry.stamp.created.map(words_of),
-            modified: words_of(entry.stamp.modified),
-            blake3: entry.digest.map(|digest| digest.to_string()),
-            capsule: entry.capsule.to_string(),
-            added: time_words(entry.added_ms),
-            why: entry.why.clone(),
-            note: entry.note.clone(),
-        }
-    }
-
-    /// Its capsule is not what the directory says.
-    pub(super) fn set_bad(&mut self, why: String) {
-        self.state = BAD;
-        self.why = Some(why);
-    }
-
-    pub(super) fn state_words(&self, screen: &Screen) -> String {
-        state_words(self.state, screen)
-    }
+/// Says of a file that its capsule is not what the directory says.
+pub(super) fn set_bad(file: &mut FileWords, why: String) {
+    file.state = BAD;
+    file.why = Some(why);
 }
 
 fn state_words(state: &str, screen: &Screen) -> String {
@@ -116,24 +27,6 @@ fn state_words(state: &str, screen: &Screen) -> String {
 
 pub(super) fn of(number: Number) -> u64 {
     number.0.get()
-}
-
-/// A time of a file, which can lie before 1970 and has nanoseconds.
-fn words_of(time: Time) -> String {
-    let whole = u64::try_from(time.seconds)
-        .ok()
-        .and_then(|seconds| seconds.checked_mul(1000));
-    match whole {
-        Some(ms) if time.nanoseconds == 0 => time_words(ms),
-        Some(ms) => {
-            let words = time_words(ms);
-            match words.strip_suffix('Z') {
-                Some(words) => format!("{words}.{:09}Z", time.nanoseconds),
-                None => words,
-            }
-        }
-        None => format!("{} s after 1970", time.text()),
-    }
 }
 
 /// The volumes.
@@ -187,7 +80,7 @@ impl Report for VolumeList {
 #[derive(Debug, Serialize)]
 pub(super) struct FileList {
     pub volume: String,
-    pub files: Vec<ShownFile>,
+    pub files: Vec<FileWords>,
 }
 
 impl Report for FileList {
@@ -198,7 +91,7 @@ impl Report for FileList {
         let is_compressed = self.files.iter().any(|file| file.stored.is_some());
         let mut cells = Cells::default();
         for file in &self.files {
-            let state = file.state_words(screen);
+            let state = state_words(file.state, screen);
             add_row(
                 &mut cells,
                 is_compressed,
@@ -238,7 +131,7 @@ pub(super) fn text_of(volume: &str, entries: &[Entry], screen: &Screen) -> Strin
                 state: &state_words(entry.state.word(), screen),
                 bytes: entry.length,
                 stored: entry.stored,
-                modified: &words_of(entry.stamp.modified),
+                modified: &file_time_words(entry.stamp.modified),
                 title: &entry.title,
             },
         );
@@ -286,7 +179,7 @@ pub(super) struct OneFile {
     pub volume: String,
     pub path: String,
     #[serde(flatten)]
-    pub file: ShownFile,
+    pub file: FileWords,
     /// Also what is 0 or not set.
     #[serde(skip)]
     pub all: bool,

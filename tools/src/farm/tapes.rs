@@ -6,6 +6,7 @@ use anyhow::{Context, bail, ensure};
 use pseudotape_copy::Side;
 use pseudotape_drive::make_volume;
 use pseudotape_farm::{Exported, Root};
+use pseudotape_farm_script::TitleWords;
 use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_tape::{
@@ -13,7 +14,7 @@ use pseudotape_tape::{
 };
 use serde::Serialize;
 
-use super::shown::{ShownTitle, named};
+use super::shown::named;
 use crate::Verdict;
 use crate::cli::WriteFiles;
 use crate::copying::tape::Tape;
@@ -312,7 +313,7 @@ impl Targets {
 #[derive(Debug, Serialize)]
 struct WrittenFiles {
     volume: String,
-    written: Vec<ShownTitle>,
+    written: Vec<TitleWords>,
     failed: Vec<ShownFailed>,
     copies: Vec<ShownCopy>,
 }
@@ -320,7 +321,7 @@ struct WrittenFiles {
 #[derive(Debug, Serialize)]
 struct ShownFailed {
     #[serde(flatten)]
-    title: ShownTitle,
+    title: TitleWords,
     why: String,
 }
 
@@ -411,13 +412,13 @@ where
         copies: Vec::new(),
     };
     let mut tell = |told| match told {
-        Exported::Done(entry) => written.written.push(ShownTitle::new(&entry.title)),
+        Exported::Done(entry) => written.written.push(TitleWords::new(&entry.title)),
         Exported::NotThere(entry) => written.failed.push(ShownFailed {
-            title: ShownTitle::new(&entry.title),
+            title: TitleWords::new(&entry.title),
             why: format!("not on {}: {}", options.volume, entry.state.word()),
         }),
         Exported::LeftOut(entry, fault) => written.failed.push(ShownFailed {
-            title: ShownTitle::new(&entry.title),
+            title: TitleWords::new(&entry.title),
             why: format!("its capsule is damaged: {fault}"),
         }),
         _ => {}

@@ -2,10 +2,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use pseudotape_drive::Personality;
+use pseudotape_human::time_words;
 use pseudotape_human::{HumanBytes, Report, Screen, counted, printable};
 use pseudotape_image::{Image, OpenReport, Rewriting, View};
 use pseudotape_sink::{host_room_bytes, left_on_both};
-use pseudotape_vault::time_words;
 use serde::Serialize;
 
 use super::attributes::{self, Shown};

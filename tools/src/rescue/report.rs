@@ -24,7 +24,7 @@ pub(crate) fn errno_name(errno: u16) -> String {
 
 /// RFC 3339, of seconds since 1970.
 pub(crate) fn when_words(seconds: u64) -> String {
-    pseudotape_vault::time_words(seconds.saturating_mul(1000))
+    pseudotape_human::time_words(seconds.saturating_mul(1000))
 }
 
 #[derive(Debug, Serialize)]

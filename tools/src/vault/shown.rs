@@ -11,7 +11,7 @@ use pseudotape_vault::{
 use serde::Serialize;
 
 pub(super) use pseudotape_human::printable;
-pub(super) use pseudotape_vault::time_words;
+pub(super) use pseudotape_human::time_words;
 
 /// A volume.
 #[derive(Debug, Serialize)]

@@ -14,8 +14,8 @@ use crate::label::Label;
 use crate::recorded::Recorded;
 use crate::rules::{Refusal, is_as_long, may_load, may_serve};
 use crate::state::{FileState, Opening};
-use crate::surroundings::time_words;
 use crate::volume::{Listed, TapeFile, Volume};
+use pseudotape_human::time_words;
 
 /// A volume that a drive may have.
 #[derive(Clone, Debug, PartialEq, Eq)]

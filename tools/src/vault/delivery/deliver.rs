@@ -10,12 +10,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use pseudotape_copy::Side;
-use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, json_text, printable};
+use pseudotape_human::{
+    HumanBytes, Paint, Report, Screen, counted, json_text, printable, time_words,
+};
 use pseudotape_rescue::{Options, raw_file};
 use pseudotape_sink::{Access, Location, Sink};
 use pseudotape_vault::{
     Digest, FileDigest, FileState, Label, Order, TapeFile, Vault, may_be_cloned, read_file,
-    time_words,
 };
 use serde::Serialize;
 

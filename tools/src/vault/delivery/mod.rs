@@ -11,10 +11,8 @@ pub(super) use deliver::deliver;
 pub(super) use returned::{import_recovered, redeliver};
 
 use anyhow::{Context, Result, bail};
-use pseudotape_human::{Screen, shell_word};
-use pseudotape_vault::{
-    Actor, ClonedFile, FileState, Label, Listed, Order, Subject, Vault, time_words,
-};
+use pseudotape_human::{Screen, shell_word, time_words};
+use pseudotape_vault::{Actor, ClonedFile, FileState, Label, Listed, Order, Subject, Vault};
 
 use super::clone::papers::Papers;
 use super::shown::ShownVolume;
