@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
-use pseudotape_farm_net::{Commands, NoCommands, Person, TLS_PORT};
+use pseudotape_farm_net::{Commands, Hook, NoCommands, Person, TLS_PORT};
+use pseudotape_farm_script::NoScript;
 use pseudotape_human::Shell;
+
+use crate::script::Told;
 
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 the client went in order; 1 it did not, or was refused; 2 the command line is wrong, or there is no such root.";
@@ -79,6 +83,16 @@ pub(crate) struct ServeOptions {
     /// How long one of them may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds, requires = "commands")]
     pub command_seconds: u64,
+    /// A command for /bin/sh that is told of what clients have stored, as a line of JSON on its standard input, when
+    /// that is in the volume and the volume is free again. The client waits for its end, and hears that it failed.
+    #[arg(long, value_name = "CMD")]
+    pub script: Option<String>,
+    /// As whom it runs, where root serves [default: nobody].
+    #[arg(long, value_name = "USER", requires = "script")]
+    pub script_user: Option<String>,
+    /// How long it may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds, requires = "script")]
+    pub script_seconds: u64,
     /// Who the client is, for a key that is somebody's [default: the user of this process, at the host that ssh names].
     #[arg(long, value_name = "USER@HOST", conflicts_with = "tls")]
     pub user: Option<Person>,
@@ -105,6 +119,16 @@ impl ServeOptions {
         let user = self.commands_user.as_deref();
         let open = |folder: &PathBuf| Commands::open(folder, user, limit);
         self.commands.as_ref().map(open).transpose()
+    }
+
+    /// Who hears of what clients have stored.
+    pub fn hook(&self) -> Result<Option<Arc<dyn Hook>>, NoScript> {
+        let Some(command) = self.script.as_ref().filter(|script| !script.is_empty()) else {
+            return Ok(None);
+        };
+        let limit = Duration::from_secs(self.script_seconds);
+        let told = Told::new(command, self.script_user.as_deref(), limit)?;
+        Ok(Some(Arc::new(told)))
     }
 }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod generate;
 mod listen;
+mod script;
 mod serve;
 mod sessions;
 

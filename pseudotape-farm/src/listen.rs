@@ -28,6 +28,7 @@ pub(crate) fn run(options: &ServeOptions, at: SocketAddr, roots: &[PathBuf]) -> 
     // Whoever starts the service hears of it, and not the first client.
     TlsServer::new(&files)?;
     options.allowed_commands()?;
+    options.hook()?;
     let listener = TcpListener::bind(at).with_context(|| {
         format!(
             "can't listen on {at}: another service may have the port, or the host not the address"
@@ -99,6 +100,15 @@ fn begin(
     if let Some(user) = &options.commands_user {
         command.args(["--commands-user", user]);
     }
+    if let Some(script) = &options.script {
+        let seconds = options.script_seconds.to_string();
+        // It can begin with a dash.
+        command.arg(format!("--script={script}"));
+        command.args(["--script-seconds", &seconds]);
+    }
+    if let Some(user) = &options.script_user {
+        command.args(["--script-user", user]);
+    }
     let files = [
         ("--commands", &options.commands),
         ("--cert", &options.cert),
@@ -169,6 +179,7 @@ pub(crate) fn accepted(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Ve
                 person,
                 privately,
                 commands: options.allowed_commands()?,
+                hook: options.hook()?,
                 way,
             };
             serve(link, &served)

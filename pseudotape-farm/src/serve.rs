@@ -51,6 +51,7 @@ fn over_stdio(options: &ServeOptions, roots: Vec<PathBuf>) -> Result<Verdict> {
         person,
         privately,
         commands: options.allowed_commands()?,
+        hook: options.hook()?,
         way,
     };
     Ok(session(link, &served))

@@ -32,7 +32,7 @@ far_farm_in_order() {
     says "a script runs when the file is there" 0 'N: 1 file added' "${far[@]}" copy N tree/long \
         --script 'cat >told.json && pseudotape farm --config farm.toml extract N --all -C told >&2'
     check "it had the file" cmp tree/long told/tree/long
-    says "it is told of the root, and of no path" 0 '"path":null,"root":"(ssh|tls):' cat told.json
+    says "it is told of the root, and of no path" 0 '"path":null,"person":null,"root":"(ssh|tls):' cat told.json
     says "one that fails is told" 1 "the script failed: 'exit 3' ended with exit status: 3" \
         "${far[@]}" add N tree/sub --script 'exit 3'
     check "it undoes nothing" "${far[@]}" show N "$(title sub/short)"
@@ -44,4 +44,39 @@ far_farm_in_order() {
     check "a structured volume is made" "${far[@]}" copy S tree --structured
     same "its capsules lie in folders" 0 "$(find farm/S -maxdepth 1 -name '*.ptape' | wc -l)"
     says "V is none, and stays so" 2 'volume V is not structured, and stays' "${far[@]}" add V tree --structured
+}
+
+# what the host of the farm hears of it, whose server has `--script $WORK/hear` and two seconds for it (CW-55, CW-59)
+far_farm_hears() {
+    cat >hear <<END
+#!/bin/sh
+cat >"$WORK/heard.json" || exit
+echo "\$PSEUDOTAPE_FARM_PERSON \$PSEUDOTAPE_FARM_VOLUME" >>"$WORK/heard"
+pseudotape farm --root "\$PSEUDOTAPE_FARM" verify "\$PSEUDOTAPE_FARM_VOLUME" >"$WORK/heard.verify" 2>&1
+if [ -e "$WORK/hang" ]; then sleep 1000; fi
+if [ -e "$WORK/fail" ]; then exit 5; fi
+END
+    chmod 755 hear
+    rm -f heard
+    check "a file is stored" "${far[@]}" copy H tree/long
+    same "the farm's host hears who did it" "ada@depot H" "$(cat heard)"
+    says "and where the capsule lies" 0 "\"path\":\"$WORK/farm/H/FILE0000001.ptape\"" cat heard.json
+    says "the volume is free, and whole" 0 '1 capsule whole; .*; 0 findings' cat heard.verify
+    check "a structured volume is stored" "${far[@]}" copy HS tree/sub --structured
+    says "its capsules lie in folders" 0 "\"path\":\"$WORK/farm/HS/tree/sub/FILE0000001.ptape\"" cat heard.json
+    check "where nothing is new" "${far[@]}" add H tree/long
+    same "it hears nothing" 2 "$(wc -l <heard)"
+    check "a merge is heard" "${far[@]}" merge HM H HS
+    same "as any other" "ada@depot HM" "$(tail -1 heard)"
+    check "the script of the client runs as well" "${far[@]}" add H tree/link --script "cat >'$WORK/own.json'"
+    says "and is told of nobody" 0 '"person":null' cat own.json
+    : >fail
+    says "one that fails is told" 1 "the script failed: on the farm's host: '$WORK/hear' ended with exit status: 5" \
+        "${far[@]}" add H tree/sub
+    rm fail
+    check "it undoes nothing" "${far[@]}" show H "$(title sub/short)"
+    : >hang
+    says "one that hangs is ended" 1 'took longer than 2 s .--script-seconds., and was ended' "${far[@]}" copy HH tree/sub
+    rm hang
+    says "and the file is there" 0 '1 capsule whole' "${far[@]}" verify HH
 }

@@ -17,6 +17,7 @@ mod error;
 mod fuzz;
 #[cfg(test)]
 mod golden_test;
+mod hook;
 mod host;
 mod how;
 mod link;
@@ -34,6 +35,7 @@ pub use commands::{Commands, MAX_OUTPUT, NoCommands};
 pub use error::{Error, Refusal};
 #[cfg(any(test, feature = "fuzz"))]
 pub use fuzz::fuzz_packets;
+pub use hook::{Hook, Stored};
 pub use host::Host;
 pub use how::How;
 pub use link::{ALIVE_EVERY, Link};

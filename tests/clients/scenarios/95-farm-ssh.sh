@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# CW-06, CW-32, CW-46, CW-47, CW-55, CW-58, CW-62, CW-63, CW-67: a farm of another host over a real ssh, by a key that is tied to it.
+# CW-06, CW-32, CW-46, CW-47, CW-55, CW-58, CW-59, CW-62, CW-63, CW-67: a farm of another host over a real ssh, by a key that is tied to it.
 
 if [ "$FRONT" != fuse ]; then
     excluded "a farm over ssh" "no node is in it: it is the same everywhere"
@@ -45,6 +45,14 @@ check "extract" "${far[@]}" extract all --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 far_farm_in_order
 says "CW-66: nothing is run where the server does not allow it" 2 "this server runs no commands" "${far[@]}" remote true
+
+# the farm's host has a script of its own, for a key of its own
+ssh_key heard "restrict,command=\"PATH=$PATH $PSEUDOTAPE_BIN/pseudotape-farm serve --stdio --root $WORK/farm --user ada@depot \
+--script $WORK/hear --script-user $(id -un) --script-seconds 2\""
+ssh_host localhost 127.0.0.1 "$port" heard >ssh_config.heard
+export KEY=heard
+far_farm_hears
+unset KEY
 
 # CW-42, CW-44: two hosts with volumes of their own in one root, by their keys
 mkdir own

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# CW-06, CW-55, CW-58, CW-60, CW-61, CW-65, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
+# CW-06, CW-55, CW-58, CW-59, CW-60, CW-61, CW-65, CW-67: a farm of another host over TLS, with the certificates that docs/FARM.md shows how to make.
 
 if [ "$FRONT" != fuse ]; then
     excluded "a farm over TLS" "no node is in it: it is the same everywhere"
@@ -20,6 +20,8 @@ for key in cert:ada.pem key:ada.key ca:ca.pem; do
 done >farm.toml
 echo "script-user = \"$(id -un)\"" >>farm.toml
 
+printf '#!/bin/sh\nexec cat >/dev/null\n' >hear
+chmod 755 hear
 mkdir -m 755 commands
 cat >commands/hello <<'END'
 #!/bin/sh
@@ -31,6 +33,7 @@ chmod 755 commands/hello commands/slow
 : >serve.log
 RUST_LOG=info pseudotape-farm serve --listen 127.0.0.1:0 --cert nas.pem --key nas.key --client-ca ca.pem --root farm \
     --commands commands --commands-user "$(id -un)" \
+    --script "$WORK/hear" --script-user "$(id -un)" --script-seconds 2 \
     2>serve.log &
 server=$!
 trap 'kill $server 2>/dev/null; clean_up' EXIT
@@ -49,6 +52,7 @@ mkdir out
 check "extract" "${far[@]}" extract V --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 far_farm_in_order
+far_farm_hears
 # CW-66: commands of the farm's host, of one folder
 says "a command answers" 0 "<a b> for ada@depot" "${far[@]}" remote hello 'a b'
 says "its exit status is told" 1 'pseudotape: hello ended with exit status 7' "${far[@]}" remote hello --fail 7

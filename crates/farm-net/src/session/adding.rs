@@ -1,12 +1,14 @@
 //! `copy`, `add`, `compare-add` and `merge` at the farm's host.
 
 use pseudotape_farm::{
-    Adding, Announced, Keeping, Looking, Marks, Root, Told, Verb, Volume, VolumeName,
+    Adding, Announced, Entry, Keeping, Looking, Marks, Root, Told, Verb, Volume, VolumeName,
 };
 
 use super::coming::{Coming, ComingArchive};
 use super::trouble::{Trouble, bytes_of};
+use crate::access::Person;
 use crate::error::Error;
+use crate::hook::{Hook, Stored};
 use crate::how::How;
 use crate::link::{Input, Link, Output};
 use crate::message::Message;
@@ -28,6 +30,16 @@ pub(super) struct Manner<'a> {
     pub how: How,
     pub looking: Looking,
     pub making: &'a Making,
+    pub hook: Option<Telling<'a>>,
+}
+
+/// Who hears of what was stored.
+#[derive(Clone, Copy)]
+pub(super) struct Telling<'a> {
+    pub hook: &'a dyn Hook,
+    pub person: &'a Person,
+    /// Whether the client is told that it failed.
+    pub is_told: bool,
 }
 
 pub(super) fn add(
@@ -44,7 +56,9 @@ pub(super) fn add(
         return Err(error.into());
     }
     let (input, output) = (&mut link.input, &link.output);
-    added(volume, manner, output, |adding| take(input, output, adding))
+    added(volume, root, manner, output, |adding| {
+        take(input, output, adding)
+    })
 }
 
 pub(super) fn merge(
@@ -63,7 +77,7 @@ pub(super) fn merge(
     let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
     let volume = opened(root, name, manner)?;
     let output = &link.output;
-    added(volume, manner, output, |adding| {
+    added(volume, root, manner, output, |adding| {
         for source in &sources {
             for some in source.directory().entries().chunks(AT_ONCE) {
                 adding.volume(source, some)?;
@@ -106,6 +120,7 @@ fn unlike(name: &VolumeName, marks: Marks, making: &Making) -> Option<String> {
 /// Adds what `add` adds. What came whole is committed, however the rest ends.
 fn added(
     mut volume: Volume,
+    root: &Root,
     manner: &Manner<'_>,
     output: &Output,
     add: impl FnOnce(&mut Adding<'_>) -> Result<(), Trouble>,
@@ -121,7 +136,11 @@ fn added(
         How::CompareAdd => Verb::AddAndCompare,
     };
     let mut heard = Ok(());
+    let mut new = Vec::new();
     let mut tell = |told| {
+        if let (Told::Added(entry) | Told::Replaced(entry), Some(_)) = (&told, manner.hook) {
+            new.push(entry.clone());
+        }
         if let (Some(message), Ok(())) = (message(told), &heard) {
             heard = output.send(&message);
         }
@@ -141,15 +160,59 @@ fn added(
             Err(other)
         }
     };
-    if done.is_err()
-        // A volume without a file would only be in the way of the next copy. What stopped the command is what has to be
-        // known.
-        && let Err(error) = volume.discard_if_new()
-    {
-        log::warn!("the new volume can't be removed: {error}");
+    let failed = match (manner.hook, new.is_empty()) {
+        (Some(telling), false) => {
+            let failed = told_of(volume, root, new, telling).err();
+            failed.filter(|_| telling.is_told)
+        }
+        _ => {
+            if done.is_err()
+                // A volume without a file would only be in the way of the next copy. What stopped the command is what
+                // has to be known.
+                && let Err(error) = volume.discard_if_new()
+            {
+                log::warn!("the new volume can't be removed: {error}");
+            }
+            None
+        }
+    };
+    if let (Some(why), Ok(())) = (failed, &heard) {
+        heard = output.send(&Message::ScriptFailed { why });
     }
     done?;
     Ok(heard?)
+}
+
+/// Lets a hook hear of what is in a volume now, which is free for others before.
+fn told_of(
+    volume: Volume,
+    root: &Root,
+    new: Vec<Entry>,
+    telling: Telling<'_>,
+) -> Result<(), String> {
+    let (name, path) = (volume.name().clone(), volume.path().to_owned());
+    let directory = volume.directory();
+    // The last member of an archive with one title took the place of those before it.
+    let there = new.into_iter().filter(|entry| {
+        let now = directory.find(&entry.title);
+        now.is_some_and(|now| now.number == entry.number)
+    });
+    let files: Vec<_> = there
+        .map(|entry| {
+            let capsule = volume.capsule_path(entry.number);
+            (entry, capsule)
+        })
+        .collect();
+    drop(volume);
+    let person = telling.person;
+    let told = telling.hook.stored(&Stored {
+        person,
+        root: root.path(),
+        volume: &name,
+        path: &path,
+        files: &files,
+    });
+    told.inspect_err(|why| log::error!("{person}: volume {name}: {why}"))
 }
 
 fn message(told: Told) -> Option<Message> {

@@ -4,22 +4,26 @@ mod adding;
 mod caring;
 mod coming;
 mod giving;
+#[cfg(test)]
+mod older_test;
 mod running;
 mod standing;
 mod trouble;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pseudotape_farm::{After, Looking, Marks, Released, Repair, Root, Title, VolumeName};
 
-use adding::{Making, Manner};
+use adding::{Making, Manner, Telling};
 use standing::Whose;
 use trouble::{Trouble, bytes_of};
 
 use crate::access::{AccessList, Person};
 use crate::commands::Commands;
 use crate::error::{Error, Refusal};
+use crate::hook::Hook;
 use crate::how::How;
 use crate::link::Link;
 use crate::message::{Inside, Message, VolumeLine};
@@ -40,6 +44,8 @@ pub struct Served {
     pub privately: bool,
     /// What clients may have run here, if anything.
     pub commands: Option<Commands>,
+    /// Who hears of what clients have stored.
+    pub hook: Option<Arc<dyn Hook>>,
     /// By which way it came, for people who look at the sessions.
     pub way: String,
 }
@@ -182,6 +188,8 @@ struct Client<'a> {
     root: PathBuf,
     whose: Whose,
     making: Making,
+    /// Whether it understands that a hook failed.
+    hears_hooks: bool,
     /// Of which volume and files the client has asked for the entries: it mostly wants those files next.
     asked: Option<(VolumeName, Vec<Title>)>,
 }
@@ -204,6 +212,7 @@ fn commands(link: &mut Link, root: PathBuf, version: u32, served: &Served) -> Re
             tells_adopted: version >= 2,
             ..Making::default()
         },
+        hears_hooks: version >= 2,
         asked: None,
     };
     loop {
@@ -382,6 +391,11 @@ impl Client<'_> {
             how,
             looking: looking(check_present),
             making: &self.making,
+            hook: self.served.hook.as_deref().map(|hook| Telling {
+                hook,
+                person: &self.served.person,
+                is_told: self.hears_hooks,
+            }),
         }
     }
 

@@ -320,6 +320,7 @@ fn a_busy_volume_names_its_holder() {
         roots: vec![farm.root()],
         privately: false,
         commands: None,
+        hook: None,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };
@@ -482,6 +483,7 @@ fn what_does_not_speak_the_protocol_is_refused() {
         roots: vec![farm.root()],
         privately: false,
         commands: None,
+        hook: None,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 
 use pseudotape_farm::{Existing, Extracted, Root, Title, Told, VolumeName};
 use pseudotape_farm_net::{
-    AccessList, AddOrder, Client, Commands, Error, HEADER_BYTES, How, Link, Pipe, Served, serve,
+    AccessList, AddOrder, Client, Commands, Error, HEADER_BYTES, Hook, How, Link, Pipe, Served,
+    serve,
 };
 use tempfile::TempDir;
 
@@ -66,6 +67,8 @@ pub struct Farm {
     pub privately: bool,
     /// What clients may have run.
     pub commands: Option<Commands>,
+    /// Who hears of what they store.
+    pub hook: Option<Arc<dyn Hook>>,
 }
 
 /// In memory, where there is such a folder: hundreds of farms are made, and each file of them is committed.
@@ -92,6 +95,7 @@ impl Farm {
             folder: tempfile::tempdir_in(memory()).unwrap(),
             privately: false,
             commands: None,
+            hook: None,
         };
         fs::create_dir(farm.root()).unwrap();
         let person = "ada@depot".parse().unwrap();
@@ -128,6 +132,7 @@ impl Farm {
             roots: vec![self.root()],
             privately: self.privately,
             commands: self.commands.clone(),
+            hook: self.hook.clone(),
             way: "test".into(),
             person: person.parse().unwrap(),
         };

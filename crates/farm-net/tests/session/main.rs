@@ -2,6 +2,7 @@
 
 mod commands;
 mod common;
+mod hooks;
 mod later;
 mod private;
 mod remote;

@@ -200,6 +200,7 @@ fn said_and_gone(farm: &Farm, bytes: &[u8]) -> Result<(), Error> {
         roots: vec![farm.root()],
         privately: false,
         commands: farm.commands.clone(),
+        hook: None,
         way: "test".into(),
         person: "ada@depot".parse().unwrap(),
     };
