@@ -109,7 +109,8 @@ impl Input {
         }
     }
 
-    /// The same, where contents are expected: they are put behind what `contents` has, and `None` says so.
+    /// The same, where contents are expected: they take the place of what is in `contents`, and `None` says so. The
+    /// memory that was there has the next packet.
     pub(crate) fn receive_contents(
         &mut self,
         contents: &mut Vec<u8>,
@@ -117,7 +118,7 @@ impl Input {
         loop {
             match self.receive_packet()? {
                 Message::DATA => {
-                    contents.extend_from_slice(&self.body);
+                    std::mem::swap(contents, &mut self.body);
                     return Ok(None);
                 }
                 kind => match Message::decode(kind, &self.body)? {

@@ -14,9 +14,7 @@ use crate::message::Message;
 
 /// From this length on a second thread gains more than its start costs.
 const LONG_BYTES: u64 = 4 << 20;
-/// So much goes from one thread to the other at a time.
-const PART_BYTES: usize = 256 << 10;
-/// So many parts wait between the threads.
+/// So many parts, each of a packet, wait between the threads.
 const PARTS: usize = 4;
 
 /// How a file ended: with the reason for which it is not to be used, if there is one; or why nothing more comes.
@@ -61,23 +59,17 @@ fn used<T>(mut given: GivenFile<'_>, using: impl FnOnce(&mut dyn Read) -> T) -> 
     (used, given.into_end())
 }
 
-/// The next part of a file, of this many bytes or a little more; the end, where it stands behind them.
-fn next(link: &mut Link, part: &mut Vec<u8>, bytes: usize) -> Option<End> {
-    part.clear();
-    while part.len() < bytes {
-        match link.input.receive_contents(part) {
-            Ok(None) => {}
-            Ok(Some(Message::Whole)) => return Some(Ok(None)),
-            Ok(Some(Message::Failed { why })) => return Some(Ok(Some(why))),
-            Ok(Some(Message::NoFile)) => return Some(Ok(Some("it has no file".to_owned()))),
-            Ok(Some(Message::Refused { refusal, text })) => {
-                return Some(Err(Error::Refused { refusal, text }));
-            }
-            Ok(Some(_)) => return Some(Err(out_of_turn())),
-            Err(error) => return Some(Err(error)),
-        }
-    }
-    None
+/// The next part of a file in the place of what is in `part`; or the end.
+fn next(link: &mut Link, part: &mut Vec<u8>) -> Option<End> {
+    Some(match link.input.receive_contents(part) {
+        Ok(None) => return None,
+        Ok(Some(Message::Whole)) => Ok(None),
+        Ok(Some(Message::Failed { why })) => Ok(Some(why)),
+        Ok(Some(Message::NoFile)) => Ok(Some("it has no file".to_owned())),
+        Ok(Some(Message::Refused { refusal, text })) => Err(Error::Refused { refusal, text }),
+        Ok(Some(_)) => Err(out_of_turn()),
+        Err(error) => Err(error),
+    })
 }
 
 /// The thread that receives a long file. Where nobody takes its parts any more, it reads on to the end of the file.
@@ -85,12 +77,11 @@ fn receive(link: &mut Link, full: SyncSender<Vec<u8>>, emptied: &Receiver<Vec<u8
     let mut full = Some(full);
     loop {
         let mut part = emptied.try_recv().unwrap_or_default();
-        let end = next(link, &mut part, PART_BYTES);
+        if let Some(end) = next(link, &mut part) {
+            return end;
+        }
         if full.as_ref().is_some_and(|full| full.send(part).is_err()) {
             full = None;
-        }
-        if let Some(end) = end {
-            return end;
         }
     }
 }
@@ -135,9 +126,9 @@ impl<'a> GivenFile<'a> {
         self.at = 0;
         let source = std::mem::replace(&mut self.source, Source::Ended(Ok(None)));
         let (source, is_more) = match source {
-            Source::Here(link) => match next(link, &mut self.part, 1) {
+            Source::Here(link) => match next(link, &mut self.part) {
                 None => (Source::Here(link), true),
-                Some(end) => (Source::Ended(end), !self.part.is_empty()),
+                Some(end) => (Source::Ended(end), false),
             },
             Source::Beside {
                 filled,
@@ -155,16 +146,13 @@ impl<'a> GivenFile<'a> {
                     };
                     (source, true)
                 }
-                Err(_) => {
-                    self.part.clear();
-                    (Source::Ended(end_of(thread)), false)
-                }
+                Err(_) => (Source::Ended(end_of(thread)), false),
             },
-            ended @ Source::Ended(_) => {
-                self.part.clear();
-                (ended, false)
-            }
+            ended @ Source::Ended(_) => (ended, false),
         };
+        if !is_more {
+            self.part.clear();
+        }
         self.source = source;
         is_more
     }

@@ -51,6 +51,23 @@ impl<'a> Coming<'a> {
         })
     }
 
+    /// The next part of the contents in the place of the last one; or what came in its stead.
+    fn receive_part(&mut self) -> io::Result<Option<Message>> {
+        if self.cut.is_some() {
+            return Err(Gone.into());
+        }
+        self.at = 0;
+        let received = self.input.receive_contents(&mut self.chunk);
+        // What is there was used.
+        if !matches!(received, Ok(None)) {
+            self.chunk.clear();
+        }
+        received.map_err(|error| {
+            self.cut = Some(error);
+            Gone.into()
+        })
+    }
+
     fn out_of_turn(&mut self) -> io::Error {
         self.cut = Some(Error::protocol(
             "a message came amid the contents of a file",
@@ -72,17 +89,14 @@ impl<'a> Coming<'a> {
             if self.end.is_some() || buffer.is_empty() {
                 return Ok(0);
             }
-            match self.receive()? {
-                Message::Data(chunk) => {
-                    self.chunk = chunk;
-                    self.at = 0;
-                }
-                Message::Whole => self.end = Some(End::Whole),
-                Message::Changed => self.end = Some(End::Changed),
-                Message::Again => self.end = Some(End::Again),
-                Message::Failed { why } => return Err(io::Error::other(why)),
-                _ => return Err(self.out_of_turn()),
-            }
+            self.end = match self.receive_part()? {
+                None => None,
+                Some(Message::Whole) => Some(End::Whole),
+                Some(Message::Changed) => Some(End::Changed),
+                Some(Message::Again) => Some(End::Again),
+                Some(Message::Failed { why }) => return Err(io::Error::other(why)),
+                Some(_) => return Err(self.out_of_turn()),
+            };
         }
     }
 }

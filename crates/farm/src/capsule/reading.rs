@@ -118,6 +118,29 @@ impl Opened {
     ///
     /// `None` where the capsule has no file. What `keep` got before an error is not to be used.
     pub(crate) fn read<T>(
+        self,
+        begin: impl FnOnce(&Member) -> io::Result<T>,
+        mut keep: impl FnMut(&mut T, &[u8]) -> io::Result<()>,
+    ) -> Result<Option<T>, Fault> {
+        let expected = self.entry.digest;
+        let mut digest = blake3::Hasher::new();
+        let kept = self.read_undigested(begin, |kept, bytes| {
+            digest.update(bytes);
+            keep(kept, bytes)
+        })?;
+        let found = Digest(*digest.finalize().as_bytes());
+        match (&kept, expected) {
+            (Some(_), Some(expected)) if expected != found => Err(Fault::Digest {
+                found: found.to_string(),
+                expected: expected.to_string(),
+            }),
+            _ => Ok(kept),
+        }
+    }
+
+    /// The same for who compares what comes with the digest in the record himself. The checksums of the blocks are
+    /// compared here.
+    pub(crate) fn read_undigested<T>(
         mut self,
         begin: impl FnOnce(&Member) -> io::Result<T>,
         mut keep: impl FnMut(&mut T, &[u8]) -> io::Result<()>,
@@ -126,7 +149,6 @@ impl Opened {
         let archive = Unpacked::new(&mut self.image, packing(&self.entry));
         let mut reader = Reader::new(archive.map_err(Fault::Host)?);
         let mut kept = None;
-        let mut digest = blake3::Hasher::new();
         if self.entry.state.has_file() {
             let member = next(&mut reader)?.ok_or(Fault::Form("its archive is empty"))?;
             if member.name != self.entry.title.bytes() {
@@ -142,7 +164,6 @@ impl Opened {
                     break;
                 }
                 let part = buffer.get(..bytes).unwrap_or_default();
-                digest.update(part);
                 keep(&mut place, part).map_err(Fault::Host)?;
             }
             kept = Some(place);
@@ -165,12 +186,7 @@ impl Opened {
             ));
         }
         self.pass_archive()?;
-        let found = Digest(*digest.finalize().as_bytes());
         match (&kept, self.entry.digest) {
-            (Some(_), Some(expected)) if expected != found => Err(Fault::Digest {
-                found: found.to_string(),
-                expected: expected.to_string(),
-            }),
             (Some(_), None) => Err(Fault::Form("its record has no digest")),
             _ => Ok(kept),
         }

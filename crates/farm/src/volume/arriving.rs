@@ -48,7 +48,8 @@ impl Adding<'_> {
 
 impl Volume {
     /// Gives the file of a capsule: first its headers, as they stand in an archive, then its contents. All of it is
-    /// checked; `false` where the capsule has no file. What was given before an error is not to be used.
+    /// checked but the digest, with which whoever gets it compares it ([`place`]); `false` where the capsule has no
+    /// file. What was given before an error is not to be used.
     pub fn give(
         &self,
         entry: &Entry,
@@ -59,7 +60,7 @@ impl Volume {
             return Err(Fault::Replaced);
         }
         let to = std::cell::RefCell::new(&mut to);
-        let given = opened.read(
+        let given = opened.read_undigested(
             |member| (to.borrow_mut())(Given::Headers(&member.headers(PAX_NAME))),
             |(), bytes| (to.borrow_mut())(Given::Contents(bytes)),
         )?;
