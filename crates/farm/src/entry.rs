@@ -239,55 +239,79 @@ impl Entry {
         if fields.first != KEYS.first().map(|key| key.as_bytes()) {
             return Err(RecordError::Malformed("it is no record of a disk farm"));
         }
-        let stored = match fields.number("pseudotape.farm")? {
+        let stored = match fields.number(Key::Farm)? {
             PLAIN_VERSION => None,
-            RECORD_VERSION if fields.text("compression") == Some(ZSTD) => {
-                Some(fields.number("stored")?)
+            RECORD_VERSION if fields.text(Key::Compression) == Some(ZSTD) => {
+                Some(fields.number(Key::Stored)?)
             }
-            RECORD_VERSION => return Err(RecordError::Value("compression")),
+            RECORD_VERSION => return Err(RecordError::Value(Key::Compression.name())),
             newer @ 3.. => return Err(RecordError::Newer(newer)),
-            _ => return Err(RecordError::Value("pseudotape.farm")),
+            _ => return Err(RecordError::Value(Key::Farm.name())),
         };
-        let word = |key| fields.text(key).ok_or(RecordError::Value(key));
-        let kind = word("kind")?;
+        let word = |key: Key| fields.text(key).ok_or(RecordError::Value(key.name()));
+        let kind = word(Key::Kind)?;
         let kind = KINDS.iter().find(|(_, known)| *known == kind);
-        let state = word("state")?;
+        let state = word(Key::State)?;
         let state = STATES.iter().find(|(_, known)| *known == state);
-        let number = NonZeroU64::new(fields.number("number")?);
-        let title = fields.value("title").and_then(Title::new);
-        let digest = match fields.value("blake3") {
-            Some(text) => Some(Digest::from_hex(text).ok_or(RecordError::Value("blake3"))?),
+        let number = NonZeroU64::new(fields.number(Key::Number)?);
+        let title = fields.value(Key::Title).and_then(Title::new);
+        let digest = match fields.value(Key::Blake3) {
+            Some(text) => {
+                Some(Digest::from_hex(text).ok_or(RecordError::Value(Key::Blake3.name()))?)
+            }
             None => None,
         };
-        let created = match fields.text("created") {
-            Some(text) => Some(Time::parse(text).ok_or(RecordError::Value("created"))?),
+        let created = match fields.text(Key::Created) {
+            Some(text) => Some(Time::parse(text).ok_or(RecordError::Value(Key::Created.name()))?),
             None => None,
         };
-        let modified = word("modified")?;
-        let capsule = Uuid::try_parse(word("capsule")?);
+        let modified = word(Key::Modified)?;
+        let capsule = Uuid::try_parse(word(Key::Capsule)?);
         Ok(Entry {
-            number: Number(number.ok_or(RecordError::Value("number"))?),
-            capsule: capsule.map_err(|_| RecordError::Value("capsule"))?,
-            title: title.ok_or(RecordError::Value("title"))?,
-            kind: kind.ok_or(RecordError::Value("kind"))?.0,
-            state: state.ok_or(RecordError::Value("state"))?.0,
-            length: fields.number("length")?,
+            number: Number(number.ok_or(RecordError::Value(Key::Number.name()))?),
+            capsule: capsule.map_err(|_| RecordError::Value(Key::Capsule.name()))?,
+            title: title.ok_or(RecordError::Value(Key::Title.name()))?,
+            kind: kind.ok_or(RecordError::Value(Key::Kind.name()))?.0,
+            state: state.ok_or(RecordError::Value(Key::State.name()))?.0,
+            length: fields.number(Key::Length)?,
             stamp: Stamp {
-                generation: fields.number("generation")?,
-                version: fields.number("version")?,
+                generation: fields.number(Key::Generation)?,
+                version: fields.number(Key::Version)?,
                 created,
-                modified: Time::parse(modified).ok_or(RecordError::Value("modified"))?,
+                modified: Time::parse(modified).ok_or(RecordError::Value(Key::Modified.name()))?,
             },
             digest,
             stored,
-            added_ms: fields.number("added_ms")?,
-            why: fields.text("why").map(cut),
-            note: fields.text("note").map(cut),
+            added_ms: fields.number(Key::AddedMs)?,
+            why: fields.text(Key::Why).map(cut),
+            note: fields.text(Key::Note).map(cut),
         })
     }
 }
 
-/// The keys of a record; the first one says what it is.
+/// The keys of a record, in the order of [`KEYS`].
+#[derive(Clone, Copy)]
+enum Key {
+    Farm,
+    Number,
+    Capsule,
+    Title,
+    Kind,
+    State,
+    Length,
+    Generation,
+    Version,
+    Created,
+    Modified,
+    Blake3,
+    Compression,
+    Stored,
+    AddedMs,
+    Why,
+    Note,
+}
+
+/// How the keys are called; the first one says what the record is.
 const KEYS: [&str; 17] = [
     "pseudotape.farm",
     "number",
@@ -307,6 +331,12 @@ const KEYS: [&str; 17] = [
     "why",
     "note",
 ];
+
+impl Key {
+    fn name(self) -> &'static str {
+        KEYS.get(self as usize).copied().unwrap_or_default()
+    }
+}
 
 /// The values of a record, where they stand in its bytes: a directory has a million of them.
 #[derive(Default)]
@@ -337,20 +367,23 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    fn value(&self, key: &str) -> Option<&'a [u8]> {
-        let at = KEYS.iter().position(|known| *known == key)?;
-        *self.values.get(at)?
+    fn value(&self, key: Key) -> Option<&'a [u8]> {
+        *self.values.get(key as usize)?
     }
 
-    fn text(&self, key: &'static str) -> Option<&'a str> {
+    fn text(&self, key: Key) -> Option<&'a str> {
         str::from_utf8(self.value(key)?).ok()
     }
 
-    fn number(&self, key: &'static str) -> Result<u64, RecordError> {
-        let text = self.text(key);
-        let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let number = digits.and_then(|text| text.parse().ok());
-        number.ok_or(RecordError::Value(key))
+    fn number(&self, key: Key) -> Result<u64, RecordError> {
+        let digits = self.value(key).filter(|digits| !digits.is_empty());
+        let number = digits.and_then(|digits| {
+            digits.iter().try_fold(0u64, |number, digit| match digit {
+                b'0'..=b'9' => number.checked_mul(10)?.checked_add(u64::from(digit - b'0')),
+                _ => None,
+            })
+        });
+        number.ok_or(RecordError::Value(key.name()))
     }
 }
 

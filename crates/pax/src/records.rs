@@ -91,10 +91,21 @@ fn digits(number: usize) -> usize {
 
 /// Key and value of the first record, and what is behind it.
 fn first(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let digits = bytes.split(|byte| *byte == b' ').next()?;
-    let length: usize = str::from_utf8(digits).ok()?.parse().ok()?;
+    let (mut length, mut digits) = (0usize, 0);
+    loop {
+        match bytes.get(digits)? {
+            digit @ b'0'..=b'9' => {
+                length = length
+                    .checked_mul(10)?
+                    .checked_add(usize::from(digit - b'0'))?;
+            }
+            b' ' => break,
+            _ => return None,
+        }
+        digits += 1;
+    }
     let (record, behind) = bytes.split_at_checked(length)?;
-    let record = record.strip_suffix(b"\n")?.get(digits.len() + 1..)?;
+    let record = record.strip_suffix(b"\n")?.get(digits + 1..)?;
     let equals = record.iter().position(|byte| *byte == b'=')?;
     Some((record.get(..equals)?, record.get(equals + 1..)?, behind))
 }
@@ -126,6 +137,9 @@ mod tests {
             "6 a=b\n6",
             "4 a\n",
             "0 \n",
+            " a=b\n",
+            "+7 a=b\n",
+            "x6 a=b\n",
             "99999999999999999999 a=b\n",
         ] {
             Records::parse(bad.as_bytes()).expect_err(bad);
