@@ -80,3 +80,24 @@ END
     rm hang
     says "and the file is there" 0 '1 capsule whole' "${far[@]}" verify HH
 }
+
+# files of the farm of `far` in one of this host, and the other way, and within it by a second link
+far_farm_lends() {
+    mkdir -p near
+    check "a file has a note" "${far[@]}" annotate V "$(title sub/short)" 'a short one'
+    says "from the other host" 0 'W: 3 files added' \
+        pseudotape farm --config farm.toml --root near merge W V --source-root "${far[-1]}"
+    says "each capsule is whole" 0 '3 capsules whole; .*; 0 findings' pseudotape farm --root near verify W
+    says "with its note" 0 'note +a short one' pseudotape farm --root near show W "$(title sub/short)"
+    mkdir lent
+    check "extract them" pseudotape farm --root near extract W --all -C lent
+    check "they are the same" diff -r --no-dereference tree lent/tree
+    says "to the other host" 0 'L: 3 files added' "${far[@]}" merge L W --source-root near
+    same "what is known of them is the same" "$(pseudotape farm --root near ls W)" "$("${far[@]}" ls L)"
+    says "with its note, too" 0 'note +a short one' "${far[@]}" show L "$(title sub/short)"
+    says "from host to host" 0 'LL: 3 files added' "${far[@]}" merge LL L --source-root "${far[-1]}"
+    says "the same again" 0 'LL: 0 files added, 3 present' "${far[@]}" merge LL L --source-root "${far[-1]}"
+    says "a volume that is not there makes none" 2 'there is no volume nothing in' \
+        pseudotape farm --config farm.toml --root near merge N nothing --source-root "${far[-1]}"
+    same "no volume was made" 1 "$([ -e near/N ]; echo $?)"
+}

@@ -46,6 +46,9 @@ pub enum Error {
         /// The version that has it.
         needed: u32,
     },
+    /// The farm that has the files, where another one gets them.
+    #[error("the farm of the sources: {0}")]
+    Source(#[source] Box<Error>),
     /// An archive is not whole.
     #[error(transparent)]
     Archive(#[from] pseudotape_farm::ExportError),
@@ -89,6 +92,10 @@ impl Error {
     /// Whether nothing more comes from the other side.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        matches!(self, Error::Cut(_) | Error::Silent(_) | Error::Damaged(_))
+        match self {
+            Error::Cut(_) | Error::Silent(_) | Error::Damaged(_) => true,
+            Error::Source(error) => error.is_cut(),
+            _ => false,
+        }
     }
 }

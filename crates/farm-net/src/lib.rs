@@ -30,7 +30,10 @@ mod session;
 mod tls;
 
 pub use access::{ACCESS_NAME, ANY, AccessError, AccessList, BadPerson, Person};
-pub use client::{AddOrder, Client, Greeting, MergeOrder, Reached, ReleaseOrder, WrongFile};
+pub use client::{
+    AddOrder, Capsules, Client, Greeting, LentHere, LentThere, Loan, MergeOrder, Reached,
+    ReleaseOrder, WrongFile,
+};
 pub use commands::{Commands, MAX_OUTPUT, NoCommands};
 pub use error::{Error, Refusal};
 #[cfg(any(test, feature = "fuzz"))]

@@ -71,6 +71,7 @@ impl Half {
                 compressed: false,
                 paths,
                 archive: Some(Box::new(coming)),
+                capsules: None,
             };
             client.add(order, &mut |_| {})
         });

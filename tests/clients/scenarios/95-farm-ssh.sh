@@ -44,6 +44,7 @@ mkdir out
 check "extract" "${far[@]}" extract all --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 far_farm_in_order
+far_farm_lends
 says "CW-66: nothing is run where the server does not allow it" 2 "this server runs no commands" "${far[@]}" remote true
 
 # the farm's host has a script of its own, for a key of its own

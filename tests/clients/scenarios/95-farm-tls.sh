@@ -52,6 +52,7 @@ mkdir out
 check "extract" "${far[@]}" extract V --all -C out
 check "everything is back" diff -r --no-dereference tree out/tree
 far_farm_in_order
+far_farm_lends
 far_farm_hears
 # CW-66: commands of the farm's host, of one folder
 says "a command answers" 0 "<a b> for ada@depot" "${far[@]}" remote hello 'a b'

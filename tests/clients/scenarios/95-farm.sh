@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # CW-04, CW-07, CW-50: a capsule of the disk farm, alone in a drive: tar gets the file back with all its attributes, also
-# from a compressed one. CW-51, CW-52: a volume that is a mount point, and a link that somebody else made. CW-58: whose
+# from a compressed one. CW-32, CW-34: a merge from another farm. CW-51, CW-52: a volume that is a mount point, and a link that somebody else made. CW-58: whose
 # script runs.
 
 mkdir -p farm src
@@ -53,4 +53,21 @@ check "rewound" mt -f "$tape" rewind
 says "the first comes back" 0 '1 file added' pseudotape farm copy back --from "device:$tape"
 check "and the next" pseudotape farm add back --from "device:$tape"
 says "under its new title" 0 'second/src/letter' pseudotape farm ls back
+
+# CW-32, CW-34: a merge from another farm. The link to it breaks in the middle of the second file.
+mkdir other big
+for file in first second third; do seq 100000 >"big/$file"; done
+check "a volume of another farm" pseudotape farm --root other copy three big
+says "its files come" 0 'merged: 3 files added' pseudotape farm merge merged three --source-root other
+check "for a server everybody is let in" pseudotape farm acl add any@any --root other
+# through a pipe: the server does not want its socket to block, which is the one of head
+printf '#!/bin/sh\nshift\ncat | sh -c "$*" | stdbuf -o0 head -c 900000\n' >rsh
+chmod +x rsh
+from=(pseudotape farm --rsh ./rsh merge cut three --source-root "ssh:here:$WORK/other")
+says "a link that breaks is told" 2 'the farm of the sources: the connection to the farm broke' "${from[@]}"
+says "what came whole is there" 0 '1 capsule whole; .*; 0 findings' pseudotape farm verify cut
+printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >rsh
+says "the same command goes on" 0 'cut: 2 files added, 1 present' "${from[@]}"
+says "a volume is not merged into itself" 2 "can't be merged into itself" \
+    pseudotape farm --root other merge three three --source-root "$WORK/other/."
 says "root's script runs as nobody" 0 nobody pseudotape farm copy scripted src --script 'id -un'

@@ -374,6 +374,10 @@ pub(crate) struct MergeVolumes {
     /// The volumes that have them.
     #[arg(value_name = "SOURCE", required = true)]
     pub sources: Vec<VolumeName>,
+    /// The farm that has them: a folder, ssh:[USER@]HOST:DIR or tls:HOST[:PORT]:DIR [default: this one]. Their contents
+    /// go through this host then.
+    #[arg(long, value_name = "ROOT")]
+    pub source_root: Option<PathBuf>,
     /// Which files are added, as the command of that name does.
     #[arg(long, value_name = "VERB", value_enum, default_value_t = MergeVerb::Add)]
     pub verb: MergeVerb,

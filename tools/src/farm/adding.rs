@@ -10,10 +10,11 @@ use pseudotape_farm::{
     VolumeName,
 };
 use pseudotape_farm_script::{At, FileWords, Script, TitleWords};
-use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, printable};
+use pseudotape_human::{HumanBytes, Paint, Report, Screen, counted, explain, printable};
 use pseudotape_vault::{Serial, Unknown};
 use serde::Serialize;
 
+use super::lending::Sources;
 use super::listing::ListFile;
 use super::referring::{Asked, Ledger};
 use super::script;
@@ -350,10 +351,11 @@ pub(super) fn run(
             adding.path(path)?;
         }
         match (archive, &mut tape) {
-            (Some(archive), _) => adding.archive(archive),
-            (None, Some(tape)) => adding.archive(tape),
-            (None, None) => Ok(()),
+            (Some(archive), _) => adding.archive(archive)?,
+            (None, Some(tape)) => adding.archive(tape)?,
+            (None, None) => {}
         }
+        Ok(None)
     })?;
     if let Some(tape) = tape {
         tape.finish()?;
@@ -366,15 +368,8 @@ pub(super) fn merge(
     asked: &Asked<'_>,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
-    if options.sources.contains(&options.volume) {
-        bail!(
-            "volume {} can't be merged into itself: nothing was done",
-            options.volume
-        );
-    }
     // All of them are there before a volume is made.
-    let sources = options.sources.iter().map(|source| asked.root.look(source));
-    let sources: Vec<Volume> = sources.collect::<Result<_, _>>()?;
+    let mut sources = Sources::of(options, Some(asked.root), asked.settings, asked.rsh)?;
     if options.list.is_some() && asked.serial.is_none() && !options.referring.catalog {
         bail!(
             "--list needs the serial number of the volume: say --serial SERIAL; nothing was done"
@@ -404,12 +399,7 @@ pub(super) fn merge(
         tape: None,
         verbose: options.verbose,
     };
-    adds.run(asked.root, screen, |adding| {
-        for source in &sources {
-            adding.volume(source, source.directory().entries())?;
-        }
-        Ok(())
-    })
+    adds.run(asked.root, screen, |adding| sources.add(adding))
 }
 
 /// A command that adds files.
@@ -478,12 +468,12 @@ impl Adds<'_> {
         written.transpose()
     }
 
-    /// Opens or makes the volume, and shows what `add` did.
+    /// Opens or makes the volume, and shows what `add` did. What `add` returns ended it, and what came before is added.
     fn run(
         mut self,
         root: &Root,
         screen: &Screen,
-        add: impl FnOnce(&mut Adding<'_>) -> Result<(), pseudotape_farm::Error>,
+        add: impl FnOnce(&mut Adding<'_>) -> Result<Option<anyhow::Error>, pseudotape_farm::Error>,
     ) -> anyhow::Result<Verdict> {
         let mut volume = match self.how {
             How::Copy => root.create(self.name)?,
@@ -507,9 +497,13 @@ impl Adds<'_> {
         let mut adding = Adding::to(&mut volume, verb, self.keeping, &mut tell);
         let registrar = ledger.as_mut().map(|ledger| ledger as &mut dyn Registrar);
         adding = adding.looking(self.looking).registered(registrar);
-        let done = add(&mut adding).and_then(|()| adding.finish());
-        let done = done.map_err(|error| self.named(error));
-        added.stopped = done.as_ref().err().map(|error| format!("{error:#}"));
+        let done = add(&mut adding).and_then(|ended| adding.finish().map(|()| ended));
+        let done = match done {
+            Ok(None) => Ok(()),
+            Ok(Some(ended)) => Err(ended),
+            Err(error) => Err(self.named(error)),
+        };
+        added.stopped = done.as_ref().err().map(|error| explain(error.chain()));
         let path = volume.path().display().to_string();
         // CW-35: what is committed is in the directory.
         let entries_now = match self.list {

@@ -10,7 +10,7 @@ use pseudotape_farm_net::AccessList;
 use pseudotape_human::{counted, explain};
 
 use super::config::{DEFAULT_FILE, Settings, VARIABLE};
-use super::remote;
+use super::reaching;
 use crate::cli::FarmOptions;
 
 /// What was found of the farm.
@@ -59,9 +59,9 @@ fn health_of(environment: Option<OsString>, usual: &Path) -> Health {
         Ok(root) if configured => root,
         _ => return Health::None,
     };
-    match remote::place(root) {
+    match reaching::place(root) {
         Ok(None) => here(root),
-        Ok(Some(place)) => match remote::reach(&options, &settings, &place) {
+        Ok(Some(place)) => match reaching::reach(&options.rsh, &settings, &place) {
             Ok(client) => {
                 let greeting = client.greeting();
                 Health::Well(format!(

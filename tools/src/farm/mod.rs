@@ -4,8 +4,10 @@ mod acl;
 mod adding;
 pub(crate) mod config;
 pub(crate) mod health;
+mod lending;
 mod listing;
 mod originals;
+mod reaching;
 mod reading;
 mod references;
 mod referring;
@@ -60,7 +62,7 @@ pub(crate) fn run(
     let new = volume
         .as_ref()
         .filter(|_| options.command.makes() && serial.is_none());
-    if let Some(place) = remote::place(settings.root()?)? {
+    if let Some(place) = reaching::place(settings.root()?)? {
         new.map_or(Ok(()), |name| referring::check_new_name(name, false))?;
         return remote::run(options, &settings, &place, screen);
     }
@@ -87,6 +89,7 @@ pub(crate) fn run(
         settings: &settings,
         root: &root,
         serial,
+        rsh: &options.rsh,
     };
     match &options.command {
         FarmCommand::Config(_)

@@ -1,6 +1,7 @@
 //! References to the volume that a command writes, in the catalog of a vault.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -24,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) root: &'a Root,
     /// The serial number that was said.
     pub(super) serial: Option<&'a Serial>,
+    /// The program that is run in place of ssh.
+    pub(super) rsh: &'a OsString,
 }
 
 /// Gives the volume of the command line the name of its folder, where a serial number was said (CW-12).

@@ -1,22 +1,25 @@
 //! The commands for a farm of another host. What they print is what they print of one of this host.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
-use pseudotape_farm::{Entry, Existing, Keeping, VolumeName};
+use pseudotape_farm::{Entry, Existing, Keeping, Title, Told, VolumeName};
 use pseudotape_farm_net::How as Verb;
 use pseudotape_farm_net::{
     AddOrder, Client, Error, MergeOrder, Place, Reached, ReleaseOrder, WrongFile,
 };
 use pseudotape_farm_script::{At, FileWords, Script, TitleWords};
-use pseudotape_human::{Screen, printable};
+use pseudotape_human::Screen;
 
 use super::adding::{AddedFiles, How, all_there, open};
 use super::config::Settings;
+use super::lending::Sources;
 use super::listing::KeptReport;
+use super::reaching::reach;
 use super::reading::{ExtractedFiles, RebuiltVolume, ShownFinding, Verified, ensure_folder};
 use super::releasing::ReleasedFiles;
 use super::repairing::RepairedVolume;
@@ -31,14 +34,6 @@ use crate::cli::{
     ShowFile, VerifyFiles, WriteFiles,
 };
 
-/// The other host, where the root is one of another host.
-pub(super) fn place(root: &Path) -> anyhow::Result<Option<Place>> {
-    match root.to_str().filter(|text| Place::is_meant(text)) {
-        Some(text) => Ok(Some(text.parse()?)),
-        None => Ok(None),
-    }
-}
-
 pub(super) fn run(
     options: &FarmOptions,
     settings: &Settings,
@@ -46,7 +41,7 @@ pub(super) fn run(
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
     let client = || {
-        let mut client = reach(options, settings, place)?;
+        let mut client = reach(&options.rsh, settings, place)?;
         settings.tell_whose(&mut client)?;
         Ok(client)
     };
@@ -59,7 +54,14 @@ pub(super) fn run(
         FarmCommand::CompareAdd(add) => {
             add_files(add, How::CompareAdd, settings, place, client, screen)
         }
-        FarmCommand::Merge(merge) => merge_volumes(merge, settings, place, client()?, screen),
+        FarmCommand::Merge(merge) => {
+            let farm = Farm {
+                settings,
+                place,
+                rsh: &options.rsh,
+            };
+            merge_volumes(merge, farm, client()?, screen)
+        }
         FarmCommand::Ls(ls) => list(ls, client()?, screen),
         FarmCommand::Show(show) => show_file(show, client()?, screen),
         FarmCommand::Extract(extract) => extract_files(extract, client()?, screen),
@@ -79,19 +81,6 @@ pub(super) fn run(
         | FarmCommand::DropOriginal(_)
         | FarmCommand::Autorestore(_) => here("farm refs"),
     }
-}
-
-/// A connection to the farm.
-pub(super) fn reach(
-    options: &FarmOptions,
-    settings: &Settings,
-    place: &Place,
-) -> anyhow::Result<Client> {
-    let waiting = |text: &str| eprintln!("pseudotape: {}", printable(text));
-    Ok(match place {
-        Place::Tls(host) => Client::over_tls(host, &settings.tls()?, waiting)?,
-        Place::Ssh(host) => Client::over_ssh(host, &options.rsh, waiting)?,
-    })
 }
 
 fn verb(how: How) -> Verb {
@@ -135,6 +124,7 @@ fn add_files(
             Some(tape) => Some(Box::new(OnItsWay(Rc::clone(tape)))),
             None => archive,
         },
+        capsules: None,
     };
     let mut added = AddedFiles::of(&options.volume, "added", options.verbose);
     let mut client = client()?;
@@ -159,20 +149,25 @@ impl Read for OnItsWay {
 
 fn merge_volumes(
     options: &MergeVolumes,
-    settings: &Settings,
-    place: &Place,
+    farm: Farm<'_>,
     mut client: Client,
     screen: &Screen,
 ) -> anyhow::Result<Verdict> {
+    let Farm {
+        settings, place, ..
+    } = farm;
     without_list(options.list.is_some())?;
     let script = script::of(settings)?;
     without_references(&options.referring)?;
-    making(&mut client, options.structured, options.compression)?;
     let how = match options.verb {
         MergeVerb::Copy => How::Copy,
         MergeVerb::Add => How::Add,
         MergeVerb::CompareAdd => How::CompareAdd,
     };
+    if options.source_root.is_some() {
+        return merge_from(options, how, farm, client, script.as_ref(), screen);
+    }
+    making(&mut client, options.structured, options.compression)?;
     let order = MergeOrder {
         volume: options.volume.clone(),
         sources: options.sources.clone(),
@@ -187,6 +182,77 @@ fn merge_volumes(
     drop(client);
     tell(&mut added, script.as_ref(), place);
     show_added(added, done, how, screen)
+}
+
+/// A farm of another host, as it is reached.
+#[derive(Clone, Copy)]
+struct Farm<'a> {
+    settings: &'a Settings,
+    place: &'a Place,
+    rsh: &'a OsString,
+}
+
+/// Merges volumes of a farm that is elsewhere: what they have goes through this host.
+fn merge_from(
+    options: &MergeVolumes,
+    how: How,
+    farm: Farm<'_>,
+    mut client: Client,
+    script: Option<&Script>,
+    screen: &Screen,
+) -> anyhow::Result<Verdict> {
+    let Farm {
+        settings,
+        place,
+        rsh,
+    } = farm;
+    let sources = Sources::of(options, None, settings, rsh)?;
+    let mut notes = sources.notes();
+    making(&mut client, options.structured, options.compression)?;
+    let order = AddOrder {
+        volume: options.volume.clone(),
+        how: verb(how),
+        keeping: Keeping::Changed,
+        lock_wait: settings.lock_wait().as_secs(),
+        check_present: options.check_present,
+        compressed: settings.compression.value,
+        paths: Vec::new(),
+        archive: None,
+        capsules: Some(sources.capsules()),
+    };
+    let mut added = AddedFiles::of(&options.volume, "recorded", options.verbose);
+    let mut noted = Vec::new();
+    let done = client.add(order, &mut |told| {
+        if let Told::Added(entry) | Told::Replaced(entry) = &told
+            && let Some(note) = notes.remove(&entry.title)
+        {
+            noted.push((entry.title.clone(), note));
+        }
+        added.note(told);
+    });
+    let noted = match noted.is_empty() {
+        true => Ok(()),
+        false => annotate_all(options, farm, noted),
+    };
+    tell(&mut added, script, place);
+    let verdict = show_added(added, done, how, screen)?;
+    noted.context("the files are in the volume, and not all that was noted about them")?;
+    Ok(verdict)
+}
+
+/// Notes about files that came: they do not travel with them.
+fn annotate_all(
+    options: &MergeVolumes,
+    farm: Farm<'_>,
+    noted: Vec<(Title, String)>,
+) -> anyhow::Result<()> {
+    let mut client = reach(farm.rsh, farm.settings, farm.place)?;
+    farm.settings.tell_whose(&mut client)?;
+    let wait = farm.settings.lock_wait().as_secs();
+    for (title, note) in noted {
+        client.annotate(&options.volume, &title, Some(note), wait)?;
+    }
+    Ok(())
 }
 
 /// Tells the script of this host of what is in the volume now, also where the link was cut. It runs here: a client has

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use pseudotape_farm::{
-    FoundFile, Keeping, LeftOut, NotOffered, Outgoing, Stamp, Told, VolumeName, Walk, Walked,
+    Entry, FoundFile, Keeping, LeftOut, NotOffered, Outgoing, Stamp, State, Told, VolumeName, Walk,
+    Walked,
 };
 
+use super::lending::{Capsules, Loan};
 use super::{Client, out_of_turn, told};
 use crate::error::Error;
 use crate::how::How;
@@ -40,6 +42,8 @@ pub struct AddOrder {
     pub paths: Vec<PathBuf>,
     /// An archive, whose files come behind them.
     pub archive: Option<Box<dyn Read>>,
+    /// Capsules of another farm, whose files come behind that.
+    pub capsules: Option<Box<dyn Capsules>>,
 }
 
 impl Client {
@@ -96,7 +100,7 @@ impl Client {
                 is_done: false,
                 buffer: vec![0; PIECE_BYTES],
             };
-            let sent = adding.send_all(&order.paths, order.archive);
+            let sent = adding.send_all(&order.paths, order.archive, order.capsules);
             if sent.is_err() {
                 // The server ends then, and with it the thread that hears it.
                 adding.output.hang_up();
@@ -125,7 +129,12 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn send_all(&mut self, paths: &[PathBuf], archive: Option<Box<dyn Read>>) -> Result<(), Error> {
+    fn send_all(
+        &mut self,
+        paths: &[PathBuf],
+        archive: Option<Box<dyn Read>>,
+        capsules: Option<Box<dyn Capsules>>,
+    ) -> Result<(), Error> {
         let mut paths = paths.iter();
         let mut offered: VecDeque<FoundFile> = VecDeque::new();
         let mut is_over = false;
@@ -157,6 +166,9 @@ impl Sending<'_> {
         }
         if let Some(archive) = archive {
             self.send_archive(archive)?;
+        }
+        if let Some(mut capsules) = capsules {
+            self.send_capsules(&mut *capsules)?;
         }
         self.output.send(&Message::End)?;
         self.output.flush()?;
@@ -304,6 +316,82 @@ impl Sending<'_> {
                 Keeping::Missing => failed("it changed while it was read".to_owned()),
             },
         }
+    }
+
+    /// Sends the files of capsules, as many at once as can be offered.
+    fn send_capsules(&mut self, capsules: &mut dyn Capsules) -> Result<(), Error> {
+        while let Some((volume, entries)) = capsules.next() {
+            let mut offered = Vec::new();
+            for entry in entries {
+                if !entry.state.has_file() {
+                    (self.tell)(Told::LeftOut(LeftOut::not_on(&volume, &entry)));
+                    continue;
+                }
+                let (title, stamp) = (entry.title.clone(), entry.stamp);
+                self.output.send(&Message::Offer { title, stamp })?;
+                offered.push(entry);
+            }
+            let mut wanted = Vec::new();
+            for entry in offered {
+                if self.answer()? {
+                    wanted.push(entry);
+                }
+            }
+            if wanted.is_empty() {
+                continue;
+            }
+            let mut sent = Ok(());
+            let lent = capsules.lend(&volume, &wanted, &mut |entry, loan| {
+                sent = self.send_loan(&volume, entry, loan);
+                sent.is_ok()
+            });
+            // Where the farm of the sources is gone, that is why nothing could be sent.
+            lent?;
+            sent?;
+        }
+        Ok(())
+    }
+
+    fn send_loan(
+        &mut self,
+        volume: &VolumeName,
+        entry: &Entry,
+        loan: Loan<'_>,
+    ) -> Result<(), Error> {
+        let (headers, contents) = match loan {
+            Loan::File(headers, contents) => (headers, contents),
+            Loan::NotThere => {
+                (self.tell)(Told::LeftOut(LeftOut::not_on(volume, entry)));
+                return Ok(());
+            }
+            Loan::Damaged(fault) => {
+                (self.tell)(Told::LeftOut(LeftOut::damaged(volume, entry, &fault)));
+                return Ok(());
+            }
+        };
+        let stamp = entry.stamp;
+        self.output.send(&Message::File { stamp, headers })?;
+        let end = loop {
+            match contents.read(&mut self.buffer) {
+                Ok(0) if entry.state == State::Changed => break Message::Changed,
+                Ok(0) => break Message::Whole,
+                Ok(bytes) => {
+                    self.output
+                        .send_data(self.buffer.get(..bytes).unwrap_or_default())?;
+                    self.hear()?;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                // Of a file that did not come to its end nothing is left.
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {
+                    return Err(Error::Cut(error));
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    break Message::Failed { why };
+                }
+            }
+        };
+        self.output.send(&end)
     }
 
     fn send_archive(&mut self, mut archive: Box<dyn Read>) -> Result<(), Error> {

@@ -40,6 +40,7 @@ fn many_files_are_on_their_way_before_anything_is_answered() {
         compressed: false,
         paths: vec![tree],
         archive: None,
+        capsules: None,
     };
     let mut present = 0;
     let mut tell = |told| {

@@ -6,6 +6,7 @@ mod adding_test;
 mod caring;
 mod extracting;
 mod given;
+mod lending;
 #[cfg(test)]
 mod peers_test;
 mod writing;
@@ -30,6 +31,7 @@ use crate::place::TlsHost;
 use crate::tls::{self, TlsFiles};
 
 pub use adding::AddOrder;
+pub use lending::{Capsules, LentHere, LentThere, Loan};
 
 /// How long logging in and starting the server may take.
 const CONNECT: Duration = Duration::from_secs(60);

@@ -4,6 +4,7 @@ mod commands;
 mod common;
 mod hooks;
 mod later;
+mod lending;
 mod private;
 mod remote;
 mod shared;

@@ -24,6 +24,7 @@ pub fn order(volume: &str, how: How, tree: &Path) -> AddOrder {
         compressed: false,
         paths: vec![tree.to_owned()],
         archive: None,
+        capsules: None,
     }
 }
 

@@ -17,9 +17,11 @@ use std::path::PathBuf;
 use pseudotape_pax::Member;
 use uuid::Uuid;
 
-use crate::entry::{Digest, FileKind, Stamp, State};
+use crate::capsule::capsule_name;
+use crate::entry::{Digest, Entry, FileKind, Stamp, State};
+use crate::error::Fault;
 use crate::step::Steps;
-use crate::title::Title;
+use crate::title::{Title, VolumeName};
 
 pub(crate) use archive::{Prepared, Sorted, sorted};
 pub use arriving::{Announced, Arriving, Sent};
@@ -173,4 +175,27 @@ pub struct LeftOut {
     pub path: PathBuf,
     /// Why.
     pub why: NotOffered,
+}
+
+impl LeftOut {
+    /// A file whose capsule in another volume has none.
+    #[must_use]
+    pub fn not_on(volume: &VolumeName, entry: &Entry) -> Self {
+        let state = entry.state.word();
+        LeftOut::capsule(entry, format!("not on {volume}: {state}"))
+    }
+
+    /// A file whose capsule in another volume is damaged.
+    #[must_use]
+    pub fn damaged(volume: &VolumeName, entry: &Entry, fault: &Fault) -> Self {
+        let name = capsule_name(entry.number);
+        LeftOut::capsule(entry, format!("{name} of {volume} is damaged: {fault}"))
+    }
+
+    fn capsule(entry: &Entry, why: String) -> Self {
+        LeftOut {
+            path: entry.title.path(),
+            why: NotOffered::Capsule(why),
+        }
+    }
 }

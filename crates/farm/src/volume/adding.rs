@@ -18,7 +18,7 @@ use crate::source::{
     Gone, LeftOut, Met, NotOffered, OfCapsule, Offered, Origin as From, Prepared, Sorted, Tree,
     sorted,
 };
-use crate::title::Title;
+use crate::title::{Title, VolumeName};
 
 /// A file that changes while it is read is read so often.
 const READINGS: u32 = 3;
@@ -197,15 +197,8 @@ impl<'a> Adding<'a> {
     /// Adds files of another volume, which is not changed. One that is not what was written is not kept.
     pub fn volume(&mut self, source: &Volume, entries: &[Entry]) -> Result<(), Error> {
         for entry in entries {
-            let left_out = |why: String| {
-                Told::LeftOut(LeftOut {
-                    path: entry.title.path(),
-                    why: NotOffered::Capsule(why),
-                })
-            };
             if !entry.state.has_file() {
-                let state = entry.state.word();
-                (self.tell)(left_out(format!("not on {}: {state}", source.name())));
+                (self.tell)(Told::LeftOut(LeftOut::not_on(source.name(), entry)));
                 continue;
             }
             if !self.wants(&entry.title) {
@@ -213,16 +206,26 @@ impl<'a> Adding<'a> {
             }
             let opened = source.open_capsule(entry);
             let archive = opened.and_then(|opened| opened.into_archive());
-            match archive.and_then(|archive| OfCapsule::begin(entry.clone(), archive)) {
-                Ok(mut file) => self.offer(&mut file, Replacing::AsVerb)?,
-                Err(fault) => {
-                    let name = crate::capsule::capsule_name(entry.number);
-                    let volume = source.name();
-                    (self.tell)(left_out(format!("{name} of {volume} is damaged: {fault}")));
-                }
-            }
+            let file = archive.and_then(|archive| OfCapsule::begin(entry.clone(), archive));
+            self.file_of(source.name(), entry, file)?;
         }
         Ok(())
+    }
+
+    /// Adds the file of a capsule.
+    pub(super) fn file_of(
+        &mut self,
+        source: &VolumeName,
+        entry: &Entry,
+        file: Result<OfCapsule<impl Read>, Fault>,
+    ) -> Result<(), Error> {
+        match file {
+            Ok(mut file) => self.offer(&mut file, Replacing::AsVerb),
+            Err(fault) => {
+                (self.tell)(Told::LeftOut(LeftOut::damaged(source, entry, &fault)));
+                Ok(())
+            }
+        }
     }
 
     fn member(&mut self, file: Prepared, reader: &mut Reader<impl Read>) -> Result<(), Error> {

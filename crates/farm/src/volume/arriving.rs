@@ -8,11 +8,12 @@ use pseudotape_pax::Reader;
 use super::Volume;
 use super::adding::{Adding, Replacing, Told, Verb};
 use super::extracting::{Existing, Extracted, placed};
+use super::inspecting::read_whole;
 use crate::capsule::PAX_NAME;
 use crate::entry::{Digest, Entry, Stamp};
 use crate::error::{Error, Fault};
-use crate::source::{Announced, Arrival, Arriving, pass};
-use crate::title::Title;
+use crate::source::{Announced, Arrival, Arriving, Gone, LeftOut, OfCapsule, pass};
+use crate::title::{Title, VolumeName};
 
 impl Adding<'_> {
     /// Whether a file that another host has can be of use; tells why not.
@@ -46,7 +47,70 @@ impl Adding<'_> {
     }
 }
 
+impl Adding<'_> {
+    /// Whether the file of a capsule in another farm can be of use; tells why not.
+    pub fn is_capsule_wanted(&mut self, source: &VolumeName, entry: &Entry) -> bool {
+        match entry.state.has_file() {
+            true => self.is_wanted(&entry.title, &entry.stamp),
+            false => {
+                (self.tell)(Told::LeftOut(LeftOut::not_on(source, entry)));
+                false
+            }
+        }
+    }
+
+    /// Adds the file of a capsule in another farm, with what is known of it there, as [`Adding::volume`] does with one
+    /// of this farm. `archive` has its headers, and what follows them: they are compared with its digest. Where it
+    /// ends by [`Gone`] nothing is kept of the file, and the error is [`Error::Cut`].
+    pub fn capsule(
+        &mut self,
+        source: &VolumeName,
+        entry: &Entry,
+        archive: Result<&mut dyn Read, Fault>,
+    ) -> Result<(), Error> {
+        let file = archive.map(Reader::new);
+        match file.and_then(|archive| OfCapsule::begin(entry.clone(), archive)) {
+            Err(Fault::Archive(pseudotape_pax::Error::Read(error))) if Gone::is_why(&error) => {
+                Err(Error::Cut)
+            }
+            file => self.file_of(source, entry, file),
+        }
+    }
+}
+
+/// The file of a capsule that was read to its end and found whole: what follows its headers.
+pub struct Lent {
+    /// What the volume says of it.
+    pub entry: Entry,
+    /// Its headers, as they stand in an archive.
+    pub headers: Vec<u8>,
+    contents: Box<dyn Read>,
+}
+
+impl Read for Lent {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.contents.read(buffer)
+    }
+}
+
 impl Volume {
+    /// Lends the file of a capsule to another farm; `None` where the capsule has no file. It is read to its end before.
+    pub fn lend(&self, entry: &Entry) -> Result<Option<Lent>, Fault> {
+        let (now, first, second) = self.open_twice(entry)?;
+        read_whole(first, &now)?;
+        if !now.state.has_file() {
+            return Ok(None);
+        }
+        let mut reader = second.into_archive()?;
+        let member = reader.next_member()?;
+        let member = member.ok_or(Fault::Form("its archive is empty"))?;
+        Ok(Some(Lent {
+            entry: now,
+            headers: member.headers(PAX_NAME),
+            contents: Box::new(Contents(reader)),
+        }))
+    }
+
     /// Gives the file of a capsule: first its headers, as they stand in an archive, then its contents. All of it is
     /// checked but the digest, with which whoever gets it compares it ([`place`]); `false` where the capsule has no
     /// file. What was given before an error is not to be used.
@@ -65,6 +129,15 @@ impl Volume {
             |(), bytes| (to.borrow_mut())(Given::Contents(bytes)),
         )?;
         Ok(given.is_some())
+    }
+}
+
+/// What a reader of an archive gives of its member.
+struct Contents<R>(Reader<R>);
+
+impl<R: Read> Read for Contents<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_contents(buffer).map_err(io::Error::other)
     }
 }
 

@@ -78,7 +78,7 @@ impl Volume {
     }
 
     /// The capsule of a file as [`Volume::open_current`] finds it, for two readings.
-    fn open_twice(&self, entry: &Entry) -> Result<(Entry, Opened, Opened), Fault> {
+    pub(super) fn open_twice(&self, entry: &Entry) -> Result<(Entry, Opened, Opened), Fault> {
         let (mut now, mut first) = self.open_current(entry)?;
         loop {
             let (again, second) = self.open_current(&now)?;
