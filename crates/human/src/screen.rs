@@ -136,12 +136,15 @@ impl Screen {
 
     /// Prints a report in the form that was asked for.
     pub fn show<R: Report>(&self, report: &R) -> io::Result<()> {
-        let text = if self.json {
-            json_text(report)?
-        } else {
-            report.text(self)
-        };
-        self.print(text.as_bytes())
+        self.print(self.text_of(report)?.as_bytes())
+    }
+
+    /// What [`Screen::show`] prints.
+    pub fn text_of<R: Report>(&self, report: &R) -> io::Result<String> {
+        match self.json {
+            true => json_text(report),
+            false => Ok(report.text(self)),
+        }
     }
 
     /// Prints bytes as they are.

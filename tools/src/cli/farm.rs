@@ -491,8 +491,11 @@ pub(crate) struct WriteFiles {
     pub all: bool,
     /// A tape that gets them: a node, an image, or another specification of pseudotape-copy(1). An image whose name
     /// ends in .ptape is made where it is not there. Said several times, all get the same.
-    #[arg(long, value_name = "TAPE", required = true)]
+    #[arg(long, value_name = "TAPE", required_unless_present = "tar")]
     pub to: Vec<Sink>,
+    /// A file that gets the archive, which is not there yet; a FIFO, or - for standard output.
+    #[arg(long, value_name = "ARCHIVE")]
+    pub tar: Option<PathBuf>,
     /// Puts all files into this folder of the archive.
     #[arg(long = "as", value_name = "FOLDER", value_parser = folder())]
     pub prefix: Option<Title>,

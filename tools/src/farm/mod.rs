@@ -2,6 +2,7 @@
 
 mod acl;
 mod adding;
+mod archive_file;
 pub(crate) mod config;
 pub(crate) mod health;
 mod lending;

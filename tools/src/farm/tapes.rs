@@ -14,6 +14,7 @@ use pseudotape_tape::{
 };
 use serde::Serialize;
 
+use super::archive_file::{self, ArchiveFile};
 use super::shown::named;
 use crate::Verdict;
 use crate::cli::WriteFiles;
@@ -274,9 +275,10 @@ fn end_of(drive: &mut dyn Drive) -> Result<(ObjectNumber, bool), Failed> {
     Ok((again, is_unfinished))
 }
 
-/// All tapes that get the same archive.
+/// All that get the same archive.
 struct Targets {
     all: Vec<Target>,
+    archive: Option<ArchiveFile>,
     buffer: Vec<u8>,
 }
 
@@ -291,10 +293,12 @@ impl Targets {
             .chunks(BLOCK_BYTES)
         {
             self.all.iter_mut().for_each(|target| target.block(block));
+            self.archive.iter_mut().for_each(|file| file.block(block));
         }
         self.buffer.drain(..whole);
-        match self.all.iter().all(|target| target.failed.is_some()) {
-            true => Err(io::Error::other("no tape takes the archive")),
+        let tapes = self.all.iter().all(|target| target.failed.is_some());
+        match tapes && self.archive.iter().all(ArchiveFile::has_failed) {
+            true => Err(io::Error::other("nothing takes the archive")),
             false => Ok(()),
         }
     }
@@ -304,8 +308,43 @@ impl Targets {
             self.buffer.resize(BLOCK_BYTES, 0);
             let block = std::mem::take(&mut self.buffer);
             self.all.iter_mut().for_each(|target| target.block(&block));
+            self.archive.iter_mut().for_each(|file| file.block(&block));
         }
         self.all.iter_mut().for_each(Target::end);
+        self.archive.iter_mut().for_each(ArchiveFile::end);
+    }
+
+    /// Leaves nothing of an archive that is not whole, where that can be.
+    fn give_up(&mut self, why: &str) {
+        let whole = self.all.iter_mut().filter(|target| target.failed.is_none());
+        whole.for_each(|target| target.give_up(why.to_owned()));
+        let whole = self.archive.iter_mut().filter(|file| !file.has_failed());
+        whole.for_each(|file| file.give_up(why.to_owned()));
+    }
+
+    /// What became of each.
+    fn into_copies(self) -> Vec<ShownCopy> {
+        let tapes = self.all.into_iter().map(|target| {
+            let tape = target.tape.name();
+            let first_object = target.first_object();
+            let finished = target.tape.finish().err().map(|error| format!("{error:#}"));
+            let why = target.failed.or(finished);
+            ShownCopy {
+                tape,
+                first_object,
+                filemark_before: target.is_unfinished && why.is_none(),
+                blocks: target.blocks,
+                why,
+            }
+        });
+        let archive = self.archive.into_iter().map(|file| ShownCopy {
+            tape: file.name().to_owned(),
+            first_object: 0,
+            filemark_before: false,
+            blocks: file.blocks(),
+            why: file.into_failure(),
+        });
+        tapes.chain(archive).collect()
     }
 }
 
@@ -385,7 +424,7 @@ pub(super) fn write_here(
 /// Who takes the bytes of an archive.
 type Put<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;
 
-/// The archive that `export` makes, on all tapes.
+/// The archive that `export` makes, on all tapes, and in a file.
 pub(super) fn write<E>(
     options: &WriteFiles,
     screen: &Screen,
@@ -403,6 +442,7 @@ where
     let targets = options.to.iter().map(Target::open);
     let mut targets = Targets {
         all: targets.collect::<anyhow::Result<_>>()?,
+        archive: options.tar.as_deref().map(ArchiveFile::open).transpose()?,
         buffer: Vec::new(),
     };
     let mut written = WrittenFiles {
@@ -426,40 +466,28 @@ where
     let done = export(&mut |bytes: &[u8]| targets.put(bytes), &mut tell);
     match &done {
         Ok(()) => targets.end(),
-        Err(error) => {
-            for target in targets
-                .all
-                .iter_mut()
-                .filter(|target| target.failed.is_none())
-            {
-                target.give_up(error.to_string());
-            }
-        }
+        Err(error) => targets.give_up(&error.to_string()),
     }
-    for target in targets.all {
-        let tape = target.tape.name();
-        let first_object = target.first_object();
-        let finished = target.tape.finish().err().map(|error| format!("{error:#}"));
-        let why = target.failed.or(finished);
-        written.copies.push(ShownCopy {
-            tape,
-            first_object,
-            filemark_before: target.is_unfinished && why.is_none(),
-            blocks: target.blocks,
-            why,
-        });
-    }
+    written.copies = targets.into_copies();
     let good = written
         .copies
         .iter()
         .filter(|copy| copy.why.is_none())
         .count();
     if good == 0 {
-        // No tape has a file.
+        // Nothing has a file.
         written.written.clear();
     }
-    screen.show(&written)?;
-    ensure!(good > 0, "no tape has the archive");
+    match options.tar.as_deref().is_some_and(archive_file::is_here) {
+        // Standard output has the archive.
+        true => eprint!("{}", screen.text_of(&written)?),
+        false => screen.show(&written)?,
+    }
+    ensure!(
+        good > 0,
+        "no {} has the archive",
+        options.tar.as_ref().map_or("tape", |_| "file and no tape")
+    );
     done.context("the archive is not whole")?;
     Ok(
         match written.failed.is_empty() && good == written.copies.len() {

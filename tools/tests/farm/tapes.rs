@@ -106,6 +106,57 @@ fn files_are_written_to_several_tapes_at_once() {
     }
 }
 
+/// CW-05: an archive goes to a file and to standard output as it goes to a tape; nothing takes the place of a file, and
+/// nothing half is left.
+#[test]
+fn files_are_written_to_a_file_and_to_a_program() {
+    let place = place();
+    place.told(0, "copy V src");
+    let told = place.told(0, "write V --all --tar whole.tar --to tape.ptape");
+    assert!(
+        told.contains("whole.tar: 7 blocks from object 0 on"),
+        "{told}"
+    );
+    let whole = fs::read(place.path("whole.tar")).unwrap();
+    assert!(whole == place.dumped(0, "tape.ptape"));
+    place.is_source(&whole, "src");
+    let told = place.told(2, "write V --all --tar whole.tar --to untouched.ptape");
+    assert!(told.contains("nothing takes its place"), "{told}");
+    assert!(fs::read(place.path("whole.tar")).unwrap() == whole);
+    let told = place.told(2, "write V nothing --tar none.tar");
+    assert!(told.contains("nothing is not in volume V"), "{told}");
+    assert!(!place.path("none.tar").exists() && !place.path("none.tar.tmp").exists());
+
+    let words = "farm write V --all --tar - --json";
+    let run = |command: &mut Command| command.args(words.split(' ')).output().unwrap();
+    let output = run(&mut place.program());
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout == whole);
+    let shown: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(shown["written"].as_array().unwrap().len(), 3);
+    assert_eq!(shown["copies"][0]["tape"], "-");
+
+    // Who reads it goes: the command says so.
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = place.program();
+    let output = command.args([
+        "farm", "write", "V", "--all", "--tar", "-", "--root", "farm",
+    ]);
+    let output = output.stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("-: No space left on device"), "{told}");
+    assert!(
+        told.contains("no file and no tape has the archive"),
+        "{told}"
+    );
+    let told = place.told(2, "write V --all --tar /nowhere/at/all.tar");
+    assert!(
+        told.contains("can't make /nowhere/at/all.tar.tmp"),
+        "{told}"
+    );
+}
+
 /// CW-05: what can't be had is named and left out, and a tape that is too small is left as it was; the other one has
 /// all.
 #[test]
