@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use pseudotape_farm::{Root, VolumeName};
-use pseudotape_farm_net::{AccessList, Client, TlsFiles};
+use pseudotape_farm_net::{AccessList, Client, Place, TlsFiles};
 use pseudotape_human::{Alignment, Report, Screen, field_meant, printable, read_text_file};
 use serde::{Deserialize, Serialize};
 
@@ -159,11 +159,19 @@ impl Settings {
                 path.display()
             ),
         };
-        let root = file
-            .root
-            .as_ref()
-            .map(|path| of_file("root", path))
-            .transpose()?;
+        let root = file.root.as_ref().map(|path| {
+            let place = path.to_str().filter(|text| Place::is_meant(text));
+            match place.map(str::parse::<Place>) {
+                None => of_file("root", path),
+                // One of another host depends on no folder of this one.
+                Some(Ok(_)) => Ok(path.clone()),
+                Some(Err(error)) => {
+                    let file = usual_or(options, usual).display().to_string();
+                    Err(anyhow::Error::from(error).context(format!("{file}: root")))
+                }
+            }
+        });
+        let root = root.transpose()?;
         let [tls_cert, tls_key, tls_ca] = [
             ("tls-cert", &file.tls_cert),
             ("tls-key", &file.tls_key),
@@ -583,12 +591,27 @@ mod tests {
         );
     }
 
+    /// CW-81: a farm of another host is said in the same place as one of this host.
+    #[test]
+    fn a_farm_of_another_host_can_be_the_usual_one() {
+        for place in ["ssh:ada@depot:/srv/farm", "tls:nas:22256:"] {
+            let text = format!("root = \"{place}\"\n");
+            let file = read(Some(&text), None, &["config", "show"]).unwrap();
+            assert_eq!(file.root().unwrap(), Path::new(place));
+            assert_eq!(file.root.source, Source::File);
+        }
+    }
+
     /// CW-81: a file that is wrong is refused, and what is wrong is named.
     #[test]
     fn a_wrong_configuration_is_refused() {
         for (text, words) in [
             ("rot = \"/x\"", "'root'"),
             ("root = \"x\"", "a whole path"),
+            (
+                "root = \"tls:far\"",
+                "farm.toml: root: 'tls:far' names no farm",
+            ),
             ("lock-wait = -1", "lock-wait"),
             ("compression = \"yes\"", "compression"),
             ("volumes = \"mine\"", "`private`"),

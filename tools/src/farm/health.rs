@@ -6,11 +6,11 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use nix::unistd::{AccessFlags, access};
 use pseudotape_farm::Root;
-use pseudotape_farm_net::AccessList;
+use pseudotape_farm_net::{AccessList, Error, Place, Refusal};
 use pseudotape_human::{counted, explain};
 
 use super::config::{DEFAULT_FILE, Settings, VARIABLE};
-use super::reaching;
+use super::{reaching, script};
 use crate::cli::FarmOptions;
 
 /// What was found of the farm.
@@ -59,23 +59,55 @@ fn health_of(environment: Option<OsString>, usual: &Path) -> Health {
         Ok(root) if configured => root,
         _ => return Health::None,
     };
+    if let Err(error) = script::of(&settings) {
+        return Health::ill(
+            format!("the script: {}", explain(error.chain())),
+            format!("correct it in {}", usual.display()),
+        );
+    }
     match reaching::place(root) {
         Ok(None) => here(root),
-        Ok(Some(place)) => match reaching::reach(&options.rsh, &settings, &place) {
-            Ok(client) => {
-                let greeting = client.greeting();
-                Health::Well(format!(
-                    "{} of {place}, which takes this host for {}",
-                    greeting.root.display(),
-                    greeting.person
-                ))
-            }
-            Err(error) => Health::ill(
-                explain(error.chain()),
-                "on the farm's host 'pseudotape-farm serve' has to run, or sshd",
-            ),
-        },
+        Ok(Some(place)) => there(&options, &settings, &place, usual),
         Err(error) => Health::ill(explain(error.chain()), "write the root as it says"),
+    }
+}
+
+/// A farm of another host.
+fn there(options: &FarmOptions, settings: &Settings, place: &Place, usual: &Path) -> Health {
+    let reached = reaching::reach(&options.rsh, settings, place).and_then(|mut client| {
+        settings.tell_whose(&mut client)?;
+        Ok(client)
+    });
+    match reached {
+        Ok(client) => {
+            let greeting = client.greeting();
+            Health::Well(format!(
+                "{} of {place}, which takes this host for {}",
+                greeting.root.display(),
+                greeting.person
+            ))
+        }
+        Err(error) => Health::ill(explain(error.chain()), advice(&error, usual)),
+    }
+}
+
+/// What helps where a farm of another host can't be used.
+fn advice(error: &anyhow::Error, usual: &Path) -> String {
+    let usual = usual.display();
+    match error.downcast_ref() {
+        Some(Error::Unreachable { .. }) => {
+            "on the farm's host 'pseudotape-farm serve' has to run, or sshd".to_owned()
+        }
+        Some(Error::Refused {
+            refusal: Refusal::Access,
+            ..
+        }) => "have the administrator of the farm's host say that".to_owned(),
+        Some(Error::Refused { .. }) => format!("correct {usual} here, or the server there"),
+        // The certificate of the other host, or what this one has of its own.
+        Some(Error::Untrusted { .. }) | None => {
+            format!("see tls-cert, tls-key and tls-ca in {usual}")
+        }
+        Some(_) => "try again; then see what the server's log says".to_owned(),
     }
 }
 
@@ -134,11 +166,12 @@ mod tests {
     fn each_fault_of_a_farm_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let (root, file) = (folder.path().join("farm"), folder.path().join("farm.toml"));
-        let look =
+        let both =
             |environment: Option<&str>| match health_of(environment.map(OsString::from), &file) {
-                Health::Ill { found, .. } => found,
+                Health::Ill { found, advice } => (found, advice),
                 health => panic!("{health:?}"),
             };
+        let look = |environment: Option<&str>| both(environment).0;
         let well = || health_of(None, &file);
         assert_eq!(well(), Health::None);
         let say = |text: &str| fs::write(&file, text).unwrap();
@@ -160,8 +193,21 @@ mod tests {
         );
         // The environment goes before the file.
         assert!(look(Some("/nowhere/farm")).contains("/nowhere/farm: there is no such folder"));
-        assert!(look(Some("tls:127.0.0.1:/")).contains("tls-cert"));
+        let (found, advice) = both(Some("tls:127.0.0.1:/"));
+        assert!(found.contains("write tls-cert"), "{found}");
+        assert!(
+            advice.starts_with("see tls-cert, tls-key and tls-ca in "),
+            "{advice}"
+        );
         assert!(look(Some("tls:far")).contains("names no farm of another host"));
+        // A script is set, but nobody is to run it: no file could be added.
+        let root = root.display();
+        say(&format!(
+            "root = \"{root}\"\nscript = \"true\"\nscript-user = \"no such user\"\n"
+        ));
+        let (found, advice) = both(None);
+        assert!(found.contains("this host has no such user"), "{found}");
+        assert!(advice.ends_with("farm.toml"), "{advice}");
         say("colour = \"red\"\n");
         assert!(look(None).contains("unknown field"));
         let key = folder.path().join("key");
@@ -170,7 +216,39 @@ mod tests {
         say(&format!(
             "tls-cert = \"{path}\"\ntls-key = \"{path}\"\ntls-ca = \"{path}\"\n"
         ));
-        let found = look(Some("tls:127.0.0.1:"));
+        let (found, advice) = both(Some("tls:127.0.0.1:"));
         assert!(found.contains("there is no certificate in it"), "{found}");
+        assert!(advice.starts_with("see tls-cert"), "{advice}");
+        // The file can say a farm of another host, too.
+        say(&format!(
+            "root = \"tls:127.0.0.1:\"\ntls-cert = \"{path}\"\ntls-key = \"{path}\"\ntls-ca = \"{path}\"\n"
+        ));
+        assert!(look(None).contains("there is no certificate in it"));
+    }
+
+    /// CW-65: what helps belongs to what is wrong.
+    #[test]
+    fn each_fault_of_a_farm_of_another_host_has_its_advice() {
+        let (host, why) = (String::new(), String::new());
+        let refused = |refusal| Error::Refused {
+            refusal,
+            text: String::new(),
+        };
+        for (error, words) in [
+            (
+                Error::Unreachable {
+                    host: host.clone(),
+                    why: why.clone(),
+                },
+                "'pseudotape-farm serve' has to run",
+            ),
+            (Error::Untrusted { host, why }, "see tls-cert"),
+            (refused(Refusal::Access), "the administrator"),
+            (refused(Refusal::Command), "correct farm.toml here"),
+            (Error::Silent(60), "try again"),
+        ] {
+            let told = advice(&error.into(), Path::new("farm.toml"));
+            assert!(told.contains(words), "{told}");
+        }
     }
 }
