@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, User, geteuid};
+use pseudotape_farm_script::Guard;
 use pseudotape_human::printable;
 
 use crate::access::Person;
@@ -168,7 +169,7 @@ impl Commands {
             .collect();
         let shown: String = shown.join(" ").chars().take(200).collect();
         let begun = self.begin(&path, name, arguments, person, root);
-        let mut child = begun.map_err(|error| {
+        let (mut child, guard) = begun.map_err(|error| {
             log::error!("{person}: command {name} can't be run: {error}");
             NotRun::Words(format!("the command '{name}' can't be run: {error}"))
         })?;
@@ -180,6 +181,7 @@ impl Commands {
             // Nothing is left to be ended, or it is.
             killpg(Pid::from_raw(id), Signal::SIGKILL).ok();
         }
+        guard.over();
         if let Err(error) = child.wait() {
             log::error!("{person}: command {name} can't be waited for: {error}");
         }
@@ -197,7 +199,7 @@ impl Commands {
         arguments: Vec<Vec<u8>>,
         person: &Person,
         root: &Path,
-    ) -> io::Result<Child> {
+    ) -> io::Result<(Child, Guard)> {
         let mut command = Command::new(path);
         command
             .arg0(name)
@@ -215,13 +217,16 @@ impl Commands {
             // Its further groups go with that.
             command.gid(user.gid.as_raw()).uid(user.uid.as_raw());
         }
+        let mut guard = Guard::new()?;
         // The thread passes on that no program gives its child more rights than this one has.
         let spawning = thread::spawn(move || {
             nix::sys::prctl::set_no_new_privs()?;
             command.spawn()
         });
         let spawned = spawning.join();
-        spawned.unwrap_or_else(|_| Err(io::Error::other("its thread ended")))
+        let mut child = spawned.unwrap_or_else(|_| Err(io::Error::other("its thread ended")))?;
+        guard.holds(&mut child)?;
+        Ok((child, guard))
     }
 
     /// Passes on what it prints, until it is over, or has to be.

@@ -13,6 +13,7 @@ use nix::unistd::{Pid, User, geteuid};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::guard::Guard;
 use crate::words::FileWords;
 
 /// As whom the command runs when root runs this one, and nobody says it.
@@ -215,7 +216,7 @@ impl Script {
 
     fn run(&self, words: &Value, volume: &str, at: At<'_>) -> Result<ExitStatus, Failed> {
         let failed = |what| move |source| Failed::Host { what, source };
-        let mut child = self
+        let (mut child, guard) = self
             .begin(volume, at)
             .map_err(failed("can't start /bin/sh"))?;
         let group = i32::try_from(child.id()).map(Pid::from_raw);
@@ -227,7 +228,11 @@ impl Script {
         }
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || drop(sender.send(child.wait())));
-        match ended.recv_timeout(self.limit) {
+        let ended_in_time = ended.recv_timeout(self.limit);
+        if ended_in_time.is_ok() {
+            guard.over();
+        }
+        match ended_in_time {
             Ok(ended) => ended.map_err(failed("can't wait for the script")),
             Err(_) => {
                 // Where it ended just now, there is nothing to end.
@@ -242,7 +247,7 @@ impl Script {
         }
     }
 
-    fn begin(&self, volume: &str, at: At<'_>) -> io::Result<Child> {
+    fn begin(&self, volume: &str, at: At<'_>) -> io::Result<(Child, Guard)> {
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")
@@ -269,6 +274,9 @@ impl Script {
             // Its further groups go with that.
             command.gid(user.gid.as_raw()).uid(user.uid.as_raw());
         }
-        command.spawn()
+        let mut guard = Guard::new()?;
+        let mut child = command.spawn()?;
+        guard.holds(&mut child)?;
+        Ok((child, guard))
     }
 }

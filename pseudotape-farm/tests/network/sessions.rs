@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::common::{Of, Place, Server, until};
+use crate::shared::order;
 use pseudotape_farm_net::{AddOrder, Error, How, Session};
 
 /// An archive that comes as far as the test wants it to.
@@ -214,4 +215,47 @@ fn a_session_is_listed_and_ended() {
     let again = server.reach(&place.files("ada")).unwrap();
     again.add(order, &mut |_| {}).unwrap();
     assert_eq!(place.check("V"), 2);
+}
+
+/// CW-58, CW-66: what a session runs ends with it, however that ends: a command that a client asked for, and the
+/// script of the farm's host.
+#[test]
+fn what_a_session_runs_ends_with_it() {
+    let place = Place::new();
+    place.let_in("ada@depot");
+    let me = nix::unistd::User::from_uid(nix::unistd::geteuid());
+    let me = me.unwrap().unwrap().name;
+    fs::create_dir(place.path("commands")).unwrap();
+    let alive = place.path("alive");
+    let hang = format!(
+        "sleep 100000 & echo $! >{0}.new; mv {0}.new {0}; wait",
+        alive.display()
+    );
+    let file = place.path("commands/hang");
+    place.write("commands/hang", &format!("#!/bin/sh\n{hang}\n"));
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut words = vec!["--commands", "commands", "--script", &hang];
+    if nix::unistd::geteuid().is_root() {
+        words.extend(["--commands-user", &me, "--script-user", &me]);
+    }
+    let server = place.serve(&words);
+    for signal in ["-TERM", "-KILL"] {
+        for by_client in [true, false] {
+            let mut client = server.reach(&place.files("ada")).unwrap();
+            let (volume, tree) = (format!("V{signal}"), place.path("tree"));
+            let done = std::thread::spawn(move || match by_client {
+                true => drop(client.run("hang", Vec::new(), |_, _| {})),
+                false => drop(client.add(order(&volume, How::Add, &tree), &mut |_| {})),
+            });
+            until(|| alive.exists());
+            let id = fs::read_to_string(&alive).unwrap();
+            fs::remove_file(&alive).unwrap();
+            let line = format!("/proc/{}/cmdline", id.trim());
+            let goes_on = || fs::read(&line).is_ok_and(|line| line.starts_with(b"sleep\0"));
+            assert!(goes_on(), "{signal} {by_client}");
+            kill(sessions(&place.root())[0].id, signal);
+            done.join().unwrap();
+            until(|| !goes_on());
+        }
+    }
 }

@@ -59,9 +59,9 @@ fn health_of(environment: Option<OsString>, usual: &Path) -> Health {
         Ok(root) if configured => root,
         _ => return Health::None,
     };
-    if let Err(error) = script::of(&settings) {
+    if let Err(error) = script::possible(&settings) {
         return Health::ill(
-            format!("the script: {}", explain(error.chain())),
+            format!("the script: {error}"),
             format!("correct it in {}", usual.display()),
         );
     }

@@ -1,7 +1,7 @@
 //! The command that is told of new capsules, as the settings of this host have it.
 
-use anyhow::{Context, Result};
-use pseudotape_farm_script::{Names, Script};
+use anyhow::{Result, anyhow};
+use pseudotape_farm_script::{Names, NoScript, Script};
 
 use super::config::Settings;
 
@@ -13,6 +13,11 @@ const NAMES: Names = Names {
 
 /// The one that the settings name, found to be possible before anything is stored.
 pub(super) fn of(settings: &Settings) -> Result<Option<Script>> {
+    possible(settings).map_err(|error| anyhow!("{error}; nothing was stored"))
+}
+
+/// The one that the settings name; else why there can be none.
+pub(super) fn possible(settings: &Settings) -> Result<Option<Script>, NoScript> {
     let Some(command) = settings.script() else {
         return Ok(None);
     };
@@ -22,5 +27,5 @@ pub(super) fn of(settings: &Settings) -> Result<Option<Script>> {
         settings.script_limit(),
         NAMES,
     );
-    Ok(Some(script.context("nothing was stored")?))
+    script.map(Some)
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -134,4 +136,30 @@ fn a_script_that_fails_undoes_nothing() {
         "{told}"
     );
     assert!(!place.path("farm/E").exists());
+}
+
+/// CW-58: the time of a script has a limit also where the command is killed, which could end it no more.
+#[test]
+fn a_script_does_not_outlive_a_command_that_is_killed() {
+    let place = place();
+    let script = "sleep 100000 & echo $! >.alive; mv .alive alive; wait";
+    let mut command = place.command(&["copy", "V", "a", "--script", script]);
+    let mut child = command.spawn().unwrap();
+    let begin = Instant::now();
+    let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            assert!(begin.elapsed() < Duration::from_secs(100), "{what}");
+            sleep(Duration::from_millis(20));
+        }
+    };
+    let alive = place.path("alive");
+    wait("it does not begin", &|| alive.exists());
+    let id = fs::read_to_string(&alive).unwrap();
+    let line = PathBuf::from(format!("/proc/{}/cmdline", id.trim()));
+    let goes_on = || fs::read(&line).is_ok_and(|line| line.starts_with(b"sleep\0"));
+    assert!(goes_on());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait("what it started goes on", &|| !goes_on());
+    assert!(place.ended(0, &["verify", "V"]).contains("1 capsule whole"));
 }
