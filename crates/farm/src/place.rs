@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use rustix::fs::{
     AtFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, mkdir, open,
-    openat, readlinkat, renameat, renameat_with, syncfs, unlinkat,
+    openat, readlinkat, renameat, renameat_with, statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -304,6 +304,14 @@ impl Place {
         };
         let told = removed.and_then(|()| self.steps.tell(Step::Removed { name }));
         told.map_err(|error| self.failed("remove", name, error))
+    }
+
+    /// Whether a folder has this name, and not a link to one.
+    pub(crate) fn is_folder(&self, name: &str) -> bool {
+        let found = self.within(name, Making::No);
+        let found =
+            found.and_then(|(folder, last)| statat(folder, last, AtFlags::SYMLINK_NOFOLLOW));
+        found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Directory)
     }
 
     /// Removes the folder itself, which has to be empty. Where something is mounted, or a link leads to it, it stays:

@@ -72,6 +72,10 @@ const NO_FOLDER: &str = "nothing here helps, and it stays: put the folder back, 
     Where they are lost, move away what is in its place; then 'pseudotape farm add' makes new capsules where the files \
     are to be had, and 'pseudotape farm repair --yes' those that say that they are missing";
 
+/// Of a folder in which no volume was made, and which is not the farm's to remove.
+const NO_VOLUME: &str = "it stays: something that no farm made is in it, or it is a mount point or a link; \
+    'pseudotape farm add' makes a volume in it";
+
 /// Of a file that no farm made.
 const FOREIGN: &str =
     "it is nothing of a farm, and stays: move it away where it does not belong there";
@@ -86,6 +90,7 @@ impl ShownRemedy {
             (Remedy::Nothing, Obstacle::Capsule) => IN_THE_WAY,
             (Remedy::Nothing, Obstacle::Folder) => NO_FOLDER,
             (Remedy::Nothing, Obstacle::None) if finding.what == "foreign" => FOREIGN,
+            (Remedy::Nothing, Obstacle::None) if finding.what == "folder" => NO_VOLUME,
             (Remedy::Nothing, Obstacle::None)
                 if finding.what == "unlisted" && finding.title.is_none() =>
             {

@@ -455,6 +455,39 @@ fn what_is_left_over_is_removed_by_the_next_change() {
     assert!(others.iter().all(|path| path.exists()));
 }
 
+/// CW-76, CW-78: what no farm made is never told as what a killed command left, and nobody is sent to a capsule where
+/// none is meant.
+#[test]
+fn a_folder_that_is_called_like_a_leftover_is_none() {
+    let place = place();
+    place.ok(&["copy", "V", "src/a"]);
+    let folder = place.path("farm/V/FILE0000009.ptape.tmp");
+    fs::create_dir(&folder).unwrap();
+    for how in [&["verify", "V"][..], &["repair", "V"]] {
+        let found = place.ended(1, how);
+        assert!(found.contains("FILE0000009.ptape.tmp: foreign"), "{found}");
+        assert!(!found.contains("it can go"), "{found}");
+    }
+    let told = place.told(1, &["repair", "V", "--yes"]);
+    assert!(told.contains("move it away"), "{told}");
+    assert!(folder.exists());
+    // A folder that no command made a volume in.
+    fs::create_dir(place.path("farm/E")).unwrap();
+    fs::write(place.path("farm/E/readme"), "").unwrap();
+    let found = place.ended(1, &["repair", "E", "--yes"]);
+    let line = found
+        .lines()
+        .find(|line| line.contains("no volume was made"));
+    let line = line.unwrap();
+    assert!(
+        line.contains("it stays: something that no farm made is in it"),
+        "{line}"
+    );
+    assert!(!line.contains("--check-present"), "{line}");
+    // 'add' makes one there, as it says.
+    place.ok(&["add", "E", "src/a"]);
+}
+
 /// CW-02, CW-76: the directory is made from the capsules.
 #[test]
 fn a_directory_that_is_gone_is_made_from_the_capsules() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use super::{DIRECTORY_NAME, Volume, is_of_file_system, is_of_volume, is_temporary};
+use super::{DIRECTORY_NAME, Volume, is_left_over, is_of_file_system, is_of_volume};
 use crate::capsule::{self, Opened, capsule_name, capsule_number};
 use crate::entry::{Entry, FileKind, Number};
 use crate::error::{Error, Fault};
@@ -86,7 +86,7 @@ impl Volume {
                     }))
                 }
                 None if is_of_volume(&name) || is_of_file_system(&self.place, &name) => continue,
-                None if is_temporary(&name) => Damage::Leftover,
+                None if is_left_over(&self.place, &name) => Damage::Leftover,
                 None => foreign(&self.place, &name),
             };
             tell(Finding::Wrong(name, damage));

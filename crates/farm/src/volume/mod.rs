@@ -405,7 +405,8 @@ impl Volume {
         let next = directory.next();
         let mut strays = Vec::new();
         for found in place.names()? {
-            if is_temporary(&found) {
+            // A folder in the place of the next directory is refused before anything is done; others are in no way.
+            if is_temporary(&found) && (is_next_directory(&found) || !place.is_folder(&found)) {
                 place.remove(&found)?;
             }
             // Wherever it lies: its number is in use.
@@ -559,6 +560,16 @@ fn is_of_volume(name: &str) -> bool {
 /// Whether a file is what a command leaves over that is killed.
 fn is_temporary(name: &str) -> bool {
     name.ends_with(TEMPORARY) && is_of_farm(name)
+}
+
+/// Whether a new directory has this name before it takes the place of the one before.
+fn is_next_directory(name: &str) -> bool {
+    name.strip_suffix(TEMPORARY) == Some(DIRECTORY_NAME)
+}
+
+/// Whether it is there for that reason. A folder is not: no farm makes one of such a name.
+fn is_left_over(place: &Place, name: &str) -> bool {
+    is_temporary(name) && !place.is_folder(name)
 }
 
 fn now_ms() -> u64 {

@@ -8,8 +8,8 @@ use super::inspecting::{expect_number, foreign, read_whole};
 use super::listed::read_directory;
 use super::rebuilding::{Rebuilt, Through, rebuild_in};
 use super::{
-    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_damaged_directory,
-    is_of_file_system, is_of_volume, is_temporary, now_ms,
+    DIRECTORY_NAME, Damage, Finding, Root, Volume, arranged, is_damaged_directory, is_left_over,
+    is_of_file_system, is_of_volume, now_ms,
 };
 use crate::capsule::{self, capsule_name, capsule_number};
 use crate::directory::DirectoryError;
@@ -167,7 +167,7 @@ fn repair_folder(
         .iter()
         .filter(|name| {
             let is_known = is_of_volume(name) && !is_damaged_directory(name);
-            !is_temporary(name) && !is_known && !is_of_file_system(place, name)
+            !is_left_over(place, name) && !is_known && !is_of_file_system(place, name)
         })
         .collect();
     // A mount point, or what a link leads to, is nobody's to remove.
@@ -279,7 +279,7 @@ impl Plan {
                         self.found(name.clone(), damage, Remedy::Nothing);
                     }
                 },
-                None if is_temporary(name) => {
+                None if is_left_over(&volume.place, name) => {
                     self.found(name.clone(), Damage::Leftover, Remedy::Clear);
                 }
                 None if is_of_volume(name) || is_of_file_system(&volume.place, name) => {}
