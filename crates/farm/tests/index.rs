@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 use std::io;
 use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
 
 use common::{Place, add, name};
 use pseudotape_farm::{
@@ -23,13 +24,17 @@ fn title(number: u64) -> Title {
 
 /// A volume with so many files, whose capsules are nowhere; a note of the first one makes the index.
 fn noted(place: &Place, files: u64) -> Root {
+    noted_as(place, files, State::Ok)
+}
+
+fn noted_as(place: &Place, files: u64, state: State) -> Root {
     let mut directory = Directory::default();
     directory.put((1..=files).map(|number| Entry {
         number: Number(NonZeroU64::new(number).expect("a number")),
         capsule: Uuid::from_u128(number.into()),
         title: title(number),
         kind: FileKind::File,
-        state: State::Ok,
+        state,
         length: number,
         stamp: Stamp::default(),
         digest: None,
@@ -244,4 +249,25 @@ fn an_index_goes_with_its_volume() {
     };
     repair(&root, &name("X"), how, &mut |_| {}).expect("repaired");
     assert!(!place.path("farm/X").exists());
+}
+
+/// CW-27: a volume of many capsules is deleted in the time that they take, and not in that of each beside each.
+#[test]
+fn many_released_capsules_go_in_their_own_time() {
+    let place = Place::in_memory();
+    let files = 60_000;
+    let root = noted_as(&place, files, State::Released);
+    let begin = Instant::now();
+    for number in 1..=files {
+        let capsule = format!("farm/V/FILE{number:07}.ptape");
+        fs::write(place.path(&capsule), "").expect("written");
+    }
+    let making = begin.elapsed();
+    let begin = Instant::now();
+    let mut before = 0u64;
+    let after = release(&root, &name("V"), &[], "ada", &mut |_| before += 1);
+    assert_eq!((after.expect("released"), before), (After::Deleted, files));
+    // Of a machine that is busy, both take longer.
+    let most = making * 8 + Duration::from_secs(2);
+    assert!(begin.elapsed() < most, "{:?} of {most:?}", begin.elapsed());
 }

@@ -1,5 +1,7 @@
 //! Releasing: the files go, and what was known of them stays.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::batch::{Batch, Pending};
@@ -115,7 +117,7 @@ fn finish_earlier(volume: &Volume) -> Result<(), Error> {
 
 /// Removes what a farm made, the directory last: whoever finds it finishes the deletion.
 fn delete(volume: Volume) -> Result<After, Error> {
-    let capsules: Vec<String> = volume
+    let capsules: BTreeSet<String> = volume
         .directory
         .entries()
         .iter()
