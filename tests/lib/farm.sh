@@ -41,7 +41,10 @@ far_farm_in_order() {
         "${far[@]/farm.toml/hang.toml}" add N tree/link --script 'exec sleep 1000'
     says "where nothing is new it does not run" 0 '0 files added, 4 present' "${far[@]}" add N tree tree/sub --script 'exit 3'
     says "a merge tells it, too" 0 'told of M' "${far[@]}" merge M N --script 'echo "told of $PSEUDOTAPE_FARM_VOLUME"'
-    check "a structured volume is made" "${far[@]}" copy S tree --structured
+    # CW-59: in the other form as well
+    check "a structured volume is made, and a script of the client can use it" "${far[@]}" copy S tree --structured \
+        --script 'cat >structured.json && pseudotape farm --config farm.toml verify "$PSEUDOTAPE_FARM_VOLUME" >&2'
+    says "the script is told of it" 0 '"volume":"S"' cat structured.json
     same "its capsules lie in folders" 0 "$(find farm/S -maxdepth 1 -name '*.ptape' | wc -l)"
     says "V is none, and stays so" 2 'volume V is not structured, and stays' "${far[@]}" add V tree --structured
 }
