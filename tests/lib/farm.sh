@@ -6,6 +6,8 @@
 title() { echo "tree/$1"; }
 
 far_farm_in_order() {
+    says "a misspelt path is named" 1 'scr: left out' "${far[@]}" add misspelt scr
+    same "and leaves no volume" 1 "$([ -e farm/misspelt ]; echo $?)"
     check "annotate" "${far[@]}" annotate V "$(title long)" 'of Ada'
     same "both hosts show the note" "$(pseudotape farm --root "$WORK/farm" show V "$(title long)")" \
         "$("${far[@]}" show V "$(title long)")"

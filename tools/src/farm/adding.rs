@@ -516,14 +516,15 @@ impl Adds<'_> {
             (entry.number.0.get(), path)
         });
         let capsules = self.script.as_ref().map(|_| capsules.collect());
-        let discarded = match done {
-            // A volume without a file would only be in the way of the next copy.
-            Err(_) => volume.discard_if_new(),
-            // The script finds it free.
-            Ok(()) => {
+        let discarded = match (&done, self.how) {
+            // Somebody wants a volume of what is in an empty folder.
+            (Ok(()), How::Copy) if added.left_out.is_empty() => {
                 drop(volume);
                 Ok(())
             }
+            // A volume without a file would only be in the way of the next copy. Another one is free now: the script
+            // finds it so.
+            _ => volume.discard_if_new(),
         };
         let serial = ledger.as_ref().map(|ledger| ledger.serial.clone());
         if let Some(ledger) = ledger {

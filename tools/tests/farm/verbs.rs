@@ -1081,3 +1081,20 @@ fn reports_are_those_of_the_document() {
     ];
     seen.compare("FARM.md", &rare);
 }
+
+/// CW-08: a misspelt path leaves no volume, onto which the right one could not be copied.
+#[test]
+fn a_volume_that_gets_no_file_is_not_made() {
+    let place = Place::with(&[("src/a", "first"), ("src/b", "second")]);
+    for verb in ["add", "compare-add"] {
+        let told = place.told(1, &format!("{verb} V scr"));
+        assert!(told.contains("scr: left out"), "{told}");
+        assert!(!place.path("farm/V").exists(), "{verb}");
+    }
+    place.told(0, "copy V src");
+    let before = std::fs::read(place.path("farm/V/FILE000.dir")).unwrap();
+    place.told(1, "add V scr");
+    assert!(std::fs::read(place.path("farm/V/FILE000.dir")).unwrap() == before);
+    place.told(0, "release V src/a src/b");
+    assert!(!place.path("farm/V").exists(), "all was released");
+}

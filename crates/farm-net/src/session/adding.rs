@@ -166,7 +166,7 @@ fn added(
             failed.filter(|_| telling.is_told)
         }
         _ => {
-            if done.is_err()
+            if (done.is_err() || manner.how != How::Copy)
                 // A volume without a file would only be in the way of the next copy. What stopped the command is what
                 // has to be known.
                 && let Err(error) = volume.discard_if_new()
