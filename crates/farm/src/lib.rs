@@ -48,8 +48,8 @@ pub use source::{
 pub use step::{Step, Witness};
 pub use title::{BadVolumeName, Title, VolumeName};
 pub use volume::{
-    Adding, After, Archive, Coming, Damage, Existing, ExportError, Exported, Extracted, Finding,
-    Found, Given, Keeping, Lent, Looking, Rebuilt, Registrar, Released, Remedy, Repair, Root, Told,
-    Verb, Volume, annotate, check_note, differences, extract, in_the_way, place, rebuild, release,
-    repair, verify_capsule,
+    Adding, After, Archive, Coming, Compared, Damage, Existing, ExportError, Exported, Extracted,
+    Finding, Found, Given, Keeping, Lent, Looking, Rebuilt, Registrar, Released, Remedy, Repair,
+    Root, Told, Verb, Volume, annotate, check_note, differences, extract, in_the_way, place,
+    rebuild, release, repair, verify_capsule,
 };

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use pseudotape_farm::{
-    Entry, FoundFile, Keeping, LeftOut, NotOffered, Outgoing, Stamp, State, Told, VolumeName, Walk,
-    Walked,
+    Compared, Entry, FoundFile, Keeping, LeftOut, NotOffered, Outgoing, Stamp, State, Told,
+    VolumeName, Walk, Walked,
 };
 
 use super::lending::{Capsules, Loan};
@@ -369,6 +369,7 @@ impl Sending<'_> {
                 return Ok(());
             }
         };
+        let mut contents = Compared::of(entry, contents);
         let stamp = entry.stamp;
         self.output.send(&Message::File { stamp, headers })?;
         let end = loop {

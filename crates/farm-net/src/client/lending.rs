@@ -111,7 +111,8 @@ impl Capsules for LentHere {
                     let entry = lent.entry.clone();
                     take(&entry, Loan::File(headers, &mut lent))
                 }
-                Ok(None) => take(entry, Loan::NotThere),
+                // Since the directory was read.
+                Ok(None) => take(entry, Loan::Damaged(Fault::Replaced)),
                 Err(fault) => take(entry, Loan::Damaged(fault)),
             };
             if !goes_on {
@@ -217,8 +218,9 @@ fn one(
     let damaged = |why: String| Loan::Damaged(Fault::Reported(why));
     let headers = match link.receive()? {
         Message::File { headers, .. } => headers,
-        Message::NoFile => return Ok(take(entry, Loan::NotThere)),
-        Message::Failed { why } => return Ok(take(entry, damaged(why))),
+        // It was released since the server said that it comes.
+        Message::NoFile => return Ok(!is_wanted || take(entry, Loan::Damaged(Fault::Replaced))),
+        Message::Failed { why } => return Ok(!is_wanted || take(entry, damaged(why))),
         Message::Refused { refusal, text } => return Err(Error::Refused { refusal, text }),
         _ => return Err(out_of_turn()),
     };

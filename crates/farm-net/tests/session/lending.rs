@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use pseudotape_farm::{Entry, Existing, Extracted};
-use pseudotape_farm_net::{AddOrder, Capsules, Error, How, LentHere, LentThere};
+use pseudotape_farm::{Entry, Existing, Extracted, State, VolumeName};
+use pseudotape_farm_net::{AddOrder, Capsules, Error, How, LentHere, LentThere, Loan};
 
 use crate::common::{Farm, Meddling, Ways, boundaries, last, name, words};
 use crate::shared::{order, whole};
@@ -174,4 +174,53 @@ fn compare_if_any(from: &Farm, to: &Farm, came: usize) {
     if came > 0 {
         compare(from, to, came);
     }
+}
+
+/// Gives other contents than the record says, as a server that is broken or lies.
+struct Liar(Box<dyn Capsules>);
+
+impl Capsules for Liar {
+    fn next(&mut self) -> Option<(VolumeName, Vec<Entry>)> {
+        self.0.next()
+    }
+
+    fn lend(
+        &mut self,
+        volume: &VolumeName,
+        wanted: &[Entry],
+        take: &mut dyn FnMut(&Entry, Loan<'_>) -> bool,
+    ) -> Result<(), Error> {
+        self.0.lend(volume, wanted, &mut |entry, loan| match loan {
+            Loan::File(headers, contents) if entry.length == 9 => {
+                std::io::copy(contents, &mut std::io::sink()).unwrap();
+                take(entry, Loan::File(headers, &mut &b"the worst"[..]))
+            }
+            loan => take(entry, loan),
+        })
+    }
+}
+
+/// Contents that are not those of the record never count as the file.
+#[test]
+fn contents_that_differ_from_their_digest_are_not_taken_for_the_file() {
+    let from = lender();
+    let to = Farm::new();
+    let (done, told) = lent(&to, How::Copy, Box::new(Liar(here(&from))));
+    done.unwrap();
+    let volume = to.local().look(&name("W")).unwrap();
+    let entries = volume.directory().entries();
+    let one = entries
+        .iter()
+        .find(|entry| last(&entry.title) == "one")
+        .unwrap();
+    assert_eq!(one.state, State::Missing, "{told:?}");
+    let why = one.why.as_deref().unwrap();
+    assert!(why.contains("not those that were written"), "{why}");
+    assert_eq!(
+        entries
+            .iter()
+            .filter(|entry| entry.state == State::Ok)
+            .count(),
+        3
+    );
 }

@@ -132,6 +132,40 @@ impl Volume {
     }
 }
 
+/// The contents of a file of another farm, for who passes them on: at their end they are compared with the digest in
+/// its record, and what differs is an error.
+pub struct Compared<'a> {
+    contents: &'a mut dyn Read,
+    digest: blake3::Hasher,
+    expected: Option<Digest>,
+}
+
+impl<'a> Compared<'a> {
+    /// What follows the headers of a file.
+    pub fn of(entry: &Entry, contents: &'a mut dyn Read) -> Self {
+        Compared {
+            contents,
+            digest: blake3::Hasher::new(),
+            expected: entry.digest,
+        }
+    }
+}
+
+impl Read for Compared<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.contents.read(buffer)?;
+        self.digest.update(buffer.get(..bytes).unwrap_or_default());
+        let found = || Digest(*self.digest.finalize().as_bytes());
+        match bytes == 0 && !buffer.is_empty() && self.expected != Some(found()) {
+            true => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "its contents are not those that were written",
+            )),
+            false => Ok(bytes),
+        }
+    }
+}
+
 /// What a reader of an archive gives of its member.
 struct Contents<R>(Reader<R>);
 

@@ -43,7 +43,7 @@ use listed::{indexed, read_directory};
 
 pub use adding::{Adding, Keeping, Told, Verb};
 pub use annotating::{annotate, check_note};
-pub use arriving::{Given, Lent, place};
+pub use arriving::{Compared, Given, Lent, place};
 pub use comparing::differences;
 pub use exporting::{Archive, ExportError, Exported};
 pub use extracting::{Existing, Extracted, extract, in_the_way};
